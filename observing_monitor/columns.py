@@ -1,0 +1,181 @@
+"""The schema: names, kinds and meanings of every column of every table, in this one place.
+
+Instants are UTC and aware, kept to the microsecond. Columns carry no units, so names do: `_at` an instant, `_s` seconds,
+`_bytes` bytes, `n_` a count. A kind says how a column is held in memory, in Parquet and on a page.
+
+History of the schema (`SCHEMA_VERSION` stands in the footer of every table and in every index):
+
+1. The first: files, ingests, metrics.
+"""
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its kind (a key of `DTYPES`), what it means, and the words over it on a page."""
+
+    name: str
+    kind: str
+    meaning: str
+    label: str = ""
+
+
+DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+    "text": "str",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "bool",
+    "instant": "datetime64[us, UTC]",
+}
+
+# A row is a file that was taken or has arrived. In order of `file_id`, which occurs once.
+FILES = (
+    Column("file_id", "text", "Path below the source's root: names the file for good", "Path"),
+    Column("name", "text", "The last part of the path", "File"),
+    Column("path", "text", "Where the file was seen last, in full", "Full path"),
+    Column("kind", "text", "fits, or the ending of the name: json, txt …", "Kind"),
+    Column("size_bytes", "int", "Size when last seen", "Size"),
+    Column("created_at", "instant", "When the file was written at the telescope", "Created"),
+    Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
+    Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
+    Column("exposure", "text", "The exposure's identifier", "Exposure"),
+    Column("seq_num", "int", "The exposure's number within its night, from 1", "Seq."),
+    Column("detector", "text", "The detector's number or name", "Detector"),
+    Column("on_disk", "bool", "Whether the file was there at the last look", "On disk"),
+    Column("device", "int", "The file system's number (st_dev), to match links", "Device"),
+    Column("inode", "int", "The file's number there (st_ino), to match links", "Inode"),
+    Column("source", "text", "The source that told of the file", "Source"),
+)
+
+# A row is one attempt of one stage on one file; all are kept. In order of file_id, stage, attempted_at, attempt.
+INGESTS = (
+    Column("file_id", "text", "The file, as in `files`", "Path"),
+    Column("stage", "text", "The step that was tried: ingest, export …", "Stage"),
+    Column("attempted_at", "instant", "When the attempt ended, or was last heard of", "Tried"),
+    Column("duration_s", "float", "How long the attempt took", "Took"),
+    Column("status", "text", "How it ended: a key of STATUSES", "Outcome"),
+    Column("message", "text", "What the system said of it, whole", "Message"),
+    Column("attempt", "int", "The attempt's number, from 1", "Attempt"),
+    Column("destination", "text", "Where the file went", "To"),
+    Column("source", "text", "The source that told of the attempt", "Source"),
+)
+
+# What a source knows of an attempt before it is matched to a file: the attempt, and the keys to find its file by.
+ATTEMPTS = INGESTS[1:] + (
+    Column("path", "text", "Names the attempt's file where no file matches: relative to the source's root", "Path"),
+    Column("names", "text", "Names that the file may have, separated by newlines, the likeliest first", "Names"),
+    *(c for c in FILES if c.name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector", "on_disk", "device", "inode")),
+)
+
+# A row is a number, or a text, at a time. In order of name, node, sampled_at.
+METRICS = (
+    Column("name", "text", "What was measured", "Name"),
+    Column("node", "text", "Which machine, band or queue it is of", "Node"),
+    Column("sampled_at", "instant", "When it was read", "At"),
+    Column("value", "float", "The number; NaN where it is not available", "Value"),
+    Column("text", "text", "The value where it is no number", "Text"),
+    Column("unit", "text", "Unit of the value", "Unit"),
+    Column("source", "text", "The source that told it", "Source"),
+)
+
+TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
+
+# How an attempt can end. What each makes of the file is in tables.classify.
+STATUSES = {
+    "success": "done",
+    "lost": "done, but what was made is no longer there",
+    "failure": "tried, and it failed",
+    "invalid": "refused: no such file, or an empty one",
+    "unknown": "the worker died: nobody knows how it ended",
+    "ignored": "left out on purpose",
+    "unregistered": "linked into the repository, but the registry does not know it",
+    "untried": "never tried",
+    "waiting": "waits in a queue",
+    "running": "being worked on",
+    "deferred": "put off until later",
+    "rerun": "to be tried again",
+    "backfill": "to be done with the backlog",
+}
+
+# The classes of a file, in the order in which the first that holds is taken. They add up to the number of files.
+CLASSES = (
+    Column("ingested", "int", "Passed the stream's last stage", "Ingested"),
+    Column("gone", "int", "Recorded, but no longer on disk, and never ingested", "Gone"),
+    Column("ignored", "int", "Left out on purpose: the ingester, or the settings, say so", "Ignored"),
+    Column("not_fits", "int", "Not an image", "Not FITS"),
+    Column("failed", "int", "Tried, and it failed: the message says why", "Failed"),
+    Column("pending", "int", "Not ingested yet, and younger than the stream's limit", "Pending"),
+    Column("small", "int", "Too small to be an image, and not ingested", "Small"),
+    Column("missing", "int", "Never tried, and older than the stream's limit", "Missing"),
+)
+
+# A row is a night: what stands on the index pages and in nights.json.
+NIGHTS = (
+    Column("night", "text", "The date of the night; the stream's page says by which rule", "Night"),
+    Column("status", "text", "normal, warning or error: the worst of the night's findings", "Status"),
+    Column("info", "text", "What is wrong, and how many", "What is wrong"),
+    Column("n_files", "int", "Files that were taken or have arrived", "Files"),
+    *(Column(f"n_{c.name}", c.kind, c.meaning, c.label) for c in CLASSES),
+    Column("n_error", "int", "Failed and missing together", "Errors"),
+    Column("n_lost", "int", "Ingested, but the repository's link or file is gone (counted beside the classes)", "Lost"),
+    Column("n_twice", "int", "Files whose name came before, elsewhere in the night (counted beside the classes)", "Twice"),
+    Column("n_exposures", "int", "Exposures that the files belong to, where known", "Exposures"),
+    Column("size_bytes", "int", "Bytes of all files", "Size"),
+    Column("completeness", "float", "Ingested, of all that should be (neither ignored nor other than FITS)", "Complete"),
+    Column("first_created_at", "instant", "When the first file was written", "First created"),
+    Column("last_created_at", "instant", "When the latest file was written", "Last created"),
+    Column("last_transferred_at", "instant", "When the latest file arrived", "Last transferred"),
+    Column("last_ingested_at", "instant", "When the latest file was ingested", "Last ingested"),
+    *(
+        Column(f"{stage}_delay_{name}_s", "float", f"{words} of the time from {span}", f"{stage.capitalize()} {label}")
+        for stage, span in (
+            ("transfer", "creation to arrival"),
+            ("ingest", "arrival (or creation, where arrival is unknown) to ingest"),
+        )
+        for name, words, label in (
+            ("median", "The median", "median"),
+            ("p90", "The 90 % point", "90 %"),
+            ("max", "The longest", "worst"),
+        )
+    ),
+)
+
+
+def empty(columns):
+    """A DataFrame of these columns, with their dtypes and no row."""
+    return frame(columns, {})
+
+
+def frame(columns, data):
+    """A DataFrame of just these columns, in their order and dtypes, from a mapping or a DataFrame; what it lacks is null.
+
+    Raises ValueError or TypeError where a column's values can't be had in its kind.
+    """
+    import pandas as pd
+
+    data = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    made = {}
+    for column in columns:
+        dtype = DTYPES[column.kind]
+        if column.name in data.columns:
+            values = data[column.name]
+            made[column.name] = values if values.dtype == dtype else _convert(values, column)
+        else:
+            absent = True if column.kind == "bool" else None
+            made[column.name] = pd.Series([absent] * len(data), index=data.index, dtype=dtype)
+    return pd.DataFrame(made, index=data.index)
+
+
+def _convert(values, column):
+    """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
+    import pandas as pd
+
+    if column.kind == "instant":
+        kept = pd.to_datetime(values, utc=True, errors="coerce")
+        return kept.astype(DTYPES["instant"])
+    if column.kind == "text":  # a None must stay one: str(None) is a word
+        return values.astype("object").where(values.notna(), None).astype(DTYPES["text"])
+    return values.astype(DTYPES[column.kind])

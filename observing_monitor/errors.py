@@ -1,0 +1,35 @@
+"""What can go wrong, as a caller may want to catch it.
+
+    ObservingMonitorError
+    ├── UsageError      the command line or the settings are wrong: nothing was done (exit 2)
+    ├── OutputError     the output can't be written: nothing can be done (exit 2)
+    ├── LockedError     another run holds the output's lock (exit 75)
+    ├── StoreError      one night's tables can't be read back
+    └── SourceError     one source can't be read: what is known of its nights stays as it was
+
+Every message names the path, night or setting, says what is wrong with it and, after a semicolon, what to do.
+"""
+
+
+class ObservingMonitorError(Exception):
+    """The base of all errors that this package raises on purpose."""
+
+
+class UsageError(ObservingMonitorError):
+    """The command line or the settings file asks for something that can't be."""
+
+
+class OutputError(ObservingMonitorError):
+    """The output folder can't be made or written."""
+
+
+class LockedError(ObservingMonitorError):
+    """Another run is at work on the same output."""
+
+
+class StoreError(ObservingMonitorError):
+    """A night's tables are there but can't be read."""
+
+
+class SourceError(ObservingMonitorError):
+    """A source didn't answer; only a source that answered can change a night."""

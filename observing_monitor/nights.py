@@ -1,0 +1,114 @@
+"""What a night is: a date, and the rule that says which instants belong to it.
+
+A night is a `datetime.date` everywhere in the program and `YYYY-MM-DD` wherever it is written.
+"""
+
+import datetime
+import re
+from dataclasses import dataclass
+
+from observing_monitor.errors import UsageError
+
+UTC = datetime.UTC
+ONE_DAY = datetime.timedelta(days=1)
+TAI_MINUS_UTC_S = 37  # since 2017-01-01 (IERS Bulletin C 52); no leap second has come since
+NID_ZERO = datetime.date(2017, 1, 1)  # ZTF and Lasair count nights (`nid`) from this UTC date
+MJD_ZERO = datetime.date(1858, 11, 17)
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
+
+_RULE = re.compile(r"(?P<scale>UTC|TAI)\s*(?:(?P<sign>[+\-−])\s*(?P<hours>\d{1,2}(?:\.\d+)?)\s*h?)?", re.IGNORECASE)
+_NIGHT = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class NightRule:
+    """Which instant belongs to which night: the date of the instant, after `offset_s` seconds were added.
+
+    `NightRule()` is UTC−12 h: a night runs from noon to noon UTC and has the date of the evening.
+    """
+
+    offset_s: float = -12 * 3600
+    text: str = "UTC−12h"
+
+    @classmethod
+    def parse(cls, text):
+        """Read a rule such as `UTC-12h`, `UTC`, `UTC+4h` or `TAI-12h` (Rubin's day_obs); UsageError if it is none."""
+        found = _RULE.fullmatch(text.strip())
+        if not found or float(found["hours"] or 0) > 24:
+            raise UsageError(f"night_rule {text!r} is not a rule; write UTC, UTC-12h, UTC+4h or TAI-12h")
+        hours = float(found["hours"] or 0) * (1 if found["sign"] == "+" else -1)
+        scale = found["scale"].upper()
+        words = f"{scale}{'+' if hours > 0 else '−'}{abs(hours):g}h" if hours else scale
+        return cls(hours * 3600 + (TAI_MINUS_UTC_S if scale == "TAI" else 0), words)
+
+    def night_of(self, instant):
+        """The night of an aware datetime."""
+        return (instant.astimezone(UTC) + datetime.timedelta(seconds=self.offset_s)).date()
+
+    def night_of_ns(self, ns):
+        """The night of nanoseconds since 1970 (UTC), as `stat` gives them; OverflowError beyond the years 1 to 9999."""
+        return EPOCH.date() + datetime.timedelta(days=(ns + int(self.offset_s * 1e9)) // 86_400_000_000_000)
+
+    def bounds(self, night):
+        """The first instant of a night and the first of the next, aware, in UTC."""
+        start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(seconds=self.offset_s)
+        return start, start + ONE_DAY
+
+    def is_open(self, night, now):
+        """Whether the night is not over yet at `now`."""
+        return now < self.bounds(night)[1]
+
+
+def parse_night(text):
+    """Read a night as people and directories write it: `YYYY-MM-DD` or `YYYYMMDD`; UsageError if it is no date."""
+    found = _NIGHT.fullmatch(text)
+    try:
+        if found:
+            return datetime.date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        pass
+    raise UsageError(f"{text!r} is not a night; write YYYY-MM-DD or YYYYMMDD, such as 2020-12-24")
+
+
+def night_named(text):
+    """The night that a directory's name says, or None where it says none; only 1970 to 2099, for ids are dates too."""
+    if len(text) not in (8, 10) or not text.startswith(("19", "20")):
+        return None
+    try:
+        night = parse_night(text)
+    except UsageError:
+        return None
+    return night if 1970 <= night.year < 2100 else None
+
+
+def nights_between(first, last):
+    """Every night from `first` to `last`, both included, in order."""
+    return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def night_of_nid(nid):
+    """The UTC date of a ZTF or Lasair night number."""
+    return NID_ZERO + datetime.timedelta(days=int(nid))
+
+
+def nid_of(night):
+    """The ZTF or Lasair night number of a UTC date."""
+    return (night - NID_ZERO).days
+
+
+def night_of_mjd(mjd):
+    """The UTC date of a Modified Julian Date."""
+    return MJD_ZERO + datetime.timedelta(days=int(mjd // 1))
+
+
+def parse_utc(text):
+    """An ISO 8601 instant as an aware datetime in UTC; text without a zone is UTC; None in, None out."""
+    if text is None:
+        return None
+    instant = datetime.datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def iso_utc(instant):
+    """An aware datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; None in, None out."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
