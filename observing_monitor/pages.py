@@ -1,11 +1,20 @@
 """What a page is made of, and the text it becomes: context dataclasses, filters, `render_*(context) -> str`.
 
 A template takes one dataclass, and shows it; sorting, sums and dates are done before. Instants are aware datetimes in UTC,
-durations seconds, `None` stands for "there is none" and is shown as –.
+durations seconds, `None` stands for "there is none" and is shown as –. What others wrote is escaped by the templates' environment, always.
 """
 
 import datetime
+import functools
+import math
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from observing_monitor import columns
+
+NOTHING = "–"
 
 
 @dataclass
@@ -174,3 +183,185 @@ class NightPage:
     sources: list[SourceLine]
     files_js: str  # the script with all files, loaded when wanted; "" where the night has none
     data: list[Link] = field(default_factory=list)  # YYYY-MM-DD.json, .csv
+
+
+# The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
+SIGNS = {"normal": "✓", "warning": "!", "error": "✕"}
+_ICON_SHAPES = {
+    "normal": ("#1a7f37", "<circle cx='16' cy='16' r='15'/>", "M9 16.5l5 5 9-11"),
+    "warning": ("#9a5b00", "<path d='M16 1l15.5 29H.5z'/>", "M16 11v9m0 4v2"),
+    "error": ("#c0262d", "<rect x='1' y='1' width='30' height='30' rx='5'/>", "M10 10l12 12m0-12L10 22"),
+}
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def render_site(page, assets):
+    """The text of the site's page; `assets` maps a static file's plain name to the name it has in `assets/`."""
+    return _render("site.html", page, assets)
+
+
+def render_stream(page, assets):
+    """The text of a stream's page; `assets` as for `render_site`."""
+    return _render("stream.html", page, assets)
+
+
+def render_night(page, assets):
+    """The text of a night's page; `assets` as for `render_site`."""
+    return _render("night.html", page, assets)
+
+
+def _render(template, page, assets):
+    return environment().get_template(template).render(page=page, assets=assets)
+
+
+def templates_dir():
+    """The directory of the templates: inside the package where it is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    for place in (package / "templates", package.parent / "templates"):
+        if (place / "base.html").is_file():
+            return place
+    raise FileNotFoundError(f"no templates in {package} nor beside it: is observing_monitor installed whole?")
+
+
+@functools.cache
+def environment():
+    """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=visible,
+    )
+    filters = (utc, iso, near, count, of_bytes, seconds, percent, dash, sign, icon, figure_json)
+    made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
+    made.globals |= {
+        "classes": columns.CLASSES,
+        "night_columns": {c.name: c for c in columns.NIGHTS},
+        "file_columns": {c.name: c for c in columns.FILES},
+        "class_columns": {c.name: c for c in columns.CLASSES},
+    }
+    return made
+
+
+def visible(value):
+    """Text with its control characters as pictures of them, and what is no character as �; other values as they are.
+
+    A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
+    isn't UTF-8) can't be written at all.
+    """
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _CONTROLS.sub(_picture, value)
+
+
+def _picture(found):
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
+
+
+def is_nothing(value):
+    """Whether a value stands for "there is none": None, "", NaN, NaT or pandas' NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def dash(value):
+    """The value itself, or – where there is none."""
+    return NOTHING if is_nothing(value) else value
+
+
+def utc(value):
+    """An instant as `2020-02-13 03:12:41`, in UTC."""
+    return NOTHING if is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(value):
+    """An instant for machines: `2020-02-13T03:12:41Z`."""
+    return "" if is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def near(value, night):
+    """An instant without its year, `02-13 03:12:41`, where that is the year of the night (`YYYY-MM-DD`) beside it."""
+    text = utc(value)
+    return text[5:] if text[:5] == night[:5] else text
+
+
+def count(value):
+    """A whole number with its thousands grouped: `12,345`."""
+    return NOTHING if is_nothing(value) else f"{int(value):,}"
+
+
+def of_bytes(value):
+    """A size in units of 1000: `95.1 kB`."""
+    if is_nothing(value):
+        return NOTHING
+    size, unit = float(value), "bytes"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if abs(size) < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def seconds(value):
+    """A duration in the two largest units that tell it: `1.4 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`."""
+    if is_nothing(value):
+        return NOTHING
+    minus, size = ("−", -value) if value < 0 else ("", value)
+    if size < 9.95:
+        return f"{minus}{size:.1f} s"
+    whole = round(size)
+    if whole < 60:
+        return f"{minus}{whole} s"
+    if whole < 3600:
+        return f"{minus}{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{minus}{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{minus}{whole // 86_400:,} d {whole % 86_400 // 3600:02} h"
+
+
+def percent(value):
+    """A share as `98.2 %`; never 100 % while anything lacks, never 0 % while there is some."""
+    if is_nothing(value):
+        return NOTHING
+    tenths = math.floor(value * 1000 + 1e-9) if value < 1 else round(value * 1000)
+    if value > 0 and tenths == 0:
+        return "< 0.1 %"
+    return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths / 10:.1f} %"
+
+
+def sign(status):
+    """The sign that stands beside a status' word."""
+    return SIGNS[status]
+
+
+def icon(status):
+    """The tab's icon that tells a status by shape and colour: an SVG as a `data:` address."""
+    colour, shape, stroke = _ICON_SHAPES[status]
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><g fill='{colour}'>{shape}</g>"
+        f"<path d='{stroke}' fill='none' stroke='#fff' stroke-width='4' stroke-linecap='round'/></svg>"
+    )
+    return "data:image/svg+xml," + quote(svg, safe="/:='() ")
+
+
+def figure_json(figure):
+    """A figure as JSON that may stand inside a `<script>` element: no `<`, `>` or `&` in it, and null for NaN."""
+    from jinja2.utils import htmlsafe_json_dumps
+
+    return htmlsafe_json_dumps(_finite(figure), allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _finite(value):
+    """The same lists, dicts and values, with None for each number that JSON doesn't have."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,85 @@
+"""All files of a night as a script that a page loads when its reader asks for them.
+
+A page opened from disk may load a script but fetch nothing else, so the rows come as the argument of one call: columns as
+JSON, gzipped, in base64. Nothing that others wrote can be code in there. `assets/monitor.js` is the reader.
+"""
+
+import base64
+import gzip
+import json
+
+FUNCTION = "observing_monitor_files"
+
+# name, how it is packed, the words over it, what it means; in the order in which the page shows them.
+COLUMNS = (
+    ("path", "path", "File", "Path below the source's root"),
+    ("file_class", "word", "Class", "What became of the file"),
+    ("size_bytes", "bytes", "Size", "Size when last seen"),
+    ("created_at", "instant", "Created", "When the file was written at the telescope"),
+    ("transferred_at", "instant", "Transferred", "When the file had arrived here"),
+    ("ingested_at", "instant", "Ingested", "When the file was ingested"),
+    ("seq_num", "int", "Seq.", "The exposure's number within its night, from 1"),
+    ("detector", "word", "Detector", "The detector's number or name"),
+    ("exposure", "word", "Exposure", "The exposure's identifier"),
+    ("obsid", "word", "Obsid", "The observation's name"),
+    ("reason", "word", "Why", "Why the file needs attention"),
+)
+
+
+def render_files_js(files):
+    """The script with all rows of `files`, in their order: the same rows give the same bytes.
+
+    Parameters
+    ----------
+    files : DataFrame
+        Columns as in `COLUMNS`, dtypes as in `columns.DTYPES`. Without rows the script has an empty table.
+
+    Returns
+    -------
+    str
+        One call of `FUNCTION` with a base64 text: a gzipped JSON object `{"n", "columns": [{"name", "kind", "label",
+        "meaning", ...}]}`. Text columns have `words` and, per row, the `codes` of a word (-1: none); a path is a word (its
+        folder) and a `values` text (its name); numbers are `values`; instants are seconds since the `zero` of their
+        column, which is in seconds since 1970 (UTC). None is null.
+    """
+    packed = [
+        {"name": name, "kind": kind, "label": label, "meaning": meaning} | _PACKERS[kind](files[name])
+        for name, kind, label, meaning in COLUMNS
+    ]
+    text = json.dumps({"n": len(files), "columns": packed}, separators=(",", ":"))
+    payload = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
+    return f'{FUNCTION}("{payload}");\n'
+
+
+def _pack_path(values):
+    """Folders are few and long: a night's names cost a third without them."""
+    paths = values.astype("object").where(values.notna(), "").tolist()
+    parts = [path.rpartition("/") for path in paths]
+    return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
+
+
+def _pack_word(values):
+    return _words(values.astype("object").where(values.notna(), None).tolist())
+
+
+def _words(texts):
+    """Each text once, in order of first use, and per row which one it is."""
+    codes = {}
+    rows = [-1 if text is None else codes.setdefault(text, len(codes)) for text in texts]
+    return {"words": list(codes), "codes": rows}
+
+
+def _pack_int(values):
+    return {"values": values.astype("object").where(values.notna(), None).tolist()}
+
+
+def _pack_instant(values):
+    import pandas as pd
+
+    whole = pd.Series(pd.to_datetime(values, utc=True).astype("datetime64[s, UTC]")).astype("int64")
+    known = values.notna()
+    zero = int(whole[known].min()) if known.any() else 0
+    return {"zero": zero} | _pack_int((whole - zero).astype("Int64").where(known))
+
+
+_PACKERS = {"path": _pack_path, "word": _pack_word, "int": _pack_int, "bytes": _pack_int, "instant": _pack_instant}

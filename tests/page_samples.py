@@ -1,0 +1,186 @@
+"""Contexts of pages to render: of an ordinary night, and of one where everything that others wrote is nasty."""
+
+import datetime
+
+from observing_monitor import columns, pages
+
+ASSETS = {"style.css": "style-1.css", "monitor.js": "monitor-1.js", "plotly.min.js": "plotly-1.min.js"}
+NASTY = "<b>&\"'</script><!--{{ 7*7 }}{% raw %}\x1b[31mred\u202ertl\udcff\x00</td>"
+
+
+def at(text):
+    """An instant in UTC from ISO text."""
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
+
+
+def summary(night="2020-02-12", **changed):
+    """A night's values by the names of columns.NIGHTS: 1,234 files, 1,200 of them ingested."""
+    values = dict.fromkeys(c.name for c in columns.NIGHTS)
+    values |= {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
+    values |= {
+        "night": night,
+        "status": "error",
+        "info": "14 files failed, 3 are missing",
+        "n_files": 1234,
+        "n_ingested": 1200,
+        "n_pending": 12,
+        "n_failed": 14,
+        "n_missing": 3,
+        "n_small": 5,
+        "n_error": 17,
+        "n_twice": 2,
+        "n_exposures": 130,
+        "size_bytes": 41_234_567_890,
+        "completeness": 1200 / 1234,
+        "first_created_at": at("2020-02-12T22:01:07"),
+        "last_created_at": at("2020-02-13T09:41:00"),
+        "last_transferred_at": at("2020-02-13T09:41:31.5"),
+        "last_ingested_at": at("2020-02-13T09:44:02"),
+        "transfer_delay_median_s": 4.2,
+        "transfer_delay_p90_s": 31.0,
+        "transfer_delay_max_s": 411.0,
+        "ingest_delay_median_s": 62.0,
+        "ingest_delay_p90_s": 192.4,
+        "ingest_delay_max_s": 9000.0,
+    }
+    return values | changed
+
+
+def frame(**changed):
+    """A frame of a page of the stream auxTel."""
+    values = {
+        "title": "auxTel, night of 2020-02-12",
+        "root": "../",
+        "status": "error",
+        "info": "14 files failed, 3 are missing",
+        "version": "0.1.0",
+        "stream": "auxTel",
+        "stale_after_s": 900.0,
+    }
+    return pages.Frame(**values | changed)
+
+
+def chart(text="Files over the night", **changed):
+    """A chart of two points, one of them NaN."""
+    figure = {"data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}], "layout": {}}
+    return pages.Chart(**{"chart_id": "chart-files", "title": text, "caption": f"{text}: 1,234.", "figure": figure} | changed)
+
+
+def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
+    """A failed file with a traceback."""
+    values = {
+        "anchor": f"file-{number}",
+        "path": text,
+        "file_class": "failed",
+        "reason": f"failed: {text}",
+        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
+        "size_bytes": 95_130,
+        "exposure": text,
+        "obsid": "AT_O_20200212_000022",
+        "seq_num": 22,
+        "detector": "0",
+        "created_at": at("2020-02-13T03:12:41"),
+        "transferred_at": at("2020-02-13T03:12:45"),
+        "tried_at": None,
+        "n_attempts": 2,
+    }
+    return pages.FileRow(**values | changed)
+
+
+def source_line(text="files", **changed):
+    """A source with a fault."""
+    values = {"name": text, "kind": "directory", "place": "/data/auxTel/storage", "problem": f"can't read {text}"}
+    return pages.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
+
+
+def night_page(text="AT_O_20200212_000022.fits", **changed):
+    """A night with one of everything; `text` stands wherever others wrote."""
+    values = {
+        "frame": frame(),
+        "site": pages.Link("All streams", "../index.html"),
+        "index": pages.Link("auxTel", "index.html"),
+        "previous": pages.Link("2020-02-11", "2020-02-11.html"),
+        "next": pages.Link("2020-02-13", "2020-02-13.html"),
+        "night": "2020-02-12",
+        "starts_at": at("2020-02-12T12:00:00"),
+        "ends_at": at("2020-02-13T12:00:00"),
+        "rule": "UTC−12h",
+        "changed_at": at("2020-02-13T09:44:02"),
+        "summary": summary(),
+        "findings": [
+            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files"),
+            pages.Finding("warning", "12 files are pending since 03:12", "#files"),
+        ],
+        "charts": [chart(text)],
+        "attention": [file_row(text=text), file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")],
+        "n_attention": 17,
+        "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
+        "n_groups": 130,
+        "metrics": [pages.MetricRow(text, "node1", "12.5", "s", at("2020-02-13T03:00:00"), "Length of the queue")],
+        "notes": [f"not readable: {text}"],
+        "sources": [source_line(text)],
+        "files_js": "2020-02-12.files.js",
+        "data": [pages.Link("2020-02-12.json", "2020-02-12.json"), pages.Link("2020-02-12.csv", "2020-02-12.csv")],
+    }
+    return pages.NightPage(**values | changed)
+
+
+def empty_night_page():
+    """A night without files, and the only one of its stream."""
+    nothing = dict.fromkeys(summary()) | {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
+    return night_page(
+        frame=frame(status="normal", info=""),
+        site=None,
+        previous=None,
+        next=None,
+        changed_at=None,
+        summary=nothing | {"night": "2020-02-12", "status": "normal", "info": ""},
+        findings=[],
+        charts=[],
+        attention=[],
+        n_attention=0,
+        groups=[],
+        n_groups=0,
+        metrics=[],
+        notes=[],
+        sources=[source_line(problem="", problem_since=None)],
+        files_js="",
+        data=[],
+    )
+
+
+def night_rows(text="14 files failed, 3 are missing"):
+    """Three nights, newest first: a bad one, a good one, an empty one."""
+    return [
+        pages.NightRow("2020-02-12.html", summary(info=text)),
+        pages.NightRow(
+            "2020-02-11.html",
+            summary("2020-02-11", status="normal", info="", n_failed=0, n_missing=0, n_error=0, n_pending=0, completeness=1.0),
+        ),
+        pages.NightRow("2020-02-10.html", summary("2020-02-10", status="warning", info="no files", n_files=0)),
+    ]
+
+
+def stream_page(text="auxTel", **changed):
+    """A stream of three nights."""
+    values = {
+        "frame": frame(title="auxTel"),
+        "site": pages.Link("All streams", "../index.html"),
+        "rule": "UTC−12h",
+        "stage": "ingest",
+        "latest": night_rows(text)[0],
+        "nights": night_rows(text),
+        "charts": [chart(text)],
+        "sources": [source_line(text)],
+        "data": [pages.Link("nights.json", "nights.json")],
+    }
+    return pages.StreamPage(**values | changed)
+
+
+def site_page(text="auxTel"):
+    """Two streams, one of which has no night."""
+    cards = [
+        pages.StreamCard(text, "auxTel/index.html", "error", f"14 files failed {text}", night_rows(text)[0], night_rows(text)),
+        pages.StreamCard("comCam", "comCam/index.html", "normal", "", None, []),
+    ]
+    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"1 stream needs attention: {text}"), cards)
