@@ -1,5 +1,6 @@
 """Writing so that a reader never sees half a file: beside the target, synced, renamed."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -25,11 +26,20 @@ class Output:
         return os.path.join(self.root, *parts)
 
     def make(self):
-        """Make the folder, and sweep what a killed run left; OutputError if that can't be done."""
-        try:
+        """Make the folder; OutputError if that can't be done."""
+        with self._writable():
             os.makedirs(self.unfinished, exist_ok=True)
+
+    def sweep(self):
+        """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
+        with self._writable():
             for name in os.listdir(self.unfinished):
                 os.unlink(os.path.join(self.unfinished, name))
+
+    @contextlib.contextmanager
+    def _writable(self):
+        try:
+            yield
         except OSError as error:
             raise OutputError(f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
 

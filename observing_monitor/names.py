@@ -58,3 +58,13 @@ def _first(found, *groups):
         if group in found:
             values = values.fillna(found[group].astype("str"))
     return values
+
+
+def last_parts(paths):
+    """The names at the end of a Series of paths."""
+    return paths.str.replace(r"(?s)^.*/", "", regex=True)
+
+
+def folders(paths):
+    """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
+    return paths.str.replace(r"[^/]*$", "", regex=True)

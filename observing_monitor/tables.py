@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 import pandas as pd
 
 from observing_monitor import columns
-from observing_monitor.names import FITS_ENDING
+from observing_monitor.names import FITS_ENDING, folders, last_parts
 
 DONE = ("success", "lost")
 FAILED = ("failure", "invalid", "unknown")
@@ -134,7 +134,7 @@ def match(files, attempts, made_up=None):
     keys = keys.fillna(_by_name(files[~files["file_id"].isin(keys)], attempts[keys.isna()]).reindex(attempts.index))
     lone = keys.isna()
     new = attempts[lone].drop_duplicates(["source", "path"])
-    new = new.assign(file_id=_own_id(new), name=new["path"].str.rpartition("/")[2])
+    new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
     new = columns.frame(columns.FILES, new.assign(kind="fits"))
     keys = keys.mask(lone, _own_id(attempts))
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
@@ -285,3 +285,130 @@ def summarise(judged):
 
 def _instant(value):
     return None if value is pd.NaT or pd.isna(value) else value.to_pydatetime().astimezone(datetime.UTC)
+
+
+# --- what a page lists -------------------------------------------------------------------------------------------------
+
+LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+
+
+def file_list(judged):
+    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path."""
+    ordered = judged.sort_values(["created_at", "file_id"], kind="stable", ignore_index=True)
+    listed = ordered[list(LISTED)].rename(columns={"file_id": "path"})
+    return listed.assign(reason=_reasons(ordered))
+
+
+def _reasons(judged):
+    """Why each file is what it is, in one line; "" where that goes without saying."""
+    first_line = judged["message"].fillna("").str.split("\n", n=1).str[0].str.slice(0, 500)
+    since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
+    size = judged["size_bytes"].astype("float").map("{:,.0f}".format)
+    words = {
+        "missing": "never tried; here since " + since,
+        "pending": "waiting since " + since,
+        "small": size + " bytes: too small to be an image, and never tried",
+        "gone": pd.Series("no longer on disk, and never ingested", index=judged.index),
+        "not_fits": pd.Series("not an image", index=judged.index),
+        "ignored": pd.Series("left out on purpose", index=judged.index),
+    }
+    reason = first_line
+    for name, text in words.items():
+        said = first_line.where(first_line == "", "; " + first_line)
+        reason = reason.mask(judged["file_class"] == name, text + said)
+    return reason.astype("str")
+
+
+def attention(judged):
+    """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
+    is_lost = judged["last_status"] == "lost"
+    need = judged.assign(shown_as=judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), "lost"), reason=_reasons(judged))
+    order = {name: rank for rank, name in enumerate(("lost", *NEEDS_ATTENTION))}
+    need = need[need["shown_as"].isin(order)]
+    need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
+    rows, seen = [], set()
+    for row in need.astype("object").where(need.notna(), None).to_dict("records"):
+        detail = row["message"] or ""
+        rows.append(
+            {
+                # the first row of a class carries the class's own address, to which the findings lead
+                "anchor": row["shown_as"] if row["shown_as"] not in seen else f"file-{len(rows) + 1}",
+                "path": row["file_id"],
+                "file_class": row["shown_as"],
+                "reason": row["reason"],
+                "detail": detail if len(detail.splitlines()) > 1 or len(detail) > 500 else "",
+                "size_bytes": row["size_bytes"],
+                "exposure": row["exposure"] or "",
+                "obsid": row["obsid"] or "",
+                "seq_num": row["seq_num"],
+                "detector": row["detector"] or "",
+                "created_at": _instant(row["created_at"]),
+                "transferred_at": _instant(row["transferred_at"]),
+                "tried_at": _instant(row["tried_at"]),
+                "n_attempts": int(row["n_attempts"]),
+            }
+        )
+        seen.add(row["shown_as"])
+    return rows
+
+
+def group(judged):
+    """One mapping an exposure, by the names of `pages.GroupRow`, in order of creation; a folder where files have none."""
+    if judged.empty:
+        return []
+    folder = folders(judged["file_id"])
+    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folder))
+    by = named.groupby("group_name")
+    facts = by.agg(
+        seq_num=("seq_num", "first"),
+        n_files=("file_id", "size"),
+        created_at=("created_at", "max"),
+        transferred_at=("transferred_at", "max"),
+        ingested_at=("ingested_at", "max"),
+    )
+    counts = named.groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    order = [c.name for c in columns.CLASSES if c.name in counts]
+    facts = facts.sort_values(["created_at"], kind="stable")
+    number = facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None)
+    of_class = dict(zip(counts.index, counts[order].to_dict("records"), strict=True))
+    return [
+        {
+            "name": name,
+            "seq_num": number[name],
+            "n_files": int(row.n_files),
+            "counts": {c: n for c, n in of_class[name].items() if n},
+            **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
+        }
+        for name, row in zip(facts.index, facts.itertuples(), strict=True)
+    ]
+
+
+def latest_metrics(metrics):
+    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`."""
+    latest = metrics.drop_duplicates(["name", "node"], keep="last")
+    return [
+        {
+            "name": row.name_,
+            "node": "" if pd.isna(row.node) else row.node,
+            "value": (row.text if not pd.isna(row.text) else "") if pd.isna(row.value) else f"{row.value:,.10g}",
+            "unit": "" if pd.isna(row.unit) else row.unit,
+            "sampled_at": _instant(row.sampled_at),
+        }
+        for row in latest.rename(columns={"name": "name_"}).itertuples()
+    ]
+
+
+def to_csv(listed):
+    """A file list as CSV text: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.csv
+
+    text = listed.assign(**{name: listed[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for name in listed if name.endswith("_at")})
+    # a cell that a spreadsheet would run as a formula is shown as the text that it is
+    for name in ("path", "reason", "obsid", "exposure", "detector"):
+        text[name] = text[name].mask(text[name].str.match(r"[=+\-@\t\r]").fillna(False).astype(bool), "'" + text[name])
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(pa.Table.from_pandas(text, preserve_index=False), buffer)
+    return buffer.getvalue().decode()

@@ -73,7 +73,7 @@ class FileStore:
         if not entries:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
         table["path"] = shown_all(table["path"].tolist())
-        name = table["path"].str.rpartition("/")[2]
+        name = names.last_parts(table["path"])
         files = {
             "file_id": table["path"],
             "name": name,

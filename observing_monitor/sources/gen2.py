@@ -16,6 +16,7 @@ from pathlib import Path
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
+from observing_monitor.names import last_parts
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading
 from observing_monitor.sources.tree import NightTree, shown_all
@@ -241,7 +242,7 @@ def _detector_of(both):
 
 def _names_of(both):
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    link = both["link"].str.rpartition("/")[2].fillna("")
+    link = last_parts(both["link"]).fillna("")
     plain = both["exposure"] + "-det" + both["detector_number"].astype("str").str.zfill(3)
     obsid, raft, sensor = (both[name].fillna("") for name in ("obsid", "raftName", "detectorName"))
     names = link + "\n" + plain
