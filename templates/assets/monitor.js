@@ -1,0 +1,497 @@
+// What a page does beyond showing itself: ages by the reader's clock, charts, the table of all files, arrow keys.
+// A page is whole without it. Works from disk (no fetch, no module, no worker) and under `script-src 'self'` (no eval).
+// Everything others wrote goes in as text, never as markup.
+(function () {
+  "use strict";
+
+  const page = document.body.dataset;
+  const byId = (id) => document.getElementById(id);
+
+  function make(name, text, className) {
+    const element = document.createElement(name);
+    if (text !== undefined) element.textContent = text;
+    if (className) element.className = className;
+    return element;
+  }
+
+  // ---------------------------------------------------------------- ages: is this page current?
+
+  const HEARTBEAT_EVERY_MS = 60000;
+  const AGES_EVERY_MS = 5000;
+
+  function duration(seconds) {
+    const s = Math.round(seconds);
+    const two = (n) => String(n).padStart(2, "0");
+    if (s < 60) return s + " s";
+    if (s < 3600) return Math.floor(s / 60) + " min";
+    if (s < 86400) return Math.floor(s / 3600) + " h " + two(Math.floor((s % 3600) / 60)) + " min";
+    if (s < 86400 * 730) return Math.floor(s / 86400) + " d";
+    return Math.floor(s / (86400 * 365.25)) + " years";
+  }
+
+  function age(iso) {
+    return (Date.now() - Date.parse(iso)) / 1000;
+  }
+
+  function ago(iso) {
+    const seconds = age(iso);
+    if (seconds < -60) return duration(-seconds) + " ahead of this computer's clock";
+    return duration(Math.max(0, seconds)) + " ago";
+  }
+
+  function clock(iso) {
+    const sameDay = iso.slice(0, 10) === new Date().toISOString().slice(0, 10);
+    return (sameDay ? "" : iso.slice(0, 10) + " ") + iso.slice(11, 19);
+  }
+
+  function showAges() {
+    document.querySelectorAll("time[data-age]").forEach((time) => {
+      let note = time.nextElementSibling;
+      if (!note || !note.classList.contains("age")) {
+        note = make("span", "", "age");
+        time.after(note);
+      }
+      note.textContent = ", " + ago(time.dateTime);
+    });
+  }
+
+  function showHeartbeat() {
+    const heartbeat = window.observing_monitor_heartbeat;
+    const limit = Number(page.staleAfterS);
+    const warning = byId("stale");
+    const looked = byId("looked");
+    if (!heartbeat) {
+      warning.hidden = false;
+      warning.textContent = "Nobody knows when the sources were last read: the file heartbeat.js could not be loaded. This page may be out of date.";
+      return;
+    }
+    const stream = page.stream ? heartbeat.streams[page.stream] || {} : {};
+    const read = (page.stream && stream.read_at) || heartbeat.run_at;
+    looked.textContent = "Last looked at " + clock(read) + " UTC, " + ago(read);
+    const late = age(read) > limit;
+    warning.hidden = !late;
+    if (late) {
+      const text = "Nobody has looked for " + duration(age(read)) + ": the last time was " + clock(read) + " UTC. This page may be out of date.";
+      if (warning.textContent !== text) warning.textContent = text;
+    }
+    document.querySelectorAll("[data-looked]").forEach((place) => {
+      const of = heartbeat.streams[place.dataset.looked];
+      if (!of || !of.read_at) return;
+      place.textContent = "Last looked at " + clock(of.read_at) + " UTC, " + ago(of.read_at);
+      place.classList.toggle("late", age(of.read_at) > limit);
+    });
+    showSources(stream.sources || {});
+  }
+
+  function showSources(sources) {
+    document.querySelectorAll("[data-source]").forEach((place) => {
+      const source = sources[place.dataset.source];
+      if (source && source.answered_at) place.textContent = clock(source.answered_at) + ", " + ago(source.answered_at);
+    });
+    document.querySelectorAll("[data-fault]").forEach((place) => {
+      const source = sources[place.dataset.fault];
+      if (source && source.problem && !place.textContent.includes(source.problem)) {
+        place.replaceChildren(make("span", source.problem, "error"));
+      }
+    });
+  }
+
+  function reloadHeartbeat() {
+    const script = make("script");
+    script.src = page.root + "heartbeat.js?" + Date.now();
+    script.onload = () => { script.remove(); showHeartbeat(); };
+    script.onerror = () => script.remove(); // the old one stays, and grows old
+    document.head.append(script);
+  }
+
+  showAges();
+  showHeartbeat();
+  setInterval(() => { showAges(); showHeartbeat(); }, AGES_EVERY_MS);
+  setInterval(reloadHeartbeat, HEARTBEAT_EVERY_MS);
+
+  // ---------------------------------------------------------------- arrow keys: the night before, the night after
+
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.target.closest("input, select, textarea, .scroll, pre, .plot")) return;
+    const way = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+    const link = way && document.querySelector('a[rel="' + way + '"]');
+    if (link) link.click();
+  });
+
+  // ---------------------------------------------------------------- charts: drawn when they come near
+
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const drawn = new Set();
+  let plotly = null; // the promise of plotly's script: 5 MB, loaded once and only where a chart is looked at
+
+  function loadPlotly() {
+    plotly = plotly || new Promise((resolve, reject) => {
+      const script = make("script");
+      script.src = page.plotly;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error("the file " + page.plotly + " could not be loaded"));
+      document.head.append(script);
+    });
+    return plotly;
+  }
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  }
+
+  function painted(trace) {
+    const tone = colour("tone-" + trace.meta.tone) || colour("text");
+    const copy = Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { color: tone }) });
+    if (trace.line) copy.line = Object.assign({}, trace.line, { color: tone });
+    if (trace.fill) copy.fillcolor = "color-mix(in srgb, " + tone + " 20%, transparent)";
+    if (/^#[0-9a-f]{6}$/i.test(tone) && trace.fill) copy.fillcolor = tone + "33"; // plotly knows #rrggbbaa, not color-mix
+    return copy;
+  }
+
+  function themed(layout) {
+    const axis = { gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("line"), automargin: true };
+    const shared = {
+      paper_bgcolor: colour("card"), // not transparent: a chart drawn in the dark must be legible on paper
+      plot_bgcolor: colour("card"),
+      font: { color: colour("text"), family: "system-ui, sans-serif", size: 13 },
+      margin: { l: 56, r: 12, t: 8, b: 44 },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
+      hovermode: "closest",
+      showlegend: true,
+      dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger must scroll the page
+    };
+    return Object.assign(shared, layout, {
+      xaxis: Object.assign({}, axis, layout.xaxis),
+      yaxis: Object.assign({}, axis, layout.yaxis),
+    });
+  }
+
+  function draw(place) {
+    const figure = JSON.parse(byId(place.dataset.figure).textContent);
+    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    return window.Plotly.react(place, figure.data.map(painted), themed(figure.layout), options).then(() => {
+      if (!drawn.has(place)) place.on("plotly_click", follow);
+      drawn.add(place);
+      place.dataset.drawn = "yes";
+    });
+  }
+
+  function follow(event) {
+    const address = event.points[0].customdata;
+    if (/^\d{4}-\d\d-\d\d\.html$/.test(address)) window.location.href = address;
+  }
+
+  const nearby = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      nearby.unobserve(entry.target);
+      loadPlotly().then(() => draw(entry.target)).catch((error) => {
+        entry.target.textContent = "This chart cannot be drawn: " + error.message;
+      });
+    });
+  }, { rootMargin: "400px" });
+  document.querySelectorAll(".plot").forEach((place) => nearby.observe(place));
+  dark.addEventListener("change", () => drawn.forEach(draw));
+
+  // ---------------------------------------------------------------- all files: a table of which only what is seen is made
+
+  const section = byId("all-files");
+  if (!section) return;
+
+  const MAX_HEIGHT_PX = 15000000; // browsers clamp elements a little above
+  const OPEN_BY_ITSELF = 20000; // up to as many files the table opens when it is scrolled to
+  const SPARE_ROWS = 10;
+  const scroller = byId("files-scroll");
+  const search = byId("files-search");
+  const choice = byId("files-class");
+  const shownCount = byId("files-shown");
+  const head = scroller.querySelector("thead");
+  const body = scroller.querySelector("tbody");
+
+  let table = null; // {n, columns}
+  let index = []; // per row its searched text, in lower case
+  let order = null; // all rows, sorted
+  let shown = []; // those of them that pass the filters
+  let sorting = { name: "", down: false };
+  let rowHeight = 28;
+  let firstDrawn = -1;
+
+  // Controls as pictures, half pairs as �: as on the rest of the page.
+  function visible(text) {
+    return text
+      .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+      .replace(/[\u007f-\u009f]/g, "\ufffd");
+  }
+
+  function unpack(payload) {
+    const bytes = Uint8Array.from(atob(payload), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text().then(JSON.parse);
+  }
+
+  function instant(seconds) {
+    return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+  }
+
+  function size(bytes) {
+    const units = ["bytes", "kB", "MB", "GB", "TB"];
+    let unit = 0;
+    while (bytes >= 999.95 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
+    return (unit ? bytes.toFixed(1) : bytes) + " " + units[unit];
+  }
+
+  // Per kind of column: the text of a row's cell, "" where there is none.
+  const TEXTS = {
+    path: (column, row) => column.words[column.codes[row]] + column.values[row],
+    word: (column, row) => (column.codes[row] < 0 ? "" : column.words[column.codes[row]]),
+    int: (column, row) => (column.values[row] === null ? "" : String(column.values[row])),
+    bytes: (column, row) => (column.values[row] === null ? "" : size(column.values[row])),
+    instant: (column, row) => (column.values[row] === null ? "" : instant(column.zero + column.values[row])),
+  };
+
+  function text(column, row) {
+    return TEXTS[column.kind](column, row);
+  }
+
+  function labelled(column, row) { // the class is shown by its word, which the filter's list has
+    const plain = text(column, row);
+    if (column.name !== "file_class") return plain;
+    const option = choice.querySelector('option[value="' + CSS.escape(plain) + '"]');
+    return option ? option.dataset.label : plain;
+  }
+
+  function isEmpty(column) {
+    return (column.codes && column.kind === "word") ? column.words.length === 0 : column.values.every((v) => v === null);
+  }
+
+  function buildIndexUntil(row) {
+    const columns = table.columns.filter((column) => column.kind === "path" || column.kind === "word");
+    for (let i = index.length; i < Math.min(row, table.n); i += 1) {
+      index.push(columns.map((column) => text(column, i)).join("\n").toLowerCase());
+    }
+  }
+
+  function buildIndexInIdleTime() {
+    const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1));
+    buildIndexUntil(index.length + 5000);
+    if (index.length < table.n) idle(buildIndexInIdleTime);
+  }
+
+  function compareTexts(a, b) {
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  // Where each word of a column comes in the order of all its words.
+  function ranks(words) {
+    const rank = new Array(words.length);
+    words.map((_, code) => code).sort((a, b) => collator.compare(words[a], words[b])).forEach((code, i) => { rank[code] = i; });
+    return rank;
+  }
+
+  function sort() {
+    order = Array.from({ length: table.n }, (_, row) => row);
+    const column = table.columns.find((c) => c.name === sorting.name);
+    if (!column) return;
+    const rank = column.words && ranks(column.words);
+    const key = rank ? (row) => (column.codes[row] < 0 ? null : rank[column.codes[row]]) : (row) => column.values[row];
+    const keys = order.map(key);
+    const turn = sorting.down ? -1 : 1;
+    const names = column.kind === "path" ? column.values : null;
+    order.sort((a, b) => {
+      if (keys[a] === null || keys[b] === null) return (keys[a] === null) - (keys[b] === null) || a - b; // none comes last
+      return turn * (keys[a] - keys[b] || (names ? compareTexts(names[a], names[b]) : 0)) || a - b;
+    });
+  }
+
+  function filter() {
+    const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const classes = table.columns.find((c) => c.name === "file_class");
+    const wanted = choice.value ? classes.words.indexOf(choice.value) : null;
+    if (terms.length) buildIndexUntil(table.n);
+    shown = order.filter((row) => (wanted === null || classes.codes[row] === wanted) && terms.every((term) => index[row].includes(term)));
+    const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
+    const cut = shown.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
+    shownCount.textContent = shown.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
+    shown.length = Math.min(shown.length, room);
+    scroller.querySelector("table").setAttribute("aria-rowcount", shown.length + 1);
+    firstDrawn = -1;
+    scroller.scrollTop = 0;
+    drawRows();
+  }
+
+  function spacer(rows) {
+    const row = make("tr", undefined, "spacer");
+    row.setAttribute("aria-hidden", "true");
+    row.style.height = rows * rowHeight + "px";
+    return row;
+  }
+
+  function cell(column, row) {
+    const shownText = visible(labelled(column, row));
+    const made = make(column.kind === "path" ? "th" : "td", undefined, { path: "path", word: "", int: "num", bytes: "num", instant: "num" }[column.kind]);
+    if (column.kind === "path") made.scope = "row";
+    const inner = make(column.name === "file_class" ? "span" : "bdi", shownText || "–");
+    if (column.name === "file_class") inner.className = "chip " + text(column, row).replace(/[^a-z_]/g, "");
+    made.append(inner);
+    if (shownText.length > 30) made.title = shownText;
+    return made;
+  }
+
+  function drawRows() {
+    const first = Math.max(0, Math.floor(scroller.scrollTop / rowHeight) - SPARE_ROWS);
+    if (Math.abs(first - firstDrawn) < SPARE_ROWS / 2 && firstDrawn >= 0 && first !== 0) return;
+    firstDrawn = first;
+    const last = Math.min(shown.length, first + Math.ceil(scroller.clientHeight / rowHeight) + 3 * SPARE_ROWS);
+    const rows = [spacer(first)];
+    for (let i = first; i < last; i += 1) {
+      const row = make("tr");
+      row.setAttribute("aria-rowindex", i + 2);
+      row.append(...table.columns.map((column) => cell(column, shown[i])));
+      rows.push(row);
+    }
+    rows.push(spacer(shown.length - last));
+    body.replaceChildren(...rows);
+  }
+
+  function drawHead() {
+    const row = make("tr");
+    const widths = make("colgroup");
+    table.columns.forEach((column) => {
+      const title = make("th");
+      title.scope = "col";
+      title.title = column.meaning;
+      const button = make("button", column.label);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        sorting = { name: column.name, down: sorting.name === column.name && !sorting.down };
+        update(true);
+      });
+      title.append(button);
+      row.append(title);
+      const col = make("col");
+      col.style.width = width(column) + "ch";
+      widths.append(col);
+    });
+    head.replaceChildren(row);
+    scroller.querySelectorAll("colgroup").forEach((old) => old.remove());
+    head.before(widths);
+  }
+
+  // Widths stand still while rows come and go: by the longest text, within limits.
+  function width(column) {
+    const longest = (texts) => texts.reduce((most, t) => Math.max(most, t.length), 0);
+    const least = column.label.length + 4;
+    if (column.kind === "instant") return 22;
+    if (column.kind === "bytes" || column.kind === "int") return Math.max(least, 10);
+    const most = column.kind === "path" ? longest(column.words) + longest(column.values) : longest(column.words);
+    return Math.min(Math.max(least, most + 4), 64);
+  }
+
+  function showSorting() {
+    [...head.querySelectorAll("th")].forEach((title, i) => {
+      const isIt = table.columns[i].name === sorting.name;
+      title.setAttribute("aria-sort", isIt ? (sorting.down ? "descending" : "ascending") : "none");
+    });
+  }
+
+  // The filter is part of the address, so that it can be sent to a colleague: #files?class=failed&q=r22
+  function writeAddress() {
+    const state = new URLSearchParams();
+    if (choice.value) state.set("class", choice.value);
+    if (search.value) state.set("q", search.value);
+    if (sorting.name) state.set("sort", (sorting.down ? "-" : "") + sorting.name);
+    history.replaceState(null, "", "#files" + (state.size ? "?" + state : ""));
+  }
+
+  function readAddress() {
+    const state = new URLSearchParams(location.hash.slice("#files?".length));
+    choice.value = state.get("class") || "";
+    if (choice.selectedIndex < 0) choice.value = "";
+    search.value = state.get("q") || "";
+    const by = state.get("sort") || "";
+    sorting = { name: by.replace(/^-/, ""), down: by.startsWith("-") };
+  }
+
+  function update(isSorted) {
+    if (isSorted) { sort(); showSorting(); }
+    filter();
+    writeAddress();
+  }
+
+  function csv() {
+    const quoted = (t) => (/[",\r\n]/.test(t) ? '"' + t.replace(/"/g, '""') + '"' : t);
+    const plain = (column, row) => (column.kind === "bytes" ? String(column.values[row] ?? "") : text(column, row));
+    const lines = shown.map((row) => table.columns.map((column) => quoted(plain(column, row))).join(","));
+    return [table.columns.map((column) => column.name).join(","), ...lines].join("\r\n") + "\r\n";
+  }
+
+  function saveCsv() {
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+    link.download = document.title.replace(/[^\w-]+/g, "_") + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  let opening = null;
+
+  function open() {
+    opening = opening || new Promise((resolve, reject) => {
+      window.observing_monitor_files = (payload) => unpack(payload).then(resolve, reject);
+      const script = make("script");
+      script.src = section.dataset.files;
+      script.onerror = () => reject(new Error("the file " + section.dataset.files + " could not be loaded"));
+      document.head.append(script);
+    }).then((read) => {
+      table = read;
+      table.columns = table.columns.filter((column) => column.name === "path" || !isEmpty(column));
+      byId("files-table").hidden = false;
+      byId("files-open").parentElement.hidden = true;
+      rowHeight = parseFloat(getComputedStyle(scroller).getPropertyValue("--row")) || rowHeight;
+      drawHead();
+      sort();
+      showSorting();
+      filter();
+      section.dataset.ready = "yes";
+      setTimeout(buildIndexInIdleTime, 50);
+    }).catch((error) => {
+      byId("files-open").parentElement.textContent = "The table cannot be shown: " + error.message;
+    });
+    return opening;
+  }
+
+  function openAsAddressed() {
+    if (!/^#files\?/.test(location.hash)) return;
+    open().then(() => {
+      if (!table) return;
+      readAddress();
+      sort();
+      showSorting();
+      filter();
+      byId("files").scrollIntoView();
+    });
+  }
+
+  byId("files-open").parentElement.hidden = false;
+  byId("files-open").addEventListener("click", open);
+  byId("files-csv").addEventListener("click", saveCsv);
+  byId("files-table").querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  search.addEventListener("input", () => update(false));
+  choice.addEventListener("change", () => update(false));
+  let drawing = 0;
+  scroller.addEventListener("scroll", () => {
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(() => table && drawRows());
+  });
+  window.addEventListener("hashchange", openAsAddressed);
+  if (Number(section.dataset.n) <= OPEN_BY_ITSELF) {
+    const waiting = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) { waiting.disconnect(); open(); }
+    }, { rootMargin: "200px" });
+    waiting.observe(section);
+  }
+  openAsAddressed();
+})();
