@@ -303,7 +303,7 @@ def _reasons(judged):
     """Why each file is what it is, in one line; "" where that goes without saying."""
     first_line = judged["message"].fillna("").str.split("\n", n=1).str[0].str.slice(0, 500)
     since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
-    size = judged["size_bytes"].astype("float").map("{:,.0f}".format)
+    size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
     words = {
         "missing": "never tried; here since " + since,
         "pending": "waiting since " + since,
