@@ -298,13 +298,13 @@ def _check(streams, nights, now):
     failed = False
     for stream in streams:
         print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
-        for source in make_sources(stream, now):
+        for described, source in zip(stream.sources, make_sources(stream, now), strict=True):
             try:
                 known = sorted(source.nights())
                 span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"
                 for night in nights[stream.name]:
                     source.look(night, None)
-                print(f"  ok     {source.name} at {source.place}: {span}")
+                print(f"  ok     {source.name} at {described.place}: {span}")
             except ObservingMonitorError as error:
                 failed = True
                 print(f"  FAILED {source.name}: {error}")

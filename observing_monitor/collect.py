@@ -79,14 +79,14 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
                 states.pop(source.name)
     after = tables.update(before, readings, silent=set(outcome.problems))
     outcome.n_files = len(after.files)
-    told = [source.name for source in sources if source.stages and source.name in readings]
+    staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: sorted(reading.notes) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
     row = {
         "tables": store.save(night, after),
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
-        "is_told": bool(told) or bool(looked.get("is_told")) or not any(source.stages for source in sources),
+        "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
     }
     outcome.is_changed = any(row[name] != looked.get(name) for name in row)
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")

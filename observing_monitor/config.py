@@ -50,6 +50,11 @@ class DescribedSource:
     kind: str
     settings: object
 
+    @property
+    def place(self):
+        """Where it reads, without any password."""
+        return source_class(self.kind).place_of(self.settings)
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -144,7 +149,7 @@ def _stream(where, base, name, described, folder):
         title=described.title or name,
         rule=rule,
         sources=sources,
-        stages=tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages)),
+        stages=tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings))),
         pending_limit_s=described.pending_limit_s,
         small_bytes=described.small_bytes,
         ignore=tuple(described.ignore),

@@ -15,13 +15,14 @@ import json
 import logging
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from observing_monitor import __version__, columns, pages, status
 from observing_monitor.errors import StoreError
 from observing_monitor.nights import iso_utc, parse_night, parse_utc
 from observing_monitor.pages import Frame, Link, NightPage, NightRow, SitePage, SourceLine, StreamCard, StreamPage
+from observing_monitor.sources import source_class
 from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
@@ -171,9 +172,9 @@ def publish_night(job):
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
     night = status.Night(summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s)
-    found = status.findings(night)
+    found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
-    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary)}
+    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known.metrics)}
     row["findings"] = [asdict(finding) for finding in found]
     row["next_change_at"] = iso_utc(tables.next_change(judged, is_told))
     row["basis"] = _basis(stream, row)
@@ -183,6 +184,26 @@ def publish_night(job):
         _write_night(job, row, known, judged, found)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
+
+
+def _found_by_sources(job, known):
+    """What the sources' own checks find in the night, each finding named after its source."""
+    found = []
+    for described in job.stream.sources:
+        for finding in source_class(described.kind).check(job.night, known, described.settings):
+            found.append(replace(finding, source=finding.source or described.name))
+    return found
+
+
+def _headlines(job, metrics):
+    """The night's values of the metrics that the stream's sources call headlines; None where one is not available."""
+    values = {}
+    for described in job.stream.sources:
+        own = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")["value"]
+        for name in source_class(described.kind).headlines(described.settings):
+            value = own.get(name)
+            values[name] = None if value is None or value != value else float(value)
+    return values
 
 
 def _plain(values):
@@ -262,8 +283,7 @@ def _source_lines(stream, silent):
     lines = []
     for described in stream.sources:
         fault = silent.get(described.name) or {}
-        place = str(getattr(described.settings, "path", ""))
-        lines.append(SourceLine(described.name, described.kind, place, fault.get("problem", ""), parse_utc(fault.get("since"))))
+        lines.append(SourceLine(described.name, described.kind, described.place, fault.get("problem", ""), parse_utc(fault.get("since"))))
     return lines
 
 

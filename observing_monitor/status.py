@@ -89,9 +89,9 @@ def tell_pending(night: Night) -> Iterable[Finding]:
 CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_pending, tell_twice)
 
 
-def findings(night: Night) -> list[Finding]:
-    """All that the checks found, worst first."""
-    found = [finding for check in CHECKS for finding in check(night)]
+def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
+    """All that the checks found, and what the sources' own checks did (`more`), worst first."""
+    found = [*(finding for check in CHECKS for finding in check(night)), *more]
     return sorted(found, key=lambda finding: -LEVELS.index(finding.level))
 
 

@@ -56,12 +56,23 @@ class Source(Protocol):
     """The shape of a source; made once a run from its settings and an `Asked`.
 
     A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
+    What publishing needs of it are functions of its settings and of the store alone: every page can be remade with all
+    sources down.
     """
 
     Settings: ClassVar[type]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
-    stages: tuple[str, ...]  # the stages whose attempts it tells of, in order
     name: str  # on the pages, and in the column `source`; set by the one that made it
-    place: str  # where it reads, as the pages show it, without any password
+
+    def __init__(self, settings, asked):
+        """Keep them; anything slow, or that can fail, waits for the first question."""
+
+    @staticmethod
+    def stages_of(settings):
+        """The stages whose attempts a source with these settings tells of, in order: a tuple of names."""
+
+    @staticmethod
+    def place_of(settings):
+        """Where it reads, as pages and messages show it, without any password."""
 
     def nights(self):
         """The nights it knows of, for a rebuild without first and last day: a set of dates."""
@@ -75,6 +86,22 @@ class Source(Protocol):
 
     def read(self, night):
         """The night's `Reading`."""
+
+
+class Telling:
+    """What a source may say, beside its tables, about what they mean; the base of every source, with nothing to say."""
+
+    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+
+    @staticmethod
+    def headlines(settings):
+        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
+        return ()
+
+    @staticmethod
+    def check(night, tables, settings):
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order."""
+        return []
 
 
 def source_class(kind):

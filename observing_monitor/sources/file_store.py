@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.sources import Reading
+from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import NightTree, shown_all
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
 
 
-class FileStore:
+class FileStore(Telling):
     """A directory of transferred files; folders named after nights give the night, other files their own time."""
 
     @dataclass
@@ -33,13 +33,18 @@ class FileStore:
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
 
-    stages = ()
+    @staticmethod
+    def stages_of(settings):
+        return ()
+
+    @staticmethod
+    def place_of(settings):
+        return str(settings.path)
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.place = str(settings.path)
         self.tree = NightTree(settings.path, asked.rule, "file store")
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
@@ -53,7 +58,7 @@ class FileStore:
         """Folders and their times; of a night that is not settled, also a digest of every file's numbers."""
         folders = self.tree.night_folders().get(night, [])
         if not folders and known and known["folders"]:
-            raise SourceError(f"{self.place}: the night's folder is no longer there; its files stay as last seen")
+            raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
         logs = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self._logs()]
         loose = [tuple(entry) for entry in self.tree.loose(night)]
         if known and not loose and known["logs"] == [list(log) for log in logs]:
@@ -101,8 +106,6 @@ class FileStore:
 
     def _logged_transfers(self, file_ids):
         """When rsync's log says that each file came: the last time, NaT where it says nothing."""
-        import pandas as pd
-
         came = {}
         for log in self._logs():
             opened = gzip.open if log.suffix == ".gz" else open
@@ -111,7 +114,7 @@ class FileStore:
                     found = RSYNC_LINE.match(line)
                     if found:
                         came[found["path"]] = found["at"]
-        times = {path: self._instant(text) for path, text in came.items()}
+        times = {path: self._instant(came[path]) for path in file_ids if path in came}
         return file_ids.map(times).astype(columns.DTYPES["instant"])
 
     def _instant(self, text):

@@ -18,13 +18,13 @@ from observing_monitor import columns
 from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts
 from observing_monitor.nights import iso_utc, night_named
-from observing_monitor.sources import Reading
+from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import NightTree, shown_all
 
 WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "dayObs", "seqNum", "obsid", "dateObs", "date", "expTime")
 
 
-class Gen2Repository:
+class Gen2Repository(Telling):
     """The raws of a registry, each with its link, and the links that the registry does not know."""
 
     @dataclass
@@ -33,13 +33,18 @@ class Gen2Repository:
         query_links: bool = False  # raw/ is not organised by night: look for the links of a night's raws all over it
         raw_pattern: str = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"  # how a link's name tells what it is
 
-    stages = ("ingest",)
+    @staticmethod
+    def stages_of(settings):
+        return ("ingest",)
+
+    @staticmethod
+    def place_of(settings):
+        return str(settings.path)
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "gen2"
-        self.place = str(settings.path)
         self.registry = settings.path / "registry.sqlite3"
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self._columns = None
