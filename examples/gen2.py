@@ -1,4 +1,4 @@
-"""Writes small Gen2 repositories as the real ones are: the registry's columns, the paths of the raws, the names of the files.
+"""Writes small Gen2 repositories as the real ones are: the registry's columns, the raws' paths, the files' names.
 
 The columns are those of lsst.obs.lsst's registries of 2019 and 2020. A registry says nothing of when a raw was ingested.
 """
@@ -109,6 +109,11 @@ def raw_path(camera, row, by=None):
     """Where an ingested raw lies, below the repository; `by` overrides the camera's `raws_by`."""
     exposure = f"{row['expId']}/" if camera.raft else ""
     return f"raw/{row[by or camera.raws_by]}/{exposure}{raw_name(camera, row)}"
+
+
+def rsync_line(path, at):
+    """What `rsync --log-file` writes, by a clock in UTC, of a new file that it brought to `path`."""
+    return f"{at:%Y/%m/%d %H:%M:%S} [4242] >f+++++++++ {path}\n"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ deleted. A folder made days ago is continued: the nights between are made, too.
 """
 
 import argparse
-import csv
 import datetime
 import json
 import os
@@ -204,14 +203,10 @@ def write_link(link, path, item, is_hard):
 
 
 def log_transfers(log, items):
-    """Add the items to the stream's transfer log: a file's own change time would say when the example was made."""
-    is_new = not log.exists()
-    with open(log, "a", newline="", encoding="utf-8") as opened:
-        writer = csv.writer(opened)
-        if is_new:
-            writer.writerow(["path", "transferred_at"])
+    """Add the items to the log of rsync, which brought them: their own change time would say when the example was made."""
+    with open(log, "a", encoding="utf-8") as opened:
         for item in sorted(items, key=lambda item: item.transferred_at):
-            writer.writerow([item.path, item.transferred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")])
+            opened.write(gen2.rsync_line(item.path, item.transferred_at))
 
 
 def run_stream(folder, name, items, since, until, now):
@@ -225,7 +220,7 @@ def run_stream(folder, name, items, since, until, now):
     for item in arrived:
         if not item.is_lost:
             write_file(storage / item.path, item)
-    log_transfers(folder / "transfers.csv", arrived)
+    log_transfers(folder / "rsync.log", arrived)
 
     linked = [item for item in items if item.linked_at and since < item.linked_at + BACKLOG <= until]
     for item in linked:

@@ -5,7 +5,6 @@ transfer log. A test therefore gives the program a clock that is some hours ahea
 is old, but for the pending files, whose creation time is set to shortly before that clock.
 """
 
-import csv
 import datetime
 import os
 import shutil
@@ -76,7 +75,7 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
     names : {"obsid", "raw"}, optional
         What the files in storage are called: as the camera sends them (default), or as the raws (default with copies).
     transfer_log : bool
-        Whether to add the files, five seconds after their creation, to `transfers.csv` beside storage.
+        Whether to add the files, five seconds after their creation, to `rsync.log` beside storage: `transfer_log = "rsync.log"`.
 
     Returns
     -------
@@ -143,13 +142,8 @@ def _write(file, link):
 
 
 def _log_transfers(root, made):
-    """Add the night's files to the stream's transfer log."""
-    log = root / "transfers.csv"
-    is_new = not log.exists()
-    with open(log, "a", newline="", encoding="utf-8") as opened:
-        writer = csv.writer(opened)
-        if is_new:
-            writer.writerow(["path", "transferred_at"])
+    """Add the night's files to the log of rsync."""
+    with open(root / "rsync.log", "a", encoding="utf-8") as opened:
         for file in made.files:
             arrived_at = file.created_at + datetime.timedelta(seconds=5)
-            writer.writerow([file.path.relative_to(root / "storage"), arrived_at.strftime("%Y-%m-%dT%H:%M:%SZ")])
+            opened.write(gen2.rsync_line(file.path.relative_to(root / "storage"), arrived_at))

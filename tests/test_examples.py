@@ -80,7 +80,7 @@ def test_next_run_goes_on(made, tmp_path):
     n_new = make_observatory.make_input(tmp_path, NOW + datetime.timedelta(seconds=10))
     after = listing(tmp_path)
 
-    logs = {f"{name}/transfers.csv" for name in make_observatory.STREAMS} | {"clock.json"}
+    logs = {f"{name}/rsync.log" for name in make_observatory.STREAMS} | {"clock.json"}
     assert {key: after[key] for key in before if key not in logs} == {key: before[key] for key in before if key not in logs}
     new = set(after) - set(before)
     assert n_new > 0

@@ -34,7 +34,7 @@ def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
     assert registered(tmp_path) == 2 * (20 + 1)
     raws = [path for path in (tmp_path / "gen2repo" / "raw").rglob("*") if path.is_symlink() or path.is_file()]
     assert len(raws) == 2 * (20 + 4 + (link == "symlink"))
-    assert len(set((tmp_path / "transfers.csv").read_text().splitlines())) == 1 + 2 * sum(COUNTS.values())
+    assert len(set((tmp_path / "rsync.log").read_text().splitlines())) == 2 * sum(COUNTS.values())
     for night in made:
         folder = tmp_path / "storage" / night.night.isoformat()
         assert {path.name for path in folder.iterdir()} == {file.path.name for file in night.files if file.kind != "lost"}
