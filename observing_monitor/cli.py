@@ -6,6 +6,7 @@ import datetime
 import fcntl
 import logging
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -105,14 +106,15 @@ def _takes_value(argument):
     return argument.startswith("-") and "=" not in argument and argument not in switches
 
 
-def main(arguments=None):
-    """Run the command line; returns its exit code."""
+def main(arguments=None, now=None):
+    """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    now = now or datetime.datetime.now(datetime.UTC)
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)
         _set_up_log(options.verbose)
-        return _run(command, options, datetime.datetime.now(datetime.UTC))
+        return _run(command, options, now)
     except LockedError as error:
         print(f"observing_monitor: {error}", file=sys.stderr)
         return LOCKED
@@ -155,7 +157,7 @@ def _streams(options):
         return config.streams_of_file(options.config)
     if not options.input_dir:
         raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
-    name = options.stream or options.input_dir.absolute().name or "stream"
+    name = options.stream or re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._") or "stream"
     flags = {name: getattr(options, name) for name in ("gen", "query_links", "night_rule", "pending_limit_s")}
     return [config.stream_of_flags(name, options.input_dir, **flags)]
 

@@ -57,10 +57,8 @@ class Output:
                 os.fsync(file.fileno())
             os.replace(beside, target)
         except OSError as error:
-            try:
+            with contextlib.suppress(OSError):
                 os.unlink(beside)
-            except OSError:
-                pass
             raise OutputError(f"{target}: {(error.strerror or str(error)).lower()}; it was left as it was") from error
 
     def write_changed(self, relative, data):

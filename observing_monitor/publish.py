@@ -120,7 +120,7 @@ class NightDone:
 
 def _judging_key(stream):
     """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (stream.stages, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
+    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
     return _digest([__version__, columns.SCHEMA_VERSION, *map(repr, limits)])
 
 
@@ -167,7 +167,7 @@ def publish_night(job):
         known = Store(job.site.output, stream.name).load(job.night)
     except StoreError as error:
         return NightDone(job.night, row, False, str(error))
-    limits = tables.Limits(stream.stages, stream.pending_limit_s, stream.small_bytes, stream.ignore)
+    limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
@@ -399,7 +399,7 @@ def _stream_page(site, stream, rows, word, info, silent):
         frame=_frame(site, stream, stream.title, word, info),
         site=_site_link(site, stream),
         rule=stream.rule.text,
-        stage=stream.stages[-1] if stream.stages else "transfer",
+        stage=stream.last_stage or "transfer",
         latest=rows[0] if rows else None,
         nights=rows,
         charts=charts.stream_charts([row.values for row in reversed(rows)]),

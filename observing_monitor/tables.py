@@ -31,7 +31,7 @@ class Tables:
 class Limits:
     """What a stream's settings say of when a file is late, small or left out."""
 
-    stages: tuple[str, ...] = ("ingest",)  # in order; a file that passed the last is `ingested`
+    last_stage: str = "ingest"  # a file that passed it is `ingested`; "" where a file that is there is all that is wanted
     pending_limit_s: float = 3600
     small_bytes: int = 10_000
     ignore: tuple[str, ...] = ()  # patterns of names that the ingester leaves out on purpose
@@ -175,9 +175,8 @@ def _enrich(files, attempts):
     return files.assign(**{fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in facts})
 
 
-def last_attempts(ingests, stage=None):
+def last_attempts(ingests):
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
-    ingests = ingests if stage is None else ingests[ingests["stage"] == stage]
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first", kind="stable")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
 
@@ -202,9 +201,9 @@ def classify(files, ingests, limits, now, is_told=True):
         `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
         late_at, the instant when a file that is pending won't be any longer.
     """
-    stage = limits.stages[-1] if limits.stages else None
-    last = last_attempts(ingests, stage) if stage else last_attempts(ingests.iloc[:0])
-    of_stage = ingests[ingests["stage"] == stage] if stage else ingests.iloc[:0]
+    stage = limits.last_stage
+    of_stage = ingests[ingests["stage"] == stage]
+    last = last_attempts(of_stage)
     now = pd.Timestamp(now)
     told = last.reindex(files["file_id"]).set_axis(files.index)
     judged = files.assign(

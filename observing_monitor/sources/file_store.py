@@ -65,8 +65,7 @@ class FileStore(Telling):
             times = self.tree.folder_times(known["folders"])
             if times == known["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
                 return known
-        listing = self.tree.list_night(night)
-        return {"folders": listing.folders, "digest": listing.digest(), "logs": [list(log) for log in logs]}
+        return {"folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night), "logs": [list(log) for log in logs]}
 
     def read(self, night):
         """The night's files, in order of path."""

@@ -59,14 +59,13 @@ class Gen2Repository(Telling):
         registry = self._registry_state()
         state = {"registry": registry}
         if self.settings.query_links:
-            return {**state, "digest": self.tree.list_all().digest()}
+            return {**state, "digest": self.tree.digest()}
         folders = self.tree.night_folders().get(night, [])
         if known and known["registry"] == registry and "folders" in known:
             times = self.tree.folder_times(known["folders"])
             if times == known["folders"] and set(folders) <= set(times) and self.asked.is_settled(night, max([registry[1], *times.values()])):
                 return known
-        listing = self.tree.list_night(night)
-        return {**state, "folders": listing.folders, "digest": listing.digest()}
+        return {**state, "folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night)}
 
     def read(self, night):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
