@@ -1,6 +1,7 @@
 """The script for the crontab: exit codes, the log, and silence when all is well."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import gen2tree
 import pytest
 from conftest import CHECKOUT
 
-SCRIPT = CHECKOUT / "cron_observing_monitor.sh"
+NAME = "cron_observing_monitor.sh"
 
 
 def put_command(folder, text):
@@ -21,9 +22,10 @@ def put_command(folder, text):
 
 def run(tmp_path, *arguments, **env):
     """Run the script as cron does: with hardly any environment; `tmp_path/bin` is an addition to its PATH."""
+    script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)  # the checkout's .venv is not to be beside it
     kept = {"PYTHONPATH": os.environ["PYTHONPATH"], "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path)}
     env = kept | {"OBSMON_CONFIG": str(tmp_path / "site.toml"), "OBSMON_LOG": str(tmp_path / "site.log")} | env
-    return subprocess.run([SCRIPT, *arguments], env=env, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return subprocess.run([script, *arguments], env=env, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
