@@ -4,6 +4,8 @@ import csv
 import datetime
 import json
 
+import gen2tree  # noqa: F401 - puts examples/ on the path
+import gen2
 import pytest
 from gen2tree import IGNORE, later, make_night
 from running import counts, nights, run
@@ -98,12 +100,14 @@ def test_time_alone_turns_pending_into_missing(tmp_path):
 def test_late_ingest_is_seen(tmp_path):
     """What is ingested between two runs turns up at the second, in a night that is long over."""
     now = later()
-    make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4}, now=now)
+    made = make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "failed": 3}, now=now)
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
     assert run(*arguments, now=now) == 0
-    make_night(tmp_path / "input", NIGHTS[0], {"ingested": 3, "missing": 1}, now=now)
+    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {"ingested": 4, "failed": 3}
+    with gen2.open_registry(tmp_path / "input" / "gen2repo", gen2.CAMERAS["latiss"]) as registry:
+        gen2.register(registry, gen2.CAMERAS["latiss"], [file.row for file in made.of("failed")[:2]])
     assert run(*arguments, now=now) == 0
-    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {"ingested": 7, "missing": 1}
+    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {"ingested": 6, "failed": 1}
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class Gen2Repository(Telling):
         if self.settings.query_links:  # a link of some other night, registered there, is no news
             both = both[is_registered | both["night"].eq(night)]
             known = self._registered_keys(both.loc[~is_registered.reindex(both.index), "exposure"])
-            both = both[is_registered.reindex(both.index) | ~both["exposure"].isin(known)]
+            keys = pd.Series(zip(both["exposure"], both["detector_number"], strict=True), index=both.index)
+            both = both[is_registered.reindex(both.index) | ~keys.isin(known)]
             is_registered, is_there = is_registered.reindex(both.index), is_there.reindex(both.index)
         status = pd.Series("success", index=both.index).where(is_there, "lost").where(is_registered, "unregistered")
         place = both["link"].fillna("no link under raw/")
@@ -134,7 +135,7 @@ class Gen2Repository(Telling):
             found = pattern.match(entry.path.rpartition("/")[2])
             if found:
                 linked_ns = entry.ctime_ns if entry.link_ns is None else entry.link_ns
-                night = night_named(found["exposure"][1:9]) or self.asked.rule.night_of_ns(linked_ns)
+                night = night_named("2" + found["exposure"][1:8]) or self.asked.rule.night_of_ns(linked_ns)
                 parts = found.groupdict()
                 rows.append((parts["exposure"], int(parts.get("detector") or 0), entry.path, linked_ns, night, *entry[1:3], *entry[4:6], entry.is_dangling))
         names = ["exposure", "detector_number", "link", "linked_ns", "night", "size", "mtime_ns", "device", "inode", "is_dangling"]
@@ -213,13 +214,14 @@ class Gen2Repository(Telling):
         return raws.astype(dict.fromkeys(text, "str")).drop_duplicates(["exposure", "detector_number"])
 
     def _registered_keys(self, exposures):
-        """Which of these exposures the registry has, on any night."""
+        """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
+        detector = "detector" if "detector" in self._raw_columns() else "0"
         asked, known = sorted({int(value) for value in exposures}), set()
         for start in range(0, len(asked), 900):  # SQLite takes 999 values at the least
             some = asked[start : start + 900]
-            rows = self._query(f"select distinct {number} from raw where {number} in ({','.join('?' * len(some))})", some)
-            known.update(str(row[0]) for row in rows)
+            rows = self._query(f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})", some)
+            known.update((str(exposure), int(detector or 0)) for exposure, detector in rows)
         return known
 
     def _registered_nights(self):
