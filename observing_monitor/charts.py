@@ -95,7 +95,7 @@ def _steps_chart(instants, bounds):
     if not traces:
         return None
     axis, outside = _time_axis(np.concatenate(list(instants.values())), bounds)
-    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'times')}"
+    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
     return pages.Chart("chart-files", "Files over the night", caption, {"data": traces, "layout": layout})
 
@@ -121,7 +121,7 @@ def _delay_chart(delays, bounds):
             )
     caption = (
         f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}: "
-        f"{'; '.join(words)}.{_outside(outside, 'files')}{_clock_words(delays)}"
+        f"{'; '.join(words)}.{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
@@ -158,10 +158,10 @@ def _spread_chart(delays):
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "%{y:,} files: %{text}<extra>" + stage + "</extra>"}
         )
-    words = "; ".join(f"{stage}: {len(late):,} files, {_quantiles(late)}" for stage, (_, late) in delays.items())
+    words = [f"{stage}: {len(late):,} files, {_quantiles(late)}" for stage, (_, late) in delays.items()]
     axis = _delay_axis(everything, logarithmic)
     layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
-    caption = f"How many files waited how long. {words[0].upper()}{words[1:]}."
+    caption = f"How many files waited how long. {_sentence(words)}"
     return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
 
 
@@ -221,13 +221,19 @@ def _time_axis(times, bounds):
 
 
 def _outside(n, what):
-    return f" {n:,} {what} lie outside of the night: double-click the chart to see them too." if n else ""
+    verb = f"{what} lies" if n == 1 else f"{what}s lie"
+    return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
+
+
+def _sentence(words):
+    text = "; ".join(words)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _clock_words(delays):
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
-    return f" {n:,} delays are below zero: the clocks differ, or a time was changed later." if n else ""
+    return f" {n:,} {'delay is' if n == 1 else 'delays are'} below zero: the clocks differ, or a time was changed later." if n else ""
 
 
 def _quantiles(late):
@@ -260,13 +266,13 @@ def _classes_chart(nights, left_out):
     """The files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
-        counts = [values[f"n_{column.name}"] or 0 for values in nights]
+        counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
         if not any(counts):
             continue
-        words.append(f"{sum(counts):,} {column.label.lower()}")
+        words.append(f"{sum(counts):,} {column.label}")
         bars.append(
             {"type": "bar", "y": counts, "name": column.label, "meta": {"tone": column.name}}
-            | {"hovertemplate": "%{y:,} " + column.label.lower() + "<extra>%{x}</extra>"}
+            | {"hovertemplate": "%{y:,} " + column.label + "<extra>%{x}</extra>"}
             | _nights(nights)
         )
     if not bars:
@@ -304,7 +310,7 @@ def _night_delays_chart(nights, left_out):
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = f"How long half of the files waited at most (median), and nine of ten (90 %). {'; '.join(words).capitalize()}.{left_out}"
+    caption = f"How long half of the files waited at most (median), and nine of ten (90 %). {_sentence(words)}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
@@ -343,7 +349,7 @@ def _nights(nights):
 
 def _night_axis():
     """Nights side by side: on an axis of dates, two nights with a year between them would be two hairlines."""
-    return {"type": "category", "title": {"text": "night"}}
+    return {"type": "category", "title": {"text": "night"}, "nticks": 6}
 
 
 def _number(value):

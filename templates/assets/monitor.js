@@ -91,7 +91,7 @@
     document.querySelectorAll("[data-fault]").forEach((place) => {
       const source = sources[place.dataset.fault];
       if (source && source.problem && !place.textContent.includes(source.problem)) {
-        place.replaceChildren(make("span", source.problem, "error"));
+        place.replaceChildren(make("span", source.problem, "fault"));
       }
     });
   }
@@ -141,11 +141,10 @@
   }
 
   function painted(trace) {
-    const tone = colour("tone-" + trace.meta.tone) || colour("text");
+    const tone = colour("tone-" + (trace.meta || {}).tone) || colour("text");
     const copy = Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { color: tone }) });
     if (trace.line) copy.line = Object.assign({}, trace.line, { color: tone });
-    if (trace.fill) copy.fillcolor = "color-mix(in srgb, " + tone + " 20%, transparent)";
-    if (/^#[0-9a-f]{6}$/i.test(tone) && trace.fill) copy.fillcolor = tone + "33"; // plotly knows #rrggbbaa, not color-mix
+    if (trace.fill) copy.fillcolor = tone + "33"; // #rrggbb and how dense
     return copy;
   }
 
@@ -156,7 +155,7 @@
       plot_bgcolor: colour("card"),
       font: { color: colour("text"), family: "system-ui, sans-serif", size: 13 },
       margin: { l: 56, r: 12, t: 8, b: 44 },
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
       hovermode: "closest",
       showlegend: true,
