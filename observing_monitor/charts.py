@@ -116,12 +116,13 @@ def _delay_chart(delays, bounds):
         for name, dash, values in zip(("median", "90 %", "worst"), ("solid", "dash", "dot"), rows, strict=True):
             traces.append(
                 _line(_milliseconds(middles), _floored(values, logarithmic), f"{stage} {name}", stage, dash)
-                | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers", "legendgroup": stage}
+                | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
+                | _in_legend(stage, dash)
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}: "
-        f"{'; '.join(words)}.{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}; solid the median, "
+        f"dashed 90 %, dotted the worst. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
@@ -262,6 +263,11 @@ def _line(x, y, name, tone, dash="solid", shape="linear"):
     }
 
 
+def _in_legend(stage, dash):
+    """A stage stands in the legend once, by its solid line: six entries would fill a phone. The others go with it."""
+    return {"legendgroup": stage, "showlegend": True, "name": stage} if dash == "solid" else {"legendgroup": stage, "showlegend": False}
+
+
 def _classes_chart(nights, left_out):
     """The files of each night, stacked by class."""
     bars, words = [], []
@@ -307,10 +313,11 @@ def _night_delays_chart(nights, left_out):
         drawn.append(
             _line([], y, name, stage, dash)
             | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
+            | _in_legend(name.split()[0], dash)
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = f"How long half of the files waited at most (median), and nine of ten (90 %). {_sentence(words)}{left_out}"
+    caption = f"How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). {_sentence(words)}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
