@@ -4,6 +4,8 @@ A figure has no colours: each trace says in `meta` which tone of the page it has
 light. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
+import itertools
+
 from observing_monitor import columns, pages
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
@@ -152,7 +154,7 @@ def _spread_chart(delays):
     traces = []
     for stage, (_, late) in delays.items():
         counts = np.histogram(np.clip(late, edges[0], edges[-1]), edges)[0].tolist()
-        ranges = [f"{pages.seconds(a)} to {pages.seconds(b)}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        ranges = [f"{pages.seconds(a)} to {pages.seconds(b)}" for a, b in itertools.pairwise(edges)]
         # Steps, not bars: on a log axis plotly's bars have no width of their own. The last edge closes the last step.
         traces.append(
             _line(edges.tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
@@ -234,7 +236,8 @@ def _sentence(words):
 def _clock_words(delays):
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
-    return f" {n:,} {'delay is' if n == 1 else 'delays are'} below zero: the clocks differ, or a time was changed later." if n else ""
+    verb = "delay is" if n == 1 else "delays are"
+    return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
 
 
 def _quantiles(late):
@@ -265,7 +268,9 @@ def _line(x, y, name, tone, dash="solid", shape="linear"):
 
 def _in_legend(stage, dash):
     """A stage stands in the legend once, by its solid line: six entries would fill a phone. The others go with it."""
-    return {"legendgroup": stage, "showlegend": True, "name": stage} if dash == "solid" else {"legendgroup": stage, "showlegend": False}
+    if dash == "solid":
+        return {"legendgroup": stage, "showlegend": True, "name": stage}
+    return {"legendgroup": stage, "showlegend": False}
 
 
 def _classes_chart(nights, left_out):
@@ -317,7 +322,8 @@ def _night_delays_chart(nights, left_out):
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = f"How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). {_sentence(words)}{left_out}"
+    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption += f"{_sentence(words)}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
