@@ -10,6 +10,7 @@ from observing_monitor import columns
 from observing_monitor.names import FITS_ENDING, folders, last_parts
 
 DONE = ("success", "lost")
+QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
 FAILED = ("failure", "invalid", "unknown")
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
@@ -213,12 +214,14 @@ def classify(files, ingests, limits, now, is_told=True):
         n_attempts=of_stage.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
     )
     status = judged["last_status"]
+    done = last_attempts(of_stage[of_stage["status"].isin(DONE)])["attempted_at"].reindex(files["file_id"]).set_axis(files.index)
+    first_heard = ingests.groupby("file_id")["attempted_at"].min().reindex(files["file_id"]).set_axis(files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
-    waiting_since = judged["tried_at"].where(status == "unregistered", judged["created_at"].fillna(judged["transferred_at"]))
+    waiting_since = judged["tried_at"].where(status == "unregistered", judged["created_at"].fillna(judged["transferred_at"]).fillna(first_heard))
     judged["late_at"] = waiting_since + limit
     young = judged["late_at"] > now
-    is_done = status.isin(DONE) if stage else judged["on_disk"]
-    judged["ingested_at"] = judged["tried_at"].where(is_done) if stage else judged["transferred_at"]
+    is_done = status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
+    judged["ingested_at"] = done.where(is_done) if stage else judged["transferred_at"]
     conditions = [
         ("ingested", is_done),
         ("gone", ~judged["on_disk"]),
