@@ -62,12 +62,11 @@ def update(known, readings, silent=()):
         if reading.files is not None:
             files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
     store = _joined(files, columns.FILES).drop_duplicates("file_id")
-    attempts = _joined(
-        [reading.attempts.assign(source=name) for name, reading in readings.items() if reading.attempts is not None],
-        columns.ATTEMPTS,
-    )
+    attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
+    logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
+    found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
     metrics = _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
     return Tables(
@@ -91,6 +90,22 @@ def _kept_metrics(known, readings):
     """The metrics that stay: of sources which did not tell any now, or whose samples add to a history."""
     replaced = [name for name, reading in readings.items() if reading.metrics is not None and not reading.append]
     return known[~known["source"].isin(replaced)]
+
+
+def _attempts(readings):
+    return [r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None]
+
+
+def _earlier_attempts(known, readings):
+    """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
+    earlier = known.ingests[known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts]) & (known.ingests["status"] != "running")]
+    if earlier.empty:
+        return []
+    files = known.files.drop_duplicates("file_id").set_index("file_id").reindex(earlier["file_id"]).set_axis(earlier.index)
+    facts = {name: files[name] for name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector")}
+    own = earlier["source"] + ":"
+    path = [i.removeprefix(o) if i.startswith(o) else name for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)]
+    return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
 
 
 def _metrics(readings):

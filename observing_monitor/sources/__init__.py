@@ -25,7 +25,8 @@ class Reading:
     `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
     column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
     beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
-    `metrics` are samples which join those of earlier readings rather than replace them.
+    `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
+    `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
 
     files: Any = None
@@ -34,6 +35,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     append: bool = False
+    append_attempts: bool = False
 
 
 @dataclass(frozen=True)
