@@ -260,19 +260,30 @@ class FitsStorageLogs(Telling):
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
     def _records(self, text):
-        """Each record of a log: instant (UTC), process, module, level, message, and the lines that belong to it."""
-        before = None
-        found = next_found = None
+        """Each record of a log: instant (UTC), process, module, level, message, and the lines that belong to it.
+
+        Of a process that says over and over that it has nothing to do, the first time and the last.
+        """
+        before, idle = None, {}
         matches = RECORD.finditer(text)
-        found = next(matches, None)
-        while found:
-            next_found = next(matches, None)
-            more = text[found.end() : next_found.start() if next_found else len(text)].strip("\r\n")
-            at = self._instant(found[1], found[2], before)
-            if at is not None:
-                before = at
-                yield at, found[3], found[4], found[5], found[6].rstrip(), more
-            found = next_found
+        following = next(matches, None)
+        while following:
+            found, following = following, next(matches, None)
+            process, message = found[3], found[6]
+            last = idle.get(process)
+            if last and last[6] == message:
+                idle[process] = found
+                continue
+            idle[process] = found if IDLE.match(message) else None
+            more = text[found.end() : following.start() if following else len(text)].strip("\r\n")
+            for record, lines in ((last, ""), (found, more)):
+                at = self._instant(record[1], record[2], before) if record else None
+                if at is not None:
+                    before = at
+                    yield at, process, record[4], record[5], record[6].rstrip(), lines
+        for last in idle.values():
+            if last and (at := self._instant(last[1], last[2], before)) is not None:
+                yield at, last[3], last[4], last[5], last[6].rstrip(), ""
 
     def _instant(self, seconds, milliseconds, before):
         """A line's time in UTC; None for one that no clock shows. In the hour that a clock shows twice, order tells."""
