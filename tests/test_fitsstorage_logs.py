@@ -4,10 +4,12 @@ import datetime
 import gzip
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from running import counts, nights, run
 
+from observing_monitor import config
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked, source_class
@@ -228,7 +230,7 @@ def test_history_outlives_rotation(tmp_path):
     assert run("-c", settings, now=now) == 0
     assert counts(nights(site)["2024-01-10"]) == {"ingested": 2, "failed": 1, "pending": 1}
     (logs / "service_ingest_queue.log").write_text("2024-01-20 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n")
-    assert run("-c", settings, "--first_day", "2024-01-10", "--last_day", "2024-01-20", now=now) == 0
+    assert run("-c", settings, now=now) == 0
     after = nights(site)["2024-01-10"]
     assert counts(after) == {"ingested": 2, "failed": 1, "pending": 1} and after["last_ingested_at"] == "2024-01-10T08:01:00Z"
 
@@ -243,3 +245,25 @@ def test_site_of_the_real_logs(shared_data, tmp_path):
         assert counts(found["2016-03-19"]) == expected
     assert counts(found["2016-03-17"]) == {"ingested": 4}
     assert "N20160319S0018.fits" in (tmp_path / "site" / "gemini" / "2016-03-19.html").read_text()
+
+
+def test_example(tmp_path):
+    """The example's settings are right, and its logs make ten nights: one with a failed ingest, one with a deep queue."""
+    import sys
+
+    examples = Path(__file__).resolve().parent.parent / "examples"
+    streams = config.streams_of_file(examples / "fitsstorage.toml")
+    assert [source.kind for source in streams[0].sources] == ["fitsstorage", "fitsstorage_logs"] and "reader" not in streams[0].sources[0].place
+    sys.path.insert(0, str(examples))
+    from fitsstorage_logs import make_logs
+
+    now = datetime.datetime(2021, 3, 10, 9, 0, tzinfo=UTC)
+    make_logs(tmp_path / "logs", now)
+    assert run("-c", site_of(tmp_path, "Pacific/Honolulu"), "--num_days", 10, now=now) == 0
+    site = tmp_path / "site" / "gemini"
+    found = nights(site)
+    assert len(found) == 10 and [night for night, row in found.items() if row["n_failed"]] == ["2021-03-09"]
+    assert all(row["n_missing"] == 0 and row["n_ingested"] > 30 for row in found.values())
+    assert found["2021-03-07"]["status"] == found["2021-03-06"]["status"] == "normal"
+    page = (site / "2021-03-08.html").read_text()
+    assert "export: 5 files failed" in page and "transfer: 5 files failed" in page
