@@ -104,7 +104,9 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
 def _silent(looked, problems, now):
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
-    return {name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()}
+    return {
+        name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()
+    }
 
 
 def _settings_key(stream):
@@ -182,7 +184,11 @@ def _guarded(stream, sources, output, night, now):
     except Exception as error:
         if not isinstance(error, ObservingMonitorError):
             log.exception("%s %s: could not be collected", stream.name, night)
-        return Outcome(night, problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"}, is_broken=True)
+        return Outcome(
+            night,
+            problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"},
+            is_broken=True,
+        )
 
 
 def _note_sources(index, stream, outcomes, now):

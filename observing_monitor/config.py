@@ -99,7 +99,10 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         table = read_settings(path).get(TABLE, {})
         if isinstance(table.get("output_dir"), str):
             table["output_dir"] = str(path.parent / table["output_dir"])
-        return {key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value) for key, value in table.items()}
+        return {
+            key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in table.items()
+        }
 
     def get_syntax_description(self):
         return "The settings file is TOML: options in [observing_monitor], a stream in each [streams.NAME]."
@@ -148,7 +151,9 @@ def _stream(where, base, name, described, folder):
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
     stages = tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings)))
     if described.last_stage and described.last_stage not in stages:
-        raise UsageError(f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}")
+        raise UsageError(
+            f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}"
+        )
     usual = "ingest" if "ingest" in stages else stages[-1] if stages else ""
     return Stream(
         name=name,

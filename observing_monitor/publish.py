@@ -142,7 +142,13 @@ def _is_judged(job):
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
-    stream = [job.stream.title, job.stream.folder, job.stream.rule.text, job.stream.stale_after_s, [(s.name, s.kind) for s in job.stream.sources]]
+    stream = [
+        job.stream.title,
+        job.stream.folder,
+        job.stream.rule.text,
+        job.stream.stale_after_s,
+        [(s.name, s.kind) for s in job.stream.sources],
+    ]
     return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
 
 
@@ -419,7 +425,11 @@ def _nights_csv(summaries):
 def _publish_site(site, cards, done):
     word = status.worst(card.status for card in cards)
     troubled = [card.name for card in cards if card.status == word] if word != "normal" else []
-    info = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}" if troubled else ""
+    info = (
+        f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}"
+        if troubled
+        else ""
+    )
     page = SitePage(_frame(site, None, site.title, word, info), cards)
     done.n_pages += _write_if_new(site, "index.html", page, _digest([site.key, site.title, [asdict(card) for card in cards]]))
 

@@ -35,7 +35,12 @@ def n_of(count: int, noun: str) -> str:
 def check_silence(night: Night) -> Iterable[Finding]:
     """Every source answered."""
     for source, silent in night.silent.items():
-        yield Finding("error", f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}", "#sources", source)
+        yield Finding(
+            "error",
+            f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}",
+            "#sources",
+            source,
+        )
 
 
 def check_classes(night: Night) -> Iterable[Finding]:

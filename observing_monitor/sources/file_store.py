@@ -49,7 +49,9 @@ class FileStore(Telling):
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu") from error
+            raise UsageError(
+                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
+            ) from error
 
     def nights(self):
         return self.tree.nights()
