@@ -211,6 +211,11 @@ def render_night(page, assets):
     return _render("night.html", page, assets)
 
 
+def render_latest(page, assets):
+    """The text of `latest.html`, which leads to the newest night of a `StreamPage`; `assets` as for `render_site`."""
+    return _render("latest.html", page, assets)
+
+
 def _render(template, page, assets):
     return environment().get_template(template).render(page=page, assets=assets)
 
@@ -243,7 +248,7 @@ def environment():
         "classes": columns.CLASSES,
         "night_columns": {c.name: c for c in columns.NIGHTS},
         "file_columns": {c.name: c for c in columns.FILES},
-        "class_columns": {c.name: c for c in columns.CLASSES},
+        "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},
     }
     return made
 

@@ -1,0 +1,60 @@
+# make demo     an example observatory in demo/, and its pages
+# make test     all tests
+# make lint     what ruff says of the code
+# make clean    remove what the others made, but keep .venv (make distclean removes that too)
+#
+# Python 3.11 or newer, pip and make are all that a machine must have. Another Python: make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint clean distclean debian
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	$(BIN)/python examples/make_observatory.py demo
+
+test: $(VENV)/installed-test debian
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .coverage .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+# Debian splits ensurepip from Python (package python3-venv); where it lacks, the machine's own pip fills the environment.
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$(PYTHON) is not there or older than 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >$(VENV).log 2>&1 || { \
+	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } >>$(VENV).log 2>&1 || { \
+	    cat $(VENV).log >&2; rm -rf $(VENV) $(VENV).log; \
+	    echo "$(PYTHON) can't make $(VENV); on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@rm -f $(VENV).log
+	@touch $@
+
+# Stamps: installed once, and again only when the lists of packages change.
+$(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $(VENV)/installed $@
+
+# Two programs of Debian's that tests use: installed where that can be done, named where not.
+debian:
+	@missing() { for name in rsync chromium; do command -v $$name >/dev/null 2>&1 || printf ' %s' $$name; done; }; \
+	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$(missing) || true; \
+	fi; \
+	if [ -n "$$(missing)" ]; then echo "make test: not on this machine:$$(missing); the tests that need them are skipped"; fi

@@ -1,0 +1,56 @@
+#!/bin/sh
+# What goes into a crontab. It keeps the pages of one site current, and sends a mail only when something is wrong:
+#
+#     */5 * * * *  /path/to/cron_observing_monitor.sh
+#
+# Settings come from the environment, which a crontab can give (arguments go on to observing_monitor):
+#
+#     */5 * * * *  OBSMON_CONFIG=/etc/observing_monitor/site.toml OBSMON_LOG=/var/log/obsmon.log /path/to/cron_observing_monitor.sh
+#
+#     OBSMON_VENV       the virtual environment that has observing_monitor   (.venv beside this script, if it is there)
+#     OBSMON_CONFIG     the settings file                                    (site.toml beside this script)
+#     OBSMON_LOG        the log, to which every run adds                     (beside the settings file: site.log)
+#     OBSMON_LOG_BYTES  a larger log becomes LOG.1, and a new one is begun   (5000000)
+#
+# The exit code is observing_monitor's:
+#
+#     0   all is well
+#     1   the pages were made, but something failed: a source can't be read, or the program met what it did not foresee
+#     2   the command line or the settings are wrong, or the output can't be written: nothing was done
+#     75  another run is still at work on the same output: this one left at once. It is no fault, the next run looks again
+#
+# After 0 and 75 it is quiet. After any other code it prints what the run added to the log, and cron mails that.
+# Cron gives commands hardly any environment; what else yours needs (a proxy, a conda environment, a umask) goes below.
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 2
+
+venv=${OBSMON_VENV:-$here/.venv}
+config=${OBSMON_CONFIG:-$here/site.toml}
+log=${OBSMON_LOG:-${config%.toml}.log}
+max_bytes=${OBSMON_LOG_BYTES:-5000000}
+
+if [ -f "$venv/bin/activate" ]; then
+    . "$venv/bin/activate"
+elif [ -n "${OBSMON_VENV:-}" ]; then
+    echo "$0: OBSMON_VENV: there is no $venv/bin/activate" >&2
+    exit 2
+fi
+
+touch -- "$log" || exit 2  # touch has said why
+old_bytes=$(wc -c <"$log")
+
+echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) run $$ starts: $config" >>"$log"
+observing_monitor -c "$config" "$@" >>"$log" 2>&1
+code=$?
+echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) run $$ ends: exit $code" >>"$log"
+
+# After 75 the other run is still writing to the log: leave it where it is.
+if [ "$code" -ne 75 ]; then
+    if [ "$code" -ne 0 ]; then
+        tail -c "+$((old_bytes + 1))" -- "$log" >&2
+    fi
+    if [ "$(wc -c <"$log")" -gt "$max_bytes" ]; then
+        mv -f -- "$log" "$log.1"
+    fi
+fi
+exit "$code"

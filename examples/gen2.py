@@ -1,0 +1,143 @@
+"""Writes small Gen2 repositories as the real ones are: the registry's columns, the raws' paths, the files' names.
+
+The columns are those of lsst.obs.lsst's registries of 2019 and 2020. A registry says nothing of when a raw was ingested.
+"""
+
+import contextlib
+import datetime
+import os
+import shutil
+import sqlite3
+from dataclasses import dataclass
+
+LATISS_COLUMNS = (
+    "dayObs text, seqNum int, visit int, detector int, detectorName text, filter text, dateObs text, date text, "
+    "expTime double, object text, imageType text, wavelength int, expGroup text, obsid text, expId int"
+)
+LSSTCAM_COLUMNS = (
+    "run text, visit int, filter text, date text, dateObs text, expTime double, raftName text, detectorName text, "
+    "detector int, snap int, object text, imageType text, testType text, lsstSerial text, wavelength int, controller text, "
+    "obsid text, expGroup text, expId int"
+)
+ONE_RAFT = tuple(f"S{row}{column}" for row in range(3) for column in range(3))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera: how its files are called, its detectors, and its registry's columns."""
+
+    telescope: str  # the first letters of an obsid
+    controller: str  # O observatory, C its own: the exposure's number tells them apart
+    raft: str | None
+    detectors: tuple[str, ...]
+    raw_columns: str
+    raw_unique: str
+    visit_columns: str
+    visit_unique: str
+    raws_by: str  # the column that names the folders below raw/
+
+
+CAMERAS = {
+    "latiss": Camera("AT", "O", None, ("S00",), LATISS_COLUMNS, "expId,visit", LATISS_COLUMNS, "expId,visit", "dayObs"),
+    "comCam": Camera(
+        "CC",
+        "O",
+        "R22",
+        ONE_RAFT,
+        LSSTCAM_COLUMNS + ", dayObs text, seqNum int",
+        "expId,detector,visit",
+        "visit int, filter text, dateObs text, expTime double",
+        "visit",
+        "dayObs",
+    ),
+    "testStand": Camera(
+        "TS",
+        "C",
+        "R21",
+        ONE_RAFT,
+        LSSTCAM_COLUMNS,
+        "expId,detector,visit",
+        "visit int, filter text, dateObs text, expTime double",
+        "visit",
+        "run",
+    ),
+}
+
+
+def raw_row(camera, night, seq_num, detector, date_obs, *, exp_time=30.0, image_type="OBJECT", target="UNKNOWN", run="unknown"):
+    """What a registry says of one detector's raw of one exposure, by the columns of any camera."""
+    year = night.year + (1000 if camera.controller == "C" else 0)
+    exposure = int(f"{year:04d}{night:%m%d}{seq_num:05d}")
+    at = date_obs.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return {
+        "dayObs": night.isoformat(),
+        "seqNum": seq_num,
+        "visit": exposure,
+        "expId": exposure,
+        "expGroup": str(exposure),
+        "obsid": f"{camera.telescope}_{camera.controller}_{night:%Y%m%d}_{seq_num:06d}",
+        "detector": detector,
+        "detectorName": camera.detectors[detector],
+        "raftName": camera.raft,
+        "filter": "unknown~unknown",
+        "date": at,
+        "dateObs": at,
+        "expTime": exp_time,
+        "object": target,
+        "imageType": image_type,
+        "testType": image_type,
+        "wavelength": -666,
+        "lsstSerial": f"ITL-3800C-{200 + detector}",
+        "controller": camera.controller,
+        "run": run,
+        "snap": 0,
+    }
+
+
+def file_name(camera, row):
+    """The name under which the camera sends a raw."""
+    return f"{row['obsid']}_{row['raftName']}_{row['detectorName']}.fits" if camera.raft else f"{row['obsid']}.fits"
+
+
+def raw_name(camera, row):
+    """The name that an ingested raw gets."""
+    where = f"-{row['raftName']}-{row['detectorName']}" if camera.raft else ""
+    return f"{row['expId']}{where}-det{row['detector']:03d}.fits"
+
+
+def raw_path(camera, row, by=None):
+    """Where an ingested raw lies, below the repository; `by` overrides the camera's `raws_by`."""
+    exposure = f"{row['expId']}/" if camera.raft else ""
+    return f"raw/{row[by or camera.raws_by]}/{exposure}{raw_name(camera, row)}"
+
+
+def rsync_line(path, at):
+    """What `rsync --log-file` writes, by a clock in UTC, of a new file that it brought to `path`."""
+    return f"{at:%Y/%m/%d %H:%M:%S} [4242] >f+++++++++ {path}\n"
+
+
+@contextlib.contextmanager
+def open_registry(repository, camera):
+    """A connection to a copy of the repository's registry; the copy takes its place at the end, as with the real ingester."""
+    path, copy = repository / "registry.sqlite3", repository / "registry.sqlite3.new"
+    copy.unlink(missing_ok=True)
+    if path.exists():
+        shutil.copyfile(path, copy)
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        connection.execute("pragma synchronous = off")
+        if not path.exists():
+            connection.execute(
+                f"create table raw (id integer primary key autoincrement, {camera.raw_columns}, unique({camera.raw_unique}))"
+            )
+            connection.execute(f"create table raw_visit ({camera.visit_columns}, unique({camera.visit_unique}))")
+        yield connection
+        connection.commit()
+    os.replace(copy, path)
+
+
+def register(connection, camera, rows):
+    """Add rows of `raw_row` to the registry; those that it has already stay as they are."""
+    for table, columns in (("raw", camera.raw_columns), ("raw_visit", camera.visit_columns)):
+        names = [column.split()[0] for column in columns.split(",")]
+        slots = ", ".join(f":{name}" for name in names)
+        connection.executemany(f"insert or ignore into {table} ({', '.join(names)}) values ({slots})", rows)

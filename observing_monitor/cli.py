@@ -1,0 +1,321 @@
+"""Arguments to settings, errors to exit codes; the only room that prints."""
+
+import argparse
+import contextlib
+import datetime
+import fcntl
+import logging
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import configargparse
+
+from observing_monitor import __version__, config
+from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
+from observing_monitor.files import Output
+from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+
+OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
+
+log = logging.getLogger("observing_monitor")
+
+COMMANDS = {
+    "run": "collect what changed, then publish what changed: what cron runs, and what happens without a command",
+    "collect": "read the sources into the store, make no page",
+    "publish": "make the pages from the store, read no source",
+    "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
+    "check": "tell what the settings say and what each source answers; write nothing",
+}
+
+DESCRIPTION = "Static pages that tell, night by night, what was taken, transferred and ingested, and what was not."
+
+EPILOG = """commands:
+{commands}
+
+examples:
+  observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
+      the last two nights of one stream: files in /data/auxTel/storage, repository in /data/auxTel/gen2repo
+  observing_monitor -c site.toml
+      all streams of a settings file; put this into a crontab (see cron_observing_monitor.sh)
+  observing_monitor rebuild -c site.toml --first_day 2020-01-01 --last_day 2020-12-31 --jobs 4
+      a year, anew
+  observing_monitor check -c site.toml
+      what every source answers
+
+exit codes: 0 all well; 1 published, but something failed; 2 usage or settings; 75 another run holds the lock
+A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from noon to noon UTC and is named by its evening."""
+
+
+def make_parser():
+    """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
+    parser = configargparse.ArgParser(
+        prog="observing_monitor",
+        description=DESCRIPTION,
+        epilog=EPILOG.format(commands="\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items())),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        config_file_parser_class=config.SettingsFileParser,
+        auto_env_var_prefix="OBSMON_",
+        add_env_var_help=False,
+        add_config_file_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
+    )
+    parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
+    one = parser.add_argument_group("one stream, without a settings file")
+    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ (repository)")
+    one.add_argument("--gen", type=int, choices=[2], default=2, help="generation of the Butler repository (default 2)")
+    one.add_argument(
+        "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
+    )
+    one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
+    one.add_argument("--night_rule", default="UTC-12h", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
+    one.add_argument(
+        "--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)"
+    )
+    which = parser.add_argument_group("which nights")
+    which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
+    which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
+    which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
+    how = parser.add_argument_group("how")
+    how.add_argument("--title", default="Observing monitor", help="title of the site's page")
+    how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
+    how.add_argument("--jobs", type=int, default=None, metavar="N", help="processes for rebuild (default: one a core)")
+    how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def _night(text):
+    try:
+        return parse_night(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def split_command(arguments):
+    """The command, and the other arguments; the command may stand first or last, and is `run` where there is none."""
+    for at in (0, -1):
+        if arguments and arguments[at] in COMMANDS and (at == 0 or len(arguments) == 1 or not _takes_value(arguments[-2])):
+            rest = arguments[1:] if at == 0 else arguments[:-1]
+            return arguments[at], rest
+    return "run", list(arguments)
+
+
+def _takes_value(argument):
+    """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
+    switches = ("--query_links", "--full", "--verbose", "-v")
+    return argument.startswith("-") and "=" not in argument and argument not in switches
+
+
+def main(arguments=None, now=None):
+    """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    now = now or datetime.datetime.now(datetime.UTC)
+    try:
+        command, rest = split_command(arguments)
+        options = make_parser().parse_args(rest)
+        _set_up_log(options.verbose)
+        return _run(command, options, now)
+    except LockedError as error:
+        print(f"observing_monitor: {error}", file=sys.stderr)
+        return LOCKED
+    except (UsageError, OutputError) as error:
+        print(f"observing_monitor: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
+        return 130
+
+
+def _set_up_log(verbose):
+    """Messages to stderr: warnings, and where somebody looks, what is done as well."""
+    level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
+    logging.basicConfig(level=level, format="observing_monitor: %(message)s", stream=sys.stderr, force=True)
+
+
+def _run(command, options, now):
+    if options.config:
+        known = [action.dest for action in make_parser()._actions if action.dest not in ("help", "version", "config")]
+        config.check_options(options.config, [*known, "output"])
+    streams = _streams(options)
+    nights = {stream.name: _nights(options, stream, now) for stream in streams}
+    if command == "check":
+        return _check(streams, nights, now)
+    if options.output_dir is None:
+        raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
+    output = Output(options.output_dir)
+    _check_apart(output, streams)
+    output.make()
+    with _lock(output):
+        output.sweep()
+        return _work(command, options, streams, nights, output, now)
+
+
+def _streams(options):
+    if options.config:
+        if options.input_dir:
+            raise UsageError(f"--input_dir is for one stream without a settings file; {options.config} has its own streams")
+        return config.streams_of_file(options.config)
+    if not options.input_dir:
+        raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
+    name = options.stream or re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._") or "stream"
+    flags = {name: getattr(options, name) for name in ("gen", "query_links", "night_rule", "pending_limit_s")}
+    return [config.stream_of_flags(name, options.input_dir, **flags)]
+
+
+def _nights(options, stream, now):
+    """The nights asked for; None for "all that the sources know", which only rebuild and check may ask."""
+    if options.num_days < 1:
+        raise UsageError(f"--num_days {options.num_days} is no number of nights; give 1 or more")
+    last = options.last_day or stream.rule.night_of(now)
+    first = options.first_day or last - ONE_DAY * (options.num_days - 1)
+    if first > last:
+        raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
+    return nights_between(first, last)
+
+
+def _check_apart(output, streams):
+    """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
+    for stream in streams:
+        for source in stream.sources:
+            path = getattr(source.settings, "path", None)
+            if path and Path(output.root).is_relative_to(path):
+                raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+@contextlib.contextmanager
+def _lock(output):
+    """Hold the output's lock; the kernel releases it if the process dies. LockedError where another run has it."""
+    path = output.path(".lock")
+    try:
+        file = open(path, "a")  # noqa: SIM115 - closed below, after the work
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(f"{path}: another run is at work on this output; this one does nothing") from error
+        yield
+
+
+def _work(command, options, streams, nights, output, now):
+    """Collect, publish, or both; returns the exit code."""
+    from observing_monitor import publish
+    from observing_monitor.collect import collect
+
+    started = time.monotonic()
+    problems, read, n_changed, n_looked = [], {}, 0, 0
+    site = publish.make_site(options.title, streams, output)
+    with _executor(command, options) as executor:
+        for stream in streams if command != "publish" else []:
+            asked = _asked(command, options, stream, nights[stream.name], now)
+            with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
+                outcomes = collect(stream, asked, output, now, look_at_everything=options.full, executor=executor, progress=step)
+            read[stream.name] = _source_faults(stream, outcomes)
+            problems += [f"{stream.name}: {text}" for text in dict.fromkeys(t for o in outcomes for t in o.problems.values())]
+            n_looked += len(outcomes)
+            n_changed += sum(outcome.is_changed for outcome in outcomes)
+        done = publish.Published()
+        if command != "collect":
+            with _progress(command, "publishing", None) as step:
+                done = publish.publish(site, now, executor, step)
+            problems += done.problems
+        publish.write_heartbeat(site, now, read)
+    for problem in problems:
+        log.warning("%s", problem)
+    seconds = time.monotonic() - started
+    log.info(
+        "%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems)
+    )
+    if command != "collect":
+        log.info("%s", output.path("index.html"))
+    return INCOMPLETE if problems else OK
+
+
+def _source_faults(stream, outcomes):
+    faults = {source.name: None for source in stream.sources}
+    for outcome in outcomes:
+        faults.update(outcome.problems)
+    return faults
+
+
+def _asked(command, options, stream, nights, now):
+    """The nights to collect; a rebuild without days takes every night that the stream's sources know."""
+    if command != "rebuild" or options.first_day or options.last_day:
+        return nights
+    from observing_monitor.collect import make_sources
+
+    known = set()
+    for source in make_sources(stream, now):
+        try:
+            known |= set(source.nights())
+        except SourceError as error:
+            log.warning("%s: %s", stream.name, error)
+    return sorted(known)
+
+
+@contextlib.contextmanager
+def _executor(command, options):
+    """Worker processes for a rebuild; None, for one after the other, else."""
+    jobs = options.jobs or os.cpu_count() or 1
+    if command != "rebuild" or jobs == 1:
+        yield None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # spawn: a process forked after pyarrow has started its threads may hang
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as executor:
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextlib.contextmanager
+def _progress(command, what, total):
+    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; only for rebuild."""
+    if command != "rebuild":
+        yield None
+        return
+    from tqdm import tqdm
+
+    last = time.monotonic()
+    with tqdm(total=total, desc=what, unit="night", disable=None) as bar:
+
+        def step(_):
+            nonlocal last
+            bar.update()
+            bar.n = bar.n + 1 if bar.disable else bar.n
+            if bar.disable and time.monotonic() - last > 30:
+                last = time.monotonic()
+                log.warning("%s: %d of %s nights", what, bar.n, total or "?")
+
+        yield step
+
+
+def _check(streams, nights, now):
+    """Print, source by source, what was found; returns the exit code."""
+    from observing_monitor.collect import make_sources
+
+    failed = False
+    for stream in streams:
+        print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
+        for described, source in zip(stream.sources, make_sources(stream, now), strict=True):
+            try:
+                known = sorted(source.nights())
+                span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"
+                for night in nights[stream.name]:
+                    source.look(night, None)
+                print(f"  ok     {source.name} at {described.place}: {span}")
+            except ObservingMonitorError as error:
+                failed = True
+                print(f"  FAILED {source.name}: {error}")
+    return INCOMPLETE if failed else OK

@@ -1,0 +1,205 @@
+"""Per night: ask every source, build the tables, save them. Pages are none of its business."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, field
+
+from observing_monitor import __version__, columns
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError
+from observing_monitor.nights import iso_utc
+from observing_monitor.sources import Asked, source_class
+from observing_monitor.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What collecting one night came to."""
+
+    night: object
+    is_changed: bool = False
+    n_files: int = 0  # of a night that was read anew
+    row: dict = field(default_factory=dict)  # for the index: tables, notes, silent, changed_at, is_told
+    problems: dict = field(default_factory=dict)  # source -> why it did not answer
+    is_broken: bool = False  # the night could not be worked on at all
+
+
+def make_sources(stream, now, look_at_everything=False):
+    """The sources of a stream (`config.Stream`), ready to be asked."""
+    asked = Asked(stream.name, stream.rule, now, look_at_everything)
+    made = []
+    for described in stream.sources:
+        source = source_class(described.kind)(described.settings, asked)
+        source.name = described.name
+        made.append(source)
+    return made
+
+
+def collect_night(stream, sources, output, night, now):
+    """Bring one night's tables up to date; an `Outcome`.
+
+    A source that raises SourceError leaves what it told before as it was. Raises OutputError where the store can't be
+    written; everything else that goes wrong in one night is logged, and stands in the Outcome.
+    """
+    store = Store(output, stream.name)
+    looked = store.read_looked(night)
+    key = _settings_key(stream)
+    known = looked.get("sources", {}) if looked.get("settings") == key else {}
+    outcome = Outcome(night, row={name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at", "is_told")})
+    states = {}
+    for source in sources:
+        try:
+            states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
+        except SourceError as error:
+            outcome.problems[source.name] = str(error)
+    was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
+    is_same = looked.get("settings") == key and outcome.problems == was_silent and all(states[name] == known.get(name) for name in states)
+    if is_same and store.is_whole(night, looked.get("sizes")):
+        return outcome
+    _read_night(stream, sources, store, looked, known, states, outcome, key, now)
+    return outcome
+
+
+def _read_night(stream, sources, store, looked, known, states, outcome, key, now):
+    """Read the sources that answered, merge with what is known, save; fills the outcome."""
+    from observing_monitor import tables
+
+    night, readings = outcome.night, {}
+    try:
+        before = store.load(night)
+    except StoreError as error:
+        log.error("%s", error)
+        before = tables.Tables.empty()
+    for source in sources:
+        if source.name not in outcome.problems:
+            try:
+                readings[source.name] = source.read(night)
+            except SourceError as error:
+                outcome.problems[source.name] = str(error)
+                states.pop(source.name)
+    after = tables.update(before, readings, silent=set(outcome.problems))
+    outcome.n_files = len(after.files)
+    staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
+    notes = {name: sorted(reading.notes) for name, reading in readings.items() if reading.notes}
+    notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
+    digest, sizes = store.save(night, after)
+    row = {
+        "tables": digest,
+        "notes": notes,
+        "silent": _silent(looked, outcome.problems, now),
+        "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
+    }
+    outcome.is_changed = any(row[name] != looked.get(name) for name in row)
+    row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
+    outcome.row = row
+    kept = {name: state for name, state in known.items() if name in outcome.problems}
+    store.write_looked(
+        night,
+        {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sizes": sizes, "sources": {**kept, **states}, **row},
+    )
+
+
+def _silent(looked, problems, now):
+    """Which sources did not answer, why, and since when."""
+    before = looked.get("silent") or {}
+    return {
+        name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()
+    }
+
+
+def _settings_key(stream):
+    """Differs when the stream's sources, its night rule or this program did."""
+    text = repr((__version__, columns.SCHEMA_VERSION, stream.rule, [(s.name, s.kind, s.settings) for s in stream.sources]))
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+
+
+def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None):
+    """Bring the nights of one stream up to date, and its index.
+
+    Parameters
+    ----------
+    stream : config.Stream
+    nights : list of date
+    output : files.Output
+    now : datetime
+    look_at_everything : bool
+        Trust no folder's modification time.
+    executor : concurrent.futures.Executor, optional
+        Where nights are worked on; here, one after the other, without one.
+    progress : callable, optional
+        Called with each Outcome as it comes.
+
+    Returns
+    -------
+    list of Outcome
+    """
+    store = Store(output, stream.name)
+    index = store.read_index()
+    outcomes = []
+    for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
+        row = index["nights"].setdefault(outcome.night.isoformat(), {})
+        if outcome.is_broken:
+            row["silent"] = {**(row.get("silent") or {}), **_silent(row, outcome.problems, now)}
+        row.update(outcome.row)
+        outcomes.append(outcome)
+        if progress:
+            progress(outcome)
+    _note_sources(index, stream, outcomes, now)
+    store.write_index(index)
+    return outcomes
+
+
+def _outcomes(stream, nights, output, now, look_at_everything, executor):
+    if executor is None:
+        sources = make_sources(stream, now, look_at_everything)
+        for night in nights:
+            yield _guarded(stream, sources, output, night, now)
+        return
+    from concurrent.futures import as_completed
+
+    work = [executor.submit(_collect_elsewhere, stream, output, night, now, look_at_everything) for night in nights]
+    for done in as_completed(work):
+        yield done.result()
+
+
+_made = {}  # in a worker process: the sources of the run, so that a tree's skeleton and a registry are read once
+
+
+def _collect_elsewhere(stream, output, night, now, look_at_everything):
+    key = (stream.name, now)
+    if key not in _made:
+        _made.clear()
+        _made[key] = make_sources(stream, now, look_at_everything)
+    return _guarded(stream, _made[key], output, night, now)
+
+
+def _guarded(stream, sources, output, night, now):
+    """One night, at whose edge the unforeseen stops: it is logged whole, counted, and the other nights go on."""
+    try:
+        return collect_night(stream, sources, output, night, now)
+    except OutputError:
+        raise
+    except Exception as error:
+        if not isinstance(error, ObservingMonitorError):
+            log.exception("%s %s: could not be collected", stream.name, night)
+        return Outcome(
+            night,
+            problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"},
+            is_broken=True,
+        )
+
+
+def _note_sources(index, stream, outcomes, now):
+    """The faults of sources, with since when, for the stream's page."""
+    before = index["sources"]
+    faults = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.night):
+        faults.update(outcome.problems)
+    asked = [described.name for described in stream.sources]
+    if outcomes:
+        index["sources"] = {
+            name: {"problem": faults[name], "since": (before.get(name) or {}).get("since") or iso_utc(now)} if name in faults else {}
+            for name in [*asked, *(set(faults) - set(asked))]
+        }

@@ -1,0 +1,224 @@
+"""The settings: one dataclass each, a default and a comment per setting; arguments before environment before file.
+
+The settings file is TOML. Its table `[observing_monitor]` may hold whatever the command line can; each `[streams.NAME]`
+is a stream, each `[[streams.NAME.sources]]` one of its sources. A wrong key is an error that names the file, the table,
+the key and the nearest right one. Paths are relative to the file.
+"""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import configargparse
+import msgspec
+
+from observing_monitor.errors import UsageError
+from observing_monitor.nights import NightRule
+from observing_monitor.sources import BUILT_IN, source_class, source_kinds
+
+TABLE = "observing_monitor"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+
+@dataclass
+class StreamSettings:
+    """One `[streams.NAME]` table."""
+
+    title: str = ""  # shown instead of the name
+    input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in input_dir/gen2repo
+    gen: int = 2  # which Butler input_dir has: 2
+    query_links: bool = False  # raw/ is not organised by night: ask the registry, look for its links all over
+    transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
+    transfer_log_zone: str = "UTC"  # the zone of its times
+    night_rule: str = "UTC-12h"  # which instant belongs to which night: UTC, UTC-12h, UTC+4h, TAI-12h
+    pending_limit_s: float = 3600  # a file that is not ingested is pending when younger, missing when older
+    small_bytes: int = 10_000  # below this a file is too small to be an image
+    last_stage: str = ""  # the stage that makes a file "ingested"; unless set: ingest, or else the last that the sources tell of
+    ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
+    delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
+    stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
+    sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+
+
+@dataclass(frozen=True)
+class DescribedSource:
+    """A source as the settings describe it; made anew for every run, here or in another process."""
+
+    name: str
+    kind: str
+    settings: object
+
+    @property
+    def place(self):
+        """Where it reads, without any password."""
+        return source_class(self.kind).place_of(self.settings)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream, ready to be collected and shown."""
+
+    name: str
+    title: str
+    rule: NightRule
+    sources: tuple[DescribedSource, ...]
+    stages: tuple[str, ...]  # in order; a file that passed `last_stage` is ingested
+    last_stage: str  # "" where no source tells of any stage: then a file that is there is all that is wanted
+    pending_limit_s: float
+    small_bytes: int
+    ignore: tuple[str, ...]
+    delay_warning_s: float | None
+    stale_after_s: float
+    folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
+
+
+def read_settings(path):
+    """A settings file's tables, its keys checked; UsageError that names the file and what is wrong with it."""
+    try:
+        with open(path, "rb") as file:
+            tables = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror.lower()}; -c names the settings file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    _check_keys(f"{path}:", tables, [TABLE, "streams"])
+    streams = tables.get("streams", {})
+    if not isinstance(streams, dict) or not all(isinstance(table, dict) for table in streams.values()):
+        raise UsageError(f"{path}: [streams] holds a table for each stream; write [streams.NAME]")
+    return tables
+
+
+class SettingsFileParser(configargparse.ConfigFileParser):
+    """What ConfigArgParse asks to read `[observing_monitor]`: a mapping of option names to values."""
+
+    def parse(self, stream):
+        path = Path(stream.name)
+        table = read_settings(path).get(TABLE, {})
+        if isinstance(table.get("output_dir"), str):
+            table["output_dir"] = str(path.parent / table["output_dir"])
+        return {
+            key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in table.items()
+        }
+
+    def get_syntax_description(self):
+        return "The settings file is TOML: options in [observing_monitor], a stream in each [streams.NAME]."
+
+
+def check_options(path, options):
+    """Raise UsageError where `[observing_monitor]` has a key that is no option."""
+    _check_keys(f"{path}: [{TABLE}]", read_settings(path).get(TABLE, {}), options)
+
+
+def streams_of_file(path):
+    """The streams that a settings file describes, in its order; UsageError where one is wrong or there is none."""
+    tables = read_settings(path).get("streams", {})
+    if not tables:
+        raise UsageError(f"{path}: has no stream; add a table [streams.NAME] with input_dir")
+    streams = []
+    for name, table in tables.items():
+        where = f"{path}: [streams.{name}]"
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{where} can't be a folder's name; use letters, digits, - and _")
+        described = _convert(where, Path(path).parent, table, StreamSettings)
+        streams.append(_stream(where, Path(path).parent, name, described, folder=name))
+    return streams
+
+
+def stream_of_flags(name, input_dir, **settings):
+    """The one stream of a command line without a settings file; its pages lie at the top of the output."""
+    if not input_dir.is_dir():
+        raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/")
+    described = StreamSettings(input_dir=input_dir.absolute(), **settings)
+    return _stream("the command line:", Path(), name, described, folder="")
+
+
+def _stream(where, base, name, described, folder):
+    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`."""
+    try:
+        rule = NightRule.parse(described.night_rule)
+    except UsageError as error:
+        raise UsageError(f"{where} {error}") from error
+    tables = [*_input_dir_sources(where, described), *described.sources]
+    if not tables:
+        raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
+    sources = tuple(_source(where, base, table) for table in tables)
+    names = [source.name for source in sources]
+    for twice in {n for n in names if names.count(n) > 1}:
+        raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
+    stages = tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings)))
+    if described.last_stage and described.last_stage not in stages:
+        raise UsageError(
+            f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}"
+        )
+    usual = "ingest" if "ingest" in stages else stages[-1] if stages else ""
+    return Stream(
+        name=name,
+        title=described.title or name,
+        rule=rule,
+        sources=sources,
+        stages=stages,
+        last_stage=described.last_stage or usual,
+        pending_limit_s=described.pending_limit_s,
+        small_bytes=described.small_bytes,
+        ignore=tuple(described.ignore),
+        delay_warning_s=described.delay_warning_s,
+        stale_after_s=described.stale_after_s,
+        folder=folder,
+    )
+
+
+def _input_dir_sources(where, described):
+    """The tables that input_dir is short for."""
+    if described.input_dir is None:
+        return []
+    if described.gen != 2:
+        raise UsageError(f"{where} gen = {described.gen} is not known; this version reads Gen2 repositories: gen = 2")
+    log = {"transfer_log": described.transfer_log, "transfer_log_zone": described.transfer_log_zone}
+    return [
+        {"type": "files", "path": described.input_dir / "storage", **log},
+        {"type": "gen2", "path": described.input_dir / "gen2repo", "query_links": described.query_links},
+    ]
+
+
+def _source(where, base, table):
+    """One source's settings, as its own class describes them."""
+    table = dict(table)
+    kind = table.pop("type", None)
+    name = table.pop("name", kind)
+    if kind not in BUILT_IN and kind not in source_kinds():
+        raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
+    return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
+
+
+def _convert(where, base, table, into):
+    """A table as a dataclass, relative paths made absolute from `base`."""
+    _check_keys(where, table, [f.name for f in dataclasses.fields(into)])
+
+    def to_path(kind, value):
+        if kind is Path and isinstance(value, str | Path):
+            return (base / Path(value).expanduser()).absolute()
+        raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+
+    try:
+        return msgspec.convert(table, into, dec_hook=to_path)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where} {_in_words(str(error))}") from error
+
+
+def _in_words(message):
+    """msgspec's "Expected `int`, got `str` - at `$.gen`" with the key first."""
+    what, _, at = message.partition(" - at ")
+    key = at.strip("`").removeprefix("$").removeprefix(".")
+    return f"key {key!r}: {what[0].lower()}{what[1:]}" if key else what[0].lower() + what[1:]
+
+
+def _check_keys(where, table, known):
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise UsageError(f"{where} unknown key {key!r}; {hint}")

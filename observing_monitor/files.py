@@ -1,0 +1,88 @@
+"""Writing so that a reader never sees half a file: beside the target, synced, renamed."""
+
+import contextlib
+import itertools
+import json
+import os
+import socket
+
+from observing_monitor.errors import OutputError
+
+_numbers = itertools.count()
+
+
+class Output:
+    """A folder that files are written to, whole or not at all.
+
+    What is being written lies in `.unfinished/` inside it, so that a killed run's leavings are in one known place: they
+    are swept by the next run, which holds the lock.
+    """
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.unfinished = os.path.join(self.root, ".unfinished")
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def make(self):
+        """Make the folder; OutputError if that can't be done."""
+        with self._writable():
+            os.makedirs(self.unfinished, exist_ok=True)
+
+    def sweep(self):
+        """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
+        with self._writable():
+            for name in os.listdir(self.unfinished):
+                os.unlink(os.path.join(self.unfinished, name))
+
+    @contextlib.contextmanager
+    def _writable(self):
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written"
+            ) from error
+
+    def write(self, relative, data):
+        """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
+        data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        target = self.path(relative)
+        # unique among threads, processes and hosts that write to one shared disk
+        beside = os.path.join(self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(beside, "wb") as file:  # not mkstemp, whose files no web server may read: the umask decides
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+            raise OutputError(f"{target}: {(error.strerror or str(error)).lower()}; it was left as it was") from error
+
+    def write_changed(self, relative, data):
+        """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
+        data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        if self.read(relative) == data:
+            return False
+        self.write(relative, data)
+        return True
+
+    def read(self, relative):
+        """A file's bytes, or None where there is none."""
+        try:
+            with open(self.path(relative), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def read_json(self, relative):
+        """A JSON file's value; None where there is none, or where it is none that can be read."""
+        data = self.read(relative)
+        try:
+            return None if data is None else json.loads(data)
+        except ValueError:
+            return None

@@ -1,0 +1,70 @@
+"""What a file's name tells: is it an image, and which exposure and detector it is of.
+
+The forms (from obs_lsst's translators and the Gen2 mappers' templates):
+obsid `AT_O_20200212_000022`, `CC_C_20190530_000001-R22S00`, `MC_O_20250502_000010_R01_S00`: instrument, controller,
+day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S00-det000`: the day, its first digit raised by one for every
+controller but the telescope's own (2018 becomes 3018), seq_num in five digits, detector.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
+
+RUBIN = (
+    r"(?:^|[^0-9A-Za-z])(?:"
+    r"(?P<obsid>[A-Z]{2}_[A-Z]_(?P<day>(?:19|20)\d{6})_(?P<seq>\d{5,6}))(?:[-_](?P<sensor>R\d\d_?[SGW][A-Z0-9]\d?))?"
+    r"|(?P<exposure>\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?P<seq2>\d{5}))(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"
+    r")(?![0-9])"
+)
+
+
+def stem(name):
+    """A file's name without the ending that says that it is FITS."""
+    return FITS_ENDING.sub("", name)
+
+
+def kind_of(name):
+    """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
+    return "fits" if FITS_ENDING.search(name) else PurePosixPath(name).suffix[1:].lower()
+
+
+def read_names(names, pattern=RUBIN):
+    """What each of a Series of file names tells.
+
+    Returns
+    -------
+    DataFrame
+        One row a name, by the Series' index: obsid, exposure, detector (text) and seq_num (Int64), null where untold.
+        A pattern of one's own may name any of these groups.
+    """
+    import pandas as pd
+
+    found = names.str.extract(pattern)
+    told = pd.DataFrame(index=names.index)
+    told["obsid"] = _first(found, "obsid")
+    told["exposure"] = _first(found, "exposure")
+    told["seq_num"] = pd.to_numeric(_first(found, "seq_num", "seq", "seq2"), errors="coerce").astype("Int64")
+    told["detector"] = _first(found, "detector", "sensor", "sensor2")
+    return told
+
+
+def _first(found, *groups):
+    """The first of these groups that matched, row by row."""
+    import pandas as pd
+
+    values = pd.Series(pd.NA, index=found.index, dtype="str")
+    for group in groups:
+        if group in found:
+            values = values.fillna(found[group].astype("str"))
+    return values
+
+
+def last_parts(paths):
+    """The names at the end of a Series of paths."""
+    return paths.str.replace(r"(?s)^.*/", "", regex=True)
+
+
+def folders(paths):
+    """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
+    return paths.str.replace(r"[^/]*$", "", regex=True)

@@ -1,0 +1,125 @@
+"""The places where a night's truth lives: one module each, found by name.
+
+A source is a class with the shape of `Source`. Those of other packages are found by the entry-point group
+`observing_monitor.sources`. A source only reads; what it finds it hands over as DataFrames in a `Reading`.
+"""
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from observing_monitor.nights import NightRule
+
+ENTRY_POINTS = "observing_monitor.sources"
+
+BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
+    "files": "observing_monitor.sources.file_store:FileStore",
+    "gen2": "observing_monitor.sources.gen2:Gen2Repository",
+}
+
+
+@dataclass
+class Reading:
+    """What a source answered for one night; a table that it does not tell of is None, not empty.
+
+    `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
+    column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
+    beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
+    `metrics` are samples which join those of earlier readings rather than replace them.
+    """
+
+    files: Any = None
+    attempts: Any = None
+    metrics: Any = None
+    notes: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    append: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every source of a run is told: whose night, what now is, and how closely to look."""
+
+    stream: str
+    rule: NightRule
+    now: datetime.datetime
+    look_at_everything: bool = False  # --full: trust no folder's modification time
+
+    def is_settled(self, night, changed_ns):
+        """Whether a night is over, and nothing of it changed for an hour: then a folder's time is enough to trust."""
+        hour_ago = self.now - datetime.timedelta(hours=1)
+        ended = self.rule.bounds(night)[1]
+        return not self.look_at_everything and ended < hour_ago and changed_ns < hour_ago.timestamp() * 1e9
+
+
+class Source(Protocol):
+    """The shape of a source; made once a run from its settings and an `Asked`.
+
+    A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
+    What publishing needs of it are functions of its settings and of the store alone: every page can be remade with all
+    sources down.
+    """
+
+    Settings: ClassVar[type]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
+    name: str  # on the pages, and in the column `source`; set by the one that made it
+
+    def __init__(self, settings, asked):
+        """Keep them; anything slow, or that can fail, waits for the first question."""
+
+    @staticmethod
+    def stages_of(settings):
+        """The stages whose attempts a source with these settings tells of, in order: a tuple of names."""
+
+    @staticmethod
+    def place_of(settings):
+        """Where it reads, as pages and messages show it, without any password."""
+
+    def nights(self):
+        """The nights it knows of, for a rebuild without first and last day: a set of dates."""
+
+    def look(self, night, known):
+        """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
+
+        `known` is what the last look at the night gave, None at the first. No pandas here: this is all that a run
+        with nothing new does.
+        """
+
+    def read(self, night):
+        """The night's `Reading`."""
+
+
+class Telling:
+    """What a source may say, beside its tables, about what they mean; the base of every source, with nothing to say."""
+
+    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+
+    @staticmethod
+    def headlines(settings):
+        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
+        return ()
+
+    @staticmethod
+    def check(night, tables, settings):
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order."""
+        return []
+
+
+def source_class(kind):
+    """The class of a source by its name in the settings; KeyError if there is none."""
+    import importlib
+
+    if kind in BUILT_IN:
+        module, _, name = BUILT_IN[kind].partition(":")
+        return getattr(importlib.import_module(module), name)
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
+        return entry.load()
+    raise KeyError(kind)
+
+
+def source_kinds():
+    """The names that a `type` in the settings may have."""
+    from importlib.metadata import entry_points
+
+    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})

@@ -1,0 +1,129 @@
+"""Files as they lie on disk: what has been transferred, and when.
+
+Created is a file's modification time, which rsync carries over from where the file was taken. Transferred is its
+change time: rsync's last act on a file is to rename it. A hard link made later moves that time too, so a file with
+several links has no known transfer time, unless it was seen before or rsync's log tells it.
+"""
+
+import datetime
+import gzip
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from observing_monitor import columns, names
+from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources.tree import NightTree, shown_all
+
+# What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
+RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
+
+
+class FileStore(Telling):
+    """A directory of transferred files; folders named after nights give the night, other files their own time."""
+
+    @dataclass
+    class Settings:
+        path: Path  # the directory with the files, at any depth
+        skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
+        name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
+        transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
+        transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
+
+    @staticmethod
+    def stages_of(settings):
+        return ()
+
+    @staticmethod
+    def place_of(settings):
+        return str(settings.path)
+
+    def __init__(self, settings, asked):
+        self.settings = settings
+        self.asked = asked
+        self.name = "files"
+        self.tree = NightTree(settings.path, asked.rule, "file store")
+        try:
+            self.zone = ZoneInfo(settings.transfer_log_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise UsageError(
+                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
+            ) from error
+
+    def nights(self):
+        return self.tree.nights()
+
+    def look(self, night, known):
+        """Folders and their times; of a night that is not settled, also a digest of every file's numbers."""
+        folders = self.tree.night_folders().get(night, [])
+        if not folders and known and known["folders"]:
+            raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
+        logs = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self._logs()]
+        loose = [tuple(entry) for entry in self.tree.loose(night)]
+        if known and not loose and known["logs"] == [list(log) for log in logs]:
+            times = self.tree.folder_times(known["folders"])
+            if times == known["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
+                return known
+        return {"folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night), "logs": [list(log) for log in logs]}
+
+    def read(self, night):
+        """The night's files, in order of path."""
+        import pandas as pd
+
+        listing = self.tree.list_night(night)
+        entries = [e for e in listing.entries if not self._is_skipped(e.path)]
+        table = pd.DataFrame(entries, columns=list(listing.entries[0]._fields) if entries else ["path", "name"])
+        if not entries:
+            return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
+        table["path"] = shown_all(table["path"].tolist())
+        name = names.last_parts(table["path"])
+        files = {
+            "file_id": table["path"],
+            "name": name,
+            "path": str(self.settings.path) + "/" + table["path"],
+            "kind": _kinds(name),
+            "size_bytes": table["size"],
+            "created_at": table["mtime_ns"],
+            # a link is as old as its own making; a name with brothers has lost the time of its arrival
+            "transferred_at": table["ctime_ns"].where((table["n_links"] == 1) | table["link_ns"].notna()),
+            "on_disk": ~table["is_dangling"],
+            "device": table["device"],
+            "inode": table["inode"],
+            **names.read_names(name, self.settings.name_pattern).to_dict("series"),
+        }
+        files = columns.frame(columns.FILES, pd.DataFrame(files))
+        logged = self._logged_transfers(files["file_id"])
+        files["transferred_at"] = logged.fillna(files["transferred_at"])
+        return Reading(files=files, notes=listing.notes, unread=shown_all(listing.unread))
+
+    def _is_skipped(self, path):
+        return bool(self.settings.skip) and any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
+
+    def _logs(self):
+        return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
+
+    def _logged_transfers(self, file_ids):
+        """When rsync's log says that each file came: the last time, NaT where it says nothing."""
+        came = {}
+        for log in self._logs():
+            opened = gzip.open if log.suffix == ".gz" else open
+            with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
+                for line in lines:
+                    found = RSYNC_LINE.match(line)
+                    if found:
+                        came[found["path"]] = found["at"]
+        times = {path: self._instant(came[path]) for path in file_ids if path in came}
+        return file_ids.map(times).astype(columns.DTYPES["instant"])
+
+    def _instant(self, text):
+        local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
+        return local.astimezone(datetime.UTC)
+
+
+def _kinds(name):
+    """The kind of each file; worked out once per distinct ending."""
+    ending = name.str.extract(r"((?:\.[^./]*){0,2})$")[0].fillna("")
+    return ending.map({text: names.kind_of("x" + text) for text in ending.unique()})

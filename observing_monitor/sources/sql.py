@@ -1,0 +1,96 @@
+"""How sources read a database: read-only, with a limit of time, and without a password in anything that is shown.
+
+A password comes from the URL, from the environment (`password_env` names the variable), or, for PostgreSQL, from
+`.pgpass`, as libpq reads it itself.
+"""
+
+import contextlib
+import os
+import urllib.parse
+from dataclasses import dataclass
+
+from observing_monitor.errors import SourceError, UsageError
+
+DRIVERS = {"postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+EXTRAS = {"psycopg2": "postgresql", "pymysql": "mysql"}  # the driver -> the extra of this package that brings it
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a database is, and how long it may take to answer."""
+
+    url: str  # as SQLAlchemy writes it: sqlite:////path, postgresql://user@host/name, mysql://user@host/name
+    password_env: str = ""  # the environment variable that holds the password
+    timeout_s: float = 30
+
+    @property
+    def place(self):
+        """The address without user, password or options: postgresql://host:5432/name."""
+        try:
+            parts = urllib.parse.urlsplit(self.url)
+            host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+        except ValueError:
+            return "a database whose url can't be read"
+        return f"{parts.scheme.partition('+')[0]}://{host}{parts.path}"
+
+    @contextlib.contextmanager
+    def connect(self):
+        """A SQLAlchemy Connection that can only read. Whatever goes wrong inside becomes a SourceError without secrets."""
+        import sqlalchemy
+        from sqlalchemy import exc
+
+        engine = None
+        try:
+            engine = self._engine(sqlalchemy)
+            with engine.connect() as connection:
+                yield connection
+        except (exc.SQLAlchemyError, OSError, UnicodeError) as error:
+            raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+        finally:
+            if engine is not None:
+                engine.dispose()
+
+    def _engine(self, sqlalchemy):
+        url = self._url(sqlalchemy)
+        try:
+            # no pool: a connection is closed when its work is done, whatever the server is set to keep
+            return sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
+        except ImportError as error:
+            extra = EXTRAS.get(error.name or "", "")
+            raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
+
+    def _url(self, sqlalchemy):
+        try:
+            url = sqlalchemy.make_url(self.url)
+        except sqlalchemy.exc.ArgumentError:
+            raise UsageError("a source's url is no database's address; write postgresql://user@host/name or sqlite:////path") from None
+        url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+        if self.password_env:
+            password = os.environ.get(self.password_env)
+            if password is None:
+                raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
+            url = url.set(password=password)
+        if url.drivername.startswith("sqlite") and url.database and not url.database.startswith("file:"):
+            path = urllib.parse.quote(os.path.abspath(url.database))
+            url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+        return url
+
+    def _arguments(self, url):
+        """What tells each driver to give up in time, and to refuse to write."""
+        seconds = max(1, round(self.timeout_s))
+        if url.drivername.startswith("postgresql"):
+            limits = f"-c default_transaction_read_only=on -c statement_timeout={seconds * 1000}"
+            return {"connect_timeout": seconds, "options": limits, "application_name": "observing_monitor"}
+        if "mysql" in url.drivername or "mariadb" in url.drivername:
+            return {"connect_timeout": seconds, "read_timeout": seconds, "init_command": "SET SESSION TRANSACTION READ ONLY"}
+        return {"timeout": seconds}
+
+    def _without_secrets(self, error):
+        """The first line of what the driver said, the password struck out."""
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        words = lines[0] if lines else type(error).__name__
+        secrets = {os.environ.get(self.password_env, ""), urllib.parse.urlsplit(self.url).password or ""}
+        secrets |= {urllib.parse.unquote(secret) for secret in secrets}
+        for secret in sorted(secrets - {""}, key=len, reverse=True):
+            words = words.replace(secret, "…")
+        return words

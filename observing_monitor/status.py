@@ -1,0 +1,105 @@
+"""Checks: from a night's tables to findings; the worst finding rules.
+
+A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists them. A new question is a new function.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from observing_monitor.pages import Finding
+
+LEVELS = ("normal", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a check may look at."""
+
+    summary: dict  # by the names of columns.NIGHTS
+    silent: dict = field(default_factory=dict)  # source -> {"problem", "since"}
+    notes: dict = field(default_factory=dict)  # source -> sentences
+    is_told: bool = True  # whether the last stage's source ever answered for this night
+    delay_warning_s: float | None = None
+
+
+def worst(levels: Iterable[str]) -> str:
+    """The worst of some levels; normal where there are none."""
+    return max(levels, key=LEVELS.index, default="normal")
+
+
+def n_of(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def check_silence(night: Night) -> Iterable[Finding]:
+    """Every source answered."""
+    for source, silent in night.silent.items():
+        yield Finding(
+            "error",
+            f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}",
+            "#sources",
+            source,
+        )
+
+
+def check_classes(night: Night) -> Iterable[Finding]:
+    """No file failed, is missing, gone or small."""
+    said = {
+        "failed": ("error", "failed"),
+        "missing": ("error", "never tried, though older than the limit"),
+        "gone": ("warning", "recorded but no longer on disk, and never ingested"),
+        "small": ("warning", "too small to be an image"),
+    }
+    for name, (level, words) in said.items():
+        count = night.summary[f"n_{name}"]
+        if count:
+            yield Finding(level, f"{n_of(count, 'file')} {words}", f"#{name}")
+
+
+def check_lost(night: Night) -> Iterable[Finding]:
+    """Whatever was ingested is still where the repository says."""
+    if night.summary["n_lost"]:
+        yield Finding("error", f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository", "#lost")
+
+
+def check_delay(night: Night) -> Iterable[Finding]:
+    """Nine of ten files came and were ingested within the stream's limit."""
+    for stage in ("transfer", "ingest"):
+        p90 = night.summary[f"{stage}_delay_p90_s"]
+        if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
+            yield Finding("warning", f"slow {stage}: one file in ten took longer than {p90:,.0f} s", "#delays")
+
+
+def check_notes(night: Night) -> Iterable[Finding]:
+    """Everything that was there could be looked at."""
+    count = sum(len(notes) for notes in night.notes.values())
+    if count:
+        yield Finding("warning", f"{n_of(count, 'odd thing')} while looking at the files", "#notes")
+
+
+def tell_twice(night: Night) -> Iterable[Finding]:
+    """What came twice is told, and is no fault."""
+    if night.summary["n_twice"]:
+        yield Finding("normal", f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name", "#files")
+
+
+def tell_pending(night: Night) -> Iterable[Finding]:
+    """What is on its way is told, and is no fault."""
+    if night.summary["n_pending"]:
+        why = "" if night.is_told else ": whether they were ingested is not known"
+        yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending")
+
+
+CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_pending, tell_twice)
+
+
+def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
+    """All that the checks found, and what the sources' own checks did (`more`), worst first."""
+    found = [*(finding for check in CHECKS for finding in check(night)), *more]
+    return sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+
+
+def sum_up(found: list[Finding]) -> tuple[str, str]:
+    """A status word, and what is wrong in words, "" where nothing is; `found` is worst first."""
+    return worst(finding.level for finding in found), "; ".join(finding.text for finding in found if finding.level != "normal")

@@ -1,0 +1,139 @@
+"""The store: nights in and out of Parquet, and an index of nights for each stream.
+
+    data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
+    data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
+    data/stream=NAME/index.json                                          a row a night; can be remade from the rest
+
+A night is the unit of writing. The two JSON files open without pandas, so that a run with nothing new ends at once.
+"""
+
+import datetime
+import hashlib
+import io
+import json
+import os
+
+from observing_monitor import columns
+from observing_monitor.errors import StoreError
+from observing_monitor.nights import night_named
+
+FOLDER = "data"
+
+
+class Store:
+    """One stream's nights, below an output folder (`files.Output`)."""
+
+    def __init__(self, output, stream):
+        self.output = output
+        self.stream = stream
+        self.folder = f"{FOLDER}/stream={stream}"
+
+    def nights(self):
+        """The nights that have a folder in the store, in order."""
+        try:
+            names = os.listdir(self.output.path(self.folder))
+        except FileNotFoundError:
+            return []
+        nights = (night_named(name.removeprefix("night=")) for name in names if name.startswith("night="))
+        return sorted(night for night in nights if night)
+
+    def read_index(self):
+        """The stream's index: {"schema_version", "nights": {night: row}, "sources": {name: row}}; empty where there is none."""
+        index = self.output.read_json(f"{self.folder}/index.json")
+        if not (isinstance(index, dict) and index.get("schema_version") == columns.SCHEMA_VERSION):
+            index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
+            for night in self.nights():
+                looked = self.read_looked(night)
+                index["nights"][night.isoformat()] = {
+                    key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked
+                }
+        return index
+
+    def write_index(self, index):
+        index["nights"] = dict(sorted(index["nights"].items()))
+        self.output.write_changed(f"{self.folder}/index.json", _json(index))
+
+    def read_looked(self, night):
+        """What the last look at a night's sources gave; {} where there was none."""
+        looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
+        return looked if isinstance(looked, dict) else {}
+
+    def write_looked(self, night, looked):
+        self.output.write_changed(f"{self._night_folder(night)}/looked.json", _json(looked))
+
+    def load(self, night):
+        """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
+        from observing_monitor.tables import Tables
+
+        return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
+
+    def is_whole(self, night, sizes):
+        """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
+        try:
+            return all(
+                os.path.getsize(self.output.path(self._night_folder(night), f"{name}.parquet")) == sizes[name] for name in columns.TABLES
+            )
+        except (OSError, KeyError, TypeError):
+            return False
+
+    def save(self, night, tables):
+        """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
+        digest, sizes = hashlib.blake2b(digest_size=16), {}
+        for name, described in columns.TABLES.items():
+            data = _to_parquet(getattr(tables, name), described)
+            digest.update(data)
+            sizes[name] = len(data)
+            self.output.write_changed(f"{self._night_folder(night)}/{name}.parquet", data)
+        return digest.hexdigest(), sizes
+
+    def _night_folder(self, night):
+        return f"{self.folder}/night={night.isoformat()}"
+
+    def _load_table(self, night, name, described):
+        relative = f"{self._night_folder(night)}/{name}.parquet"
+        data = self.output.read(relative)
+        if data is None:
+            return columns.empty(described)
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False)
+            return columns.frame(described, table.to_pandas())
+        except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
+            words = str(error).splitlines()[0]
+            raise StoreError(
+                f"{self.output.path(relative)}: can't be read ({words}); remove the night's folder, and the next run makes it anew from the sources"
+            ) from error
+
+
+def _arrow_types():
+    import pyarrow as pa
+
+    return {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "instant": pa.timestamp("us", "UTC")}
+
+
+def _to_parquet(frame, described):
+    """A table as bytes: the same table gives the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    types = _arrow_types()
+    schema = pa.schema(
+        [pa.field(c.name, types[c.kind]) for c in described],
+        metadata={"observing_monitor.schema_version": str(columns.SCHEMA_VERSION)},
+    )
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _json(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value):
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is not for JSON")

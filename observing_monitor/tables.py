@@ -1,0 +1,417 @@
+"""From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
+
+import datetime
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+import pandas as pd
+
+from observing_monitor import columns
+from observing_monitor.names import FITS_ENDING, folders, last_parts
+
+DONE = ("success", "lost")
+FAILED = ("failure", "invalid", "unknown")
+NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
+
+
+@dataclass
+class Tables:
+    """The three tables of one night, with the columns of `columns.TABLES`."""
+
+    files: pd.DataFrame
+    ingests: pd.DataFrame
+    metrics: pd.DataFrame
+
+    @classmethod
+    def empty(cls):
+        return cls(*(columns.empty(described) for described in columns.TABLES.values()))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a stream's settings say of when a file is late, small or left out."""
+
+    last_stage: str = "ingest"  # a file that passed it is `ingested`; "" where a file that is there is all that is wanted
+    pending_limit_s: float = 3600
+    small_bytes: int = 10_000
+    ignore: tuple[str, ...] = ()  # patterns of names that the ingester leaves out on purpose
+
+
+def update(known, readings, silent=()):
+    """A night's tables after its sources were read.
+
+    Parameters
+    ----------
+    known : Tables
+        The night as it was.
+    readings : dict of str to Reading
+        By source; only sources that answered.
+    silent : collection of str
+        Sources of the stream that did not answer: all that they told stays.
+
+    Returns
+    -------
+    Tables
+        A source that answered replaces what it told before. A file that it no longer has is kept, as not on disk, and a
+        time of transfer once known stays until the file itself changes.
+    """
+    files = [known.files[known.files["source"].isin(silent)]]
+    for name, reading in readings.items():
+        told = known.files[known.files["source"] == name]
+        if reading.files is not None:
+            files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
+    store = _joined(files, columns.FILES).drop_duplicates("file_id")
+    attempts = _joined(
+        [reading.attempts.assign(source=name) for name, reading in readings.items() if reading.attempts is not None],
+        columns.ATTEMPTS,
+    )
+    made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
+    store, found = match(store, attempts, made_up)
+    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
+    metrics = _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+    return Tables(
+        _sorted(store, ["file_id"]),
+        _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
+        _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
+    )
+
+
+def _joined(frames, described):
+    """Frames one below the other; empty ones are left out, for they would spoil the others' dtypes."""
+    kept = [frame for frame in frames if len(frame)]
+    return columns.frame(described, pd.concat(kept, ignore_index=True)) if kept else columns.empty(described)
+
+
+def _sorted(frame, by):
+    return frame.sort_values(by, kind="stable", ignore_index=True)
+
+
+def _kept_metrics(known, readings):
+    """The metrics that stay: of sources which did not tell any now, or whose samples add to a history."""
+    replaced = [name for name, reading in readings.items() if reading.metrics is not None and not reading.append]
+    return known[~known["source"].isin(replaced)]
+
+
+def _metrics(readings):
+    return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+
+
+def _keep_known(known, seen, unread):
+    """A source's files now, with what was known of them before and of those that it no longer has."""
+    if known.empty:
+        return seen
+    before = known.drop_duplicates("file_id").set_index("file_id")
+    was = before.reindex(seen["file_id"]).set_axis(seen.index)
+    is_same = pd.Series(True, index=seen.index)
+    for fact in ("size_bytes", "inode", "created_at"):
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+    # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
+    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
+    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    absent = known[~known["file_id"].isin(seen["file_id"])]
+    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
+
+
+def match(files, attempts, made_up=None):
+    """Find each attempt's file: by device and inode, which covers symlinks and hard links, then by name.
+
+    Parameters
+    ----------
+    files, attempts : DataFrame
+        Columns `columns.FILES` and `columns.ATTEMPTS` with `source`; a `file_id` occurs once.
+    made_up : DataFrame, optional
+        Files that earlier attempts were all that told of; kept, as not on disk, if neither is told of now.
+
+    Returns
+    -------
+    files, ingests : DataFrame
+        Columns `columns.FILES` and `columns.INGESTS`. The files gain what their attempts know of them (obsid, exposure,
+        seq_num, detector); an attempt without a file makes one, of the attempt's source. Every attempt is returned.
+    """
+    made_up = columns.empty(columns.FILES) if made_up is None else made_up
+    if attempts.empty:
+        orphans = made_up[~made_up["name"].isin(files["name"])].assign(on_disk=False)
+        return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
+    keys = pd.Series(_by_inode(files, attempts), index=attempts.index)
+    keys = keys.fillna(_by_name(files[~files["file_id"].isin(keys)], attempts[keys.isna()]).reindex(attempts.index))
+    lone = keys.isna()
+    new = attempts[lone].drop_duplicates(["source", "path"])
+    new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
+    new = columns.frame(columns.FILES, new.assign(kind="fits"))
+    keys = keys.mask(lone, _own_id(attempts))
+    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
+    orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])].assign(on_disk=False)
+    enriched = _enrich(files, attempts.assign(file_id=keys))
+    return _joined([enriched, new, orphans], columns.FILES), ingests
+
+
+def _own_id(attempts):
+    """The file_id of a file that only a source's attempts tell of."""
+    return attempts["source"] + ":" + attempts["path"]
+
+
+def _by_inode(files, attempts):
+    there = files[files["on_disk"]].drop_duplicates(["device", "inode"])[["device", "inode", "file_id"]]
+    wanted = attempts[["device", "inode"]]
+    return wanted.merge(there.dropna(), how="left", on=["device", "inode"])["file_id"].to_numpy()
+
+
+def _by_name(files, attempts):
+    """The file_id of each attempt whose names one of the files has, with or without a FITS ending; by attempts' index."""
+    if files.empty or attempts.empty:
+        return pd.Series(dtype="str")
+    ids = files.assign(stem=_stems(files["name"])).drop_duplicates("stem").set_index("stem")["file_id"]
+    names = attempts["names"].fillna("").str.split("\n").explode()
+    found = _stems(names[names != ""]).map(ids).dropna()
+    return found[~found.index.duplicated()].astype("str")
+
+
+def _stems(names):
+    return names.str.replace(FITS_ENDING, "", regex=True)
+
+
+def _enrich(files, attempts):
+    """Files with what their attempts know: the registry's word before what the file's name says."""
+    facts = ["obsid", "exposure", "seq_num", "detector"]
+    told = attempts[["file_id", *facts]].groupby("file_id")[facts].first().reindex(files["file_id"]).set_axis(files.index)
+    return files.assign(**{fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in facts})
+
+
+def last_attempts(ingests):
+    """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
+    ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first", kind="stable")
+    return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
+
+
+def classify(files, ingests, limits, now, is_told=True):
+    """Each file's class, why, and when it passed the last stage.
+
+    Parameters
+    ----------
+    files, ingests : DataFrame
+        One night's, as `columns.FILES` and `columns.INGESTS`.
+    limits : Limits
+    now : datetime
+        Ages are counted up to here.
+    is_told : bool
+        Whether the last stage's source ever answered for this night: if not, nobody can say that a file was never tried,
+        and what is not ingested is pending, however old.
+
+    Returns
+    -------
+    DataFrame
+        `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
+        late_at, the instant when a file that is pending won't be any longer.
+    """
+    stage = limits.last_stage
+    of_stage = ingests[ingests["stage"] == stage]
+    last = last_attempts(of_stage)
+    now = pd.Timestamp(now)
+    told = last.reindex(files["file_id"]).set_axis(files.index)
+    judged = files.assign(
+        last_status=told["status"],
+        message=told["message"],
+        tried_at=told["attempted_at"],
+        n_attempts=of_stage.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
+    )
+    status = judged["last_status"]
+    limit = pd.Timedelta(seconds=limits.pending_limit_s)
+    waiting_since = judged["tried_at"].where(status == "unregistered", judged["created_at"].fillna(judged["transferred_at"]))
+    judged["late_at"] = waiting_since + limit
+    young = judged["late_at"] > now
+    is_done = status.isin(DONE) if stage else judged["on_disk"]
+    judged["ingested_at"] = judged["tried_at"].where(is_done) if stage else judged["transferred_at"]
+    conditions = [
+        ("ingested", is_done),
+        ("gone", ~judged["on_disk"]),
+        ("ignored", (status == "ignored") | _matches(judged["name"], limits.ignore)),
+        ("not_fits", judged["kind"] != "fits"),
+        ("failed", status.isin(FAILED) | ((status == "unregistered") & ~young)),
+        ("pending", young | (not is_told)),
+        ("small", judged["size_bytes"] < limits.small_bytes),
+    ]
+    file_class = pd.Series("missing", index=files.index, dtype="str")
+    for name, holds in reversed(conditions):
+        file_class = file_class.mask(holds.fillna(False).astype(bool), name)
+    judged["file_class"] = file_class
+    return judged
+
+
+def _matches(names, patterns):
+    matched = pd.Series(False, index=names.index)
+    for pattern in patterns:
+        matched |= names.map(lambda name, pattern=pattern: fnmatch(name, pattern)).astype(bool)
+    return matched
+
+
+def next_change(judged, is_told=True):
+    """The instant when time alone will next change a class, or None."""
+    pending = judged.loc[judged["file_class"] == "pending", "late_at"] if is_told else judged.iloc[:0]["late_at"]
+    return None if pending.empty else _instant(pending.min())
+
+
+def delays(judged):
+    """Seconds from creation to arrival and from arrival (or creation) to ingest: transfer_s and ingest_s, by row."""
+    transfer = judged["transferred_at"] - judged["created_at"]
+    ingest = judged["ingested_at"] - judged["transferred_at"].fillna(judged["created_at"])
+    return pd.DataFrame({"transfer_s": transfer.dt.total_seconds(), "ingest_s": ingest.dt.total_seconds()})
+
+
+def summarise(judged):
+    """A night in numbers: the names of `columns.NIGHTS` but for night, status and info; plain Python values."""
+    n = len(judged)
+    of_class = judged["file_class"].value_counts()
+    counts = {f"n_{c.name}": int(of_class.get(c.name, 0)) for c in columns.CLASSES}
+    due = n - counts["n_ignored"] - counts["n_not_fits"]
+    summary = {
+        "n_files": n,
+        **counts,
+        "n_error": counts["n_failed"] + counts["n_missing"],
+        "n_lost": int((judged["last_status"] == "lost").sum()),
+        "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
+        "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
+        "size_bytes": int(judged["size_bytes"].sum()),
+        "completeness": counts["n_ingested"] / due if due else None,
+        "first_created_at": _instant(judged["created_at"].min()),
+    }
+    for stage in ("created", "transferred", "ingested"):
+        summary[f"last_{stage}_at"] = _instant(judged[f"{stage}_at"].max())
+    late = delays(judged)
+    for stage in ("transfer", "ingest"):
+        seconds = late[f"{stage}_s"].dropna()
+        for name, fraction in (("median", 0.5), ("p90", 0.9), ("max", 1.0)):
+            summary[f"{stage}_delay_{name}_s"] = round(float(seconds.quantile(fraction)), 3) if len(seconds) else None
+    return summary
+
+
+def _instant(value):
+    return None if value is pd.NaT or pd.isna(value) else value.to_pydatetime().astimezone(datetime.UTC)
+
+
+# --- what a page lists -------------------------------------------------------------------------------------------------
+
+LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+
+
+def file_list(judged):
+    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path."""
+    ordered = judged.sort_values(["created_at", "file_id"], kind="stable", ignore_index=True)
+    listed = ordered[list(LISTED)].rename(columns={"file_id": "path"})
+    return listed.assign(reason=_reasons(ordered))
+
+
+def _reasons(judged):
+    """Why each file is what it is, in one line; "" where that goes without saying."""
+    first_line = judged["message"].fillna("").str.split("\n", n=1).str[0].str.slice(0, 500)
+    since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
+    size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
+    words = {
+        "missing": "never tried; here since " + since,
+        "pending": "waiting since " + since,
+        "small": size + " bytes: too small to be an image, and never tried",
+        "gone": pd.Series("no longer on disk, and never ingested", index=judged.index),
+        "not_fits": pd.Series("not an image", index=judged.index),
+        "ignored": pd.Series("left out on purpose", index=judged.index),
+    }
+    reason = first_line
+    for name, text in words.items():
+        said = first_line.where(first_line == "", "; " + first_line)
+        reason = reason.mask(judged["file_class"] == name, text + said)
+    return reason.astype("str")
+
+
+def attention(judged):
+    """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
+    is_lost = judged["last_status"] == "lost"
+    shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
+    need = judged.assign(shown_as=shown_as, reason=_reasons(judged))
+    order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
+    need = need[need["shown_as"].isin(order)]
+    need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
+    rows, seen = [], set()
+    for row in need.astype("object").where(need.notna(), None).to_dict("records"):
+        detail = row["message"] or ""
+        rows.append(
+            {
+                # the first row of a class carries the class's own address, to which the findings lead
+                "anchor": row["shown_as"] if row["shown_as"] not in seen else f"file-{len(rows) + 1}",
+                "path": row["file_id"],
+                "file_class": row["shown_as"],
+                "reason": row["reason"],
+                "detail": detail if len(detail.splitlines()) > 1 or len(detail) > 500 else "",
+                "size_bytes": row["size_bytes"],
+                "exposure": row["exposure"] or "",
+                "obsid": row["obsid"] or "",
+                "seq_num": row["seq_num"],
+                "detector": row["detector"] or "",
+                "created_at": _instant(row["created_at"]),
+                "transferred_at": _instant(row["transferred_at"]),
+                "tried_at": _instant(row["tried_at"]),
+                "n_attempts": int(row["n_attempts"]),
+            }
+        )
+        seen.add(row["shown_as"])
+    return rows
+
+
+def group(judged):
+    """One mapping an exposure, by the names of `pages.GroupRow`, in order of creation; a folder where files have none."""
+    if judged.empty:
+        return []
+    folder = folders(judged["file_id"])
+    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folder))
+    by = named.groupby("group_name")
+    facts = by.agg(
+        seq_num=("seq_num", "first"),
+        n_files=("file_id", "size"),
+        created_at=("created_at", "max"),
+        transferred_at=("transferred_at", "max"),
+        ingested_at=("ingested_at", "max"),
+    )
+    counts = named.groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    order = [c.name for c in columns.CLASSES if c.name in counts]
+    facts = facts.sort_values(["created_at"], kind="stable")
+    number = facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None)
+    of_class = dict(zip(counts.index, counts[order].to_dict("records"), strict=True))
+    return [
+        {
+            "name": name,
+            "seq_num": number[name],
+            "n_files": int(row.n_files),
+            "counts": {c: n for c, n in of_class[name].items() if n},
+            **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
+        }
+        for name, row in zip(facts.index, facts.itertuples(), strict=True)
+    ]
+
+
+def latest_metrics(metrics):
+    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`."""
+    latest = metrics.drop_duplicates(["name", "node"], keep="last")
+    return [
+        {
+            "name": row.name_,
+            "node": "" if pd.isna(row.node) else row.node,
+            "value": (row.text if not pd.isna(row.text) else "") if pd.isna(row.value) else f"{row.value:,.10g}",
+            "unit": "" if pd.isna(row.unit) else row.unit,
+            "sampled_at": _instant(row.sampled_at),
+        }
+        for row in latest.rename(columns={"name": "name_"}).itertuples()
+    ]
+
+
+def to_csv(listed):
+    """A file list as CSV text: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.csv
+
+    text = listed.assign(**{name: listed[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for name in listed if name.endswith("_at")})
+    # a cell that a spreadsheet would run as a formula is shown as the text that it is
+    for name in ("path", "reason", "obsid", "exposure", "detector"):
+        text[name] = text[name].mask(text[name].str.match(r"[=+\-@\t\r]").fillna(False).astype(bool), "'" + text[name])
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(pa.Table.from_pandas(text, preserve_index=False), buffer)
+    return buffer.getvalue().decode()

@@ -1,0 +1,48 @@
+"""What all tests share: the checkout on the path, and the things a machine may lack."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# The commands that tests start must be this checkout's too, whatever is installed.
+sys.path.insert(0, str(CHECKOUT))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+
+
+def need(condition, reason):
+    """Skip the test where `condition` doesn't hold, with the reason; with OBSMON_REQUIRE=all (CI), fail it."""
+    if condition:
+        return
+    if os.environ.get("OBSMON_REQUIRE") == "all":
+        pytest.fail(f"{reason}; and OBSMON_REQUIRE=all allows no skips", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data: beside the checkout as `shared/data`, or where OBSMON_SHARED_DATA says."""
+    folder = Path(os.environ.get("OBSMON_SHARED_DATA") or CHECKOUT.parent / "shared" / "data")
+    need(folder.is_dir(), f"the real data are not there ({folder}); set OBSMON_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a Chromium; OBSMON_CHROMIUM names another."""
+    names = (os.environ.get("OBSMON_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    need(found, "there is no Chromium (Debian's package chromium)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def rsync():
+    """The path of rsync."""
+    found = shutil.which("rsync")
+    need(found, "there is no rsync (Debian's package rsync)")
+    return found

@@ -1,0 +1,93 @@
+"""The templates are found however the program came to the machine: from a wheel, an editable install, a plain checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT
+
+# What an installed copy tells of itself: where it lies, where its templates are.
+ASK = "import observing_monitor.pages as pages; print(pages.__file__); print(pages.templates_dir())"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of what is installed, so that no build leaves anything in the checkout."""
+    folder = tmp_path_factory.mktemp("install") / "checkout"
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("observing_monitor", "templates"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=skip)
+    for name in ("setup.cfg", "pyproject.toml", "LICENSE", "README.md"):
+        if (CHECKOUT / name).exists():
+            shutil.copy(CHECKOUT / name, folder)
+    return folder
+
+
+def run(*command, cwd, **env):
+    """The output of a command that must succeed, started without the checkout on the path."""
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=cwd, env=clean | env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def pip(*arguments, cwd):
+    """Run pip without a network: nothing is looked for, the build uses this environment's setuptools."""
+    quiet = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", *arguments[:1], *quiet, *arguments[1:], cwd=cwd)
+
+
+def ask(site, cwd):
+    """Where the package found in `site` lies and has its templates; other packages come from this environment."""
+    # -S: this environment's own .pth files, such as an editable install's, are not to answer instead.
+    path = f"import site, sys; site.addsitedir({str(site)!r}); sys.path.append({sysconfig.get_path('purelib')!r}); "
+    return map(Path, run(sys.executable, "-I", "-S", "-c", path + ASK, cwd=cwd).splitlines())
+
+
+def names(folder, *patterns):
+    """The relative paths of a folder's files that match."""
+    return {path.relative_to(folder).as_posix() for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+
+
+def test_wheel(copy, tmp_path):
+    """A wheel has every module, every template and every asset, and installs the command."""
+    pip("wheel", "--wheel-dir", str(tmp_path), str(copy), cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    pip("install", "--target", str(site), str(wheel), cwd=tmp_path)
+
+    module, templates = ask(site, tmp_path)
+    assert module.is_relative_to(site)
+    assert templates == module.parent / "templates"
+    assert "base.html" in names(templates, "*.html")
+    assert names(templates, "*.html", "assets/*") == names(CHECKOUT / "templates", "*.html", "assets/*")
+    assert names(site / "observing_monitor", "**/*.py") == names(CHECKOUT / "observing_monitor", "**/*.py")
+
+    version = run(str(site / "bin" / "observing_monitor"), "--version", cwd=tmp_path, PYTHONPATH=str(site))
+    assert version.split()[-1] in wheel.name
+
+
+def test_editable(copy, tmp_path):
+    """An editable install uses the checkout's modules and its templates at the top."""
+    site = tmp_path / "site"
+    pip("install", "--target", str(site), "--editable", str(copy), cwd=tmp_path)
+
+    module, templates = ask(site, tmp_path)
+    assert module.parent == copy / "observing_monitor"
+    assert templates == copy / "templates"
+    assert (templates / "base.html").is_file()
+
+
+def test_plain_checkout(copy, tmp_path):
+    """A checkout that nobody installed runs with `python -m` from its folder, and from elsewhere with PYTHONPATH."""
+    module, templates = map(Path, run(sys.executable, "-c", ASK, cwd=copy).splitlines())
+    assert module.parent == copy / "observing_monitor"
+    assert templates == copy / "templates"
+
+    here = run(sys.executable, "-m", "observing_monitor", "--version", cwd=copy)
+    elsewhere = run(sys.executable, "-m", "observing_monitor", "--version", cwd=tmp_path, PYTHONPATH=str(copy))
+    assert here == elsewhere
