@@ -106,6 +106,14 @@ def test_times_outside_of_the_night():
     assert "1 time lies outside" in chart.caption
 
 
+def test_times_all_over_the_years():
+    """Files of which most were created far outside of the night make a chart that is no heavier."""
+    days = pd.date_range("2010-01-01", periods=5000, tz="UTC")
+    files = table(days, days + pd.Timedelta("5s"), [None] * len(days))
+    files.loc[0, ["created_at", "transferred_at"]] = [pd.Timestamp(at("2020-02-13T01:00:00")), pd.Timestamp(at("2020-02-13T01:00:05"))]
+    assert_sound(charts.night_charts(files, *BOUNDS))
+
+
 def test_stream():
     """The charts over nights have a point a night, oldest first, each with its page."""
     nights = [summary("2020-02-13"), summary("2020-02-11", completeness=1.0), summary("2020-02-12", completeness=None)]
