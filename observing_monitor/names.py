@@ -7,10 +7,10 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 """
 
 import re
-from pathlib import PurePosixPath
 
 from observing_monitor.errors import UsageError
 
+FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 
 RUBIN = (
@@ -35,7 +35,10 @@ def named_pattern(setting, pattern, *groups):
 
 def kind_of(name):
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
-    return "fits" if FITS_ENDING.search(name) else PurePosixPath(name).suffix[1:].lower()
+    rest, dot, ending = name.lower().rpartition(".")
+    if ending in PACKED and rest.rpartition(".")[2] in FITS:
+        return "fits"
+    return "fits" if ending in FITS else ending if dot else ""
 
 
 def read_names(names, pattern=RUBIN):

@@ -230,7 +230,7 @@ def _write_night(job, row, known, judged, found):
     starts_at, ends_at = stream.rule.bounds(job.night)
     listed = tables.file_list(judged)
     attention = tables.attention(judged)
-    groups = tables.group(judged)
+    groups, n_groups = tables.group(judged, MAX_GROUPS)
     summary = _aware(row["summary"])
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
@@ -248,8 +248,8 @@ def _write_night(job, row, known, judged, found):
         charts=charts.night_charts(judged, starts_at, ends_at),
         attention=[pages.FileRow(**values) for values in _first_of_each(attention)],
         n_attention=len(attention),
-        groups=[pages.GroupRow(**values) for values in groups[:MAX_GROUPS]],
-        n_groups=len(groups),
+        groups=[pages.GroupRow(**values) for values in groups],
+        n_groups=n_groups,
         metrics=[pages.MetricRow(**values) for values in tables.latest_metrics(known.metrics)],
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=_source_lines(stream, row.get("silent") or {}),

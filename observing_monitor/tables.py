@@ -355,12 +355,19 @@ def attention(judged):
     return rows
 
 
-def group(judged):
-    """One mapping an exposure, by the names of `pages.GroupRow`, in order of creation; a folder where files have none."""
+def group(judged, most):
+    """The exposures, by creation; a folder where files have none.
+
+    Returns
+    -------
+    list of dict
+        The first `most`, by the names of `pages.GroupRow`.
+    int
+        How many there are.
+    """
     if judged.empty:
-        return []
-    folder = folders(judged["file_id"])
-    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folder))
+        return [], 0
+    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folders(judged["file_id"])))
     by = named.groupby("group_name")
     facts = by.agg(
         seq_num=("seq_num", "first"),
@@ -368,22 +375,22 @@ def group(judged):
         created_at=("created_at", "max"),
         transferred_at=("transferred_at", "max"),
         ingested_at=("ingested_at", "max"),
-    )
-    counts = named.groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
-    order = [c.name for c in columns.CLASSES if c.name in counts]
-    facts = facts.sort_values(["created_at"], kind="stable")
-    number = facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None)
-    of_class = dict(zip(counts.index, counts[order].to_dict("records"), strict=True))
-    return [
+    ).sort_values("created_at", kind="stable")
+    shown = facts.head(most)
+    counts = named[named["group_name"].isin(shown.index)].groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    rows = [
         {
-            "name": name,
-            "seq_num": number[name],
+            "name": row.Index,
+            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
             "n_files": int(row.n_files),
-            "counts": {c: n for c, n in of_class[name].items() if n},
+            "counts": {
+                c.name: int(counts.at[row.Index, c.name]) for c in columns.CLASSES if c.name in counts and counts.at[row.Index, c.name]
+            },
             **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
         }
-        for name, row in zip(facts.index, facts.itertuples(), strict=True)
+        for row in shown.itertuples()
     ]
+    return rows, len(facts)
 
 
 def latest_metrics(metrics):

@@ -86,7 +86,7 @@ class FileStore(Telling):
             "file_id": table["path"],
             "name": name,
             "path": str(self.settings.path) + "/" + table["path"],
-            "kind": _kinds(name),
+            "kind": [names.kind_of(one) for one in name],
             "size_bytes": table["size"],
             "created_at": table["mtime_ns"],
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
@@ -123,9 +123,3 @@ class FileStore(Telling):
     def _instant(self, text):
         local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
         return local.astimezone(datetime.UTC)
-
-
-def _kinds(name):
-    """The kind of each file; worked out once per distinct ending."""
-    ending = name.str.extract(r"((?:\.[^./]*){0,2})$")[0].fillna("")
-    return ending.map({text: names.kind_of("x" + text) for text in ending.unique()})
