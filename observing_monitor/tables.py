@@ -118,12 +118,15 @@ def _keep_known(known, seen, unread):
         return seen
     before = known.drop_duplicates("file_id").set_index("file_id")
     was = before.reindex(seen["file_id"]).set_axis(seen.index)
-    same = ((was["size_bytes"] == seen["size_bytes"]) & (was["inode"] == seen["inode"]) & (was["created_at"] == seen["created_at"])).fillna(False)
-    earlier = seen["transferred_at"].isna() | (was["transferred_at"] < seen["transferred_at"])
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(same.astype(bool) & earlier & was["transferred_at"].notna(), was["transferred_at"]))
+    is_same = pd.Series(True, index=seen.index)
+    for fact in ("size_bytes", "inode", "created_at"):
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+    # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
+    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
+    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     absent = known[~known["file_id"].isin(seen["file_id"])]
-    unseen = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
-    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & unseen)], ignore_index=True)
+    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
 def match(files, attempts, made_up=None):
@@ -339,8 +342,9 @@ def _reasons(judged):
 def attention(judged):
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
     is_lost = judged["last_status"] == "lost"
-    need = judged.assign(shown_as=judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), "lost"), reason=_reasons(judged))
-    order = {name: rank for rank, name in enumerate(("lost", *NEEDS_ATTENTION))}
+    shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
+    need = judged.assign(shown_as=shown_as, reason=_reasons(judged))
+    order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = need[need["shown_as"].isin(order)]
     need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
     rows, seen = [], set()
@@ -369,12 +373,19 @@ def attention(judged):
     return rows
 
 
-def group(judged):
-    """One mapping an exposure, by the names of `pages.GroupRow`, in order of creation; a folder where files have none."""
+def group(judged, most):
+    """The exposures, by creation; a folder where files have none.
+
+    Returns
+    -------
+    list of dict
+        The first `most`, by the names of `pages.GroupRow`.
+    int
+        How many there are.
+    """
     if judged.empty:
-        return []
-    folder = folders(judged["file_id"])
-    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folder))
+        return [], 0
+    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folders(judged["file_id"])))
     by = named.groupby("group_name")
     facts = by.agg(
         seq_num=("seq_num", "first"),
@@ -382,22 +393,22 @@ def group(judged):
         created_at=("created_at", "max"),
         transferred_at=("transferred_at", "max"),
         ingested_at=("ingested_at", "max"),
-    )
-    counts = named.groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
-    order = [c.name for c in columns.CLASSES if c.name in counts]
-    facts = facts.sort_values(["created_at"], kind="stable")
-    number = facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None)
-    of_class = dict(zip(counts.index, counts[order].to_dict("records"), strict=True))
-    return [
+    ).sort_values("created_at", kind="stable")
+    shown = facts.head(most)
+    counts = named[named["group_name"].isin(shown.index)].groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    rows = [
         {
-            "name": name,
-            "seq_num": number[name],
+            "name": row.Index,
+            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
             "n_files": int(row.n_files),
-            "counts": {c: n for c, n in of_class[name].items() if n},
+            "counts": {
+                c.name: int(counts.at[row.Index, c.name]) for c in columns.CLASSES if c.name in counts and counts.at[row.Index, c.name]
+            },
             **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
         }
-        for name, row in zip(facts.index, facts.itertuples(), strict=True)
+        for row in shown.itertuples()
     ]
+    return rows, len(facts)
 
 
 def latest_metrics(metrics):

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import NightTree, shown_all
+from observing_monitor.sources.tree import Entry, NightTree, shown_all
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -46,10 +46,13 @@ class FileStore(Telling):
         self.asked = asked
         self.name = "files"
         self.tree = NightTree(settings.path, asked.rule, "file store")
+        names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu") from error
+            raise UsageError(
+                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
+            ) from error
 
     def nights(self):
         return self.tree.nights()
@@ -73,16 +76,17 @@ class FileStore(Telling):
 
         listing = self.tree.list_night(night)
         entries = [e for e in listing.entries if not self._is_skipped(e.path)]
-        table = pd.DataFrame(entries, columns=list(listing.entries[0]._fields) if entries else ["path", "name"])
         if not entries:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
-        table["path"] = shown_all(table["path"].tolist())
+        paths, *numbers = zip(*entries, strict=True)
+        table = pd.DataFrame(dict(zip(Entry._fields[1:], numbers, strict=True)))
+        table["path"] = shown_all(paths)
         name = names.last_parts(table["path"])
         files = {
             "file_id": table["path"],
             "name": name,
             "path": str(self.settings.path) + "/" + table["path"],
-            "kind": _kinds(name),
+            "kind": [names.kind_of(one) for one in name],
             "size_bytes": table["size"],
             "created_at": table["mtime_ns"],
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
@@ -119,9 +123,3 @@ class FileStore(Telling):
     def _instant(self, text):
         local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
         return local.astimezone(datetime.UTC)
-
-
-def _kinds(name):
-    """The kind of each file; worked out once per distinct ending."""
-    ending = name.str.extract(r"((?:\.[^./]*){0,2})$")[0].fillna("")
-    return ending.map({text: names.kind_of("x" + text) for text in ending.unique()})

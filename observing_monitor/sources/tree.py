@@ -145,14 +145,13 @@ class NightTree:
                     continue
                 path = prefix + name
                 try:
-                    if entry.is_dir():
-                        night = nights is not None and night_named(name)
-                        if night:
-                            nights.setdefault(night, []).append(path)
-                        else:
-                            to_do.append(path)
-                    else:
+                    # what the listing itself knows costs nothing; only a symlink must be followed to tell
+                    if not (entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and entry.is_dir())):
                         _add_file(entry, path, listing)
+                    elif nights is not None and (night := night_named(name)):
+                        nights.setdefault(night, []).append(path)
+                    else:
+                        to_do.append(path)
                 except FileNotFoundError:
                     listing.notes.append(f"{_shown(entry.path)}: vanished while it was looked at")
                 except OSError as error:
