@@ -197,6 +197,16 @@ def test_files(fitsdata):
     assert source(fitsdata, files=False).read(NIGHT).files is None
 
 
+def test_entry_without_any_time(fitsdata):
+    """A preview of a file that diskfile doesn't have has no time at all, and is told all the same; without a night, it is of tonight."""
+    put(fitsdata, "previewqueue", diskfile_id=99, filename="N20160319S0009.fits")
+    put(fitsdata, "previewqueue", diskfile_id=98, filename="odd.fits")
+    reading = source(fitsdata).read(NIGHT)
+    assert by_stage(reading, "preview") == dict.fromkeys(("N20160319S0009.fits", "odd.fits"), ("waiting", None, "waits in the preview queue"))
+    assert sorted(reading.files["file_id"]) == ["N20160319S0009.fits", "odd.fits"] and reading.files["transferred_at"].isna().all()
+    assert source(fitsdata, rule="UTC-6h").read(datetime.date(2016, 3, 18)).files.empty
+
+
 def test_look_differs_when_the_night_did(fitsdata):
     """A look at an earlier night is the same until a file, a queue, or an entry's `after` passes; tonight is sampled at every run."""
     night = datetime.date(2016, 3, 17)

@@ -137,7 +137,7 @@ class FitsStorage(Telling):
         first_seen = (known or {}).get("running", {})
         now = iso_utc(self.asked.now)
         running = {entry.key: first_seen.get(entry.key, now) for entry in entries if entry.state == "running"}
-        stuck = sorted(key for key, since in running.items() if key in first_seen and self._is_stuck(since))
+        stuck = sorted(key for key, since in running.items() if self._is_stuck(since))
         nameless = sorted({e.queue for e in entries if not e.name and e.night == night} | set((known or {}).get("nameless", [])))
         rows = sorted(repr(e) for e in entries)
         digest = hashlib.blake2b("\n".join(rows).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
