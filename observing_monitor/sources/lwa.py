@@ -200,7 +200,7 @@ class LwaRecorders(Telling):
             elif name in ("summary", "info") or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.settings.points):
                 try:
                     rows.extend(self._rows_of(node, name, data, sampled_at, notes))
-                except (ValueError, RecursionError) as error:
+                except ValueError as error:
                     notes.append(f"{self.place} {key}: {str(error)[:200]}; left out")
         if unknown:
             notes.append(f"{self.place}: tells of {', '.join(sorted(unknown, key=_number_of)[:20])}, which recorders does not name; left out")
@@ -208,7 +208,10 @@ class LwaRecorders(Telling):
 
     def _rows_of(self, node, name, data, sampled_at, notes):
         """The rows of one point; ValueError where it makes no sense."""
-        point = json.loads(data)
+        try:
+            point = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"is no JSON ({str(error)[:100]})") from None
         if not isinstance(point, dict) or "value" not in point:
             raise ValueError("has no value")
         at = _instant(point.get("timestamp"))
