@@ -211,10 +211,10 @@ def test_bad_points_are_noted(empty):
 def test_image_is_kept_in_its_latest(empty):
     """An image point (URL-safe base64) becomes a data URI; only the latest is kept, and pages list no base64 as a value."""
     now = time.time()
-    data = png()
+    data, tables = png(), None
     for at in (now - 20, now - 10):
         empty.put({"/mon/drvs1/diagnostics/image": point(base64.urlsafe_b64encode(data).decode(), at, mime="image/png")})
-        tables, notes = sample(now, None if at < now - 15 else tables, url=empty.url)
+        tables, notes = sample(now, tables, url=empty.url)
     images = tables.metrics[tables.metrics["unit"] == "image/png"]
 
     assert notes == []
