@@ -12,8 +12,9 @@ import zlib
 
 import etcd
 import pytest
+from conftest import CHECKOUT
 
-from observing_monitor import cli, columns
+from observing_monitor import cli, columns, config
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -409,3 +410,22 @@ def test_settings_to_pages(empty, tmp_path, capsys):
 
     stored = Store(Output(tmp_path / "site"), "lwa").load(datetime.date.fromisoformat(night["night"]))
     assert set(stored.metrics.columns) == {c.name for c in columns.METRICS} and len(stored.metrics) > 100
+
+
+def test_example(tmp_path, monkeypatch):
+    """The example's settings are understood, and the example's dump shows each kind of trouble, and an image."""
+    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/lwa.toml")] == ["recorders", "visibilities"]
+    monkeypatch.syspath_prepend(CHECKOUT / "examples")
+    import lwa_dump
+
+    now = time.time()
+    lwa_dump.write_dump(tmp_path / "mon.json", datetime.datetime.fromtimestamp(now, UTC))
+    tables, notes = sample(now, dump=tmp_path / "mon.json")
+    assert notes == []
+    assert texts(tables) == [
+        "error: 1 sub-band has not updated in 120 s: drvs3",
+        "error: 2 sub-bands error: drvs4=Low recording space (99.3% used); drvs9=Low recording space (99.1% used)",
+        "warning: 1 sub-band booting: drvs12=Waiting for the first packets",
+        "warning: 1 sub-band warning: drvs14=Packet loss of 2.1%",
+    ]
+    assert (tables.metrics["unit"] == "image/png").sum() == 1

@@ -70,7 +70,8 @@ class Expectations(Telling):
 
     @staticmethod
     def headlines(settings):
-        return ("n_expected", "n_expected_missing", *(["n_gaps"] if settings.sequence else []))
+        counts = settings.path or settings.exposures or settings.detectors or settings.n_files or settings.n_exposures
+        return (*(("n_expected", "n_expected_missing") if counts else ()), *(("n_gaps",) if settings.sequence else ()))
 
     def __init__(self, settings, asked):
         self.settings = settings
@@ -492,10 +493,7 @@ def _add_up(judged, settings, expected, listed, came):
         judged.n_expected = sum(size(key) for key in keys)
         lacking = sum(total - n for _, n, total, _ in judged.lacking)
         judged.n_missing = lacking + sum(size(_key(name)) for name, _ in judged.never)
-    elif settings.sequence:
-        judged.n_expected = max(0, judged.span[1] - judged.span[0] + 1) if judged.span else 0
-        judged.n_missing = count(judged.gaps)
-    else:
+    elif settings.n_files or settings.n_exposures:
         judged.n_expected = settings.n_files or settings.n_exposures
         judged.n_missing = max(0, judged.counts[0][2] - judged.counts[0][1]) if judged.counts else 0
 
