@@ -17,6 +17,7 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "files": "observing_monitor.sources.file_store:FileStore",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "lwa": "observing_monitor.sources.lwa:LwaRecorders",
+    "summit": "observing_monitor.sources.summit:SummitMessages",
 }
 
 

@@ -93,7 +93,7 @@ class Expectations(Telling):
 
         Time alone makes what has not come missing: while a night is open, the steps are a quarter of `wait_s`.
         """
-        state = {"as_of": self._as_of(night)[0], "list": self._list_state(night)}
+        state = {"as_of": as_of(self.asked, night, self.settings.wait_s)[0], "list": self._list_state(night)}
         if not self.tree:
             return state
         folders = self.tree.night_folders().get(night, [])
@@ -110,8 +110,7 @@ class Expectations(Telling):
     def read(self, night):
         """What is expected of the night: metrics `expected_detectors` (node: the exposure), `expected_exposures`, `expected_as_of`."""
         notes = []
-        as_of, is_over = self._as_of(night)
-        rows = [("expected_as_of", None, as_of, None, "over" if is_over else "open")]
+        rows = [as_of_row(self.asked, night, self.settings.wait_s)]
         if self.tree:
             listing = self.tree.list_night(night)
             notes += listing.notes
@@ -120,7 +119,7 @@ class Expectations(Telling):
         if listed:
             at = iso_utc(_instant_of_ns(self._list_state(night)[1]))
             rows.append(("expected_exposures", None, at, float(len(listed)), "\n".join(listed)))
-        return Reading(metrics=_table(rows), notes=notes)
+        return Reading(metrics=documents(rows), notes=notes)
 
     @staticmethod
     def numbers(night, tables, settings):
@@ -133,18 +132,6 @@ class Expectations(Telling):
     def check(night, tables, settings):
         """What never came, by exposure, number and count; what came beyond expectation is told, and is no fault."""
         return list(_findings(judge(tables, settings), settings))
-
-    # --- when ------------------------------------------------------------------------------------------------------
-
-    def _as_of(self, night):
-        """The instant, as text, from which the night is judged, and whether all of it is due by then."""
-        wait = datetime.timedelta(seconds=self.settings.wait_s)
-        due_at = self.asked.rule.bounds(night)[1] + wait
-        if self.asked.now >= due_at:
-            return iso_utc(due_at), True
-        step_s = max(60, self.settings.wait_s / 4)
-        seconds = (self.asked.now - EPOCH).total_seconds() // step_s * step_s
-        return iso_utc(EPOCH + datetime.timedelta(seconds=seconds)), False
 
     # --- sensors of an exposure ------------------------------------------------------------------------------------
 
@@ -235,6 +222,22 @@ class Expectations(Telling):
             raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
         except ValueError as error:
             raise SourceError(f"{path}: {error}; nothing is expected by it") from None
+
+
+def as_of(asked, night, wait_s):
+    """The instant, as text, from which a night is judged, and whether all of it is due by then; in steps, for it makes a page."""
+    due_at = asked.rule.bounds(night)[1] + datetime.timedelta(seconds=wait_s)
+    if asked.now >= due_at:
+        return iso_utc(due_at), True
+    step_s = max(60, wait_s / 4)
+    seconds = (asked.now - EPOCH).total_seconds() // step_s * step_s
+    return iso_utc(EPOCH + datetime.timedelta(seconds=seconds)), False
+
+
+def as_of_row(asked, night, wait_s):
+    """What `judge` needs to know of the time, as a row for `documents`."""
+    at, is_over = as_of(asked, night, wait_s)
+    return ("expected_as_of", None, at, None, "over" if is_over else "open")
 
 
 # --- what the files say ----------------------------------------------------------------------------------------------------
@@ -356,11 +359,11 @@ def judge(tables, settings):
     import pandas as pd
 
     metrics = tables.metrics
-    as_of = metrics[metrics["name"] == "expected_as_of"].sort_values("sampled_at")
-    if as_of.empty:
+    looked = metrics[metrics["name"] == "expected_as_of"].sort_values("sampled_at")
+    if looked.empty:
         return Judged()
-    is_over = as_of["text"].iloc[-1] == "over"
-    due_by = as_of["sampled_at"].iloc[-1] - pd.Timedelta(seconds=settings.wait_s)
+    is_over = looked["text"].iloc[-1] == "over"
+    due_by = looked["sampled_at"].iloc[-1] - pd.Timedelta(seconds=settings.wait_s)
     images = _images(tables.files, settings.kinds)
     images["is_due"] = is_over | (images["taken_at"] <= due_by)
     came = images[images["key"].notna()].groupby("key", sort=False).agg(seq_num=("seq_num", "first"), label=("label", "first"), is_due=("is_due", "any"))
@@ -543,7 +546,8 @@ def _instant_of_ns(ns):
     return EPOCH + datetime.timedelta(microseconds=ns // 1000)
 
 
-def _table(rows):
+def documents(rows):
+    """A metrics table of rows (name, node, at, value, text), whose texts are lists of names."""
     import pandas as pd
 
     table = pd.DataFrame(rows, columns=["name", "node", "sampled_at", "value", "text"]).assign(unit=NAMES)
