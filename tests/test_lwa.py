@@ -158,6 +158,20 @@ def test_samples_become_a_history(empty):
     assert "warning: the manager drvs has not updated in 120 s" in texts(tables)
 
 
+def test_trouble_that_is_over_is_told(empty):
+    """A band that was in error earlier in the night and is normal now is named with the time, and is no fault."""
+    now = time.time()
+    empty.put(station(now - 60) | {"/mon/drvs10/summary": point("booting", now - 60), "/mon/drvs2/summary": point("error", now - 60)})
+    tables, _ = sample(now - 59, url=empty.url)
+    empty.put(station(now))
+    tables, _ = sample(now, tables, url=empty.url)
+    at = f"{datetime.datetime.fromtimestamp(now - 60, UTC):%H:%M}"
+    assert texts(tables) == [
+        "normal: all 16 sub-bands of drvs are normal",
+        f"normal: earlier in the night 2 sub-bands were not normal: drvs2 error {at}–{at} UTC, drvs10 booting {at}–{at} UTC",
+    ]
+
+
 def test_other_nights_cost_nothing(empty):
     """Only tonight is sampled: of any other night etcd is not even asked, and what is known of it stays."""
     source = LwaRecorders(LwaRecorders.Settings(url="http://127.0.0.1:1"), asked(time.time()))

@@ -35,7 +35,7 @@ def notice(key, at, size=20_000, event="ObjectCreated:Put"):
 def test_lists_with_escaped_colons():
     r"""A colon within a value is written `\:`; empty values keep their places."""
     assert split_escaped(r"BIAS:2025-05-02T13\:29\:16.756::x\\y:") == ["BIAS", "2025-05-02T13:29:16.756", "", "x\\y", ""]
-    assert split_escaped("") == []
+    assert (split_escaped(""), split_escaped(":a")) == ([], ["", "a"])
 
 
 def test_real_messages(shared_data, tmp_path):

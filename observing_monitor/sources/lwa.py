@@ -297,10 +297,26 @@ def _check_group(group, bands, metrics, settings):
             found.append(Finding(level, f"{len(some)} sub-band{'' if len(some) == 1 else 's'} {word}: {words}", "#metrics"))
     if not found:
         found.append(Finding("normal", f"all {len(bands)} sub-bands of {group} are normal", "#metrics"))
+    found += _told_of_earlier(metrics, of_state.get(("normal", "normal"), []))
     manager = said.get(("summary", group))
     if manager is not None and (read_at - manager.sampled_at).total_seconds() > settings.silent_after_s:
         found.append(Finding("warning", f"the manager {group} has not updated in {settings.silent_after_s:g} s", "#metrics"))
     return found
+
+
+def _told_of_earlier(metrics, bands):
+    """What bands that are normal now were earlier in the night: told, and no fault any more."""
+    from observing_monitor.pages import Finding
+
+    summaries = metrics[(metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()]
+    odd = summaries[summaries["text"] != "normal"]
+    words = []
+    for band, rows in odd.groupby("node"):
+        worst = max(rows["text"], key=lambda word: STATES.index(LEVEL_OF.get(word, "error")))
+        words.append((_number_of(band), f"{band} {worst} {rows['sampled_at'].min():%H:%M}–{rows['sampled_at'].max():%H:%M} UTC"))
+    if words:
+        have = "sub-band was" if len(words) == 1 else "sub-bands were"
+        yield Finding("normal", f"earlier in the night {len(words)} {have} not normal: {', '.join(text for _, text in sorted(words))}", "#metrics")
 
 
 # --- one point -------------------------------------------------------------------------------------------------------------
