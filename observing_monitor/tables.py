@@ -68,7 +68,7 @@ def update(known, readings, silent=()):
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
-    metrics = _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+    metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     return Tables(
         _sorted(store, ["file_id"]),
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
@@ -94,6 +94,15 @@ def _kept_metrics(known, readings):
 
 def _metrics(readings):
     return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+
+
+def _latest_images(metrics):
+    """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
+    is_image = metrics["unit"].str.startswith("image/").fillna(False).astype(bool)
+    if not is_image.any():
+        return metrics
+    latest = metrics[is_image].sort_values("sampled_at", kind="stable").drop_duplicates(["source", "name", "node"], keep="last")
+    return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
 def _keep_known(known, seen, unread):
@@ -393,8 +402,13 @@ def group(judged, most):
     return rows, len(facts)
 
 
+# Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
+DOCUMENT = r"(?:image|text)/"
+
+
 def latest_metrics(metrics):
-    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`."""
+    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`; documents are left out."""
+    metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
     latest = metrics.drop_duplicates(["name", "node"], keep="last")
     return [
         {

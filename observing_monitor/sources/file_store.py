@@ -29,6 +29,7 @@ class FileStore(Telling):
     class Settings:
         path: Path  # the directory with the files, at any depth
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
+        whole_folders: list[str] = field(default_factory=list)  # patterns of folders that are one file each: *.ms
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
@@ -45,7 +46,7 @@ class FileStore(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.tree = NightTree(settings.path, asked.rule, "file store")
+        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders)
         names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
@@ -87,7 +88,7 @@ class FileStore(Telling):
             "name": name,
             "path": str(self.settings.path) + "/" + table["path"],
             "kind": [names.kind_of(one) for one in name],
-            "size_bytes": table["size"],
+            "size_bytes": table["size"].where(table["size"] >= 0),
             "created_at": table["mtime_ns"],
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
             "transferred_at": table["ctime_ns"].where((table["n_links"] == 1) | table["link_ns"].notna()),
