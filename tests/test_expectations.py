@@ -205,7 +205,7 @@ def test_list_of_exposures(tmp_path, text, suffix):
     (tmp_path / f"log_20250430{suffix}").write_text(text)
     settings = {"exposures": tmp_path / ("log_{day_obs}" + suffix)}
     assert judged(obsids(7), settings)[0] == ["warning: 1 of 2 expected exposures never came; missing: 8"]
-    assert judged(["32025043000007-det000.fits", *obsids(8)], settings)[1] == {"n_expected": 2, "n_expected_missing": 0}
+    assert judged(["2025043000007-det000.fits", *obsids(8)], settings)[1] == {"n_expected": 2, "n_expected_missing": 0}
     assert Expectations(Expectations.Settings(**settings), Asked("s", NightRule(), ENDED)).nights() == {NIGHT}
 
 
