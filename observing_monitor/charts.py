@@ -4,6 +4,8 @@ A figure has no colours: each trace says in `meta` which tone of the page it has
 light. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
+import itertools
+
 from observing_monitor import columns, pages
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
@@ -95,7 +97,7 @@ def _steps_chart(instants, bounds):
     if not traces:
         return None
     axis, outside = _time_axis(np.concatenate(list(instants.values())), bounds)
-    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'times')}"
+    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
     return pages.Chart("chart-files", "Files over the night", caption, {"data": traces, "layout": layout})
 
@@ -116,12 +118,13 @@ def _delay_chart(delays, bounds):
         for name, dash, values in zip(("median", "90 %", "worst"), ("solid", "dash", "dot"), rows, strict=True):
             traces.append(
                 _line(_milliseconds(middles), _floored(values, logarithmic), f"{stage} {name}", stage, dash)
-                | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers", "legendgroup": stage}
+                | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
+                | _in_legend(stage, dash)
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}: "
-        f"{'; '.join(words)}.{_outside(outside, 'files')}{_clock_words(delays)}"
+        f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}; solid the median, "
+        f"dashed 90 %, dotted the worst. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
@@ -151,17 +154,17 @@ def _spread_chart(delays):
     traces = []
     for stage, (_, late) in delays.items():
         counts = np.histogram(np.clip(late, edges[0], edges[-1]), edges)[0].tolist()
-        ranges = [f"{pages.seconds(a)} to {pages.seconds(b)}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        ranges = [f"{pages.seconds(a)} to {pages.seconds(b)}" for a, b in itertools.pairwise(edges)]
         # Steps, not bars: on a log axis plotly's bars have no width of their own. The last edge closes the last step.
         traces.append(
             _line(edges.tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "%{y:,} files: %{text}<extra>" + stage + "</extra>"}
         )
-    words = "; ".join(f"{stage}: {len(late):,} files, {_quantiles(late)}" for stage, (_, late) in delays.items())
+    words = [f"{stage}: {len(late):,} files, {_quantiles(late)}" for stage, (_, late) in delays.items()]
     axis = _delay_axis(everything, logarithmic)
     layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
-    caption = f"How many files waited how long. {words[0].upper()}{words[1:]}."
+    caption = f"How many files waited how long. {_sentence(words)}"
     return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
 
 
@@ -221,13 +224,20 @@ def _time_axis(times, bounds):
 
 
 def _outside(n, what):
-    return f" {n:,} {what} lie outside of the night: double-click the chart to see them too." if n else ""
+    verb = f"{what} lies" if n == 1 else f"{what}s lie"
+    return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
+
+
+def _sentence(words):
+    text = "; ".join(words)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _clock_words(delays):
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
-    return f" {n:,} delays are below zero: the clocks differ, or a time was changed later." if n else ""
+    verb = "delay is" if n == 1 else "delays are"
+    return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
 
 
 def _quantiles(late):
@@ -256,17 +266,24 @@ def _line(x, y, name, tone, dash="solid", shape="linear"):
     }
 
 
+def _in_legend(stage, dash):
+    """A stage stands in the legend once, by its solid line: six entries would fill a phone. The others go with it."""
+    if dash == "solid":
+        return {"legendgroup": stage, "showlegend": True, "name": stage}
+    return {"legendgroup": stage, "showlegend": False}
+
+
 def _classes_chart(nights, left_out):
     """The files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
-        counts = [values[f"n_{column.name}"] or 0 for values in nights]
+        counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
         if not any(counts):
             continue
-        words.append(f"{sum(counts):,} {column.label.lower()}")
+        words.append(f"{sum(counts):,} {column.label}")
         bars.append(
             {"type": "bar", "y": counts, "name": column.label, "meta": {"tone": column.name}}
-            | {"hovertemplate": "%{y:,} " + column.label.lower() + "<extra>%{x}</extra>"}
+            | {"hovertemplate": "%{y:,} " + column.label + "<extra>%{x}</extra>"}
             | _nights(nights)
         )
     if not bars:
@@ -301,10 +318,12 @@ def _night_delays_chart(nights, left_out):
         drawn.append(
             _line([], y, name, stage, dash)
             | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
+            | _in_legend(name.split()[0], dash)
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = f"How long half of the files waited at most (median), and nine of ten (90 %). {'; '.join(words).capitalize()}.{left_out}"
+    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption += f"{_sentence(words)}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
@@ -343,7 +362,7 @@ def _nights(nights):
 
 def _night_axis():
     """Nights side by side: on an axis of dates, two nights with a year between them would be two hairlines."""
-    return {"type": "category", "title": {"text": "night"}}
+    return {"type": "category", "title": {"text": "night"}, "nticks": 6}
 
 
 def _number(value):

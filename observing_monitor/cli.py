@@ -6,6 +6,7 @@ import datetime
 import fcntl
 import logging
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -61,15 +62,21 @@ def make_parser():
         add_config_file_help=False,
         allow_abbrev=False,
     )
-    parser.add_argument("-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml")
+    parser.add_argument(
+        "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
+    )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
     one = parser.add_argument_group("one stream, without a settings file")
     one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ (repository)")
     one.add_argument("--gen", type=int, choices=[2], default=2, help="generation of the Butler repository (default 2)")
-    one.add_argument("--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it")
+    one.add_argument(
+        "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
+    )
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
     one.add_argument("--night_rule", default="UTC-12h", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
-    one.add_argument("--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)")
+    one.add_argument(
+        "--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)"
+    )
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
@@ -105,14 +112,15 @@ def _takes_value(argument):
     return argument.startswith("-") and "=" not in argument and argument not in switches
 
 
-def main(arguments=None):
-    """Run the command line; returns its exit code."""
+def main(arguments=None, now=None):
+    """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    now = now or datetime.datetime.now(datetime.UTC)
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)
         _set_up_log(options.verbose)
-        return _run(command, options, datetime.datetime.now(datetime.UTC))
+        return _run(command, options, now)
     except LockedError as error:
         print(f"observing_monitor: {error}", file=sys.stderr)
         return LOCKED
@@ -155,7 +163,7 @@ def _streams(options):
         return config.streams_of_file(options.config)
     if not options.input_dir:
         raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
-    name = options.stream or options.input_dir.absolute().name or "stream"
+    name = options.stream or re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._") or "stream"
     flags = {name: getattr(options, name) for name in ("gen", "query_links", "night_rule", "pending_limit_s")}
     return [config.stream_of_flags(name, options.input_dir, **flags)]
 
@@ -222,7 +230,9 @@ def _work(command, options, streams, nights, output, now):
     for problem in problems:
         log.warning("%s", problem)
     seconds = time.monotonic() - started
-    log.info("%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems))
+    log.info(
+        "%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems)
+    )
     if command != "collect":
         log.info("%s", output.path("index.html"))
     return INCOMPLETE if problems else OK

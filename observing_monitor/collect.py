@@ -23,6 +23,7 @@ class Outcome:
     n_files: int = 0  # of a night that was read anew
     row: dict = field(default_factory=dict)  # for the index: tables, notes, silent, changed_at, is_told
     problems: dict = field(default_factory=dict)  # source -> why it did not answer
+    is_broken: bool = False  # the night could not be worked on at all
 
 
 def make_sources(stream, now, look_at_everything=False):
@@ -54,7 +55,8 @@ def collect_night(stream, sources, output, night, now):
         except SourceError as error:
             outcome.problems[source.name] = str(error)
     was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
-    if looked.get("settings") == key and outcome.problems == was_silent and all(states[name] == known.get(name) for name in states):
+    is_same = looked.get("settings") == key and outcome.problems == was_silent and all(states[name] == known.get(name) for name in states)
+    if is_same and store.is_whole(night, looked.get("sizes")):
         return outcome
     _read_night(stream, sources, store, looked, known, states, outcome, key, now)
     return outcome
@@ -82,8 +84,9 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: sorted(reading.notes) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
+    digest, sizes = store.save(night, after)
     row = {
-        "tables": store.save(night, after),
+        "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
@@ -94,14 +97,16 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
     kept = {name: state for name, state in known.items() if name in outcome.problems}
     store.write_looked(
         night,
-        {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sources": {**kept, **states}, **row},
+        {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sizes": sizes, "sources": {**kept, **states}, **row},
     )
 
 
 def _silent(looked, problems, now):
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
-    return {name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()}
+    return {
+        name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()
+    }
 
 
 def _settings_key(stream):
@@ -134,7 +139,10 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     index = store.read_index()
     outcomes = []
     for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
-        index["nights"].setdefault(outcome.night.isoformat(), {}).update(outcome.row)
+        row = index["nights"].setdefault(outcome.night.isoformat(), {})
+        if outcome.is_broken:
+            row["silent"] = {**(row.get("silent") or {}), **_silent(row, outcome.problems, now)}
+        row.update(outcome.row)
         outcomes.append(outcome)
         if progress:
             progress(outcome)
@@ -176,7 +184,11 @@ def _guarded(stream, sources, output, night, now):
     except Exception as error:
         if not isinstance(error, ObservingMonitorError):
             log.exception("%s %s: could not be collected", stream.name, night)
-        return Outcome(night, problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"})
+        return Outcome(
+            night,
+            problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"},
+            is_broken=True,
+        )
 
 
 def _note_sources(index, stream, outcomes, now):

@@ -112,6 +112,8 @@ CLASSES = (
     Column("missing", "int", "Never tried, and older than the stream's limit", "Missing"),
 )
 
+LOST = Column("lost", "int", "Ingested, but the repository's link or file is gone", "Lost")  # beside the classes
+
 # A row is a night: what stands on the index pages and in nights.json.
 NIGHTS = (
     Column("night", "text", "The date of the night; the stream's page says by which rule", "Night"),
@@ -120,7 +122,7 @@ NIGHTS = (
     Column("n_files", "int", "Files that were taken or have arrived", "Files"),
     *(Column(f"n_{c.name}", c.kind, c.meaning, c.label) for c in CLASSES),
     Column("n_error", "int", "Failed and missing together", "Errors"),
-    Column("n_lost", "int", "Ingested, but the repository's link or file is gone (counted beside the classes)", "Lost"),
+    Column("n_lost", "int", f"{LOST.meaning} (counted beside the classes)", LOST.label),
     Column("n_twice", "int", "Files whose name came before, elsewhere in the night (counted beside the classes)", "Twice"),
     Column("n_exposures", "int", "Exposures that the files belong to, where known", "Exposures"),
     Column("size_bytes", "int", "Bytes of all files", "Size"),

@@ -36,6 +36,7 @@ class StreamSettings:
     night_rule: str = "UTC-12h"  # which instant belongs to which night: UTC, UTC-12h, UTC+4h, TAI-12h
     pending_limit_s: float = 3600  # a file that is not ingested is pending when younger, missing when older
     small_bytes: int = 10_000  # below this a file is too small to be an image
+    last_stage: str = ""  # the stage that makes a file "ingested"; unless set: ingest, or else the last that the sources tell of
     ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
@@ -64,7 +65,8 @@ class Stream:
     title: str
     rule: NightRule
     sources: tuple[DescribedSource, ...]
-    stages: tuple[str, ...]
+    stages: tuple[str, ...]  # in order; a file that passed `last_stage` is ingested
+    last_stage: str  # "" where no source tells of any stage: then a file that is there is all that is wanted
     pending_limit_s: float
     small_bytes: int
     ignore: tuple[str, ...]
@@ -97,7 +99,10 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         table = read_settings(path).get(TABLE, {})
         if isinstance(table.get("output_dir"), str):
             table["output_dir"] = str(path.parent / table["output_dir"])
-        return {key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value) for key, value in table.items()}
+        return {
+            key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in table.items()
+        }
 
     def get_syntax_description(self):
         return "The settings file is TOML: options in [observing_monitor], a stream in each [streams.NAME]."
@@ -144,12 +149,19 @@ def _stream(where, base, name, described, folder):
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
+    stages = tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings)))
+    if described.last_stage and described.last_stage not in stages:
+        raise UsageError(
+            f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}"
+        )
+    usual = "ingest" if "ingest" in stages else stages[-1] if stages else ""
     return Stream(
         name=name,
         title=described.title or name,
         rule=rule,
         sources=sources,
-        stages=tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings))),
+        stages=stages,
+        last_stage=described.last_stage or usual,
         pending_limit_s=described.pending_limit_s,
         small_bytes=described.small_bytes,
         ignore=tuple(described.ignore),

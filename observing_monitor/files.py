@@ -41,7 +41,9 @@ class Output:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
+            raise OutputError(
+                f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written"
+            ) from error
 
     def write(self, relative, data):
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
@@ -57,10 +59,8 @@ class Output:
                 os.fsync(file.fileno())
             os.replace(beside, target)
         except OSError as error:
-            try:
+            with contextlib.suppress(OSError):
                 os.unlink(beside)
-            except OSError:
-                pass
             raise OutputError(f"{target}: {(error.strerror or str(error)).lower()}; it was left as it was") from error
 
     def write_changed(self, relative, data):

@@ -14,6 +14,7 @@ FUNCTION = "observing_monitor_files"
 COLUMNS = (
     ("path", "path", "File", "Path below the source's root"),
     ("file_class", "word", "Class", "What became of the file"),
+    ("reason", "word", "Why", "Why the file needs attention"),
     ("size_bytes", "bytes", "Size", "Size when last seen"),
     ("created_at", "instant", "Created", "When the file was written at the telescope"),
     ("transferred_at", "instant", "Transferred", "When the file had arrived here"),
@@ -22,7 +23,6 @@ COLUMNS = (
     ("detector", "word", "Detector", "The detector's number or name"),
     ("exposure", "word", "Exposure", "The exposure's identifier"),
     ("obsid", "word", "Obsid", "The observation's name"),
-    ("reason", "word", "Why", "Why the file needs attention"),
 )
 
 

@@ -2,8 +2,8 @@
 
 The forms (from obs_lsst's translators and the Gen2 mappers' templates):
 obsid `AT_O_20200212_000022`, `CC_C_20190530_000001-R22S00`, `MC_O_20250502_000010_R01_S00`: instrument, controller,
-day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S00-det000`: a digit for the controller,
-the day, seq_num in five digits, detector.
+day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S00-det000`: the day, its first digit raised by one for every
+controller but the telescope's own (2018 becomes 3018), seq_num in five digits, detector.
 """
 
 import re
@@ -14,7 +14,7 @@ FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 RUBIN = (
     r"(?:^|[^0-9A-Za-z])(?:"
     r"(?P<obsid>[A-Z]{2}_[A-Z]_(?P<day>(?:19|20)\d{6})_(?P<seq>\d{5,6}))(?:[-_](?P<sensor>R\d\d_?[SGW][A-Z0-9]\d?))?"
-    r"|(?P<exposure>\d(?P<day2>(?:19|20)\d{6})(?P<seq2>\d{5}))(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"
+    r"|(?P<exposure>\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?P<seq2>\d{5}))(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"
     r")(?![0-9])"
 )
 

@@ -248,7 +248,7 @@ def environment():
         "classes": columns.CLASSES,
         "night_columns": {c.name: c for c in columns.NIGHTS},
         "file_columns": {c.name: c for c in columns.FILES},
-        "class_columns": {c.name: c for c in columns.CLASSES},
+        "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},
     }
     return made
 

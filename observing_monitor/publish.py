@@ -120,7 +120,7 @@ class NightDone:
 
 def _judging_key(stream):
     """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (stream.stages, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
+    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
     return _digest([__version__, columns.SCHEMA_VERSION, *map(repr, limits)])
 
 
@@ -142,7 +142,13 @@ def _is_judged(job):
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
-    stream = [job.stream.title, job.stream.folder, job.stream.rule.text, job.stream.stale_after_s, [(s.name, s.kind) for s in job.stream.sources]]
+    stream = [
+        job.stream.title,
+        job.stream.folder,
+        job.stream.rule.text,
+        job.stream.stale_after_s,
+        [(s.name, s.kind) for s in job.stream.sources],
+    ]
     return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
 
 
@@ -167,7 +173,7 @@ def publish_night(job):
         known = Store(job.site.output, stream.name).load(job.night)
     except StoreError as error:
         return NightDone(job.night, row, False, str(error))
-    limits = tables.Limits(stream.stages, stream.pending_limit_s, stream.small_bytes, stream.ignore)
+    limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
@@ -399,7 +405,7 @@ def _stream_page(site, stream, rows, word, info, silent):
         frame=_frame(site, stream, stream.title, word, info),
         site=_site_link(site, stream),
         rule=stream.rule.text,
-        stage=stream.stages[-1] if stream.stages else "transfer",
+        stage=stream.last_stage or "transfer",
         latest=rows[0] if rows else None,
         nights=rows,
         charts=charts.stream_charts([row.values for row in reversed(rows)]),
@@ -419,7 +425,11 @@ def _nights_csv(summaries):
 def _publish_site(site, cards, done):
     word = status.worst(card.status for card in cards)
     troubled = [card.name for card in cards if card.status == word] if word != "normal" else []
-    info = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}" if troubled else ""
+    info = (
+        f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}"
+        if troubled
+        else ""
+    )
     page = SitePage(_frame(site, None, site.title, word, info), cards)
     done.n_pages += _write_if_new(site, "index.html", page, _digest([site.key, site.title, [asdict(card) for card in cards]]))
 

@@ -35,7 +35,12 @@ def n_of(count: int, noun: str) -> str:
 def check_silence(night: Night) -> Iterable[Finding]:
     """Every source answered."""
     for source, silent in night.silent.items():
-        yield Finding("error", f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}", "#sources", source)
+        yield Finding(
+            "error",
+            f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}",
+            "#sources",
+            source,
+        )
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -96,6 +101,5 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:
-    """A status word, and the words of all findings of that level, "" where all is well."""
-    status = worst(finding.level for finding in found)
-    return status, "; ".join(f.text for f in found if f.level == status) if status != "normal" else ""
+    """A status word, and what is wrong in words, "" where nothing is; `found` is worst first."""
+    return worst(finding.level for finding in found), "; ".join(finding.text for finding in found if finding.level != "normal")

@@ -44,7 +44,9 @@ class Store:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
-                index["nights"][night.isoformat()] = {key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked}
+                index["nights"][night.isoformat()] = {
+                    key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked
+                }
         return index
 
     def write_index(self, index):
@@ -65,14 +67,24 @@ class Store:
 
         return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
 
+    def is_whole(self, night, sizes):
+        """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
+        try:
+            return all(
+                os.path.getsize(self.output.path(self._night_folder(night), f"{name}.parquet")) == sizes[name] for name in columns.TABLES
+            )
+        except (OSError, KeyError, TypeError):
+            return False
+
     def save(self, night, tables):
-        """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three."""
-        digest = hashlib.blake2b(digest_size=16)
+        """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
+        digest, sizes = hashlib.blake2b(digest_size=16), {}
         for name, described in columns.TABLES.items():
             data = _to_parquet(getattr(tables, name), described)
             digest.update(data)
+            sizes[name] = len(data)
             self.output.write_changed(f"{self._night_folder(night)}/{name}.parquet", data)
-        return digest.hexdigest()
+        return digest.hexdigest(), sizes
 
     def _night_folder(self, night):
         return f"{self.folder}/night={night.isoformat()}"
@@ -90,7 +102,9 @@ class Store:
             return columns.frame(described, table.to_pandas())
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             words = str(error).splitlines()[0]
-            raise StoreError(f"{self.output.path(relative)}: can't be read ({words}); remove it, and the next run makes it anew from the sources") from error
+            raise StoreError(
+                f"{self.output.path(relative)}: can't be read ({words}); remove the night's folder, and the next run makes it anew from the sources"
+            ) from error
 
 
 def _arrow_types():

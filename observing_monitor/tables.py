@@ -31,7 +31,7 @@ class Tables:
 class Limits:
     """What a stream's settings say of when a file is late, small or left out."""
 
-    stages: tuple[str, ...] = ("ingest",)  # in order; a file that passed the last is `ingested`
+    last_stage: str = "ingest"  # a file that passed it is `ingested`; "" where a file that is there is all that is wanted
     pending_limit_s: float = 3600
     small_bytes: int = 10_000
     ignore: tuple[str, ...] = ()  # patterns of names that the ingester leaves out on purpose
@@ -102,12 +102,15 @@ def _keep_known(known, seen, unread):
         return seen
     before = known.drop_duplicates("file_id").set_index("file_id")
     was = before.reindex(seen["file_id"]).set_axis(seen.index)
-    same = ((was["size_bytes"] == seen["size_bytes"]) & (was["inode"] == seen["inode"]) & (was["created_at"] == seen["created_at"])).fillna(False)
-    earlier = seen["transferred_at"].isna() | (was["transferred_at"] < seen["transferred_at"])
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(same.astype(bool) & earlier & was["transferred_at"].notna(), was["transferred_at"]))
+    is_same = pd.Series(True, index=seen.index)
+    for fact in ("size_bytes", "inode", "created_at"):
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+    # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
+    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
+    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     absent = known[~known["file_id"].isin(seen["file_id"])]
-    unseen = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
-    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & unseen)], ignore_index=True)
+    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
 def match(files, attempts, made_up=None):
@@ -175,9 +178,8 @@ def _enrich(files, attempts):
     return files.assign(**{fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in facts})
 
 
-def last_attempts(ingests, stage=None):
+def last_attempts(ingests):
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
-    ingests = ingests if stage is None else ingests[ingests["stage"] == stage]
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first", kind="stable")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
 
@@ -202,9 +204,9 @@ def classify(files, ingests, limits, now, is_told=True):
         `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
         late_at, the instant when a file that is pending won't be any longer.
     """
-    stage = limits.stages[-1] if limits.stages else None
-    last = last_attempts(ingests, stage) if stage else last_attempts(ingests.iloc[:0])
-    of_stage = ingests[ingests["stage"] == stage] if stage else ingests.iloc[:0]
+    stage = limits.last_stage
+    of_stage = ingests[ingests["stage"] == stage]
+    last = last_attempts(of_stage)
     now = pd.Timestamp(now)
     told = last.reindex(files["file_id"]).set_axis(files.index)
     judged = files.assign(
@@ -322,8 +324,9 @@ def _reasons(judged):
 def attention(judged):
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
     is_lost = judged["last_status"] == "lost"
-    need = judged.assign(shown_as=judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), "lost"), reason=_reasons(judged))
-    order = {name: rank for rank, name in enumerate(("lost", *NEEDS_ATTENTION))}
+    shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
+    need = judged.assign(shown_as=shown_as, reason=_reasons(judged))
+    order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = need[need["shown_as"].isin(order)]
     need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
     rows, seen = [], set()

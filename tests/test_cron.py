@@ -1,6 +1,7 @@
 """The script for the crontab: exit codes, the log, and silence when all is well."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import gen2tree
 import pytest
 from conftest import CHECKOUT
 
-SCRIPT = CHECKOUT / "cron_observing_monitor.sh"
+NAME = "cron_observing_monitor.sh"
 
 
 def put_command(folder, text):
@@ -21,9 +22,10 @@ def put_command(folder, text):
 
 def run(tmp_path, *arguments, **env):
     """Run the script as cron does: with hardly any environment; `tmp_path/bin` is an addition to its PATH."""
+    script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)  # the checkout's .venv is not to be beside it
     kept = {"PYTHONPATH": os.environ["PYTHONPATH"], "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path)}
     env = kept | {"OBSMON_CONFIG": str(tmp_path / "site.toml"), "OBSMON_LOG": str(tmp_path / "site.log")} | env
-    return subprocess.run([SCRIPT, *arguments], env=env, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return subprocess.run([script, *arguments], env=env, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
@@ -91,9 +93,7 @@ def test_real_program(tmp_path):
 
     now = gen2tree.later(0)
     gen2tree.make_night(tmp_path / "input", now.date(), {"ingested": 3}, now=now)
-    (tmp_path / "site.toml").write_text(
-        '[observing_monitor]\noutput_dir = "site"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
-    )
+    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n')
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()

@@ -49,7 +49,9 @@ class FileStore(Telling):
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu") from error
+            raise UsageError(
+                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
+            ) from error
 
     def nights(self):
         return self.tree.nights()
@@ -65,8 +67,7 @@ class FileStore(Telling):
             times = self.tree.folder_times(known["folders"])
             if times == known["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
                 return known
-        listing = self.tree.list_night(night)
-        return {"folders": listing.folders, "digest": listing.digest(), "logs": [list(log) for log in logs]}
+        return {"folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night), "logs": [list(log) for log in logs]}
 
     def read(self, night):
         """The night's files, in order of path."""

@@ -36,7 +36,7 @@ class Listing(NamedTuple):
 
     def digest(self):
         """A short text that differs when any file or note differs."""
-        text = repr(([tuple(e) for e in self.entries], self.notes))
+        text = repr((self.entries, self.notes))
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -49,6 +49,7 @@ class NightTree:
         self.what = what  # what the tree is, for messages: "file store"
         self._skeleton = None
         self._listings = {}
+        self._digests = {}
 
     def night_folders(self):
         """The folders named after nights: night -> paths below the root; SourceError if the root can't be listed."""
@@ -84,6 +85,12 @@ class NightTree:
             listing.unread.extend(loose.unread)
             self._listings[night] = listing
         return self._listings[night]
+
+    def digest(self, night=None):
+        """The digest of a night's Listing, or of the whole tree's."""
+        if night not in self._digests:
+            self._digests[night] = (self.list_all() if night is None else self.list_night(night)).digest()
+        return self._digests[night]
 
     def list_all(self):
         """The Listing of the whole tree, for repositories that no folder name orders by night."""

@@ -91,7 +91,7 @@
     document.querySelectorAll("[data-fault]").forEach((place) => {
       const source = sources[place.dataset.fault];
       if (source && source.problem && !place.textContent.includes(source.problem)) {
-        place.replaceChildren(make("span", source.problem, "error"));
+        place.replaceChildren(make("span", source.problem, "fault"));
       }
     });
   }
@@ -141,11 +141,10 @@
   }
 
   function painted(trace) {
-    const tone = colour("tone-" + trace.meta.tone) || colour("text");
+    const tone = colour("tone-" + (trace.meta || {}).tone) || colour("text");
     const copy = Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { color: tone }) });
     if (trace.line) copy.line = Object.assign({}, trace.line, { color: tone });
-    if (trace.fill) copy.fillcolor = "color-mix(in srgb, " + tone + " 20%, transparent)";
-    if (/^#[0-9a-f]{6}$/i.test(tone) && trace.fill) copy.fillcolor = tone + "33"; // plotly knows #rrggbbaa, not color-mix
+    if (trace.fill) copy.fillcolor = tone + "33"; // #rrggbb and how dense
     return copy;
   }
 
@@ -156,7 +155,7 @@
       plot_bgcolor: colour("card"),
       font: { color: colour("text"), family: "system-ui, sans-serif", size: 13 },
       margin: { l: 56, r: 12, t: 8, b: 44 },
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
       hovermode: "closest",
       showlegend: true,
@@ -212,7 +211,9 @@
   let table = null; // {n, columns}
   let index = []; // per row its searched text, in lower case
   let order = null; // all rows, sorted
-  let shown = []; // those of them that pass the filters
+  let passed = []; // those of them that pass the filters
+  let asked = null; // what was asked for when `passed` was made; null: nothing that can be built on
+  let shown = []; // those of them for which there is room
   let sorting = { name: "", down: false };
   let rowHeight = 28;
   let firstDrawn = -1;
@@ -225,7 +226,9 @@
   }
 
   function unpack(payload) {
-    const bytes = Uint8Array.from(atob(payload), (c) => c.charCodeAt(0));
+    const binary = atob(payload);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i); // from() with a function takes ten times as long
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text().then(JSON.parse);
   }
@@ -266,9 +269,14 @@
   }
 
   function buildIndexUntil(row) {
-    const columns = table.columns.filter((column) => column.kind === "path" || column.kind === "word");
+    const columns = table.columns.filter((column) => column.kind === "path" || (column.kind === "word" && column.name !== "file_class"));
     for (let i = index.length; i < Math.min(row, table.n); i += 1) {
-      index.push(columns.map((column) => text(column, i)).join("\n").toLowerCase());
+      let words = "";
+      for (const column of columns) {
+        const word = text(column, i);
+        if (!words.includes(word)) words += (words && "\n") + word; // a path mostly has the other names in it
+      }
+      index.push(words.toLowerCase());
     }
   }
 
@@ -292,6 +300,7 @@
   }
 
   function sort() {
+    asked = null;
     order = Array.from({ length: table.n }, (_, row) => row);
     const column = table.columns.find((c) => c.name === sorting.name);
     if (!column) return;
@@ -311,11 +320,15 @@
     const classes = table.columns.find((c) => c.name === "file_class");
     const wanted = choice.value ? classes.words.indexOf(choice.value) : null;
     if (terms.length) buildIndexUntil(table.n);
-    shown = order.filter((row) => (wanted === null || classes.codes[row] === wanted) && terms.every((term) => index[row].includes(term)));
+    // One more letter can only take rows away: what passed before is all there is to look at.
+    const among = asked && asked.wanted === wanted && search.value.startsWith(asked.query) ? passed : order;
+    const passes = (row) => (wanted === null || classes.codes[row] === wanted) && terms.every((term) => index[row].includes(term));
+    passed = wanted === null && !terms.length ? order : among.filter(passes);
+    asked = { query: search.value, wanted: wanted };
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
-    const cut = shown.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
-    shownCount.textContent = shown.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
-    shown.length = Math.min(shown.length, room);
+    const cut = passed.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
+    shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
+    shown = passed.slice(0, room);
     scroller.querySelector("table").setAttribute("aria-rowcount", shown.length + 1);
     firstDrawn = -1;
     scroller.scrollTop = 0;
@@ -384,10 +397,10 @@
   function width(column) {
     const longest = (texts) => texts.reduce((most, t) => Math.max(most, t.length), 0);
     const least = column.label.length + 4;
-    if (column.kind === "instant") return 22;
+    if (column.kind === "instant") return 20;
     if (column.kind === "bytes" || column.kind === "int") return Math.max(least, 10);
     const most = column.kind === "path" ? longest(column.words) + longest(column.values) : longest(column.words);
-    return Math.min(Math.max(least, most + 4), 64);
+    return Math.min(Math.max(least, Math.round(most * 0.9) + 4), 56);
   }
 
   function showSorting() {
@@ -424,14 +437,14 @@
   function csv() {
     const quoted = (t) => (/[",\r\n]/.test(t) ? '"' + t.replace(/"/g, '""') + '"' : t);
     const plain = (column, row) => (column.kind === "bytes" ? String(column.values[row] ?? "") : text(column, row));
-    const lines = shown.map((row) => table.columns.map((column) => quoted(plain(column, row))).join(","));
+    const lines = passed.map((row) => table.columns.map((column) => quoted(plain(column, row))).join(","));
     return [table.columns.map((column) => column.name).join(","), ...lines].join("\r\n") + "\r\n";
   }
 
   function saveCsv() {
     const link = make("a");
     link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
-    link.download = document.title.replace(/[^\w-]+/g, "_") + ".csv";
+    link.download = document.title.replace(/[^\w-]+/g, "_").replace(/^_/, "") + ".csv";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

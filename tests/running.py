@@ -1,0 +1,56 @@
+"""Running the program as tests do: in this process with a clock of their own, or in another as a user would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from observing_monitor import cli
+
+CLASSES = ("ingested", "gone", "ignored", "not_fits", "failed", "pending", "small", "missing")
+
+
+def run(*arguments, now=None):
+    """The command in this process; its exit code."""
+    return cli.main([str(argument) for argument in arguments], now)
+
+
+def start(*arguments, **options):
+    """The command in a process of its own, as `Popen`; stdout and stderr are text."""
+    command = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def nights(folder):
+    """The nights of a stream's nights.json, by date."""
+    return {night["night"]: night for night in json.loads(Path(folder, "nights.json").read_text())["nights"]}
+
+
+def counts(night):
+    """The numbers above 0 of a night's classes."""
+    return {name: night[f"n_{name}"] for name in CLASSES if night[f"n_{name}"]}
+
+
+def times(folder):
+    """The modification time of every file below a folder, but for what is rewritten at every run."""
+    every_run = {"heartbeat.js", "heartbeat.json"}
+    found = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            if name not in every_run:
+                found[str(path.relative_to(folder))] = path.stat().st_mtime_ns
+    return found
+
+
+def contents(folder):
+    """The bytes of every file below a folder, but for what tells when a run was."""
+    found = {}
+    for relative in times(folder):
+        path = Path(folder, relative)
+        data = path.read_bytes()
+        if path.name == "nights.json":
+            data = json.dumps({**json.loads(data), "generated_at": None}).encode()
+        found[relative] = data
+    return found

@@ -1,0 +1,92 @@
+"""Which instant belongs to which night."""
+
+import datetime
+
+import pytest
+
+from observing_monitor.errors import UsageError
+from observing_monitor.nights import (
+    NightRule,
+    iso_utc,
+    nid_of,
+    night_named,
+    night_of_mjd,
+    night_of_nid,
+    nights_between,
+    parse_night,
+    parse_utc,
+)
+
+UTC = datetime.UTC
+
+
+@pytest.mark.parametrize(
+    ("rule", "instant", "night"),
+    [
+        ("UTC-12h", "2021-09-01T05:13:46Z", "2021-08-31"),
+        ("UTC", "2021-09-01T05:13:46Z", "2021-09-01"),
+        ("utc+4h", "2021-08-31T20:00:00Z", "2021-09-01"),
+        ("UTC−6h", "2021-09-01T05:59:59Z", "2021-08-31"),
+        ("UTC-12h", "2021-09-01T12:00:00Z", "2021-09-01"),
+        ("UTC-12h", "2021-09-01T11:59:59.999999Z", "2021-08-31"),
+        ("TAI-12h", "2021-09-01T11:59:23Z", "2021-09-01"),
+        ("TAI-12h", "2021-09-01T11:59:22Z", "2021-08-31"),
+        ("UTC-9.5h", "2021-09-01T09:29:59Z", "2021-08-31"),
+    ],
+)
+def test_night_of_an_instant(rule, instant, night):
+    """An instant has the date that it has in the rule's scale, also where the rule is asked by nanoseconds."""
+    at = parse_utc(instant)
+    assert NightRule.parse(rule).night_of(at).isoformat() == night
+    assert NightRule.parse(rule).night_of_ns(int(at.timestamp()) * 1_000_000_000).isoformat() == night
+
+
+@pytest.mark.parametrize("rule", ["UTC-12h", "UTC", "UTC+4h", "TAI-12h"])
+def test_bounds_meet(rule):
+    """A night begins where the one before ends, and its bounds are of it and of the next."""
+    rule = NightRule.parse(rule)
+    night = datetime.date(2020, 2, 29)
+    start, end = rule.bounds(night)
+    assert rule.night_of(start) == night and rule.night_of(end) == datetime.date(2020, 3, 1)
+    assert rule.bounds(datetime.date(2020, 3, 1))[0] == end
+    assert rule.is_open(night, end - datetime.timedelta(seconds=1)) and not rule.is_open(night, end)
+
+
+@pytest.mark.parametrize("text", ["", "UT", "UTC-99h", "local", "UTC--1h"])
+def test_rules_that_are_none(text):
+    """What is no rule is refused, with the forms that are."""
+    with pytest.raises(UsageError, match="write UTC, UTC-12h"):
+        NightRule.parse(text)
+
+
+@pytest.mark.parametrize("text", ["2020-02-29", "20200229"])
+def test_nights_as_they_are_written(text):
+    """Both ways to write a night are read."""
+    assert parse_night(text) == datetime.date(2020, 2, 29) == night_named(text)
+
+
+@pytest.mark.parametrize("text", ["20201340", "2021-02-29", "2021-12-1", "202012240", "2020-1224", "", "２０２００２２９"])
+def test_nights_that_are_none(text):
+    """What is no date is refused on the command line, and is an ordinary folder's name in a tree."""
+    with pytest.raises(UsageError, match="is not a night; write YYYY-MM-DD"):
+        parse_night(text)
+    assert night_named(text) is None
+
+
+def test_ids_are_not_nights():
+    """Eight digits that would be a date of another century are an id."""
+    assert night_named("30190530") is None and night_named("10190530") is None
+
+
+def test_nid_and_mjd():
+    """nid counts UTC dates from 2017-01-01, MJD from 1858-11-17."""
+    assert night_of_nid(2559) == datetime.date(2024, 1, 4) and nid_of(datetime.date(2024, 1, 4)) == 2559
+    assert night_of_mjd(59458.2) == datetime.date(2021, 9, 1)
+
+
+def test_range_and_text():
+    """Both ends of a range are in it; an instant comes back from its text."""
+    assert len(nights_between(datetime.date(2020, 2, 27), datetime.date(2020, 3, 1))) == 4
+    at = datetime.datetime(2020, 2, 29, 3, 12, 41, 5, UTC)
+    assert iso_utc(at) == "2020-02-29T03:12:41.000005Z" and parse_utc(iso_utc(at)) == at
+    assert parse_utc(None) is None and iso_utc(None) is None

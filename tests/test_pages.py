@@ -1,0 +1,310 @@
+"""Pages: their filters, what the templates show of their context, and that what others wrote stays text."""
+
+import dataclasses
+import datetime
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import jinja2
+import pandas as pd
+import pytest
+
+import page_samples as samples
+from observing_monitor import columns, pages
+
+VOID = {"meta", "link", "input", "br", "col"}
+NAMES = {  # by what name the templates hold each kind of context
+    pages.Frame: "page.frame",
+    pages.Link: "link|page.previous|page.next|page.index|page.site",
+    pages.Finding: "finding",
+    pages.SourceLine: "source",
+    pages.Chart: "chart",
+    pages.NightRow: "row|page.latest|card.latest",
+    pages.FileRow: "file",
+    pages.GroupRow: "group",
+    pages.MetricRow: "metric",
+    pages.StreamCard: "card",
+    pages.SitePage: "page",
+    pages.StreamPage: "page",
+    pages.NightPage: "page",
+}
+PAGES = {
+    "site": (pages.render_site, samples.site_page),
+    "stream": (pages.render_stream, samples.stream_page),
+    "night": (pages.render_night, samples.night_page),
+}
+
+
+class Reader(HTMLParser):
+    """A page's elements, ids, links and texts; an element that is closed out of turn is a fault."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.ids, self.links, self.shown, self.scripts = [], [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        """An element opens."""
+        attrs = dict(attrs)
+        self.tags.append((tag, attrs))
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.links += [attrs["href"]] if tag == "a" else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """An element closes."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """A text of a script, or one that is shown."""
+        (self.scripts if self.open[-1:] == ["script"] else self.shown).append(data)
+
+    @property
+    def words(self):
+        """All texts that are shown, with single spaces."""
+        return " ".join(" ".join(self.shown).split())
+
+
+def render(name, *args, **changed):
+    """The text of a sample page."""
+    renderer, context = PAGES[name]
+    return renderer(context(*args, **changed), samples.ASSETS)
+
+
+def templates_text():
+    """All templates in one text."""
+    return "\n".join(path.read_text() for path in sorted(pages.templates_dir().glob("*.html")))
+
+
+@pytest.mark.parametrize(
+    ("filter_", "value", "text"),
+    [
+        (pages.utc, samples.at("2020-02-13T03:12:41.9"), "2020-02-13 03:12:41"),
+        (pages.utc, datetime.datetime.fromisoformat("2020-02-13T00:12:41-03:00"), "2020-02-13 03:12:41"),
+        (pages.utc, pd.Timestamp("2020-02-13T03:12:41Z"), "2020-02-13 03:12:41"),
+        (pages.utc, None, "–"),
+        (pages.utc, pd.NaT, "–"),
+        (pages.iso, samples.at("2020-02-13T03:12:41"), "2020-02-13T03:12:41Z"),
+        (pages.iso, pd.NaT, ""),
+        (pages.count, 0, "0"),
+        (pages.count, 1234567, "1,234,567"),
+        (pages.count, pd.NA, "–"),
+        (pages.of_bytes, 0, "0 bytes"),
+        (pages.of_bytes, 999, "999 bytes"),
+        (pages.of_bytes, 95_130, "95.1 kB"),
+        (pages.of_bytes, 999_960, "1.0 MB"),
+        (pages.of_bytes, None, "–"),
+        (pages.seconds, 0, "0.0 s"),
+        (pages.seconds, 1.44, "1.4 s"),
+        (pages.seconds, 9.96, "10 s"),
+        (pages.seconds, 59.6, "1 min 00 s"),
+        (pages.seconds, 192, "3 min 12 s"),
+        (pages.seconds, 7500, "2 h 05 min"),
+        (pages.seconds, 273_600, "3 d 04 h"),
+        (pages.seconds, -192, "−3 min 12 s"),
+        (pages.seconds, float("nan"), "–"),
+        (pages.percent, 1.0, "100 %"),
+        (pages.percent, 0.99999, "99.9 %"),
+        (pages.percent, 0.9825, "98.2 %"),
+        (pages.percent, 0.00001, "< 0.1 %"),
+        (pages.percent, 0, "0 %"),
+        (pages.percent, 1.05, "105 %"),
+        (pages.percent, None, "–"),
+        (pages.dash, "", "–"),
+        (pages.dash, 0, 0),
+    ],
+)
+def test_filters(filter_, value, text):
+    """Each kind of value is shown as an observer reads it, and what isn't there as –."""
+    assert filter_(value) == text
+
+
+def test_near():
+    """Beside its night an instant goes without the year, unless that is another year than the night's."""
+    assert pages.near(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "02-13 03:12:41"
+    assert pages.near(samples.at("2020-01-01T03:12:41"), "2019-12-31") == "2020-01-01 03:12:41"
+    assert pages.near(None, "2019-12-31") == "–"
+
+
+def test_import_is_light():
+    """Importing the room imports neither jinja2 nor pandas: a run with nothing new needs neither."""
+    code = "import sys, observing_monitor.pages, observing_monitor.charts, observing_monitor.filetable; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"jinja2", "pandas", "numpy", "plotly", "pyarrow"} & set(loaded)
+
+
+@pytest.mark.parametrize("context", NAMES, ids=lambda c: c.__name__)
+def test_templates_use_every_field(context):
+    """There is no field of the contract that no template shows."""
+    text = templates_text()
+    unused = [f.name for f in dataclasses.fields(context) if not re.search(rf"\b(?:{NAMES[context]})\.{f.name}\b", text)]
+    assert unused == []
+
+
+def test_templates_have_no_way_around_escaping():
+    """No template marks text as safe, switches escaping off, or has a script or a handler of its own in it."""
+    text = templates_text()
+    assert not re.search(r"\|\s*safe|autoescape|\son[a-z]+=", text)
+    scripts = re.findall(r"<script(.*?)>", text)
+    assert scripts and all("src=" in s or "application/json" in s for s in scripts)
+
+
+def test_undefined_is_an_error():
+    """A template that asks for what its context lacks fails, it doesn't show nothing."""
+    with pytest.raises(jinja2.UndefinedError):
+        pages.environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("text", ["plain", samples.NASTY], ids=["plain", "nasty"])
+def test_pages_are_sound(name, text):
+    """Whatever stands in the data: elements nest, ids occur once, links within the page arrive, one h1, one main."""
+    read = Reader(render(name, text))
+    tags = [tag for tag, _ in read.tags]
+    assert (tags.count("h1"), tags.count("main"), tags.count("title")) == (1, 1, 1)
+    assert len(read.ids) == len(set(read.ids))
+    assert [link for link in read.links if link.startswith("#") and link[1:] not in read.ids] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_others_wrote_is_text(name):
+    """Markup, template code, a script's end and a terminal's colours in names and messages change no element of the page."""
+    plain, nasty = Reader(render(name, "plain")), Reader(render(name, samples.NASTY))
+    assert [tag for tag, _ in nasty.tags] == [tag for tag, _ in plain.tags]
+    assert "<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred\u202ertl�␀</td>" in nasty.words
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_can_be_written(name):
+    """A page is always valid UTF-8 without control characters, even of a file whose name isn't."""
+    text = render(name, samples.NASTY)
+    text.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+
+
+def test_figures_are_data():
+    """A figure's JSON can't end its element, has null for NaN and infinity, and is what was given."""
+    text = pages.figure_json({"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]})
+    assert not re.search("[<>&]", text)
+    assert json.loads(text) == {"data": [{"y": [1.0, None, None], "name": samples.NASTY}]}
+    scripts = [json.loads(s) for s in Reader(render("night", samples.NASTY)).scripts if s.strip()]
+    assert scripts[0]["data"][0]["name"] == samples.NASTY
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_status_by_sign_word_and_icon(name):
+    """The status stands in the title, in the icon and on the page by sign and word."""
+    text = render(name)
+    read = Reader(text)
+    assert re.search(r"<title>✕ .*: error</title>", text)
+    assert "✕ error" in read.words
+    assert any(attrs.get("rel") == "icon" and attrs["href"].startswith("data:image/svg+xml,") for _, attrs in read.tags)
+
+
+def test_icons_differ_in_shape():
+    """Each status has its own icon, in which a quote or a `#` can do no harm."""
+    icons = {pages.icon(status) for status in pages.SIGNS}
+    assert len(icons) == len(pages.SIGNS)
+    assert all("#" not in icon and '"' not in icon for icon in icons)
+
+
+def test_assets_by_their_names():
+    """Styles and scripts are addressed from the page's root by the names they were given."""
+    text = render("night")
+    for name in samples.ASSETS.values():
+        assert f'"../assets/{name}"' in text
+    assert '<script defer src="../heartbeat.js">' in text
+    assert 'href="assets/style-1.css"' in render("site")
+
+
+def test_night_shows_all_classes_there_are():
+    """Every class with files is on the night's page with its number, and leads to its rows."""
+    counts = {f"n_{c.name}": 1000 + i for i, c in enumerate(columns.CLASSES)}
+    read = Reader(render("night", summary=samples.summary(**counts)))
+    for i, column in enumerate(columns.CLASSES):
+        assert f"{1000 + i:,} {column.label}" in read.words
+        assert f"#files?class={column.name}" in read.links
+
+
+def test_night_has_its_times_and_delays():
+    """The latest times and the delays are on the night's page, to the second, for machines too."""
+    text = render("night")
+    words = Reader(text).words
+    assert '<time datetime="2020-02-13T09:44:02Z">2020-02-13 09:44:02</time>' in text
+    assert "From arrival to ingest 1 min 02 s 3 min 12 s 2 h 30 min" in words
+
+
+def test_tonight_has_ages():
+    """The newest night has the age of its latest times beside them; an older one doesn't count its years."""
+    assert "data-age>2020-02-13 09:41:31" in render("night", next=None)
+    assert "data-age>2020-02-13 09:41:31" not in render("night")
+
+
+def test_attention():
+    """A file that needs attention has its reason, its whole message, and an address of its own."""
+    read = Reader(render("night"))
+    assert "file-1" in read.ids and "#file-1" in read.links
+    assert "KeyError: 'DATE-OBS'" in read.words
+    assert "The first 2 of 17" in read.words
+
+
+def test_night_without_files():
+    """A night without files says so, has no tables of them, and no link to nights that aren't there."""
+    read = Reader(pages.render_night(samples.empty_night_page(), samples.ASSETS))
+    assert "No files in this night" in read.words
+    assert not {"files", "attention", "charts", "exposures", "numbers"} & set(read.ids)
+    assert "no earlier night" in read.words and "no later night" in read.words
+
+
+def test_ways():
+    """A night's page leads to the nights beside it, to its stream and to the site, on top and at the bottom."""
+    links = Reader(render("night")).links
+    for href in ("2020-02-11.html", "2020-02-13.html", "index.html", "../index.html"):
+        assert links.count(href) == 2
+
+
+def test_without_a_script():
+    """Where no script runs, the table of all files points to the data files, which the page links."""
+    read = Reader(render("night"))
+    assert "This table needs JavaScript" in read.words
+    assert "2020-02-12.csv" in read.links and "2020-02-12.json" in read.links
+
+
+def test_stream_has_a_row_a_night():
+    """Each night of a stream is a row that leads to its page and tells its status in a word."""
+    read = Reader(render("stream"))
+    assert [link for link in read.links if re.fullmatch(r"2020-02-1\d\.html", link)][-3:] == [
+        "2020-02-12.html",
+        "2020-02-11.html",
+        "2020-02-10.html",
+    ]
+    assert "✓ normal" in read.words and "✕ error" in read.words and "! warning" in read.words
+
+
+def test_stream_and_site_without_nights():
+    """A new stream, and a site of none, have pages that say that there is nothing yet."""
+    stream = samples.stream_page(latest=None, nights=[], charts=[], site=None, data=[])
+    assert "No night has been read yet" in Reader(pages.render_stream(stream, samples.ASSETS)).words
+    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), [])
+    assert "No stream is set up" in Reader(pages.render_site(site, samples.ASSETS)).words
+
+
+def test_every_head_explains_itself():
+    """Each column of the nights' table has its meaning on hover, and in the list below for those who can't."""
+    read = Reader(render("stream"))
+    heads = [attrs for tag, attrs in read.tags if tag == "th" and attrs.get("scope") == "col" and "title" in attrs]
+    meanings = {attrs["title"] for attrs in heads}
+    assert {c.meaning for c in columns.CLASSES} < meanings
+    assert all(f"{c.label} {c.meaning}." in read.words for c in columns.NIGHTS)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_same_context_same_page(name):
+    """The same context renders to the same text."""
+    assert render(name) == render(name)
