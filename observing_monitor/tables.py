@@ -10,6 +10,7 @@ from observing_monitor import columns
 from observing_monitor.names import FITS_ENDING, folders, last_parts
 
 DONE = ("success", "lost")
+ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
 FAILED = ("failure", "invalid", "unknown")
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
@@ -108,6 +109,8 @@ def _keep_known(known, seen, unread):
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
     first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    # what a registry told of the file stays, for it may not answer this time
+    seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
     absent = known[~known["file_id"].isin(seen["file_id"])]
     is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
@@ -126,8 +129,9 @@ def match(files, attempts, made_up=None):
     Returns
     -------
     files, ingests : DataFrame
-        Columns `columns.FILES` and `columns.INGESTS`. The files gain what their attempts know of them (obsid, exposure,
-        seq_num, detector); an attempt without a file makes one, of the attempt's source. Every attempt is returned.
+        Columns `columns.FILES` and `columns.INGESTS`. The files gain what their attempts know of them: `ENRICHED`, and the
+        arrival where nothing else tells it. An attempt without a file makes one, of the attempt's source. Every attempt
+        is returned.
     """
     made_up = columns.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
@@ -173,9 +177,10 @@ def _stems(names):
 
 def _enrich(files, attempts):
     """Files with what their attempts know: the registry's word before what the file's name says."""
-    facts = ["obsid", "exposure", "seq_num", "detector"]
-    told = attempts[["file_id", *facts]].groupby("file_id")[facts].first().reindex(files["file_id"]).set_axis(files.index)
-    return files.assign(**{fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in facts})
+    told = attempts.groupby("file_id")[[*ENRICHED, "transferred_at"]].first().reindex(files["file_id"]).set_axis(files.index)
+    known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    # what was seen of a file's arrival comes before what a table says that somebody noted of it
+    return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
 
 
 def last_attempts(ingests):
@@ -202,7 +207,8 @@ def classify(files, ingests, limits, now, is_told=True):
     -------
     DataFrame
         `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
-        late_at, the instant when a file that is pending won't be any longer.
+        late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
+        where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
     stage = limits.last_stage
     of_stage = ingests[ingests["stage"] == stage]
@@ -210,6 +216,7 @@ def classify(files, ingests, limits, now, is_told=True):
     now = pd.Timestamp(now)
     told = last.reindex(files["file_id"]).set_axis(files.index)
     judged = files.assign(
+        created_at=files["exposed_at"].fillna(files["created_at"]),
         last_status=told["status"],
         message=told["message"],
         tried_at=told["attempted_at"],
