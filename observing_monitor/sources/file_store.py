@@ -28,6 +28,7 @@ class FileStore(Telling):
     @dataclass
     class Settings:
         path: Path  # the directory with the files, at any depth
+        optional: bool = False  # where the directory isn't there, and never was, no file is told of, and that is no fault
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
@@ -39,13 +40,13 @@ class FileStore(Telling):
 
     @staticmethod
     def place_of(settings):
-        return str(settings.path)
+        return f"{settings.path} (may be absent)" if settings.optional else str(settings.path)
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.tree = NightTree(settings.path, asked.rule, "file store")
+        self.tree = NightTree(settings.path, asked.rule, "file store", is_optional=settings.optional)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
