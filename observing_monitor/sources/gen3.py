@@ -8,6 +8,7 @@ Times in the registry: `dataset.ingest_date` is UTC (as text in SQLite) up to ve
 version 2 on nanoseconds in TAI; timespans are nanoseconds in TAI, two columns in SQLite, one range in PostgreSQL.
 """
 
+import contextlib
 import datetime
 import os
 import urllib.parse
@@ -31,7 +32,18 @@ MANAGERS = {
 LEAPS = ((1230768000, 34), (1341100800, 35), (1435708800, 36), (1483228800, 37))
 UNBOUNDED_NS = 4_102_444_800_000_000_000  # 2100-01-01: how daf_butler writes "no end" in SQLite
 RECORDS = "file_datastore_records"  # daf_butler's own name for a datastore's table
-ROW = ("dataset", "instrument", "exposure", "obsid", "seq_num", "ended", "detector", "full_name", "raft", "sensor", "ingest_date")
+ROW = (  # what a raw's row has, beside its files and the exposure's end
+    "t.dataset_id as dataset",
+    "e.instrument as instrument",
+    "e.id as exposure",
+    "e.obs_id as obsid",
+    "e.seq_num as seq_num",
+    "t.detector as detector",
+    "n.full_name as full_name",
+    "n.raft as raft",
+    "n.name_in_raft as sensor",
+    "d.ingest_date as ingest_date",
+)
 
 
 @dataclass(frozen=True)
@@ -84,10 +96,11 @@ class Gen3Repository(Telling):
 
     def nights(self):
         """The nights of the registry's exposures."""
-        with self._connect() as (connection, sa):
-            exposure = self._table(sa, "exposure", "instrument", "day_obs")
-            of_ours = exposure.c.instrument.in_(self._layout_of(connection, sa).instruments)
-            days = connection.execute(sa.select(exposure.c.day_obs).where(of_ours).distinct()).scalars()
+        with self._connect() as (connection, text):
+            layout = self._layout_of(connection, text)
+            (exposure,) = self._named(connection, "exposure")
+            sql = text(f"select distinct day_obs from {exposure} where instrument in :instruments").bindparams(*_expanding("instruments"))
+            days = connection.execute(sql, {"instruments": layout.instruments}).scalars()
             return {night for day in days if (night := night_named(str(day)))}
 
     def look(self, night, known):
@@ -96,10 +109,8 @@ class Gen3Repository(Telling):
         Where the registry is a file that did not change, it isn't even opened.
         """
         registry = self._registry_state()
-        if known and registry and registry == known["registry"] and not self.asked.look_at_everything:
-            rows = known["rows"]
-        else:
-            rows = self._count(night)
+        is_same = known and registry and registry == known["registry"] and not self.asked.look_at_everything
+        rows = known["rows"] if is_same else self._count(night)
         if not known or rows != known["rows"]:
             return {"registry": registry, "rows": rows, "folders": _folder_times(self._folders(night))}
         folders = _folder_times(known["folders"])
@@ -152,11 +163,13 @@ class Gen3Repository(Telling):
     def _database(self):
         return Database(self._where().url, self.settings.password_env, self.settings.timeout_s)
 
+    @contextlib.contextmanager
     def _connect(self):
-        return _Connected(self._database())
+        """A connection to the registry, and SQLAlchemy's `text`: imported only when a registry is really asked."""
+        from sqlalchemy import text
 
-    def _table(self, sa, name, *names, alias=None):
-        return sa.table(name, *map(sa.column, names), schema=self._where().namespace).alias(alias or name)
+        with self._database().connect() as connection:
+            yield connection, text
 
     def _registry_state(self):
         """The numbers of the registry's file, and of what SQLite keeps beside it; None where it is a server's."""
@@ -176,80 +189,75 @@ class Gen3Repository(Telling):
 
     # --- the registry ------------------------------------------------------------------------------------------------
 
-    def _layout_of(self, connection, sa):
+    def _named(self, connection, *tables):
+        """Names of tables as SQL has them: quoted where need be, in the registry's schema."""
+        quote = connection.dialect.identifier_preparer.quote
+        schema = f"{quote(self._where().namespace)}." if self._where().namespace else ""
+        return [schema + quote(table) for table in tables]
+
+    def _layout_of(self, connection, text):
         """The registry's Layout; SourceError where it is of a kind that isn't known, or lacks the instrument."""
         if self._layout is None:
             place = self._database().place
-            attributes = self._table(sa, "butler_attributes", "name", "value")
-            wanted = attributes.c.name.like("version:%") | attributes.c.name.like("config:registry.managers.%")
-            rows = connection.execute(sa.select(attributes.c.name, attributes.c.value).where(wanted))
-            keeper = check_managers(place, dict(map(tuple, rows)))
-            instrument = self._table(sa, "instrument", "name")
-            instruments = sorted(connection.execute(sa.select(instrument.c.name)).scalars())
+            attributes, instrument, types = self._named(connection, "butler_attributes", "instrument", "dataset_type")
+            sql = f"select name, value from {attributes} where name like 'version:%' or name like 'config:registry.managers.%'"
+            keeper = check_managers(place, dict(map(tuple, connection.execute(text(sql.replace(":", "\\:"))))))
+            instruments = sorted(connection.execute(text(f"select name from {instrument}")).scalars())
             if self.settings.instrument and self.settings.instrument not in instruments:
                 known = ", ".join(instruments) or "none"
                 raise SourceError(f"{place}: has no instrument {self.settings.instrument!r}; set `instrument` to one that it has: {known}")
-            types = self._table(sa, "dataset_type", "id", "name", "tag_association_table")
-            found = connection.execute(sa.select(types.c.id, types.c.tag_association_table).where(types.c.name == self.settings.dataset_type)).first()
+            sql = f"select id, tag_association_table from {types} where name = :name"
+            found = connection.execute(text(sql), {"name": self.settings.dataset_type}).first()
             key = "name" if keeper["collections"].startswith("NameKey") else "id"
             chosen = (self.settings.instrument,) if self.settings.instrument else tuple(instruments)
             self._layout = Layout(chosen, *(found or (None, "")), f"run_{key}", f"collection_{key}")
         return self._layout
 
-    def _query(self, sa, layout, night, dialect):
-        """The tables of a night's raws, joined: the columns by name, the FROM and the WHERE.
+    def _ask(self, connection, text, night, wanted):
+        """Ask for some columns of a night's raws: e has the exposure, t the detector, d the dataset, f0, f1 … the files."""
+        layout = self._layout_of(connection, text)
+        values = {"instruments": layout.instruments, "day": int(night.strftime("%Y%m%d")), "type": layout.dataset_type}
+        return connection.execute(text(self._sql(connection, layout, wanted)).bindparams(*_expanding("instruments")), values)
 
-        A dataset may be tagged into more collections; its own is its run. Adding 0 keeps SQLite from reading all raws that
-        there ever were by the index of their type, of which there is one: exposures lead to the night's by theirs.
-        """
-        e = self._table(sa, "exposure", "instrument", "id", "day_obs", "obs_id", "seq_num", "timespan", "timespan_end", alias="e")
-        t = self._table(sa, layout.tags, "dataset_type_id", "dataset_id", layout.collection_key, "instrument", "exposure", "detector", alias="t")
-        d = self._table(sa, "dataset", "id", "ingest_date", layout.run_key, alias="d")
-        det = self._table(sa, "detector", "instrument", "id", "full_name", "raft", "name_in_raft", alias="det")
-        stores = [
-            self._table(sa, table, "dataset_id", "path", "file_size", alias=f"f{number}") for number, (_, table) in enumerate(self._where().datastores)
-        ]
-        source = e.join(t, (t.c.instrument == e.c.instrument) & (t.c.exposure == e.c.id))
-        source = source.join(d, (d.c.id == t.c.dataset_id) & (d.c[layout.run_key] == t.c[layout.collection_key]))
-        source = source.outerjoin(det, (det.c.instrument == t.c.instrument) & (det.c.id == t.c.detector))
-        for store in stores:
-            source = source.outerjoin(store, store.c.dataset_id == t.c.dataset_id)
-        ended = sa.func.upper(e.c.timespan) if dialect == "postgresql" else e.c.timespan_end
-        about = (t.c.dataset_id, e.c.instrument, e.c.id, e.c.obs_id, e.c.seq_num, ended, t.c.detector, det.c.full_name, det.c.raft, det.c.name_in_raft)
-        told = dict(zip(ROW, (*about, d.c.ingest_date), strict=True))
-        for number, store in enumerate(stores):
-            told |= {f"path{number}": store.c.path, f"size{number}": store.c.file_size}
-        day = int(night.strftime("%Y%m%d"))
-        where = e.c.instrument.in_(layout.instruments) & (e.c.day_obs == day) & (t.c.dataset_type_id + 0 == layout.dataset_type)
-        return told, source, where
-
-    def _select(self, sa, layout, night, dialect):
-        told, source, where = self._query(sa, layout, night, dialect)
-        return sa.select(*(column.label(name) for name, column in told.items())).select_from(source).where(where)
+    def _sql(self, connection, layout, wanted):
+        exposure, tags, dataset, detector = self._named(connection, "exposure", layout.tags, "dataset", "detector")
+        stores = self._named(connection, *(table for _, table in self._where().datastores))
+        files = [f"left join {table} f{number} on f{number}.dataset_id = t.dataset_id" for number, table in enumerate(stores)]
+        # SQLite keeps to the order of a cross join: from the night's exposures to their datasets, by indexes all the way,
+        # rather than from all datasets of the instrument; and + 0 hides from it that it could take all raws there ever
+        # were by the index of their type. A dataset may be tagged into more collections: its run is the one that counts.
+        return f"""
+            select {", ".join(wanted)}
+            from {exposure} e cross join {tags} t
+            join {dataset} d on d.id = t.dataset_id and d.{layout.run_key} = t.{layout.collection_key}
+            left join {detector} n on n.instrument = t.instrument and n.id = t.detector
+            {" ".join(files)}
+            where e.instrument in :instruments and e.day_obs = :day
+            and t.instrument = e.instrument and t.exposure = e.id and t.dataset_type_id + 0 = :type"""
 
     def _count(self, night):
-        """The night's rows in the registry, in numbers: how many, the last time, and files and bytes of each datastore."""
-        with self._connect() as (connection, sa):
-            layout = self._layout_of(connection, sa)
-            if layout.dataset_type is None:
+        """The night's rows in the registry, in numbers: how many, the last times, and files and bytes of each datastore."""
+        with self._connect() as (connection, text):
+            if self._layout_of(connection, text).dataset_type is None:
                 return []
-            told, source, where = self._query(sa, layout, night, connection.dialect.name)
-            sums = [sa.func.count(), sa.func.max(told["ingest_date"]), sa.func.max(told["ended"])]
+            wanted = ["count(*)", "max(d.ingest_date)", f"max({_end_of(connection)})"]
             for number in range(len(self._where().datastores)):
-                sums += [sa.func.count(told[f"path{number}"]), sa.func.sum(told[f"size{number}"])]
-            row = connection.execute(sa.select(*sums).select_from(source).where(where)).one()
+                wanted += [f"count(f{number}.path)", f"sum(f{number}.file_size)"]
+            row = self._ask(connection, text, night, wanted).one()
             return [None if value is None else str(value) for value in row]
 
     def _raws(self, night):
-        """The night's raws: the columns of ROW, and of the datastore that has the file: path, size, root. And notes."""
+        """The night's raws: what ROW and `ended` say, and of the datastore that has the file: path, size, root. And notes."""
         import pandas as pd
 
-        with self._connect() as (connection, sa):
-            layout = self._layout_of(connection, sa)
-            if layout.dataset_type is None:
+        with self._connect() as (connection, text):
+            if self._layout_of(connection, text).dataset_type is None:
                 what = self.settings.dataset_type
-                return pd.DataFrame(columns=ROW), [f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"]
-            answer = connection.execute(self._select(sa, layout, night, connection.dialect.name))
+                return pd.DataFrame(), [f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"]
+            wanted = [*ROW, f"{_end_of(connection)} as ended"]
+            for number in range(len(self._where().datastores)):
+                wanted += [f"f{number}.path as path{number}", f"f{number}.file_size as size{number}"]
+            answer = self._ask(connection, text, night, wanted)
             names, rows = list(answer.keys()), answer.fetchall()
         raws = pd.DataFrame([tuple(row) for row in rows], columns=names, dtype="object")
         raws["path"], raws["size"], raws["root"] = None, None, None
@@ -282,26 +290,15 @@ class Gen3Repository(Telling):
         for place, root in zip(found, raws["root"], strict=True):
             state = _stat(place.file)
             is_lost = not place.shown or (bool(place.file) and state is None and exists.is_ours(place.file, root))
-            numbers = (state.st_size, state.st_mtime_ns, state.st_dev, state.st_ino) if state else (None,) * 4
+            # signed 64 bits is what the tables hold, here as in tree.py
+            links = (state.st_dev & 0x7FFF_FFFF_FFFF_FFFF, state.st_ino & 0x7FFF_FFFF_FFFF_FFFF) if state else ()
+            numbers = (state.st_size, state.st_mtime_ns, *links) if state else (None,) * 4
             rows.append((place.key, place.name, place.shown or "no datastore has it", is_lost, *numbers))
-        table = pd.DataFrame(rows, columns=["path", "name", "place", "is_lost", "seen_size", "mtime_ns", "device", "inode"], index=raws.index)
+        table = pd.DataFrame(
+            rows, columns=["path", "name", "place", "is_lost", "seen_size", "mtime_ns", "device", "inode"], index=raws.index
+        )
         numbers = dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
         return table.astype({**numbers, "path": "str", "name": "str", "place": "str"})
-
-
-class _Connected:
-    """`with _Connected(database) as (connection, sqlalchemy)`: imports SQLAlchemy only when a registry is really asked."""
-
-    def __init__(self, database):
-        self.context = database.connect()
-
-    def __enter__(self):
-        import sqlalchemy
-
-        return self.context.__enter__(), sqlalchemy
-
-    def __exit__(self, *error):
-        return self.context.__exit__(*error)
 
 
 # --- butler.yaml -------------------------------------------------------------------------------------------------------
@@ -452,6 +449,18 @@ def _folder_times(folders):
         state = _stat(folder)
         times[folder] = state.st_mtime_ns if state else None
     return times
+
+
+def _end_of(connection):
+    """The end of an exposure, in SQL: nanoseconds in TAI."""
+    return "upper(e.timespan)" if connection.dialect.name == "postgresql" else "e.timespan_end"
+
+
+def _expanding(*names):
+    """Parameters of a query that are lists."""
+    from sqlalchemy import bindparam
+
+    return [bindparam(name, expanding=True) for name in names]
 
 
 # --- values ------------------------------------------------------------------------------------------------------------
