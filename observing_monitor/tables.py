@@ -7,11 +7,12 @@ from fnmatch import fnmatch
 import pandas as pd
 
 from observing_monitor import columns
-from observing_monitor.names import FITS_ENDING, folders, last_parts
+from observing_monitor.names import FITS_ENDING, folders, kind_of, last_parts
 
 DONE = ("success", "lost")
 ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
 FAILED = ("failure", "invalid", "unknown")
+WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
 
@@ -142,7 +143,7 @@ def match(files, attempts, made_up=None):
     lone = keys.isna()
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
-    new = columns.frame(columns.FILES, new.assign(kind="fits"))
+    new = columns.frame(columns.FILES, new.assign(kind=new["name"].map(kind_of).replace("", "fits")))
     keys = keys.mask(lone, _own_id(attempts))
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
     orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])].assign(on_disk=False)
@@ -213,6 +214,7 @@ def classify(files, ingests, limits, now, is_told=True):
     stage = limits.last_stage
     of_stage = ingests[ingests["stage"] == stage]
     last = last_attempts(of_stage)
+    tried = of_stage[~of_stage["status"].isin(WAITING)]
     now = pd.Timestamp(now)
     told = last.reindex(files["file_id"]).set_axis(files.index)
     judged = files.assign(
@@ -220,12 +222,15 @@ def classify(files, ingests, limits, now, is_told=True):
         last_status=told["status"],
         message=told["message"],
         tried_at=told["attempted_at"],
-        n_attempts=of_stage.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
+        n_attempts=tried.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
     )
     status = judged["last_status"]
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
-    waiting_since = judged["tried_at"].where(status == "unregistered", judged["created_at"].fillna(judged["transferred_at"]))
-    judged["late_at"] = waiting_since + limit
+    # linked and not yet registered, or tried before and to be tried again: the time counts from then
+    is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
+    waiting_since = judged["tried_at"].where(is_again, judged["created_at"].fillna(judged["transferred_at"]))
+    is_backlog = status == "backfill"  # nobody expects it by any time
+    judged["late_at"] = (waiting_since + limit).mask(is_backlog)
     young = judged["late_at"] > now
     is_done = status.isin(DONE) if stage else judged["on_disk"]
     judged["ingested_at"] = judged["tried_at"].where(is_done) if stage else judged["transferred_at"]
@@ -234,8 +239,8 @@ def classify(files, ingests, limits, now, is_told=True):
         ("gone", ~judged["on_disk"]),
         ("ignored", (status == "ignored") | _matches(judged["name"], limits.ignore)),
         ("not_fits", judged["kind"] != "fits"),
-        ("failed", status.isin(FAILED) | ((status == "unregistered") & ~young)),
-        ("pending", young | (not is_told)),
+        ("failed", status.isin(FAILED) | (is_again & ~young & ~is_backlog)),
+        ("pending", young | is_backlog | (not is_told)),
         ("small", judged["size_bytes"] < limits.small_bytes),
     ]
     file_class = pd.Series("missing", index=files.index, dtype="str")
