@@ -16,6 +16,7 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "files": "observing_monitor.sources.file_store:FileStore",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
+    "dbb": "observing_monitor.sources.dbb:DataBackbone",
 }
 
 
