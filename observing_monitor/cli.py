@@ -71,8 +71,8 @@ def make_parser():
     )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
     one = parser.add_argument_group("one stream, without a settings file")
-    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ (repository)")
-    one.add_argument("--gen", type=int, choices=[2], default=2, help="generation of the Butler repository (default 2)")
+    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ or gen3repo/")
+    one.add_argument("--gen", type=int, choices=[2, 3], default=2, help="generation of the Butler repository (default 2)")
     one.add_argument(
         "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
     )

@@ -18,6 +18,8 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "lwa": "observing_monitor.sources.lwa:LwaRecorders",
     "summit": "observing_monitor.sources.summit:SummitMessages",
+    "gen3": "observing_monitor.sources.gen3:Gen3Repository",
+    "dbb": "observing_monitor.sources.dbb:DataBackbone",
 }
 
 

@@ -28,6 +28,7 @@ class FileStore(Telling):
     @dataclass
     class Settings:
         path: Path  # the directory with the files, at any depth
+        optional: bool = False  # where the directory isn't there, and never was, no file is told of, and that is no fault
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
         whole_folders: list[str] = field(default_factory=list)  # patterns of folders that are one file each: *.ms
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
@@ -40,13 +41,13 @@ class FileStore(Telling):
 
     @staticmethod
     def place_of(settings):
-        return str(settings.path)
+        return f"{settings.path} (may be absent)" if settings.optional else str(settings.path)
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders)
+        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)

@@ -44,8 +44,9 @@ class Listing(NamedTuple):
 class NightTree:
     """One look at a tree; lists what it is asked for, once, and remembers it for the run."""
 
-    def __init__(self, root, rule, what, whole=()):
+    def __init__(self, root, rule, what, whole=(), *, is_optional=False):
         self.root = os.fspath(root)
+        self.is_optional = is_optional  # a root that isn't there is an empty one
         self.rule = rule
         self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
         self.what = what  # what the tree is, for messages: "file store"
@@ -114,6 +115,9 @@ class NightTree:
             try:
                 os.listdir(self.root)
             except OSError as error:
+                if self.is_optional and isinstance(error, FileNotFoundError):
+                    self._skeleton = {}, Listing([], {}, [], [])
+                    return self._skeleton
                 raise SourceError(f"{self.root}: {_why(error)}; the {self.what} should be there and readable") from error
             loose = self._list([""], nights)
             self._skeleton = {night: sorted(paths) for night, paths in nights.items()}, loose
