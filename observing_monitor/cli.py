@@ -34,6 +34,7 @@ DESCRIPTION = "Static pages that tell, night by night, what was taken, transferr
 
 EPILOG = """commands:
 {commands}
+  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
