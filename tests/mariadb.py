@@ -12,7 +12,7 @@ class MariaDB(Server):
     """
 
     users = ("mysql",)
-    password = "it's <b>&%/ secret"  # noqa: S105 - hard on URLs, on SQL and on HTML
+    password = "it's <b>&%/ secret"  # hard on URLs, on SQL and on HTML
 
     @staticmethod
     def programs():
