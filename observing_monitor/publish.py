@@ -27,8 +27,8 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 2000  # rows of the table of files that need attention; the rest are in the list of all files
-MAX_GROUPS = 2000
+MAX_ATTENTION = 300  # rows of the table of files that need attention; the rest are in the list of all files
+MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]

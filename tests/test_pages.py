@@ -9,10 +9,10 @@ import sys
 from html.parser import HTMLParser
 
 import jinja2
+import page_samples as samples
 import pandas as pd
 import pytest
 
-import page_samples as samples
 from observing_monitor import columns, pages
 
 VOID = {"meta", "link", "input", "br", "col"}
