@@ -124,6 +124,10 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
+    if arguments[:1] == ["metrics"]:
+        from observing_monitor import metrics_cli
+
+        return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)
