@@ -54,7 +54,7 @@ def make_parser():
     """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
 
     class FileParser(config.SettingsFileParser):
-        options = []  # noqa: RUF012 - filled below, when the options are known
+        options = []
 
     parser = configargparse.ArgParser(
         prog="observing_monitor",

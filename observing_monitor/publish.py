@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 300  # rows of the table of files that need attention; the rest are in the list of all files
+MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
 MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
@@ -253,7 +254,7 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found,
         charts=charts.night_charts(judged, starts_at, ends_at),
-        attention=[pages.FileRow(**values) for values in attention[:MAX_ATTENTION]],
+        attention=[pages.FileRow(**values) for values in _first_of_each(attention)],
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups[:MAX_GROUPS]],
         n_groups=len(groups),
@@ -268,6 +269,15 @@ def _write_night(job, row, known, judged, found):
     data = {"stream": stream.name, **row["summary"], "findings": row["findings"], "attention": [_plain(values) for values in attention]}
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     output.write(to_html, pages.render_night(page, job.site.assets))
+
+
+def _first_of_each(attention):
+    """The first files of each class: every class that has files is shown, however many another has."""
+    shown = Counter()
+    for values in attention:
+        shown[values["file_class"]] += 1
+        if shown[values["file_class"]] <= MAX_ATTENTION:
+            yield values
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------

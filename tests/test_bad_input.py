@@ -3,7 +3,6 @@
 import datetime
 import shutil
 
-import gen2tree  # noqa: F401 - puts examples/ on the path
 import pytest
 from gen2tree import later, make_night
 from running import counts, nights, run

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-import gen2tree  # noqa: F401 - puts examples/ on the path
 import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, start, times

@@ -4,7 +4,6 @@ import datetime
 import sqlite3
 from pathlib import Path
 
-import gen2tree  # noqa: F401 - puts examples/ on the path
 import pytest
 from gen2tree import later, make_night
 

@@ -4,27 +4,16 @@ import json
 import shutil
 from pathlib import Path
 
+import plotly
 import pytest
 import test_charts
+from axe_playwright_python.sync_playwright import Axe
 from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
 from test_filetable import table
 
 from observing_monitor import charts, filetable, pages
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ASSETS = {name: name for name in ("style.css", "monitor.js", "plotly.min.js")}
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +34,6 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gallery(site):
     """One page of each kind, with charts, in the same folder: their names."""
-    plotly = pytest.importorskip("plotly")
     shutil.copy(Path(plotly.__file__).parent / "package_data/plotly.min.js", site / "assets")
     over_nights = charts.stream_charts([row.values for row in night_rows()])
     texts = {
@@ -59,16 +47,6 @@ def gallery(site):
     for name, text in texts.items():
         (site / name).write_text(text, encoding="utf-8")
     return list(texts)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests of this room."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 def open_page(browser, site, address="", run_at="2020-02-13T03:12:41Z"):
@@ -166,7 +144,6 @@ def test_a_number_leads_to_its_rows(browser, site):
 @pytest.mark.parametrize("width", [1400, 360])
 def test_every_kind_of_page(browser, site, gallery, width, colours):
     """Each kind of page draws its charts, fits its window, writes nothing to the console, and axe finds no fault in it."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     open_page(browser, site).close()  # leaves a heartbeat
     for name in gallery:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
@@ -179,7 +156,7 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
         page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)")
         assert said == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        found = axe.run(page, options={"preload": False}).response["violations"]
+        found = Axe().run(page, options={"preload": False}).response["violations"]
         assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == [], name
         page.close()
 

@@ -251,7 +251,7 @@ def test_attention():
     read = Reader(render("night"))
     assert "file-1" in read.ids and "#file-1" in read.links
     assert "KeyError: 'DATE-OBS'" in read.words
-    assert "The first 2 of 17" in read.words
+    assert "The first of each class, 2 of 17" in read.words
 
 
 def test_night_without_files():

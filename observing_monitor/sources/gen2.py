@@ -200,10 +200,13 @@ class Gen2Repository(Telling):
 
     def _of_night(self, both, night):
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
+        import pandas as pd
+
         both = both[both["is_registered"] | both["night"].eq(night)]
         known = self._registered_keys(both.loc[~both["is_registered"], "exposure"])
-        keys = zip(both["is_registered"], both["exposure"], both["detector_number"], strict=True)
-        return both[[is_registered or (exposure, detector) not in known for is_registered, exposure, detector in keys]]
+        keys = zip(both["exposure"], both["detector_number"], strict=True)
+        is_elsewhere = pd.Series([key in known for key in keys], index=both.index, dtype="bool")
+        return both[both["is_registered"] | ~is_elsewhere]
 
     def _registered_keys(self, exposures):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
