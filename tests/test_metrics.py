@@ -15,10 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from running import run
 
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics import Metrics, Timer, nid_of_night
-from running import run
 
 NID = 2559
 NIGHT = datetime.date(2024, 1, 4)
@@ -68,9 +68,9 @@ def test_set_replaces_add_increments(where):
 def test_names_are_told_apart(where):
     """Names that differ in case are two metrics, quotes and `<` are letters like others, and a count goes on above 16,777,216."""
     with Metrics(where) as metrics:
-        metrics.set({"diaSource": 1, "DIASOURCE": 2, "it's <b>\"%s\" :nid": 3, "many": 16_777_216}, NID)
+        metrics.set({"diaSource": 1, "DIASOURCE": 2, 'it\'s <b>"%s" :nid': 3, "many": 16_777_216}, NID)
         metrics.add({"diaSource": 1, "many": 1}, NID)
-        assert metrics.read(NID) == {"diaSource": 2, "DIASOURCE": 2, "it's <b>\"%s\" :nid": 3, "many": 16_777_217}
+        assert metrics.read(NID) == {"diaSource": 2, "DIASOURCE": 2, 'it\'s <b>"%s" :nid': 3, "many": 16_777_217}
 
 
 @pytest.mark.parametrize(
