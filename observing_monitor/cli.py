@@ -34,6 +34,7 @@ DESCRIPTION = "Static pages that tell, night by night, what was taken, transferr
 
 EPILOG = """commands:
 {commands}
+  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
@@ -123,6 +124,10 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
+    if arguments[:1] == ["metrics"]:
+        from observing_monitor import metrics_cli
+
+        return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)

@@ -193,6 +193,14 @@ def publish_night(job):
     return NightDone(job.night, row, is_stale)
 
 
+def _metric_rows(stream, latest):
+    """The metrics of a page, each with what the stream's sources say that its name means."""
+    meanings = {}
+    for described in stream.sources:
+        meanings = source_class(described.kind).meanings | meanings
+    return [pages.MetricRow(**values, meaning=meanings.get(values["name"], "")) for values in latest]
+
+
 def _found_by_sources(job, known):
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
@@ -252,7 +260,7 @@ def _write_night(job, row, known, judged, found):
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
-        metrics=[pages.MetricRow(**values) for values in tables.latest_metrics(known.metrics)],
+        metrics=_metric_rows(stream, tables.latest_metrics(known.metrics)),
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=_source_lines(stream, row.get("silent") or {}),
         files_js=os.path.basename(files_js) if len(judged) else "",

@@ -20,6 +20,7 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "summit": "observing_monitor.sources.summit:SummitMessages",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
     "dbb": "observing_monitor.sources.dbb:DataBackbone",
+    "lasair": "observing_monitor.sources.lasair:Lasair",
 }
 
 
