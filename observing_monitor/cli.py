@@ -34,6 +34,7 @@ DESCRIPTION = "Static pages that tell, night by night, what was taken, transferr
 
 EPILOG = """commands:
 {commands}
+  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
@@ -71,8 +72,8 @@ def make_parser():
     )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
     one = parser.add_argument_group("one stream, without a settings file")
-    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ (repository)")
-    one.add_argument("--gen", type=int, choices=[2], default=2, help="generation of the Butler repository (default 2)")
+    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ or gen3repo/")
+    one.add_argument("--gen", type=int, choices=[2, 3], default=2, help="generation of the Butler repository (default 2)")
     one.add_argument(
         "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
     )
@@ -123,6 +124,10 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
+    if arguments[:1] == ["metrics"]:
+        from observing_monitor import metrics_cli
+
+        return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)

@@ -39,6 +39,7 @@ FILES = (
     Column("kind", "text", "fits, or the ending of the name: json, txt …", "Kind"),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column("created_at", "instant", "When the file was written at the telescope", "Created"),
+    Column("exposed_at", "instant", "When the exposure ended, where a registry tells: then pages show it as created", "Exposed"),
     Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
     Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
     Column("exposure", "text", "The exposure's identifier", "Exposure"),
@@ -67,7 +68,7 @@ INGESTS = (
 ATTEMPTS = INGESTS[1:] + (
     Column("path", "text", "Names the attempt's file where no file matches: relative to the source's root", "Path"),
     Column("names", "text", "Names that the file may have, separated by newlines, the likeliest first", "Names"),
-    *(c for c in FILES if c.name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector", "on_disk", "device", "inode")),
+    *(c for c in FILES if c.name not in ("file_id", "name", "path", "kind", "source")),
 )
 
 # A row is a number, or a text, at a time. In order of name, node, sampled_at.

@@ -28,8 +28,8 @@ class StreamSettings:
     """One `[streams.NAME]` table."""
 
     title: str = ""  # shown instead of the name
-    input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in input_dir/gen2repo
-    gen: int = 2  # which Butler input_dir has: 2
+    input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
+    gen: int = 2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
     query_links: bool = False  # raw/ is not organised by night: ask the registry, look for its links all over
     transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
     transfer_log_zone: str = "UTC"  # the zone of its times
@@ -129,7 +129,7 @@ def streams_of_file(path):
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
     if not input_dir.is_dir():
-        raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/")
+        raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
     return _stream("the command line:", Path(), name, described, folder="")
 
@@ -173,13 +173,13 @@ def _input_dir_sources(where, described):
     """The tables that input_dir is short for."""
     if described.input_dir is None:
         return []
-    if described.gen != 2:
-        raise UsageError(f"{where} gen = {described.gen} is not known; this version reads Gen2 repositories: gen = 2")
-    log = {"transfer_log": described.transfer_log, "transfer_log_zone": described.transfer_log_zone}
-    return [
-        {"type": "files", "path": described.input_dir / "storage", **log},
-        {"type": "gen2", "path": described.input_dir / "gen2repo", "query_links": described.query_links},
-    ]
+    storage = {"type": "files", "path": described.input_dir / "storage"}
+    storage |= {"transfer_log": described.transfer_log, "transfer_log_zone": described.transfer_log_zone}
+    if described.gen == 2:
+        return [storage, {"type": "gen2", "path": described.input_dir / "gen2repo", "query_links": described.query_links}]
+    if described.gen == 3:
+        return [{**storage, "optional": True}, {"type": "gen3", "path": described.input_dir}]
+    raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
 
 
 def _source(where, base, table):

@@ -121,7 +121,7 @@ class NightDone:
 
 def _judging_key(stream):
     """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
+    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s, stream.sources)
     return _digest([__version__, columns.SCHEMA_VERSION, *map(repr, limits)])
 
 
@@ -181,7 +181,7 @@ def publish_night(job):
     night = status.Night(summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s)
     found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
-    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known.metrics)}
+    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known)}
     row["findings"] = [asdict(finding) for finding in found]
     row["next_change_at"] = iso_utc(tables.next_change(judged, is_told))
     row["basis"] = _basis(stream, row)
@@ -193,6 +193,14 @@ def publish_night(job):
     return NightDone(job.night, row, is_stale)
 
 
+def _metric_rows(stream, latest):
+    """The metrics of a page, each with what the stream's sources say that its name means."""
+    meanings = {}
+    for described in stream.sources:
+        meanings = source_class(described.kind).meanings | meanings
+    return [pages.MetricRow(**values, meaning=meanings.get(values["name"], "")) for values in latest]
+
+
 def _found_by_sources(job, known):
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
@@ -202,12 +210,14 @@ def _found_by_sources(job, known):
     return found
 
 
-def _headlines(job, metrics):
-    """The night's values of the metrics that the stream's sources call headlines; None where one is not available."""
-    values = {}
+def _headlines(job, known):
+    """The night's values of what the stream's sources call headlines; None where one is not available."""
+    values, metrics = {}, known.metrics
     for described in job.stream.sources:
+        kind = source_class(described.kind)
         own = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")["value"]
-        for name in source_class(described.kind).headlines(described.settings):
+        own = {**own.to_dict(), **kind.numbers(job.night, known, described.settings)}
+        for name in kind.headlines(described.settings):
             value = own.get(name)
             values[name] = None if value is None or value != value else float(value)
     return values
@@ -250,7 +260,7 @@ def _write_night(job, row, known, judged, found):
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
-        metrics=[pages.MetricRow(**values) for values in tables.latest_metrics(known.metrics)],
+        metrics=_metric_rows(stream, tables.latest_metrics(known.metrics)),
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=_source_lines(stream, row.get("silent") or {}),
         files_js=os.path.basename(files_js) if len(judged) else "",

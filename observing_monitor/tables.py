@@ -7,11 +7,12 @@ from fnmatch import fnmatch
 import pandas as pd
 
 from observing_monitor import columns
-from observing_monitor.names import FITS_ENDING, folders, last_parts
+from observing_monitor.names import FITS_ENDING, folders, kind_of, last_parts
 
 DONE = ("success", "lost")
-QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
+ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
 FAILED = ("failure", "invalid", "unknown")
+WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
 
@@ -62,13 +63,14 @@ def update(known, readings, silent=()):
         if reading.files is not None:
             files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
     store = _joined(files, columns.FILES).drop_duplicates("file_id")
-    attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
+    attempts = _joined(
+        [reading.attempts.assign(source=name) for name, reading in readings.items() if reading.attempts is not None],
+        columns.ATTEMPTS,
+    )
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
-    logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
-    found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
-    metrics = _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+    metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     return Tables(
         _sorted(store, ["file_id"]),
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
@@ -92,24 +94,17 @@ def _kept_metrics(known, readings):
     return known[~known["source"].isin(replaced)]
 
 
-def _attempts(readings):
-    return [r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None]
-
-
-def _earlier_attempts(known, readings):
-    """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
-    earlier = known.ingests[known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts]) & (known.ingests["status"] != "running")]
-    if earlier.empty:
-        return []
-    files = known.files.drop_duplicates("file_id").set_index("file_id").reindex(earlier["file_id"]).set_axis(earlier.index)
-    facts = {name: files[name] for name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector")}
-    own = earlier["source"] + ":"
-    path = [i.removeprefix(o) if i.startswith(o) else name for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)]
-    return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
-
-
 def _metrics(readings):
     return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+
+
+def _latest_images(metrics):
+    """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
+    is_image = metrics["unit"].str.startswith("image/").fillna(False).astype(bool)
+    if not is_image.any():
+        return metrics
+    latest = metrics[is_image].sort_values("sampled_at", kind="stable").drop_duplicates(["source", "name", "node"], keep="last")
+    return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
 def _keep_known(known, seen, unread):
@@ -124,6 +119,8 @@ def _keep_known(known, seen, unread):
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
     first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    # what a registry told of the file stays, for it may not answer this time
+    seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
     absent = known[~known["file_id"].isin(seen["file_id"])]
     is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
@@ -142,8 +139,9 @@ def match(files, attempts, made_up=None):
     Returns
     -------
     files, ingests : DataFrame
-        Columns `columns.FILES` and `columns.INGESTS`. The files gain what their attempts know of them (obsid, exposure,
-        seq_num, detector); an attempt without a file makes one, of the attempt's source. Every attempt is returned.
+        Columns `columns.FILES` and `columns.INGESTS`. The files gain what their attempts know of them: `ENRICHED`, and the
+        arrival where nothing else tells it. An attempt without a file makes one, of the attempt's source. Every attempt
+        is returned.
     """
     made_up = columns.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
@@ -154,7 +152,7 @@ def match(files, attempts, made_up=None):
     lone = keys.isna()
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
-    new = columns.frame(columns.FILES, new.assign(kind="fits"))
+    new = columns.frame(columns.FILES, new.assign(kind=new["name"].map(kind_of).replace("", "fits")))
     keys = keys.mask(lone, _own_id(attempts))
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
     orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])].assign(on_disk=False)
@@ -189,9 +187,10 @@ def _stems(names):
 
 def _enrich(files, attempts):
     """Files with what their attempts know: the registry's word before what the file's name says."""
-    facts = ["obsid", "exposure", "seq_num", "detector"]
-    told = attempts[["file_id", *facts]].groupby("file_id")[facts].first().reindex(files["file_id"]).set_axis(files.index)
-    return files.assign(**{fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in facts})
+    told = attempts.groupby("file_id")[[*ENRICHED, "transferred_at"]].first().reindex(files["file_id"]).set_axis(files.index)
+    known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    # what was seen of a file's arrival comes before what a table says that somebody noted of it
+    return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
 
 
 def last_attempts(ingests):
@@ -218,35 +217,39 @@ def classify(files, ingests, limits, now, is_told=True):
     -------
     DataFrame
         `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
-        late_at, the instant when a file that is pending won't be any longer.
+        late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
+        where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
     stage = limits.last_stage
     of_stage = ingests[ingests["stage"] == stage]
     last = last_attempts(of_stage)
+    tried = of_stage[~of_stage["status"].isin(WAITING)]
     now = pd.Timestamp(now)
     told = last.reindex(files["file_id"]).set_axis(files.index)
     judged = files.assign(
+        created_at=files["exposed_at"].fillna(files["created_at"]),
         last_status=told["status"],
         message=told["message"],
         tried_at=told["attempted_at"],
-        n_attempts=of_stage.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
+        n_attempts=tried.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
     )
     status = judged["last_status"]
-    done = last_attempts(of_stage[of_stage["status"].isin(DONE)])["attempted_at"].reindex(files["file_id"]).set_axis(files.index)
-    first_heard = ingests.groupby("file_id")["attempted_at"].min().reindex(files["file_id"]).set_axis(files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
-    waiting_since = judged["tried_at"].where(status == "unregistered", judged["created_at"].fillna(judged["transferred_at"]).fillna(first_heard))
-    judged["late_at"] = waiting_since + limit
+    # linked and not yet registered, or tried before and to be tried again: the time counts from then
+    is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
+    waiting_since = judged["tried_at"].where(is_again, judged["created_at"].fillna(judged["transferred_at"]))
+    is_backlog = status == "backfill"  # nobody expects it by any time
+    judged["late_at"] = (waiting_since + limit).mask(is_backlog)
     young = judged["late_at"] > now
-    is_done = status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
-    judged["ingested_at"] = done.where(is_done) if stage else judged["transferred_at"]
+    is_done = status.isin(DONE) if stage else judged["on_disk"]
+    judged["ingested_at"] = judged["tried_at"].where(is_done) if stage else judged["transferred_at"]
     conditions = [
         ("ingested", is_done),
         ("gone", ~judged["on_disk"]),
         ("ignored", (status == "ignored") | _matches(judged["name"], limits.ignore)),
         ("not_fits", judged["kind"] != "fits"),
-        ("failed", status.isin(FAILED) | ((status == "unregistered") & ~young)),
-        ("pending", young | (not is_told)),
+        ("failed", status.isin(FAILED) | (is_again & ~young & ~is_backlog)),
+        ("pending", young | is_backlog | (not is_told)),
         ("small", judged["size_bytes"] < limits.small_bytes),
     ]
     file_class = pd.Series("missing", index=files.index, dtype="str")
@@ -411,8 +414,13 @@ def group(judged, most):
     return rows, len(facts)
 
 
+# Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
+DOCUMENT = r"(?:image|text)/"
+
+
 def latest_metrics(metrics):
-    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`."""
+    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`; documents are left out."""
+    metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
     latest = metrics.drop_duplicates(["name", "node"], keep="last")
     return [
         {

@@ -80,3 +80,13 @@ def postgres():
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """A private MariaDB for all tests; each test makes the databases it needs in it."""
+    from mariadb import MariaDB
+
+    need(MariaDB.programs(), "there is no MariaDB (Debian's package mariadb-server)")
+    with MariaDB() as server:
+        yield server

@@ -89,7 +89,9 @@ class Server:
     def start(self, timeout_s=30):
         """Start the program, and wait until it answers."""
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), **self._how(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command(), **self._how(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         give_up = time.monotonic() + timeout_s
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > give_up:
@@ -144,7 +146,18 @@ class PostgreSQL(Server):
             file = self.folder / "password"
             file.write_text(self.password + "\n")
             how = ["--auth=scram-sha-256", f"--pwfile={file}"]
-        self.run(str(self.bin() / "initdb"), "-D", str(self.folder / "data"), "-U", "tester", "-E", "UTF8", "--no-sync", "--no-instructions", *how)
+        self.run(
+            str(self.bin() / "initdb"),
+            "-D",
+            str(self.folder / "data"),
+            "-U",
+            "tester",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--no-instructions",
+            *how,
+        )
 
     def command(self):
         """The server, on loopback and on a socket in its folder."""

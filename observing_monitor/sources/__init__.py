@@ -13,10 +13,16 @@ from observing_monitor.nights import NightRule
 ENTRY_POINTS = "observing_monitor.sources"
 
 BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
+    "expected": "observing_monitor.sources.expectations:Expectations",
     "files": "observing_monitor.sources.file_store:FileStore",
     "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
     "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
+    "lwa": "observing_monitor.sources.lwa:LwaRecorders",
+    "summit": "observing_monitor.sources.summit:SummitMessages",
+    "gen3": "observing_monitor.sources.gen3:Gen3Repository",
+    "dbb": "observing_monitor.sources.dbb:DataBackbone",
+    "lasair": "observing_monitor.sources.lasair:Lasair",
 }
 
 
@@ -101,6 +107,11 @@ class Telling:
     def headlines(settings):
         """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
         return ()
+
+    @staticmethod
+    def numbers(night, tables, settings):
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None."""
+        return {}
 
     @staticmethod
     def check(night, tables, settings):

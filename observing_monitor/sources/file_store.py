@@ -28,7 +28,9 @@ class FileStore(Telling):
     @dataclass
     class Settings:
         path: Path  # the directory with the files, at any depth
+        optional: bool = False  # where the directory isn't there, and never was, no file is told of, and that is no fault
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
+        whole_folders: list[str] = field(default_factory=list)  # patterns of folders that are one file each: *.ms
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
@@ -39,13 +41,13 @@ class FileStore(Telling):
 
     @staticmethod
     def place_of(settings):
-        return str(settings.path)
+        return f"{settings.path} (may be absent)" if settings.optional else str(settings.path)
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.tree = NightTree(settings.path, asked.rule, "file store")
+        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
@@ -87,7 +89,7 @@ class FileStore(Telling):
             "name": name,
             "path": str(self.settings.path) + "/" + table["path"],
             "kind": [names.kind_of(one) for one in name],
-            "size_bytes": table["size"],
+            "size_bytes": table["size"].where(table["size"] >= 0),
             "created_at": table["mtime_ns"],
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
             "transferred_at": table["ctime_ns"].where((table["n_links"] == 1) | table["link_ns"].notna()),
