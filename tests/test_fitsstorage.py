@@ -187,7 +187,7 @@ def test_files(fitsdata):
     assert sorted(files.index) == ["N20160319S0001.fits", "N20160319S0007.fits", "S20160319S0044.fits", "bias.fits"]
     first = files.loc["N20160319S0001.fits"]
     assert (first["name"], first["size_bytes"], first["obsid"], first["seq_num"]) == ("N20160319S0001.fits.bz2", 7, "GN-2016A-Q-1-1-001", 1)
-    assert first["created_at"] == datetime.datetime(2016, 3, 19, 5, 0, 30, tzinfo=UTC)
+    assert first["exposed_at"] == datetime.datetime(2016, 3, 19, 5, 0, 30, tzinfo=UTC)
     assert first["transferred_at"] == datetime.datetime(2016, 3, 19, 5, 0, 40, tzinfo=UTC)
     assert not files.loc["S20160319S0044.fits", "on_disk"] and files.loc["N20160319S0007.fits", "on_disk"]
     assert files.loc["N20160319S0007.fits", "transferred_at"] == datetime.datetime(2016, 3, 19, 11, tzinfo=UTC)

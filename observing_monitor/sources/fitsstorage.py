@@ -401,7 +401,7 @@ class FitsStorage(Telling):
                 "path": path.where(path == "", path + "/") + name,
                 "kind": kind.mask(versions["isfits"].eq(False) & (kind == "fits"), "not FITS"),
                 "size_bytes": versions["file_size"].astype("Int64"),
-                "created_at": taken + exposed,  # the header has the exposure's beginning
+                "exposed_at": taken + exposed,  # the header has the exposure's beginning
                 "transferred_at": pd.to_datetime(versions["lastmod"], utc=True, errors="coerce"),
                 "obsid": versions["data_label"].astype("object"),
                 "seq_num": pd.array([seq_num_of_name(plain) for plain in versions["plain"]], dtype="Int64"),
