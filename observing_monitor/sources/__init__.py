@@ -15,6 +15,8 @@ ENTRY_POINTS = "observing_monitor.sources"
 BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
     "expected": "observing_monitor.sources.expectations:Expectations",
     "files": "observing_monitor.sources.file_store:FileStore",
+    "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
+    "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "lwa": "observing_monitor.sources.lwa:LwaRecorders",
     "summit": "observing_monitor.sources.summit:SummitMessages",
@@ -31,7 +33,8 @@ class Reading:
     `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
     column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
     beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
-    `metrics` are samples which join those of earlier readings rather than replace them.
+    `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
+    `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
 
     files: Any = None
@@ -40,6 +43,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     append: bool = False
+    append_attempts: bool = False
 
 
 @dataclass(frozen=True)
