@@ -46,3 +46,13 @@ def rsync():
     found = shutil.which("rsync")
     need(found, "there is no rsync (Debian's package rsync)")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A private PostgreSQL for all tests, without passwords; each test makes the databases it needs in it."""
+    from servers import PostgreSQL
+
+    need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
+    with PostgreSQL() as server:
+        yield server

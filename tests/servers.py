@@ -1,0 +1,192 @@
+"""Private servers for the tests: real ones, on loopback, in a folder of their own, gone when the test is."""
+
+import getpass
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+
+def free_port():
+    """A TCP port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def unprivileged_user(*names):
+    """The name of a user that a server may run as: ourselves, but where we are root the first of `names` that exists."""
+    if os.geteuid() != 0:
+        return getpass.getuser()
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in (*names, "nobody") if name in known), None)
+
+
+class Server:
+    """A program that runs in its own temporary folder while the `with` block does; stopped by its process id.
+
+    `folder` belongs to the user that the program runs as, and is gone afterwards; `log` has what the program said.
+    """
+
+    users = ()  # the users to run as where we are root, the best first
+    stop_signal = signal.SIGTERM
+
+    def __init__(self):
+        self.port = free_port()
+        self.folder = None
+        self.process = None
+
+    def prepare(self):
+        """Make what the program needs before it starts, below `folder`."""
+
+    def command(self):
+        """The program and its arguments: a list of texts."""
+        raise NotImplementedError
+
+    def is_ready(self):
+        """Whether it answers."""
+        raise NotImplementedError
+
+    @property
+    def log(self):
+        """Where the program's output goes."""
+        return self.folder / "log"
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="obsmon-"))  # short: a socket's path may have 107 bytes
+        try:
+            if self._user is not None:
+                shutil.chown(self.folder, self._user)
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _user(self):
+        """The user to change to: None where we needn't."""
+        return unprivileged_user(*self.users) if os.geteuid() == 0 else None
+
+    def run(self, *command):
+        """Run a program to its end as the server's user; RuntimeError with its words if it fails."""
+        done = subprocess.run(command, **self._how(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed: {done.stdout[-2000:]}")
+        return done.stdout
+
+    def start(self, timeout_s=30):
+        """Start the program, and wait until it answers."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command(), **self._how(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        give_up = time.monotonic() + timeout_s
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError(f"{self.command()[0]} did not start: {self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self):
+        """Stop the program; nothing if it doesn't run."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _how(self):
+        """How every program of the server runs: as its user, in its folder, with no settings of ours."""
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        how = {"cwd": self.folder, "env": environment}
+        if self._user is not None:
+            how |= {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
+        return how
+
+
+class PostgreSQL(Server):
+    """Debian's PostgreSQL, with one superuser `tester`; a `password` is asked of everybody, without one nobody is asked.
+
+    Nothing is kept safe from a power cut (fsync off): it starts and stops in about a second.
+    """
+
+    users = ("postgres",)
+    stop_signal = signal.SIGINT  # "fast": doesn't wait for clients
+
+    def __init__(self, password=None):
+        super().__init__()
+        self.password = password
+
+    @staticmethod
+    def bin():
+        """The folder of the newest PostgreSQL's programs, a Path; None if there is none."""
+        found = [Path(path).parent for path in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
+        if not found and (initdb := shutil.which("initdb")):
+            found = [Path(initdb).resolve().parent]
+        return max(found, key=lambda path: [int(part) for part in path.parent.name.split(".") if part.isdigit()], default=None)
+
+    def prepare(self):
+        """Make the cluster."""
+        how = ["--auth=trust"]
+        if self.password is not None:
+            file = self.folder / "password"
+            file.write_text(self.password + "\n")
+            how = ["--auth=scram-sha-256", f"--pwfile={file}"]
+        self.run(str(self.bin() / "initdb"), "-D", str(self.folder / "data"), "-U", "tester", "-E", "UTF8", "--no-sync", "--no-instructions", *how)
+
+    def command(self):
+        """The server, on loopback and on a socket in its folder."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "16MB",
+            "max_connections": 30,
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [str(self.bin() / "postgres"), "-D", str(self.folder / "data"), *options]
+
+    def is_ready(self):
+        """Whether it takes connections."""
+        asked = [str(self.bin() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tester"]
+        return subprocess.run(asked, check=False).returncode == 0
+
+    def url(self, dbname="postgres", user="tester", password=None):
+        """The address of a database as SQLAlchemy takes it, with the server's password or another."""
+        password = self.password if password is None else password
+        secret = f":{password}" if password else ""
+        return f"postgresql+psycopg2://{user}{secret}@127.0.0.1:{self.port}/{dbname}"
+
+    def create(self, dbname):
+        """Make an empty database, in place of any of that name; its address."""
+        self.execute(f'drop database if exists "{dbname}" with (force)', f'create database "{dbname}"')
+        return self.url(dbname)
+
+    def execute(self, *statements, dbname="postgres"):
+        """Run statements, each committed by itself; the rows of the last one as a list, None if it gives none."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.url(dbname).replace("postgresql+psycopg2", "postgresql"), connect_timeout=10)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else None
+        finally:
+            connection.close()
