@@ -15,6 +15,8 @@ ENTRY_POINTS = "observing_monitor.sources"
 BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
     "files": "observing_monitor.sources.file_store:FileStore",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
+    "broker_counts": "observing_monitor.sources.broker_counts:BrokerCounts",
+    "bucket_listing": "observing_monitor.sources.bucket_listing:BucketListing",
 }
 
 
