@@ -17,6 +17,7 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "broker_counts": "observing_monitor.sources.broker_counts:BrokerCounts",
     "bucket_listing": "observing_monitor.sources.bucket_listing:BucketListing",
+    "sql": "observing_monitor.sources.sql_query:SqlQuery",
     "table": "observing_monitor.sources.table:Table",
 }
 
