@@ -8,6 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 
 ENTRY_POINTS = "observing_monitor.sources"
@@ -109,7 +110,7 @@ class Telling:
 
 
 def source_class(kind):
-    """The class of a source by its name in the settings; KeyError if there is none."""
+    """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
     import importlib
 
     if kind in BUILT_IN:
@@ -118,7 +119,11 @@ def source_class(kind):
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            package = entry.dist.name if entry.dist else entry.module
+            raise UsageError(f"the source {kind!r} of {package} can't be used ({error}); install it anew, with all that it needs") from error
     raise KeyError(kind)
 
 
