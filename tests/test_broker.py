@@ -3,11 +3,14 @@
 import datetime
 import gzip
 import json
+import re
 
 import pytest
+from conftest import CHECKOUT
 from running import nights, run
 
-from observing_monitor import columns
+from observing_monitor import columns, config
+from observing_monitor.collect import make_sources
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -274,3 +277,14 @@ def test_tables_have_the_schema(write):
             for table, described in ((reading.metrics, columns.METRICS), (reading.files, columns.FILES)):
                 if table is not None:
                     assert {name: str(dtype) for name, dtype in table.dtypes.items()} == {c.name: columns.DTYPES[c.kind] for c in described}
+
+
+def test_example_settings(tmp_path):
+    """The example's settings are such as the program takes, also those that are commented out."""
+    text = (CHECKOUT / "examples/pitt_google.toml").read_text()
+    path = tmp_path / "all.toml"
+    path.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
+    streams = config.streams_of_file(path)
+    assert [source.kind for source in streams[0].sources] == ["broker_counts", "broker_counts", "bucket_listing"]
+    for stream in streams:
+        make_sources(stream, NOW)

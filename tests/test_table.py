@@ -5,9 +5,11 @@ import gzip
 import json
 
 import pytest
+from conftest import CHECKOUT
 from running import counts, nights, run
 
-from observing_monitor import columns
+from observing_monitor import columns, config
+from observing_monitor.collect import make_sources
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -229,3 +231,12 @@ def test_tables_have_the_schema(write):
             made = {"files": reading.files, "ingests": reading.attempts, "metrics": reading.metrics}[feeds]
             assert len(made) == n
             assert {name: str(dtype) for name, dtype in made.dtypes.items()} == {c.name: columns.DTYPES[c.kind] for c in described[feeds]}
+
+
+def test_example_settings():
+    """The example's settings are such as the program takes."""
+    path = CHECKOUT / "examples/table.toml"
+    streams = config.streams_of_file(path)
+    assert {source.kind for stream in streams for source in stream.sources} == {"table"}
+    for stream in streams:
+        make_sources(stream, NOW)
