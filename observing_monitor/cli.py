@@ -51,26 +51,36 @@ A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from 
 
 def make_parser():
     """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
+
+    class FileParser(config.SettingsFileParser):
+        options = []
+
     parser = configargparse.ArgParser(
         prog="observing_monitor",
         description=DESCRIPTION,
         epilog=EPILOG.format(commands="\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        config_file_parser_class=config.SettingsFileParser,
+        config_file_parser_class=FileParser,
         auto_env_var_prefix="OBSMON_",
         add_env_var_help=False,
         add_config_file_help=False,
         allow_abbrev=False,
     )
-    parser.add_argument("-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml")
+    parser.add_argument(
+        "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
+    )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
     one = parser.add_argument_group("one stream, without a settings file")
     one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ (repository)")
     one.add_argument("--gen", type=int, choices=[2], default=2, help="generation of the Butler repository (default 2)")
-    one.add_argument("--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it")
+    one.add_argument(
+        "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
+    )
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
     one.add_argument("--night_rule", default="UTC-12h", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
-    one.add_argument("--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)")
+    one.add_argument(
+        "--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)"
+    )
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
@@ -81,6 +91,9 @@ def make_parser():
     how.add_argument("--jobs", type=int, default=None, metavar="N", help="processes for rebuild (default: one a core)")
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    FileParser.options += [
+        option.removeprefix("--") for option in parser._option_string_actions if option not in ("--help", "--version", "--config")
+    ]
     return parser
 
 
@@ -133,9 +146,6 @@ def _set_up_log(verbose):
 
 
 def _run(command, options, now):
-    if options.config:
-        known = [action.dest for action in make_parser()._actions if action.dest not in ("help", "version", "config")]
-        config.check_options(options.config, [*known, "output"])
     streams = _streams(options)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
     if command == "check":
@@ -224,7 +234,9 @@ def _work(command, options, streams, nights, output, now):
     for problem in problems:
         log.warning("%s", problem)
     seconds = time.monotonic() - started
-    log.info("%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems))
+    log.info(
+        "%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems)
+    )
     if command != "collect":
         log.info("%s", output.path("index.html"))
     return INCOMPLETE if problems else OK

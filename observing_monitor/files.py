@@ -41,7 +41,9 @@ class Output:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
+            raise OutputError(
+                f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written"
+            ) from error
 
     def write(self, relative, data):
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""

@@ -9,6 +9,8 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 import re
 from pathlib import PurePosixPath
 
+from observing_monitor.errors import UsageError
+
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 
 RUBIN = (
@@ -19,9 +21,16 @@ RUBIN = (
 )
 
 
-def stem(name):
-    """A file's name without the ending that says that it is FITS."""
-    return FITS_ENDING.sub("", name)
+def named_pattern(setting, pattern, *groups):
+    """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{setting} {pattern!r} is no regular expression: {error}") from error
+    for group in groups:
+        if group not in compiled.groupindex:
+            raise UsageError(f"{setting} {pattern!r} has no group {group!r}; write (?P<{group}>…)")
+    return compiled
 
 
 def kind_of(name):

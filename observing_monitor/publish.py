@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -27,8 +28,8 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 2000  # rows of the table of files that need attention; the rest are in the list of all files
-MAX_GROUPS = 2000
+MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
+MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
@@ -142,7 +143,13 @@ def _is_judged(job):
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
-    stream = [job.stream.title, job.stream.folder, job.stream.rule.text, job.stream.stale_after_s, [(s.name, s.kind) for s in job.stream.sources]]
+    stream = [
+        job.stream.title,
+        job.stream.folder,
+        job.stream.rule.text,
+        job.stream.stale_after_s,
+        [(s.name, s.kind) for s in job.stream.sources],
+    ]
     return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
 
 
@@ -239,7 +246,7 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found,
         charts=charts.night_charts(judged, starts_at, ends_at),
-        attention=[pages.FileRow(**values) for values in attention[:MAX_ATTENTION]],
+        attention=[pages.FileRow(**values) for values in _first_of_each(attention)],
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups[:MAX_GROUPS]],
         n_groups=len(groups),
@@ -254,6 +261,15 @@ def _write_night(job, row, known, judged, found):
     data = {"stream": stream.name, **row["summary"], "findings": row["findings"], "attention": [_plain(values) for values in attention]}
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     output.write(to_html, pages.render_night(page, job.site.assets))
+
+
+def _first_of_each(attention):
+    """The first files of each class: every class that has files is shown, however many another has."""
+    shown = Counter()
+    for values in attention:
+        shown[values["file_class"]] += 1
+        if shown[values["file_class"]] <= MAX_ATTENTION:
+            yield values
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------
@@ -419,7 +435,11 @@ def _nights_csv(summaries):
 def _publish_site(site, cards, done):
     word = status.worst(card.status for card in cards)
     troubled = [card.name for card in cards if card.status == word] if word != "normal" else []
-    info = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}" if troubled else ""
+    info = (
+        f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}"
+        if troubled
+        else ""
+    )
     page = SitePage(_frame(site, None, site.title, word, info), cards)
     done.n_pages += _write_if_new(site, "index.html", page, _digest([site.key, site.title, [asdict(card) for card in cards]]))
 

@@ -44,11 +44,14 @@ class Store:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
-                index["nights"][night.isoformat()] = {key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked}
+                index["nights"][night.isoformat()] = {
+                    key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked
+                }
         return index
 
     def write_index(self, index):
-        index["nights"] = dict(sorted(index["nights"].items()))
+        # in one order, however the nights came: the same index is the same bytes
+        index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
         self.output.write_changed(f"{self.folder}/index.json", _json(index))
 
     def read_looked(self, night):
@@ -68,7 +71,9 @@ class Store:
     def is_whole(self, night, sizes):
         """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
         try:
-            return all(os.path.getsize(self.output.path(self._night_folder(night), f"{name}.parquet")) == sizes[name] for name in columns.TABLES)
+            return all(
+                os.path.getsize(self.output.path(self._night_folder(night), f"{name}.parquet")) == sizes[name] for name in columns.TABLES
+            )
         except (OSError, KeyError, TypeError):
             return False
 
@@ -98,7 +103,9 @@ class Store:
             return columns.frame(described, table.to_pandas())
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             words = str(error).splitlines()[0]
-            raise StoreError(f"{self.output.path(relative)}: can't be read ({words}); remove the night's folder, and the next run makes it anew from the sources") from error
+            raise StoreError(
+                f"{self.output.path(relative)}: can't be read ({words}); the next run makes it anew from the sources"
+            ) from error
 
 
 def _arrow_types():

@@ -102,12 +102,15 @@ def _keep_known(known, seen, unread):
         return seen
     before = known.drop_duplicates("file_id").set_index("file_id")
     was = before.reindex(seen["file_id"]).set_axis(seen.index)
-    same = ((was["size_bytes"] == seen["size_bytes"]) & (was["inode"] == seen["inode"]) & (was["created_at"] == seen["created_at"])).fillna(False)
-    earlier = seen["transferred_at"].isna() | (was["transferred_at"] < seen["transferred_at"])
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(same.astype(bool) & earlier & was["transferred_at"].notna(), was["transferred_at"]))
+    is_same = pd.Series(True, index=seen.index)
+    for fact in ("size_bytes", "inode", "created_at"):
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+    # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
+    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
+    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     absent = known[~known["file_id"].isin(seen["file_id"])]
-    unseen = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
-    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & unseen)], ignore_index=True)
+    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
 def match(files, attempts, made_up=None):
@@ -321,8 +324,9 @@ def _reasons(judged):
 def attention(judged):
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
     is_lost = judged["last_status"] == "lost"
-    need = judged.assign(shown_as=judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), "lost"), reason=_reasons(judged))
-    order = {name: rank for rank, name in enumerate(("lost", *NEEDS_ATTENTION))}
+    shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
+    need = judged.assign(shown_as=shown_as, reason=_reasons(judged))
+    order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = need[need["shown_as"].isin(order)]
     need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
     rows, seen = [], set()

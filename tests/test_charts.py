@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from page_samples import at, summary
 
 from observing_monitor import charts, pages
-from page_samples import at, summary
 
 BOUNDS = at("2020-02-12T12:00:00"), at("2020-02-13T12:00:00")
 
@@ -82,9 +82,7 @@ def test_delays_are_what_they_should_be():
 
 def test_negative_delays():
     """Files that arrived before they were created are shown on a linear axis, and said to be odd."""
-    made = charts.night_charts(
-        table(["2020-02-13T01:00:10"] * 2, ["2020-02-13T01:00:00", "2020-02-13T05:00:00"], [None] * 2), *BOUNDS
-    )
+    made = charts.night_charts(table(["2020-02-13T01:00:10"] * 2, ["2020-02-13T01:00:00", "2020-02-13T05:00:00"], [None] * 2), *BOUNDS)
     assert_sound(made)
     assert "type" not in made[1].figure["layout"]["yaxis"]
     assert "1 delay is below zero" in made[1].caption
@@ -93,9 +91,7 @@ def test_negative_delays():
 def test_wide_delays_have_a_log_axis():
     """Where the worst delay would flatten all others, the axis is logarithmic, and zero delays stay visible."""
     times = ["2020-02-13T01:00:00"] * 3
-    made = charts.night_charts(
-        table(times, ["2020-02-13T01:00:00", "2020-02-13T01:00:04", "2020-02-13T09:00:00"], [None] * 3), *BOUNDS
-    )
+    made = charts.night_charts(table(times, ["2020-02-13T01:00:00", "2020-02-13T01:00:04", "2020-02-13T09:00:00"], [None] * 3), *BOUNDS)
     assert_sound(made)
     assert made[1].figure["layout"]["yaxis"]["type"] == "log"
     assert min(min(trace["y"]) for trace in made[1].figure["data"]) > 0
@@ -108,6 +104,14 @@ def test_times_outside_of_the_night():
     first, last = chart.figure["layout"]["xaxis"]["range"]
     assert last - first < 86_400_000
     assert "1 time lies outside" in chart.caption
+
+
+def test_times_all_over_the_years():
+    """Files of which most were created far outside of the night make a chart that is no heavier."""
+    days = pd.date_range("2010-01-01", periods=5000, tz="UTC")
+    files = table(days, days + pd.Timedelta("5s"), [None] * len(days))
+    files.loc[0, ["created_at", "transferred_at"]] = [pd.Timestamp(at("2020-02-13T01:00:00")), pd.Timestamp(at("2020-02-13T01:00:05"))]
+    assert_sound(charts.night_charts(files, *BOUNDS))
 
 
 def test_stream():
@@ -129,7 +133,7 @@ def test_stream_of_one_night():
 
 def test_stream_with_nothing_known():
     """A stream without nights, or with empty ones, has no chart."""
-    empty = {name: None for name in summary()} | {"night": "2020-02-12"}
+    empty = dict.fromkeys(summary()) | {"night": "2020-02-12"}
     assert charts.stream_charts([]) == [] and charts.stream_charts([empty]) == []
 
 

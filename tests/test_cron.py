@@ -93,9 +93,7 @@ def test_real_program(tmp_path):
 
     now = gen2tree.later(0)
     gen2tree.make_night(tmp_path / "input", now.date(), {"ingested": 3}, now=now)
-    (tmp_path / "site.toml").write_text(
-        '[observing_monitor]\noutput_dir = "site"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
-    )
+    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n')
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()

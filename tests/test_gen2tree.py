@@ -25,10 +25,7 @@ def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
     """Files, links and rows are as many as the counts say, night after night."""
     now = gen2tree.later()
     nights = (NIGHT, NIGHT + datetime.timedelta(days=1))
-    made = [
-        gen2tree.make_night(tmp_path, n, COUNTS, now=now, link=link, camera=camera, layout=layout, transfer_log=True)
-        for n in nights
-    ]
+    made = [gen2tree.make_night(tmp_path, n, COUNTS, now=now, link=link, camera=camera, layout=layout, transfer_log=True) for n in nights]
 
     assert all(Counter(file.kind for file in night.files) == COUNTS for night in made)
     assert registered(tmp_path) == 2 * (20 + 1)

@@ -5,7 +5,17 @@ import datetime
 import pytest
 
 from observing_monitor.errors import UsageError
-from observing_monitor.nights import NightRule, iso_utc, nid_of, night_named, night_of_mjd, night_of_nid, nights_between, parse_night, parse_utc
+from observing_monitor.nights import (
+    NightRule,
+    iso_utc,
+    nid_of,
+    night_named,
+    night_of_mjd,
+    night_of_nid,
+    nights_between,
+    parse_night,
+    parse_utc,
+)
 
 UTC = datetime.UTC
 

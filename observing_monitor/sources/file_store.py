@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import NightTree, shown_all
+from observing_monitor.sources.tree import Entry, NightTree, shown_all
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -46,10 +46,13 @@ class FileStore(Telling):
         self.asked = asked
         self.name = "files"
         self.tree = NightTree(settings.path, asked.rule, "file store")
+        names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu") from error
+            raise UsageError(
+                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
+            ) from error
 
     def nights(self):
         return self.tree.nights()
@@ -73,10 +76,11 @@ class FileStore(Telling):
 
         listing = self.tree.list_night(night)
         entries = [e for e in listing.entries if not self._is_skipped(e.path)]
-        table = pd.DataFrame(entries, columns=list(listing.entries[0]._fields) if entries else ["path", "name"])
         if not entries:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
-        table["path"] = shown_all(table["path"].tolist())
+        paths, *numbers = zip(*entries, strict=True)
+        table = pd.DataFrame(dict(zip(Entry._fields[1:], numbers, strict=True)))
+        table["path"] = shown_all(paths)
         name = names.last_parts(table["path"])
         files = {
             "file_id": table["path"],

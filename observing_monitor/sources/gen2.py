@@ -8,7 +8,6 @@ The registry's writer makes a copy and renames it, so the file is opened anew at
 
 import datetime
 import os
-import re
 import sqlite3
 import urllib.parse
 from dataclasses import dataclass
@@ -16,11 +15,16 @@ from pathlib import Path
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.names import last_parts
+from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import NightTree, shown_all
 
+MESSAGES = {
+    "success": "",
+    "lost": "the registry has it, but its file is gone: ",
+    "unregistered": "linked, but the registry does not have it: ",
+}
 WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "dayObs", "seqNum", "obsid", "dateObs", "date", "expTime")
 
 
@@ -47,6 +51,7 @@ class Gen2Repository(Telling):
         self.name = "gen2"
         self.registry = settings.path / "registry.sqlite3"
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
+        self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
 
     def nights(self):
@@ -63,60 +68,28 @@ class Gen2Repository(Telling):
         folders = self.tree.night_folders().get(night, [])
         if known and known["registry"] == registry and "folders" in known:
             times = self.tree.folder_times(known["folders"])
-            if times == known["folders"] and set(folders) <= set(times) and self.asked.is_settled(night, max([registry[1], *times.values()])):
+            if (
+                times == known["folders"]
+                and set(folders) <= set(times)
+                and self.asked.is_settled(night, max([registry[1], *times.values()]))
+            ):
                 return known
         return {**state, "folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night)}
 
     def read(self, night):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
-        import pandas as pd
-
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         raws = self._raws_of(night)
         notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
         links = self._links(listing.entries if self.settings.query_links else self._of_night_folders(listing, night))
-        both = raws.merge(links, how="outer", on=["exposure", "detector_number"], indicator="found", suffixes=("", "_of_link"))
-        is_registered = both["found"] != "right_only"
-        is_there = both["link"].notna() & ~both["is_dangling"].eq(True)
-        if self.settings.query_links:  # a link of some other night, registered there, is no news
-            both = both[is_registered | both["night"].eq(night)]
-            known = self._registered_keys(both.loc[~is_registered.reindex(both.index), "exposure"])
-            keys = pd.Series(zip(both["exposure"], both["detector_number"], strict=True), index=both.index)
-            both = both[is_registered.reindex(both.index) | ~keys.isin(known)]
-            is_registered, is_there = is_registered.reindex(both.index), is_there.reindex(both.index)
-        status = pd.Series("success", index=both.index).where(is_there, "lost").where(is_registered, "unregistered")
-        place = both["link"].fillna("no link under raw/")
-        words = {
-            "success": pd.Series("", index=both.index, dtype="str"),
-            "lost": "the registry has it, but its file is gone: " + place,
-            "unregistered": "linked, but the registry does not have it: " + place,
-        }
-        message = words["success"].where(status == "success", words["lost"].where(status == "lost", words["unregistered"]))
-        attempts = pd.DataFrame(
-            {
-                "stage": "ingest",
-                "attempted_at": both["linked_ns"],
-                "status": status,
-                "message": message,
-                "attempt": 1,
-                "destination": both["link"],
-                "path": both["link"].fillna("raw/" + both["exposure"] + "-det" + both["detector_number"].astype("str").str.zfill(3)),
-                "names": _names_of(both),
-                "size_bytes": both["size"],
-                "created_at": both["mtime_ns"],
-                "obsid": both["obsid"],
-                "exposure": both["exposure"],
-                "seq_num": both["seqNum"],
-                "detector": _detector_of(both),
-                "on_disk": is_there,
-                "device": both["device"].where(is_there),
-                "inode": both["inode"].where(is_there),
-            }
-        )
+        both = raws.merge(links, how="outer", on=["exposure", "detector_number"])
+        both["is_registered"] = both["is_registered"].eq(True)
+        if self.settings.query_links:
+            both = self._of_night(both, night)
         unread = ["raw/" + folder for folder in shown_all(listing.unread)]
-        return Reading(attempts=columns.frame(columns.ATTEMPTS, attempts), notes=notes, unread=unread)
+        return Reading(attempts=_attempts(both), notes=notes, unread=unread)
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -129,20 +102,31 @@ class Gen2Repository(Telling):
         """Links as a table by exposure and detector number; a name that tells neither is left out."""
         import pandas as pd
 
-        pattern = re.compile(self.settings.raw_pattern)
-        rows = []
-        for entry in entries:
-            found = pattern.match(entry.path.rpartition("/")[2])
-            if found:
-                linked_ns = entry.ctime_ns if entry.link_ns is None else entry.link_ns
-                night = night_named("2" + found["exposure"][1:8]) or self.asked.rule.night_of_ns(linked_ns)
-                parts = found.groupdict()
-                rows.append((parts["exposure"], int(parts.get("detector") or 0), entry.path, linked_ns, night, *entry[1:3], *entry[4:6], entry.is_dangling))
-        names = ["exposure", "detector_number", "link", "linked_ns", "night", "size", "mtime_ns", "device", "inode", "is_dangling"]
-        table = pd.DataFrame(rows, columns=names)
-        table["link"] = ["raw/" + path for path in shown_all(table["link"].tolist())]
-        table = table.astype({"exposure": "str", "detector_number": "Int64", "link": "str"})
+        found = [(match, entry) for entry in entries if (match := self.pattern.match(entry.path.rpartition("/")[2]))]
+        links = [entry for _, entry in found]
+        table = pd.DataFrame(
+            {
+                "exposure": pd.Series([match["exposure"] for match, _ in found], dtype="str"),
+                "detector_number": pd.Series([int(match["detector"] or 0) for match, _ in found], dtype="Int64"),
+                "link": pd.Series(["raw/" + path for path in shown_all(entry.path for entry in links)], dtype="str"),
+                "linked_ns": [_linked_ns(entry) for entry in links],
+                "night": [self._night_of(match["exposure"], entry) for match, entry in found],
+                "size": [entry.size for entry in links],
+                "mtime_ns": [entry.mtime_ns for entry in links],
+                "device": [entry.device for entry in links],
+                "inode": [entry.inode for entry in links],
+                "is_dangling": [entry.is_dangling for entry in links],
+            }
+        )
         return table.drop_duplicates(["exposure", "detector_number"])
+
+    def _night_of(self, exposure, entry):
+        """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
+        try:
+            # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
+            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(_linked_ns(entry))
+        except OverflowError:
+            return None
 
     # --- the registry ----------------------------------------------------------------------------------------------
 
@@ -211,7 +195,18 @@ class Gen2Repository(Telling):
         raws["detector_number"] = pd.to_numeric(raws["detector"], errors="coerce").fillna(0).astype("Int64")
         raws["seqNum"] = pd.to_numeric(raws["seqNum"], errors="coerce").astype("Int64")
         text = ["detectorName", "raftName", "obsid"]
+        raws["is_registered"] = True
         return raws.astype(dict.fromkeys(text, "str")).drop_duplicates(["exposure", "detector_number"])
+
+    def _of_night(self, both, night):
+        """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
+        import pandas as pd
+
+        both = both[both["is_registered"] | both["night"].eq(night)]
+        known = self._registered_keys(both.loc[~both["is_registered"], "exposure"])
+        keys = zip(both["exposure"], both["detector_number"], strict=True)
+        is_elsewhere = pd.Series([key in known for key in keys], index=both.index, dtype="bool")
+        return both[both["is_registered"] | ~is_elsewhere]
 
     def _registered_keys(self, exposures):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
@@ -240,6 +235,45 @@ class Gen2Repository(Telling):
             return None
 
 
+def _linked_ns(entry):
+    """When a raw was ingested: a symlink's own modification time; the change time of a hard link or a copy."""
+    return entry.ctime_ns if entry.link_ns is None else entry.link_ns
+
+
+def _attempts(both):
+    """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
+    import pandas as pd
+
+    is_there = both["link"].notna() & ~both["is_dangling"].eq(True)
+    status = pd.Series("success", index=both.index).where(is_there, "lost").where(both["is_registered"], "unregistered")
+    place = both["link"].fillna("no link under raw/")
+    attempts = {
+        "stage": "ingest",
+        "attempted_at": both["linked_ns"],
+        "status": status,
+        "message": status.map(MESSAGES).str.cat(place).where(status != "success", ""),
+        "attempt": 1,
+        "destination": both["link"],
+        "path": both["link"].fillna("raw/" + _plain_name(both)),
+        "names": _names_of(both),
+        "size_bytes": both["size"],
+        "created_at": both["mtime_ns"],
+        "obsid": both["obsid"],
+        "exposure": both["exposure"],
+        "seq_num": both["seqNum"],
+        "detector": _detector_of(both),
+        "on_disk": is_there,
+        "device": both["device"].where(is_there),
+        "inode": both["inode"].where(is_there),
+    }
+    return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
+
+
+def _plain_name(both):
+    """The name of a raw's link without raft and sensor: 3018092000065-det000."""
+    return both["exposure"] + "-det" + both["detector_number"].astype("str").str.zfill(3)
+
+
 def _detector_of(both):
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
     named = both["raftName"].str.cat(both["detectorName"], sep="_")
@@ -249,9 +283,8 @@ def _detector_of(both):
 def _names_of(both):
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
     link = last_parts(both["link"]).fillna("")
-    plain = both["exposure"] + "-det" + both["detector_number"].astype("str").str.zfill(3)
     obsid, raft, sensor = (both[name].fillna("") for name in ("obsid", "raftName", "detectorName"))
-    names = link + "\n" + plain
+    names = link + "\n" + _plain_name(both)
     for form in (obsid + "-" + raft + sensor, obsid + "_" + raft + "_" + sensor):
         names = names + "\n" + form.where((raft != "") & (obsid != ""), "")
     # the observation's name alone tells the file where a camera has one detector

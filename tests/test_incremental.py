@@ -1,0 +1,168 @@
+"""A run does what has changed and no more, and keeps what was known."""
+
+import datetime
+import shutil
+import subprocess
+import sys
+
+import pytest
+from gen2tree import later, make_night
+from running import contents, counts, nights, run, times
+
+FIRST, LAST = datetime.date(2020, 2, 12), datetime.date(2020, 2, 14)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Three nights, collected and published; the arguments of the run, and its clock."""
+    now = later()
+    for day in (12, 13, 14):
+        make_night(tmp_path / "input", datetime.date(2020, 2, day), {"ingested": 20, "missing": 2, "not_fits": 1}, now=now)
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", LAST)
+    assert run(*arguments, now=now) == 0
+    return arguments, now
+
+
+def test_nothing_new_writes_nothing(made, tmp_path):
+    """A second run with nothing new writes no page and no table, also one minute later."""
+    arguments, now = made
+    before = times(tmp_path / "site")
+    assert run(*arguments, now=now + datetime.timedelta(minutes=1)) == 0
+    assert times(tmp_path / "site") == before
+
+
+def test_nothing_new_imports_nothing_heavy(tmp_path, made):
+    """A run with nothing new imports none of pandas, numpy, plotly, pyarrow, jinja2."""
+    arguments, now = made
+    code = (
+        "import sys, datetime; from observing_monitor import cli; "
+        f"code = cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r})); "
+        "print(code, sorted({'pandas', 'numpy', 'plotly', 'pyarrow', 'jinja2', 'sqlalchemy', 'tqdm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 []\n"
+
+
+def test_one_night_changed(made, tmp_path):
+    """A new file in one night rewrites that night's page and data, its tables and the indexes; nothing else."""
+    arguments, now = made
+    before = times(tmp_path / "site")
+    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("seeing 0.7")
+    assert run(*arguments, now=now) == 0
+    after = times(tmp_path / "site")
+    changed = {name for name in after if after[name] != before.get(name)}
+    folder = "data/stream=input"
+    assert changed == {
+        "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
+        f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
+    }  # fmt: skip
+    assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
+
+
+def test_new_night_changes_its_neighbour(made, tmp_path):
+    """A night that is added gets its page; of the others only the one before it, whose link to the next was empty."""
+    arguments, now = made
+    before = times(tmp_path / "site")
+    make_night(tmp_path / "input", datetime.date(2020, 2, 15), {"ingested": 3}, now=now)
+    assert run(*arguments[:-1], "2020-02-15", now=now) == 0
+    after = times(tmp_path / "site")
+    pages = {name for name in after if name.startswith("2020") and name.endswith(".html") and after[name] != before.get(name)}
+    assert pages == {"2020-02-14.html", "2020-02-15.html"}
+
+
+def test_page_that_was_removed_is_made_again(made, tmp_path):
+    """A page, or a file of its data, that somebody removed comes back, and is the same."""
+    arguments, now = made
+    before = contents(tmp_path / "site")
+    (tmp_path / "site" / "2020-02-13.html").unlink()
+    (tmp_path / "site" / "2020-02-12.csv").unlink()
+    (tmp_path / "site" / "latest.html").unlink()
+    assert run(*arguments, now=now) == 0
+    assert contents(tmp_path / "site") == before
+
+
+def test_pages_with_all_sources_down(made, tmp_path):
+    """Every page can be remade from the store alone, and is the same."""
+    arguments, now = made
+    before = contents(tmp_path / "site")
+    for path in (tmp_path / "site").iterdir():
+        if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js"):
+            path.unlink()
+    shutil.rmtree(tmp_path / "input" / "storage")
+    shutil.rmtree(tmp_path / "input" / "gen2repo")
+    assert run("publish", *arguments, now=now) == 0
+    assert contents(tmp_path / "site") == before
+
+
+def test_purged_store_keeps_history(made, tmp_path):
+    """A night's folder that is purged leaves the night as it was known, and the page says since when."""
+    arguments, now = made
+    shutil.rmtree(tmp_path / "input" / "storage" / "2020-02-12")
+    shutil.rmtree(tmp_path / "input" / "gen2repo" / "raw" / "2020-02-12")
+    before = counts(nights(tmp_path / "site")["2020-02-12"])
+    assert run(*arguments, now=now) == 1
+    night = nights(tmp_path / "site")["2020-02-12"]
+    assert counts(night) == before and night["status"] == "error"
+    page = (tmp_path / "site" / "2020-02-12.html").read_text()
+    assert f"could not be read since {now:%Y-%m-%d %H:%M} UTC" in page and "the night&#39;s folder is no longer there" in page
+    unchanged = times(tmp_path / "site")
+    assert run(*arguments, now=now + datetime.timedelta(minutes=5)) == 1
+    assert times(tmp_path / "site") == unchanged
+
+
+def test_lost_index_is_remade(made, tmp_path):
+    """The index can be remade from the tables: without it, and the sources down, the pages are the same."""
+    arguments, now = made
+    before = contents(tmp_path / "site")
+    (tmp_path / "site" / "data" / "stream=input" / "index.json").write_text('{"schema_version": 1, "nights": {"2020-')
+    assert run("publish", *arguments, now=now) == 0
+    after = contents(tmp_path / "site")
+    assert {name for name in after if after[name] != before[name]} <= {"data/stream=input/index.json"}
+
+
+def test_cut_table_is_made_anew(made, tmp_path, capfd):
+    """A table that was cut short is told with its path and made anew from the sources; the other nights are untouched."""
+    arguments, now = made
+    before = contents(tmp_path / "site")
+    table = tmp_path / "site" / "data" / "stream=input" / "night=2020-02-13" / "files.parquet"
+    table.write_bytes(table.read_bytes()[:-100])
+    assert run(*arguments, now=now) == 0
+    assert contents(tmp_path / "site") == before
+    assert f"{table}: can't be read" in capfd.readouterr().err
+
+
+def test_halves_do_what_the_whole_does(made, tmp_path):
+    """`collect` and `publish`, one after the other, make what a run makes."""
+    arguments, now = made
+    before = contents(tmp_path / "site")
+    other = [*arguments[:3], tmp_path / "other", *arguments[4:]]
+    assert run("collect", *other, now=now) == 0
+    assert not (tmp_path / "other" / "index.html").exists()
+    assert run("publish", *other, now=now) == 0
+    assert contents(tmp_path / "other") == before
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_rebuild_finds_the_nights_itself(made, tmp_path, jobs):
+    """`rebuild` without days takes every night that the sources know, in one process or two; a second one writes nothing."""
+    arguments, now = made
+    other = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "other", "--jobs", jobs)
+    assert run("rebuild", *other, now=now) == 0
+    assert nights(tmp_path / "other") == nights(tmp_path / "site")
+    before = times(tmp_path / "other")
+    assert run("rebuild", *other, now=now) == 0
+    assert times(tmp_path / "other") == before
+
+
+def test_chmod_does_not_move_the_transfer(made, tmp_path):
+    """A transfer's time, once known, stays when the file's mode, and with it its change time, changes."""
+    import os
+    import time
+
+    arguments, now = made
+    before = nights(tmp_path / "site")["2020-02-13"]["last_transferred_at"]
+    time.sleep(0.01)
+    for path in (tmp_path / "input" / "storage" / "2020-02-13").iterdir():
+        os.chmod(path, 0o600)
+    assert run(*arguments, "--full", now=now) == 0
+    assert nights(tmp_path / "site")["2020-02-13"]["last_transferred_at"] == before
