@@ -4,6 +4,7 @@ import datetime
 import gzip
 import json
 import re
+import sys
 
 import pytest
 from conftest import CHECKOUT
@@ -16,6 +17,8 @@ from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.broker_counts import BrokerCounts
 from observing_monitor.sources.bucket_listing import BucketListing, exposed_at
+
+sys.path.insert(0, str(CHECKOUT / "examples"))
 
 NOW = datetime.datetime(2021, 9, 2, tzinfo=datetime.UTC)
 UTC = NightRule.parse("UTC")
@@ -288,3 +291,31 @@ def test_example_settings(tmp_path):
     assert [source.kind for source in streams[0].sources] == ["broker_counts", "broker_counts", "bucket_listing"]
     for stream in streams:
         make_sources(stream, NOW)
+
+
+def test_example_broker(tmp_path):
+    """The example's broker: each of its incidents is told on its night, and on no other."""
+    import broker
+
+    first = datetime.date(2021, 8, 23)
+    broker.make_broker(tmp_path / "broker", NOW, first)
+    (tmp_path / "site.toml").write_text("""
+[observing_monitor]
+output_dir = "site"
+[streams.alerts]
+night_rule = "UTC"
+[[streams.alerts.sources]]
+type = "broker_counts"
+path = "broker/counts.csv"
+[[streams.alerts.sources]]
+type = "bucket_listing"
+path = "broker/listings/{night:%Y%m%d}.txt.gz"
+""")
+    assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=NOW) == 0
+    told = nights(tmp_path / "site/alerts")
+    assert len(told) == 10
+    wrong = {(datetime.date.fromisoformat(night) - first).days: row["info"] for night, row in told.items() if row["status"] != "normal"}
+    assert sorted(wrong) == [2, 5, 7]
+    assert "missing" in wrong[2] and "×2: a replay" in wrong[5] and wrong[7].startswith("no data")
+    assert told["2021-08-31"]["stored_twice"] == 25 and told["2021-08-31"]["avros_stored"] == told["2021-08-31"]["alerts_produced"]
+    assert 480 < told["2021-08-31"]["transfer_delay_median_s"] < 600
