@@ -55,10 +55,13 @@ $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
 
-# Two programs of Debian's that tests use: installed where that can be done, named where not.
+# Programs of Debian's that tests use: installed where that can be done, named where not.
 debian:
-	@missing() { for name in rsync chromium; do command -v $$name >/dev/null 2>&1 || printf ' %s' $$name; done; }; \
+	@missing() { \
+	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd; do \
+	        command -v $${pair#*:} >/dev/null 2>&1 || [ -d $${pair#*:} ] || printf ' %s' $${pair%:*}; \
+	    done; }; \
 	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$(missing) || true; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$(missing) >/dev/null || true; \
 	fi; \
 	if [ -n "$$(missing)" ]; then echo "make test: not on this machine:$$(missing); the tests that need them are skipped"; fi

@@ -34,16 +34,34 @@ def plan_night(night, number):
         slow_s = chance.uniform(150, 260) if is_deep else chance.uniform(0.4, 2)
         began_at = max(queued_at + datetime.timedelta(seconds=2), ingested_at or queued_at)
         depth = int((began_at - queued_at).total_seconds() // 110)
-        yield "service_ingest_queue.py-siq1.log", began_at, "service_ingest_queue:93", "INFO", f"Ingesting {name} - {seq_num} ({depth} on queue)"
+        yield (
+            "service_ingest_queue.py-siq1.log",
+            began_at,
+            "service_ingest_queue:93",
+            "INFO",
+            f"Ingesting {name} - {seq_num} ({depth} on queue)",
+        )
         ingested_at = began_at + datetime.timedelta(seconds=slow_s)
         if number % 10 == 8 and seq_num == 31:
-            yield "service_ingest_queue.py-siq1.log", ingested_at, "service_ingest_queue:130", "ERROR", f"Could not ingest {name}\n{TRACEBACK}"
+            yield (
+                "service_ingest_queue.py-siq1.log",
+                ingested_at,
+                "service_ingest_queue:130",
+                "ERROR",
+                f"Could not ingest {name}\n{TRACEBACK}",
+            )
             continue
         yield "service_ingest_queue.py-siq1.log", ingested_at, "service_ingest_queue:86", "INFO", "Nothing on queue... Waiting"
         sent_at = ingested_at + datetime.timedelta(seconds=3)
         log = "service_export_queue.py-seq1.log"
         yield log, sent_at, "service_export_queue:92", "INFO", f"Exporting {name} - {seq_num} (0 on queue)"
-        yield log, sent_at + datetime.timedelta(seconds=0.3), "exporter:154", "INFO", f"Transferring file {name} to destination {DESTINATION}: {name}"
+        yield (
+            log,
+            sent_at + datetime.timedelta(seconds=0.3),
+            "exporter:154",
+            "INFO",
+            f"Transferring file {name} to destination {DESTINATION}: {name}",
+        )
         done_at = sent_at + datetime.timedelta(seconds=chance.uniform(1, 4))
         if number % 10 == 7 and 50 <= seq_num < 55:
             yield log, done_at, "exporter:180", "ERROR", f"Transfer of {name} failed: {DESTINATION} is not available (503)"

@@ -96,7 +96,10 @@ def put_file(do, number, name, entered, *, came=None, label=None, present=True, 
 def source(do, now=NOW, rule="UTC", name="fitsstorage", **settings):
     """The source on a database, as of `now`."""
     kind = source_class("fitsstorage")
-    made = kind(kind.Settings(**{"url": getattr(do, "url", do), "zone": "Pacific/Honolulu", **settings}), Asked("gemini", NightRule.parse(rule), now))
+    made = kind(
+        kind.Settings(**{"url": getattr(do, "url", do), "zone": "Pacific/Honolulu", **settings}),
+        Asked("gemini", NightRule.parse(rule), now),
+    )
     made.name = name
     return made
 
@@ -104,7 +107,10 @@ def source(do, now=NOW, rule="UTC", name="fitsstorage", **settings):
 def by_stage(reading, stage):
     """A reading's attempts of one stage, by name: (status, instant, message)."""
     own = reading.attempts[reading.attempts["stage"] == stage]
-    return {row.path: (row.status, row.attempted_at.to_pydatetime() if row.attempted_at == row.attempted_at else None, row.message) for row in own.itertuples()}
+    return {
+        row.path: (row.status, row.attempted_at.to_pydatetime() if row.attempted_at == row.attempted_at else None, row.message)
+        for row in own.itertuples()
+    }
 
 
 def metrics(reading):
@@ -117,7 +123,11 @@ def test_names_tell_the_night():
     assert night_of_name("N20160319S0018.fits.bz2") == night_of_name("20160319_GN-2016A-Q-1_obslog.txt") == NIGHT
     assert night_of_name("SDCH_20160319_0030.fits") == night_of_name("img_20160319_05h_10m.fits") == NIGHT
     assert [night_of_name(name) for name in ("N20161319S0018.fits", "20160319.fits", "bias.fits", "", None)] == [None] * 5
-    assert [seq_num_of_name(name) for name in ("S20160319S0018_bias.fits", "SDCK_20160319_0030.fits", "img_20160319_1.fits")] == [18, 30, None]
+    assert [seq_num_of_name(name) for name in ("S20160319S0018_bias.fits", "SDCK_20160319_0030.fits", "img_20160319_1.fits")] == [
+        18,
+        30,
+        None,
+    ]
 
 
 def test_states_of_entries(fitsdata):
@@ -128,7 +138,16 @@ def test_states_of_entries(fitsdata):
     put(fitsdata, "ingestqueue", filename="N20160319S0003.fits.bz2", path="", added=added, after="2016-03-19 12:00:40")
     put(fitsdata, "ingestqueue", filename="N20160319S0004.fits", path="", added=added, after="2016-03-19 11:59:00")
     put(fitsdata, "ingestqueue", filename="N20160319S0005.fits", path="", added=added, fail_dt="2016-03-19 01:30:00", error=TRACEBACK)
-    put(fitsdata, "ingestqueue", filename="N20160319S0006.fits", path="", added=added, fail_dt="2016-03-19 01:30:00", inprogress=True, error="tried before")
+    put(
+        fitsdata,
+        "ingestqueue",
+        filename="N20160319S0006.fits",
+        path="",
+        added=added,
+        fail_dt="2016-03-19 01:30:00",
+        inprogress=True,
+        error="tried before",
+    )
     put(fitsdata, "ingestqueue", filename="N20160319S0005.fits", path="", added="2016-03-19 11:59:00")
     put(fitsdata, "ingestqueue", filename="N20160318S0001.fits", path="", added=added)
     reading = source(fitsdata).read(NIGHT)
@@ -154,17 +173,41 @@ def test_other_queues(fitsdata):
     put(fitsdata, "previewqueue", diskfile_id=1, filename="N20160319S0001.fits.bz2")
     put(fitsdata, "previewqueue", diskfile_id=99, filename="N20160319S0009.fits", fail_dt="2016-03-18 20:00:00", error="no diskfile 99")
     put(fitsdata, "calcachequeue", obs_hid=1, added="2016-03-19 06:00:01", filename="N20160319S0001.fits", inprogress=True)
-    put(fitsdata, "exportqueue", filename="N20160319S0001.fits", path="", destination="https://archive.example", added="2016-03-19 06:00:01")
-    put(fitsdata, "reducequeue", filenames='{"N20160319S0002.fits","N20160319S0003.fits"}', added="2016-03-19 07:00:00", recipe="makeProcessedBias")
-    put(fitsdata, "fileopsqueue", added="2016-03-19 08:00:00", sortkey="2016-03-19 08:00:00", request="ping", fail_dt="2016-03-18 22:00:00", error="no")
-    put(fitsdata, "fileopsqueue", added="2016-03-19 08:00:00", sortkey="2016-03-19 08:00:00", request='{"args": {"filename": "N20160319S0004.fits"}}')
+    put(
+        fitsdata, "exportqueue", filename="N20160319S0001.fits", path="", destination="https://archive.example", added="2016-03-19 06:00:01"
+    )
+    put(
+        fitsdata,
+        "reducequeue",
+        filenames='{"N20160319S0002.fits","N20160319S0003.fits"}',
+        added="2016-03-19 07:00:00",
+        recipe="makeProcessedBias",
+    )
+    put(
+        fitsdata,
+        "fileopsqueue",
+        added="2016-03-19 08:00:00",
+        sortkey="2016-03-19 08:00:00",
+        request="ping",
+        fail_dt="2016-03-18 22:00:00",
+        error="no",
+    )
+    put(
+        fitsdata,
+        "fileopsqueue",
+        added="2016-03-19 08:00:00",
+        sortkey="2016-03-19 08:00:00",
+        request='{"args": {"filename": "N20160319S0004.fits"}}',
+    )
     reading = source(fitsdata).read(NIGHT)
     assert reading.notes == []
     preview = by_stage(reading, "preview")
     assert preview["N20160319S0001.fits"][:2] == ("waiting", datetime.datetime(2016, 3, 19, 6, tzinfo=UTC))
     assert preview["N20160319S0009.fits"] == ("failure", datetime.datetime(2016, 3, 19, 6, tzinfo=UTC), "no diskfile 99")
     assert by_stage(reading, "calcache")["N20160319S0001.fits"][0] == "running"
-    assert by_stage(reading, "reduce")["N20160319S0002.fits"][2].endswith("Recipe: makeProcessedBias\n\nFiles: N20160319S0002.fits, N20160319S0003.fits")
+    assert by_stage(reading, "reduce")["N20160319S0002.fits"][2].endswith(
+        "Recipe: makeProcessedBias\n\nFiles: N20160319S0002.fits, N20160319S0003.fits"
+    )
     assert by_stage(reading, "fileops")["N20160319S0004.fits"][0] == "waiting"
     assert by_stage(reading, "fileops")["fileops: requests that name no file"][2] == "no\n\nRequest: ping"
     assert reading.attempts.set_index("stage").loc["export", "destination"] == "https://archive.example"
@@ -174,7 +217,9 @@ def test_other_queues(fitsdata):
 
 def test_files(fitsdata):
     """diskfile gives what came and when it was ingested, every version an attempt; `header` what it is and when it was taken."""
-    put_file(fitsdata, 1, "N20160319S0001.fits.bz2", "2016-03-19 05:01:00+00", came="2016-03-18 19:00:40-10", label="GN-2016A-Q-1-1-001", size=7)
+    put_file(
+        fitsdata, 1, "N20160319S0001.fits.bz2", "2016-03-19 05:01:00+00", came="2016-03-18 19:00:40-10", label="GN-2016A-Q-1-1-001", size=7
+    )
     put(fitsdata, "diskfile", id=2, file_id=1, filename="N20160319S0001.fits", path="old", present=False, canonical=False, file_size=9,
         lastmod="2016-03-19 05:00:35+00", entrytime="2016-03-19 05:00:50+00")  # fmt: skip
     put_file(fitsdata, 3, "bias.fits", "2016-03-19 23:59:59+00")
@@ -226,14 +271,30 @@ def test_look_differs_when_the_night_did(fitsdata):
 
 def test_absent_tables_and_columns_are_notes(fitsdata):
     """A queue without a table, a table without a column, no diskfile: each is a note, and the rest is told."""
-    put(fitsdata, "exportqueue", filename="N20160319S0001.fits", destination="a", added="2016-03-19 11:00:00", fail_dt="2016-03-19 01:00:00")
-    fitsdata("drop table reducequeue", "alter table exportqueue drop column error", "alter table calcachequeue drop column id", "drop table header")
-    fitsdata("alter table ingestqueue drop column fail_dt", "insert into ingestqueue (filename, added) values ('N20160319S0002.fits', '2016-03-19 11:00:00')")
+    put(
+        fitsdata, "exportqueue", filename="N20160319S0001.fits", destination="a", added="2016-03-19 11:00:00", fail_dt="2016-03-19 01:00:00"
+    )
+    fitsdata(
+        "drop table reducequeue",
+        "alter table exportqueue drop column error",
+        "alter table calcachequeue drop column id",
+        "drop table header",
+    )
+    fitsdata(
+        "alter table ingestqueue drop column fail_dt",
+        "insert into ingestqueue (filename, added) values ('N20160319S0002.fits', '2016-03-19 11:00:00')",
+    )
     known = source(fitsdata).look(NIGHT, None)
     fitsdata("drop table diskfile cascade")
     made = source(fitsdata)
     reading = made.read(NIGHT)
-    told = ("no table reducequeue", "exportqueue has no column error", "calcachequeue has no column id", "ingestqueue has no column fail", "no table diskfile")
+    told = (
+        "no table reducequeue",
+        "exportqueue has no column error",
+        "calcachequeue has no column id",
+        "ingestqueue has no column fail",
+        "no table diskfile",
+    )
     for words in told:
         assert sum(words in note for note in reading.notes) == 1, words
     assert len(reading.notes) == 5
@@ -292,7 +353,9 @@ def test_server_that_is_down_slow_or_refuses(fitsdata, monkeypatch):
 def test_site(fitsdata, tmp_path, monkeypatch):
     """From settings to pages: each file in its class, errors escaped and whole, stuck entries found at the second run, no password anywhere."""
     monkeypatch.setenv("FITS_PASSWORD", "s3cret-of-gemini")
-    fitsdata.server.execute("do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$")
+    fitsdata.server.execute(
+        "do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$"
+    )
     fitsdata("grant select on all tables in schema public to reader")
     url = fitsdata.url.replace("tester", "reader")
     settings = tmp_path / "site.toml"
@@ -303,11 +366,21 @@ def test_site(fitsdata, tmp_path, monkeypatch):
     put_file(fitsdata, 1, "N20160319S0001.fits.bz2", "2016-03-19 05:01:00+00", came="2016-03-19 05:00:40+00", label="GN-2016A-Q-1-1-001")
     put_file(fitsdata, 2, "N20160319S0002.fits", "2016-03-19 05:01:00+00", label="GN-2016A-Q-1-1-002")
     put(fitsdata, "ingestqueue", filename="N20160319S0002.fits", path="", added="2016-03-19 11:59:00")
-    put(fitsdata, "ingestqueue", filename="N20160319S0003.fits", path="", added="2016-03-19 11:59:00", fail_dt="2016-03-19 01:59:30", error=TRACEBACK)
+    put(
+        fitsdata,
+        "ingestqueue",
+        filename="N20160319S0003.fits",
+        path="",
+        added="2016-03-19 11:59:00",
+        fail_dt="2016-03-19 01:59:30",
+        error=TRACEBACK,
+    )
     put(fitsdata, "ingestqueue", filename="N20160319S0004.fits", path="", added="2016-03-19 11:59:00")
     put(fitsdata, "ingestqueue", filename="N20160319S0005.fits", path="", added="2016-03-19 08:00:00")
     put(fitsdata, "exportqueue", filename="N20160319S0001.fits", destination="a", added="2016-03-19 11:59:00", inprogress=True)
-    put(fitsdata, "exportqueue", filename="N20160101S0001.fits", destination="a", added="2016-03-19 11:59:00", fail_dt="2016-03-19 01:59:30")
+    put(
+        fitsdata, "exportqueue", filename="N20160101S0001.fits", destination="a", added="2016-03-19 11:59:00", fail_dt="2016-03-19 01:59:30"
+    )
     put(fitsdata, "fileopsqueue", added="2016-03-19 08:00:00", request="ping")
     assert run("-c", settings, now=NOW) == 0
     site = tmp_path / "site" / "gemini"
@@ -326,7 +399,9 @@ def test_site(fitsdata, tmp_path, monkeypatch):
     assert counts(nights(site)["2016-03-19"]) == {"ingested": 3, "failed": 1, "missing": 1, "not_fits": 1}
     page = (site / "2016-03-19.html").read_text()
     assert "export queue: 1 stuck in progress, at 2016-03-19 12:05 UTC: N20160319S0001.fits (since 2016-03-19 12:00 UTC or before)" in page
-    fitsdata("update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00', error = 'refused' where filename = 'N20160319S0001.fits'")
+    fitsdata(
+        "update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00', error = 'refused' where filename = 'N20160319S0001.fits'"
+    )
     assert run("-c", settings, now=NOW + datetime.timedelta(minutes=10)) == 0
     page = (site / "2016-03-19.html").read_text()
     assert "stuck in progress" not in page and "export: 1 file failed" in page

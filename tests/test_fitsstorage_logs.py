@@ -123,10 +123,14 @@ def test_wording_of_today(tmp_path):
     statuses = ["success", "failure", "deferred", "running"]
     assert told(reading, "ingest") == [(f"N20240110S000{n}.fits", status) for n, status in enumerate(statuses, 1)]
     failed = reading.attempts[(reading.attempts["status"] == "failure") & (reading.attempts["stage"] == "ingest")].iloc[0]
-    assert failed["message"].startswith("Exception. Problem with 'it' & <b>that</b>:\nTraceback") and failed["message"].endswith("01'\n\nGiving up on it")
+    assert failed["message"].startswith("Exception. Problem with 'it' & <b>that</b>:\nTraceback") and failed["message"].endswith(
+        "01'\n\nGiving up on it"
+    )
     assert [status for _, status in told(reading, "export")] == ["success", "success", "deferred", "failure"]
     transfers = reading.attempts[reading.attempts["stage"] == "transfer"]
-    assert transfers["status"].tolist() == ["success", "failure"] and transfers["message"].iloc[0].startswith("Transfer completed: 12.34 MB")
+    assert transfers["status"].tolist() == ["success", "failure"] and transfers["message"].iloc[0].startswith(
+        "Transfer completed: 12.34 MB"
+    )
     for stage in ("calcache", "reduce"):
         assert told(reading, stage) == [("N20240110S0001.fits", "success")]
     assert told(reading, "preview") == [("N20240110S0001.fits", "success"), ("N20240110S0009.fits", "failure")]
@@ -161,7 +165,9 @@ def test_broken_logs_are_notes(tmp_path):
     (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     assert told(reading, "ingest")[0] == ("N20240110S0001.fits", "success")
-    assert ["a.log.1.gz: breaks off" in reading.notes[0], "b.log: no line" in reading.notes[1], "c.log.gz" in reading.notes[2]] == [True] * 3
+    assert ["a.log.1.gz: breaks off" in reading.notes[0], "b.log: no line" in reading.notes[1], "c.log.gz" in reading.notes[2]] == [
+        True
+    ] * 3
     assert len(reading.notes) == 3
     with pytest.raises(SourceError, match="none of its 5 files matches"):
         source(tmp_path, pattern="*.txt").look(NIGHT, None)
@@ -225,7 +231,8 @@ def test_history_outlives_rotation(tmp_path):
     assert "Problem with &#39;it&#39; &amp; &lt;b&gt;that" in page and "Giving up on it" in page and "<b>that" not in page
     assert "service_ingest_queue: 1 error in the log without a file, the last: Database connection lost" in page
     (logs / "service_ingest_queue.log").write_text(
-        "".join(NEW.splitlines(keepends=True)[-1:]) + "2024-01-10 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
+        "".join(NEW.splitlines(keepends=True)[-1:])
+        + "2024-01-10 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
     )
     assert run("-c", settings, now=now) == 0
     assert counts(nights(site)["2024-01-10"]) == {"ingested": 2, "failed": 1, "pending": 1}
@@ -240,7 +247,18 @@ def test_site_of_the_real_logs(shared_data, tmp_path):
     shutil.copytree(shared_data / "gemini", tmp_path / "logs")
     for stage, expected in (("export", {"ingested": 1, "pending": 1}), ("ingest", {"pending": 2})):
         settings = site_of(tmp_path, "Pacific/Honolulu", last_stage=stage)
-        assert run("-c", settings, "--first_day", "2016-03-17", "--last_day", "2016-03-19", now=datetime.datetime(2016, 3, 19, 1, 0, tzinfo=UTC)) == 0
+        assert (
+            run(
+                "-c",
+                settings,
+                "--first_day",
+                "2016-03-17",
+                "--last_day",
+                "2016-03-19",
+                now=datetime.datetime(2016, 3, 19, 1, 0, tzinfo=UTC),
+            )
+            == 0
+        )
         found = nights(tmp_path / "site" / "gemini")
         assert counts(found["2016-03-19"]) == expected
     assert counts(found["2016-03-17"]) == {"ingested": 4}
@@ -253,7 +271,9 @@ def test_example(tmp_path):
 
     examples = Path(__file__).resolve().parent.parent / "examples"
     streams = config.streams_of_file(examples / "fitsstorage.toml")
-    assert [source.kind for source in streams[0].sources] == ["fitsstorage", "fitsstorage_logs"] and "reader" not in streams[0].sources[0].place
+    assert [source.kind for source in streams[0].sources] == ["fitsstorage", "fitsstorage_logs"] and "reader" not in streams[0].sources[
+        0
+    ].place
     sys.path.insert(0, str(examples))
     from fitsstorage_logs import make_logs
 

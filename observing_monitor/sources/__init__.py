@@ -8,21 +8,26 @@ import datetime
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 
 ENTRY_POINTS = "observing_monitor.sources"
 
 BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
-    "expected": "observing_monitor.sources.expectations:Expectations",
     "files": "observing_monitor.sources.file_store:FileStore",
-    "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
-    "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
-    "lwa": "observing_monitor.sources.lwa:LwaRecorders",
-    "summit": "observing_monitor.sources.summit:SummitMessages",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
     "dbb": "observing_monitor.sources.dbb:DataBackbone",
     "lasair": "observing_monitor.sources.lasair:Lasair",
+    "broker_counts": "observing_monitor.sources.broker_counts:BrokerCounts",
+    "bucket_listing": "observing_monitor.sources.bucket_listing:BucketListing",
+    "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
+    "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
+    "lwa": "observing_monitor.sources.lwa:LwaRecorders",
+    "expected": "observing_monitor.sources.expectations:Expectations",
+    "summit": "observing_monitor.sources.summit:SummitMessages",
+    "sql": "observing_monitor.sources.sql_query:SqlQuery",
+    "table": "observing_monitor.sources.table:Table",
 }
 
 
@@ -120,7 +125,7 @@ class Telling:
 
 
 def source_class(kind):
-    """The class of a source by its name in the settings; KeyError if there is none."""
+    """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
     import importlib
 
     if kind in BUILT_IN:
@@ -129,7 +134,13 @@ def source_class(kind):
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            package = entry.dist.name if entry.dist else entry.module
+            raise UsageError(
+                f"the source {kind!r} of {package} can't be used ({error}); install it anew, with all that it needs"
+            ) from error
     raise KeyError(kind)
 
 

@@ -33,7 +33,20 @@ WANTED = {
         "reduce": ("added", "filenames", "recipe"),
     }.items()
 }
-DISKFILE = ("id", "file_id", "filename", "path", "present", "canonical", "file_size", "lastmod", "entrytime", "isfits", "fverrors", "mdready")
+DISKFILE = (
+    "id",
+    "file_id",
+    "filename",
+    "path",
+    "present",
+    "canonical",
+    "file_size",
+    "lastmod",
+    "entrytime",
+    "isfits",
+    "fverrors",
+    "mdready",
+)
 OPTIONAL = ("after", "recipe", "filenames", "request")  # older versions lack them, and nobody misses them
 ROW = ("id", "filename", "first", "inprogress", "fail_dt", "added", "after", "destination", "request")
 NO_NAME = "requests that name no file"
@@ -175,11 +188,17 @@ class FitsStorage(Telling):
         told = {name: latest[latest["name"] == name] for name in ("queue_stuck", "queue_oldest_s", "queue_failed", "queue_waiting")}
         for queue, row in told["queue_stuck"].iterrows():
             if row["value"] > 0:
-                found.append(Finding("error", f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}", "#metrics"))
+                found.append(
+                    Finding("error", f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}", "#metrics")
+                )
         for queue, row in told["queue_oldest_s"].iterrows():
             if settings.wait_warning_s is not None and row["value"] > settings.wait_warning_s:
                 n = told["queue_waiting"]["value"].get(queue, 0)
-                found.append(Finding("warning", f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}", "#metrics"))
+                found.append(
+                    Finding(
+                        "warning", f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}", "#metrics"
+                    )
+                )
         own = tables.ingests[tables.ingests["status"] == "failure"]["stage"].value_counts()
         for queue, row in told["queue_failed"].iterrows():
             others = int(row["value"]) - int(own.get(queue, 0))
@@ -230,7 +249,9 @@ class FitsStorage(Telling):
         table = f"{queue}queue"
         there = self._tables.get(table)
         if not there:
-            self._notes.append(f"{self.place}: there is no table {table}, or this user may not read it; if that is right, leave it out of queues")
+            self._notes.append(
+                f"{self.place}: there is no table {table}, or this user may not read it; if that is right, leave it out of queues"
+            )
             return []
         if "id" not in there:
             self._notes.append(f"{self.place}: {table} has no column id; the queue was left out")
@@ -278,7 +299,9 @@ class FitsStorage(Telling):
         with self.database.connect() as connection:
             for queue in {entry.queue for entry in entries}:
                 there = self._tables[f"{queue}queue"]
-                asked = [f"{name} as {name}" if name in there else f"null as {name}" for name in ("error", "request", "filenames", "recipe")]
+                asked = [
+                    f"{name} as {name}" if name in there else f"null as {name}" for name in ("error", "request", "filenames", "recipe")
+                ]
                 sql = f"select id, {', '.join(asked)} from {queue}queue where id = any(:ids)"
                 for row in connection.execute(text(sql), {"ids": [entry.id for entry in entries if entry.queue == queue]}):
                     words = [(row.error or "").strip()]
@@ -359,8 +382,12 @@ class FitsStorage(Telling):
                 asked = connection.execute(text(f"select {self._told_of_files()} where {condition} order by d.id"), values)
                 versions = pd.DataFrame(asked.fetchall(), columns=list(asked.keys()))
         rule = self.asked.rule
-        versions["plain"] = [plain_name(name or filename or "") for name, filename in zip(versions["name"], versions["filename"], strict=True)]
-        nights = [night_of_name(name) or rule.night_of(to_utc(at, UTC)) for name, at in zip(versions["plain"], versions["entrytime"], strict=True)]
+        versions["plain"] = [
+            plain_name(name or filename or "") for name, filename in zip(versions["name"], versions["filename"], strict=True)
+        ]
+        nights = [
+            night_of_name(name) or rule.night_of(to_utc(at, UTC)) for name, at in zip(versions["plain"], versions["entrytime"], strict=True)
+        ]
         is_own = pd.Series([own == night for own in nights], index=versions.index, dtype="bool")
         versions = versions[is_own].drop_duplicates("id")
         table = self._described(versions)
@@ -376,7 +403,9 @@ class FitsStorage(Telling):
         told.append("f.name" if is_named else "null as name")
         joins += " left join file f on f.id = d.file_id" if is_named else ""
         is_headed = "diskfile_id" in header
-        told += [f"h.{name}" if is_headed and name in header else f"null as {name}" for name in ("data_label", "ut_datetime", "exposure_time")]
+        told += [
+            f"h.{name}" if is_headed and name in header else f"null as {name}" for name in ("data_label", "ut_datetime", "exposure_time")
+        ]
         joins += " left join header h on h.diskfile_id = d.id" if is_headed else ""
         return f"{', '.join(told)} {joins}"
 
@@ -427,7 +456,9 @@ class FitsStorage(Telling):
         queued = queued.groupby("name", as_index=False)["transferred_at"].min()
         queued = queued[~queued["name"].isin(files["file_id"])].astype({"name": "str"})
         seq_num = pd.array([seq_num_of_name(name) for name in queued["name"]], dtype="Int64")
-        queued = queued.assign(file_id=queued["name"], path=queued["name"], kind=queued["name"].map(names.kind_of), on_disk=True, seq_num=seq_num)
+        queued = queued.assign(
+            file_id=queued["name"], path=queued["name"], kind=queued["name"].map(names.kind_of), on_disk=True, seq_num=seq_num
+        )
         own = [f"{queue}: {NO_NAME}" for queue in self._states[night]["nameless"]]
         nameless = pd.DataFrame({"file_id": own, "name": own, "path": own, "kind": "request", "on_disk": True})
         told = [columns.frame(columns.FILES, table) for table in (files, queued, nameless)]
@@ -455,7 +486,9 @@ class FitsStorage(Telling):
                 rows.append((metric, None, float(sum(e.state == status for e in entries)), None, None))
         for queue in sorted({*queues, *state["queues_with_stuck"]}):
             stuck = [key for key in state["stuck"] if key.split()[0] == queue]
-            words = "; ".join(f"{by_key[key] or 'no file'} (since {state['running'][key][:16].replace('T', ' ')} UTC or before)" for key in stuck[:20])
+            words = "; ".join(
+                f"{by_key[key] or 'no file'} (since {state['running'][key][:16].replace('T', ' ')} UTC or before)" for key in stuck[:20]
+            )
             rows.append(("queue_stuck", queue, float(len(stuck)), words or None, None))
         told = {name: [row[i] for row in rows] for i, name in enumerate(("name", "node", "value", "text", "unit"))}
         return columns.frame(columns.METRICS, {**told, "sampled_at": [self.asked.now] * len(rows)})

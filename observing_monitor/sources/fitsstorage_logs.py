@@ -154,18 +154,28 @@ class FitsStorageLogs(Telling):
     def check(night, tables, settings):
         """What failed on the way, what the queue monitor called stuck, and errors of no file."""
         # where the database is read too, its own check tells of the queues
-        stages = ("copy", "queue", "transfer") if (tables.metrics["name"] == "queue_waiting").any() else tuple(s for s in STAGES if s != "ingest")
+        stages = (
+            ("copy", "queue", "transfer")
+            if (tables.metrics["name"] == "queue_waiting").any()
+            else tuple(s for s in STAGES if s != "ingest")
+        )
         found = list(failures(tables.ingests, stages))
         latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
         of = {name: latest[latest["name"] == name].set_index("node") for name in ("log_stuck", "log_running", "log_error")}
         for node, row in of["log_stuck"].iterrows():
             later = of["log_running"]["sampled_at"].get(node)
             if later is None or later <= row["sampled_at"] or of["log_running"]["value"][node] > 0:
-                words = f"{node} queue: {row['value']:.0f} stuck in progress, said the queue monitor at {row['sampled_at']:%Y-%m-%d %H:%M} UTC"
+                words = (
+                    f"{node} queue: {row['value']:.0f} stuck in progress, said the queue monitor at {row['sampled_at']:%Y-%m-%d %H:%M} UTC"
+                )
                 found.append(Finding("error", f"{words}: {row['text']}", "#metrics"))
         counts = tables.metrics.loc[tables.metrics["name"] == "log_error", "node"].value_counts()
         for node, row in of["log_error"].iterrows():
-            found.append(Finding("warning", f"{node}: {n_of(int(counts[node]), 'error')} in the log without a file, the last: {row['text']}", "#metrics"))
+            found.append(
+                Finding(
+                    "warning", f"{node}: {n_of(int(counts[node]), 'error')} in the log without a file, the last: {row['text']}", "#metrics"
+                )
+            )
         return found
 
     # --- what of the logs is the night's ---------------------------------------------------------------------------
