@@ -236,7 +236,8 @@ class FitsStorage(Telling):
         from sqlalchemy import text
 
         wanted = [*(f"{queue}queue" for queue in QUEUES), "diskfile", "file", "header"]
-        sql = "select table_name, column_name from information_schema.columns where table_schema = any(current_schemas(false)) and table_name = any(:names)"
+        sql = """select table_name, column_name from information_schema.columns
+            where table_schema = any(current_schemas(false)) and table_name = any(:names)"""
         there = {}
         for table, column in connection.execute(text(sql), {"names": wanted}):
             there.setdefault(table, set()).add(column)
