@@ -163,10 +163,13 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
 
 def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
     """A raw that is tagged into more collections is one attempt; one that is in two runs, two; of them the later is the second."""
+    known = json.loads(json.dumps(source(tmp_path / "input").look(NIGHT, None)))
     with butler(tmp_path / "input" / "gen3repo") as opened:
         refs = list(opened.registry.queryDatasets("raw", collections=["raw/all"]))
         opened.registry.registerCollection("best")
         opened.registry.associate("best", refs)
+    assert source(tmp_path / "input").look(NIGHT, known) == known
+    with butler(tmp_path / "input" / "gen3repo") as opened:
         ingest(opened, [three[0]], run="raw/again")
     attempts = source(tmp_path / "input").read(NIGHT).attempts
     assert sorted(zip(attempts["seq_num"], attempts["attempt"], strict=True)) == [(1, 1), (1, 2), (2, 1)]
