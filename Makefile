@@ -1,7 +1,8 @@
-# make demo     an example observatory in demo/, and its pages
-# make test     all tests
-# make lint     what ruff says of the code
-# make clean    remove what the others made, but keep .venv (make distclean removes that too)
+# make demo      an example observatory in demo/, and its pages
+# make test      all tests
+# make pictures  the pictures in README.md, of the example's pages
+# make lint      what ruff says of the code
+# make clean     remove what the others made, but keep .venv (make distclean removes that too)
 #
 # Python 3.11 or newer, pip and make are all that a machine must have. Another Python: make test PYTHON=python3.13
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint clean distclean debian
+.PHONY: demo test pictures lint clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -18,6 +19,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test debian
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+pictures: $(VENV)/installed-test demo
+	$(BIN)/python examples/take_pictures.py demo/site docs/pictures
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from observing_monitor import columns, pages
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
+FILES_PER_BIN = 10  # fewer, and median, 90 % and worst are all but the same file
+MIN_BINS = 12
 MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
@@ -109,11 +111,13 @@ def _delay_chart(delays, bounds):
     if not delays:
         return None
     everything = np.concatenate([late for _, late in delays.values()])
-    axis, outside = _time_axis(np.concatenate([begun for begun, _ in delays.values()]), bounds)
+    all_begun = np.concatenate([begun for begun, _ in delays.values()])
+    axis, outside = _time_axis(all_begun, bounds)
+    width = _bin_width(all_begun, bounds, len(delays))
     logarithmic = _wants_log(everything)
     traces, words = [], []
     for stage, (begun, late) in delays.items():
-        middles, width, rows = _by_time(begun, late)
+        middles, rows = _by_time(begun, late, width)
         words.append(f"{stage} {_quantiles(late)}")
         for name, dash, values in zip(("median", "90 %", "worst"), ("solid", "dash", "dot"), rows, strict=True):
             traces.append(
@@ -123,23 +127,35 @@ def _delay_chart(delays, bounds):
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {pages.seconds(width)}; solid the median, "
+        f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
         f"dashed 90 %, dotted the worst. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
 
 
-def _by_time(begun, late):
-    """Median, 90 % point and maximum per bin of time: the bins' middles, their width, and the three rows of values."""
+def _bin_width(begun, bounds, n_stages):
+    """Seconds per bin of time, for times of which some may lie far outside of the night."""
+    import numpy as np
+
+    inside = begun[(begun >= bounds[0]) & (begun < bounds[1])]
+    most = min(MAX_BINS, max(MIN_BINS, len(begun) // n_stages // FILES_PER_BIN))
+    for times in (inside, begun):
+        span = times.max() - times.min() if len(times) else 0.0
+        width = next((w for w in BIN_WIDTHS_S if span / w <= most), span / most)
+        if len(np.unique(np.floor(begun / width))) <= 2 * MAX_BINS:
+            break
+    return width
+
+
+def _by_time(begun, late, width):
+    """Median, 90 % point and maximum per bin of time: the bins' middles, and the three rows of values."""
     import numpy as np
     import pandas as pd
 
-    span = begun.max() - begun.min()
-    width = next((w for w in BIN_WIDTHS_S if span / w <= MAX_BINS), max(span / MAX_BINS, 1.0))
     bins = pd.Series(late).groupby(np.floor(begun / width))
     rows = [bins.median(), bins.quantile(0.9), bins.max()]
-    return (rows[0].index.to_numpy() + 0.5) * width, width, [row.tolist() for row in rows]
+    return (rows[0].index.to_numpy() + 0.5) * width, [row.round(3).tolist() for row in rows]
 
 
 def _spread_chart(delays):
@@ -157,7 +173,7 @@ def _spread_chart(delays):
         ranges = [f"{pages.seconds(a)} to {pages.seconds(b)}" for a, b in itertools.pairwise(edges)]
         # Steps, not bars: on a log axis plotly's bars have no width of their own. The last edge closes the last step.
         traces.append(
-            _line(edges.tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
+            _line(edges.round(3).tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "%{y:,} files: %{text}<extra>" + stage + "</extra>"}
         )

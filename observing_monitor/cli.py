@@ -34,6 +34,7 @@ DESCRIPTION = "Static pages that tell, night by night, what was taken, transferr
 
 EPILOG = """commands:
 {commands}
+  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
@@ -51,12 +52,16 @@ A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from 
 
 def make_parser():
     """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
+
+    class FileParser(config.SettingsFileParser):
+        options = []
+
     parser = configargparse.ArgParser(
         prog="observing_monitor",
         description=DESCRIPTION,
         epilog=EPILOG.format(commands="\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        config_file_parser_class=config.SettingsFileParser,
+        config_file_parser_class=FileParser,
         auto_env_var_prefix="OBSMON_",
         add_env_var_help=False,
         add_config_file_help=False,
@@ -87,6 +92,9 @@ def make_parser():
     how.add_argument("--jobs", type=int, default=None, metavar="N", help="processes for rebuild (default: one a core)")
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    FileParser.options += [
+        option.removeprefix("--") for option in parser._option_string_actions if option not in ("--help", "--version", "--config")
+    ]
     return parser
 
 
@@ -116,6 +124,10 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
+    if arguments[:1] == ["metrics"]:
+        from observing_monitor import metrics_cli
+
+        return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
         options = make_parser().parse_args(rest)
@@ -139,9 +151,6 @@ def _set_up_log(verbose):
 
 
 def _run(command, options, now):
-    if options.config:
-        known = [action.dest for action in make_parser()._actions if action.dest not in ("help", "version", "config")]
-        config.check_options(options.config, [*known, "output"])
     streams = _streams(options)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
     if command == "check":

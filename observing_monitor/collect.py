@@ -11,6 +11,8 @@ from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.store import Store
 
+MAX_NOTES = 100  # a night and source
+
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +84,7 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
     after = tables.update(before, readings, silent=set(outcome.problems))
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
-    notes = {name: sorted(reading.notes) for name, reading in readings.items() if reading.notes}
+    notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
     digest, sizes = store.save(night, after)
     row = {
@@ -99,6 +101,12 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
         night,
         {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sizes": sizes, "sources": {**kept, **states}, **row},
     )
+
+
+def _bounded(notes):
+    """Notes as a page can hold them: ten thousand odd names in one folder are told by the first of them and a count."""
+    kept = [note if len(note) <= 1000 else f"{note[:1000]}…" for note in notes[:MAX_NOTES]]
+    return kept if len(notes) <= MAX_NOTES else [*kept, f"and {len(notes) - MAX_NOTES:,} more"]
 
 
 def _silent(looked, problems, now):

@@ -94,9 +94,12 @@ def read_settings(path):
 class SettingsFileParser(configargparse.ConfigFileParser):
     """What ConfigArgParse asks to read `[observing_monitor]`: a mapping of option names to values."""
 
+    options = ()  # the names that the table may hold; the command line knows them
+
     def parse(self, stream):
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
+        _check_keys(f"{path}: [{TABLE}]", table, self.options)
         if isinstance(table.get("output_dir"), str):
             table["output_dir"] = str(path.parent / table["output_dir"])
         return {
@@ -106,11 +109,6 @@ class SettingsFileParser(configargparse.ConfigFileParser):
 
     def get_syntax_description(self):
         return "The settings file is TOML: options in [observing_monitor], a stream in each [streams.NAME]."
-
-
-def check_options(path, options):
-    """Raise UsageError where `[observing_monitor]` has a key that is no option."""
-    _check_keys(f"{path}: [{TABLE}]", read_settings(path).get(TABLE, {}), options)
 
 
 def streams_of_file(path):
@@ -201,7 +199,7 @@ def _convert(where, base, table, into):
     def to_path(kind, value):
         if kind is Path and isinstance(value, str | Path):
             return (base / Path(value).expanduser()).absolute()
-        raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
     try:
         return msgspec.convert(table, into, dec_hook=to_path)

@@ -7,8 +7,10 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 """
 
 import re
-from pathlib import PurePosixPath
 
+from observing_monitor.errors import UsageError
+
+FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 
 RUBIN = (
@@ -19,14 +21,24 @@ RUBIN = (
 )
 
 
-def stem(name):
-    """A file's name without the ending that says that it is FITS."""
-    return FITS_ENDING.sub("", name)
+def named_pattern(setting, pattern, *groups):
+    """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{setting} {pattern!r} is no regular expression: {error}") from error
+    for group in groups:
+        if group not in compiled.groupindex:
+            raise UsageError(f"{setting} {pattern!r} has no group {group!r}; write (?P<{group}>…)")
+    return compiled
 
 
 def kind_of(name):
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
-    return "fits" if FITS_ENDING.search(name) else PurePosixPath(name).suffix[1:].lower()
+    rest, dot, ending = name.lower().rpartition(".")
+    if ending in PACKED and rest.rpartition(".")[2] in FITS:
+        return "fits"
+    return "fits" if ending in FITS else ending if dot else ""
 
 
 def read_names(names, pattern=RUBIN):

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -27,8 +28,8 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 2000  # rows of the table of files that need attention; the rest are in the list of all files
-MAX_GROUPS = 2000
+MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
+MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
@@ -120,7 +121,7 @@ class NightDone:
 
 def _judging_key(stream):
     """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s)
+    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s, stream.sources)
     return _digest([__version__, columns.SCHEMA_VERSION, *map(repr, limits)])
 
 
@@ -180,7 +181,7 @@ def publish_night(job):
     night = status.Night(summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s)
     found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
-    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known.metrics)}
+    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known)}
     row["findings"] = [asdict(finding) for finding in found]
     row["next_change_at"] = iso_utc(tables.next_change(judged, is_told))
     row["basis"] = _basis(stream, row)
@@ -192,6 +193,14 @@ def publish_night(job):
     return NightDone(job.night, row, is_stale)
 
 
+def _metric_rows(stream, latest):
+    """The metrics of a page, each with what the stream's sources say that its name means."""
+    meanings = {}
+    for described in stream.sources:
+        meanings = source_class(described.kind).meanings | meanings
+    return [pages.MetricRow(**values, meaning=meanings.get(values["name"], "")) for values in latest]
+
+
 def _found_by_sources(job, known):
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
@@ -201,12 +210,14 @@ def _found_by_sources(job, known):
     return found
 
 
-def _headlines(job, metrics):
-    """The night's values of the metrics that the stream's sources call headlines; None where one is not available."""
-    values = {}
+def _headlines(job, known):
+    """The night's values of what the stream's sources call headlines; None where one is not available."""
+    values, metrics = {}, known.metrics
     for described in job.stream.sources:
+        kind = source_class(described.kind)
         own = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")["value"]
-        for name in source_class(described.kind).headlines(described.settings):
+        own = {**own.to_dict(), **kind.numbers(job.night, known, described.settings)}
+        for name in kind.headlines(described.settings):
             value = own.get(name)
             values[name] = None if value is None or value != value else float(value)
     return values
@@ -229,7 +240,7 @@ def _write_night(job, row, known, judged, found):
     starts_at, ends_at = stream.rule.bounds(job.night)
     listed = tables.file_list(judged)
     attention = tables.attention(judged)
-    groups = tables.group(judged)
+    groups, n_groups = tables.group(judged, MAX_GROUPS)
     summary = _aware(row["summary"])
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
@@ -245,11 +256,11 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found,
         charts=charts.night_charts(judged, starts_at, ends_at),
-        attention=[pages.FileRow(**values) for values in attention[:MAX_ATTENTION]],
+        attention=[pages.FileRow(**values) for values in _first_of_each(attention)],
         n_attention=len(attention),
-        groups=[pages.GroupRow(**values) for values in groups[:MAX_GROUPS]],
-        n_groups=len(groups),
-        metrics=[pages.MetricRow(**values) for values in tables.latest_metrics(known.metrics)],
+        groups=[pages.GroupRow(**values) for values in groups],
+        n_groups=n_groups,
+        metrics=_metric_rows(stream, tables.latest_metrics(known.metrics)),
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=_source_lines(stream, row.get("silent") or {}),
         files_js=os.path.basename(files_js) if len(judged) else "",
@@ -260,6 +271,15 @@ def _write_night(job, row, known, judged, found):
     data = {"stream": stream.name, **row["summary"], "findings": row["findings"], "attention": [_plain(values) for values in attention]}
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     output.write(to_html, pages.render_night(page, job.site.assets))
+
+
+def _first_of_each(attention):
+    """The first files of each class: every class that has files is shown, however many another has."""
+    shown = Counter()
+    for values in attention:
+        shown[values["file_class"]] += 1
+        if shown[values["file_class"]] <= MAX_ATTENTION:
+            yield values
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from observing_monitor.pages import Finding
+from observing_monitor.pages import Finding, seconds
 
 LEVELS = ("normal", "warning", "error")
 
@@ -68,7 +68,7 @@ def check_delay(night: Night) -> Iterable[Finding]:
     for stage in ("transfer", "ingest"):
         p90 = night.summary[f"{stage}_delay_p90_s"]
         if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
-            yield Finding("warning", f"slow {stage}: one file in ten took longer than {p90:,.0f} s", "#delays")
+            yield Finding("warning", f"slow {stage}: one file in ten took longer than {seconds(p90)}", "#delays")
 
 
 def check_notes(night: Night) -> Iterable[Finding]:

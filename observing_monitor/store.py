@@ -50,7 +50,8 @@ class Store:
         return index
 
     def write_index(self, index):
-        index["nights"] = dict(sorted(index["nights"].items()))
+        # in one order, however the nights came: the same index is the same bytes
+        index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
         self.output.write_changed(f"{self.folder}/index.json", _json(index))
 
     def read_looked(self, night):
@@ -103,7 +104,7 @@ class Store:
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             words = str(error).splitlines()[0]
             raise StoreError(
-                f"{self.output.path(relative)}: can't be read ({words}); remove the night's folder, and the next run makes it anew from the sources"
+                f"{self.output.path(relative)}: can't be read ({words}); the next run makes it anew from the sources"
             ) from error
 
 

@@ -11,6 +11,7 @@ from observing_monitor.names import FITS_ENDING, folders, kind_of, last_parts
 
 DONE = ("success", "lost")
 ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
+QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
 FAILED = ("failure", "invalid", "unknown")
 WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
@@ -63,14 +64,13 @@ def update(known, readings, silent=()):
         if reading.files is not None:
             files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
     store = _joined(files, columns.FILES).drop_duplicates("file_id")
-    attempts = _joined(
-        [reading.attempts.assign(source=name) for name, reading in readings.items() if reading.attempts is not None],
-        columns.ATTEMPTS,
-    )
+    attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
+    logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
+    found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
-    metrics = _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+    metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     return Tables(
         _sorted(store, ["file_id"]),
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
@@ -94,8 +94,35 @@ def _kept_metrics(known, readings):
     return known[~known["source"].isin(replaced)]
 
 
+def _attempts(readings):
+    return [r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None]
+
+
+def _earlier_attempts(known, readings):
+    """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
+    earlier = known.ingests[
+        known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts]) & (known.ingests["status"] != "running")
+    ]
+    if earlier.empty:
+        return []
+    files = known.files.drop_duplicates("file_id").set_index("file_id").reindex(earlier["file_id"]).set_axis(earlier.index)
+    facts = {name: files[name] for name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector")}
+    own = earlier["source"] + ":"
+    path = [i.removeprefix(o) if i.startswith(o) else name for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)]
+    return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
+
+
 def _metrics(readings):
     return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+
+
+def _latest_images(metrics):
+    """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
+    is_image = metrics["unit"].str.startswith("image/").fillna(False).astype(bool)
+    if not is_image.any():
+        return metrics
+    latest = metrics[is_image].sort_values("sampled_at", kind="stable").drop_duplicates(["source", "name", "node"], keep="last")
+    return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
 def _keep_known(known, seen, unread):
@@ -225,15 +252,17 @@ def classify(files, ingests, limits, now, is_told=True):
         n_attempts=tried.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
     )
     status = judged["last_status"]
+    done = last_attempts(of_stage[of_stage["status"].isin(DONE)])["attempted_at"].reindex(files["file_id"]).set_axis(files.index)
+    first_heard = ingests.groupby("file_id")["attempted_at"].min().reindex(files["file_id"]).set_axis(files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
-    waiting_since = judged["tried_at"].where(is_again, judged["created_at"].fillna(judged["transferred_at"]))
+    since = judged["created_at"].fillna(judged["transferred_at"]).fillna(first_heard)
     is_backlog = status == "backfill"  # nobody expects it by any time
-    judged["late_at"] = (waiting_since + limit).mask(is_backlog)
+    judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
-    is_done = status.isin(DONE) if stage else judged["on_disk"]
-    judged["ingested_at"] = judged["tried_at"].where(is_done) if stage else judged["transferred_at"]
+    is_done = status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
+    judged["ingested_at"] = done.where(is_done) if stage else judged["transferred_at"]
     conditions = [
         ("ingested", is_done),
         ("gone", ~judged["on_disk"]),
@@ -367,12 +396,19 @@ def attention(judged):
     return rows
 
 
-def group(judged):
-    """One mapping an exposure, by the names of `pages.GroupRow`, in order of creation; a folder where files have none."""
+def group(judged, most):
+    """The exposures, by creation; a folder where files have none.
+
+    Returns
+    -------
+    list of dict
+        The first `most`, by the names of `pages.GroupRow`.
+    int
+        How many there are.
+    """
     if judged.empty:
-        return []
-    folder = folders(judged["file_id"])
-    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folder))
+        return [], 0
+    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folders(judged["file_id"])))
     by = named.groupby("group_name")
     facts = by.agg(
         seq_num=("seq_num", "first"),
@@ -380,26 +416,31 @@ def group(judged):
         created_at=("created_at", "max"),
         transferred_at=("transferred_at", "max"),
         ingested_at=("ingested_at", "max"),
-    )
-    counts = named.groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
-    order = [c.name for c in columns.CLASSES if c.name in counts]
-    facts = facts.sort_values(["created_at"], kind="stable")
-    number = facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None)
-    of_class = dict(zip(counts.index, counts[order].to_dict("records"), strict=True))
-    return [
+    ).sort_values("created_at", kind="stable")
+    shown = facts.head(most)
+    counts = named[named["group_name"].isin(shown.index)].groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    rows = [
         {
-            "name": name,
-            "seq_num": number[name],
+            "name": row.Index,
+            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
             "n_files": int(row.n_files),
-            "counts": {c: n for c, n in of_class[name].items() if n},
+            "counts": {
+                c.name: int(counts.at[row.Index, c.name]) for c in columns.CLASSES if c.name in counts and counts.at[row.Index, c.name]
+            },
             **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
         }
-        for name, row in zip(facts.index, facts.itertuples(), strict=True)
+        for row in shown.itertuples()
     ]
+    return rows, len(facts)
+
+
+# Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
+DOCUMENT = r"(?:image|text)/"
 
 
 def latest_metrics(metrics):
-    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`."""
+    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`; documents are left out."""
+    metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
     latest = metrics.drop_duplicates(["name", "node"], keep="last")
     return [
         {

@@ -10,7 +10,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # The commands that tests start must be this checkout's too, whatever is installed.
-sys.path.insert(0, str(CHECKOUT))
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
 
 
@@ -41,6 +41,30 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
+def browser(chromium):
+    """One headless Chromium for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    off = ["gpu", "quic", "background-networking", "component-update", "sync"]
+    with sync_playwright() as running:
+        started = running.chromium.launch(
+            executable_path=chromium, args=["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The example observatory's folder, its pages made as `make demo` makes them."""
+    import make_observatory
+
+    folder = tmp_path_factory.mktemp("demo")
+    assert make_observatory.main([str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
 def rsync():
     """The path of rsync."""
     found = shutil.which("rsync")
@@ -55,4 +79,14 @@ def postgres():
 
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """A private MariaDB for all tests; each test makes the databases it needs in it."""
+    from mariadb import MariaDB
+
+    need(MariaDB.programs(), "there is no MariaDB (Debian's package mariadb-server)")
+    with MariaDB() as server:
         yield server

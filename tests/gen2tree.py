@@ -8,11 +8,8 @@ is old, but for the pending files, whose creation time is set to shortly before 
 import datetime
 import os
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 import gen2
 

@@ -16,9 +16,11 @@ def run(*arguments, now=None):
     return cli.main([str(argument) for argument in arguments], now)
 
 
-def start(*arguments, **options):
-    """The command in a process of its own, as `Popen`; stdout and stderr are text."""
-    command = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
+def start(*arguments, now=None, **options):
+    """The command in a process of its own, as `Popen`, with the clock at `now`; stdout and stderr are text."""
+    clock = f"datetime.datetime.fromisoformat({now.isoformat()!r})" if now else "None"
+    code = f"import datetime, sys; from observing_monitor import cli; sys.exit(cli.main(sys.argv[1:], {clock}))"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 

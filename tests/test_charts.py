@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from page_samples import at, summary
 
 from observing_monitor import charts, pages
-from page_samples import at, summary
 
 BOUNDS = at("2020-02-12T12:00:00"), at("2020-02-13T12:00:00")
 
@@ -106,6 +106,14 @@ def test_times_outside_of_the_night():
     assert "1 time lies outside" in chart.caption
 
 
+def test_times_all_over_the_years():
+    """Files of which most were created far outside of the night make a chart that is no heavier."""
+    days = pd.date_range("2010-01-01", periods=5000, tz="UTC")
+    files = table(days, days + pd.Timedelta("5s"), [None] * len(days))
+    files.loc[0, ["created_at", "transferred_at"]] = [pd.Timestamp(at("2020-02-13T01:00:00")), pd.Timestamp(at("2020-02-13T01:00:05"))]
+    assert_sound(charts.night_charts(files, *BOUNDS))
+
+
 def test_stream():
     """The charts over nights have a point a night, oldest first, each with its page."""
     nights = [summary("2020-02-13"), summary("2020-02-11", completeness=1.0), summary("2020-02-12", completeness=None)]
@@ -125,7 +133,7 @@ def test_stream_of_one_night():
 
 def test_stream_with_nothing_known():
     """A stream without nights, or with empty ones, has no chart."""
-    empty = {name: None for name in summary()} | {"night": "2020-02-12"}
+    empty = dict.fromkeys(summary()) | {"night": "2020-02-12"}
     assert charts.stream_charts([]) == [] and charts.stream_charts([empty]) == []
 
 

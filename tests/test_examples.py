@@ -3,15 +3,10 @@
 import datetime
 import os
 import sqlite3
-import sys
 from contextlib import closing
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 import make_observatory
+import pytest
 
 # Three in the morning: all three cameras have been at work tonight.
 NOW = datetime.datetime(2021, 3, 11, 3, 0, tzinfo=datetime.UTC)

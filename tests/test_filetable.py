@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from page_samples import NASTY
 
 from observing_monitor import columns, filetable
-from page_samples import NASTY
 
 KINDS = {c.name: c.kind for c in columns.FILES} | {"file_class": "text", "reason": "text", "ingested_at": "instant"}
 

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 
-import gen2tree  # noqa: F401 - puts examples/ on the path
 import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times

@@ -5,7 +5,6 @@ import datetime
 import json
 import re
 
-import gen2tree  # noqa: F401 - puts examples/ on the path
 import gen2
 import pytest
 from gen2tree import IGNORE, later, make_night

@@ -9,10 +9,10 @@ import sys
 from html.parser import HTMLParser
 
 import jinja2
+import page_samples as samples
 import pandas as pd
 import pytest
 
-import page_samples as samples
 from observing_monitor import columns, pages
 
 VOID = {"meta", "link", "input", "br", "col"}
@@ -251,7 +251,7 @@ def test_attention():
     read = Reader(render("night"))
     assert "file-1" in read.ids and "#file-1" in read.links
     assert "KeyError: 'DATE-OBS'" in read.words
-    assert "The first 2 of 17" in read.words
+    assert "The first of each class, 2 of 17" in read.words
 
 
 def test_night_without_files():

@@ -8,6 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 
 ENTRY_POINTS = "observing_monitor.sources"
@@ -17,6 +18,16 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
     "dbb": "observing_monitor.sources.dbb:DataBackbone",
+    "lasair": "observing_monitor.sources.lasair:Lasair",
+    "broker_counts": "observing_monitor.sources.broker_counts:BrokerCounts",
+    "bucket_listing": "observing_monitor.sources.bucket_listing:BucketListing",
+    "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
+    "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
+    "lwa": "observing_monitor.sources.lwa:LwaRecorders",
+    "expected": "observing_monitor.sources.expectations:Expectations",
+    "summit": "observing_monitor.sources.summit:SummitMessages",
+    "sql": "observing_monitor.sources.sql_query:SqlQuery",
+    "table": "observing_monitor.sources.table:Table",
 }
 
 
@@ -27,7 +38,8 @@ class Reading:
     `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
     column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
     beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
-    `metrics` are samples which join those of earlier readings rather than replace them.
+    `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
+    `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
 
     files: Any = None
@@ -36,6 +48,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     append: bool = False
+    append_attempts: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,13 +114,18 @@ class Telling:
         return ()
 
     @staticmethod
+    def numbers(night, tables, settings):
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None."""
+        return {}
+
+    @staticmethod
     def check(night, tables, settings):
         """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order."""
         return []
 
 
 def source_class(kind):
-    """The class of a source by its name in the settings; KeyError if there is none."""
+    """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
     import importlib
 
     if kind in BUILT_IN:
@@ -116,7 +134,13 @@ def source_class(kind):
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            package = entry.dist.name if entry.dist else entry.module
+            raise UsageError(
+                f"the source {kind!r} of {package} can't be used ({error}); install it anew, with all that it needs"
+            ) from error
     raise KeyError(kind)
 
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import NightTree, shown_all
+from observing_monitor.sources.tree import Entry, NightTree, shown_all
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -30,6 +30,7 @@ class FileStore(Telling):
         path: Path  # the directory with the files, at any depth
         optional: bool = False  # where the directory isn't there, and never was, no file is told of, and that is no fault
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
+        whole_folders: list[str] = field(default_factory=list)  # patterns of folders that are one file each: *.ms
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
@@ -46,7 +47,8 @@ class FileStore(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self.tree = NightTree(settings.path, asked.rule, "file store", is_optional=settings.optional)
+        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
+        names.named_pattern("name_pattern", settings.name_pattern)
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -76,17 +78,18 @@ class FileStore(Telling):
 
         listing = self.tree.list_night(night)
         entries = [e for e in listing.entries if not self._is_skipped(e.path)]
-        table = pd.DataFrame(entries, columns=list(listing.entries[0]._fields) if entries else ["path", "name"])
         if not entries:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
-        table["path"] = shown_all(table["path"].tolist())
+        paths, *numbers = zip(*entries, strict=True)
+        table = pd.DataFrame(dict(zip(Entry._fields[1:], numbers, strict=True)))
+        table["path"] = shown_all(paths)
         name = names.last_parts(table["path"])
         files = {
             "file_id": table["path"],
             "name": name,
             "path": str(self.settings.path) + "/" + table["path"],
-            "kind": _kinds(name),
-            "size_bytes": table["size"],
+            "kind": [names.kind_of(one) for one in name],
+            "size_bytes": table["size"].where(table["size"] >= 0),
             "created_at": table["mtime_ns"],
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
             "transferred_at": table["ctime_ns"].where((table["n_links"] == 1) | table["link_ns"].notna()),
@@ -122,9 +125,3 @@ class FileStore(Telling):
     def _instant(self, text):
         local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
         return local.astimezone(datetime.UTC)
-
-
-def _kinds(name):
-    """The kind of each file; worked out once per distinct ending."""
-    ending = name.str.extract(r"((?:\.[^./]*){0,2})$")[0].fillna("")
-    return ending.map({text: names.kind_of("x" + text) for text in ending.unique()})

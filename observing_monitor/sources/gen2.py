@@ -8,7 +8,6 @@ The registry's writer makes a copy and renames it, so the file is opened anew at
 
 import datetime
 import os
-import re
 import sqlite3
 import urllib.parse
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.names import last_parts
+from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import NightTree, shown_all
@@ -52,6 +51,7 @@ class Gen2Repository(Telling):
         self.name = "gen2"
         self.registry = settings.path / "registry.sqlite3"
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
+        self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
 
     def nights(self):
@@ -102,31 +102,31 @@ class Gen2Repository(Telling):
         """Links as a table by exposure and detector number; a name that tells neither is left out."""
         import pandas as pd
 
-        pattern = re.compile(self.settings.raw_pattern)
-        rows = []
-        for entry in entries:
-            found = pattern.match(entry.path.rpartition("/")[2])
-            if found:
-                linked_ns = entry.ctime_ns if entry.link_ns is None else entry.link_ns
-                night = night_named("2" + found["exposure"][1:8]) or self.asked.rule.night_of_ns(linked_ns)
-                parts = found.groupdict()
-                rows.append(
-                    (
-                        parts["exposure"],
-                        int(parts.get("detector") or 0),
-                        entry.path,
-                        linked_ns,
-                        night,
-                        *entry[1:3],
-                        *entry[4:6],
-                        entry.is_dangling,
-                    )
-                )
-        names = ["exposure", "detector_number", "link", "linked_ns", "night", "size", "mtime_ns", "device", "inode", "is_dangling"]
-        table = pd.DataFrame(rows, columns=names)
-        table["link"] = ["raw/" + path for path in shown_all(table["link"].tolist())]
-        table = table.astype({"exposure": "str", "detector_number": "Int64", "link": "str"})
+        found = [(match, entry) for entry in entries if (match := self.pattern.match(entry.path.rpartition("/")[2]))]
+        links = [entry for _, entry in found]
+        table = pd.DataFrame(
+            {
+                "exposure": pd.Series([match["exposure"] for match, _ in found], dtype="str"),
+                "detector_number": pd.Series([int(match["detector"] or 0) for match, _ in found], dtype="Int64"),
+                "link": pd.Series(["raw/" + path for path in shown_all(entry.path for entry in links)], dtype="str"),
+                "linked_ns": [_linked_ns(entry) for entry in links],
+                "night": [self._night_of(match["exposure"], entry) for match, entry in found],
+                "size": [entry.size for entry in links],
+                "mtime_ns": [entry.mtime_ns for entry in links],
+                "device": [entry.device for entry in links],
+                "inode": [entry.inode for entry in links],
+                "is_dangling": [entry.is_dangling for entry in links],
+            }
+        )
         return table.drop_duplicates(["exposure", "detector_number"])
+
+    def _night_of(self, exposure, entry):
+        """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
+        try:
+            # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
+            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(_linked_ns(entry))
+        except OverflowError:
+            return None
 
     # --- the registry ----------------------------------------------------------------------------------------------
 
@@ -200,10 +200,13 @@ class Gen2Repository(Telling):
 
     def _of_night(self, both, night):
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
+        import pandas as pd
+
         both = both[both["is_registered"] | both["night"].eq(night)]
         known = self._registered_keys(both.loc[~both["is_registered"], "exposure"])
-        keys = zip(both["is_registered"], both["exposure"], both["detector_number"], strict=True)
-        return both[[is_registered or (exposure, detector) not in known for is_registered, exposure, detector in keys]]
+        keys = zip(both["exposure"], both["detector_number"], strict=True)
+        is_elsewhere = pd.Series([key in known for key in keys], index=both.index, dtype="bool")
+        return both[both["is_registered"] | ~is_elsewhere]
 
     def _registered_keys(self, exposures):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
@@ -230,6 +233,11 @@ class Gen2Repository(Telling):
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
+
+
+def _linked_ns(entry):
+    """When a raw was ingested: a symlink's own modification time; the change time of a hard link or a copy."""
+    return entry.ctime_ns if entry.link_ns is None else entry.link_ns
 
 
 def _attempts(both):

@@ -26,12 +26,22 @@ class Database:
     @property
     def place(self):
         """The address without user, password or options: postgresql://host:5432/name."""
-        try:
-            parts = urllib.parse.urlsplit(self.url)
-            host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-        except ValueError:
+        scheme, _, rest = self.url.partition("://")
+        scheme = scheme.partition("+")[0]
+        login, _, address = ("", "", rest) if scheme == "sqlite" else rest.rpartition("@")
+        # a password may hold / and ? and @ as they are, which urllib takes for the end of the host; in doubt nothing is shown
+        if not rest:
             return "a database whose url can't be read"
-        return f"{parts.scheme.partition('+')[0]}://{host}{parts.path}"
+        return f"{scheme}://…" if set(login) & set("@?") else f"{scheme}://{address.partition('?')[0]}"
+
+    @property
+    def _secrets(self):
+        """All that must never be shown, as it stands in the url, and as it is meant."""
+        rest, _, options = self.url.partition("://")[2].rpartition("?")
+        login = self.url.partition("://")[2].rpartition("@")[0]
+        found = {os.environ.get(self.password_env, ""), login.partition(":")[2], rest.rpartition("@")[0].partition(":")[2]}
+        found |= {value for name, value in urllib.parse.parse_qsl(options) if "pass" in name.lower()}
+        return {meant for secret in found for meant in (secret, urllib.parse.unquote(secret))} - {""}
 
     @contextlib.contextmanager
     def connect(self):
@@ -89,8 +99,6 @@ class Database:
         """The first line of what the driver said, the password struck out."""
         lines = str(getattr(error, "orig", None) or error).strip().splitlines()
         words = lines[0] if lines else type(error).__name__
-        secrets = {os.environ.get(self.password_env, ""), urllib.parse.urlsplit(self.url).password or ""}
-        secrets |= {urllib.parse.unquote(secret) for secret in secrets}
-        for secret in sorted(secrets - {""}, key=len, reverse=True):
+        for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words

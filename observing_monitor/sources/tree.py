@@ -6,6 +6,7 @@ Looks at names and times alone, never into a file. Files outside such directorie
 import hashlib
 import os
 import stat
+from fnmatch import fnmatch
 from typing import NamedTuple
 
 from observing_monitor.errors import SourceError
@@ -16,7 +17,7 @@ class Entry(NamedTuple):
     """One file of a tree. For a symlink, size, mtime, device and inode are those of what it points to."""
 
     path: str  # below the root, with "/"; text that is not UTF-8 has lone surrogates, as from os.fsdecode
-    size: int
+    size: int  # -1 for a folder that counts as a file
     mtime_ns: int
     ctime_ns: int
     device: int
@@ -43,10 +44,11 @@ class Listing(NamedTuple):
 class NightTree:
     """One look at a tree; lists what it is asked for, once, and remembers it for the run."""
 
-    def __init__(self, root, rule, what, *, is_optional=False):
+    def __init__(self, root, rule, what, whole=(), *, is_optional=False):
         self.root = os.fspath(root)
         self.is_optional = is_optional  # a root that isn't there is an empty one
         self.rule = rule
+        self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
         self.what = what  # what the tree is, for messages: "file store"
         self._skeleton = None
         self._listings = {}
@@ -149,18 +151,27 @@ class NightTree:
                     continue
                 path = prefix + name
                 try:
-                    if entry.is_dir():
-                        night = nights is not None and night_named(name)
-                        if night:
-                            nights.setdefault(night, []).append(path)
-                        else:
-                            to_do.append(path)
-                    else:
+                    # what the listing itself knows costs nothing; only a symlink must be followed to tell
+                    is_folder = entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and entry.is_dir())
+                    if is_folder and any(fnmatch(name, pattern) for pattern in self.whole):
+                        _add_folder(entry, path, listing)
+                    elif not is_folder:
                         _add_file(entry, path, listing)
+                    elif nights is not None and (night := night_named(name)):
+                        nights.setdefault(night, []).append(path)
+                    else:
+                        to_do.append(path)
                 except FileNotFoundError:
                     listing.notes.append(f"{_shown(entry.path)}: vanished while it was looked at")
                 except OSError as error:
                     listing.notes.append(f"{_shown(entry.path)}: {_why(error)}")
+
+
+def _add_folder(entry, path, listing):
+    """Add a folder that counts as one file; its size, that of all in it, is not known (-1), for it would cost a walk."""
+    state = os.stat(entry.path)
+    numbers = state.st_mtime_ns, state.st_ctime_ns, state.st_dev & 0x7FFF_FFFF_FFFF_FFFF, state.st_ino & 0x7FFF_FFFF_FFFF_FFFF
+    listing.entries.append(Entry(path, -1, *numbers, 1, None, False))
 
 
 def _add_file(entry, path, listing):

@@ -169,7 +169,8 @@
 
   function draw(place) {
     const figure = JSON.parse(byId(place.dataset.figure).textContent);
-    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]]; // no other: plotly's own list can send a chart to its makers
+    const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
     return window.Plotly.react(place, figure.data.map(painted), themed(figure.layout), options).then(() => {
       if (!drawn.has(place)) place.on("plotly_click", follow);
       drawn.add(place);

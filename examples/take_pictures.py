@@ -1,0 +1,48 @@
+"""Pictures of the example's pages, for README.md: `make pictures`. Needs Chromium, and playwright from the test extra."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+SWITCHES = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+
+
+def take(browser, page, picture, width, height, colours="light"):
+    """One picture of the upper part of a page, its charts drawn."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
+    tab = context.new_page()
+    tab.goto(page.resolve().as_uri())
+    for plot in tab.query_selector_all(".plot"):
+        plot.scroll_into_view_if_needed()
+        tab.wait_for_timeout(300)
+    tab.evaluate("window.scrollTo(0, 0)")
+    tab.wait_for_timeout(300)
+    tab.screenshot(path=picture)
+    context.close()
+
+
+def main():
+    """Take the pictures; the site is that of `make demo`."""
+    parser = argparse.ArgumentParser(description="Take the pictures of README.md from the example's pages.")
+    parser.add_argument("site", type=Path, help="the example's pages: demo/site")
+    parser.add_argument("folder", type=Path, help="where the pictures go: docs/pictures")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        print("there is no Chromium to take pictures with (Debian's package chromium)", file=sys.stderr)
+        return 2
+    stream = options.site / "auxTel"
+    night = next(path for path in sorted(stream.glob("20*.html"), reverse=True) if "files failed" in path.read_text())
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
+        take(browser, night, options.folder / "night.png", 1200, 900)
+        take(browser, stream / "index.html", options.folder / "stream.png", 1200, 1000)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""How much of what was produced came through: counts of a night compared, step by step.
+
+Counts of one night often come from several places (what the survey says it produced, what a bucket holds), so the check
+looks at the night's metrics of all sources.
+"""
+
+from dataclasses import dataclass, field
+
+from observing_monitor.pages import Finding
+
+
+@dataclass(kw_only=True)
+class CountSettings:
+    """The settings of a source whose counts are compared."""
+
+    counts: list[str] = field(default_factory=list)  # metrics to compare, in order, what was produced first; of any source
+    error_below: float = 0.9  # less of the first than this is an error
+    warning_below: float = 0.99  # less of the first than this is a warning
+    twice_above: float = 1.5  # more of the first than this is a replay
+
+
+def check(metrics, limits):
+    """Compare a night's counts with the first of them: a list of `Finding`.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        A night's, as `columns.METRICS`, of all sources; a row with a node is a part of the one without.
+    limits : CountSettings
+    """
+    if not limits.counts:
+        return []
+    found, known, blank = [], {}, []
+    for name in limits.counts:
+        told = _told(metrics[metrics["name"] == name])
+        values = told.dropna()
+        if len(values):
+            known[name] = float(values.max() if not known else values.min())  # where sources disagree, the worse
+        elif len(told):
+            blank.append(name)
+        if values.nunique() > 1:
+            said = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
+            found.append(Finding("warning", f"sources disagree on {name}: {said}", "#metrics"))
+    if not known:
+        return [_no_data(blank)]
+    if blank:
+        found.append(Finding("normal", f"not available: {', '.join(blank)}", "#metrics"))
+    (first, produced), *others = known.items()
+    return found + [_compared(first, produced, name, value, limits) for name, value in others]
+
+
+def _told(rows):
+    """What each source says of one metric, NaN where it says "not available": a Series by source."""
+    latest = rows.drop_duplicates(["source", "node"], keep="last")
+    whole = latest[latest["node"].isna()].set_index("source")["value"]
+    of_nodes = latest.groupby("source")["value"].sum(min_count=1)
+    return whole.reindex(of_nodes.index).where(of_nodes.index.isin(whole.index), of_nodes)
+
+
+def _no_data(blank):
+    if blank:
+        return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
+    return Finding("normal", "no counts of this night yet", "#metrics")
+
+
+def _compared(first, produced, name, value, limits):
+    """One count beside the first, as a finding."""
+    if not produced:
+        return Finding("warning" if value else "normal", f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
+    share = value / produced
+    if share >= limits.twice_above:
+        return Finding("warning", f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}: a replay", "#metrics")
+    words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
+    if value > produced:
+        return Finding("normal", f"{words}, {value - produced:,.0f} too many", "#metrics")
+    level = "error" if share < limits.error_below else "warning" if share < limits.warning_below else "normal"
+    return Finding(level, words + (f", {produced - value:,.0f} missing" if value < produced else ""), "#metrics")
+
+
+def _percent(share):
+    """A share in per cent; where anything lacks it is never 100 %."""
+    return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
+
+
+def _verb(name):
+    """`stored` of `avros_stored`."""
+    return name.rpartition("_")[2]
+
+
+def _noun(name):
+    """`alerts ` of `alerts_produced`; "" where the name is one word."""
+    noun = name.rpartition("_")[0].replace("_", " ")
+    return f"{noun} " if noun else ""

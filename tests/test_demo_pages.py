@@ -1,0 +1,147 @@
+"""The example's pages as an observer meets them: from disk, in a real browser, with and without JavaScript."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from running import CLASSES, counts, nights
+
+STREAMS = ("auxTel", "comCam", "testStand")
+
+
+def pages_of(site):
+    """Every page of the site."""
+    return sorted(site.rglob("*.html"))
+
+
+def kinds(site):
+    """One page of every kind, and the nights with the most and the least to show."""
+    stream = site / "auxTel"
+    of_nights = nights(stream)
+    worst = max(of_nights, key=lambda night: of_nights[night]["n_error"])
+    empty = next(night for night, values in of_nights.items() if not values["n_files"])
+    return [
+        site / "index.html",
+        stream / "index.html",
+        stream / f"{worst}.html",
+        stream / f"{empty}.html",
+        stream / f"{max(of_nights)}.html",
+    ]
+
+
+def open_page(context, path):
+    """A page whose console must stay silent, and what it said."""
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    return page, said
+
+
+def test_numbers_of_the_demo(demo):
+    """Of every class that the example promises there is a file, one night has none, and the classes add up everywhere."""
+    seen = {}
+    for stream in STREAMS:
+        for night in nights(demo / "site" / stream).values():
+            assert sum(night[f"n_{name}"] for name in CLASSES) == night["n_files"]
+            for name, number in counts(night).items():
+                seen[name] = seen.get(name, 0) + number
+    assert {"ingested", "pending", "failed", "missing", "small", "not_fits"} <= set(seen)
+    assert any(night["n_files"] == 0 for night in nights(demo / "site" / "auxTel").values())
+
+
+def test_every_link_resolves(demo):
+    """Every address on every page leads to a file that is there, and to a place in it that is there."""
+    site, checked = demo / "site", 0
+    ids = {}
+    for page in pages_of(site):
+        text = page.read_text()
+        for address in re.findall(r'(?:href|src|data-plotly)="([^"]+)"', text):
+            if address.startswith("data:"):
+                continue
+            assert not urlsplit(address).scheme, address
+            path, fragment = urldefrag(address)
+            target = (page.parent / unquote(path)).resolve() if path else page
+            assert target.is_file(), f"{page}: {address}"
+            if fragment:
+                ids.setdefault(target, set(re.findall(r'id="([^"]+)"', target.read_text())))
+                assert fragment in ids[target], f"{page}: {address}"
+            checked += 1
+    assert checked > 300
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_pages_in_a_browser(demo, browser, width):
+    """From disk every kind of page draws its charts, fits the window, says nothing on the console, and satisfies axe."""
+    for path in kinds(demo / "site"):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page, said = open_page(context, path)
+        for place in page.query_selector_all(".plot"):
+            place.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.querySelector('svg'))")
+        assert said == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        faults = Axe().run(page, options={"preload": False}).response["violations"]
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == [], path
+        context.close()
+
+
+def test_charts_are_there(demo, browser):
+    """A night has its three charts, a stream's page its charts over nights."""
+    site = demo / "site"
+    for path, least in ((kinds(site)[1], 3), (kinds(site)[2], 3)):
+        page, _ = open_page(browser, path)
+        assert len(page.query_selector_all(".plot")) >= least
+        page.close()
+
+
+def test_facts_without_javascript(demo, browser):
+    """With JavaScript switched off the numbers, the findings, the files that need attention and the links are there."""
+    context = browser.new_context(java_script_enabled=False)
+    site = demo / "site"
+    night = next(values for values in nights(site / "auxTel").values() if values["n_failed"] > 1)
+    page, _ = open_page(context, site / "auxTel" / f"{night['night']}.html")
+    text = page.inner_text("body")
+    assert f"{night['n_failed']} files failed" in text and "the registry does not have it" in text
+    assert f"{night['n_files']}" in text.replace("\u202f", "").replace(",", "")
+    assert page.query_selector(f"a[href='{night['night']}.csv']")
+    page.goto((site / "index.html").as_uri())
+    assert "attention" in page.inner_text("body")
+    context.close()
+
+
+def test_getting_around(demo, browser):
+    """From the site to a stream, to its newest night, to the one before and back: by links that a reader sees."""
+    context = browser.new_context()
+    page, said = open_page(context, demo / "site" / "index.html")
+    page.click("text=Auxiliary telescope")
+    newest = max(nights(demo / "site" / "auxTel"))
+    page.click(f"table >> text={newest}")
+    assert newest in page.inner_text("h1")
+    page.click("a[rel=prev] >> nth=0")
+    assert newest not in page.inner_text("h1")
+    page.click("a[rel=next] >> nth=0")
+    assert newest in page.inner_text("h1")
+    page.goto((demo / "site" / "auxTel" / "latest.html").as_uri())
+    page.wait_for_url(f"**/{newest}.html")
+    assert said == []
+    context.close()
+
+
+def test_no_script_in_the_pages(demo):
+    """Pages load scripts by address only; data stand in them as data, and what a file's name says is text."""
+    for path in pages_of(demo / "site"):
+        text = path.read_text()
+        for attributes in re.findall(r"<script([^>]*)>", text):
+            assert "src=" in attributes or 'type="application/json"' in attributes, path
+        assert not re.search(r"\son\w+=", text), path
+    named = [path for path in (demo / "site").rglob("*.csv") if "<b>" in path.read_text()]
+    assert named, "the example has a file with <b> in its name"
+    assert "<b>" not in re.sub(r"<b>[^<]*</b>", "", Path(named[0]).with_suffix(".html").read_text())
+
+
+def test_plotly_is_shared(demo):
+    """plotly's script is there once for the whole site."""
+    assert len(list((demo / "site").rglob("*plotly*"))) == 1

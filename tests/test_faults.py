@@ -1,0 +1,115 @@
+"""Killed, raced, fed by a running rsync: what is shown is whole, and in the end right."""
+
+import datetime
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from gen2tree import later, make_night
+from running import contents, counts, nights, run, start, times
+
+DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
+
+
+def arguments(folder, output):
+    return ("--input_dir", folder / "input", "--output_dir", output, "--first_day", DAYS[0], "--last_day", DAYS[-1])
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """An input of two nights, its clock, what an undisturbed run makes of it, and how long that takes."""
+    folder = tmp_path_factory.mktemp("killed")
+    now = later()
+    for night in DAYS:
+        make_night(folder / "input", night, {"ingested": 300, "failed": 5, "missing": 5, "pending": 2}, now=now)
+    started = time.monotonic()
+    process = start(*arguments(folder, folder / "whole"), now=now)
+    assert process.communicate() == ("", "") and process.returncode == 0
+    return folder, now, contents(folder / "whole"), time.monotonic() - started
+
+
+@pytest.mark.parametrize("fraction", [n / 16 for n in range(4, 17)])
+def test_killed_and_run_again(tree, tmp_path, fraction):
+    """Killed after a fraction of its time and run again, a run makes the same as one that was never killed, and leaves nothing."""
+    folder, now, expected, seconds = tree
+    output = tmp_path / "site"
+    process = start(*arguments(folder, output), now=now)
+    time.sleep(seconds * fraction)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert run(*arguments(folder, output), now=now) == 0
+    assert contents(output) == expected
+    assert os.listdir(output / ".unfinished") == []
+
+
+def test_two_runs_at_once(tree, tmp_path):
+    """Of several runs started at once those that find the lock taken do nothing and say so with 75; the pages are whole."""
+    folder, now, expected, _ = tree
+    output = tmp_path / "site"
+    processes = [start(*arguments(folder, output), now=now) for _ in range(4)]
+    ended = [(process.communicate()[1], process.returncode) for process in processes]
+    assert {code for _, code in ended} == {0, 75}
+    assert all("another run is at work on this output" in error for error, code in ended if code == 75)
+    assert contents(output) == expected
+
+
+def test_interrupted(tree, tmp_path):
+    """Ctrl-C ends a run in one line, without a traceback; the next goes on from there."""
+    folder, now, expected, seconds = tree
+    output = tmp_path / "site"
+    process = start(*arguments(folder, output), now=now)
+    while not (output / "data").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130 and error.startswith("observing_monitor: stopped") and "Traceback" not in error
+    assert run(*arguments(folder, output), now=now) == 0
+    assert contents(output) == expected
+
+
+def test_rsync_while_it_runs(tmp_path, rsync):
+    """While rsync copies a night in, no run fails and no temporary file is ever counted; the last run has them all."""
+    made = make_night(tmp_path / "summit", DAYS[0], {"missing": 40, "not_fits": 3}, now=later())
+    source = tmp_path / "summit" / "storage"
+    for file in made.files:  # real bytes, so that a copy takes its time
+        file.path.write_bytes(os.urandom(500_000))
+    names = {file.path.name for file in made.files}
+    target = tmp_path / "input" / "storage"
+    target.mkdir(parents=True)
+    shutil.copytree(tmp_path / "summit" / "gen2repo", tmp_path / "input" / "gen2repo")
+    copying = subprocess.Popen([rsync, "-a", "--bwlimit=4000", f"{source}/", f"{target}/"])
+    seen = []
+    while copying.poll() is None:
+        process = start(*arguments(tmp_path, tmp_path / "site"))
+        assert process.communicate() == ("", "") and process.returncode == 0
+        text = (tmp_path / "site" / "2020-02-12.csv").read_text()
+        seen.append(text.count("\n") - 1)
+        assert all(line.partition(",")[0].strip('"').rpartition("/")[2] in names for line in text.splitlines()[1:])
+    assert copying.returncode == 0
+    assert run(*arguments(tmp_path, tmp_path / "site")) == 0
+    assert nights(tmp_path / "site")["2020-02-12"]["n_files"] == 43
+    assert seen == sorted(seen) and any(0 < count < 43 for count in seen), "rsync was never caught in the middle"
+
+
+def test_links_made_while_it_runs(tmp_path):
+    """A registry replaced and links made between runs never fail a run, and end in what is there."""
+    now = later()
+    counted = {"ingested": 0}
+    for _ in range(5):
+        counted["ingested"] += 3
+        shutil.rmtree(tmp_path / "input", ignore_errors=True)
+        make_night(tmp_path / "input", DAYS[0], counted, now=now)
+        assert run(*arguments(tmp_path, tmp_path / "site"), now=now) == 0
+        assert counts(nights(tmp_path / "site")["2020-02-12"]) == counted
+
+
+def test_pages_have_the_umasks_mode(tree, tmp_path):
+    """Whoever may read files by the umask may read the pages: a web server can."""
+    folder, now, _, _ = tree
+    process = start(*arguments(folder, tmp_path / "site"), now=now, umask=0o022)
+    process.communicate()
+    modes = {(tmp_path / "site" / name).stat().st_mode & 0o777 for name in times(tmp_path / "site")}
+    assert modes == {0o644}

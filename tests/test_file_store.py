@@ -1,0 +1,188 @@
+"""Files as they lie on disk: which they are, of which night, and what was odd."""
+
+import datetime
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from conftest import need
+
+from observing_monitor.errors import SourceError
+from observing_monitor.nights import NightRule
+from observing_monitor.sources import Asked
+from observing_monitor.sources.file_store import FileStore
+
+NIGHT = datetime.date(2020, 2, 12)
+NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
+
+
+def store(path, now=NOW, **settings):
+    return FileStore(FileStore.Settings(Path(path), **settings), Asked("auxTel", NightRule(), now))
+
+
+def put(path, size=20_000, at="2020-02-13T03:12:41"):
+    """A file of a size and a modification time (UTC)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(size)
+    seconds = datetime.datetime.fromisoformat(at + "+00:00").timestamp()
+    os.utime(path, (seconds, seconds))
+    return path
+
+
+def read(path, night=NIGHT, **settings):
+    return store(path, **settings).read(night)
+
+
+def test_folders_named_after_nights(tmp_path):
+    """Both spellings give the night, at any depth and with any depth below, whatever the file's own time."""
+    put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-20T00:00:00")
+    put(tmp_path / "20200212" / "deep" / "er" / "b.fits")
+    put(tmp_path / "raw" / "auxTel" / "20200212" / "c.fits")
+    put(tmp_path / "2020-02-13" / "d.fits")
+    files = read(tmp_path).files
+    assert list(files["file_id"]) == ["2020-02-12/a.fits", "20200212/deep/er/b.fits", "raw/auxTel/20200212/c.fits"]
+    assert store(tmp_path).nights() == {NIGHT, datetime.date(2020, 2, 13)}
+
+
+def test_files_elsewhere_have_their_own_time(tmp_path):
+    """A file outside such folders belongs to the night of its modification time; 20201340 is a folder like any other."""
+    put(tmp_path / "loose.fits", at="2020-02-13T11:59:59")
+    put(tmp_path / "20201340" / "odd.fits", at="2020-02-12T12:00:00")
+    put(tmp_path / "later.fits", at="2020-02-13T12:00:00")
+    assert list(read(tmp_path).files["name"]) == ["odd.fits", "loose.fits"]
+
+
+def test_what_is_no_file_yet(tmp_path):
+    """Dot files, rsync's temporary names and folders, and names that the settings skip are no files."""
+    for name in (".hidden.fits", ".a.fits.Xy12Zz", ".~tmp~/b.fits", ".rsync-partial/c.fits", "d.fits.part", "e.fits"):
+        put(tmp_path / "2020-02-12" / name)
+    assert list(read(tmp_path, skip=["*.part"]).files["name"]) == ["e.fits"]
+
+
+def test_facts_of_a_file(tmp_path):
+    """Size, times, kind, and what the name tells."""
+    put(tmp_path / "2020-02-12" / "AT_O_20200212_000022.fits", size=12_345)
+    put(tmp_path / "2020-02-12" / "CC_C_20190530_000001-R22S00.fits.fz")
+    put(tmp_path / "2020-02-12" / "3019053000001-R22-S00-det000.fits")
+    put(tmp_path / "2020-02-12" / "notes.tar.GZ")
+    files = read(tmp_path).files.set_index("name")
+    first = files.loc["AT_O_20200212_000022.fits"]
+    assert (first["size_bytes"], first["kind"], first["obsid"], first["seq_num"]) == (12_345, "fits", "AT_O_20200212_000022", 22)
+    assert first["created_at"].isoformat() == "2020-02-13T03:12:41+00:00"
+    assert abs(first["transferred_at"].timestamp() - datetime.datetime.now().timestamp()) < 60  # noqa: DTZ005
+    second = files.loc["CC_C_20190530_000001-R22S00.fits.fz"]
+    assert (second["kind"], second["obsid"], second["detector"]) == ("fits", "CC_C_20190530_000001", "R22S00")
+    third = files.loc["3019053000001-R22-S00-det000.fits"]
+    assert (third["exposure"], third["seq_num"], third["detector"]) == ("3019053000001", 1, "000")
+    assert files.loc["notes.tar.GZ", "kind"] == "gz"
+
+
+def test_hard_link_hides_the_transfer(tmp_path):
+    """A file with a second name has a change time that says when the link was made: its transfer is not known."""
+    path = put(tmp_path / "2020-02-12" / "a.fits")
+    os.link(path, tmp_path / "link.fits")
+    assert read(tmp_path / "2020-02-12", NIGHT).files["transferred_at"].isna().all()
+
+
+def test_rsync_log_tells_the_transfer(tmp_path):
+    """rsync's own log, rotated ones too, says when a file came, in its declared zone; other lines are passed over."""
+    put(tmp_path / "storage" / "2020-02-12" / "a b.fits")
+    put(tmp_path / "storage" / "2020-02-12" / "c.fits")
+    (tmp_path / "rsync.log").write_text(
+        "2020/02/12 17:20:00 [123] receiving file list\n2020/02/12 17:20:01 [123] >f+++++++++ 2020-02-12/a b.fits\n"
+        "2020/02/12 17:20:02 [123] cd+++++++++ 2020-02-12/\ncut off in the mid"
+    )
+    import gzip
+
+    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n"))
+    files = read(tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu").files
+    assert [at.isoformat() for at in files["transferred_at"]] == ["2020-02-13T03:20:01+00:00", "2020-02-13T03:00:00+00:00"]
+
+
+def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
+    """A pipe, a socket, a dangling link, a loop of links, a name that is no UTF-8: each told or passed, none fatal."""
+    night = tmp_path / "2020-02-12"
+    put(night / "a.fits")
+    os.mkfifo(night / "pipe.fits")
+    with socket.socket(socket.AF_UNIX) as opened:
+        os.chdir(night)  # a socket's path may be no longer than 107 bytes
+        opened.bind("sock")
+        os.chdir("/")
+        (night / "loop").symlink_to(night)
+        (night / "dangling.fits").symlink_to(night / "nothing")
+        (night / "link.fits").symlink_to(night / "a.fits")
+        with open(os.fsencode(night) + b"/bad\xff.fits", "wb"):
+            pass
+        reading = read(tmp_path)
+    files = reading.files.set_index("name")
+    assert sorted(files.index) == ["a.fits", r"bad\xff.fits", "dangling.fits", "link.fits"]
+    assert not files.loc["dangling.fits", "on_disk"] and files.loc["link.fits", "size_bytes"] == 20_000
+    notes = "\n".join(reading.notes)
+    assert "pipe.fits: not a file" in notes and "sock: not a file" in notes and r"bad\xff.fits: its name is not UTF-8" in notes
+    assert len(reading.notes) == 3
+
+
+def test_folder_that_cannot_be_read(tmp_path):
+    """A folder without leave to read is told with its path and what to do; its files count as not looked at."""
+    need(os.geteuid() != 0 or _drop(), "root reads every folder, and there is no other user to become")
+    put(tmp_path / "2020-02-12" / "a.fits")
+    closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
+    closed.chmod(0)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    reading = _as_nobody(tmp_path) if os.geteuid() == 0 else read(tmp_path)
+    assert list(reading.files["name"]) == ["a.fits"] and reading.unread == ["2020-02-12/closed"]
+    assert "closed: permission denied (give the user that runs this leave to read it)" in reading.notes[0]
+
+
+def _drop():
+    import pwd
+
+    try:
+        return pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        return None
+
+
+def _as_nobody(path):
+    """What `nobody` reads: the effective user is changed for the time of the look."""
+    os.seteuid(_drop())
+    try:
+        return read(path)
+    finally:
+        os.seteuid(0)
+
+
+def test_no_store(tmp_path):
+    """A store that is not there is a source that did not answer: the path is named."""
+    with pytest.raises(SourceError, match=r"storage: no such file or directory; the file store should be there"):
+        read(tmp_path / "storage")
+
+
+def test_look_is_settled_by_folder_times(tmp_path):
+    """Of a night long over only the folders' times are looked at, unless one has changed, or everything is asked for."""
+    path = put(tmp_path / "2020-02-12" / "sub" / "a.fits")
+    seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
+    for folder in (path.parent, path.parent.parent):
+        os.utime(folder, (seconds, seconds))
+    known = store(tmp_path).look(NIGHT, None)
+    put(path, size=5)
+    assert store(tmp_path).look(NIGHT, known) == known
+    everything = FileStore(FileStore.Settings(tmp_path), Asked("auxTel", NightRule(), NOW, look_at_everything=True))
+    assert everything.look(NIGHT, known) != known
+    put(path.with_name("b.fits"))
+    assert store(tmp_path).look(NIGHT, known) != known
+
+
+def test_open_night_is_looked_at_file_by_file(tmp_path):
+    """A file that grows shows at once while its night is open, though its folder's time stays."""
+    put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-13T03:00:00")
+    now = datetime.datetime(2020, 2, 13, 4, tzinfo=datetime.UTC)
+    seconds = datetime.datetime(2020, 2, 13, 1, tzinfo=datetime.UTC).timestamp()
+    os.utime(tmp_path / "2020-02-12", (seconds, seconds))
+    known = store(tmp_path, now).look(NIGHT, None)
+    put(tmp_path / "2020-02-12" / "a.fits", size=30_000, at="2020-02-13T03:30:00")
+    assert store(tmp_path, now).look(NIGHT, known) != known

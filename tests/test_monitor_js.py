@@ -1,0 +1,167 @@
+"""The pages' script in a real browser, from disk: ages and warnings, and the table of all files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import plotly
+import pytest
+import test_charts
+from axe_playwright_python.sync_playwright import Axe
+from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
+from test_filetable import table
+
+from observing_monitor import charts, filetable, pages
+
+ASSETS = {name: name for name in ("style.css", "monitor.js", "plotly.min.js")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A night's page with 101 files, three of them failed, one with a nasty name, beside its assets."""
+    root = tmp_path_factory.mktemp("site")
+    shutil.copytree(pages.templates_dir() / "assets", root / "assets")
+    (root / "auxTel").mkdir()
+    files = table(101).astype({"path": "object"})
+    files.loc[5, "path"] = f"folder/{NASTY}"
+    files.loc[5, "file_class"] = "failed"
+    page = night_page(charts=[], files_js="2020-02-12.files.js", summary=summary(n_files=101, n_ingested=98, n_failed=3))
+    (root / "auxTel/2020-02-12.html").write_text(pages.render_night(page, ASSETS), encoding="utf-8")
+    (root / "auxTel/2020-02-12.files.js").write_text(filetable.render_files_js(files), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def gallery(site):
+    """One page of each kind, with charts, in the same folder: their names."""
+    shutil.copy(Path(plotly.__file__).parent / "package_data/plotly.min.js", site / "assets")
+    over_nights = charts.stream_charts([row.values for row in night_rows()])
+    texts = {
+        "index.html": pages.render_site(site_page(), ASSETS),
+        "auxTel/index.html": pages.render_stream(stream_page(charts=over_nights), ASSETS),
+        "auxTel/2020-02-11.html": pages.render_night(empty_night_page(), ASSETS),
+        "auxTel/2020-02-13.html": pages.render_night(
+            night_page(charts=charts.night_charts(test_charts.night(500), *test_charts.BOUNDS)), ASSETS
+        ),
+    }
+    for name, text in texts.items():
+        (site / name).write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def open_page(browser, site, address="", run_at="2020-02-13T03:12:41Z"):
+    """The night's page, opened when the last run was at `run_at`; an error on its console fails the test."""
+    heartbeat = {"run_at": run_at, "streams": {"auxTel": {"read_at": run_at, "sources": {}}}}
+    (site / "heartbeat.js").write_text(f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};")
+    page = browser.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.clock.set_fixed_time("2020-02-13T03:16:45Z")
+    page.goto(f"{(site / 'auxTel/2020-02-12.html').as_uri()}{address}")
+    return page
+
+
+def shown(page):
+    """The rows of the table of all files that exist just now, as lists of texts."""
+    page.wait_for_selector("#all-files[data-ready]")
+    return page.eval_on_selector_all(
+        "#files-scroll tbody tr:not(.spacer)", "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+    )
+
+
+def test_a_fresh_page_says_when_it_was_looked_after(browser, site):
+    """The page tells the age of the last run by the reader's clock, and doesn't warn."""
+    page = open_page(browser, site)
+    assert page.inner_text("#looked") == "Last looked at 03:12:41 UTC, 4 min ago"
+    assert not page.is_visible("#stale")
+
+
+def test_a_stale_page_warns(browser, site):
+    """When nobody has looked for longer than the limit, the page says so on top."""
+    page = open_page(browser, site, run_at="2020-02-13T01:11:41Z")
+    assert frame().stale_after_s < 7200
+    assert page.inner_text("#stale").startswith("Nobody has looked for 2 h 05 min: the last time was 01:11:41 UTC.")
+
+
+def test_a_page_without_heartbeat_warns(browser, site):
+    """When the heartbeat can't be loaded, the page says that it may be out of date."""
+    page = open_page(browser, site)
+    (site / "heartbeat.js").unlink()
+    page.reload()
+    assert "could not be loaded" in page.inner_text("#stale")
+
+
+def test_table_has_all_files(browser, site):
+    """Opened by its button, the table counts all files, and shows names and instants as they are."""
+    page = open_page(browser, site)
+    page.click("#files-open") if page.is_visible("#files-open") else None
+    rows = shown(page)
+    assert page.inner_text("#files-shown") == "101 of 101 files"
+    assert rows[0][0] == "2020-02-12/exposure000000/AT_O_20200212_000000_R00.fits"
+    assert "2020-02-12 22:00:03" in rows[0]
+
+
+def test_nasty_names_are_shown_as_text(browser, site):
+    """A name with markup in it is shown letter by letter, with controls as pictures."""
+    row = shown(open_page(browser, site, "#files?q=folder"))
+    assert len(row) == 1 and row[0][0].startswith("folder/<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred")
+
+
+def test_address_keeps_the_filter(browser, site):
+    """A class, a search and an order in the address are those of the table; what is typed goes into the address."""
+    page = open_page(browser, site, "#files?class=failed&sort=-size_bytes")
+    rows = shown(page)
+    assert page.inner_text("#files-shown") == "3 of 101 files"
+    assert {row[1] for row in rows} == {"Failed"}
+    page.fill("#files-search", "R04")
+    assert page.inner_text("#files-shown") == "1 of 101 files"
+    assert page.url.endswith("#files?class=failed&q=R04&sort=-size_bytes")
+    page.fill("#files-search", "")
+    assert page.inner_text("#files-shown") == "3 of 101 files"
+
+
+def test_heads_sort(browser, site):
+    """A head sorts by its column, a second press turns the order, and what isn't there comes last either way."""
+    page = open_page(browser, site, "#files?q=fits")
+    shown(page)
+    head = page.get_by_role("button", name="Ingested")
+    for order in ("ascending", "descending"):
+        head.click()
+        assert page.locator(f'th[aria-sort="{order}"]').inner_text().startswith("Ingested")
+        page.evaluate("document.getElementById('files-scroll').scrollTop = 1e9")
+        page.wait_for_function("document.querySelector('#files-scroll tbody tr[aria-rowindex=\"101\"]')")
+        assert shown(page)[-1][6] == "–"
+
+
+def test_a_number_leads_to_its_rows(browser, site):
+    """A click on the count of failed files shows these files."""
+    page = open_page(browser, site)
+    page.click(".tile.failed a")
+    shown(page)
+    page.wait_for_function("document.getElementById('files-shown').textContent === '3 of 101 files'")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 360])
+def test_every_kind_of_page(browser, site, gallery, width, colours):
+    """Each kind of page draws its charts, fits its window, writes nothing to the console, and axe finds no fault in it."""
+    open_page(browser, site).close()  # leaves a heartbeat
+    for name in gallery:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
+        said = []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        page.goto((site / name).as_uri())
+        for place in page.query_selector_all(".plot"):
+            place.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)")
+        assert said == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        found = Axe().run(page, options={"preload": False}).response["violations"]
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == [], name
+        page.close()
+
+
+def test_charts_stay_here():
+    """The charts' buttons are listed one by one: plotly's own list has one that sends the chart to its makers."""
+    script = (pages.templates_dir() / "assets/monitor.js").read_text()
+    assert "modeBarButtons: buttons" in script and "Cloud" not in script

@@ -1,0 +1,86 @@
+"""Sources of other packages: found by their entry points, wherever they were installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import CHECKOUT
+from running import nights
+
+SITE = """
+[observing_monitor]
+output_dir = "site"
+[streams.dome]
+[[streams.dome.sources]]
+type = "seeing"
+path = "seeing.log"
+"""
+LOG = "2021-12-01T23:00:00 1.4\n2021-12-02T03:00:00 1.6\n<b>cut\n2021-12-02T05:00:00 1.7\n2021-12-02T12:00:00 0.5\n"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder into which the example package was installed, without a network."""
+    folder = tmp_path_factory.mktemp("example")
+    copied = shutil.copytree(CHECKOUT / "examples/observing_monitor_example", folder / "copy")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--target",
+        folder / "target",
+        copied,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "target"
+
+
+def observing_monitor(path, *arguments):
+    """The real command, in a process that finds the packages in `path` too."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ["PYTHONPATH"]])}
+    command = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_example_package(installed, tmp_path):
+    """The example's kind of source makes a stream with its numbers, its finding and its notes on the pages."""
+    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "seeing.log").write_text(LOG)
+    days = ("-c", tmp_path / "site.toml", "--first_day", "2021-12-01", "--last_day", "2021-12-02")
+    done = observing_monitor([installed], *days)
+    assert done.returncode == 0, done.stderr
+    told = nights(tmp_path / "site/dome")
+    assert [row["seeing_median"] for row in told.values()] == [1.6, 0.5], "a night runs from noon to noon"
+    assert "the median seeing was 1.60″, above 1.5″" in told["2021-12-01"]["info"]
+    page = (tmp_path / "site/dome/2021-12-01.html").read_text()
+    assert "seeing_median" in page and "the first is line 3" in page
+    (tmp_path / "seeing.log").unlink()
+    done = observing_monitor([installed], *days)
+    assert done.returncode == 1 and "does the seeing monitor write its log there?" in done.stderr
+    assert nights(tmp_path / "site/dome")["2021-12-01"]["seeing_median"] == 1.6
+
+
+def test_without_the_package(tmp_path):
+    """Where the package isn't installed its kind is unknown, and the known ones are named."""
+    (tmp_path / "site.toml").write_text(SITE)
+    done = observing_monitor([], "check", "-c", tmp_path / "site.toml")
+    assert done.returncode == 2 and "the type of a source is 'seeing'" in done.stderr and "table" in done.stderr
+
+
+def test_package_that_is_broken(installed, tmp_path):
+    """A package whose source can't be imported is named, with why, in one line."""
+    broken = shutil.copytree(installed, tmp_path / "broken")
+    (broken / "observing_monitor_example.py").write_text("import no_such_library\n")
+    (tmp_path / "site.toml").write_text(SITE)
+    done = observing_monitor([broken], "check", "-c", tmp_path / "site.toml")
+    assert done.returncode == 2, done.stderr
+    assert "'seeing' of observing_monitor_example can't be used (No module named 'no_such_library')" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,113 @@
+"""Ends of readout and object-store notices of the Rubin summit, real ones and odd ones."""
+
+import datetime
+import json
+import os
+
+import pytest
+from conftest import CHECKOUT
+
+from observing_monitor import cli, config
+from observing_monitor.nights import NightRule
+from observing_monitor.sources import Asked
+from observing_monitor.sources.summit import SummitMessages, split_escaped
+
+UTC = datetime.UTC
+NOW = datetime.datetime(2025, 5, 10, tzinfo=UTC)
+
+
+def read(folder, night, now=NOW):
+    source = SummitMessages(SummitMessages.Settings(folder), Asked("s", NightRule(), now))
+    source.look(night, None)
+    return source.read(night)
+
+
+def readout(number, at, day="20250423", **more):
+    """An end of readout at a UTC instant."""
+    tai = at.timestamp() + 37
+    return {"imageName": f"MC_O_{day}_{number:06d}", "imageDate": day, "imageNumber": number, "timestampEndOfReadout": tai} | more
+
+
+def notice(key, at, size=20_000, event="ObjectCreated:Put"):
+    return {
+        "Records": [{"eventTime": at, "eventName": event, "s3": {"bucket": {"name": "rubin-summit"}, "object": {"key": key, "size": size}}}]
+    }
+
+
+def test_lists_with_escaped_colons():
+    r"""A colon within a value is written `\:`; empty values keep their places."""
+    assert split_escaped(r"BIAS:2025-05-02T13\:29\:16.756::x\\y:") == ["BIAS", "2025-05-02T13:29:16.756", "", "x\\y", ""]
+    assert (split_escaped(""), split_escaped(":a")) == ([], ["", "a"])
+
+
+def test_real_messages(shared_data, tmp_path):
+    """The real end of readout is 37 s earlier in UTC, its values keep their colons; the real notice is an object with its size and time."""
+    for name in ("endReadout.json", "fileNotifications.json"):
+        (tmp_path / name).write_bytes((shared_data / "summit" / name).read_bytes())
+    as_of = datetime.datetime(2025, 5, 2, 14, tzinfo=UTC).timestamp()
+    os.utime(tmp_path / "endReadout.json", (as_of, as_of))
+    as_of = datetime.datetime(2025, 4, 23, 19, 20, tzinfo=UTC).timestamp()
+    os.utime(tmp_path / "fileNotifications.json", (as_of, as_of))
+
+    reading = read(tmp_path, datetime.date(2025, 5, 2))
+    row = reading.metrics[reading.metrics["name"] == "end_of_readout"].iloc[0]
+    assert row["node"] == "MC_O_20250502_000010" and row["sampled_at"].isoformat() == "2025-05-02T13:38:09.988771+00:00"
+    assert "groupId: 2025-05-02T13:29:16.756\ntestType: BIAS" in row["text"]
+    assert reading.notes == [] and reading.files.empty
+
+    reading = read(tmp_path, datetime.date(2025, 4, 23))
+    file = reading.files.iloc[0]
+    assert (file["name"], file["kind"], file["size_bytes"]) == ("MC_O_20250423_000034_R31_S10.json", "json", 2867)
+    assert file["transferred_at"].isoformat() == "2025-04-23T19:19:54.172258+00:00"
+    assert (file["obsid"], file["seq_num"], file["detector"]) == ("MC_O_20250423_000034", 34, "R31_S10")
+
+
+def test_bad_messages_are_noted(tmp_path):
+    """What is cut, of another kind, or lacks what it must have, is noted; the rest of the file and the other files are read."""
+    folder = tmp_path / "20250423"
+    folder.mkdir()
+    at = datetime.datetime(2025, 4, 23, 20, tzinfo=UTC)
+    lines = [
+        readout(1, at),
+        {"imageName": "x"},
+        [1],
+        readout(2, at, timestampEndOfReadout="soon"),
+        notice("LSSTCam/20250423/a.fits", "never"),
+    ]
+    (folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"imageName": "MC')
+    (folder / "b.json").write_text("[" * 100_000)
+    (folder / "c.json").write_text(
+        json.dumps([notice("LSSTCam/20250423/MC_O_20250423_000001/MC_O_20250423_000001_R01_S00.fits", "2025-04-23T20:00:07Z")])
+    )
+    reading = read(tmp_path, datetime.date(2025, 4, 23))
+    assert len(reading.notes) == 6 and all(str(folder) in note for note in reading.notes)
+    assert reading.files["created_at"].iloc[0] == at
+    assert set(reading.metrics["node"].dropna()) == {"MC_O_20250423_000001"}
+
+
+def test_settings_to_pages(tmp_path):
+    """From a settings file to the pages: objects are files with their delay; an exposure that was read out and never came is named."""
+    folder = tmp_path / "messages/2025-04-23"
+    folder.mkdir(parents=True)
+    at = datetime.datetime(2025, 4, 23, 20, tzinfo=UTC)
+    put = [readout(n, at + datetime.timedelta(seconds=30 * n)) for n in (1, 2, 3, 4)]
+    put += [
+        notice(
+            f"LSSTCam/20250423/MC_O_20250423_{n:06d}/MC_O_20250423_{n:06d}_R01_S00.fits", f"2025-04-23T20:0{n // 2}:{30 * n % 60 + 7:02d}Z"
+        )
+        for n in (1, 4)
+    ]
+    (folder / "messages.jsonl").write_text("\n".join(map(json.dumps, put)))
+    settings = tmp_path / "site.toml"
+    settings.write_text('[observing_monitor]\noutput_dir = "site"\n[[streams.cam.sources]]\ntype = "summit"\npath = "messages"\n')
+    assert cli.main(["-c", str(settings), "--first_day", "2025-04-23", "--last_day", "2025-04-23"]) == 0
+    (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]
+    assert night["info"] == "2 of 4 expected exposures never came; missing: 2–3"
+    assert (night["n_files"], night["n_readouts"], night["n_readouts_missing"]) == (2, 4, 2)
+    assert night["transfer_delay_max_s"] == pytest.approx(7)
+    assert "missing: 2–3" in (tmp_path / "site/cam/2025-04-23.html").read_text()
+
+
+def test_example():
+    """The example's settings are understood."""
+    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/summit.toml")] == ["summit"]
