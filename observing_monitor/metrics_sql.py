@@ -133,7 +133,8 @@ class Table:
             return
         # names that differ in case are two names, on MySQL as well
         name = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if _family(self._engine) == "mysql" else "VARCHAR(64)"
-        made = f"CREATE TABLE IF NOT EXISTS {TABLE} (nid INTEGER NOT NULL, name {name} NOT NULL, value DOUBLE PRECISION DEFAULT 0, PRIMARY KEY (nid, name))"
+        held = f"nid INTEGER NOT NULL, name {name} NOT NULL, value DOUBLE PRECISION DEFAULT 0, PRIMARY KEY (nid, name)"
+        made = f"CREATE TABLE IF NOT EXISTS {TABLE} ({held})"
         try:
             with self._engine.begin() as connection:
                 connection.execute(sqlalchemy.text(made))

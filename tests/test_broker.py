@@ -234,7 +234,7 @@ def test_cut_and_odd_listings(write):
 
 
 def test_nights_of_listings(write, tmp_path):
-    """Between the first and the last night of a listing nothing stored is 0; beyond them, and without a night's own listing, it is unknown."""
+    """Between a listing's first and last night nothing stored is 0; beyond them, and in listings by night, it is unknown."""
     later = THREE_FORMS[1].replace("20210901", "20210903")
     path = write("listing.txt", f"{THREE_FORMS[0]}\n{later}\n")
     assert metric(listed(path, datetime.date(2021, 9, 2)), "avros_stored") == 0
@@ -259,7 +259,7 @@ def test_rule_that_is_not_utc(write):
 
 
 def test_counts_of_one_source_beside_another(write, tmp_path):
-    """What the survey produced, from one source, is compared with what the bucket of another holds; two that disagree are told, and the worse is taken."""
+    """What one source produced is compared with what another's bucket holds; two that disagree are told, the worse is taken."""
     write("counts.csv", "night,alerts_produced,avros_stored\n2021-09-01,4,2\n2021-09-02,4,\n")
     write("listing.txt.gz", "\n".join([*THREE_FORMS, THREE_FORMS[0].replace("20210901", "20210903")]) + "\n")
     (tmp_path / "site.toml").write_text("""

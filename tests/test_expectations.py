@@ -291,7 +291,8 @@ def test_bands_of_a_timestamp(tmp_path):
     more = (
         'whole_folders = ["*.ms"]\n'
         r"name_pattern = '(?P<exposure>\d{8}_\d{6})_(?P<detector>\d+MHz)\.ms'"
-        f'\n[[streams.cam.sources]]\ntype = "expected"\ncalled = "sub-bands"\nkinds = ["ms", "tar"]\nlevel = "error"\ndetectors = {json.dumps(bands)}\n'
+        '\n[[streams.cam.sources]]\ntype = "expected"\ncalled = "sub-bands"\nkinds = ["ms", "tar"]\nlevel = "error"\n'
+        f"detectors = {json.dumps(bands)}\n"
     )
     assert cli.main(["--first_day", "2025-04-30", "--last_day", "2025-04-30", "-c", str(write_settings(tmp_path, more))]) == 0
     (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]

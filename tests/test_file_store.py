@@ -5,6 +5,7 @@ import os
 import socket
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import need
 
@@ -12,6 +13,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.file_store import FileStore
+from observing_monitor.sources.tree import whole_numbers
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
@@ -77,6 +79,22 @@ def test_facts_of_a_file(tmp_path):
     third = files.loc["3019053000001-R22-S00-det000.fits"]
     assert (third["exposure"], third["seq_num"], third["detector"]) == ("3019053000001", 1, "000")
     assert files.loc["notes.tar.GZ", "kind"] == "gz"
+
+
+def test_numbers_to_the_last_digit():
+    """Inodes of 63 bits and times far away come through: floats would blur the one and overflow at the other."""
+    assert list(whole_numbers([2**63 - 1, None, 2**53 + 1])) == [2**63 - 1, pd.NA, 2**53 + 1]
+    assert list(whole_numbers([2**70, 5])) == [pd.NA, 5]
+
+
+@pytest.mark.parametrize("year", [1902, 2200, 2400])
+def test_times_far_away(tmp_path, year):
+    """A file from another century is read, and belongs to the night that its time says."""
+    path = put(tmp_path / "old.fits", at=f"{year}-05-06T20:00:00")
+    night = datetime.date(year, 5, 6)
+    if path.stat().st_mtime_ns // 10**9 != int(datetime.datetime(year, 5, 6, 20, tzinfo=datetime.UTC).timestamp()):
+        pytest.skip("this file system keeps no such times")
+    assert list(read(tmp_path, night).files["name"]) == ["old.fits"]
 
 
 def test_hard_link_hides_the_transfer(tmp_path):

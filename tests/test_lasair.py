@@ -397,7 +397,8 @@ def test_lasairs_own_table(mariadb):
     url = mariadb.create("lasair")
     mariadb.execute(
         TABLE,
-        "INSERT INTO lasair_statistics VALUES (2559,'nid',2559), (2559,'today_alert',1234567), (2559,'diaSource',16777217), (2559,'itotal_0',140.8),"
+        "INSERT INTO lasair_statistics VALUES (2559,'nid',2559), (2559,'today_alert',1234567), (2559,'diaSource',16777217), "
+        "(2559,'itotal_0',140.8),"
         " (2559,'today_lsst',-1), (2559,'min_delay',1e9), (2559,'x',NULL), (2558,'today_alert',1), (-3,'a',1), (2000000000,'a',1)",
         database="lasair",
     )

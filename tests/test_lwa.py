@@ -410,7 +410,8 @@ def test_settings_to_pages(empty, tmp_path, capsys):
     del points["/mon/drvs3/summary"]
     empty.put(points)
     settings = tmp_path / "site.toml"
-    text = '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n[streams.lwa]\n[[streams.lwa.sources]]\ntype = "lwa"\nrecorders = ["drvs1-16"]\nurl = "{}"\n'
+    text = '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n[streams.lwa]\n[[streams.lwa.sources]]\n'
+    text += 'type = "lwa"\nrecorders = ["drvs1-16"]\nurl = "{}"\n'
     settings.write_text(text.format(empty.url))
 
     assert cli.main(["-c", str(settings)]) == 0

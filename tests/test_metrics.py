@@ -302,7 +302,7 @@ def test_a_password_is_never_shown(mariadb, monkeypatch):
 
 
 def test_long_names_are_refused_not_cut(mariadb):
-    """Lasair's own table has names of 32 letters: a longer one is an error even where the server would cut it, and nothing of it is kept."""
+    """A longer name than the 32 letters of Lasair's own table is an error even where the server would cut it; nothing is kept."""
     url = mariadb.create("lenient")
     mariadb.execute(
         "SET GLOBAL sql_mode = ''",

@@ -165,7 +165,7 @@ def test_kinds_of_postgres(postgres):
     url = postgres.create("kinds")
     postgres.execute(
         "create table e (path text, night date, naive timestamp, aware timestamptz, took interval, err bytea, size numeric, ok text)",
-        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', '2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",
+        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', '2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",  # noqa: E501
         "insert into e values ('a/2.fits', '2021-12-01', 'infinity', '2021-12-01 11:59:59Z', null, null, 'NaN', 'bad')",
         "create table m (night date, v jsonb, n numeric)",
         "insert into m values ('2021-12-01', '{\"a\": 1}', 12.5)",
@@ -277,7 +277,7 @@ def test_site_of_attempts(database, tmp_path):
     """Attempts from a database, several a file, stand on the pages; the last one counts."""
     url = database(
         "create table e (relpath, started, status, err)",
-        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', 'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",
+        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', 'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",  # noqa: E501
         "insert into e values ('n/A_2.fits', '2021-12-01 02:00:00', 'failure', 'it''s \"<b>\"')",
     )
     (tmp_path / "site.toml").write_text(f"""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import Entry, NightTree, shown_all
+from observing_monitor.sources.tree import Entry, NightTree, shown_all, whole_numbers
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -80,8 +80,9 @@ class FileStore(Telling):
         entries = [e for e in listing.entries if not self._is_skipped(e.path)]
         if not entries:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
-        paths, *numbers = zip(*entries, strict=True)
-        table = pd.DataFrame(dict(zip(Entry._fields[1:], numbers, strict=True)))
+        paths, *numbers, is_dangling = zip(*entries, strict=True)
+        table = pd.DataFrame({name: whole_numbers(column) for name, column in zip(Entry._fields[1:-1], numbers, strict=True)})
+        table["is_dangling"] = is_dangling
         table["path"] = shown_all(paths)
         name = names.last_parts(table["path"])
         files = {

@@ -18,7 +18,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import NightTree, shown_all
+from observing_monitor.sources.tree import NightTree, shown_all, whole_numbers
 
 MESSAGES = {
     "success": "",
@@ -109,12 +109,9 @@ class Gen2Repository(Telling):
                 "exposure": pd.Series([match["exposure"] for match, _ in found], dtype="str"),
                 "detector_number": pd.Series([int(match["detector"] or 0) for match, _ in found], dtype="Int64"),
                 "link": pd.Series(["raw/" + path for path in shown_all(entry.path for entry in links)], dtype="str"),
-                "linked_ns": [_linked_ns(entry) for entry in links],
+                "linked_ns": whole_numbers([_linked_ns(entry) for entry in links]),
                 "night": [self._night_of(match["exposure"], entry) for match, entry in found],
-                "size": [entry.size for entry in links],
-                "mtime_ns": [entry.mtime_ns for entry in links],
-                "device": [entry.device for entry in links],
-                "inode": [entry.inode for entry in links],
+                **{name: whole_numbers([getattr(e, name) for e in links]) for name in ("size", "mtime_ns", "device", "inode")},
                 "is_dangling": [entry.is_dangling for entry in links],
             }
         )

@@ -68,9 +68,8 @@ class TextFiles:
         self.has_night = bool(NIGHT_PLACE.search(self.pattern))
         for form in NIGHT_PLACE.findall(self.pattern):
             if form and form not in ("nid", "mjd") and "%" not in form:
-                raise UsageError(
-                    f"{self.pattern}: {form!r} is no way to write a night; write {{night}}, {{night:%Y%m%d}}, {{night:nid}} or {{night:mjd}}"
-                )
+                known = "{night}, {night:%Y%m%d}, {night:nid} or {night:mjd}"
+                raise UsageError(f"{self.pattern}: {form!r} is no way to write a night; write {known}")
 
     def nights(self):
         """The nights that files are named after: a set, empty where the pattern has no `{night}`."""

@@ -221,6 +221,16 @@ def _shown(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def whole_numbers(values):
+    """Numbers of entries as pandas' nullable integers, to the last digit, which floats would lose; null beyond 64 bits."""
+    import pandas as pd
+
+    try:
+        return pd.array(values, dtype="Int64")
+    except (OverflowError, TypeError):  # a time hundreds of years away
+        return pd.array([v if v is not None and -(2**63) <= v < 2**63 else None for v in values], dtype="Int64")
+
+
 def shown_all(paths):
     """Many paths as `_shown` gives one; quick where, as nearly always, nothing is odd."""
     return [path if path.isascii() or not _is_not_utf8(path) else _shown(path) for path in paths]

@@ -1,0 +1,122 @@
+"""Nights in and out of Parquet, and files that are written whole or not at all."""
+
+import datetime
+import os
+
+import pandas as pd
+import pyarrow.dataset
+import pytest
+from test_tables import NOW, files, ingests
+
+from observing_monitor import columns
+from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.files import Output
+from observing_monitor.store import Store
+from observing_monitor.tables import Tables
+
+NIGHT = datetime.date(2020, 2, 12)
+
+
+@pytest.fixture
+def store(tmp_path):
+    output = Output(tmp_path / "site")
+    output.make()
+    return Store(output, "auxTel")
+
+
+def night():
+    """Tables with a value, and none, of every kind; text that is hard."""
+    rows = (
+        {"file_id": 'n/<b>"é\u202e.fits', "seq_num": 3, "transferred_at": NOW, "inode": 2**63 - 1},
+        {"file_id": "n/b", "inode": 2**53 + 1},
+    )
+    metrics = columns.frame(
+        columns.METRICS, {"name": ["a", "a"], "value": [1.5, float("nan")], "text": [None, ""], "sampled_at": [NOW, None]}
+    )
+    return Tables(files(*rows), ingests({"file_id": "n/b", "message": "Trace\n  back\x1b[0m"}), metrics)
+
+
+def test_night_comes_back(store):
+    """A night's tables come back as they were: values, nulls, dtypes, the order of columns and rows."""
+    store.save(NIGHT, night())
+    for name in columns.TABLES:
+        pd.testing.assert_frame_equal(getattr(store.load(NIGHT), name), getattr(night(), name))
+    assert store.nights() == [NIGHT]
+
+
+def test_nothing_known(store):
+    """A night that was never saved is empty, with all columns."""
+    assert store.nights() == [] and store.read_looked(NIGHT) == {} and store.read_index()["nights"] == {}
+    for name, described in columns.TABLES.items():
+        assert list(getattr(store.load(NIGHT), name).columns) == [c.name for c in described]
+
+
+def test_same_tables_are_not_written_again(store, tmp_path):
+    """Saving the same tables touches no file and gives the same digest."""
+    first = store.save(NIGHT, night())
+    paths = list((tmp_path / "site").rglob("*.parquet"))
+    before = [path.stat().st_mtime_ns for path in paths]
+    assert store.save(NIGHT, night()) == first
+    assert len(paths) == 3 and [path.stat().st_mtime_ns for path in paths] == before
+
+
+def test_others_can_read_the_history(store, tmp_path):
+    """pyarrow reads the dataset as it stands, with stream and night as columns; the schema's version is in every footer."""
+    store.save(NIGHT, night())
+    paths = [str(path) for path in (tmp_path / "site" / "data").glob("stream=*/night=*/files.parquet")]
+    table = pyarrow.dataset.dataset(paths, partitioning="hive").to_table()
+    assert table.column("night").to_pylist() == ["2020-02-12"] * 2 and table.column("stream").to_pylist() == ["auxTel"] * 2
+    assert table.schema.metadata[b"observing_monitor.schema_version"] == str(columns.SCHEMA_VERSION).encode()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 100, -1, -4, -100])
+def test_cut_tables(store, tmp_path, cut):
+    """A table cut at any byte is a StoreError that names it, and is not taken for whole."""
+    _, sizes = store.save(NIGHT, night())
+    assert store.is_whole(NIGHT, sizes)
+    path = tmp_path / "site" / "data" / "stream=auxTel" / "night=2020-02-12" / "files.parquet"
+    path.write_bytes(path.read_bytes()[:cut])
+    assert not store.is_whole(NIGHT, sizes)
+    with pytest.raises(StoreError, match=r"files\.parquet: can't be read"):
+        store.load(NIGHT)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 999}', "\x00"])
+def test_index_that_is_none(store, text):
+    """An index that can't be read is remade from the nights that are there."""
+    digest, _ = store.save(NIGHT, night())
+    store.write_looked(NIGHT, {"tables": digest, "changed_at": "2020-02-13T06:00:00Z"})
+    store.output.write("data/stream=auxTel/index.json", text)
+    assert store.read_index()["nights"] == {"2020-02-12": {"tables": digest, "changed_at": "2020-02-13T06:00:00Z"}}
+
+
+def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    """Where the rename fails the old file stays and nothing is left beside it; the path is named."""
+    output = Output(tmp_path)
+    output.make()
+    output.write("a/page.html", "old")
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match=r"page\.html: no space left on device; it was left as it was"):
+        output.write("a/page.html", "new")
+    assert (tmp_path / "a" / "page.html").read_text() == "old" and os.listdir(tmp_path / ".unfinished") == []
+
+
+def test_leavings_are_swept(tmp_path):
+    """What a killed run left unfinished is gone after the next one has begun."""
+    output = Output(tmp_path)
+    output.make()
+    (tmp_path / ".unfinished" / "host-1-1").write_text("half a pa")
+    output.sweep()
+    assert os.listdir(tmp_path / ".unfinished") == []
+
+
+def test_surrogates_are_written_as_bytes_escaped(tmp_path):
+    """Text that is no Unicode, as a file's name may be, is written with its bytes as backslash escapes."""
+    output = Output(tmp_path)
+    output.make()
+    output.write("x.json", "a\udcffb")
+    assert (tmp_path / "x.json").read_bytes() == b"a\\udcffb"
