@@ -5,6 +5,7 @@ import os
 import sqlite3
 from contextlib import closing
 
+import cameras
 import make_observatory
 import pytest
 
@@ -75,7 +76,7 @@ def test_next_run_goes_on(made, tmp_path):
     n_new = make_observatory.make_input(tmp_path, NOW + datetime.timedelta(seconds=10))
     after = listing(tmp_path)
 
-    logs = {f"{name}/rsync.log" for name in make_observatory.STREAMS} | {"clock.json"}
+    logs = {f"{name}/rsync.log" for name in cameras.STREAMS} | {"clock.json"}
     assert {key: after[key] for key in before if key not in logs} == {key: before[key] for key in before if key not in logs}
     new = set(after) - set(before)
     assert n_new > 0
