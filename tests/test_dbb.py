@@ -3,12 +3,14 @@
 import datetime
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from conftest import need
 from running import counts, nights, run
 from servers import PostgreSQL, free_port
 
+from observing_monitor import config
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -308,3 +310,10 @@ def test_nobody_listens():
 def test_every_status_is_known():
     """The manager's nine statuses are all there."""
     assert len(STATUSES) == 9
+
+
+def test_the_example_s_settings():
+    """examples/dbb.toml holds only settings that there are."""
+    (stream,) = config.streams_of_file(Path(__file__).parent.parent / "examples" / "dbb.toml")
+    assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == ("ingest",)
+    assert stream.sources[0].place == "postgresql://dbb.example.org/lsstdb, tables obs_auxtel_arc_files and obs_auxtel_arc_gen3_file_events"

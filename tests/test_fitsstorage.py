@@ -24,26 +24,38 @@ NEVER = "9999-12-31 23:59:59.999999"
 
 # The tables as FitsStorage makes them, the columns that we don't read included.
 SCHEMA = """
-create table ingestqueue (id serial primary key, filename text, path text, inprogress bool, fail_dt timestamp, added timestamp, force_md5 bool,
-    force bool, after timestamp, no_defer bool, batch text, sortkey text, error text, md5_before_header_update text, md5_after_header_update text,
+create table ingestqueue (id serial primary key, filename text, path text, inprogress bool, fail_dt timestamp,
+    added timestamp, force_md5 bool,
+    force bool, after timestamp, no_defer bool, batch text, sortkey text, error text, md5_before_header_update text,
+    md5_after_header_update text,
     header_update text, unique (filename, path, inprogress, fail_dt));
-create table exportqueue (id serial primary key, filename text, path text, destination text, inprogress bool, fail_dt timestamp, sortkey text,
-    added timestamp, after timestamp, error text, md5_before_header text, unique (filename, inprogress, fail_dt, destination));
-create table fileopsqueue (id serial primary key, filename text, inprogress bool, response_required bool, fail_dt timestamp, added timestamp,
+create table exportqueue (id serial primary key, filename text, path text, destination text, inprogress bool,
+    fail_dt timestamp, sortkey text,
+    added timestamp, after timestamp, error text, md5_before_header text, unique (filename, inprogress, fail_dt,
+    destination));
+create table fileopsqueue (id serial primary key, filename text, inprogress bool, response_required bool,
+    fail_dt timestamp, added timestamp,
     after timestamp, sortkey timestamp, error text, request text, response text, batch text);
-create table previewqueue (id serial primary key, diskfile_id int, filename text, inprogress bool, fail_dt timestamp, force bool, scavengeonly bool,
+create table previewqueue (id serial primary key, diskfile_id int, filename text, inprogress bool, fail_dt timestamp,
+    force bool, scavengeonly bool,
     sortkey text, error text);
-create table calcachequeue (id serial primary key, obs_hid int, inprogress bool, fail_dt timestamp, added timestamp, sortkey text, filename text, error text);
+create table calcachequeue (id serial primary key, obs_hid int, inprogress bool, fail_dt timestamp, added timestamp,
+    sortkey text, filename text, error text);
 create type debundle as enum ('NONE', 'ALL');
-create table reducequeue (id serial primary key, filenames text[], inprogress bool, fail_dt timestamp, added timestamp, sortkey text, filename text,
-    debundle debundle, recipe text, uparms text, batch text, after_batch text, error text, mem_gb int, host text, intent text, tag text);
+create table reducequeue (id serial primary key, filenames text[], inprogress bool, fail_dt timestamp,
+    added timestamp, sortkey text, filename text,
+    debundle debundle, recipe text, uparms text, batch text, after_batch text, error text, mem_gb int, host text,
+    intent text, tag text);
 create table file (id serial primary key, name text);
-create table diskfile (id serial primary key, file_id int references file, filename text, path text, present bool, canonical bool, file_md5 text,
-    file_size bigint, lastmod timestamptz, entrytime timestamptz, compressed bool, data_md5 text, data_size bigint, isfits bool, fvwarnings int,
+create table diskfile (id serial primary key, file_id int references file, filename text, path text, present bool,
+    canonical bool, file_md5 text,
+    file_size bigint, lastmod timestamptz, entrytime timestamptz, compressed bool, data_md5 text, data_size bigint,
+    isfits bool, fvwarnings int,
     fverrors int, mdready bool);
 create index on diskfile (filename);
 create index on diskfile (entrytime);
-create table header (id serial primary key, diskfile_id int references diskfile, program_id text, data_label text, telescope text, instrument text,
+create table header (id serial primary key, diskfile_id int references diskfile, program_id text, data_label text,
+    telescope text, instrument text,
     ut_datetime timestamp, observation_type text, exposure_time numeric(8, 4), qa_state text);
 """
 
@@ -232,7 +244,7 @@ def test_files(fitsdata):
     assert sorted(files.index) == ["N20160319S0001.fits", "N20160319S0007.fits", "S20160319S0044.fits", "bias.fits"]
     first = files.loc["N20160319S0001.fits"]
     assert (first["name"], first["size_bytes"], first["obsid"], first["seq_num"]) == ("N20160319S0001.fits.bz2", 7, "GN-2016A-Q-1-1-001", 1)
-    assert first["created_at"] == datetime.datetime(2016, 3, 19, 5, 0, 30, tzinfo=UTC)
+    assert first["exposed_at"] == datetime.datetime(2016, 3, 19, 5, 0, 30, tzinfo=UTC)
     assert first["transferred_at"] == datetime.datetime(2016, 3, 19, 5, 0, 40, tzinfo=UTC)
     assert not files.loc["S20160319S0044.fits", "on_disk"] and files.loc["N20160319S0007.fits", "on_disk"]
     assert files.loc["N20160319S0007.fits", "transferred_at"] == datetime.datetime(2016, 3, 19, 11, tzinfo=UTC)
@@ -240,6 +252,17 @@ def test_files(fitsdata):
     assert tried["status"].tolist() == ["success"] * 2 and tried["attempted_at"].dt.strftime("%M:%S").tolist() == ["00:50", "01:00"]
     assert source(fitsdata).nights() == {NIGHT, datetime.date(2016, 3, 20)}
     assert source(fitsdata, files=False).read(NIGHT).files is None
+
+
+def test_entry_without_any_time(fitsdata):
+    """A preview of a file that diskfile doesn't have has no time, and is told; without a night, it is of tonight."""
+    put(fitsdata, "previewqueue", diskfile_id=99, filename="N20160319S0009.fits")
+    put(fitsdata, "previewqueue", diskfile_id=98, filename="odd.fits")
+    reading = source(fitsdata).read(NIGHT)
+    told = ("waiting", None, "waits in the preview queue")
+    assert by_stage(reading, "preview") == {"N20160319S0009.fits": told, "odd.fits": told}
+    assert sorted(reading.files["file_id"]) == ["N20160319S0009.fits", "odd.fits"] and reading.files["transferred_at"].isna().all()
+    assert source(fitsdata, rule="UTC-6h").read(datetime.date(2016, 3, 18)).files.empty
 
 
 def test_look_differs_when_the_night_did(fitsdata):
@@ -303,7 +326,7 @@ def test_settings_that_are_wrong():
 
 
 def test_server_that_is_down_slow_or_refuses(fitsdata, monkeypatch):
-    """A server that is down, doesn't answer, takes too long or refuses the password is a SourceError in time, without the password."""
+    """A server that is down, doesn't answer, takes too long or refuses the password is a SourceError, in time, without it."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(SourceError, match="127.0.0.1"):
@@ -341,7 +364,7 @@ def test_server_that_is_down_slow_or_refuses(fitsdata, monkeypatch):
 
 
 def test_site(fitsdata, tmp_path, monkeypatch):
-    """From settings to pages: each file in its class, errors escaped and whole, stuck entries found at the second run, no password anywhere."""
+    """From settings to pages: each file in its class, errors escaped, stuck entries found at the second run, no password anywhere."""
     monkeypatch.setenv("FITS_PASSWORD", "s3cret-of-gemini")
     fitsdata.server.execute(
         "do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$"
@@ -390,7 +413,7 @@ def test_site(fitsdata, tmp_path, monkeypatch):
     page = (site / "2016-03-19.html").read_text()
     assert "export queue: 1 stuck in progress, at 2016-03-19 12:05 UTC: N20160319S0001.fits (since 2016-03-19 12:00 UTC or before)" in page
     fitsdata(
-        "update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00', error = 'refused' where filename = 'N20160319S0001.fits'"
+        "update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00' where filename = 'N20160319S0001.fits'"
     )
     assert run("-c", settings, now=NOW + datetime.timedelta(minutes=10)) == 0
     page = (site / "2016-03-19.html").read_text()

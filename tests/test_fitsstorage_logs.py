@@ -41,17 +41,17 @@ KeyError: '2024-01-10 08:00:01'
 2024-01-10 08:00:09,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0004.fits - 15 (0 on queue)
 """
 EXPORT = """\
-2024-01-10 08:10:00,000 8:service_export_queue:92 INFO: Exporting N20240110S0001.fits - 3 (1 on queue)
-2024-01-10 08:10:00,500 8:exporter:154 INFO: Transferring file raw/N20240110S0001.fits.bz2 to destination https://archive.example: in/N20240110S0001.fits
-2024-01-10 08:10:02,000 8:exporter:200 INFO: Transfer completed: 12.34 MB in 1.5 secs - 8.23 MB/sec
-2024-01-10 08:10:03,000 8:service_export_queue:92 INFO: Exporting N20240110S0002.fits - 4
-2024-01-10 08:10:03,100 8:exporter:90 INFO: File raw/N20240110S0002.fits is already at destination https://a.example with correct data_md5, skipping export
-2024-01-10 08:10:04,000 8:service_export_queue:92 INFO: Exporting N20240110S0003.fits - 5
-2024-01-10 08:10:04,100 8:exporter:95 INFO: File N20240110S0003.fits is ingest pending at destination https://archive.example. Deferring ingest for 40 seconds
-2024-01-10 08:10:05,000 8:service_export_queue:92 INFO: Exporting N20240110S0004.fits - 6
-2024-01-10 08:10:05,100 8:exporter:154 INFO: Transferring file N20240110S0004.fits to destination https://archive.example: N20240110S0004.fits
-2024-01-10 08:10:06,000 8:exporter:180 ERROR: Transfer failed: 500
-2024-01-10 08:10:07,000 8:service_export_queue:85 INFO: Nothing on Queue... Waiting
+2024-01-10 08:10:00,000 8:export_queue:92 INFO: Exporting N20240110S0001.fits - 3 (1 on queue)
+2024-01-10 08:10:00,500 8:exp:154 INFO: Transferring file r/N20240110S0001.fits.bz2 to destination URL: in/N20240110S0001.fits
+2024-01-10 08:10:02,000 8:exp:200 INFO: Transfer completed: 12.34 MB in 1.5 secs - 8.23 MB/sec
+2024-01-10 08:10:03,000 8:export_queue:92 INFO: Exporting N20240110S0002.fits - 4
+2024-01-10 08:10:03,100 8:exp:90 INFO: File r/N20240110S0002.fits is already at destination URL with correct data_md5, skipping export
+2024-01-10 08:10:04,000 8:export_queue:92 INFO: Exporting N20240110S0003.fits - 5
+2024-01-10 08:10:04,100 8:exp:95 INFO: File N20240110S0003.fits is ingest pending at destination URL. Deferring ingest for 40 seconds
+2024-01-10 08:10:05,000 8:export_queue:92 INFO: Exporting N20240110S0004.fits - 6
+2024-01-10 08:10:05,100 8:exp:154 INFO: Transferring file N20240110S0004.fits to destination URL: N20240110S0004.fits
+2024-01-10 08:10:06,000 8:exp:180 ERROR: Transfer failed: 500
+2024-01-10 08:10:07,000 8:export_queue:85 INFO: Nothing on Queue... Waiting
 """
 OTHERS = """\
 2024-01-10 08:20:00,000 9:service_calcache_queue:60 INFO: Processing obs_hid 5 - N20240110S0001.fits, (4 in queue)

@@ -1,6 +1,7 @@
 """The registry of a Gen3 Butler: real repositories, and ones of today's schema, on SQLite and PostgreSQL."""
 
 import csv
+import dataclasses
 import datetime
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 from gen3repo import Raw, age, butler, edit, ingest, make_repository, raw_file, records, three  # noqa: F401 - a fixture
 from running import counts, nights, run
 
+from observing_monitor import config
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -161,10 +163,13 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
 
 def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
     """A raw that is tagged into more collections is one attempt; one that is in two runs, two; of them the later is the second."""
+    known = json.loads(json.dumps(source(tmp_path / "input").look(NIGHT, None)))
     with butler(tmp_path / "input" / "gen3repo") as opened:
         refs = list(opened.registry.queryDatasets("raw", collections=["raw/all"]))
         opened.registry.registerCollection("best")
         opened.registry.associate("best", refs)
+    assert source(tmp_path / "input").look(NIGHT, known) == known
+    with butler(tmp_path / "input" / "gen3repo") as opened:
         ingest(opened, [three[0]], run="raw/again")
     attempts = source(tmp_path / "input").read(NIGHT).attempts
     assert sorted(zip(attempts["seq_num"], attempts["attempt"], strict=True)) == [(1, 1), (1, 2), (2, 1)]
@@ -287,3 +292,12 @@ def test_places(path, root, key, file):
     """A record leads to a file below its datastore's root, to a URI of its own, or into a zip."""
     place = locate(path, root)
     assert (place.key, place.file) == (key, file) and place.name == (Path(key).name if key else None)
+
+
+def test_the_example_s_settings():
+    """examples/gen3.toml holds only settings that there are, and every one of this source."""
+    text = (Path(__file__).parent.parent / "examples" / "gen3.toml").read_text()
+    streams = config.streams_of_file(Path(__file__).parent.parent / "examples" / "gen3.toml")
+    assert [[source.kind for source in stream.sources] for stream in streams] == [["files", "gen3"], ["files", "gen3"]]
+    assert streams[0].sources[0].settings.optional and streams[0].sources[1].settings.path == Path("/data/auxTel")
+    assert all(re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE) for field in dataclasses.fields(Gen3Repository.Settings))

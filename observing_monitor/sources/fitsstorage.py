@@ -150,7 +150,7 @@ class FitsStorage(Telling):
         first_seen = (known or {}).get("running", {})
         now = iso_utc(self.asked.now)
         running = {entry.key: first_seen.get(entry.key, now) for entry in entries if entry.state == "running"}
-        stuck = sorted(key for key, since in running.items() if key in first_seen and self._is_stuck(since))
+        stuck = sorted(key for key, since in running.items() if self._is_stuck(since))
         nameless = sorted({e.queue for e in entries if not e.name and e.night == night} | set((known or {}).get("nameless", [])))
         rows = sorted(repr(e) for e in entries)
         digest = hashlib.blake2b("\n".join(rows).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
@@ -236,7 +236,8 @@ class FitsStorage(Telling):
         from sqlalchemy import text
 
         wanted = [*(f"{queue}queue" for queue in QUEUES), "diskfile", "file", "header"]
-        sql = "select table_name, column_name from information_schema.columns where table_schema = any(current_schemas(false)) and table_name = any(:names)"
+        sql = """select table_name, column_name from information_schema.columns
+            where table_schema = any(current_schemas(false)) and table_name = any(:names)"""
         there = {}
         for table, column in connection.execute(text(sql), {"names": wanted}):
             there.setdefault(table, set()).add(column)
@@ -430,7 +431,7 @@ class FitsStorage(Telling):
                 "path": path.where(path == "", path + "/") + name,
                 "kind": kind.mask(versions["isfits"].eq(False) & (kind == "fits"), "not FITS"),
                 "size_bytes": versions["file_size"].astype("Int64"),
-                "created_at": taken + exposed,  # the header has the exposure's beginning
+                "exposed_at": taken + exposed,  # the header has the exposure's beginning
                 "transferred_at": pd.to_datetime(versions["lastmod"], utc=True, errors="coerce"),
                 "obsid": versions["data_label"].astype("object"),
                 "seq_num": pd.array([seq_num_of_name(plain) for plain in versions["plain"]], dtype="Int64"),
