@@ -412,9 +412,7 @@ def test_site(fitsdata, tmp_path, monkeypatch):
     assert counts(nights(site)["2016-03-19"]) == {"ingested": 3, "failed": 1, "missing": 1, "not_fits": 1}
     page = (site / "2016-03-19.html").read_text()
     assert "export queue: 1 stuck in progress, at 2016-03-19 12:05 UTC: N20160319S0001.fits (since 2016-03-19 12:00 UTC or before)" in page
-    fitsdata(
-        "update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00' where filename = 'N20160319S0001.fits'"
-    )
+    fitsdata("update exportqueue set inprogress = false, fail_dt = '2016-03-19 02:06:00' where filename = 'N20160319S0001.fits'")
     assert run("-c", settings, now=NOW + datetime.timedelta(minutes=10)) == 0
     page = (site / "2016-03-19.html").read_text()
     assert "stuck in progress" not in page and "export: 1 file failed" in page
