@@ -195,8 +195,8 @@ def run_stream(folder, name, items, clock):
 
     linked = [item for item in items if item.linked_at and clock.has_come(item.linked_at + BACKLOG)]
     for item in linked:
-        # A hard link's time can't be set, so only what would have been linked just now gets one.
-        is_hard = stream.hard_links and not item.is_lost and clock.now - item.linked_at < 45 * MINUTE
+        # A hard link's time can't be set, so only what was linked just now gets one.
+        is_hard = stream.hard_links and not item.is_lost and clock.now - item.linked_at < 14 * MINUTE
         write_link(repository / gen2.raw_path(camera, item.row), storage / item.path, item, is_hard)
     with gen2.open_registry(repository, camera) as registry:
         gen2.register(registry, camera, [item.row for item in linked if item.is_registered])

@@ -6,6 +6,7 @@ all_sky.sqlite3            frame(path, taken_at, bytes); archive_log(path, finis
 
 import contextlib
 import datetime
+import json
 import math
 import random
 import sqlite3
@@ -19,23 +20,29 @@ CLOUDY, SENSOR_OFF, QUOTA = 3, 7, 6  # numbers of nights, over again after ten
 
 
 def make_weather(folder, clock):
-    """Write the nights' files, as they are at the clock's time."""
+    """Write the nights' files of both, as they are at the clock's time."""
     for night, number in clock.nights(RULE):
-        chance, start = random.Random(f"{clock.seed} weather {night}"), RULE.bounds(night)[0]
-        seeing, humidity, wind = chance.uniform(0.6, 1.1), 85 if number % 10 == CLOUDY else chance.uniform(20, 45), chance.uniform(2, 9)
-        lines = ["# times are UTC; fwhm in arcsec, rh in %, wind in m/s\n", "time,dimm_fwhm,rh,wind_speed,temp_c\n"]
+        chance, start, number = random.Random(f"{clock.seed} weather {night}"), RULE.bounds(night)[0], number % 10
+        fwhm, humidity, wind = 0.9, 85 if number == CLOUDY else chance.uniform(20, 45), chance.uniform(2, 9)
+        weather, seeing = ["# times are UTC; rh in %, wind in m/s\n", "time,rh,wind_speed,temp_c\n"], []
         for minute in range(0, 24 * 60, 10):
             at = start + datetime.timedelta(minutes=minute)
-            seeing = min(2.5, max(0.4, seeing + chance.gauss(0, 0.05)))
+            fwhm += 0.1 * (0.8 - fwhm) + chance.gauss(0, 0.05)
             humidity = min(100, max(5, humidity + chance.gauss(0, 1)))
             wind = max(0, wind + chance.gauss(0, 0.4))
-            is_dark = 11 * 60 <= minute < 21.5 * 60
-            is_off = number % 10 == SENSOR_OFF and 15 * 60 <= minute < 18 * 60
-            fwhm = f"{seeing:.2f}" if is_dark and not is_off and number % 10 != CLOUDY else ""
             temperature = 11 + 4 * math.cos((minute / 60 - 7) / 12 * math.pi)
+            blown = "" if number == SENSOR_OFF and 15 * 60 <= minute < 18 * 60 else f"{wind:.1f}"
             if at <= clock.until:
-                lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{fwhm},{humidity:.0f},{wind:.1f},{temperature:.1f}\n")
-        write_whole(folder / f"{night:%Y%m%d}.csv", "".join(lines).encode())
+                weather.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{humidity:.0f},{blown},{temperature:.1f}\n")
+                if 11 * 60 <= minute < 21.5 * 60 and number != CLOUDY:
+                    told = {
+                        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                        "dimm": {"fwhm": round(max(0.3, fwhm), 2), "star": f"HR {4000 + minute // 120}"},
+                    }
+                    seeing.append(json.dumps(told) + "\n")
+        write_whole(folder / "weather" / f"{night:%Y%m%d}.csv", "".join(weather).encode())
+        if seeing:
+            write_whole(folder / "seeing" / f"{night:%Y%m%d}.jsonl", "".join(seeing).encode())
 
 
 def make_all_sky(path, clock):

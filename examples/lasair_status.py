@@ -40,7 +40,7 @@ def make_night(n, night, updated_at, seed=1):
         "today_filter_out": round(filtered * rng.uniform(0.3, 0.4)),
         "today_database": round(issued * 0.8),
         "total_count": 20_000_000 + 90_000 * n,
-        "min_delay": "-1.0" if number == UNKNOWN else round(rng.uniform(0.1, 0.4), 3),
+        "min_delay": "-1.0" if number == UNKNOWN or not issued else round(rng.uniform(0.1, 0.4), 3),
     }
     for stage, steps in STEPS.items():
         for node in range(4):

@@ -59,7 +59,7 @@ def make_input(folder, now, n_nights=10, seed=1):
     lasair_status.make_status(folder / "lasair", clock.until, first, clock.seed)
     broker.make_broker(folder / "broker", clock.until, first, clock.seed)
     fitsstorage_logs.make_logs(folder / "gemini" / "logs", clock.until, first, clock.seed)
-    generic.make_weather(folder / "weather", clock)
+    generic.make_weather(folder, clock)
     generic.make_all_sky(folder / "all_sky.sqlite3", clock)
 
     state = {"first_night": first.isoformat(), "clock": clock.until.isoformat(), "seed": clock.seed}
