@@ -71,7 +71,7 @@ def _told(rows):
 def _no_data(blank):
     if blank:
         return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
-    return Finding("normal", "no counts of this night yet", "#metrics")
+    return Finding("normal", "no counts of this night yet")  # nor any number that a link could lead to
 
 
 def _compared(first, produced, name, value, limits):
