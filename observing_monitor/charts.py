@@ -232,7 +232,8 @@ def _time_axis(times, bounds):
 
     times = times[~np.isnan(times)]
     inside = times[(times >= bounds[0]) & (times < bounds[1])]
-    axis = {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"}
+    # labels that turn when they are many make plotly lay out the chart again and again, until it gives up
+    axis = {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0}
     if not len(inside) or len(inside) == len(times):
         return axis, 0
     pad = max((inside.max() - inside.min()) * 0.03, 60.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gen2
+from common import rsync_line
 
 UTC = datetime.UTC
 LIMIT_S = 3600  # the program's default pending_limit_s
@@ -143,4 +144,4 @@ def _log_transfers(root, made):
     with open(root / "rsync.log", "a", encoding="utf-8") as opened:
         for file in made.files:
             arrived_at = file.created_at + datetime.timedelta(seconds=5)
-            opened.write(gen2.rsync_line(file.path.relative_to(root / "storage"), arrived_at))
+            opened.write(rsync_line(file.path.relative_to(root / "storage"), arrived_at))

@@ -48,7 +48,12 @@ class BrokerCounts(Telling):
     @staticmethod
     def headlines(settings):
         own = [name for name in settings.counts if not settings.columns or name in settings.columns]
-        return (*own, "completeness") if len(own) > 1 else tuple(own)
+        return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
+
+    @staticmethod
+    def numbers(night, tables, settings):
+        """The night's completeness, by the counts of all sources, as `check` has them."""
+        return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
 
     @staticmethod
     def check(night, tables, settings):
@@ -127,8 +132,9 @@ class BrokerCounts(Telling):
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
     def _with_completeness(self, counts):
+        """The counts with their completeness, where the last of them stands in this file; else `numbers` alone can tell it."""
         own = [name for name in self.settings.counts if name in counts]
-        if len(own) < 2:
+        if len(own) < 2 or own[-1] != self.settings.counts[-1]:
             return counts
         told = counts[own].dropna(axis="columns", how="all") if len(counts) else counts[own]
         if own[0] not in told or told.shape[1] < 2:

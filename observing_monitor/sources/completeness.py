@@ -49,6 +49,17 @@ def check(metrics, limits):
     return found + [_compared(first, produced, name, value, limits) for name, value in others]
 
 
+def share(metrics, limits):
+    """The last of the counts that any source knows, of the first; None where there is none to compare, or nothing was produced."""
+    values = {}
+    for name in limits.counts:
+        told = _told(metrics[metrics["name"] == name]).dropna()
+        if len(told):
+            values[name] = float(told.min() if values else told.max())
+    counted = list(values.values())
+    return counted[-1] / counted[0] if len(counted) > 1 and limits.counts[0] in values and counted[0] else None
+
+
 def _told(rows):
     """What each source says of one metric, NaN where it says "not available": a Series by source."""
     latest = rows.drop_duplicates(["source", "node"], keep="last")
@@ -60,7 +71,7 @@ def _told(rows):
 def _no_data(blank):
     if blank:
         return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
-    return Finding("normal", "no counts of this night yet", "#metrics")
+    return Finding("normal", "no counts of this night yet")  # nor any number that a link could lead to
 
 
 def _compared(first, produced, name, value, limits):

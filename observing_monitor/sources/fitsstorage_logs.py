@@ -138,6 +138,7 @@ class FitsStorageLogs(Telling):
             "destination": [a.to or None for a in attempts],
             "path": [a.name for a in attempts],
             "names": [a.name for a in attempts],
+            "exposure": [a.name.partition(".")[0] if seq_num_of_name(a.name) else None for a in attempts],
             "seq_num": [seq_num_of_name(a.name) for a in attempts],
         }
         names = ["name", "node", "sampled_at", "value", "text"]
