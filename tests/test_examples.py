@@ -7,7 +7,6 @@ import os
 import sqlite3
 from contextlib import closing
 
-import cameras
 import fitsstorage_logs
 import gen3repo
 import make_observatory
