@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
 from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.store import Store
@@ -29,11 +29,14 @@ class Outcome:
 
 
 def make_sources(stream, now, look_at_everything=False):
-    """The sources of a stream (`config.Stream`), ready to be asked."""
+    """The sources of a stream (`config.Stream`), ready to be asked; UsageError where a setting of one can't be."""
     asked = Asked(stream.name, stream.rule, now, look_at_everything)
     made = []
     for described in stream.sources:
-        source = source_class(described.kind)(described.settings, asked)
+        try:
+            source = source_class(described.kind)(described.settings, asked)
+        except UsageError as error:
+            raise UsageError(f"source {described.name!r}: {error}") from error
         source.name = described.name
         made.append(source)
     return made
