@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import datetime
 import fcntl
+import glob
 import logging
 import os
 import re
@@ -167,6 +168,7 @@ def _run(command, options, now):
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
     output = Output(options.output_dir)
     _check_apart(output, streams)
+    _check_alone(output, streams)
     output.make()
     with _lock(output):
         output.sweep()
@@ -216,8 +218,20 @@ def _check_apart(output, streams):
     for stream in streams:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and Path(output.root).is_relative_to(path):
+            if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
                 raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+def _check_alone(output, streams):
+    """Refuse to lay the pages of one stream, which lie at the top, over those of other streams."""
+    if any(stream.folder for stream in streams):
+        return
+    own = {f"stream={stream.name}" for stream in streams}
+    there = glob.glob("stream=*", root_dir=output.path("data"))
+    others = [name.removeprefix("stream=") for name in sorted(there) if name not in own]
+    if others:
+        words = "choose another folder, or describe the streams in a settings file"
+        raise UsageError(f"output_dir {output.root} holds the pages of {', '.join(others)}; {words}")
 
 
 @contextlib.contextmanager
@@ -233,6 +247,8 @@ def _lock(output):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LockedError(f"{path}: another run is at work on this output; this one does nothing") from error
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be on a disk that knows locks") from error
         yield
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from gen2tree import later, make_night
-from running import counts, nights, run
+from running import contents, counts, nights, run
 
 NIGHT = datetime.date(2020, 2, 12)
 
@@ -261,3 +261,34 @@ def test_publish_without_any_night(tmp_path):
     (tmp_path / "input").mkdir()
     assert run("publish", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 0
     assert nights(tmp_path / "site") == {}
+
+
+def test_paths_that_are_not_utf8(tmp_path):
+    """An input whose own path is not UTF-8 is read as any other; its bytes are shown."""
+    import os
+
+    folder = tmp_path / os.fsdecode(b"in\xffput")
+    make_night(folder, NIGHT, {"ingested": 3}, now=later())
+    arguments = ("--input_dir", folder, "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*arguments) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 3}
+
+
+def test_output_inside_what_is_read_by_another_name(tmp_path, capsys):
+    """A symlink does not hide that the output lies in the file store."""
+    (tmp_path / "input" / "storage").mkdir(parents=True)
+    (tmp_path / "www").symlink_to(tmp_path / "input" / "storage")
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "www" / "pages") == 2
+    assert "choose a folder outside it" in capsys.readouterr().err
+
+
+def test_output_of_another_stream(tmp_path, capsys):
+    """Two streams without a settings file would overwrite each other's pages in one output: the second is refused, and writes nothing."""
+    for name in ("auxTel", "comCam"):
+        make_night(tmp_path / name, NIGHT, {"ingested": 1}, now=later())
+    days = ("--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run("--input_dir", tmp_path / "auxTel", *days) == 0
+    before = contents(tmp_path / "site")
+    assert run("--input_dir", tmp_path / "comCam", *days) == 2
+    assert "holds the pages of auxTel; choose another folder, or describe the streams in a settings file" in capsys.readouterr().err
+    assert contents(tmp_path / "site") == before
