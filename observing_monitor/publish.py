@@ -364,7 +364,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
 
 def _jobs(site, stream, index, now):
     nights = [parse_night(text) for text in sorted(index["nights"])]
-    for before, night, after in zip([None, *nights[:-1]], nights, [*nights[1:], None], strict=True):
+    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
         yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now)
 
 

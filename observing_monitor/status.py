@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from observing_monitor.pages import Finding, seconds
 
+MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
 
 
@@ -73,9 +74,10 @@ def check_delay(night: Night) -> Iterable[Finding]:
 
 def check_notes(night: Night) -> Iterable[Finding]:
     """Everything that was there could be looked at."""
-    count = sum(len(notes) for notes in night.notes.values())
+    count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
     if count:
-        yield Finding("warning", f"{n_of(count, 'odd thing')} while looking at the files", "#notes")
+        more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
+        yield Finding("warning", f"{more}{n_of(count, 'odd thing')} while looking at the files", "#notes")
 
 
 def tell_twice(night: Night) -> Iterable[Finding]:

@@ -62,8 +62,9 @@ def update(known, readings, silent=()):
     for name, reading in readings.items():
         told = known.files[known.files["source"] == name]
         if reading.files is not None:
-            files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
-    store = _joined(files, columns.FILES).drop_duplicates("file_id")
+            files.append(_keep_known(told, reading.files.assign(source=name), reading))
+    # where two sources tell of one file, one that still has it comes first
+    store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
@@ -125,7 +126,7 @@ def _latest_images(metrics):
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
-def _keep_known(known, seen, unread):
+def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
@@ -139,8 +140,9 @@ def _keep_known(known, seen, unread):
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     # what a registry told of the file stays, for it may not answer this time
     seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[~known["file_id"].isin(seen["file_id"])]
-    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    absent = known[~known["file_id"].isin(seen["file_id"]) & ~known["file_id"].isin(reading.elsewhere)]
+    unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
+    is_unread = absent["file_id"].str.startswith(unread) if unread else False
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 

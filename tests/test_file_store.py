@@ -204,3 +204,42 @@ def test_open_night_is_looked_at_file_by_file(tmp_path):
     known = store(tmp_path, now).look(NIGHT, None)
     put(tmp_path / "2020-02-12" / "a.fits", size=30_000, at="2020-02-13T03:30:00")
     assert store(tmp_path, now).look(NIGHT, known) != known
+
+
+def test_other_names_of_folders(tmp_path):
+    """A symlink such as `latest` to a folder of the tree makes no second file; one to another disk, or to a hidden folder, is followed."""
+    put(tmp_path / "store" / "2020-02-12" / "a.fits")
+    put(tmp_path / "store" / ".staging" / "b.fits")
+    put(tmp_path / "disk2" / "c.fits")
+    for name, target in {"latest": "2020-02-12", "staged": ".staging", "more": "../disk2", "2020-02-12/up": ".."}.items():
+        (tmp_path / "store" / name).symlink_to(target)
+    (tmp_path / "root").symlink_to("store")
+    for root in ("store", "root"):
+        assert list(read(tmp_path / root).files["file_id"]) == ["2020-02-12/a.fits", "more/c.fits", "staged/b.fits"]
+
+
+def test_transfer_log_that_is_broken(tmp_path):
+    """A log that can't be read is noted with its path, and a line whose digits are no date is passed over: the rest is told."""
+    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
+    line = "2020/{} [1] >f+++++++++ 2020-02-12/a.fits\n"
+    (tmp_path / "rsync.log").write_text(line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits"))
+    put(tmp_path / "storage" / "2020-02-12" / "b.fits")
+    (tmp_path / "rsync.log.1.gz").write_bytes(b"no gzip")
+    (tmp_path / "rsync.log.2").mkdir()
+    reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
+    assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
+    assert [note.partition(":")[0] for note in reading.notes] == [f"{tmp_path}/rsync.log.1.gz", f"{tmp_path}/rsync.log.2"]
+
+
+def test_second_folder_of_a_settled_night(tmp_path):
+    """A folder of the other spelling that comes long after the night is noticed, and so is the last file outside folders that goes."""
+    put(tmp_path / "2020-02-12" / "a.fits")
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
+    first = store(tmp_path, later).look(NIGHT, None)
+    assert store(tmp_path, later).look(NIGHT, first) == first
+    put(tmp_path / "20200212" / "b.fits")
+    loose = put(tmp_path / "c.fits")
+    second = store(tmp_path, later).look(NIGHT, first)
+    assert second["digest"] != first["digest"]
+    loose.unlink()
+    assert store(tmp_path, later).look(NIGHT, second)["digest"] not in (first["digest"], second["digest"])

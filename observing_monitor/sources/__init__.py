@@ -37,7 +37,8 @@ class Reading:
 
     `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
     column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
-    beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
+    beginnings that couldn't be looked at, so that what is known below them stays as it was; `elsewhere` are the file_ids that
+    now belong to other nights, so that they are forgotten here rather than taken for gone. `append` says that
     `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
     `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
@@ -47,6 +48,7 @@ class Reading:
     metrics: Any = None
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    elsewhere: Any = ()
     append: bool = False
     append_attempts: bool = False
 
@@ -95,8 +97,8 @@ class Source(Protocol):
     def look(self, night, known):
         """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
 
-        `known` is what the last look at the night gave, None at the first. No pandas here: this is all that a run
-        with nothing new does.
+        `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
+        None at the first. No pandas here: this is all that a run with nothing new does.
         """
 
     def read(self, night):

@@ -5,9 +5,11 @@ change time: rsync's last act on a file is to rename it. A hard link made later 
 several links has no known transfer time, unless it was seen before or rsync's log tells it.
 """
 
+import contextlib
 import datetime
 import gzip
 import re
+import zlib
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -64,13 +66,15 @@ class FileStore(Telling):
         folders = self.tree.night_folders().get(night, [])
         if not folders and known and known["folders"]:
             raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
-        logs = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self._logs()]
-        loose = [tuple(entry) for entry in self.tree.loose(night)]
-        if known and not loose and known["logs"] == [list(log) for log in logs]:
+        logs = self._log_states()
+        n_loose = len(self.tree.loose(night))
+        if known and not n_loose and not known.get("n_loose") and known["logs"] == logs:
             times = self.tree.folder_times(known["folders"])
-            if times == known["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
+            is_same = times == known["folders"] and set(folders) <= set(times)
+            if is_same and self.asked.is_settled(night, max(times.values(), default=0)):
                 return known
-        return {"folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night), "logs": [list(log) for log in logs]}
+        listing = self.tree.list_night(night)
+        return {"folders": listing.folders, "n_loose": n_loose, "digest": self.tree.digest(night), "logs": logs}
 
     def read(self, night):
         """The night's files, in order of path."""
@@ -79,7 +83,7 @@ class FileStore(Telling):
         listing = self.tree.list_night(night)
         entries = [e for e in listing.entries if not self._is_skipped(e.path)]
         if not entries:
-            return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
+            return self._reading(columns.empty(columns.FILES), listing)
         paths, *numbers, is_dangling = zip(*entries, strict=True)
         table = pd.DataFrame({name: whole_numbers(column) for name, column in zip(Entry._fields[1:-1], numbers, strict=True)})
         table["is_dangling"] = is_dangling
@@ -88,7 +92,7 @@ class FileStore(Telling):
         files = {
             "file_id": table["path"],
             "name": name,
-            "path": str(self.settings.path) + "/" + table["path"],
+            "path": shown_all([f"{self.settings.path}/"])[0] + table["path"],
             "kind": [names.kind_of(one) for one in name],
             "size_bytes": table["size"].where(table["size"] >= 0),
             "created_at": table["mtime_ns"],
@@ -100,9 +104,12 @@ class FileStore(Telling):
             **names.read_names(name, self.settings.name_pattern).to_dict("series"),
         }
         files = columns.frame(columns.FILES, pd.DataFrame(files))
-        logged = self._logged_transfers(files["file_id"])
+        logged, notes = self._logged_transfers(files["file_id"])
         files["transferred_at"] = logged.fillna(files["transferred_at"])
-        return Reading(files=files, notes=listing.notes, unread=shown_all(listing.unread))
+        return self._reading(files, listing, notes)
+
+    def _reading(self, files, listing, notes=()):
+        return Reading(files=files, notes=[*listing.notes, *notes], unread=shown_all(listing.unread), elsewhere=self.tree.all_loose())
 
     def _is_skipped(self, path):
         return bool(self.settings.skip) and any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
@@ -110,19 +117,33 @@ class FileStore(Telling):
     def _logs(self):
         return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
 
+    def _log_states(self):
+        states = []
+        for path in self._logs():
+            with contextlib.suppress(OSError):  # rotated away just now
+                state = path.stat()
+                states.append([path.name, state.st_size, state.st_mtime_ns])
+        return states
+
     def _logged_transfers(self, file_ids):
-        """When rsync's log says that each file came: the last time, NaT where it says nothing."""
-        came = {}
+        """When rsync's log says that each file came: the last time, NaT where it says nothing; and what couldn't be read."""
+        came, notes = {}, []
         for log in self._logs():
-            opened = gzip.open if log.suffix == ".gz" else open
-            with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
-                for line in lines:
-                    found = RSYNC_LINE.match(line)
-                    if found:
-                        came[found["path"]] = found["at"]
+            try:
+                opened = gzip.open if log.suffix == ".gz" else open
+                with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
+                    for line in lines:
+                        found = RSYNC_LINE.match(line)
+                        if found:
+                            came[found["path"]] = found["at"]
+            except (OSError, EOFError, zlib.error) as error:
+                words = getattr(error, "strerror", None) or error
+                notes.append(f"{log}: {words}; for what it would tell, a file's change time stands as the time of its transfer")
         times = {path: self._instant(came[path]) for path in file_ids if path in came}
-        return file_ids.map(times).astype(columns.DTYPES["instant"])
+        return file_ids.map(times).astype(columns.DTYPES["instant"]), notes
 
     def _instant(self, text):
-        local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
-        return local.astimezone(datetime.UTC)
+        try:
+            return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):  # digits, but no date
+            return None

@@ -79,6 +79,7 @@ class Gen2Repository(Telling):
     def read(self, night):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
+        self._refuse_unread(listing, night)
         raws = self._raws_of(night)
         notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
@@ -88,8 +89,15 @@ class Gen2Repository(Telling):
         both["is_registered"] = both["is_registered"].eq(True)
         if self.settings.query_links:
             both = self._of_night(both, night)
-        unread = ["raw/" + folder for folder in shown_all(listing.unread)]
-        return Reading(attempts=_attempts(both), notes=notes, unread=unread)
+        return Reading(attempts=_attempts(both), notes=notes)
+
+    def _refuse_unread(self, listing, night):
+        """SourceError where a folder that may hold the night's links could not be listed: none of them is lost for that."""
+        folders = [""] if self.settings.query_links else self.tree.night_folders().get(night, [])
+        for folder in listing.unread:
+            if any(not own or folder == own or folder.startswith(own + "/") for own in folders):
+                place = shown_all([os.path.join(self.tree.root, folder)])[0]
+                raise SourceError(f"{place}: can't be listed; the links below it stay as last seen, let the user that runs this read it")
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +110,7 @@ class Gen2Repository(Telling):
         """Links as a table by exposure and detector number; a name that tells neither is left out."""
         import pandas as pd
 
-        found = [(match, entry) for entry in entries if (match := self.pattern.match(entry.path.rpartition("/")[2]))]
+        found = [(match, entry) for entry in entries if (match := self.pattern.match(entry.path.rpartition("/")[2])) and _is_plain(match)]
         links = [entry for _, entry in found]
         table = pd.DataFrame(
             {
@@ -115,7 +123,8 @@ class Gen2Repository(Telling):
                 "is_dangling": [entry.is_dangling for entry in links],
             }
         )
-        return table.drop_duplicates(["exposure", "detector_number"])
+        # of two links of one raw, the one that leads to a file
+        return table.sort_values("is_dangling", kind="stable").drop_duplicates(["exposure", "detector_number"])
 
     def _night_of(self, exposure, entry):
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
@@ -150,8 +159,9 @@ class Gen2Repository(Telling):
 
     def _query_once(self, sql, values):
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
-        address = f"file:{urllib.parse.quote(str(self.registry.absolute()))}?mode=ro&immutable=1"
+        address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True)
+        connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # one odd text is no reason to read nothing
         try:
             return connection.execute(sql, values).fetchall()
         finally:
@@ -209,11 +219,11 @@ class Gen2Repository(Telling):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
         detector = "detector" if "detector" in self._raw_columns() else "0"
-        asked, known = sorted({int(value) for value in exposures}), set()
+        asked, known = sorted({int(value) for value in exposures if value.isdecimal()}), set()
         for start in range(0, len(asked), 900):  # SQLite takes 999 values at the least
             some = asked[start : start + 900]
             rows = self._query(f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})", some)
-            known.update((str(exposure), int(detector or 0)) for exposure, detector in rows)
+            known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
         return known
 
     def _registered_nights(self):
@@ -230,6 +240,12 @@ class Gen2Repository(Telling):
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
+
+
+def _is_plain(match):
+    """Whether a link's numbers are such as a registry can hold."""
+    detector = match["detector"] or "0"
+    return len(match["exposure"]) <= 18 and detector.isdecimal() and len(detector) <= 9
 
 
 def _linked_ns(entry):

@@ -53,6 +53,7 @@ class NightTree:
         self._skeleton = None
         self._listings = {}
         self._digests = {}
+        self._all_loose = None
 
     def night_folders(self):
         """The folders named after nights: night -> paths below the root; SourceError if the root can't be listed."""
@@ -66,6 +67,12 @@ class NightTree:
     def loose(self, night):
         """The files outside all night folders whose own time lies in the night."""
         return [entry for entry in self._walk_skeleton()[1].entries if self._night_of(entry) == night]
+
+    def all_loose(self):
+        """The paths of all files outside night folders, of whatever night: a frozenset of file_ids."""
+        if self._all_loose is None:
+            self._all_loose = frozenset(shown_all(entry.path for entry in self._walk_skeleton()[1].entries))
+        return self._all_loose
 
     def folder_times(self, folders):
         """The modification times of known folders: one `stat` each; None for one that is not there."""
@@ -159,12 +166,17 @@ class NightTree:
                         _add_file(entry, path, listing)
                     elif nights is not None and (night := night_named(name)):
                         nights.setdefault(night, []).append(path)
-                    else:
+                    elif not (entry.is_symlink() and self._is_alias(entry.path)):
                         to_do.append(path)
                 except FileNotFoundError:
                     listing.notes.append(f"{_shown(entry.path)}: vanished while it was looked at")
                 except OSError as error:
                     listing.notes.append(f"{_shown(entry.path)}: {_why(error)}")
+
+    def _is_alias(self, path):
+        """Whether a symlinked folder (such as `latest`) is another name of one that is listed anyway."""
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
+        return not any(part.startswith(".") and part != "." for part in inside)
 
 
 def _add_folder(entry, path, listing):
