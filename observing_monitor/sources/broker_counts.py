@@ -36,6 +36,11 @@ class BrokerCounts(Telling):
         "avros_stored": "Alerts that the broker stored, each once",
         "completeness": "The last of the counts, of the first",
     }
+    of_others = ("*",)  # what is compared may come from several sources
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False
 
     @staticmethod
     def stages_of(settings):
@@ -48,7 +53,12 @@ class BrokerCounts(Telling):
     @staticmethod
     def headlines(settings):
         own = [name for name in settings.counts if not settings.columns or name in settings.columns]
-        return (*own, "completeness") if len(own) > 1 else tuple(own)
+        return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
+
+    @staticmethod
+    def numbers(night, tables, settings):
+        """The completeness, whichever source told the counts."""
+        return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
 
     @staticmethod
     def check(night, tables, settings):
