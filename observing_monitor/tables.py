@@ -337,11 +337,92 @@ def _instant(value):
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
 
 
-def file_list(judged):
-    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path."""
+def file_list(judged, done=None):
+    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path.
+
+    `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
+    """
+    more = [] if done is None else list(done)
+    judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
     ordered = judged.sort_values(["created_at", "file_id"], kind="stable", ignore_index=True)
-    listed = ordered[list(LISTED)].rename(columns={"file_id": "path"})
+    listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=_reasons(ordered))
+
+
+def stages_there(ingests, stages):
+    """Those of the stages that the night has attempts of, in their order; what was never said to be a stage comes last."""
+    there = ingests["stage"].dropna().unique().tolist()
+    return [stage for stage in [*stages, *sorted(set(there) - set(stages))] if stage in there]
+
+
+def done_by_stage(judged, ingests, stages):
+    """When each file last passed each stage: a column `STAGE_at` a stage, in the rows of `judged`."""
+    done = ingests[ingests["status"].isin(DONE) & ingests["stage"].isin(stages)]
+    latest = done.groupby(["file_id", "stage"])["attempted_at"].max().unstack().reindex(index=judged["file_id"], columns=list(stages))
+    return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
+
+
+def stage_rows(judged, ingests, stages):
+    """A row a stage, in their order: how many files passed it, failed or wait in it, and how long after their creation they did.
+
+    The last attempt on a file is the one that counts; what was done before and waits again is both done and waiting. A file
+    whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
+    """
+    began = judged.set_index("file_id")[["created_at", "transferred_at"]]
+    heard = ingests.groupby("file_id")["attempted_at"].min().reindex(began.index)
+    began = began["created_at"].fillna(began["transferred_at"]).fillna(heard)
+    done = done_by_stage(judged, ingests, stages).set_index(judged["file_id"])
+    rows = []
+    for stage in stages:
+        of_stage = ingests[ingests["stage"] == stage]
+        last = last_attempts(of_stage)["status"]
+        passed = done[f"{stage}_at"].dropna()
+        passed = passed[last.reindex(passed.index).isin([*DONE, *QUEUED])]
+        took = (passed - began.reindex(passed.index)).dt.total_seconds().dropna()
+        tried = of_stage[~of_stage["status"].isin(WAITING)]
+        failed = last_attempts(of_stage)[lambda attempts: attempts["status"].isin(FAILED)].reset_index().sort_values("attempted_at")
+        rows.append(
+            {
+                "name": stage,
+                "n_done": len(passed),
+                "n_failed": int(last.isin(FAILED).sum()),
+                "n_waiting": int(last.isin(["waiting", "untried", "rerun", "backfill"]).sum()),
+                "n_running": int((last == "running").sum()),
+                "n_deferred": int((last == "deferred").sum()),
+                "n_attempts": len(tried),
+                "last_done_at": _instant(passed.max()),
+                "median_s": round(float(took.median()), 3) if len(took) else None,
+                "p90_s": round(float(took.quantile(0.9)), 3) if len(took) else None,
+                "failures": _entries(failed),
+            }
+        )
+    return rows
+
+
+def queue_rows(ingests, queues):
+    """The queues' entries, a mapping a queue: name, waiting and errors, each a list of entries, the longest waiting first.
+
+    `queues` are pairs of a source and the stage that is its queue. No queue at all where none has an entry.
+    """
+    states = {"waiting": QUEUED, "errors": ("failure",)}
+    made = []
+    for source, queue in queues:
+        own = ingests[(ingests["source"] == source) & (ingests["stage"] == queue)].sort_values("attempted_at", kind="stable")
+        made.append({"name": queue, "source": source} | {name: _entries(own[own["status"].isin(of)]) for name, of in states.items()})
+    return made if any(queue["waiting"] or queue["errors"] for queue in made) else []
+
+
+def _entries(attempts):
+    return [
+        {
+            "path": row.file_id,
+            "state": row.status,
+            "since": _instant(row.attempted_at),
+            "message": "" if pd.isna(row.message) else row.message,
+            "destination": "" if pd.isna(row.destination) else row.destination,
+        }
+        for row in attempts.itertuples()
+    ]
 
 
 def _reasons(judged):
@@ -440,20 +521,44 @@ def group(judged, most):
 DOCUMENT = r"(?:image|text)/"
 
 
+IMAGE = "image/png"
+
+
 def latest_metrics(metrics):
-    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`; documents are left out."""
+    """The latest value of each metric and node of each source: name, node, value, text, unit, sampled_at, source.
+
+    Plain Python values, None for "not available", "" for no text; nodes in the order of their numbers. Documents are left out.
+    """
     metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
-    latest = metrics.drop_duplicates(["name", "node"], keep="last")
-    return [
+    latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
+    rows = [
         {
             "name": row.name_,
             "node": "" if pd.isna(row.node) else row.node,
-            "value": (row.text if not pd.isna(row.text) else "") if pd.isna(row.value) else f"{row.value:,.10g}",
+            "value": None if pd.isna(row.value) else float(row.value),
+            "text": "" if pd.isna(row.text) else row.text,
             "unit": "" if pd.isna(row.unit) else row.unit,
             "sampled_at": _instant(row.sampled_at),
+            "source": row.source,
         }
         for row in latest.rename(columns={"name": "name_"}).itertuples()
     ]
+    return sorted(rows, key=lambda row: (row["name"], row["source"], *in_number_order(row["node"])))
+
+
+def in_number_order(node):
+    """A key to sort names of nodes by: 2 before 10, drvs2 before drvs10."""
+    return len(node), node
+
+
+def images(metrics):
+    """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
+    shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
+    rows = [
+        {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
+        for row in shown.rename(columns={"name": "name_"}).itertuples()
+    ]
+    return sorted(rows, key=lambda row: (row["name"], *in_number_order(row["node"])))
 
 
 def to_csv(listed):

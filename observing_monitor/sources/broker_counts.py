@@ -36,6 +36,11 @@ class BrokerCounts(Telling):
         "avros_stored": "Alerts that the broker stored, each once",
         "completeness": "The last of the counts, of the first",
     }
+    of_others = ("*",)  # what is compared may come from several sources
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False
 
     @staticmethod
     def stages_of(settings):
@@ -52,7 +57,7 @@ class BrokerCounts(Telling):
 
     @staticmethod
     def numbers(night, tables, settings):
-        """The night's completeness, by the counts of all sources, as `check` has them."""
+        """The completeness, whichever source told the counts."""
         return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
 
     @staticmethod

@@ -65,6 +65,10 @@ class Expectations(Telling):
         max_named: int = 10  # exposures and detectors that a finding names; the rest are counted
 
     @staticmethod
+    def tells_of_files(settings):
+        return False
+
+    @staticmethod
     def stages_of(settings):
         return ()
 

@@ -86,6 +86,8 @@ class FitsStorageLogs(Telling):
         "log_stuck": "Entries stuck in progress, as the queue monitor logged them",
         "log_error": "An error in a service's log that is of no file",
     }
+    histories = ("queue_depth",)
+    of_others = ("queue_waiting",)  # whether the database is read as well
 
     @dataclass
     class Settings:
