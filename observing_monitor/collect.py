@@ -57,8 +57,11 @@ def collect_night(stream, sources, output, night, now):
         except SourceError as error:
             outcome.problems[source.name] = str(error)
     was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
-    is_same = looked.get("settings") == key and outcome.problems == was_silent and all(states[name] == known.get(name) for name in states)
+    is_same = looked.get("settings") == key and outcome.problems == was_silent
+    is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
+        if any(states[name] != known.get(name) for name in states):
+            store.write_looked(night, {**looked, "sources": {**known, **states}})
         return outcome
     _read_night(stream, sources, store, looked, known, states, outcome, key, now)
     return outcome
@@ -101,6 +104,11 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
         night,
         {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sizes": sizes, "sources": {**kept, **states}, **row},
     )
+
+
+def _told(state):
+    """What a look told, without what only helps the next look to be short."""
+    return {key: value for key, value in state.items() if key != "glance"} if isinstance(state, dict) else state
 
 
 def _bounded(notes):
