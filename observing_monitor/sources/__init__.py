@@ -98,7 +98,9 @@ class Source(Protocol):
         """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
 
         `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
-        None at the first. No pandas here: this is all that a run with nothing new does.
+        None at the first. No pandas here: this is all that a run with nothing new does. What a dict has under "glance"
+        (folders' times, a registry's size) helps the next look to be short, and is not compared: the night is read anew
+        only where something else differs.
         """
 
     def read(self, night):
