@@ -19,6 +19,7 @@ MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 MAX_HISTORIES = 12  # charts of metrics over a night
 MAX_POINTS = 6000  # of all of these together, which keeps a page below 500 kB
+MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
@@ -71,7 +72,7 @@ def metric_charts(metrics, tellers, starts_at, ends_at):
         own = metrics[metrics["source"] == source]
         made += [_stack_chart(title, own, names, teller.totals.get(title)) for title, names in teller.stacks.items()]
         wanted += _histories(own, teller, starts_at, ends_at)
-    each = max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20)
+    each = min(max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20), MAX_OF_LINE)
     made += [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
     made = [chart for chart in made if chart]
     if len(wanted) > MAX_HISTORIES:
@@ -190,8 +191,8 @@ def _history_chart(name, meaning, unit, n_outside, lines, most):
     caption = f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
     caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
     high, low = max(latest, key=latest.get), min(latest, key=latest.get)
-    at = (lambda node: f"{say(float(latest[node]))} ({node})") if len(lines) > 1 else lambda node: say(float(latest[node]))
-    caption += f"{at(high)}." if latest[high] == latest[low] and len(lines) == 1 else f"are {at(low)} to {at(high)}."
+    lowest, highest = say(float(latest[low])), say(float(latest[high]))
+    caption += f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += f" {n_outside:,} samples of other times are left out." if n_outside else ""

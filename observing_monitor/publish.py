@@ -387,8 +387,9 @@ def _entries(entries, room):
 
 
 def _folded(message, room):
-    """A message's one line, and the whole of it where that is more and there is room for it."""
-    first = message.partition("\n")[0]
+    """A message's one line (of a traceback the last), and the whole of it where that is more and there is room for it."""
+    lines = message.strip().splitlines() or [""]
+    first = lines[-1 if lines[0].startswith("Traceback") else 0].strip()
     is_more = first != message or len(first) > 200
     return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(message) <= room else ""
 
