@@ -51,7 +51,7 @@ def night_charts(files, starts_at, ends_at):
     return [chart for chart in made if chart]
 
 
-def metric_charts(metrics, tellers, starts_at, ends_at):
+def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
     """The charts of one night's metrics: those that add up, node by node, and those that have a history.
 
     Parameters
@@ -62,6 +62,8 @@ def metric_charts(metrics, tellers, starts_at, ends_at):
         By source: which metrics add up, which have a history worth drawing, and what they mean.
     starts_at, ends_at : datetime
         The night's bounds: samples beyond them are counted, and left out.
+    odd : dict of str to set of str
+        By source: the nodes that a finding names, which are marked.
 
     Returns
     -------
@@ -70,7 +72,8 @@ def metric_charts(metrics, tellers, starts_at, ends_at):
     made, wanted = [], []
     for source, teller in tellers.items():
         own = metrics[metrics["source"] == source]
-        made += [_stack_chart(title, own, names, teller.totals.get(title)) for title, names in teller.stacks.items()]
+        nodes = (odd or {}).get(source, ())
+        made += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]
         wanted += _histories(own, teller, starts_at, ends_at)
     each = min(max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20), MAX_OF_LINE)
     made += [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
@@ -99,8 +102,8 @@ def _plain(text):
     return html.escape(pages.visible(text), quote=False)
 
 
-def _stack_chart(title, metrics, names, total):
-    """The latest values of metrics that add up, a bar a node; None where there is nothing of it."""
+def _stack_chart(title, metrics, names, total, odd=()):
+    """The latest values of metrics that add up, a bar a node, the `odd` ones marked; None where there is nothing of it."""
     told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
     latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
     values = {(row.name_, row.node): float(row.value) for row in latest.rename(columns={"name": "name_"}).itertuples()}
@@ -111,7 +114,7 @@ def _stack_chart(title, metrics, names, total):
         return None
     unit = next((unit for unit in latest["unit"].dropna()), "")
     say = _words_of(unit)
-    labels = [_plain(node) for node in shown]
+    labels = [f"▲ {_plain(node)}" if node in odd else _plain(node) for node in shown]
     traces = []
     for number, name in enumerate(names):
         heights = [values.get((name, node)) for node in shown]
@@ -134,6 +137,8 @@ def _stack_chart(title, metrics, names, total):
     caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
     caption += f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}." if sum(shares.values()) else "."
     caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
+    marked = [node for node in shown if node in odd]
+    caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
     caption += f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
     highest = max([*sums.values(), *(v for v in whole if v is not None)])
     layout = {

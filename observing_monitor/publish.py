@@ -235,6 +235,15 @@ def tells_of_files(stream):
     return any(kind.tells_of_files(described.settings) for described, kind in _classes_of_sources(stream))
 
 
+def _odd_nodes(found):
+    """By source: the nodes that its findings complain of."""
+    odd = {}
+    for finding in found:
+        if finding.node and finding.level != "normal":
+            odd.setdefault(finding.source, set()).add(finding.node)
+    return odd
+
+
 def _tellers_of_files(stream):
     """The names of the sources that tell which files there are, and of those that tell of the last stage."""
     files = [d.name for d, kind in _classes_of_sources(stream) if kind.tells_of_files(d.settings)]
@@ -467,7 +476,10 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at),
+        charts=[
+            *charts.night_charts(judged, starts_at, ends_at),
+            *charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found)),
+        ],
         attention=list(_first_of_each(attention)),
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],

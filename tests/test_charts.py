@@ -173,6 +173,8 @@ def test_time_of_each_node_is_stacked():
     assert bars["icassandra"]["x"] == ["2", "10", "&lt;b&gt;"], "plotly would take <b> for markup"
     assert bars["icassandra"]["y"] == [None, 50.0, None] and bars["icutout"]["y"] == [10.0] * 3
     assert "the most is 1 min 00 s (node 10)" in chart.caption and "icassandra, 62.5 %" in chart.caption
+    (marked,) = charts.metric_charts(metrics(rows), {"one": Lasair}, *BOUNDS, odd={"one": {"10"}, "other": {"2"}})
+    assert marked.figure["data"][0]["x"] == ["2", "▲ 10", "&lt;b&gt;"] and "▲ marks what is out of line: node 10." in marked.caption
 
 
 def test_histories():
