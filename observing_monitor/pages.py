@@ -423,7 +423,8 @@ def percent(value):
     """A share as `98.2 %`; never 100 % while anything lacks, never 0 % while there is some."""
     if is_nothing(value):
         return NOTHING
-    tenths = math.floor(value * 1000 + 1e-9) if value < 1 else round(value * 1000)
+    tenths = round(value * 1000)
+    tenths = min(tenths, 999) if value < 1 else tenths
     if value > 0 and tenths == 0:
         return "< 0.1 %"
     return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths / 10:.1f} %"

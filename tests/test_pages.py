@@ -119,6 +119,7 @@ def templates_text():
         (pages.percent, 1.0, "100 %"),
         (pages.percent, 0.99999, "99.9 %"),
         (pages.percent, 0.9825, "98.2 %"),
+        (pages.percent, 29072 / 71144, "40.9 %"),
         (pages.percent, 0.00001, "< 0.1 %"),
         (pages.percent, 0, "0 %"),
         (pages.percent, 1.05, "105 %"),
