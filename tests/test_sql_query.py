@@ -307,3 +307,10 @@ def test_example_settings():
     assert {source.kind for stream in streams for source in stream.sources} == {"sql"}
     for stream in streams:
         make_sources(stream, NOW)
+
+
+def test_text_of_sqlite_that_is_not_utf8(database):
+    """One odd text in a SQLite database hides no row: its bytes are shown."""
+    url = database("create table n (night, told)", "insert into n values ('2021-12-01', cast(x'61ff' as text)), ('2021-12-02', 'b')")
+    source = sql(url, "select * from n", night_column="night", values={"said": "told"})
+    assert values(source.read(FIRST)) == {"said": "a\\xff"}
