@@ -61,7 +61,10 @@ def collect_night(stream, sources, output, night, now):
             outcome.problems[source.name] = str(error)
     was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
     is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
-    if is_same and all(states[name] == known.get(name) for name in states) and store.is_whole(night, looked.get("sizes")):
+    is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
+    if is_same and store.is_whole(night, looked.get("sizes")):
+        if any(states[name] != known.get(name) for name in states):
+            store.write_looked(night, {**looked, "sources": {**known, **states}})
         return outcome
     _read_night(stream, sources, store, looked, known, states, outcome, keys, now)
     return outcome
@@ -102,6 +105,11 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     kept = {name: state for name, state in known.items() if name in outcome.problems}
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+def _told(state):
+    """What a look told, without what only helps the next look to be short."""
+    return {key: value for key, value in state.items() if key != "glance"} if isinstance(state, dict) else state
 
 
 def _bounded(notes):

@@ -156,7 +156,7 @@ def _stream(where, base, name, described, folder):
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
-    stages = tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings)))
+    stages = in_order(source_class(source.kind).stages_of(source.settings) for source in sources)
     if described.last_stage and described.last_stage not in stages:
         raise UsageError(
             f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}"
@@ -176,6 +176,19 @@ def _stream(where, base, name, described, folder):
         stale_after_s=described.stale_after_s,
         folder=folder,
     )
+
+
+def in_order(orders):
+    """Names that come in several orders, each once, in one that keeps to all of them where they agree: a tuple."""
+    merged = []
+    for order in orders:
+        place = 0
+        for number, name in enumerate(order):
+            if name not in merged:
+                later = [merged.index(after) for after in order[number + 1 :] if after in merged]
+                merged.insert(min([*later, len(merged)]) if place == 0 else place, name)
+            place = merged.index(name) + 1
+    return tuple(merged)
 
 
 def _input_dir_sources(where, described):

@@ -186,13 +186,13 @@ def test_links_that_cannot_be_listed(tmp_path, query_links, monkeypatch):
 
     make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))
     link(tmp_path, "2020-02-12/22-det000.fits")
-    whole = os.scandir
+    whole = os.open
 
-    def scandir(path):
+    def refuse(path, *arguments, **options):
         if str(path).endswith("2020-02-12"):
             raise PermissionError(13, "Permission denied")
-        return whole(path)
+        return whole(path, *arguments, **options)
 
-    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SourceError, match="raw/2020-02-12: can't be listed"):
         repository(tmp_path, query_links=query_links).read(NIGHT)

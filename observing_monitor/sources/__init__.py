@@ -98,7 +98,9 @@ class Source(Protocol):
         """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
 
         `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
-        None at the first. No pandas here: this is all that a run with nothing new does.
+        None at the first. No pandas here: this is all that a run with nothing new does. What a dict has under "glance"
+        (folders' times, a registry's size) helps the next look to be short, and is not compared: the night is read anew
+        only where something else differs.
         """
 
     def read(self, night):
@@ -106,9 +108,23 @@ class Source(Protocol):
 
 
 class Telling:
-    """What a source may say, beside its tables, about what they mean; the base of every source, with nothing to say."""
+    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
 
     meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
+    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
+    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+
+    @staticmethod
+    def tells_of_files(settings):
+        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
+        return True
+
+    @staticmethod
+    def queues_of(settings):
+        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
+        return ()
 
     @staticmethod
     def headlines(settings):
@@ -117,12 +133,18 @@ class Telling:
 
     @staticmethod
     def numbers(night, tables, settings):
-        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None."""
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
+
+        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
+        """
         return {}
 
     @staticmethod
     def check(night, tables, settings):
-        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order."""
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
+
+        The tables are those that `numbers` is given.
+        """
         return []
 
 
