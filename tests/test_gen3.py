@@ -301,3 +301,11 @@ def test_the_example_s_settings():
     assert [[source.kind for source in stream.sources] for stream in streams] == [["files", "gen3"], ["files", "gen3"]]
     assert streams[0].sources[0].settings.optional and streams[0].sources[1].settings.path == Path("/data/auxTel")
     assert all(re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE) for field in dataclasses.fields(Gen3Repository.Settings))
+
+
+@pytest.mark.parametrize("db", ["5", "[a]", "nothing"])
+def test_registry_without_an_address(tmp_path, db):
+    """A butler.yaml whose registry.db is no address is named, and is a fault of the source."""
+    (tmp_path / "butler.yaml").write_text(f"registry:\n  db: {db}\n")
+    with pytest.raises(SourceError, match=r"butler\.yaml: registry\.db is no database's address"):
+        read_repository(tmp_path)

@@ -495,3 +495,10 @@ def test_example(tmp_path):
     told.sort(key=lambda night: night["night"])
     assert [night["status"] for night in told] == ["warning" if n in (3, 5) else "normal" for n in range(10)]
     assert "not filtered (8.3 %)" in told[3]["info"] and "node 2 is out of line" in told[5]["info"] and told[7]["today_lsst"] is None
+
+
+def test_half_of_a_character(tmp_path):
+    """Half of a character in a name or a value, as a cut message leaves it, hides no other number."""
+    (tmp_path / f"status_{NID}.json").write_text('{"today_lsst": 100, "say\\ud83d": "lone \\ud83d"}')
+    metrics = source(path=tmp_path).read(NIGHT).metrics
+    assert metrics.set_index("name")["value"]["today_lsst"] == 100 and "lone \\ud83d" in set(metrics["text"])

@@ -309,6 +309,13 @@ def test_example_settings():
         make_sources(stream, NOW)
 
 
+def test_text_of_sqlite_that_is_not_utf8(database):
+    """One odd text in a SQLite database hides no row: its bytes are shown."""
+    url = database("create table n (night, told)", "insert into n values ('2021-12-01', cast(x'61ff' as text)), ('2021-12-02', 'b')")
+    source = sql(url, "select * from n", night_column="night", values={"said": "told"})
+    assert values(source.read(FIRST)) == {"said": "a\\xff"}
+
+
 def test_file_of_sqlite(database, tmp_path):
     """`file` is short for SQLite's address, and may be relative to the settings; with `url`, or with neither, it is refused."""
     database("create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 10, 9)")

@@ -14,6 +14,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.table import Table
+from observing_monitor.sources.textfiles import parse_json
 
 NOW = datetime.datetime(2021, 12, 3, tzinfo=datetime.UTC)
 FIRST = datetime.date(2021, 12, 1)
@@ -254,3 +255,9 @@ def test_example_settings():
     assert {source.kind for stream in streams for source in stream.sources} == {"table"}
     for stream in streams:
         make_sources(stream, NOW)
+
+
+def test_half_of_a_character():
+    """JSON may hold half of a character, which is no text and which no table takes: it is shown as it was written, and spoils nothing."""
+    assert parse_json('{"a": ["\\ud83d!", "\\ud83d\\ude00", 1e999]}') == {"a": ["\\ud83d!", "😀", float("inf")]}
+    assert parse_json(b'"\\uD800"') == "\\ud800"

@@ -73,9 +73,9 @@ class BrokerCounts(Telling):
         try:
             self.pattern = re.compile(settings.night_pattern)
         except re.error as error:
-            raise UsageError(f"source 'broker_counts': night_pattern is no regular expression: {error}") from error
+            raise UsageError(f"night_pattern is no regular expression: {error}") from error
         if "night" not in self.pattern.groupindex or self.files.has_night:
-            raise UsageError("source 'broker_counts': night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it")
+            raise UsageError("night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it")
         self._apart = {}  # path -> its rows by night
 
     def nights(self):

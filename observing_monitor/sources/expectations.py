@@ -23,6 +23,7 @@ from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import EPOCH, iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources.textfiles import parse_json
 from observing_monitor.sources.tree import NightTree, shown_all
 
 MAX_BYTES = 16 * 2**20  # of one list
@@ -263,7 +264,7 @@ def read_sensors(text):
     A file that was cut is used where the object of the sensors itself is closed: then all of them are known. ValueError else.
     """
     try:
-        told, flaw = json.loads(text), ""
+        told, flaw = parse_json(text), ""
     except RecursionError:
         raise ValueError("is no list of sensors") from None
     except ValueError as error:
@@ -287,7 +288,7 @@ def read_exposures(text, column="", suffix=""):
     """
     if suffix.lower() == ".json" or text.lstrip()[:1] in ("[", "{"):
         try:
-            told = json.loads(text)
+            told = parse_json(text)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"is no JSON ({str(error)[:100]})") from None
         told = next((value for value in told.values() if isinstance(value, list)), None) if isinstance(told, dict) else told

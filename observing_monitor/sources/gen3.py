@@ -321,6 +321,8 @@ def read_repository(path, url=""):
     def filled(text):
         return str(text).replace("<butlerRoot>", root)
 
+    if not isinstance(registry.get("db") or "", str) or "://" not in (registry.get("db") or "sqlite://"):
+        raise SourceError(f"{file}: registry.db is no database's address; is it a Butler's configuration?")
     database = url or filled(registry.get("db") or "sqlite:///<butlerRoot>/gen3.sqlite3")
     if database.startswith("sqlite:///") and not database.startswith("sqlite:////"):
         database = "sqlite:///" + os.path.join(root, database.removeprefix("sqlite:///"))

@@ -23,6 +23,7 @@ from observing_monitor.nights import UTC, nid_of, night_of_nid
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
+from observing_monitor.sources.textfiles import parse_json
 
 COUNTS = {
     "today_lsst": "Alerts that the survey says it issued this night (polled from it; older name today_ztf)",
@@ -207,7 +208,7 @@ class _Files:
         path = self.place_of(nid)
         try:
             with open(path, "rb") as file:
-                raw = json.loads(file.read())
+                raw = parse_json(file.read())
         except OSError as error:
             raise self._fault(path, error) from error
         except (ValueError, RecursionError) as error:

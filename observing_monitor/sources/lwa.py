@@ -23,6 +23,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import EPOCH, iso_utc
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.etcd import Etcd, pairs_of
+from observing_monitor.sources.textfiles import parse_json
 
 TICKS_PER_S = 196e6  # of latest_time_tag, since 1970 (the station's clock)
 MAX_TEXT = 2000
@@ -185,7 +186,7 @@ class LwaRecorders(Telling):
     def _read_dump(self):
         """The dump as values (bytes) by key: keys and values as they are, or the gateway's own answer."""
         try:
-            told = json.loads(self.settings.dump.read_bytes())
+            told = parse_json(self.settings.dump.read_bytes())
         except OSError as error:
             raise SourceError(
                 f"{self.settings.dump}: {error.strerror.lower()}; the dump of the monitor points should be readable"
@@ -232,7 +233,7 @@ class LwaRecorders(Telling):
     def _rows_of(self, node, name, data, sampled_at, notes):
         """The rows of one point; ValueError where it makes no sense."""
         try:
-            point = json.loads(data)
+            point = parse_json(data)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"is no JSON ({str(error)[:100]})") from None
         if not isinstance(point, dict) or "value" not in point:

@@ -71,28 +71,24 @@ def check_settings(settings, kind, picks_night):
     known = [c.name for c in FEEDS[settings.feeds] if c.name != "source"]
     for name in (*settings.columns, *settings.constants):
         if name not in known:
-            raise UsageError(f"source {kind!r}: our table of {settings.feeds} has no column {name!r}; {_nearest(name, known)}")
+            raise UsageError(f"our table of {settings.feeds} has no column {name!r}; {_nearest(name, known)}")
     for word in settings.statuses.values():
         if word not in columns.STATUSES:
-            raise UsageError(f"source {kind!r}: {word!r} is no status; {_nearest(word, columns.STATUSES)}")
+            raise UsageError(f"{word!r} is no status; {_nearest(word, columns.STATUSES)}")
     has = {*settings.columns, *settings.constants}
     if settings.feeds == "metrics" and not settings.values and not {"name", "value"} <= has:
-        raise UsageError(f"source {kind!r}: nothing tells the metrics; set values to metric = column, or columns.name and columns.value")
+        raise UsageError("nothing tells the metrics; set values to metric = column, or columns.name and columns.value")
     if settings.feeds != "metrics" and not has & {"file_id", "path", "name", "names"}:
-        raise UsageError(f"source {kind!r}: nothing names the files; set columns.path or columns.name")
+        raise UsageError("nothing names the files; set columns.path or columns.name")
     if settings.feeds == "ingests" and "status" not in has:
-        raise UsageError(f"source {kind!r}: nothing tells how an attempt ended; set columns.status, or constants.status")
+        raise UsageError("nothing tells how an attempt ended; set columns.status, or constants.status")
     if not picks_night and not settings.night_column and OWN_INSTANT[settings.feeds] not in settings.columns:
         how = "{night} in path" if kind == "table" else ":night in query"
-        raise UsageError(
-            f"source {kind!r}: nothing tells the night of a row; set night_column, columns.{OWN_INSTANT[settings.feeds]}, or {how}"
-        )
+        raise UsageError(f"nothing tells the night of a row; set night_column, columns.{OWN_INSTANT[settings.feeds]}, or {how}")
     try:
         ZoneInfo("UTC" if settings.zone == "TAI" else settings.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(
-            f"source {kind!r}: zone {settings.zone!r} is no time zone; write one such as UTC, TAI or Pacific/Honolulu"
-        ) from error
+        raise UsageError(f"zone {settings.zone!r} is no time zone; write one such as UTC, TAI or Pacific/Honolulu") from error
 
 
 def _nearest(name, known):

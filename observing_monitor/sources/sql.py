@@ -64,10 +64,13 @@ class Database:
         url = self._url(sqlalchemy)
         try:
             # no pool: a connection is closed when its work is done, whatever the server is set to keep
-            return sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
+            engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
         except ImportError as error:
             extra = EXTRAS.get(error.name or "", "")
             raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
+        if url.drivername.startswith("sqlite"):
+            sqlalchemy.event.listen(engine, "connect", _take_any_text)
+        return engine
 
     def _url(self, sqlalchemy):
         try:
@@ -102,3 +105,8 @@ class Database:
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words
+
+
+def _take_any_text(connection, _):
+    """SQLite keeps whatever bytes it was given as text: what is not UTF-8 is shown as \\x.., and hides no row."""
+    connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")

@@ -129,13 +129,13 @@ def _check_parameters(query):
     """UsageError where a query asks for what we don't have."""
     unknown = _parameters(query) - set(PARAMETERS)
     if unknown:
-        raise UsageError(f"source 'sql': the query asks for :{min(unknown)}; known are :night, :start and :end")
+        raise UsageError(f"the query asks for :{min(unknown)}; known are :night, :start and :end")
 
 
 def _check_url(url):
     """UsageError where it is no database's address; the address itself, which may hold a password, isn't repeated."""
     scheme, _, rest = url.partition("://")
     if not scheme or not rest:
-        raise UsageError("source 'sql': url is no database's address; write postgresql://user@host/name or sqlite:////path")
+        raise UsageError("url is no database's address; write postgresql://user@host/name or sqlite:////path")
     if scheme.startswith("sqlite") and not urllib.parse.urlsplit(url).path.startswith("//"):
-        raise UsageError("source 'sql': url of SQLite must hold an absolute path; write sqlite:////path, with four slashes")
+        raise UsageError("url of SQLite must hold an absolute path; write sqlite:////path, with four slashes")

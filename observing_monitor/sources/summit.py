@@ -7,7 +7,6 @@ An end of readout is a message {"imageName", "imageDate", "timestampEndOfReadout
 
 import datetime
 import hashlib
-import json
 import os
 import re
 import urllib.parse
@@ -19,6 +18,7 @@ from observing_monitor import columns, names
 from observing_monitor.nights import EPOCH, ONE_DAY, TAI_MINUS_UTC_S, iso_utc, night_named, parse_utc
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
+from observing_monitor.sources.textfiles import parse_json
 from observing_monitor.sources.tree import NightTree, shown_all
 
 MAX_BYTES = 64 * 2**20  # of one file of messages
@@ -119,7 +119,7 @@ class SummitMessages(Telling):
             notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; its messages are not known")
             return []
         try:
-            told = json.loads(text)
+            told = parse_json(text)
             return told if isinstance(told, list) else [told]
         except RecursionError:
             notes.append(f"{where}: is no message; left out")
@@ -132,7 +132,7 @@ class SummitMessages(Telling):
         messages = []
         for number, line in enumerate(text.splitlines(), start=1):
             try:
-                messages += [json.loads(line)] if line.strip() else []
+                messages += [parse_json(line)] if line.strip() else []
             except (ValueError, RecursionError):
                 notes.append(f"{where}: line {number} is no whole JSON; left out")
                 if not messages:  # not a file of lines at all

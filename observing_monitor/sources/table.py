@@ -29,7 +29,7 @@ class Table(mapping.MappedSource):
         self.name = "table"
         self.format = settings.format or textfiles.format_of(settings.path)
         if not self.format:
-            raise UsageError(f"source 'table': {settings.path} doesn't end in csv, tsv, json or jsonl; set format")
+            raise UsageError(f"{settings.path} doesn't end in csv, tsv, json or jsonl; set format")
         self.files = textfiles.TextFiles(settings.path)
         mapping.check_settings(settings, "table", self.files.has_night)
         self._apart = {}  # path -> its rows by night; each file that has all nights is read once a run

@@ -16,6 +16,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import MJD_ZERO, nid_of, night_of_mjd, night_of_nid
 
 NIGHT_PLACE = re.compile(r"\{night(?::([^{}]*))?\}")
+SURROGATE = re.compile("[\ud800-\udfff]")
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -223,9 +224,17 @@ def read_jsonl(path):
     return rows
 
 
+def parse_json(text):
+    """JSON's value, half of a character, which no table can hold, as the text `\\ud83d`; ValueError or RecursionError as json.loads."""
+    value = json.loads(text)
+    if (b"\\ud" if isinstance(text, bytes) else "\\ud") not in text.lower():
+        return value
+    return json.loads(SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False)))
+
+
 def _parsed(text, where):
     try:
-        return json.loads(text)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{where}no JSON, or cut short ({error}); write it beside and rename it when it is whole") from error
 
