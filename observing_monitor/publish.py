@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from observing_monitor import __version__, columns, pages, status
+from observing_monitor import __version__, columns, pages, previews, status
 from observing_monitor.errors import StoreError
 from observing_monitor.nights import iso_utc, parse_night, parse_utc
 from observing_monitor.pages import Frame, Link, NightPage, NightRow, SitePage, SourceLine, StreamCard, StreamPage
@@ -143,6 +143,7 @@ def _is_judged(job):
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
+    known.append((row.get("previews") or {}).get("shown") if job.stream.previews else None)
     stream = [
         job.stream.title,
         job.stream.folder,
@@ -242,6 +243,7 @@ def _write_night(job, row, known, judged, found):
     attention = tables.attention(judged)
     groups, n_groups = tables.group(judged, MAX_GROUPS)
     summary = _aware(row["summary"])
+    pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
         site=_site_link(job.site, stream),
@@ -265,12 +267,16 @@ def _write_night(job, row, known, judged, found):
         sources=_source_lines(stream, row.get("silent") or {}),
         files_js=os.path.basename(files_js) if len(judged) else "",
         data=[Link("JSON", os.path.basename(to_json)), Link("CSV", os.path.basename(to_csv))],
+        previews=pictures,
+        previews_note=pictures_note,
     )
     output.write_changed(files_js, filetable.render_files_js(listed))
     output.write_changed(to_csv, tables.to_csv(listed))
     data = {"stream": stream.name, **row["summary"], "findings": row["findings"], "attention": [_plain(values) for values in attention]}
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     output.write(to_html, pages.render_night(page, job.site.assets))
+    if stream.previews:
+        previews.sweep(stream, output, job.night)
 
 
 def _first_of_each(attention):
