@@ -46,13 +46,13 @@ $(VENV)/made:
 	@rm -f $(VENV).log
 	@touch $@
 
-# Stamps: installed once, and again only when the lists of packages change.
+# Stamps: installed once, and again only when the lists of packages change. setuptools warns of every editable installation.
 $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
 
 # Programs of Debian's that tests use: installed where that can be done, named where not.

@@ -8,8 +8,9 @@ Night by night (UTC dates, over again after ten) something goes wrong: see INCID
 
 import datetime
 import gzip
-import os
 import random
+
+from common import write_whole
 
 BUCKET = "gs://example_ztf_alert_avro_bucket"
 EXPOSURES, ALERTS = 12, (20, 60)  # a night's exposures, and the alerts of one
@@ -63,10 +64,3 @@ def listing_of(night, alerts, incident):
         lines.append(f"{size:10d}  {stored:%Y-%m-%dT%H:%M:%SZ}  {BUCKET}/{path}")
         total += size
     return "\n".join([*lines, f"TOTAL: {len(rows)} objects, {total} bytes ({total / 2**20:.2f} MiB)", ""])
-
-
-def write_whole(path, data):
-    """Write beside and rename, as a job that others read from should."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(data)
-    os.replace(new, path)

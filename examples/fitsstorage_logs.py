@@ -1,6 +1,6 @@
-"""Logs of a FitsStorage server for the example observatory: ten nights of copying, ingest and export, until now.
+"""Logs of a FitsStorage server for the example observatory: copying, ingest and export of ten nights, until now.
 
-All follows from the nights' dates: the same nights and clock make the same logs. The nights before yesterday are rotated
+All follows from the seed, the nights' dates and the clock. The nights before yesterday are rotated
 away and compressed. One night has a file that could not be ingested, one a destination that was down, and the queue was deep.
 """
 
@@ -8,6 +8,10 @@ import datetime
 import gzip
 import random
 from zoneinfo import ZoneInfo
+
+from common import write_whole
+
+from observing_monitor.nights import ONE_DAY, nights_between
 
 UTC = datetime.UTC
 ZONE = ZoneInfo("Pacific/Honolulu")
@@ -20,9 +24,9 @@ TRACEBACK = """Traceback (most recent call last):
 ValueError: DATE-OBS is '2021-13-01', which is no date"""
 
 
-def plan_night(night, number):
+def plan_night(night, number, seed=1):
     """A night's records: (log, instant, module:line, level, message), in any order; `number` counts the nights."""
-    chance = random.Random(night.isoformat())
+    chance = random.Random(f"{seed} logs {night}")
     at = datetime.datetime.combine(night, datetime.time(5), UTC)  # 19:00 in Hawaii: the evening's name is the UTC date
     is_deep, ingested_at = number % 10 == 6, None
     for seq_num in range(1, chance.randint(80, 140)):
@@ -70,18 +74,16 @@ def plan_night(night, number):
         yield log, done_at + datetime.timedelta(seconds=0.1), "service_export_queue:85", "INFO", "Nothing on Queue... Waiting"
 
 
-def make_logs(folder, now, n_nights=10):
-    """Write the logs into a folder, as they are at `now`: NAME.log with the last two nights, NAME.log.1.gz with those before."""
-    folder.mkdir(parents=True, exist_ok=True)
+def make_logs(folder, now, first_night=None, seed=1):
+    """Write the logs as they are at `now`: NAME.log with the last two nights, NAME.log.1.gz with those before, ten if no first is told."""
     tonight = now.astimezone(UTC).date()
     texts = {}
-    for back in range(n_nights - 1, -1, -1):
-        night = tonight - datetime.timedelta(days=back)
-        records = sorted((record for record in plan_night(night, n_nights - 1 - back) if record[1] <= now), key=lambda record: record[1])
+    for number, night in enumerate(nights_between(first_night or tonight - 9 * ONE_DAY, tonight)):
+        records = sorted((record for record in plan_night(night, number, seed) if record[1] <= now), key=lambda record: record[1])
         for log, at, module, level, message in records:
             local = at.astimezone(ZONE)
             line = f"{local:%Y-%m-%d %H:%M:%S},{local.microsecond // 1000:03} 2152:{module} {level}: {message}\n"
-            texts.setdefault(log if back < 2 else f"{log}.1.gz", []).append(line)
+            texts.setdefault(log if tonight - night < 2 * ONE_DAY else f"{log}.1.gz", []).append(line)
     for name, lines in texts.items():
         data = "".join(lines).encode()
-        (folder / name).write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
+        write_whole(folder / name, gzip.compress(data, mtime=0) if name.endswith(".gz") else data)

@@ -111,11 +111,6 @@ def raw_path(camera, row, by=None):
     return f"raw/{row[by or camera.raws_by]}/{exposure}{raw_name(camera, row)}"
 
 
-def rsync_line(path, at):
-    """What `rsync --log-file` writes, by a clock in UTC, of a new file that it brought to `path`."""
-    return f"{at:%Y/%m/%d %H:%M:%S} [4242] >f+++++++++ {path}\n"
-
-
 @contextlib.contextmanager
 def open_registry(repository, camera):
     """A connection to a copy of the repository's registry; the copy takes its place at the end, as with the real ingester."""

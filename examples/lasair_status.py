@@ -1,7 +1,7 @@
 """Makes ten nights of Lasair's status files in a folder, for a try without a Lasair: `python examples/lasair_status.py FOLDER`.
 
-All follows from a seed and from now. Three nights have an incident: a filter that fell behind, a node of the ingest that was
-slow, a night of which the survey's own count is not available.
+All follows from a seed and from now; the counts of the running night grow. Three nights in ten have an incident: a filter that
+fell behind, a node of the ingest that was slow, a night of which the survey's own count is not available.
 """
 
 import datetime
@@ -10,7 +10,9 @@ import random
 import sys
 from pathlib import Path
 
-from observing_monitor.nights import ONE_DAY, nid_of
+from common import write_whole
+
+from observing_monitor.nights import ONE_DAY, nid_of, nights_between
 
 BEHIND, SLOW, UNKNOWN = 3, 5, 7  # which nights, counted from the first
 STEPS = {
@@ -20,16 +22,17 @@ STEPS = {
 WEIGHTS = (1, 30, 4, 5, 3, 2)  # of the steps: Cassandra, and the watchlists, take most of the time
 
 
-def make_night(n, night, updated_at):
+def make_night(n, night, updated_at, seed=1):
     """The status of the n-th night, as Lasair's document has it; a dict."""
-    rng = random.Random(n)
-    issued = rng.randrange(150_000, 320_000)
-    filtered = issued - (issued // 12 if n == BEHIND else 0)
+    rng, number = random.Random(f"{seed} {night}"), n % 10
+    hours = (updated_at - datetime.datetime.combine(night, datetime.time(1), datetime.UTC)) / datetime.timedelta(hours=1)
+    issued = round(rng.randrange(150_000, 320_000) * min(1, max(0, hours / 12)))  # alerts come from 1 h to 13 h UTC
+    filtered = issued - (issued // 12 if number == BEHIND else 0)
     detections = round(issued * 1.27)
     status = {
         "nid": nid_of(night),
         "update_time": updated_at.strftime("%Y-%m-%dT%H:%M:%S"),
-        "today_lsst": -1 if n == UNKNOWN else issued,
+        "today_lsst": -1 if number == UNKNOWN else issued,
         "today_alert": issued,
         "diaSource": detections,
         "diaSourceDB": detections,
@@ -37,26 +40,24 @@ def make_night(n, night, updated_at):
         "today_filter_out": round(filtered * rng.uniform(0.3, 0.4)),
         "today_database": round(issued * 0.8),
         "total_count": 20_000_000 + 90_000 * n,
-        "min_delay": "-1.0" if n == UNKNOWN else round(rng.uniform(0.1, 0.4), 3),
+        "min_delay": "-1.0" if number == UNKNOWN or not issued else round(rng.uniform(0.1, 0.4), 3),
     }
     for stage, steps in STEPS.items():
         for node in range(4):
-            slow = 4.2 if n == SLOW and stage == "i" and node == 2 else rng.uniform(0.9, 1.1)
+            slow = 4.2 if number == SLOW and stage == "i" and node == 2 else rng.uniform(0.9, 1.1)
             times = [round(issued * weight * slow * 1e-4, 3) for _, weight in zip(steps, WEIGHTS, strict=False)]
             status |= {f"{stage}{step}_{node}": seconds for step, seconds in zip(steps, times, strict=True)}
             status[f"{stage}total_{node}"] = round(sum(times) * 1.05, 3)
     return status
 
 
-def make_status(folder, now):
-    """Write the files of ten nights, the last of them that of `now`, an aware datetime."""
-    folder.mkdir(parents=True, exist_ok=True)
+def make_status(folder, now, first_night=None, seed=1):
+    """Write the files of the nights since the first, unless it is told of ten, the last of them that of `now`, an aware datetime."""
     tonight = now.astimezone(datetime.UTC).date()
-    for n in range(10):
-        night = tonight - (9 - n) * ONE_DAY
-        updated_at = min(now.astimezone(datetime.UTC), datetime.datetime.combine(night, datetime.time(13, 5, n), datetime.UTC))
-        status = make_night(n, night, updated_at)
-        (folder / f"status_{status['nid']}.json").write_text(json.dumps(status, indent=1))
+    for n, night in enumerate(nights_between(first_night or tonight - 9 * ONE_DAY, tonight)):
+        over_at = datetime.datetime.combine(night, datetime.time(13, 5, n % 60), datetime.UTC)
+        status = make_night(n, night, min(now.astimezone(datetime.UTC), over_at), seed)
+        write_whole(folder / f"status_{status['nid']}.json", json.dumps(status, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ A figure has no colours: each trace says in `meta` which tone of the page it has
 light. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
+import html
 import itertools
+import re
+from fnmatch import fnmatchcase
 
 from observing_monitor import columns, pages
 
@@ -14,6 +17,11 @@ FILES_PER_BIN = 10  # fewer, and median, 90 % and worst are all but the same fil
 MIN_BINS = 12
 MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+MAX_HISTORIES = 12  # charts of metrics over a night
+MAX_POINTS = 6000  # of all of these together, which keeps a page below 500 kB
+MAX_NODES = 60  # lines, or bars, of a chart
+MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
+N_SERIES = 10  # tones of lines and bars that have no meaning of their own
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
@@ -42,20 +50,210 @@ def night_charts(files, starts_at, ends_at):
     return [chart for chart in made if chart]
 
 
-def stream_charts(nights):
-    """The charts over nights: files by class, delays, completeness; none without nights.
+def metric_charts(metrics, tellers, starts_at, ends_at):
+    """The charts of one night's metrics: those that add up, node by node, and those that have a history.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        As `columns.METRICS`, in its order.
+    tellers : dict of str to sources.Telling
+        By source: which metrics add up, which have a history worth drawing, and what they mean.
+    starts_at, ends_at : datetime
+        The night's bounds: samples beyond them are counted, and left out.
+
+    Returns
+    -------
+    list of pages.Chart
+    """
+    made, wanted = [], []
+    for source, teller in tellers.items():
+        own = metrics[metrics["source"] == source]
+        made += [_stack_chart(title, own, names, teller.totals.get(title)) for title, names in teller.stacks.items()]
+        wanted += _histories(own, teller, starts_at, ends_at)
+    each = max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20)
+    made += [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
+    made = [chart for chart in made if chart]
+    if len(wanted) > MAX_HISTORIES:
+        made[-1].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
+    return _addressed(made)
+
+
+def _addressed(made):
+    """Charts whose addresses are their own: a second of one name has a number."""
+    seen = {}
+    for chart in made:
+        seen[chart.chart_id] = seen.get(chart.chart_id, 0) + 1
+        if seen[chart.chart_id] > 1:
+            chart.chart_id += f"--{seen[chart.chart_id]}"
+    return made
+
+
+def _slug(text):
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def _plain(text):
+    """A text that others wrote, for plotly, which takes `<b>` for markup: shown letter by letter."""
+    return html.escape(pages.visible(text), quote=False)
+
+
+def _stack_chart(title, metrics, names, total):
+    """The latest values of metrics that add up, a bar a node; None where there is nothing of it."""
+    told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
+    latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
+    values = {(row.name_, row.node): float(row.value) for row in latest.rename(columns={"name": "name_"}).itertuples()}
+    nodes = sorted({node for _, node in values}, key=lambda node: (len(node), node))
+    sums = {node: sum(values.get((name, node), 0.0) for name in names) for node in nodes}
+    shown = nodes[:MAX_NODES]
+    if not shown:
+        return None
+    unit = next((unit for unit in latest["unit"].dropna()), "")
+    say = _words_of(unit)
+    labels = [_plain(node) for node in shown]
+    traces = []
+    for number, name in enumerate(names):
+        heights = [values.get((name, node)) for node in shown]
+        if any(height is not None for height in heights):
+            traces.append(
+                {"type": "bar", "x": labels, "y": heights, "name": _plain(name), "text": [_plain(say(v)) for v in heights]}
+                | {"textposition": "none", "hovertemplate": "%{text}, node %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
+            )
+    whole = [values.get((total, node)) for node in shown]
+    if any(height is not None for height in whole):
+        traces.append(
+            {"type": "scatter", "mode": "markers", "x": labels, "y": whole, "name": _plain(total), "text": [_plain(say(v)) for v in whole]}
+            | {"marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}}, "hovertemplate": "%{text}, node %{x}"}
+            | {"meta": {"tone": "total"}}
+        )
+    shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
+    largest = max(shares, key=shares.get)
+    most, least = max(nodes, key=sums.get), min(nodes, key=sums.get)
+    caption = f"Node by node, as of {pages.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
+    caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
+    caption += f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}." if sum(shares.values()) else "."
+    caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
+    caption += f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
+    highest = max([*sums.values(), *(v for v in whole if v is not None)])
+    layout = {
+        "barmode": "relative",
+        "bargap": 0.25,
+        "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": labels, "title": {"text": "node"}},
+        "yaxis": _value_axis([0.0, highest], unit),
+    }
+    return pages.Chart(f"chart-stack-{_slug(title)}", title, caption, {"data": traces, "layout": layout})
+
+
+def _histories(metrics, teller, starts_at, ends_at):
+    """What of a source's metrics was sampled more than once: (name, meaning, unit, samples left out, {node: (times, values)})."""
+    import numpy as np
+
+    numbers = metrics[metrics["sampled_at"].notna() & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])]
+    names = list(dict.fromkeys(n for pattern in teller.histories for n in sorted(set(numbers["name"])) if fnmatchcase(n, pattern)))
+    found = []
+    for name in names:
+        rows = numbers[numbers["name"] == name]
+        inside = rows[(rows["sampled_at"] >= starts_at) & (rows["sampled_at"] < ends_at)]
+        whole = inside[inside["node"].isna()]
+        # where there is a number of all, and its parts, the parts are drawn: the whole would flatten them
+        rows_by_node = {"": whole} if len(whole) == len(inside) else dict(list(inside.groupby("node")))
+        lines = {}
+        for node in sorted(rows_by_node, key=lambda node: (len(node), node)):
+            of_node = rows_by_node[node]
+            lines[node] = _seconds_since_1970(of_node["sampled_at"]), of_node["value"].to_numpy()
+        if any(len(times) > 1 and not np.isnan(values).all() for times, values in lines.values()):
+            unit = next(iter(rows["unit"].dropna()), "s" if name.endswith("_s") else "")
+            found.append((name, teller.meanings.get(name, ""), unit, len(rows) - len(inside), lines))
+    return found
+
+
+def _history_chart(name, meaning, unit, n_outside, lines, most):
+    """A metric over the night, a line a node; of long lines the lowest and the highest sample of each stretch of time."""
+    import numpy as np
+
+    say = _words_of(unit)
+    shown = dict(itertools.islice(lines.items(), MAX_NODES))
+    traces, is_thinned = [], False
+    for number, (node, (times, values)) in enumerate(shown.items()):
+        kept = _thinned(times, values, most)
+        is_thinned |= len(kept) < len(times)
+        traces.append(
+            _line(_milliseconds(times[kept]), values[kept].tolist(), _plain(node or name), f"series-{number % N_SERIES}")
+            | {"mode": "lines+markers", "text": [_plain(say(v)) for v in values[kept].tolist()]}
+            | {"hovertemplate": "%{text} at %{x|%H:%M:%S}"}
+        )
+        if number >= N_SERIES:
+            traces[-1]["line"]["dash"] = "dot"
+    everything = np.concatenate([values for _, values in lines.values()])
+    latest = {node: values[~np.isnan(values)][-1] for node, (_, values) in lines.items() if not np.isnan(values).all()}
+    n = len(everything)
+    caption = f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
+    caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
+    high, low = max(latest, key=latest.get), min(latest, key=latest.get)
+    at = (lambda node: f"{say(float(latest[node]))} ({node})") if len(lines) > 1 else lambda node: say(float(latest[node]))
+    caption += f"{at(high)}." if latest[high] == latest[low] and len(lines) == 1 else f"are {at(low)} to {at(high)}."
+    caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
+    caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
+    caption += f" {n_outside:,} samples of other times are left out." if n_outside else ""
+    layout = {
+        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"},
+        "yaxis": _value_axis(everything[~np.isnan(everything)], unit),
+        "showlegend": 1 < len(shown) <= MAX_LEGEND,
+    }
+    return pages.Chart(f"chart-history-{_slug(name)}", name, caption, {"data": traces, "layout": layout})
+
+
+def _thinned(times, values, most):
+    """Places of samples to draw, in order of time: all, or the lowest and the highest (and a gap) of each of `most` / 2 stretches."""
+    import numpy as np
+    import pandas as pd
+
+    if len(times) <= most:
+        return np.arange(len(times))
+    width = max((times[-1] - times[0]) / max(most // 2 - 1, 1), 1e-6)
+    rows = pd.DataFrame({"value": values, "stretch": np.floor((times - times[0]) / width)})
+    known = rows.dropna().groupby("stretch")["value"]
+    blank = rows[~rows["stretch"].isin(rows.dropna()["stretch"])].drop_duplicates("stretch")
+    return np.unique(np.concatenate([known.idxmin(), known.idxmax(), blank.index]).astype(int))
+
+
+def _words_of(unit):
+    """A function that says a number of this unit."""
+    return lambda value: pages.quantity(value, unit)
+
+
+def _value_axis(values, unit):
+    """An axis of numbers of one unit, from 0 where that flattens nothing."""
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    if unit == "s":
+        return _delay_axis(values, False) | {"title": {"text": "time"}, "rangemode": "tozero"}
+    is_count = not unit and values.min() >= 0 and bool((values % 1 == 0).all())
+    is_from_zero = is_count or (values.min() >= 0 and values.min() < 0.7 * values.max())
+    axis = {"title": {"text": _plain(unit)}, "rangemode": "tozero" if is_from_zero else "normal", "exponentformat": "SI"}
+    return axis | ({"dtick": 1} if is_count and values.max() <= 5 else {})
+
+
+def stream_charts(nights, headlines=()):
+    """The charts over nights: headlines, files by class, delays, completeness; none without nights.
 
     Parameters
     ----------
     nights : list of dict
         A dict a night with the names of `columns.NIGHTS`, in any order; its page is `NIGHT.html`.
+    headlines : list of pages.Headline
+        Further names in these.
     """
     shown = sorted(nights, key=lambda values: values["night"])[-MAX_NIGHTS:]
     if not shown:
         return []
     left_out = f" The newest {len(shown):,} of {len(nights):,} nights." if len(shown) < len(nights) else ""
-    made = (_classes_chart(shown, left_out), _night_delays_chart(shown, left_out), _completeness_chart(shown, left_out))
-    return [chart for chart in made if chart]
+    share = next((headline for headline in headlines if headline.name == "completeness"), None)
+    units = dict.fromkeys(headline.unit for headline in headlines if headline is not share)
+    made = [_headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit, left_out) for unit in units]
+    made += (_classes_chart(shown, left_out), _night_delays_chart(shown, left_out), _completeness_chart(shown, left_out, share))
+    return _addressed([chart for chart in made if chart])
 
 
 def _seconds_since_1970(instants):
@@ -232,7 +430,8 @@ def _time_axis(times, bounds):
 
     times = times[~np.isnan(times)]
     inside = times[(times >= bounds[0]) & (times < bounds[1])]
-    axis = {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"}
+    # labels that turn when they are many make plotly lay out the chart again and again, until it gives up
+    axis = {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0}
     if not len(inside) or len(inside) == len(times):
         return axis, 0
     pad = max((inside.max() - inside.min()) * 0.03, 60.0)
@@ -287,6 +486,33 @@ def _in_legend(stage, dash):
     if dash == "solid":
         return {"legendgroup": stage, "showlegend": True, "name": stage}
     return {"legendgroup": stage, "showlegend": False}
+
+
+def _headlines_chart(nights, headlines, unit, left_out):
+    """Headlines of one unit, side by side, night by night."""
+    say = _words_of(unit)
+    bars, words = [], []
+    for number, headline in enumerate(headlines):
+        values = [_number(night.get(headline.name)) for night in nights]
+        known = [v for v in values if v is not None]
+        if not known:
+            continue
+        lowest, highest = say(min(known)), say(max(known))
+        words.append(f"{headline.label}: {lowest if lowest == highest else f'{lowest} to {highest}'}")
+        if len(known) < len(values):
+            words[-1] += f", not available in {len(values) - len(known):,} of {len(values):,} nights"
+        bars.append(
+            {"type": "bar", "y": values, "name": _plain(headline.label), "text": [_plain(say(v)) for v in values], "textposition": "none"}
+            | {"hovertemplate": "%{text}, %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
+            | _nights(nights)
+        )
+    if not bars:
+        return None
+    drawn = [v for bar in bars for v in bar["y"] if v is not None]
+    layout = {"barmode": "group", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": _value_axis([0.0, *drawn], unit)}
+    title = headlines[0].label if len(headlines) == 1 else "Side by side" if not unit else f"Side by side, in {unit}"
+    caption = f"Night by night. {_sentence(words)}{left_out}"
+    return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
 def _classes_chart(nights, left_out):
@@ -344,8 +570,8 @@ def _night_delays_chart(nights, left_out):
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
 
-def _completeness_chart(nights, left_out):
-    """The share of the expected that was ingested, night by night."""
+def _completeness_chart(nights, left_out, headline=None):
+    """The share of the expected that was ingested, night by night; or what the headline of that name says."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
     if not known:
@@ -355,18 +581,21 @@ def _completeness_chart(nights, left_out):
     bars = {
         "type": "bar",
         "y": values,
-        "name": "ingested",
+        "name": "complete" if headline else "ingested",
         "text": [pages.percent(v) for v in values],
         "textposition": "none",
         "hovertemplate": "%{text}<extra>%{x}</extra>",
         "meta": {"tone": "ingested"},
     } | _nights(nights)
-    caption = f"Share of each night's files that was ingested: {whole:,} of {len(known):,} nights are complete"
+    share = (
+        f"{headline.meaning or 'The share that came through'}, in per cent" if headline else "Share of each night's files that was ingested"
+    )
+    caption = f"{share}: {whole:,} of {len(known):,} nights are complete"
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
     layout = {
         "xaxis": _night_axis(),
         "bargap": 0.25,
-        "yaxis": {"title": {"text": "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
+        "yaxis": {"title": {"text": "complete" if headline else "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
     }
     return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": [bars], "layout": layout})
 

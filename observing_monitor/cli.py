@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import datetime
 import fcntl
+import glob
 import logging
 import os
 import re
@@ -19,6 +20,8 @@ from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, nights_between, parse_night
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
+MAX_DAYS = 36_600  # a century
+ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s")  # what describes a stream on the command line
 
 log = logging.getLogger("observing_monitor")
 
@@ -73,15 +76,16 @@ def make_parser():
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
     one = parser.add_argument_group("one stream, without a settings file")
     one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ or gen3repo/")
-    one.add_argument("--gen", type=int, choices=[2, 3], default=2, help="generation of the Butler repository (default 2)")
+    one.add_argument("--gen", type=int, choices=[2, 3], help="generation of the Butler repository (default 2)")
     one.add_argument(
-        "--query_links", action="store_true", help="the repository's raw/ is not organised by night: look for links all over it"
+        "--query_links",
+        action="store_true",
+        default=None,
+        help="the repository's raw/ is not organised by night: look for links all over it",
     )
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
-    one.add_argument("--night_rule", default="UTC-12h", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
-    one.add_argument(
-        "--pending_limit_s", type=float, default=3600, metavar="S", help="younger files are pending, older ones missing (default 3600)"
-    )
+    one.add_argument("--night_rule", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
+    one.add_argument("--pending_limit_s", type=float, metavar="S", help="younger files are pending, older ones missing (default 3600)")
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
@@ -89,20 +93,22 @@ def make_parser():
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
-    how.add_argument("--jobs", type=int, default=None, metavar="N", help="processes for rebuild (default: one a core)")
+    how.add_argument("--jobs", type=int, metavar="N", help="processes for rebuild (default: one a core)")
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    FileParser.options += [
-        option.removeprefix("--") for option in parser._option_string_actions if option not in ("--help", "--version", "--config")
-    ]
+    names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
+    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output")]
     return parser
 
 
 def _night(text):
     try:
-        return parse_night(text)
+        night = parse_night(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    if not 1900 <= night.year < 2200:  # a slip of the pen would make centuries of pages
+        raise argparse.ArgumentTypeError(f"{text} is too far away; nights are those of the years 1900 to 2199")
+    return night
 
 
 def split_command(arguments):
@@ -151,7 +157,10 @@ def _set_up_log(verbose):
 
 
 def _run(command, options, now):
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
     streams = _streams(options)
+    _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
     if command == "check":
         return _check(streams, nights, now)
@@ -159,6 +168,7 @@ def _run(command, options, now):
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
     output = Output(options.output_dir)
     _check_apart(output, streams)
+    _check_alone(output, streams)
     output.make()
     with _lock(output):
         output.sweep()
@@ -166,25 +176,40 @@ def _run(command, options, now):
 
 
 def _streams(options):
+    flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
     if options.config:
-        if options.input_dir:
-            raise UsageError(f"--input_dir is for one stream without a settings file; {options.config} has its own streams")
+        if flags:
+            raise UsageError(
+                f"{', '.join(flags)}: for one stream without a settings file; with {options.config}, set it in a stream's own table"
+            )
         return config.streams_of_file(options.config)
     if not options.input_dir:
         raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
-    name = options.stream or re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._") or "stream"
-    flags = {name: getattr(options, name) for name in ("gen", "query_links", "night_rule", "pending_limit_s")}
-    return [config.stream_of_flags(name, options.input_dir, **flags)]
+    usual = re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._+-") or "stream"
+    return [config.stream_of_flags(flags.pop("stream", usual), **flags)]
+
+
+def _check_settings(options, streams, now):
+    """Let every source see its settings before anything is done; UsageError that names the file and the source."""
+    from observing_monitor.collect import make_sources
+
+    for stream in streams:
+        try:
+            make_sources(stream, now)
+        except UsageError as error:
+            raise UsageError(f"{options.config or 'the command line'}: [streams.{stream.name}] {error}") from error
 
 
 def _nights(options, stream, now):
-    """The nights asked for; None for "all that the sources know", which only rebuild and check may ask."""
-    if options.num_days < 1:
-        raise UsageError(f"--num_days {options.num_days} is no number of nights; give 1 or more")
+    """The nights asked for, in order; UsageError where the options name none."""
+    if not 1 <= options.num_days <= MAX_DAYS:
+        raise UsageError(f"--num_days {options.num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
     last = options.last_day or stream.rule.night_of(now)
     first = options.first_day or last - ONE_DAY * (options.num_days - 1)
-    if first > last:
+    if first > last and options.last_day:
         raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
+    if first > last:
+        raise UsageError(f"--first_day {first} is yet to come; tonight is {last} in {stream.name}")
     return nights_between(first, last)
 
 
@@ -193,8 +218,20 @@ def _check_apart(output, streams):
     for stream in streams:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and Path(output.root).is_relative_to(path):
+            if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
                 raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+def _check_alone(output, streams):
+    """Refuse to lay the pages of one stream, which lie at the top, over those of other streams."""
+    if any(stream.folder for stream in streams):
+        return
+    own = {f"stream={stream.name}" for stream in streams}
+    there = glob.glob("stream=*", root_dir=output.path("data"))
+    others = [name.removeprefix("stream=") for name in sorted(there) if name not in own]
+    if others:
+        words = "choose another folder, or describe the streams in a settings file"
+        raise UsageError(f"output_dir {output.root} holds the pages of {', '.join(others)}; {words}")
 
 
 @contextlib.contextmanager
@@ -210,6 +247,8 @@ def _lock(output):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LockedError(f"{path}: another run is at work on this output; this one does nothing") from error
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be on a disk that knows locks") from error
         yield
 
 
@@ -223,11 +262,12 @@ def _work(command, options, streams, nights, output, now):
     site = publish.make_site(options.title, streams, output)
     with _executor(command, options) as executor:
         for stream in streams if command != "publish" else []:
-            asked = _asked(command, options, stream, nights[stream.name], now)
+            asked, unasked = _asked(command, options, stream, nights[stream.name], now)
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
                 outcomes = collect(stream, asked, output, now, look_at_everything=options.full, executor=executor, progress=step)
-            read[stream.name] = _source_faults(stream, outcomes)
-            problems += [f"{stream.name}: {text}" for text in dict.fromkeys(t for o in outcomes for t in o.problems.values())]
+            read[stream.name] = _source_faults(stream, unasked, outcomes)
+            told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+            problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
             if stream.previews:
@@ -249,26 +289,29 @@ def _work(command, options, streams, nights, output, now):
     return INCOMPLETE if problems else OK
 
 
-def _source_faults(stream, outcomes):
-    faults = {source.name: None for source in stream.sources}
+def _source_faults(stream, unasked, outcomes):
+    faults = {source.name: None for source in stream.sources} | unasked
     for outcome in outcomes:
         faults.update(outcome.problems)
     return faults
 
 
 def _asked(command, options, stream, nights, now):
-    """The nights to collect; a rebuild without days takes every night that the stream's sources know."""
+    """The nights to collect; a rebuild without days takes every night that the stream's sources know.
+
+    Beside them the sources that could not say which they know: name -> why.
+    """
     if command != "rebuild" or options.first_day or options.last_day:
-        return nights
+        return nights, {}
     from observing_monitor.collect import make_sources
 
-    known = set()
+    known, faults = set(), {}
     for source in make_sources(stream, now):
         try:
             known |= set(source.nights())
         except SourceError as error:
-            log.warning("%s: %s", stream.name, error)
-    return sorted(known)
+            faults[source.name] = str(error)
+    return sorted(known), faults
 
 
 @contextlib.contextmanager

@@ -6,12 +6,11 @@ import logging
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
 from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
+from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import Store
-
-MAX_NOTES = 100  # a night and source
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +28,14 @@ class Outcome:
 
 
 def make_sources(stream, now, look_at_everything=False):
-    """The sources of a stream (`config.Stream`), ready to be asked."""
+    """The sources of a stream (`config.Stream`), ready to be asked; UsageError where a setting of one can't be."""
     asked = Asked(stream.name, stream.rule, now, look_at_everything)
     made = []
     for described in stream.sources:
-        source = source_class(described.kind)(described.settings, asked)
+        try:
+            source = source_class(described.kind)(described.settings, asked)
+        except UsageError as error:
+            raise UsageError(f"source {described.name!r}: {error}") from error
         source.name = described.name
         made.append(source)
     return made
@@ -47,8 +49,9 @@ def collect_night(stream, sources, output, night, now):
     """
     store = Store(output, stream.name)
     looked = store.read_looked(night)
-    key = _settings_key(stream)
-    known = looked.get("sources", {}) if looked.get("settings") == key else {}
+    keys = {source.name: _source_key(stream, source) for source in stream.sources}
+    looked_keys = looked.get("keys") or {}
+    known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
     outcome = Outcome(night, row={name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at", "is_told")})
     states = {}
     for source in sources:
@@ -57,14 +60,17 @@ def collect_night(stream, sources, output, night, now):
         except SourceError as error:
             outcome.problems[source.name] = str(error)
     was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
-    is_same = looked.get("settings") == key and outcome.problems == was_silent and all(states[name] == known.get(name) for name in states)
+    is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
+    is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
+        if any(states[name] != known.get(name) for name in states):
+            store.write_looked(night, {**looked, "sources": {**known, **states}})
         return outcome
-    _read_night(stream, sources, store, looked, known, states, outcome, key, now)
+    _read_night(stream, sources, store, looked, known, states, outcome, keys, now)
     return outcome
 
 
-def _read_night(stream, sources, store, looked, known, states, outcome, key, now):
+def _read_night(stream, sources, store, looked, known, states, outcome, keys, now):
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
     from observing_monitor import tables
 
@@ -97,10 +103,13 @@ def _read_night(stream, sources, store, looked, known, states, outcome, key, now
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
     outcome.row = row
     kept = {name: state for name, state in known.items() if name in outcome.problems}
-    store.write_looked(
-        night,
-        {"schema_version": columns.SCHEMA_VERSION, "settings": key, "sizes": sizes, "sources": {**kept, **states}, **row},
-    )
+    told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
+    store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+def _told(state):
+    """What a look told, without what only helps the next look to be short."""
+    return {key: value for key, value in state.items() if key != "glance"} if isinstance(state, dict) else state
 
 
 def _bounded(notes):
@@ -117,9 +126,9 @@ def _silent(looked, problems, now):
     }
 
 
-def _settings_key(stream):
-    """Differs when the stream's sources, its night rule or this program did."""
-    text = repr((__version__, columns.SCHEMA_VERSION, stream.rule, [(s.name, s.kind, s.settings) for s in stream.sources]))
+def _source_key(stream, source):
+    """Differs when what a source was asked, and so what its look at a night says, did: its settings, the night rule, the schema."""
+    text = repr((columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings))
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
@@ -194,7 +203,7 @@ def _guarded(stream, sources, output, night, now):
             log.exception("%s %s: could not be collected", stream.name, night)
         return Outcome(
             night,
-            problems={"observing_monitor": f"{stream.name} {night}: could not be collected ({type(error).__name__}: {error})"},
+            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {error})"},
             is_broken=True,
         )
 

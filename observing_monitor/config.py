@@ -20,6 +20,8 @@ from observing_monitor.nights import NightRule
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
 TABLE = "observing_monitor"
+RESERVED = ("assets", "data", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
+CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -97,6 +99,8 @@ def read_settings(path):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
     _check_keys(f"{path}:", tables, [TABLE, "streams"])
+    if not isinstance(tables.get(TABLE, {}), dict):
+        raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
     if not isinstance(streams, dict) or not all(isinstance(table, dict) for table in streams.values()):
         raise UsageError(f"{path}: [streams] holds a table for each stream; write [streams.NAME]")
@@ -131,8 +135,6 @@ def streams_of_file(path):
     streams = []
     for name, table in tables.items():
         where = f"{path}: [streams.{name}]"
-        if not _NAME.fullmatch(name):
-            raise UsageError(f"{where} can't be a folder's name; use letters, digits, - and _")
         described = _convert(where, Path(path).parent, table, StreamSettings)
         streams.append(_stream(where, Path(path).parent, name, described, folder=name))
     return streams
@@ -148,6 +150,13 @@ def stream_of_flags(name, input_dir, **settings):
 
 def _stream(where, base, name, described, folder):
     """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`."""
+    if not _NAME.fullmatch(name) or folder in RESERVED:
+        words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
+        raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
+    for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
+        value = getattr(described, key)
+        if value is not None and not 0 <= value <= CENTURY_S:
+            raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
     try:
         rule = NightRule.parse(described.night_rule)
     except UsageError as error:
@@ -159,7 +168,7 @@ def _stream(where, base, name, described, folder):
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
-    stages = tuple(dict.fromkeys(stage for source in sources for stage in source_class(source.kind).stages_of(source.settings)))
+    stages = in_order(source_class(source.kind).stages_of(source.settings) for source in sources)
     if described.last_stage and described.last_stage not in stages:
         raise UsageError(
             f"{where} key 'last_stage': no source tells of {described.last_stage!r}; they tell of {', '.join(stages) or 'no stage'}"
@@ -193,6 +202,19 @@ def _previews(where, base, asked):
     return made
 
 
+def in_order(orders):
+    """Names that come in several orders, each once, in one that keeps to all of them where they agree: a tuple."""
+    merged = []
+    for order in orders:
+        place = 0
+        for number, name in enumerate(order):
+            if name not in merged:
+                later = [merged.index(after) for after in order[number + 1 :] if after in merged]
+                merged.insert(min([*later, len(merged)]) if place == 0 else place, name)
+            place = merged.index(name) + 1
+    return tuple(merged)
+
+
 def _input_dir_sources(where, described):
     """The tables that input_dir is short for."""
     if described.input_dir is None:
@@ -213,6 +235,8 @@ def _source(where, base, table):
     name = table.pop("name", kind)
     if kind not in BUILT_IN and kind not in source_kinds():
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
+    if not (isinstance(name, str) and name and name.isprintable()):
+        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text")
     return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
 
 

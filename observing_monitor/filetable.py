@@ -24,15 +24,18 @@ COLUMNS = (
     ("exposure", "word", "Exposure", "The exposure's identifier"),
     ("obsid", "word", "Obsid", "The observation's name"),
 )
+BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
 
 
-def render_files_js(files):
+def render_files_js(files, stages=()):
     """The script with all rows of `files`, in their order: the same rows give the same bytes.
 
     Parameters
     ----------
     files : DataFrame
         Columns as in `COLUMNS`, dtypes as in `columns.DTYPES`. Without rows the script has an empty table.
+    stages : sequence of str
+        Stages beside the last, of which `files` has `STAGE_at`: when each file passed it.
 
     Returns
     -------
@@ -42,9 +45,10 @@ def render_files_js(files):
         folder) and a `values` text (its name); numbers are `values`; instants are seconds since the `zero` of their
         column, which is in seconds since 1970 (UTC). None is null.
     """
+    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}") for stage in stages]
     packed = [
         {"name": name, "kind": kind, "label": label, "meaning": meaning} | _PACKERS[kind](files[name])
-        for name, kind, label, meaning in COLUMNS
+        for name, kind, label, meaning in [*COLUMNS[:BEFORE_STAGES], *beside, *COLUMNS[BEFORE_STAGES:]]
     ]
     text = json.dumps({"n": len(files), "columns": packed}, separators=(",", ":"))
     payload = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
@@ -53,13 +57,21 @@ def render_files_js(files):
 
 def _pack_path(values):
     """Folders are few and long: a night's names cost a third without them."""
-    paths = values.astype("object").where(values.notna(), "").tolist()
-    parts = [path.rpartition("/") for path in paths]
+    parts = [path.rpartition("/") for path in _listed(values.fillna(""))]
     return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
 
 
 def _pack_word(values):
-    return _words(values.astype("object").where(values.notna(), None).tolist())
+    return _words(_listed(values))
+
+
+def _listed(values):
+    """A column's plain values, None for null; text by way of Arrow, which is quick."""
+    import pyarrow as pa
+
+    if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
+        return values.where(values.notna(), None).tolist()
+    return pa.array(values).to_pylist()
 
 
 def _words(texts):
@@ -70,7 +82,7 @@ def _words(texts):
 
 
 def _pack_int(values):
-    return {"values": values.astype("object").where(values.notna(), None).tolist()}
+    return {"values": _listed(values) if values.isna().any() else values.to_numpy("int64").tolist()}
 
 
 def _pack_instant(values):

@@ -21,6 +21,15 @@ RUBIN = (
 )
 
 
+# what a name tells -> the groups of a pattern that may tell it, the first that matched counts
+FORMS = {
+    "obsid": ("obsid",),
+    "exposure": ("exposure",),
+    "seq_num": ("seq_num", "seq", "seq2"),
+    "detector": ("detector", "sensor", "sensor2"),
+}
+
+
 def named_pattern(setting, pattern, *groups):
     """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
     try:
@@ -41,6 +50,20 @@ def kind_of(name):
     return "fits" if ending in FITS else ending if dot else ""
 
 
+def kinds_of(names):
+    """The kind of each of a list of names: as `kind_of`, but quick where endings are few."""
+    known, kinds = {}, []
+    for name in names:
+        ending = name[name.rfind(".") + 1 :] if "." in name else ""
+        kind = known.get(ending)
+        if kind is None:
+            kind = kind_of(name)
+            if ending.lower() not in PACKED:  # of a packed file the ending before counts too
+                known[ending] = kind
+        kinds.append(kind)
+    return kinds
+
+
 def read_names(names, pattern=RUBIN):
     """What each of a Series of file names tells.
 
@@ -52,24 +75,22 @@ def read_names(names, pattern=RUBIN):
     """
     import pandas as pd
 
-    found = names.str.extract(pattern)
-    told = pd.DataFrame(index=names.index)
-    told["obsid"] = _first(found, "obsid")
-    told["exposure"] = _first(found, "exposure")
-    told["seq_num"] = pd.to_numeric(_first(found, "seq_num", "seq", "seq2"), errors="coerce").astype("Int64")
-    told["detector"] = _first(found, "detector", "sensor", "sensor2")
-    return told
+    compiled = re.compile(pattern)
+    search, nothing = compiled.search, (None,) * compiled.groups
+    rows = [found.groups() if (found := search(name)) else nothing for name in names.tolist()]
+    groups = {name: [row[at - 1] for row in rows] for name, at in compiled.groupindex.items()}
+    told = {name: pd.Series(_first(groups, *forms), index=names.index, dtype="str") for name, forms in FORMS.items() if name != "seq_num"}
+    number = pd.Series(_first(groups, *FORMS["seq_num"]), index=names.index, dtype="str")
+    told["seq_num"] = pd.to_numeric(number, errors="coerce").astype("Int64")
+    return pd.DataFrame({name: told[name] for name in FORMS}, index=names.index)
 
 
-def _first(found, *groups):
-    """The first of these groups that matched, row by row."""
-    import pandas as pd
-
-    values = pd.Series(pd.NA, index=found.index, dtype="str")
-    for group in groups:
-        if group in found:
-            values = values.fillna(found[group].astype("str"))
-    return values
+def _first(groups, *forms):
+    """The first of these groups that matched, row by row; None where none did, or the pattern has none of them."""
+    columns = [groups[form] for form in forms if form in groups]
+    if not columns:
+        return None
+    return columns[0] if len(columns) == 1 else [next((v for v in row if v is not None), None) for row in zip(*columns, strict=True)]
 
 
 def last_parts(paths):

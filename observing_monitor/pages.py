@@ -112,15 +112,90 @@ class Preview:
 
 
 @dataclass
-class MetricRow:
-    """The latest value of one metric of one node."""
+class Headline:
+    """A number of every night that the stream's sources put into the first row; its values stand beside those of `columns.NIGHTS`."""
+
+    name: str
+    label: str
+    meaning: str = ""
+    unit: str = ""
+
+
+@dataclass
+class MetricNode:
+    """The latest value of a metric on one node."""
+
+    node: str
+    value: str  # as it is shown
+
+
+@dataclass
+class MetricGroup:
+    """The latest values of one metric: of the whole, and node by node."""
+
+    name: str
+    value: str  # as it is shown; "" where there are nodes alone
+    spread: str  # what the nodes' values are, in a few words; "" where there are none
+    nodes: list[MetricNode]  # of many, the first
+    n_nodes: int
+    unit: str
+    sampled_at: datetime.datetime | None  # the latest of them
+    meaning: str = ""
+    source: str = ""  # "" where all are of one source
+
+
+@dataclass
+class StageRow:
+    """What became of a night's files in one stage."""
+
+    name: str
+    n_done: int
+    n_failed: int
+    n_waiting: int
+    n_running: int
+    n_deferred: int
+    n_attempts: int
+    last_done_at: datetime.datetime | None
+    median_s: float | None  # from a file's creation until it had passed the stage
+    p90_s: float | None
+    anchor: str
+    failures: list["QueueEntry"]  # of many, the first; none where the page shows them elsewhere
+    error_words: str = ""  # `2 files`
+
+
+@dataclass
+class QueueEntry:
+    """One file in a queue, or one that failed: in what state, since when, and the whole of what was said of it."""
+
+    path: str
+    state: str
+    since: datetime.datetime | None
+    reason: str  # one line
+    detail: str  # the whole message, "" where the reason is all
+    destination: str
+
+
+@dataclass
+class Queue:
+    """One queue: its entries that wait (or are in progress, or put off), and those that failed."""
+
+    name: str
+    anchor: str
+    n_waiting: int
+    n_errors: int
+    waiting: list[QueueEntry]  # of many, the first
+    errors: list[QueueEntry]
+    error_words: str = ""  # `2 errors`
+
+
+@dataclass
+class Image:
+    """An image that a system told of, written beside the page."""
 
     name: str
     node: str
-    value: str  # as it is shown
-    unit: str
+    href: str
     sampled_at: datetime.datetime | None
-    meaning: str = ""
 
 
 @dataclass
@@ -133,6 +208,8 @@ class StreamCard:
     info: str
     latest: NightRow | None
     nights: list[NightRow]
+    has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
 
 
 @dataclass
@@ -169,6 +246,8 @@ class StreamPage:
     charts: list[Chart]
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
+    has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
 
 
 @dataclass
@@ -187,12 +266,20 @@ class NightPage:
     changed_at: datetime.datetime | None  # when the night's data last changed
     summary: dict  # by the names of columns.NIGHTS
     findings: list[Finding]  # worst first
+    more_findings: list[Finding]  # those for which there is no room on top
     charts: list[Chart]
     attention: list[FileRow]
     n_attention: int  # of which `attention` may show only the first
     groups: list[GroupRow]
     n_groups: int
-    metrics: list[MetricRow]
+    has_files: bool  # whether the stream's sources tell of files at all
+    headlines: list[Headline]
+    stages: list[StageRow]  # in order; none where there is one stage alone
+    queues: list[Queue]
+    images: list[Image]
+    n_images: int
+    metrics: list[MetricGroup]
+    n_metrics: int  # of which `metrics` may show only the first
     notes: list[str]  # what was odd when the night was read: unreadable folders, vanished files
     sources: list[SourceLine]
     files_js: str  # the script with all files, loaded when wanted; "" where the night has none
@@ -258,7 +345,7 @@ def environment():
         lstrip_blocks=True,
         finalize=visible,
     )
-    filters = (utc, iso, near, count, of_bytes, seconds, percent, dash, sign, icon, figure_json)
+    filters = (utc, iso, near, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {
         "classes": columns.CLASSES,
@@ -355,6 +442,28 @@ def percent(value):
     if value > 0 and tenths == 0:
         return "< 0.1 %"
     return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths / 10:.1f} %"
+
+
+def number(value):
+    """A number as it is read: whole ones grouped, others with six digits."""
+    if is_nothing(value):
+        return NOTHING
+    if float(value).is_integer() and abs(value) < 1e16:
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:,.{6 if abs(value) < 1e6 else 10}g}".replace("-", "−")
+
+
+def quantity(value, unit):
+    """A number with its unit, as people say it: durations, sizes and shares by their own rules."""
+    if is_nothing(value):
+        return NOTHING
+    said = {"s": seconds, "B": of_bytes, "bytes": of_bytes, "B/s": lambda v: f"{of_bytes(v)}/s", "fraction": percent}.get(unit)
+    return said(value) if said else f"{number(value)} {unit}".strip()
+
+
+def headline(value, described):
+    """The value of a `Headline` in a night: completeness as a share, others with their unit."""
+    return percent(value) if described.name == "completeness" else quantity(value, described.unit)
 
 
 def sign(status):

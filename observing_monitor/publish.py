@@ -6,6 +6,9 @@ missing, and the index keeps the instant of that. Assets come before pages, data
 the indexes last, so that a reader never follows a link to something that is not there yet.
 """
 
+import base64
+import binascii
+import contextlib
 import csv
 import datetime
 import hashlib
@@ -17,6 +20,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from observing_monitor import __version__, columns, pages, previews, status
@@ -30,6 +34,12 @@ log = logging.getLogger(__name__)
 
 MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
 MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
+MAX_FINDINGS = 30  # on top; the rest are folded away
+MAX_METRICS = 300  # rows of the table of metrics, a name each
+MAX_VALUES = 3000  # of single nodes in it
+MAX_ENTRIES = 25  # of a queue, waiting and failed each
+MAX_DETAIL = 100_000  # characters of whole messages among the files that need attention, and as many among the queues
+MAX_IMAGES = 60
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
@@ -155,15 +165,34 @@ def _page_key(job, row):
 
 
 def _files_of(job):
-    """The files of a night's page, relative to the output: the page is the last."""
-    night, folder = job.night.isoformat(), f"{job.stream.folder}/" if job.stream.folder else ""
-    return [f"{folder}{night}{ending}" for ending in (".files.js", ".csv", ".json", ".html")]
+    """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
+    endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
+    return [f"{_beside(job)}{ending}" for ending in endings]
+
+
+def _beside(job):
+    """What the names of a night's files begin with, relative to the output."""
+    return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
+
+
+def _images_of(job):
+    """The folder of a night's images, relative to the output."""
+    return f"{_beside(job)}.images"
+
+
+def _has_images(job, row):
+    return all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
+
+
+def _is_whole(job, row):
+    """Whether a night's files are all there."""
+    return all(os.path.exists(job.site.output.path(relative)) for relative in _files_of(job)) and _has_images(job, row)
 
 
 def _is_current(job, names):
     """Whether nothing has to be done for a night; `names` are the files that its stream's folder has."""
     there = all(relative.rpartition("/")[2] in names for relative in _files_of(job))
-    return there and _is_judged(job) and job.row.get("page") == _page_key(job, job.row)
+    return there and _is_judged(job) and job.row.get("page") == _page_key(job, job.row) and _has_images(job, job.row)
 
 
 def publish_night(job):
@@ -179,49 +208,220 @@ def publish_night(job):
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
-    night = status.Night(summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s)
+    night = status.Night(
+        summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s, *_tellers_of_files(stream)
+    )
     found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
-    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **_headlines(job, known)}
+    headlines, row["units"] = _headlines(job, known)
+    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **headlines}
     row["findings"] = [asdict(finding) for finding in found]
     row["next_change_at"] = iso_utc(tables.next_change(judged, is_told))
     row["basis"] = _basis(stream, row)
     key = _page_key(job, row)
-    is_stale = row.get("page") != key or not all(os.path.exists(job.site.output.path(relative)) for relative in _files_of(job))
+    is_stale = row.get("page") != key or not _is_whole(job, row)
     if is_stale:
-        _write_night(job, row, known, judged, found)
+        row["images"] = _write_night(job, row, known, judged, found)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
 
-def _metric_rows(stream, latest):
-    """The metrics of a page, each with what the stream's sources say that its name means."""
-    meanings = {}
-    for described in stream.sources:
-        meanings = source_class(described.kind).meanings | meanings
-    return [pages.MetricRow(**values, meaning=meanings.get(values["name"], "")) for values in latest]
+def _classes_of_sources(stream):
+    """Each source of a stream as it is described in the settings, with its class."""
+    return [(described, source_class(described.kind)) for described in stream.sources]
+
+
+def tells_of_files(stream):
+    """Whether any source of a stream tells of files: without one its pages have numbers alone."""
+    return any(kind.tells_of_files(described.settings) for described, kind in _classes_of_sources(stream))
+
+
+def _tellers_of_files(stream):
+    """The names of the sources that tell which files there are, and of those that tell of the last stage."""
+    files = [d.name for d, kind in _classes_of_sources(stream) if kind.tells_of_files(d.settings)]
+    staged = [d.name for d, kind in _classes_of_sources(stream) if stream.last_stage in kind.stages_of(d.settings)]
+    return ", ".join([name for name in files if name not in staged] or files), ", ".join(staged)
+
+
+def _for_source(known, described, kind):
+    """A night's tables as one source's own rules are given them: its own metrics, and those of others that it asks for."""
+    import pandas as pd
+
+    names = known.metrics["name"]
+    asked = {name for name in names.unique() if any(fnmatchcase(name, pattern) for pattern in kind.of_others)}
+    mine = known.metrics["source"] == described.name
+    return replace(known, metrics=known.metrics[mine | (names.isin(asked) if asked else pd.Series(False, index=names.index))])
 
 
 def _found_by_sources(job, known):
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
-    for described in job.stream.sources:
-        for finding in source_class(described.kind).check(job.night, known, described.settings):
+    for described, kind in _classes_of_sources(job.stream):
+        for finding in kind.check(job.night, _for_source(known, described, kind), described.settings):
             found.append(replace(finding, source=finding.source or described.name))
     return found
 
 
 def _headlines(job, known):
-    """The night's values of what the stream's sources call headlines; None where one is not available."""
-    values, metrics = {}, known.metrics
-    for described in job.stream.sources:
-        kind = source_class(described.kind)
-        own = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")["value"]
-        own = {**own.to_dict(), **kind.numbers(job.night, known, described.settings)}
+    """The night's values of what the stream's sources call headlines, None where one is not available; and their units."""
+    values, units, metrics = {}, {}, known.metrics
+    for described, kind in _classes_of_sources(job.stream):
+        rows = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")
+        own = {**rows["value"].to_dict(), **kind.numbers(job.night, _for_source(known, described, kind), described.settings)}
         for name in kind.headlines(described.settings):
             value = own.get(name)
-            values[name] = None if value is None or value != value else float(value)
-    return values
+            value = None if value is None or value != value else float(value)
+            if value is not None or name not in values:  # another source may have told it
+                values[name] = value
+            if isinstance(unit := rows["unit"].get(name), str):
+                units[name] = unit
+    return values, units
+
+
+def _described_headlines(stream, units):
+    """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
+    meanings = _meanings(stream)
+    names = dict.fromkeys(name for described, kind in _classes_of_sources(stream) for name in kind.headlines(described.settings))
+    names = sorted(names, key=lambda name: name == "completeness")  # after all that it is made of
+    usual = {c.name for c in columns.NIGHTS} if tells_of_files(stream) else set()
+    return [pages.Headline(name, _in_words(name), meanings.get(name, ""), units.get(name, "")) for name in names if name not in usual]
+
+
+def _in_words(name):
+    """`Expected missing` of n_expected_missing."""
+    words = name.removeprefix("n_").replace("_", " ").strip() or name
+    return words[0].upper() + words[1:]
+
+
+def _meanings(stream):
+    """What the stream's sources say that their metrics mean; the first of them that says so."""
+    meanings = {}
+    for _, kind in _classes_of_sources(stream):
+        meanings = kind.meanings | meanings
+    return meanings
+
+
+def _metric_groups(stream, latest):
+    """The latest metrics of a page, a row a name: the first MAX_METRICS, and how many there are."""
+    meanings = _meanings(stream)
+    has_several = len({row["source"] for row in latest}) > 1
+    groups, room = {}, MAX_VALUES
+    for row in latest:
+        groups.setdefault((row["name"], row["source"]), []).append(row)
+    shown = []
+    for (name, source), rows in list(groups.items())[:MAX_METRICS]:
+        whole = next((row for row in rows if not row["node"]), None)
+        parts = [row for row in rows if row["node"]]
+        nodes = [pages.MetricNode(row["node"], _value_text(row)) for row in parts[: max(room, 1)]]
+        room -= len(nodes)
+        shown.append(
+            pages.MetricGroup(
+                name=name,
+                value=_value_text(whole) if whole else "",
+                spread=_spread(parts),
+                nodes=nodes,
+                n_nodes=len(parts),
+                unit=rows[0]["unit"],
+                sampled_at=max((row["sampled_at"] for row in rows if row["sampled_at"]), default=None),
+                meaning=meanings.get(name, ""),
+                source=source if has_several else "",
+            )
+        )
+    return shown, len(groups)
+
+
+def _value_text(row):
+    return row["text"][:500] if row["value"] is None else pages.number(row["value"])
+
+
+def _spread(rows):
+    """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`."""
+    numbers = [row["value"] for row in rows if row["value"] is not None]
+    if not rows:
+        return ""
+    if not numbers:
+        words = Counter(row["text"][:40] or "not available" for row in rows).most_common()
+        said = ", ".join(f"{count} {word}" if len(rows) > 1 else word for word, count in words[:4])
+        return said + (f" and {len(words) - 4:,} more" if len(words) > 4 else "")
+    low, high = pages.number(min(numbers)), pages.number(max(numbers))
+    lacking = f", {len(rows) - len(numbers):,} not available" if len(numbers) < len(rows) else ""
+    return (low if low == high else f"{low} to {high}") + lacking
+
+
+def _queues(stream, ingests):
+    """The entries of the stream's queues, as data and as a page shows them."""
+    from observing_monitor import tables
+
+    wanted = [(described.name, queue) for described, kind in _classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
+    rows = tables.queue_rows(ingests, wanted)
+    room, made = MAX_DETAIL, []
+    for number, row in enumerate(rows, 1):
+        kept = {}
+        for part in ("errors", "waiting"):  # room for whole messages goes to the errors first
+            kept[part] = _entries(row[part], room)
+            room -= sum(len(entry.detail) for entry in kept[part])
+        n_errors = len(row["errors"])
+        words = status.n_of(n_errors, "error") if n_errors else ""
+        made.append(pages.Queue(row["name"], f"queue-{number}", len(row["waiting"]), n_errors, **kept, error_words=words))
+    return rows, made
+
+
+def _stages(stream, staged, queues):
+    """The rows of the stages' table; with what failed in a stage, where the page doesn't list it as a queue or as what needs attention."""
+    listed, room, made = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, []
+    for number, values in enumerate(staged, 1):
+        failures = [] if values["name"] in listed else _entries(values["failures"], room)
+        room -= sum(len(entry.detail) for entry in failures)
+        words = status.n_of(values["n_failed"], "file")
+        made.append(pages.StageRow(**values | {"anchor": f"stage-{number}", "failures": failures, "error_words": words}))
+    return made
+
+
+def _entries(entries, room):
+    """The first entries of a list, with their whole messages as far as there is room for these."""
+    shown = []
+    for entry in entries[:MAX_ENTRIES]:
+        reason, detail = _folded(entry["message"], room)
+        room -= len(detail)
+        shown.append(pages.QueueEntry(entry["path"], entry["state"], entry["since"], reason, detail, entry["destination"]))
+    return shown
+
+
+def _folded(message, room):
+    """A message's one line, and the whole of it where that is more and there is room for it."""
+    first = message.partition("\n")[0]
+    is_more = first != message or len(first) > 200
+    return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(message) <= room else ""
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def _write_images(job, found):
+    """Write a night's images as files; what a page shows of them. A new image has a new name, so none is out of date in a cache."""
+    shown = []
+    for image in found:
+        head, _, data = image["text"].partition(",")
+        with contextlib.suppress(binascii.Error, ValueError):
+            content = base64.b64decode(data, validate=True)
+            if head == "data:image/png;base64" and content.startswith(_SIGNATURE):
+                digest = hashlib.blake2b(f"{image['name']} {image['node']} ".encode("utf-8", "backslashreplace") + content, digest_size=5)
+                plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{image['node']} {image['name']}").strip("-")[:80]
+                name = f"{plain}-{digest.hexdigest()}.png"
+                job.site.output.write_changed(f"{_images_of(job)}/{name}", content)
+                shown.append(pages.Image(image["name"], image["node"], f"{os.path.basename(_images_of(job))}/{name}", image["sampled_at"]))
+    return shown
+
+
+def _remove_stale_images(job, kept):
+    """Remove the images of a night that its page no longer shows."""
+    folder = job.site.output.path(_images_of(job))
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            if name not in kept and name.endswith(".png"):
+                os.unlink(os.path.join(folder, name))
+        if not kept:
+            os.rmdir(folder)
 
 
 def _plain(values):
@@ -234,16 +434,26 @@ def _aware(summary):
 
 
 def _write_night(job, row, known, judged, found):
+    """Write a night's page, and before it the data that it links; the names of its images."""
     from observing_monitor import charts, filetable, tables
 
     stream, output = job.stream, job.site.output
-    files_js, to_csv, to_json, to_html = _files_of(job)
+    *lists, to_json, to_html = _files_of(job)
     starts_at, ends_at = stream.rule.bounds(job.night)
-    listed = tables.file_list(judged)
+    stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
+    staged = tables.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else []
+    beside = [stage for stage in stages if stage != stream.last_stage]
+    listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, beside))
     attention = tables.attention(judged)
     groups, n_groups = tables.group(judged, MAX_GROUPS)
+    latest = tables.latest_metrics(known.metrics)
+    metrics, n_metrics = _metric_groups(stream, latest)
+    queue_rows, queues = _queues(stream, known.ingests)
+    all_images = tables.images(known.metrics)
+    images = _write_images(job, all_images[:MAX_IMAGES])
     summary = _aware(row["summary"])
     pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
+    tellers = {described.name: kind for described, kind in _classes_of_sources(stream)}
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
         site=_site_link(job.site, stream),
@@ -256,36 +466,83 @@ def _write_night(job, row, known, judged, found):
         rule=stream.rule.text,
         changed_at=parse_utc(row.get("changed_at")),
         summary=summary,
-        findings=found,
-        charts=charts.night_charts(judged, starts_at, ends_at),
-        attention=[pages.FileRow(**values) for values in _first_of_each(attention)],
+        findings=found[:MAX_FINDINGS],
+        more_findings=found[MAX_FINDINGS:],
+        charts=charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at),
+        attention=list(_first_of_each(attention)),
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
-        metrics=_metric_rows(stream, tables.latest_metrics(known.metrics)),
+        has_files=tells_of_files(stream),
+        headlines=_described_headlines(stream, row["units"]),
+        stages=_stages(stream, staged, queues),
+        queues=queues,
+        images=images,
+        n_images=len(all_images),
+        metrics=metrics,
+        n_metrics=n_metrics,
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=_source_lines(stream, row.get("silent") or {}),
-        files_js=os.path.basename(files_js) if len(judged) else "",
-        data=[Link("JSON", os.path.basename(to_json)), Link("CSV", os.path.basename(to_csv))],
+        files_js=os.path.basename(lists[0]) if lists and len(judged) else "",
+        data=[Link("JSON", os.path.basename(to_json)), *(Link("CSV", os.path.basename(to_csv)) for to_csv in lists[1:])],
         previews=pictures,
         previews_note=pictures_note,
     )
-    output.write_changed(files_js, filetable.render_files_js(listed))
-    output.write_changed(to_csv, tables.to_csv(listed))
-    data = {"stream": stream.name, **row["summary"], "findings": row["findings"], "attention": [_plain(values) for values in attention]}
+    if lists:
+        output.write_changed(lists[0], filetable.render_files_js(listed, beside))
+        output.write_changed(lists[1], tables.to_csv(listed))
+    data = {
+        "stream": stream.name,
+        **row["summary"],
+        "findings": row["findings"],
+        "stages": [_plain(values) | {"failures": [_plain(entry) for entry in values["failures"]]} for values in staged],
+        "queues": [queue | {part: [_plain(e) for e in queue[part]] for part in ("waiting", "errors")} for queue in queue_rows],
+        "attention": [_plain(values) for values in attention],
+        "metrics": [_plain(values) for values in latest],
+        "images": [{"name": image.name, "node": image.node, "href": image.href} for image in images],
+    }
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
-    output.write(to_html, pages.render_night(page, job.site.assets))
+    output.write(to_html, pages.render_night(_without_dead_ends(page), job.site.assets))
     if stream.previews:
         previews.sweep(stream, output, job.night)
+    kept = [os.path.basename(image.href) for image in images]
+    _remove_stale_images(job, kept)
+    return kept
+
+
+def _without_dead_ends(page):
+    """The page with those findings as plain text whose rows it does not show."""
+    there = {"#sources", *(f"#{file.anchor}" for file in page.attention)}
+    parts = {
+        "#attention": page.has_files and page.summary["n_files"],
+        "#delays": page.has_files and page.summary["n_files"],
+        "#files": page.files_js,
+        "#notes": page.notes,
+        "#metrics": page.metrics,
+        "#queues": page.queues,
+        "#stages": page.stages,
+        "#images": page.images,
+        "#previews": page.previews,
+        "#exposures": page.groups,
+        "#charts": page.charts,
+    }
+    there |= {href for href, is_shown in parts.items() if is_shown}
+
+    def alive(findings):
+        return [finding if finding.href in there else replace(finding, href="") for finding in findings]
+
+    return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
 
 
 def _first_of_each(attention):
     """The first files of each class: every class that has files is shown, however many another has."""
-    shown = Counter()
+    shown, room = Counter(), MAX_DETAIL
     for values in attention:
         shown[values["file_class"]] += 1
         if shown[values["file_class"]] <= MAX_ATTENTION:
-            yield values
+            is_fit = len(values["detail"]) <= room
+            room -= len(values["detail"]) if is_fit else 0
+            yield pages.FileRow(**values | ({} if is_fit else {"detail": ""}))
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------
@@ -370,7 +627,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
 
 def _jobs(site, stream, index, now):
     nights = [parse_night(text) for text in sorted(index["nights"])]
-    for before, night, after in zip([None, *nights[:-1]], nights, [*nights[1:], None], strict=True):
+    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
         yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now)
 
 
@@ -407,24 +664,29 @@ def _publish_stream(site, stream, index, now, done):
     silent = {name: fault for name, fault in index["sources"].items() if fault}
     word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
     info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
-    key = _digest([site.key, site.title, stream.title, stream.rule.text, stream.stale_after_s, summaries, index["sources"], word, info])
+    units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
+    headlines = _described_headlines(stream, units)
+    described = [tells_of_files(stream), [asdict(headline) for headline in headlines]]
+    parts = [site.key, site.title, stream.title, stream.rule.text, stream.stale_after_s, summaries, index["sources"], word, info, described]
+    key = _digest(parts)
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
     rows = [NightRow(f"{summary['night']}.html", _aware(summary)) for summary in summaries]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
-        page = _stream_page(site, stream, rows, word, info, silent)
+        page = _stream_page(site, stream, rows, word, info, silent, headlines)
         data = {"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0)), "nights": list(reversed(summaries))}
         site.output.write(names[0], json.dumps(data, ensure_ascii=False, indent=1) + "\n")
-        site.output.write_changed(names[1], _nights_csv(reversed(summaries)))
+        site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
         site.output.write_changed(names[2], pages.render_latest(page, site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
         index["page"] = key
         Store(site.output, stream.name).write_index(index)
         done.n_pages += 1
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows[:CARD_NIGHTS]]
-    return StreamCard(stream.title, f"{stream.folder}/index.html", word, info, cards[0] if cards else None, cards)
+    latest = cards[0] if cards else None
+    return StreamCard(stream.title, f"{stream.folder}/index.html", word, info, latest, cards, tells_of_files(stream), headlines)
 
 
-def _stream_page(site, stream, rows, word, info, silent):
+def _stream_page(site, stream, rows, word, info, silent, headlines):
     from observing_monitor import charts
 
     return StreamPage(
@@ -434,15 +696,18 @@ def _stream_page(site, stream, rows, word, info, silent):
         stage=stream.last_stage or "transfer",
         latest=rows[0] if rows else None,
         nights=rows,
-        charts=charts.stream_charts([row.values for row in reversed(rows)]),
+        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines),
         sources=_source_lines(stream, silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
+        has_files=tells_of_files(stream),
+        headlines=headlines,
     )
 
 
-def _nights_csv(summaries):
+def _nights_csv(summaries, headlines):
     text = io.StringIO()
-    writer = csv.DictWriter(text, [c.name for c in columns.NIGHTS], lineterminator="\n", extrasaction="ignore")
+    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
+    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(summaries)
     return text.getvalue()

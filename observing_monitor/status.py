@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from observing_monitor.pages import Finding, seconds
 
+MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
+MAX_SAID = 8  # findings that a night's one line names
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Night:
     notes: dict = field(default_factory=dict)  # source -> sentences
     is_told: bool = True  # whether the last stage's source ever answered for this night
     delay_warning_s: float | None = None
+    file_sources: str = ""  # who tells which files there are: the sources' names
+    stage_sources: str = ""  # who tells of the last stage
 
 
 def worst(levels: Iterable[str]) -> str:
@@ -54,13 +58,19 @@ def check_classes(night: Night) -> Iterable[Finding]:
     for name, (level, words) in said.items():
         count = night.summary[f"n_{name}"]
         if count:
-            yield Finding(level, f"{n_of(count, 'file')} {words}", f"#{name}")
+            yield Finding(level, f"{n_of(count, 'file')} {words}", f"#{name}", teller_of(night, name))
+
+
+def teller_of(night: Night, what: str) -> str:
+    """Who told what a class of files, or a delay, was found from."""
+    return night.file_sources if what in ("gone", "small", "transfer", "twice") else night.stage_sources or night.file_sources
 
 
 def check_lost(night: Night) -> Iterable[Finding]:
     """Whatever was ingested is still where the repository says."""
     if night.summary["n_lost"]:
-        yield Finding("error", f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository", "#lost")
+        words = f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository"
+        yield Finding("error", words, "#lost", teller_of(night, "lost"))
 
 
 def check_delay(night: Night) -> Iterable[Finding]:
@@ -68,27 +78,32 @@ def check_delay(night: Night) -> Iterable[Finding]:
     for stage in ("transfer", "ingest"):
         p90 = night.summary[f"{stage}_delay_p90_s"]
         if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
-            yield Finding("warning", f"slow {stage}: one file in ten took longer than {seconds(p90)}", "#delays")
+            words = f"slow {stage}: one file in ten took longer than {seconds(p90)}"
+            yield Finding("warning", words, "#delays", teller_of(night, stage))
 
 
 def check_notes(night: Night) -> Iterable[Finding]:
     """Everything that was there could be looked at."""
-    count = sum(len(notes) for notes in night.notes.values())
+    count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
     if count:
-        yield Finding("warning", f"{n_of(count, 'odd thing')} while looking at the files", "#notes")
+        more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
+        tellers = ", ".join(name for name, notes in night.notes.items() if notes)
+        yield Finding("warning", f"{more}{n_of(count, 'odd thing')} while looking at what there is", "#notes", tellers)
 
 
 def tell_twice(night: Night) -> Iterable[Finding]:
     """What came twice is told, and is no fault."""
     if night.summary["n_twice"]:
-        yield Finding("normal", f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name", "#files")
+        yield Finding(
+            "normal", f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name", "#files", teller_of(night, "twice")
+        )
 
 
 def tell_pending(night: Night) -> Iterable[Finding]:
     """What is on its way is told, and is no fault."""
     if night.summary["n_pending"]:
         why = "" if night.is_told else ": whether they were ingested is not known"
-        yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending")
+        yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending", teller_of(night, "pending"))
 
 
 CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_pending, tell_twice)
@@ -102,4 +117,6 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:
     """A status word, and what is wrong in words, "" where nothing is; `found` is worst first."""
-    return worst(finding.level for finding in found), "; ".join(finding.text for finding in found if finding.level != "normal")
+    wrong = [finding.text for finding in found if finding.level != "normal"]
+    more = [f"and {len(wrong) - MAX_SAID:,} more"] if len(wrong) > MAX_SAID else []
+    return worst(finding.level for finding in found), "; ".join([*wrong[:MAX_SAID], *more])

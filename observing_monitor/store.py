@@ -45,7 +45,7 @@ class Store:
             for night in self.nights():
                 looked = self.read_looked(night)
                 index["nights"][night.isoformat()] = {
-                    key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked
+                    key: looked[key] for key in ("tables", "notes", "silent", "changed_at", "is_told") if key in looked
                 }
         return index
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 import pandas as pd
 
 from observing_monitor import columns
-from observing_monitor.names import FITS_ENDING, folders, kind_of, last_parts
+from observing_monitor.names import FITS_ENDING, folders, kinds_of, last_parts
 
 DONE = ("success", "lost")
 ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
@@ -62,8 +62,9 @@ def update(known, readings, silent=()):
     for name, reading in readings.items():
         told = known.files[known.files["source"] == name]
         if reading.files is not None:
-            files.append(_keep_known(told, reading.files.assign(source=name), reading.unread))
-    store = _joined(files, columns.FILES).drop_duplicates("file_id")
+            files.append(_keep_known(told, reading.files.assign(source=name), reading))
+    # where two sources tell of one file, one that still has it comes first
+    store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
@@ -85,7 +86,39 @@ def _joined(frames, described):
 
 
 def _sorted(frame, by):
-    return frame.sort_values(by, kind="stable", ignore_index=True)
+    """A frame in order of these columns, nulls last; as sort_values, but quick with text."""
+    if len(frame) < 2:
+        return frame.reset_index(drop=True)
+    import numpy as np
+
+    keys = [_ranks(frame[name]) for name in by]
+    keys = [key for key in keys if key.min() != key.max()]  # a column of one value says nothing of the order
+    order = np.lexsort(keys[::-1]) if keys else np.arange(len(frame))
+    if (order[1:] > order[:-1]).all():
+        return frame.reset_index(drop=True)
+    return frame.take(order).reset_index(drop=True)
+
+
+def _ranks(values):
+    """Whole numbers in the order of a column's values, the largest for null."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.dtype == columns.DTYPES["text"]:
+        return pc.rank(pa.array(values), tiebreaker="dense").to_numpy()
+    largest = np.iinfo("int64").max
+    if values.dtype == columns.DTYPES["instant"]:
+        return np.where(values.isna(), largest, values.astype("int64"))
+    return values.to_numpy("int64", na_value=largest)
+
+
+def _places(wanted, among):
+    """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
 
 
 def _kept_metrics(known, readings):
@@ -125,12 +158,11 @@ def _latest_images(metrics):
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
-def _keep_known(known, seen, unread):
+def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
-    before = known.drop_duplicates("file_id").set_index("file_id")
-    was = before.reindex(seen["file_id"]).set_axis(seen.index)
+    was = _taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
@@ -139,9 +171,18 @@ def _keep_known(known, seen, unread):
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     # what a registry told of the file stays, for it may not answer this time
     seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[~known["file_id"].isin(seen["file_id"])]
-    is_unread = absent["file_id"].str.startswith(tuple(f"{folder}/" if folder else "" for folder in unread)) if unread else False
+    absent = known[(_places(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)].drop_duplicates("file_id")
+    unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
+    is_unread = absent["file_id"].str.startswith(unread) if unread else False
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
+
+
+def _taken(frame, places, index):
+    """The rows of a frame at these places, with a new index; nulls where a place is -1."""
+    taken = frame.reset_index(drop=True)
+    if (places < 0).any():
+        return taken.reindex(places).set_axis(index)
+    return taken.take(places).set_axis(index)
 
 
 def match(files, attempts, made_up=None):
@@ -161,21 +202,30 @@ def match(files, attempts, made_up=None):
         arrival where nothing else tells it. An attempt without a file makes one, of the attempt's source. Every attempt
         is returned.
     """
+    import numpy as np
+
     made_up = columns.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
         orphans = made_up[~made_up["name"].isin(files["name"])].assign(on_disk=False)
         return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
-    keys = pd.Series(_by_inode(files, attempts), index=attempts.index)
-    keys = keys.fillna(_by_name(files[~files["file_id"].isin(keys)], attempts[keys.isna()]).reindex(attempts.index))
-    lone = keys.isna()
+    files, attempts = _sorted(files, ["file_id"]), attempts.reset_index(drop=True)
+    places = _by_inode(files, attempts)
+    open_ = np.flatnonzero(places < 0)
+    if len(open_):
+        is_free = np.ones(len(files), dtype=bool)
+        is_free[places[places >= 0]] = False
+        free = np.flatnonzero(is_free)
+        found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
+        places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
+    keys = _taken(files[["file_id"]], places, attempts.index)["file_id"]
+    lone = places < 0
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
-    new = columns.frame(columns.FILES, new.assign(kind=new["name"].map(kind_of).replace("", "fits")))
-    keys = keys.mask(lone, _own_id(attempts))
+    new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
+    keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
-    orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])].assign(on_disk=False)
-    enriched = _enrich(files, attempts.assign(file_id=keys))
-    return _joined([enriched, new, orphans], columns.FILES), ingests
+    orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])] if len(made_up) else made_up
+    return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
 
 def _own_id(attempts):
@@ -184,28 +234,56 @@ def _own_id(attempts):
 
 
 def _by_inode(files, attempts):
-    there = files[files["on_disk"]].drop_duplicates(["device", "inode"])[["device", "inode", "file_id"]]
-    wanted = attempts[["device", "inode"]]
-    return wanted.merge(there.dropna(), how="left", on=["device", "inode"])["file_id"].to_numpy()
+    """Where each attempt's file stands among the files, by device and inode; -1 where none has them."""
+    import numpy as np
+
+    places = np.full(len(attempts), -1)
+    there = np.flatnonzero(files["on_disk"] & files["inode"].notna() & files["device"].notna())
+    asked = np.flatnonzero(attempts["inode"].notna() & attempts["device"].notna())
+    there_on, asked_on = (table["device"].iloc[rows].to_numpy("int64") for table, rows in ((files, there), (attempts, asked)))
+    for device in np.unique(asked_on):
+        here, wanted = there[there_on == device], asked[asked_on == device]
+        inodes = pd.Index(files["inode"].iloc[here].to_numpy("int64"))
+        is_first = ~inodes.duplicated()
+        found = inodes[is_first].get_indexer(attempts["inode"].iloc[wanted].to_numpy("int64"))
+        places[wanted] = np.where(found >= 0, here[is_first][found] if len(here) else -1, -1)
+    return places
 
 
-def _by_name(files, attempts):
-    """The file_id of each attempt whose names one of the files has, with or without a FITS ending; by attempts' index."""
-    if files.empty or attempts.empty:
-        return pd.Series(dtype="str")
-    ids = files.assign(stem=_stems(files["name"])).drop_duplicates("stem").set_index("stem")["file_id"]
-    names = attempts["names"].fillna("").str.split("\n").explode()
-    found = _stems(names[names != ""]).map(ids).dropna()
-    return found[~found.index.duplicated()].astype("str")
+def _by_name(names, wanted):
+    """Where the first of each attempt's names (a text each, by lines) stands among files' names, with or without a FITS ending; or -1."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = np.full(len(wanted), -1)
+    lines = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
+    rows, forms = pc.list_parent_indices(lines).to_numpy(), _stems(pc.list_flatten(lines))
+    found = np.where(pc.equal(forms, "").to_numpy(zero_copy_only=False), -1, _places(forms, _stems(pa.array(names))))
+    hits = np.flatnonzero(found >= 0)[::-1]  # backwards, so that the first of an attempt's names is written last
+    places[rows[hits]] = found[hits]
+    return places
 
 
 def _stems(names):
-    return names.str.replace(FITS_ENDING, "", regex=True)
+    """An Arrow array of names without their FITS endings."""
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(names, f"(?i){FITS_ENDING.pattern}", "")
 
 
-def _enrich(files, attempts):
+def _enrich(files, attempts, places):
     """Files with what their attempts know: the registry's word before what the file's name says."""
-    told = attempts.groupby("file_id")[[*ENRICHED, "transferred_at"]].first().reindex(files["file_id"]).set_axis(files.index)
+    import numpy as np
+
+    rows = np.flatnonzero(places >= 0)
+    facts = [*ENRICHED, "transferred_at"]
+    if len(np.unique(places[rows])) == len(rows):
+        of_file = np.full(len(files), -1)
+        of_file[places[rows]] = rows
+        told = _taken(attempts[facts], of_file, files.index)
+    else:
+        told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
     known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
     return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
@@ -215,6 +293,17 @@ def last_attempts(ingests):
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first", kind="stable")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
+
+
+def _last_by_place(ingests, places, n):
+    """The row of the attempt that counts, for each of n files; -1 where there is none. `places` tell each attempt's file."""
+    import numpy as np
+
+    rows = np.full(n, -1)
+    number = ingests["attempt"].to_numpy("int64", na_value=-(2**63))
+    order = np.lexsort((number, ingests["attempted_at"].astype("int64")))  # NaT is the smallest number: it comes first
+    rows[places[order]] = order  # of several that are written to one place the last stays
+    return rows
 
 
 def classify(files, ingests, limits, now, is_told=True):
@@ -238,22 +327,26 @@ def classify(files, ingests, limits, now, is_told=True):
         late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
         where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
-    stage = limits.last_stage
-    of_stage = ingests[ingests["stage"] == stage]
-    last = last_attempts(of_stage)
-    tried = of_stage[~of_stage["status"].isin(WAITING)]
-    now = pd.Timestamp(now)
-    told = last.reindex(files["file_id"]).set_axis(files.index)
+    import numpy as np
+
+    stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
+    all_places = _places(ingests["file_id"], files["file_id"])
+    is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
+    of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
+    told = _taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
+    tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
         created_at=files["exposed_at"].fillna(files["created_at"]),
         last_status=told["status"],
         message=told["message"],
         tried_at=told["attempted_at"],
-        n_attempts=tried.groupby("file_id").size().reindex(files["file_id"], fill_value=0).set_axis(files.index),
+        n_attempts=np.bincount(places[tried], minlength=n),
     )
     status = judged["last_status"]
-    done = last_attempts(of_stage[of_stage["status"].isin(DONE)])["attempted_at"].reindex(files["file_id"]).set_axis(files.index)
-    first_heard = ingests.groupby("file_id")["attempted_at"].min().reindex(files["file_id"]).set_axis(files.index)
+    is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
+    succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
+    done = _taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
+    first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
@@ -272,11 +365,22 @@ def classify(files, ingests, limits, now, is_told=True):
         ("pending", young | is_backlog | (not is_told)),
         ("small", judged["size_bytes"] < limits.small_bytes),
     ]
-    file_class = pd.Series("missing", index=files.index, dtype="str")
-    for name, holds in reversed(conditions):
-        file_class = file_class.mask(holds.fillna(False).astype(bool), name)
-    judged["file_class"] = file_class
+    holds = [held.fillna(False).to_numpy(dtype=bool) for _, held in conditions]
+    words = pd.Series([*(name for name, _ in conditions), "missing"], dtype="str")
+    judged["file_class"] = words.take(np.select(holds, range(len(holds)), len(holds))).set_axis(files.index)
     return judged
+
+
+def _first_heard(ingests, places, index):
+    """The earliest instant at which any attempt told of each file; NaT where none did."""
+    import numpy as np
+
+    known = np.flatnonzero((places >= 0) & ingests["attempted_at"].notna().to_numpy())
+    instants = ingests["attempted_at"].iloc[known].astype("int64").to_numpy()
+    first = np.full(len(index), -(2**63))  # pandas' NaT
+    order = np.argsort(-instants, kind="stable")
+    first[places[known][order]] = instants[order]
+    return pd.Series(first.view("datetime64[us]"), index=index).dt.tz_localize("UTC")
 
 
 def _matches(names, patterns):
@@ -335,15 +439,102 @@ def _instant(value):
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
 
 
-def file_list(judged):
-    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path."""
-    ordered = judged.sort_values(["created_at", "file_id"], kind="stable", ignore_index=True)
-    listed = ordered[list(LISTED)].rename(columns={"file_id": "path"})
+def file_list(judged, done=None):
+    """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path.
+
+    `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
+    """
+    more = [] if done is None else list(done)
+    judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
+    ordered = _sorted(judged, ["created_at", "file_id"])
+    listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=_reasons(ordered))
+
+
+def stages_there(ingests, stages):
+    """Those of the stages that the night has attempts of, in their order; what was never said to be a stage comes last."""
+    there = ingests["stage"].dropna().unique().tolist()
+    return [stage for stage in [*stages, *sorted(set(there) - set(stages))] if stage in there]
+
+
+def done_by_stage(judged, ingests, stages):
+    """When each file last passed each stage: a column `STAGE_at` a stage, in the rows of `judged`."""
+    done = ingests[ingests["status"].isin(DONE) & ingests["stage"].isin(stages)]
+    latest = done.groupby(["file_id", "stage"])["attempted_at"].max().unstack().reindex(index=judged["file_id"], columns=list(stages))
+    return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
+
+
+def stage_rows(judged, ingests, stages):
+    """A row a stage, in their order: how many files passed it, failed or wait in it, and how long after their creation they did.
+
+    The last attempt on a file is the one that counts; what was done before and waits again is both done and waiting. A file
+    whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
+    """
+    began = judged.set_index("file_id")[["created_at", "transferred_at"]]
+    heard = ingests.groupby("file_id")["attempted_at"].min().reindex(began.index)
+    began = began["created_at"].fillna(began["transferred_at"]).fillna(heard)
+    done = done_by_stage(judged, ingests, stages).set_index(judged["file_id"])
+    rows = []
+    for stage in stages:
+        of_stage = ingests[ingests["stage"] == stage]
+        last = last_attempts(of_stage)["status"]
+        passed = done[f"{stage}_at"].dropna()
+        passed = passed[last.reindex(passed.index).isin([*DONE, *QUEUED])]
+        took = (passed - began.reindex(passed.index)).dt.total_seconds().dropna()
+        tried = of_stage[~of_stage["status"].isin(WAITING)]
+        failed = last_attempts(of_stage)[lambda attempts: attempts["status"].isin(FAILED)].reset_index().sort_values("attempted_at")
+        rows.append(
+            {
+                "name": stage,
+                "n_done": len(passed),
+                "n_failed": int(last.isin(FAILED).sum()),
+                "n_waiting": int(last.isin(["waiting", "untried", "rerun", "backfill"]).sum()),
+                "n_running": int((last == "running").sum()),
+                "n_deferred": int((last == "deferred").sum()),
+                "n_attempts": len(tried),
+                "last_done_at": _instant(passed.max()),
+                "median_s": round(float(took.median()), 3) if len(took) else None,
+                "p90_s": round(float(took.quantile(0.9)), 3) if len(took) else None,
+                "failures": _entries(failed),
+            }
+        )
+    return rows
+
+
+def queue_rows(ingests, queues):
+    """The queues' entries, a mapping a queue: name, waiting and errors, each a list of entries, the longest waiting first.
+
+    `queues` are pairs of a source and the stage that is its queue. No queue at all where none has an entry.
+    """
+    states = {"waiting": QUEUED, "errors": ("failure",)}
+    made = []
+    for source, queue in queues:
+        own = ingests[(ingests["source"] == source) & (ingests["stage"] == queue)].sort_values("attempted_at", kind="stable")
+        made.append({"name": queue, "source": source} | {name: _entries(own[own["status"].isin(of)]) for name, of in states.items()})
+    return made if any(queue["waiting"] or queue["errors"] for queue in made) else []
+
+
+def _entries(attempts):
+    return [
+        {
+            "path": row.file_id,
+            "state": row.status,
+            "since": _instant(row.attempted_at),
+            "message": "" if pd.isna(row.message) else row.message,
+            "destination": "" if pd.isna(row.destination) else row.destination,
+        }
+        for row in attempts.itertuples()
+    ]
 
 
 def _reasons(judged):
     """Why each file is what it is, in one line; "" where that goes without saying."""
+    # most files of most nights were ingested without a word: only the others' lines are made
+    is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
+    return _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
+
+
+def _said(judged):
     first_line = judged["message"].fillna("").str.split("\n", n=1).str[0].str.slice(0, 500)
     since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
     size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
@@ -366,10 +557,10 @@ def attention(judged):
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
     is_lost = judged["last_status"] == "lost"
     shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
-    need = judged.assign(shown_as=shown_as, reason=_reasons(judged))
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
-    need = need[need["shown_as"].isin(order)]
-    need = need.assign(rank=need["shown_as"].map(order)).sort_values(["rank", "created_at", "file_id"], kind="stable")
+    need = judged.assign(shown_as=shown_as)[shown_as.isin(order)]
+    need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
+    need = need.sort_values(["rank", "created_at", "file_id"], kind="stable")
     rows, seen = [], set()
     for row in need.astype("object").where(need.notna(), None).to_dict("records"):
         detail = row["message"] or ""
@@ -438,20 +629,44 @@ def group(judged, most):
 DOCUMENT = r"(?:image|text)/"
 
 
+IMAGE = "image/png"
+
+
 def latest_metrics(metrics):
-    """The latest value of each metric and node, as mappings of the names of `pages.MetricRow`; documents are left out."""
+    """The latest value of each metric and node of each source: name, node, value, text, unit, sampled_at, source.
+
+    Plain Python values, None for "not available", "" for no text; nodes in the order of their numbers. Documents are left out.
+    """
     metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
-    latest = metrics.drop_duplicates(["name", "node"], keep="last")
-    return [
+    latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
+    rows = [
         {
             "name": row.name_,
             "node": "" if pd.isna(row.node) else row.node,
-            "value": (row.text if not pd.isna(row.text) else "") if pd.isna(row.value) else f"{row.value:,.10g}",
+            "value": None if pd.isna(row.value) else float(row.value),
+            "text": "" if pd.isna(row.text) else row.text,
             "unit": "" if pd.isna(row.unit) else row.unit,
             "sampled_at": _instant(row.sampled_at),
+            "source": row.source,
         }
         for row in latest.rename(columns={"name": "name_"}).itertuples()
     ]
+    return sorted(rows, key=lambda row: (row["name"], row["source"], *in_number_order(row["node"])))
+
+
+def in_number_order(node):
+    """A key to sort names of nodes by: 2 before 10, drvs2 before drvs10."""
+    return len(node), node
+
+
+def images(metrics):
+    """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
+    shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
+    rows = [
+        {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
+        for row in shown.rename(columns={"name": "name_"}).itertuples()
+    ]
+    return sorted(rows, key=lambda row: (row["name"], *in_number_order(row["node"])))
 
 
 def to_csv(listed):
@@ -461,10 +676,18 @@ def to_csv(listed):
     import pyarrow as pa
     import pyarrow.csv
 
-    text = listed.assign(**{name: listed[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for name in listed if name.endswith("_at")})
-    # a cell that a spreadsheet would run as a formula is shown as the text that it is
-    for name in ("path", "reason", "obsid", "exposure", "detector"):
-        text[name] = text[name].mask(text[name].str.match(r"[=+\-@\t\r]").fillna(False).astype(bool), "'" + text[name])
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pa.Table.from_pandas(text, preserve_index=False), buffer)
+    pyarrow.csv.write_csv(pa.table({name: _cells(pa.array(values)) for name, values in listed.items()}), buffer)
     return buffer.getvalue().decode()
+
+
+def _cells(values):
+    """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(values.type):  # its text is 2020-02-12 23:00:00.000000Z
+        return pc.replace_substring(values.cast(pa.timestamp("us", "UTC")).cast(pa.string()), " ", "T", max_replacements=1)
+    if pa.types.is_large_string(values.type):
+        return pc.replace_substring_regex(values, r"^([=+\-@\t\r])", r"'\1")
+    return values

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gen2
+from common import rsync_line
 
 UTC = datetime.UTC
 LIMIT_S = 3600  # the program's default pending_limit_s
@@ -49,7 +50,7 @@ def later(hours=3):
     return datetime.datetime.now(UTC).replace(microsecond=0) + datetime.timedelta(hours=hours)
 
 
-def make_night(root, night, counts, *, now, link="symlink", layout=None, camera="latiss", names=None, transfer_log=False):
+def make_night(root, night, counts, *, now, link="symlink", layout=None, camera="latiss", names=None, transfer_log=False, apart_s=15):
     """Add a night to the input directory `root`, making it where it is new.
 
     Parameters
@@ -57,7 +58,7 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
     root : Path
         Gets `storage/NIGHT/`, `gen2repo/registry.sqlite3` and `gen2repo/raw/`.
     night : date
-        A past one: all files but the pending ones are created from 23:00 UTC on, 15 s apart.
+        A past one: all files but the pending ones are created from 23:00 UTC on, `apart_s` apart.
     counts : dict
         How many files of each of KINDS. `lost` have a row and a link, but no file (with copies: no link either);
         `ignored` match IGNORE.
@@ -87,7 +88,7 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
 
     kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
     for number, kind in enumerate(kinds):
-        file = _plan(kind, number, night, folder, now, gen2.CAMERAS[camera], names or ("raw" if link == "copy" else "obsid"))
+        file = _plan(kind, number, night, folder, now, gen2.CAMERAS[camera], names or ("raw" if link == "copy" else "obsid"), apart_s)
         if kind in ("ingested", "lost", "failed"):
             by = {"night": "dayObs", "run": "run", None: None}[layout]
             file.link = root / "gen2repo" / gen2.raw_path(gen2.CAMERAS[camera], file.row, by)
@@ -102,11 +103,11 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
     return made
 
 
-def _plan(kind, number, night, folder, now, camera, names):
+def _plan(kind, number, night, folder, now, camera, names, apart_s):
     """The file that will be made; nothing is written yet."""
     exposure, detector = divmod(number, len(camera.detectors))
     start = datetime.datetime.combine(night, datetime.time(23), UTC)
-    created_at = start + datetime.timedelta(seconds=15 * number)
+    created_at = start + datetime.timedelta(seconds=apart_s * number)
     if kind == "pending":
         created_at = now - datetime.timedelta(seconds=30 + number % 570)
     row = gen2.raw_row(camera, night, exposure + 1, detector, created_at, run=f"run{exposure // 100:03d}")
@@ -115,7 +116,7 @@ def _plan(kind, number, night, folder, now, camera, names):
         name = IGNORE.replace("*", name)
     if kind == "not_fits":
         name = name.removesuffix(".fits") + (".json", ".txt")[number % 2]
-    size_bytes = 5_000 + number if kind == "small" else 20_000 + number
+    size_bytes = 5_000 + number % 4_000 if kind == "small" else 20_000 + number
     assert kind != "small" or size_bytes < 10_000
     return Made(kind, folder / name, created_at, size_bytes, row)
 
@@ -143,4 +144,4 @@ def _log_transfers(root, made):
     with open(root / "rsync.log", "a", encoding="utf-8") as opened:
         for file in made.files:
             arrived_at = file.created_at + datetime.timedelta(seconds=5)
-            opened.write(gen2.rsync_line(file.path.relative_to(root / "storage"), arrived_at))
+            opened.write(rsync_line(file.path.relative_to(root / "storage"), arrived_at))

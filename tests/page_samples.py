@@ -43,7 +43,7 @@ def summary(night="2020-02-12", **changed):
         "ingest_delay_p90_s": 192.4,
         "ingest_delay_max_s": 9000.0,
     }
-    return values | changed
+    return values | {"alerts_produced": 0.0, "min_delay": None} | changed
 
 
 def frame(**changed):
@@ -87,6 +87,65 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
     return pages.FileRow(**values | changed)
 
 
+def headlines(text="Alerts produced"):
+    """Three numbers that sources put first; the sample night knows the first alone."""
+    return [
+        pages.Headline("alerts_produced", text, f"Alerts that the survey issued: {text}"),
+        pages.Headline("min_delay", "Min delay", "Time since the most recent alert", "s"),
+        pages.Headline("n_expected", "Expected"),
+    ]
+
+
+def entry(text="N20200212S0001.fits", **changed):
+    """A failed entry of a queue, with its traceback."""
+    values = {
+        "path": text,
+        "state": "failure",
+        "since": at("2020-02-13T03:10:00"),
+        "reason": "Traceback (most recent call last):",
+        "detail": f"Traceback (most recent call last):\n  {text}\nValueError",
+        "destination": text,
+    }
+    return pages.QueueEntry(**values | changed)
+
+
+def queue(text="ingest", number=1, **changed):
+    """A queue in which one of 26 entries is shown, and both of its errors."""
+    values = {
+        "name": text,
+        "anchor": f"queue-{number}",
+        "n_waiting": 26,
+        "n_errors": 2,
+        "waiting": [entry(text, state="deferred", detail="", reason=f"put off: {text}")],
+        "errors": [entry(text), entry("N20200212S0002.fits", destination="")],
+        "error_words": "2 errors",
+    }
+    return pages.Queue(**values | changed)
+
+
+def stage_row(text="copy", failures=(), number=1):
+    """A stage that 120 files passed, and in which one failed."""
+    counts = {"n_done": 120, "n_failed": 1, "n_waiting": 2, "n_running": 3, "n_deferred": 4, "n_attempts": 125}
+    known = {"last_done_at": at("2020-02-13T03:12:41"), "median_s": 3.0, "p90_s": 61.0}
+    return pages.StageRow(name=text, **counts, **known, anchor=f"stage-{number}", failures=list(failures), error_words="1 file")
+
+
+def metric_group(text="queue_depth", **changed):
+    """A metric of a whole and of 61 nodes, two of which are shown."""
+    values = {
+        "name": text,
+        "value": "12.5",
+        "spread": f"0.4 to 0.7 {text}",
+        "nodes": [pages.MetricNode(text, "0.4"), pages.MetricNode("node2", text)],
+        "n_nodes": 61,
+        "unit": "s",
+        "sampled_at": at("2020-02-13T03:00:00"),
+        "meaning": "Length of the queue",
+        "source": text,
+    }
+    return pages.MetricGroup(**values | changed)
+
+
 def source_line(text="files", **changed):
     """A source with a fault."""
     values = {"name": text, "kind": "directory", "place": "/data/auxTel/storage", "problem": f"can't read {text}"}
@@ -116,7 +175,15 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "n_attention": 17,
         "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
         "n_groups": 130,
-        "metrics": [pages.MetricRow(text, "node1", "12.5", "s", at("2020-02-13T03:00:00"), "Length of the queue")],
+        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text)],
+        "has_files": True,
+        "headlines": headlines(text),
+        "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
+        "queues": [queue(text, 1), queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words="")],
+        "images": [pages.Image(text, "drvs1", "2020-02-12.images/drvs1-spectra-0123456789.png", at("2020-02-13T03:00:00"))],
+        "n_images": 70,
+        "metrics": [metric_group(text)],
+        "n_metrics": 301,
         "notes": [f"not readable: {text}"],
         "sources": [source_line(text)],
         "files_js": "2020-02-12.files.js",
@@ -141,7 +208,14 @@ def empty_night_page():
         n_attention=0,
         groups=[],
         n_groups=0,
+        headlines=[],
+        more_findings=[],
+        stages=[],
+        queues=[],
+        images=[],
+        n_images=0,
         metrics=[],
+        n_metrics=0,
         notes=[],
         sources=[source_line(problem="", problem_since=None)],
         files_js="",
@@ -173,6 +247,8 @@ def stream_page(text="auxTel", **changed):
         "charts": [chart(text)],
         "sources": [source_line(text)],
         "data": [pages.Link("nights.json", "nights.json")],
+        "has_files": True,
+        "headlines": headlines(text),
     }
     return pages.StreamPage(**values | changed)
 
@@ -180,7 +256,9 @@ def stream_page(text="auxTel", **changed):
 def site_page(text="auxTel"):
     """Two streams, one of which has no night."""
     cards = [
-        pages.StreamCard(text, "auxTel/index.html", "error", f"14 files failed {text}", night_rows(text)[0], night_rows(text)),
-        pages.StreamCard("comCam", "comCam/index.html", "normal", "", None, []),
+        pages.StreamCard(
+            text, "auxTel/index.html", "error", f"14 files failed {text}", night_rows(text)[0], night_rows(text), True, headlines(text)
+        ),
+        pages.StreamCard("comCam", "comCam/index.html", "normal", "", None, [], True, []),
     ]
     return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"1 stream needs attention: {text}"), cards)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from gen2tree import later, make_night
-from running import counts, nights, run
+from running import contents, counts, nights, run
 
 NIGHT = datetime.date(2020, 2, 12)
 
@@ -98,7 +98,13 @@ def test_one_bad_stream_hides_no_other(tmp_path):
     [
         (["--first_day", "2020-02-13", "--last_day", "20200212"], "--first_day 2020-02-13 comes after --last_day 2020-02-12; swap them"),
         (["--first_day", "20201340"], "'20201340' is not a night; write YYYY-MM-DD or YYYYMMDD"),
+        (["--first_day", "2199-12-31"], "--first_day 2199-12-31 is yet to come; tonight is 2"),
+        (["--last_day", "9999-12-31"], "9999-12-31 is too far away"),
         (["--num_days", "0"], "--num_days 0 is no number of nights"),
+        (["--num_days", "99999999999999"], "--num_days 99999999999999 is no number of nights"),
+        (["--jobs", "-1"], "--jobs -1 is no number of processes; give 1 or more"),
+        (["--pending_limit_s", "nan"], "key 'pending_limit_s': nan is no limit; write seconds, 0 or more"),
+        (["--stream", "../up"], "the stream's name '../up' can't be a folder's name"),
         (["--night_rule", "noon"], "night_rule 'noon' is not a rule; write UTC"),
         (["--nigths", "3"], "unrecognized arguments: --nigths 3"),
     ],
@@ -177,6 +183,16 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
         ("", "has no stream; add a table [streams.NAME]"),
         ("[streams.a", "site.toml: "),
         ("streams = 3", "[streams] holds a table for each stream"),
+        ("observing_monitor = 3", "observing_monitor is a table; write [observing_monitor]"),
+        ("[streams.'index.html']\ninput_dir = 'x'", "the stream's name 'index.html' can't be a folder's name"),
+        ("[streams.a]\ninput_dir = 'x'\nstale_after_s = inf", "[streams.a] key 'stale_after_s': inf is no limit"),
+        (
+            "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
+            "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
+        ),
+        ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3", "[streams.a] the name of a source is 3; write some plain text"),
+        ("[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'", "unknown key 'output'; did you mean 'output_dir'?"),
+        ("[observing_monitor]\ngen = 3\n[streams.a]\ninput_dir='x'", "gen: for one stream without a settings file"),
         ("[observing_monitor]\nnum_days = 'many'\n[streams.a]\ninput_dir='x'", "invalid int value: 'many'"),
     ],
 )
@@ -219,3 +235,60 @@ def test_settings_file_environment_and_arguments(tmp_path, monkeypatch):
     assert len(nights(tmp_path / "of_environment" / "a")) == 2
     assert run("--num_days", "1", "--output", tmp_path / "of_argument") == 0
     assert len(nights(tmp_path / "of_argument" / "a")) == 1
+
+
+def test_rebuild_without_a_source_that_answers(tmp_path, capfd):
+    """Where no source can say which nights it knows, each is told once, and it is no success; the page is made all the same."""
+    (tmp_path / "input").mkdir()
+    assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 1
+    error = capfd.readouterr().err
+    assert "input/storage: no such file" in error and "gen2repo/raw: no such file" in error and len(error.splitlines()) == 2
+    beat = (tmp_path / "site" / "data" / "heartbeat.json").read_text()
+    assert '"answered_at": null' in beat and "input/storage: no such file" in beat
+    assert "No night has been read yet." in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_rebuild_tells_a_fault_once(tmp_path, capfd):
+    """A source that can tell neither its nights nor what is in them is one line."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
+    remove_registry(tmp_path / "input")
+    assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--jobs", 1) == 1
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_publish_without_any_night(tmp_path):
+    """Pages can be made before anything was collected: they say that no night has been read."""
+    (tmp_path / "input").mkdir()
+    assert run("publish", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 0
+    assert nights(tmp_path / "site") == {}
+
+
+def test_paths_that_are_not_utf8(tmp_path):
+    """An input whose own path is not UTF-8 is read as any other; its bytes are shown."""
+    import os
+
+    folder = tmp_path / os.fsdecode(b"in\xffput")
+    make_night(folder, NIGHT, {"ingested": 3}, now=later())
+    arguments = ("--input_dir", folder, "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*arguments) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 3}
+
+
+def test_output_inside_what_is_read_by_another_name(tmp_path, capsys):
+    """A symlink does not hide that the output lies in the file store."""
+    (tmp_path / "input" / "storage").mkdir(parents=True)
+    (tmp_path / "www").symlink_to(tmp_path / "input" / "storage")
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "www" / "pages") == 2
+    assert "choose a folder outside it" in capsys.readouterr().err
+
+
+def test_output_of_another_stream(tmp_path, capsys):
+    """Two streams without a settings file would overwrite each other's pages in one output: the second is refused, and writes nothing."""
+    for name in ("auxTel", "comCam"):
+        make_night(tmp_path / name, NIGHT, {"ingested": 1}, now=later())
+    days = ("--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run("--input_dir", tmp_path / "auxTel", *days) == 0
+    before = contents(tmp_path / "site")
+    assert run("--input_dir", tmp_path / "comCam", *days) == 2
+    assert "holds the pages of auxTel; choose another folder, or describe the streams in a settings file" in capsys.readouterr().err
+    assert contents(tmp_path / "site") == before

@@ -332,5 +332,7 @@ path = "broker/listings/{night:%Y%m%d}.txt.gz"
     wrong = {(datetime.date.fromisoformat(night) - first).days: row["info"] for night, row in told.items() if row["status"] != "normal"}
     assert sorted(wrong) == [2, 5, 7]
     assert "missing" in wrong[2] and "×2: a replay" in wrong[5] and wrong[7].startswith("no data")
+    complete = [told[str(first + datetime.timedelta(days=n))]["completeness"] for n in (0, 2, 5, 7)]
+    assert complete[0] == complete[2] == 1 and 0.4 < complete[1] < 0.42 and complete[3] is None
     assert told["2021-08-31"]["stored_twice"] == 25 and told["2021-08-31"]["avros_stored"] == told["2021-08-31"]["alerts_produced"]
     assert 480 < told["2021-08-31"]["transfer_delay_median_s"] < 600

@@ -1,15 +1,25 @@
-"""The example observatory: what the seed and the clock make of it."""
+"""The example observatory: what the seed and the clock make of it; and that the examples of settings are right."""
 
 import datetime
+import gzip
+import json
 import os
 import sqlite3
 from contextlib import closing
 
+import fitsstorage_logs
+import gen3repo
 import make_observatory
 import pytest
+from conftest import CHECKOUT
 
-# Three in the morning: all three cameras have been at work tonight.
-NOW = datetime.datetime(2021, 3, 11, 3, 0, tzinfo=datetime.UTC)
+from observing_monitor import config
+from observing_monitor.collect import make_sources
+from observing_monitor.nights import nid_of
+from observing_monitor.sources import BUILT_IN
+
+# Seven in the morning: all cameras have been at work tonight, and Lasair and the archive are.
+NOW = datetime.datetime(2021, 3, 11, 7, 0, tzinfo=datetime.UTC)
 TONIGHT = "2021-03-10"
 
 
@@ -46,7 +56,7 @@ def test_nights_and_sizes(made):
     assert [path.name for path in nights if not any(path.iterdir())] == ["2021-03-04"]
 
     files = [path.stat() for path in made.glob("*/storage/**/*") if path.is_file()]
-    assert 4_500 < len(files) < 6_000
+    assert 7_500 < len(files) < 10_000
     assert sum(stat.st_size for stat in files) > 50e9
     assert sum(stat.st_blocks * 512 for stat in files) < 1e6
 
@@ -69,19 +79,32 @@ def test_incidents(made):
 
 
 def test_next_run_goes_on(made, tmp_path):
-    """A further run adds files and ingests to tonight, and changes or deletes nothing that was there."""
+    """A further run adds files and ingests to tonight, lets numbers and logs go on, and changes or deletes nothing else."""
     make_observatory.make_input(tmp_path, NOW)
-    before = listing(tmp_path)
+    before, logs = listing(tmp_path), read_log(tmp_path)
+    status = tmp_path / "lasair" / f"status_{nid_of(NOW.date())}.json"
+    n_alerts = json.loads(status.read_text())["today_alert"]
     n_new = make_observatory.make_input(tmp_path, NOW + datetime.timedelta(seconds=10))
     after = listing(tmp_path)
 
-    logs = {f"{name}/rsync.log" for name in make_observatory.STREAMS} | {"clock.json"}
-    assert {key: after[key] for key in before if key not in logs} == {key: before[key] for key in before if key not in logs}
+    assert set(before) <= set(after)
+    changed = {key for key in before if after[key] != before[key]}
+    assert not {key for key in changed if "storage/" in key or "/raw/" in key or "/slow/" in key}
+    of_tonight = (TONIGHT.replace("-", ""), NOW.strftime("%Y%m%d"), "rsync.log", "clock.json", "mon.json", status.name)
+    assert {key for key in changed if not key.endswith(".log") and not any(word in key for word in of_tonight)} == set()
+
     new = set(after) - set(before)
     assert n_new > 0
-    assert len([key for key in new if "/storage/" in key]) == n_new
+    assert len([key for key in new if "/storage/" in key or "/slow/" in key]) == n_new
     assert [key for key in new if "/raw/" in key]
     assert all(TONIGHT in key or TONIGHT.replace("-", "") in key for key in new if "/storage/" in key)
+    assert json.loads(status.read_text())["today_alert"] > n_alerts > 0
+    assert read_log(tmp_path).startswith(logs) and len(read_log(tmp_path)) > len(logs)
+    assert (tmp_path / "lwa" / "mon.json").stat().st_mtime == (NOW - 14 * make_observatory.MINUTE).timestamp()
+
+
+def read_log(folder):
+    return (folder / "gemini" / "logs" / "service_ingest_queue.py-siq1.log").read_text()
 
 
 def test_continued_days_later(tmp_path):
@@ -91,3 +114,46 @@ def test_continued_days_later(tmp_path):
     make_observatory.make_input(tmp_path / "whole", NOW + datetime.timedelta(days=2), n_nights=12)
     left, whole = (listing(tmp_path / name) for name in ("left", "whole"))
     assert set(left) == set(whole)
+    # hard links are those of the last minutes before a run, whenever that was
+    assert {key for key in left if left[key] != whole[key] and not key.startswith("comCam/gen2repo/")} == set()
+    rows = "select exposure, detector, id, ingest_date from dataset join dataset_tags_00000001 on dataset_id = id order by id"
+    ingested = [gen3repo.records(tmp_path / name / "lsstCam" / "gen3repo", rows) for name in ("left", "whole")]
+    assert ingested[0] == ingested[1] and len(ingested[0]) > 2000
+
+
+def test_gen3_as_the_butler_makes_it(made, tmp_path):
+    """Every table of the example's Gen3 registry has the columns, types and keys that the Butler itself gives it, and the same keepers."""
+    night = datetime.date(2021, 3, 10)
+    raw = gen3repo.Raw(gen3repo.raw_file(tmp_path / "storage", night, 1), 1, night)
+    gen3repo.make_repository(tmp_path / "gen3repo", [raw])
+    ours, theirs = made / "lsstCam" / "gen3repo", tmp_path / "gen3repo"
+    tables = [name for (name,) in gen3repo.records(ours, "select name from sqlite_master where type = 'table'")]
+    assert len(tables) == 14
+    for table in tables:
+        columns = f"select name, upper(type), \"notnull\", pk from pragma_table_info('{table}')"
+        assert gen3repo.records(ours, columns) == gen3repo.records(theirs, columns), table
+    attributes = "select name, value from butler_attributes where name like 'version:%' or name like '%managers%' order by name"
+    assert gen3repo.records(ours, attributes) == gen3repo.records(theirs, attributes)
+
+
+def test_logs_tell_their_incidents(made):
+    """In ten nights of logs one has a traceback, one a destination that was down; what is old is rotated away and compressed."""
+    logs = made / "gemini" / "logs"
+    texts = [gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text() for path in logs.iterdir()]
+    assert len(texts) == 6
+    assert sum(text.count("Traceback") for text in texts) == 1 and sum(text.count("(503)") for text in texts) == 5
+    assert max(text.count(fitsstorage_logs.DESTINATION) for text in texts) > 500
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "examples").glob("*.toml")), ids=lambda path: path.name)
+def test_settings_are_right(path):
+    """Each of the examples of settings is understood, and so are the settings of each of its sources."""
+    for stream in config.streams_of_file(path):
+        assert make_sources(stream, NOW), stream.name
+
+
+def test_every_source_is_shown():
+    """The example observatory has a stream of every source that needs no server, and its settings a title for each stream."""
+    streams = config.streams_of_file(CHECKOUT / "examples" / "site.toml")
+    assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {"dbb", "fitsstorage"}
+    assert all(stream.title != stream.name for stream in streams)

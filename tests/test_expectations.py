@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 
 import pandas as pd
 import pytest
@@ -305,3 +306,15 @@ def test_example():
     streams = {stream.name: stream for stream in config.streams_of_file(CHECKOUT / "examples/expected.toml")}
     assert [source.name for source in streams["lsstCam"].sources] == ["files", "expected", "sequence"]
     assert streams["testStand"].sources[1].settings.detectors == 9
+
+
+def test_nothing_came(tmp_path):
+    """Of a night in which nothing came the page says what was expected, without a link to a table that it hasn't."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "plan.txt").write_text("MC_O_20250430_000001\nMC_O_20250430_000002\n")
+    more = '[[streams.cam.sources]]\ntype = "expected"\nexposures = "plan.txt"\nn_files = 10\n'
+    run = ["--first_day", "2025-04-30", "--last_day", "2025-04-30", "-c"]
+    assert cli.main([*run, str(write_settings(tmp_path, more))]) == 0
+    page = (tmp_path / "site/cam/2025-04-30.html").read_text()
+    assert "2 of 2 expected exposures never came; missing: 1–2" in page and "0 of 10 images expected of a night" in page
+    assert {f'id="{name}"' in page for name in re.findall(r'href="#([^"]+)"', page)} <= {True}

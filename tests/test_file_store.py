@@ -13,7 +13,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.file_store import FileStore
-from observing_monitor.sources.tree import whole_numbers
+from observing_monitor.sources.tree import ABSENT, Listing, whole_numbers
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
@@ -53,7 +53,7 @@ def test_files_elsewhere_have_their_own_time(tmp_path):
     put(tmp_path / "loose.fits", at="2020-02-13T11:59:59")
     put(tmp_path / "20201340" / "odd.fits", at="2020-02-12T12:00:00")
     put(tmp_path / "later.fits", at="2020-02-13T12:00:00")
-    assert list(read(tmp_path).files["name"]) == ["odd.fits", "loose.fits"]
+    assert sorted(read(tmp_path).files["name"]) == ["loose.fits", "odd.fits"]
 
 
 def test_what_is_no_file_yet(tmp_path):
@@ -83,8 +83,12 @@ def test_facts_of_a_file(tmp_path):
 
 def test_numbers_to_the_last_digit():
     """Inodes of 63 bits and times far away come through: floats would blur the one and overflow at the other."""
-    assert list(whole_numbers([2**63 - 1, None, 2**53 + 1])) == [2**63 - 1, pd.NA, 2**53 + 1]
-    assert list(whole_numbers([2**70, 5])) == [pd.NA, 5]
+    listing = Listing()
+    for inode, mtime_ns in ((2**63 - 1, 5), (2**53 + 1, 2**70)):
+        listing.add("a", (1, mtime_ns, 0, 1, inode, 1, ABSENT, False))
+    assert list(whole_numbers(listing.columns()["inode"])) == [2**63 - 1, 2**53 + 1]
+    assert list(whole_numbers(listing.columns()["mtime_ns"])) == [5, pd.NA]
+    assert listing.entry(1).mtime_ns == 2**70 and listing.entry(0).link_ns is None
 
 
 @pytest.mark.parametrize("year", [1902, 2200, 2400])
@@ -204,3 +208,42 @@ def test_open_night_is_looked_at_file_by_file(tmp_path):
     known = store(tmp_path, now).look(NIGHT, None)
     put(tmp_path / "2020-02-12" / "a.fits", size=30_000, at="2020-02-13T03:30:00")
     assert store(tmp_path, now).look(NIGHT, known) != known
+
+
+def test_other_names_of_folders(tmp_path):
+    """A symlink such as `latest` to a folder of the tree makes no second file; one to another disk, or to a hidden folder, is followed."""
+    put(tmp_path / "store" / "2020-02-12" / "a.fits")
+    put(tmp_path / "store" / ".staging" / "b.fits")
+    put(tmp_path / "disk2" / "c.fits")
+    for name, target in {"latest": "2020-02-12", "staged": ".staging", "more": "../disk2", "2020-02-12/up": ".."}.items():
+        (tmp_path / "store" / name).symlink_to(target)
+    (tmp_path / "root").symlink_to("store")
+    for root in ("store", "root"):
+        assert list(read(tmp_path / root).files["file_id"]) == ["2020-02-12/a.fits", "more/c.fits", "staged/b.fits"]
+
+
+def test_transfer_log_that_is_broken(tmp_path):
+    """A log that can't be read is noted with its path, and a line whose digits are no date is passed over: the rest is told."""
+    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
+    line = "2020/{} [1] >f+++++++++ 2020-02-12/a.fits\n"
+    (tmp_path / "rsync.log").write_text(line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits"))
+    put(tmp_path / "storage" / "2020-02-12" / "b.fits")
+    (tmp_path / "rsync.log.1.gz").write_bytes(b"no gzip")
+    (tmp_path / "rsync.log.2").mkdir()
+    reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
+    assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
+    assert [note.partition(":")[0] for note in reading.notes] == [f"{tmp_path}/rsync.log.1.gz", f"{tmp_path}/rsync.log.2"]
+
+
+def test_second_folder_of_a_settled_night(tmp_path):
+    """A folder of the other spelling that comes long after the night is noticed, and so is the last file outside folders that goes."""
+    put(tmp_path / "2020-02-12" / "a.fits")
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
+    first = store(tmp_path, later).look(NIGHT, None)
+    assert store(tmp_path, later).look(NIGHT, first) == first
+    put(tmp_path / "20200212" / "b.fits")
+    loose = put(tmp_path / "c.fits")
+    second = store(tmp_path, later).look(NIGHT, first)
+    assert second["digest"] != first["digest"]
+    loose.unlink()
+    assert store(tmp_path, later).look(NIGHT, second)["digest"] not in (first["digest"], second["digest"])

@@ -148,3 +148,51 @@ def test_values_of_any_type(tmp_path):
     make_raw(tmp_path, columns, *rows)
     attempts = repository(tmp_path).read(NIGHT).attempts
     assert sorted(attempts["exposure"]) == ["2020021200001", "2020021200002"] and set(attempts["status"]) == {"lost"}
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    """One odd text hides no raw: its bytes are shown."""
+    make_raw(tmp_path, "expId int, detector int, dayObs text, obsid text", (22, 0, "2020-02-12", "AT"), (23, 0, "2020-02-12", "AT"))
+    with sqlite3.connect(tmp_path / "registry.sqlite3") as connection:
+        connection.execute("update raw set obsid = cast(x'4154ff' as text) where expId = 23")
+    connection.close()
+    assert list(repository(tmp_path).read(NIGHT).attempts["obsid"]) == ["AT", "AT\\xff"]
+
+
+@pytest.mark.parametrize("query_links", [False, True])
+def test_links_with_absurd_numbers(tmp_path, query_links):
+    """A link whose numbers no registry could hold is no raw's, and stops nothing."""
+    make_raw(tmp_path, "expId int, detector text, dayObs text", (2020021200022, "0", "2020-02-12"), (2020021200023, "S00", "2020-02-12"))
+    for name in ("2020021200022-det000", "2020021200023-det007", "9" * 200 + "-det000", "2020021200024-det" + "9" * 30):
+        link(tmp_path, f"2020-02-12/{name}.fits")
+    attempts = repository(tmp_path, query_links=query_links).read(NIGHT).attempts
+    assert sorted(attempts["status"]) == ["lost", "success", "unregistered"]
+
+
+def test_second_link_that_is_whole(tmp_path):
+    """Of two links of one raw, in folders of both spellings, the one that leads to a file counts."""
+    make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))
+    link(tmp_path, "20200212/22-det000.fits")
+    (tmp_path / "raw" / "2020-02-12").mkdir()
+    (tmp_path / "raw" / "2020-02-12" / "22-det000.fits").symlink_to("/nowhere")
+    attempts = repository(tmp_path).read(NIGHT).attempts
+    assert list(attempts["status"]) == ["success"] and list(attempts["destination"]) == ["raw/20200212/22-det000.fits"]
+
+
+@pytest.mark.parametrize("query_links", [False, True])
+def test_links_that_cannot_be_listed(tmp_path, query_links, monkeypatch):
+    """Raws whose links' folder can't be listed are not lost for that: the repository is silent, and names the folder."""
+    import os
+
+    make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))
+    link(tmp_path, "2020-02-12/22-det000.fits")
+    whole = os.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).endswith("2020-02-12"):
+            raise PermissionError(13, "Permission denied")
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(SourceError, match="raw/2020-02-12: can't be listed"):
+        repository(tmp_path, query_links=query_links).read(NIGHT)

@@ -166,3 +166,62 @@ def test_chmod_does_not_move_the_transfer(made, tmp_path):
         os.chmod(path, 0o600)
     assert run(*arguments, "--full", now=now) == 0
     assert nights(tmp_path / "site")["2020-02-13"]["last_transferred_at"] == before
+
+
+def settings_file(folder, text=""):
+    """A settings file of one stream, `input`; its path."""
+    path = folder / "site.toml"
+    path.write_text(
+        f'[observing_monitor]\noutput_dir = "many"\nfirst_day = {FIRST}\nlast_day = {LAST}\n[streams.input]\ninput_dir = "input"\n{text}'
+    )
+    return path
+
+
+def test_purged_night_outlives_other_settings(made, tmp_path):
+    """A night whose folder was purged stays as last seen when another source joins the stream or the program is a newer one."""
+    _, now = made
+    settings = settings_file(tmp_path)
+    assert run("-c", settings, now=now) == 0
+    before = counts(nights(tmp_path / "many" / "input")["2020-02-12"])
+    shutil.rmtree(tmp_path / "input" / "storage" / "2020-02-12")
+    (tmp_path / "second").mkdir()
+    settings_file(tmp_path, '[[streams.input.sources]]\ntype = "files"\nname = "second"\npath = "second"\n')
+    looked = tmp_path / "many" / "data" / "stream=input" / "night=2020-02-12" / "looked.json"
+    looked.write_text(looked.read_text().replace('"version":"', '"version":"0.'))
+    assert run("-c", settings, now=now) == 1
+    night = nights(tmp_path / "many" / "input")["2020-02-12"]
+    assert counts(night) == before and "the night's folder is no longer there" in night["info"]
+
+
+def test_lost_index_keeps_faults(made, tmp_path):
+    """Pages that are remade without an index still say which source is silent, and since when."""
+    arguments, now = made
+    (tmp_path / "input" / "gen2repo" / "registry.sqlite3").unlink()
+    assert run(*arguments, now=now) == 1
+    before = nights(tmp_path / "site")["2020-02-13"]["info"]
+    assert "gen2 could not be read since" in before
+    (tmp_path / "site" / "data" / "stream=input" / "index.json").unlink()
+    assert run("publish", *arguments, now=now) == 0
+    assert nights(tmp_path / "site")["2020-02-13"]["info"] == before
+
+
+def test_files_that_move_to_another_night(made, tmp_path):
+    """A file outside night folders that another rule, or another time of its own, gives to another night is gone from none."""
+    import os
+
+    arguments, now = made
+    for name in ("a.fits", "b.fits"):
+        path = tmp_path / "input" / "storage" / name
+        path.write_bytes(b"x" * 20_000)
+        seconds = datetime.datetime.fromisoformat("2020-02-13T03:00:00+00:00").timestamp()
+        os.utime(path, (seconds, seconds))
+    assert run(*arguments, now=now) == 0
+    assert [night["n_files"] for night in nights(tmp_path / "site").values()] == [25, 23, 23]
+    assert run(*arguments, "--night_rule", "UTC", now=now) == 0
+    assert [night["n_files"] for night in nights(tmp_path / "site").values()] == [23, 25, 23]
+    os.utime(path, (seconds + 86_400, seconds + 86_400))
+    assert run(*arguments, "--night_rule", "UTC", now=now) == 0
+    assert [night["n_files"] for night in nights(tmp_path / "site").values()] == [23, 24, 24]
+    path.unlink()
+    assert run(*arguments, "--night_rule", "UTC", now=now) == 0
+    assert [night["n_gone"] for night in nights(tmp_path / "site").values()] == [0, 0, 1]

@@ -85,9 +85,9 @@ def test_documented_night(tmp_path, shared_data):
     assert (night["status"], night["today_alert"], night["today_filter"], night["today_filter_out"]) == ("normal", 4000, 4000, 1424)
     assert night["today_lsst"] is None and night["min_delay"] is None
     words = page(tmp_path)
-    assert "icassandra 0 110.26 s 01-04 12:16:08 Ingest: time spent this night on storing alerts in Cassandra, by node" in words
-    assert "today_alert – 4,000 01-04 12:16:08 Alerts that the ingest stage received" in words
-    assert "min_delay – not available (-1.0) h" in words
+    assert "icassandra Ingest: time spent this night on storing alerts in Cassandra, by node – " in words and " 110.26 " in words
+    assert "today_alert Alerts that the ingest stage received 4,000 – 01-04 12:16:08" in words
+    assert "min_delay Time since the most recent alert not available (-1.0) – h" in words
     assert "counts agree: today_filter and today_alert 4,000" in words
     assert "35.6 % of the alerts: today_filter_out 1,424 of today_filter 4,000" in words
     assert "not available: min_delay, today_lsst, total_count" in words
@@ -118,7 +118,7 @@ def test_what_programs_write_is_shown(tmp_path, request, form):
     first = stored_after(run("-c", toml, now=NOW), tmp_path)
     assert set(first["name"]) == {"today_alert", "today_filter", "today_filter_out", "icassandra"}
     words = page(tmp_path)
-    assert "today_alert – 2,000" in words and "Alerts that the ingest stage received" in words and "icassandra 3" in words
+    assert "today_alert Alerts that the ingest stage received 2,000 –" in words and "on storing alerts in Cassandra, by node – 3 :" in words
     assert "500 of 2,000 ingested alerts were not filtered (25.0 %): today_filter 1,500, today_alert 2,000" in words
     assert nights(tmp_path / "www" / "broker")["2024-01-04"]["status"] == "warning"
     assert run("metrics", "add", where, "2024-01-04", "today_filter=500") == 0
@@ -149,7 +149,9 @@ def test_names_that_others_wrote_are_text(tmp_path):
     text = Path(tmp_path, "www", "broker", "2024-01-04.html").read_text()
     assert "<script>alert" not in text and "<img src=x" not in text
     words = page(tmp_path)
-    assert '<script>alert("1")</script> 0 3' in words and "<img src=x onerror=alert(1)>" in words and "deep is dict, not a number" in words
+    assert (
+        '<script>alert("1")</script> – 0 : 3' in words and "<img src=x onerror=alert(1)>" in words and "deep is dict, not a number" in words
+    )
 
 
 # --- files -------------------------------------------------------------------------------------------------------------

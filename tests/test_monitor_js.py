@@ -1,6 +1,7 @@
 """The pages' script in a real browser, from disk: ages and warnings, and the table of all files."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import plotly
 import pytest
 import test_charts
 from axe_playwright_python.sync_playwright import Axe
+from lwa_dump import waterfall
 from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
 from test_filetable import table
 
@@ -21,7 +23,8 @@ def site(tmp_path_factory):
     """A night's page with 101 files, three of them failed, one with a nasty name, beside its assets."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(pages.templates_dir() / "assets", root / "assets")
-    (root / "auxTel").mkdir()
+    (root / "auxTel/2020-02-12.images").mkdir(parents=True)
+    (root / "auxTel/2020-02-12.images/drvs1-spectra-0123456789.png").write_bytes(waterfall(random.Random(1)))
     files = table(101).astype({"path": "object"})
     files.loc[5, "path"] = f"folder/{NASTY}"
     files.loc[5, "file_class"] = "failed"
@@ -91,9 +94,9 @@ def test_a_page_without_heartbeat_warns(browser, site):
 
 
 def test_table_has_all_files(browser, site):
-    """Opened by its button, the table counts all files, and shows names and instants as they are."""
+    """Opened by coming into sight, the table counts all files, and shows names and instants as they are."""
     page = open_page(browser, site)
-    page.click("#files-open") if page.is_visible("#files-open") else None
+    page.locator("#all-files").scroll_into_view_if_needed()
     rows = shown(page)
     assert page.inner_text("#files-shown") == "101 of 101 files"
     assert rows[0][0] == "2020-02-12/exposure000000/AT_O_20200212_000000_R00.fits"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import inspect
 import json
 import re
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from observing_monitor import columns, pages
 
-VOID = {"meta", "link", "input", "br", "col"}
+VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
     pages.Frame: "page.frame",
     pages.Link: "link|page.previous|page.next|page.index|page.site",
@@ -25,7 +26,13 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.NightRow: "row|page.latest|card.latest",
     pages.FileRow: "file",
     pages.GroupRow: "group",
-    pages.MetricRow: "metric",
+    pages.Headline: "told|described",
+    pages.MetricGroup: "metric",
+    pages.MetricNode: "node",
+    pages.StageRow: "stage",
+    pages.QueueEntry: "entry",
+    pages.Queue: "queue",
+    pages.Image: "image",
     pages.StreamCard: "card",
     pages.SitePage: "page",
     pages.StreamPage: "page",
@@ -78,8 +85,8 @@ def render(name, *args, **changed):
 
 
 def templates_text():
-    """All templates in one text."""
-    return "\n".join(path.read_text() for path in sorted(pages.templates_dir().glob("*.html")))
+    """All templates in one text, with the filter that shows a headline."""
+    return "\n".join([*(path.read_text() for path in sorted(pages.templates_dir().glob("*.html"))), inspect.getsource(pages.headline)])
 
 
 @pytest.mark.parametrize(
@@ -116,6 +123,14 @@ def templates_text():
         (pages.percent, 0, "0 %"),
         (pages.percent, 1.05, "105 %"),
         (pages.percent, None, "–"),
+        (pages.number, 0, "0"),
+        (pages.number, 1234567.0, "1,234,567"),
+        (pages.number, -0.5, "−0.5"),
+        (pages.number, 0.123456789, "0.123457"),
+        (pages.number, float("nan"), "–"),
+        (lambda v: pages.quantity(v, "B/s"), 46e6, "46.0 MB/s"),
+        (lambda v: pages.quantity(v, "h"), 0.25, "0.25 h"),
+        (lambda v: pages.quantity(v, "s"), None, "–"),
         (pages.dash, "", "–"),
         (pages.dash, 0, 0),
     ],

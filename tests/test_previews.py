@@ -528,3 +528,25 @@ def test_index_lost(tmp_path):
     shutil.rmtree(picture.parent)
     assert run("rebuild", "-c", settings(tmp_path), "--jobs", 2) == 0
     assert picture.exists() and json.loads((picture.parent / "index.json").read_text())["files"][0]["picture"] == picture.name
+
+
+def test_in_a_browser(tmp_path, browser):
+    """The strip is drawn whole, without a script too, has no violation of axe's WCAG A and AA rules, and moves in its own box."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    for number in range(1, 9):
+        add(tmp_path, number)
+    add(tmp_path, 9, name="cut.fits").write_bytes(b"SIMPLE  =")
+    assert go(tmp_path) == 0
+    address = (tmp_path / "site" / "cam" / f"{NIGHT}.html").as_uri()
+    for scheme, width in (("light", 1400), ("dark", 360)):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+        page.locator(".previews img").last.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.querySelectorAll('.previews img')].slice(-2).every(i => i.complete && i.naturalWidth == 256)")
+        assert page.locator(".no-preview").inner_text() == "No preview: its header is damaged or cut short"
+        assert page.locator(".scroll:has(.previews)").evaluate("box => box.getBoundingClientRect().right <= innerWidth")
+        context.close()

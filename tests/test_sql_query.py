@@ -307,3 +307,24 @@ def test_example_settings():
     assert {source.kind for stream in streams for source in stream.sources} == {"sql"}
     for stream in streams:
         make_sources(stream, NOW)
+
+
+def test_file_of_sqlite(database, tmp_path):
+    """`file` is short for SQLite's address, and may be relative to the settings; with `url`, or with neither, it is refused."""
+    database("create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 10, 9)")
+    settings = tmp_path / "site.toml"
+    settings.write_text("""
+[[streams.any.sources]]
+type = "sql"
+file = "a b%.db"
+query = "select * from n"
+night_column = "night"
+values = { n_alerts = "alerts" }
+""")
+    (stream,) = config.streams_of_file(settings)
+    (source,) = make_sources(stream, NOW)
+    assert values(source.read(FIRST)) == {"n_alerts": 10}
+    assert stream.sources[0].place == str(tmp_path / "a b%.db")
+    for wrong in ({"url": ""}, {"url": "sqlite:////a.db", "file": tmp_path / "a.db"}):
+        with pytest.raises(UsageError, match="by url, or by file"):
+            sql(query="select * from n", **wrong, **COUNTS)

@@ -32,7 +32,11 @@ def found(**changed):
         ({"ingest_delay_p90_s": 700, "delay_warning_s": 600}, [("warning", "slow ingest: one file in ten took longer than 11 min 40 s")]),
         ({"ingest_delay_p90_s": 600, "delay_warning_s": 600}, []),
         ({"ingest_delay_p90_s": 700}, []),
-        ({"notes": {"files": ["a: odd", "b: odd"]}}, [("warning", "2 odd things while looking at the files")]),
+        ({"notes": {"files": ["a: odd", "b: odd"]}}, [("warning", "2 odd things while looking at what there is")]),
+        (
+            {"notes": {"files": ["odd"] * 100 + ["and 9,900 more"]}},
+            [("warning", "more than 100 odd things while looking at what there is")],
+        ),
         (
             {"silent": {"gen2": {"problem": "x: gone; mend it", "since": "2020-02-13T03:12:41Z"}}},
             [("error", "gen2 could not be read since 2020-02-13 03:12 UTC: x: gone; mend it")],

@@ -227,3 +227,11 @@ def test_exposures_are_counted_and_cut():
     shown, total = tables.group(judged, 2)
     assert total == 3 and [row["name"] for row in shown] == ["0", "1"]
     assert shown[0]["counts"] == {"ingested": 1, "missing": 1} and shown[0]["n_files"] == 2
+
+
+def test_file_that_one_of_two_sources_still_has():
+    """Where two file stores tell of the same file, and one has lost it, it is not gone."""
+    here, there = files({"file_id": "n/a.fits"}, source="first"), files({"file_id": "n/a.fits"}, source="second")
+    known = tables.update(Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)})
+    after = tables.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
+    assert list(after.files["on_disk"]) == [True] and len(known.files) == 1

@@ -21,6 +21,12 @@ class Seeing(Telling):
 
     meanings = {"seeing": "Seeing at the monitor", "seeing_median": "Half of the night's measurements were better"}
 
+    histories = ("seeing",)  # drawn over the night
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False  # numbers alone: a stream of nothing else has no tables of files
+
     @staticmethod
     def stages_of(settings):
         return ()  # it tells of no stage that a file passes

@@ -37,7 +37,8 @@ class Reading:
 
     `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
     column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
-    beginnings that couldn't be looked at, so that what is known below them stays as it was. `append` says that
+    beginnings that couldn't be looked at, so that what is known below them stays as it was; `elsewhere` are the file_ids that
+    now belong to other nights, so that they are forgotten here rather than taken for gone. `append` says that
     `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
     `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
@@ -47,6 +48,7 @@ class Reading:
     metrics: Any = None
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    elsewhere: Any = ()
     append: bool = False
     append_attempts: bool = False
 
@@ -95,8 +97,10 @@ class Source(Protocol):
     def look(self, night, known):
         """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
 
-        `known` is what the last look at the night gave, None at the first. No pandas here: this is all that a run
-        with nothing new does.
+        `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
+        None at the first. No pandas here: this is all that a run with nothing new does. What a dict has under "glance"
+        (folders' times, a registry's size) helps the next look to be short, and is not compared: the night is read anew
+        only where something else differs.
         """
 
     def read(self, night):
@@ -104,9 +108,23 @@ class Source(Protocol):
 
 
 class Telling:
-    """What a source may say, beside its tables, about what they mean; the base of every source, with nothing to say."""
+    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
 
     meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
+    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
+    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+
+    @staticmethod
+    def tells_of_files(settings):
+        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
+        return True
+
+    @staticmethod
+    def queues_of(settings):
+        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
+        return ()
 
     @staticmethod
     def headlines(settings):
@@ -115,12 +133,18 @@ class Telling:
 
     @staticmethod
     def numbers(night, tables, settings):
-        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None."""
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
+
+        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
+        """
         return {}
 
     @staticmethod
     def check(night, tables, settings):
-        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order."""
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
+
+        The tables are those that `numbers` is given.
+        """
         return []
 
 

@@ -36,6 +36,11 @@ class BrokerCounts(Telling):
         "avros_stored": "Alerts that the broker stored, each once",
         "completeness": "The last of the counts, of the first",
     }
+    of_others = ("*",)  # what is compared may come from several sources
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False
 
     @staticmethod
     def stages_of(settings):
@@ -48,7 +53,12 @@ class BrokerCounts(Telling):
     @staticmethod
     def headlines(settings):
         own = [name for name in settings.counts if not settings.columns or name in settings.columns]
-        return (*own, "completeness") if len(own) > 1 else tuple(own)
+        return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
+
+    @staticmethod
+    def numbers(night, tables, settings):
+        """The completeness, whichever source told the counts."""
+        return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
 
     @staticmethod
     def check(night, tables, settings):
@@ -127,8 +137,9 @@ class BrokerCounts(Telling):
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
     def _with_completeness(self, counts):
+        """The counts with their completeness, where the last of them stands in this file; else `numbers` alone can tell it."""
         own = [name for name in self.settings.counts if name in counts]
-        if len(own) < 2:
+        if len(own) < 2 or own[-1] != self.settings.counts[-1]:
             return counts
         told = counts[own].dropna(axis="columns", how="all") if len(counts) else counts[own]
         if own[0] not in told or told.shape[1] < 2:

@@ -45,6 +45,11 @@ class BucketListing(Telling):
         "avros_stored": "Alerts that the bucket holds, each once",
         "stored_twice": "Files whose alert the bucket holds already under another name, or in another version",
     }
+    of_others = ("*",)  # as for `broker_counts`
+
+    @staticmethod
+    def tells_of_files(settings):
+        return settings.list_files
 
     @staticmethod
     def stages_of(settings):

@@ -30,14 +30,8 @@ def check(metrics, limits):
     """
     if not limits.counts:
         return []
-    found, known, blank = [], {}, []
-    for name in limits.counts:
-        told = _told(metrics[metrics["name"] == name])
-        values = told.dropna()
-        if len(values):
-            known[name] = float(values.max() if not known else values.min())  # where sources disagree, the worse
-        elif len(told):
-            blank.append(name)
+    found, (known, blank, told) = [], _known(metrics, limits.counts)
+    for name, values in told.items():
         if values.nunique() > 1:
             said = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
             found.append(Finding("warning", f"sources disagree on {name}: {said}", "#metrics"))
@@ -47,6 +41,27 @@ def check(metrics, limits):
         found.append(Finding("normal", f"not available: {', '.join(blank)}", "#metrics"))
     (first, produced), *others = known.items()
     return found + [_compared(first, produced, name, value, limits) for name, value in others]
+
+
+def share(metrics, limits):
+    """The last of the counts that is known, of the first; None where either is not available. Arguments as for `check`."""
+    known, *_ = _known(metrics, limits.counts)
+    first, *others = limits.counts or [""]
+    others = [name for name in others if name in known]
+    return known[others[-1]] / known[first] if others and known.get(first) else None
+
+
+def _known(metrics, names):
+    """The counts that are known, by name; the names of those that are blank; and what each source says of each."""
+    known, blank, all_told = {}, [], {}
+    for name in names:
+        told = _told(metrics[metrics["name"] == name])
+        values = all_told[name] = told.dropna()
+        if len(values):
+            known[name] = float(values.max() if not known else values.min())  # where sources disagree, the worse
+        elif len(told):
+            blank.append(name)
+    return known, blank, all_told
 
 
 def _told(rows):
@@ -60,7 +75,7 @@ def _told(rows):
 def _no_data(blank):
     if blank:
         return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
-    return Finding("normal", "no counts of this night yet", "#metrics")
+    return Finding("normal", "no counts of this night yet")  # nor any number that a link could lead to
 
 
 def _compared(first, produced, name, value, limits):

@@ -65,6 +65,10 @@ class Expectations(Telling):
         max_named: int = 10  # exposures and detectors that a finding names; the rest are counted
 
     @staticmethod
+    def tells_of_files(settings):
+        return False
+
+    @staticmethod
     def stages_of(settings):
         return ()
 
@@ -357,6 +361,7 @@ class Judged:
     is_known: bool = False  # whether the source ever answered for this night
     n_expected: int | None = None  # images
     n_missing: int | None = None  # of these, never came
+    n_came: int = 0  # images that came
     n_listed: int = 0  # exposures that a list, or a list of sensors, names
     never: list = field(default_factory=list)  # (name, seq_num or None) of those that never came
     lacking: list = field(default_factory=list)  # (label, how many came, how many expected, names of those that lack)
@@ -385,7 +390,7 @@ def judge(tables, settings):
     )
     told = metrics[metrics["name"].isin(["expected_detectors", "expected_exposures"])]
     listed = _listed(told, settings, came, due_by, is_over)
-    judged = Judged(is_known=True, n_listed=len(listed))
+    judged = Judged(is_known=True, n_came=len(images), n_listed=len(listed))
     judged.never = [(name, _seq_of(name)) for key, (name, is_due) in listed.items() if is_due and key not in came.index]
     expected = _expected(told, settings, came, listed)
     _judge_detectors(judged, images, came, expected)
@@ -525,7 +530,7 @@ def _findings(judged, settings):
         yield Finding(
             level,
             f"{len(judged.never):,} of {judged.n_listed:,} expected exposures never came; missing: {_named(judged.never, most)}",
-            "#exposures",
+            "#exposures" if judged.n_came else "",  # a night without a file has no table of them
         )
     if judged.gaps:
         a, b = judged.span
@@ -539,7 +544,9 @@ def _findings(judged, settings):
     for what, n, total in judged.counts:
         if n != total:
             yield Finding(
-                level if n < total else "normal", f"{n:,} of {total:,} {what} expected of a night ({100 * n / total:.1f} %)", "#numbers"
+                level if n < total else "normal",
+                f"{n:,} of {total:,} {what} expected of a night ({100 * n / total:.1f} %)",
+                "#numbers" if judged.n_came else "",
             )
     if judged.beyond:
         shown = [

@@ -5,9 +5,11 @@ change time: rsync's last act on a file is to rename it. A hard link made later 
 several links has no known transfer time, unless it was seen before or rsync's log tells it.
 """
 
+import contextlib
 import datetime
 import gzip
 import re
+import zlib
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import Entry, NightTree, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -47,6 +49,8 @@ class FileStore(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "files"
+        self._came = None  # path -> when rsync says that it came; all nights' logs are read once
+        self._log_notes = []  # what of the logs could not be read
         self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
         try:
@@ -60,69 +64,101 @@ class FileStore(Telling):
         return self.tree.nights()
 
     def look(self, night, known):
-        """Folders and their times; of a night that is not settled, also a digest of every file's numbers."""
+        """A digest of every file's numbers; of a settled night, the folders' times are enough to tell that it holds."""
         folders = self.tree.night_folders().get(night, [])
-        if not folders and known and known["folders"]:
+        before = (known or {}).get("glance", {}).get("folders", {})
+        if not folders and before:
             raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
-        logs = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self._logs()]
-        loose = [tuple(entry) for entry in self.tree.loose(night)]
-        if known and not loose and known["logs"] == [list(log) for log in logs]:
-            times = self.tree.folder_times(known["folders"])
-            if times == known["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
+        logs = self._log_states()
+        n_loose = len(self.tree.loose(night))
+        if known and not n_loose and not known.get("n_loose") and known.get("logs") == logs and set(folders) <= set(before):
+            times = self.tree.folder_times(before)
+            if times == before and self.asked.is_settled(night, max(times.values(), default=0)):
                 return known
-        return {"folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night), "logs": [list(log) for log in logs]}
+        folders = self.tree.list_night(night).folders
+        return {"glance": {"folders": folders}, "n_loose": n_loose, "digest": self.tree.digest(night), "logs": logs}
 
     def read(self, night):
-        """The night's files, in order of path."""
+        """The night's files, folder by folder."""
         import pandas as pd
 
         listing = self.tree.list_night(night)
-        entries = [e for e in listing.entries if not self._is_skipped(e.path)]
-        if not entries:
-            return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))
-        paths, *numbers, is_dangling = zip(*entries, strict=True)
-        table = pd.DataFrame({name: whole_numbers(column) for name, column in zip(Entry._fields[1:-1], numbers, strict=True)})
-        table["is_dangling"] = is_dangling
-        table["path"] = shown_all(paths)
-        name = names.last_parts(table["path"])
+        paths, numbers = self._wanted(listing)
+        if not paths:
+            return self._reading(columns.empty(columns.FILES), listing)
+        shown = shown_all(paths)
+        plain = [path.rpartition("/")[2] for path in shown]
+        name = pd.Series(plain, dtype="str")
+        file_id = pd.Series(shown, dtype="str")
         files = {
-            "file_id": table["path"],
+            "file_id": file_id,
             "name": name,
-            "path": str(self.settings.path) + "/" + table["path"],
-            "kind": [names.kind_of(one) for one in name],
-            "size_bytes": table["size"].where(table["size"] >= 0),
-            "created_at": table["mtime_ns"],
+            "path": shown_all([f"{self.settings.path}/"])[0] + file_id,
+            "kind": pd.Series(names.kinds_of(plain), dtype="str"),
+            "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
+            "created_at": instants(numbers["mtime_ns"]),
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
-            "transferred_at": table["ctime_ns"].where((table["n_links"] == 1) | table["link_ns"].notna()),
-            "on_disk": ~table["is_dangling"],
-            "device": table["device"],
-            "inode": table["inode"],
+            "transferred_at": instants(numbers["ctime_ns"], (numbers["n_links"] == 1) | (numbers["link_ns"] != ABSENT)),
+            "on_disk": numbers["is_dangling"] == 0,
+            "device": pd.Series(whole_numbers(numbers["device"])),
+            "inode": pd.Series(whole_numbers(numbers["inode"])),
             **names.read_names(name, self.settings.name_pattern).to_dict("series"),
         }
         files = columns.frame(columns.FILES, pd.DataFrame(files))
-        logged = self._logged_transfers(files["file_id"])
-        files["transferred_at"] = logged.fillna(files["transferred_at"])
-        return Reading(files=files, notes=listing.notes, unread=shown_all(listing.unread))
+        if self.settings.transfer_log:
+            files["transferred_at"] = self._logged_transfers(files["file_id"]).fillna(files["transferred_at"])
+        return self._reading(files, listing, self._log_notes)
+
+    def _reading(self, files, listing, notes=()):
+        return Reading(files=files, notes=[*listing.notes, *notes], unread=shown_all(listing.unread), elsewhere=self.tree.all_loose())
+
+    def _wanted(self, listing):
+        """Paths and numbers of a listing's files, without those that are to be skipped."""
+        numbers = listing.columns()
+        if not self.settings.skip:
+            return listing.paths, numbers
+        kept = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
+        return [listing.paths[row] for row in kept], {name: values[kept] for name, values in numbers.items()}
 
     def _is_skipped(self, path):
-        return bool(self.settings.skip) and any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
+        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _logs(self):
         return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
 
+    def _log_states(self):
+        states = []
+        for path in self._logs():
+            with contextlib.suppress(OSError):  # rotated away just now
+                state = path.stat()
+                states.append([path.name, state.st_size, state.st_mtime_ns])
+        return states
+
     def _logged_transfers(self, file_ids):
         """When rsync's log says that each file came: the last time, NaT where it says nothing."""
-        came = {}
-        for log in self._logs():
-            opened = gzip.open if log.suffix == ".gz" else open
-            with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
-                for line in lines:
-                    found = RSYNC_LINE.match(line)
-                    if found:
-                        came[found["path"]] = found["at"]
-        times = {path: self._instant(came[path]) for path in file_ids if path in came}
+        if self._came is None:
+            self._came = {}
+            for log in self._logs():
+                try:
+                    self._came.update(_logged(log))
+                except (OSError, EOFError, zlib.error) as error:
+                    words = getattr(error, "strerror", None) or error
+                    rest = "for what it would tell, a file's change time stands as the time of its transfer"
+                    self._log_notes.append(f"{log}: {words}; {rest}")
+        times = {path: self._instant(self._came[path]) for path in file_ids if path in self._came}
         return file_ids.map(times).astype(columns.DTYPES["instant"])
 
     def _instant(self, text):
-        local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
-        return local.astimezone(datetime.UTC)
+        try:
+            return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):  # digits, but no date
+            return None
+
+
+def _logged(log):
+    """Path and time of each file that a log of rsync says came, in the log's order."""
+    opened = gzip.open if log.suffix == ".gz" else open
+    with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
+        for line in lines:
+            if found := RSYNC_LINE.match(line):
+                yield found["path"], found["at"]

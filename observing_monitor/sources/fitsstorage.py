@@ -86,6 +86,7 @@ class FitsStorage(Telling):
         "queues_waiting": "Entries that wait in all queues",
         "queues_failed": "Entries that failed in all queues",
     }
+    histories = ("queue_waiting", "queue_failed", "queue_oldest_s")
 
     @dataclass
     class Settings:
@@ -101,6 +102,10 @@ class FitsStorage(Telling):
     @staticmethod
     def stages_of(settings):
         return tuple(queue for queue in QUEUES if queue in settings.queues or queue == "ingest")
+
+    @staticmethod
+    def queues_of(settings):
+        return tuple(settings.queues)
 
     @staticmethod
     def place_of(settings):
@@ -182,22 +187,18 @@ class FitsStorage(Telling):
     @staticmethod
     def check(night, tables, settings):
         """What failed in a queue, is stuck, or has waited too long; and what lies in the queues from other nights."""
-        found = list(failures(tables.ingests, [queue for queue in settings.queues if queue != "ingest"]))
+        found = list(failures(tables.ingests, [queue for queue in settings.queues if queue != "ingest"], "#queues"))
         latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
         latest = latest.dropna(subset=["node"]).set_index("node")
         told = {name: latest[latest["name"] == name] for name in ("queue_stuck", "queue_oldest_s", "queue_failed", "queue_waiting")}
         for queue, row in told["queue_stuck"].iterrows():
             if row["value"] > 0:
-                found.append(
-                    Finding("error", f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}", "#metrics")
-                )
+                found.append(Finding("error", f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}", "#queues"))
         for queue, row in told["queue_oldest_s"].iterrows():
             if settings.wait_warning_s is not None and row["value"] > settings.wait_warning_s:
                 n = told["queue_waiting"]["value"].get(queue, 0)
                 found.append(
-                    Finding(
-                        "warning", f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}", "#metrics"
-                    )
+                    Finding("warning", f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}", "#queues")
                 )
         own = tables.ingests[tables.ingests["status"] == "failure"]["stage"].value_counts()
         for queue, row in told["queue_failed"].iterrows():

@@ -86,6 +86,8 @@ class FitsStorageLogs(Telling):
         "log_stuck": "Entries stuck in progress, as the queue monitor logged them",
         "log_error": "An error in a service's log that is of no file",
     }
+    histories = ("queue_depth",)
+    of_others = ("queue_waiting",)  # whether the database is read as well
 
     @dataclass
     class Settings:
@@ -138,6 +140,7 @@ class FitsStorageLogs(Telling):
             "destination": [a.to or None for a in attempts],
             "path": [a.name for a in attempts],
             "names": [a.name for a in attempts],
+            "exposure": [a.name.partition(".")[0] if seq_num_of_name(a.name) else None for a in attempts],
             "seq_num": [seq_num_of_name(a.name) for a in attempts],
         }
         names = ["name", "node", "sampled_at", "value", "text"]

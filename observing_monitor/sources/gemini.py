@@ -60,7 +60,7 @@ def to_utc(instant, zone):
     return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
 
 
-def failures(ingests, stages, href="#files"):
+def failures(ingests, stages, href="#stages"):
     """A Finding for each of these stages in which the last attempt on some files failed."""
     ended = ingests[ingests["stage"].isin(stages)].sort_values("attempted_at", kind="stable", na_position="first")
     last = ended.drop_duplicates(["file_id", "stage"], keep="last")

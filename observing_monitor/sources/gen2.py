@@ -7,6 +7,8 @@ The registry's writer makes a copy and renames it, so the file is opened anew at
 """
 
 import datetime
+import hashlib
+import marshal
 import os
 import sqlite3
 import urllib.parse
@@ -18,14 +20,15 @@ from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import NightTree, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
 MESSAGES = {
     "success": "",
     "lost": "the registry has it, but its file is gone: ",
     "unregistered": "linked, but the registry does not have it: ",
 }
-WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "dayObs", "seqNum", "obsid", "dateObs", "date", "expTime")
+WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid")
+DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 
 
 class Gen2Repository(Telling):
@@ -53,6 +56,8 @@ class Gen2Repository(Telling):
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
+        self._rows = None, [], []  # the night that was asked for last, the columns, and the registry's rows of it
+        self._all_links = None  # of a repository that is not organised by night: read once for all nights
 
     def nights(self):
         if not self.settings.query_links:
@@ -60,68 +65,92 @@ class Gen2Repository(Telling):
         return set(self._registered_nights())
 
     def look(self, night, known):
-        """The registry's size and times, and the link folders' times; of an unsettled night every link's numbers."""
+        """Digests of the links and of the registry's rows; of a settled night, only what folders' and registry's times leave open."""
         registry = self._registry_state()
-        state = {"registry": registry}
         if self.settings.query_links:
-            return {**state, "digest": self.tree.digest()}
+            return {"registry": registry, "digest": self.tree.digest()}
         folders = self.tree.night_folders().get(night, [])
-        if known and known["registry"] == registry and "folders" in known:
-            times = self.tree.folder_times(known["folders"])
-            if (
-                times == known["folders"]
-                and set(folders) <= set(times)
-                and self.asked.is_settled(night, max([registry[1], *times.values()]))
-            ):
-                return known
-        return {**state, "folders": self.tree.list_night(night).folders, "digest": self.tree.digest(night)}
+        before = (known or {}).get("glance", {})
+        if known and set(folders) <= set(before["folders"]):
+            times = self.tree.folder_times(before["folders"])
+            if times == before["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
+                rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
+                return {**known, "glance": {"registry": registry, "folders": times}, "rows": rows}
+        listed = self.tree.list_night(night).folders
+        return {
+            "glance": {"registry": registry, "folders": listed},
+            "digest": self.tree.digest(night),
+            "rows": self._rows_digest(night),
+        }
 
     def read(self, night):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
+        self._refuse_unread(listing, night)
         raws = self._raws_of(night)
         notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
-        links = self._links(listing.entries if self.settings.query_links else self._of_night_folders(listing, night))
-        both = raws.merge(links, how="outer", on=["exposure", "detector_number"])
-        both["is_registered"] = both["is_registered"].eq(True)
+        both = _side_by_side(raws, self._links(listing, night))
         if self.settings.query_links:
             both = self._of_night(both, night)
-        unread = ["raw/" + folder for folder in shown_all(listing.unread)]
-        return Reading(attempts=_attempts(both), notes=notes, unread=unread)
+        return Reading(attempts=_attempts(both), notes=notes)
+
+    def _refuse_unread(self, listing, night):
+        """SourceError where a folder that may hold the night's links could not be listed: none of them is lost for that."""
+        folders = [""] if self.settings.query_links else self.tree.night_folders().get(night, [])
+        for folder in listing.unread:
+            if any(not own or folder == own or folder.startswith(own + "/") for own in folders):
+                place = shown_all([os.path.join(self.tree.root, folder)])[0]
+                raise SourceError(f"{place}: can't be listed; the links below it stay as last seen, let the user that runs this read it")
 
     # --- links -----------------------------------------------------------------------------------------------------
 
-    def _of_night_folders(self, listing, night):
-        """The links in folders of the night; loose ones under raw/ tell no night that could be trusted."""
-        folders = tuple(folder + "/" for folder in self.tree.night_folders().get(night, []))
-        return [entry for entry in listing.entries if entry.path.startswith(folders)] if folders else []
+    def _links(self, listing, night):
+        """The links that may be the night's, as a table by exposure and detector number; a name that tells neither is left out."""
+        if not self.settings.query_links:
+            # loose ones under raw/ tell no night that could be trusted
+            folders = tuple(folder + "/" for folder in self.tree.night_folders().get(night, []))
+            return self._links_below(listing, folders)
+        if self._all_links is None:
+            self._all_links = self._links_below(listing, ("",))
+        return self._all_links
 
-    def _links(self, entries):
-        """Links as a table by exposure and detector number; a name that tells neither is left out."""
+    def _links_below(self, listing, folders):
+        import numpy as np
         import pandas as pd
 
-        found = [(match, entry) for entry in entries if (match := self.pattern.match(entry.path.rpartition("/")[2]))]
-        links = [entry for _, entry in found]
+        match = self.pattern.match
+        found = [
+            (row, told["exposure"], told["detector"])
+            for row, path in enumerate(listing.paths)
+            if (told := match(path.rpartition("/")[2])) and _is_plain(told) and path.startswith(folders)
+        ]
+        rows, exposures, detectors = zip(*found, strict=True) if found else ((), (), ())
+        numbers = {name: values[np.array(rows, dtype=int)] for name, values in listing.columns().items()}
+        # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
+        linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         table = pd.DataFrame(
             {
-                "exposure": pd.Series([match["exposure"] for match, _ in found], dtype="str"),
-                "detector_number": pd.Series([int(match["detector"] or 0) for match, _ in found], dtype="Int64"),
-                "link": pd.Series(["raw/" + path for path in shown_all(entry.path for entry in links)], dtype="str"),
-                "linked_ns": whole_numbers([_linked_ns(entry) for entry in links]),
-                "night": [self._night_of(match["exposure"], entry) for match, entry in found],
-                **{name: whole_numbers([getattr(e, name) for e in links]) for name in ("size", "mtime_ns", "device", "inode")},
-                "is_dangling": [entry.is_dangling for entry in links],
+                "exposure": pd.Series(exposures, dtype="str"),
+                "detector_number": np.array([int(text or 0) for text in detectors], dtype="int64"),
+                "link": "raw/" + pd.Series(shown_all(listing.paths[row] for row in rows), dtype="str"),
+                "linked_ns": linked_ns,
+                "linked_at": instants(linked_ns),
+                "made_at": instants(numbers["mtime_ns"]),
+                **{name: pd.Series(whole_numbers(numbers[name])) for name in ("size", "device", "inode")},
+                "is_dangling": numbers["is_dangling"] != 0,
             }
         )
-        return table.drop_duplicates(["exposure", "detector_number"])
+        # of two links of one raw, the one that leads to a file
+        table = table.sort_values("is_dangling", kind="stable", ignore_index=True)
+        return table[~_keys(table, table)[0].duplicated()]
 
-    def _night_of(self, exposure, entry):
+    def _night_of(self, exposure, linked_ns):
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
         try:
             # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
-            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(_linked_ns(entry))
+            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(int(linked_ns))
         except OverflowError:
             return None
 
@@ -150,8 +179,9 @@ class Gen2Repository(Telling):
 
     def _query_once(self, sql, values):
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
-        address = f"file:{urllib.parse.quote(str(self.registry.absolute()))}?mode=ro&immutable=1"
+        address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True)
+        connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # one odd text is no reason to read nothing
         try:
             return connection.execute(sql, values).fetchall()
         finally:
@@ -165,7 +195,7 @@ class Gen2Repository(Telling):
                 raise SourceError(f"{self.registry}: has no table 'raw'; is it a Gen2 registry into which raws were ingested?")
             if not there & {"expId", "visit"}:
                 raise SourceError(f"{self.registry}: its table 'raw' has neither expId nor visit; raws can't be told apart")
-            self._columns = [name for name in WANTED if name in there]
+            self._columns = [name for name in (*WANTED, *DATES) if name in there]
         return self._columns
 
     def _night_condition(self, night):
@@ -179,41 +209,60 @@ class Gen2Repository(Telling):
         start, end = self.asked.rule.bounds(night)
         return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
 
+    def _rows_of(self, night):
+        """What the registry has of a night: the columns' names, and a tuple a raw."""
+        if self._rows[0] != night:
+            condition, values = self._night_condition(night)
+            have = [name for name in self._raw_columns() if name in WANTED]
+            self._rows = night, have, self._query(f"select {', '.join(have)} from raw where {condition}", values)
+        return self._rows[1:]
+
+    def _rows_digest(self, night):
+        # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr
+        return hashlib.blake2b(marshal.dumps(self._rows_of(night), 2), digest_size=16).hexdigest()
+
     def _raws_of(self, night):
-        """The registry's raws of a night, with the columns of WANTED, null where the camera has them not."""
+        """The registry's raws of a night: exposure, detector_number, and the columns of WANTED, null where the camera has them not."""
         import pandas as pd
 
-        condition, values = self._night_condition(night)
-        have = self._raw_columns()
-        rows = self._query(f"select {', '.join(have)} from raw where {condition}", values)
-        raws = pd.DataFrame(rows, columns=have).reindex(columns=WANTED)
-        number = raws["expId"].fillna(raws["visit"])
-        raws["exposure"] = number.map(lambda value: f"{value:.0f}" if isinstance(value, float) else str(value)).astype("str")
-        raws["detector_number"] = pd.to_numeric(raws["detector"], errors="coerce").fillna(0).astype("Int64")
-        raws["seqNum"] = pd.to_numeric(raws["seqNum"], errors="coerce").astype("Int64")
-        text = ["detectorName", "raftName", "obsid"]
-        raws["is_registered"] = True
-        return raws.astype(dict.fromkeys(text, "str")).drop_duplicates(["exposure", "detector_number"])
+        have, rows = self._rows_of(night)
+        told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
+        number = told.get("expId") or told.get("visit") or ()
+        if None in number and "visit" in told:
+            number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
+        detectors = pd.to_numeric(pd.Series(told.get("detector", [0] * len(rows)), dtype="object"), errors="coerce")
+        raws = pd.DataFrame(
+            {
+                "exposure": pd.Series([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number], dtype="str"),
+                "detector_number": detectors.fillna(0).astype("int64"),
+                "seqNum": pd.to_numeric(pd.Series(told.get("seqNum", [None] * len(rows)), dtype="object"), errors="coerce").astype("Int64"),
+                **{name: _texts(told.get(name, [None] * len(rows))) for name in ("detectorName", "raftName", "obsid")},
+            }
+        )
+        return raws[~_keys(raws, raws)[0].duplicated()]
 
     def _of_night(self, both, night):
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
-        import pandas as pd
+        import numpy as np
 
-        both = both[both["is_registered"] | both["night"].eq(night)]
-        known = self._registered_keys(both.loc[~both["is_registered"], "exposure"])
-        keys = zip(both["exposure"], both["detector_number"], strict=True)
-        is_elsewhere = pd.Series([key in known for key in keys], index=both.index, dtype="bool")
-        return both[both["is_registered"] | ~is_elsewhere]
+        loose = both[~both["is_registered"]]
+        exposures, linked = loose["exposure"].tolist(), loose["linked_ns"].tolist()
+        is_of_night = [self._night_of(exposure, ns) == night for exposure, ns in zip(exposures, linked, strict=True)]
+        loose = loose[np.array(is_of_night, dtype=bool)]
+        known = self._registered_keys(loose["exposure"])
+        keys = zip(loose["exposure"].tolist(), loose["detector_number"].tolist(), strict=True)
+        loose = loose[np.array([key not in known for key in keys], dtype=bool)]
+        return both.loc[both["is_registered"] | both.index.isin(loose.index)]
 
     def _registered_keys(self, exposures):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
         detector = "detector" if "detector" in self._raw_columns() else "0"
-        asked, known = sorted({int(value) for value in exposures}), set()
+        asked, known = sorted({int(value) for value in exposures if value.isdecimal()}), set()
         for start in range(0, len(asked), 900):  # SQLite takes 999 values at the least
             some = asked[start : start + 900]
             rows = self._query(f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})", some)
-            known.update((str(exposure), int(detector or 0)) for exposure, detector in rows)
+            known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
         return known
 
     def _registered_nights(self):
@@ -232,29 +281,68 @@ class Gen2Repository(Telling):
             return None
 
 
-def _linked_ns(entry):
-    """When a raw was ingested: a symlink's own modification time; the change time of a hard link or a copy."""
-    return entry.ctime_ns if entry.link_ns is None else entry.link_ns
+def _is_plain(match):
+    """Whether a link's numbers are such as a registry can hold."""
+    detector = match["detector"] or "0"
+    return len(match["exposure"]) <= 18 and detector.isdecimal() and len(detector) <= 9
+
+
+def _texts(values):
+    """Values of a registry's column as text; what was written as a number is text too."""
+    import pandas as pd
+
+    try:
+        return pd.Series(values, dtype="str")
+    except (TypeError, ValueError):
+        return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+
+
+def _keys(*tables):
+    """For each table a Series of whole numbers: the same exposure and detector number have the same, in any of them."""
+    import pandas as pd
+
+    joined = pd.concat([table[["exposure", "detector_number"]] for table in tables], ignore_index=True)
+    exposures, detectors = pd.factorize(joined["exposure"])[0], pd.factorize(joined["detector_number"])[0]
+    codes = exposures * (int(detectors.max(initial=0)) + 1) + detectors
+    made, start = [], 0
+    for table in tables:
+        made.append(pd.Series(codes[start : start + len(table)], index=table.index))
+        start += len(table)
+    return made
+
+
+def _side_by_side(raws, links):
+    """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
+    raw_keys, link_keys = _keys(raws, links)
+    both = raws.assign(key=raw_keys, is_registered=True).merge(links.assign(key=link_keys), how="outer", on="key", suffixes=("", "_link"))
+    both["is_registered"] = both["is_registered"].eq(True)
+    both["exposure"] = both["exposure"].fillna(both["exposure_link"])
+    both["detector_number"] = both["detector_number"].fillna(both["detector_number_link"]).astype("int64")
+    return both
 
 
 def _attempts(both):
     """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
+    import numpy as np
     import pandas as pd
 
     is_there = both["link"].notna() & ~both["is_dangling"].eq(True)
-    status = pd.Series("success", index=both.index).where(is_there, "lost").where(both["is_registered"], "unregistered")
-    place = both["link"].fillna("no link under raw/")
+    forms = pd.Series(["unregistered", "lost", "success"], dtype="str")
+    status = forms.take(np.where(both["is_registered"], np.where(is_there, 2, 1), 0)).set_axis(both.index)
+    odd = status[status != "success"]
+    plain = _plain_name(both)
+    message = odd.map(MESSAGES).str.cat(both["link"].reindex(odd.index).fillna("no link under raw/"))
     attempts = {
         "stage": "ingest",
-        "attempted_at": both["linked_ns"],
+        "attempted_at": both["linked_at"],
         "status": status,
-        "message": status.map(MESSAGES).str.cat(place).where(status != "success", ""),
+        "message": message.reindex(both.index).fillna("").astype("str"),
         "attempt": 1,
         "destination": both["link"],
-        "path": both["link"].fillna("raw/" + _plain_name(both)),
-        "names": _names_of(both),
+        "path": both["link"].fillna("raw/" + plain),
+        "names": _names_of(both, plain),
         "size_bytes": both["size"],
-        "created_at": both["mtime_ns"],
+        "created_at": both["made_at"],
         "obsid": both["obsid"],
         "exposure": both["exposure"],
         "seq_num": both["seqNum"],
@@ -268,22 +356,26 @@ def _attempts(both):
 
 def _plain_name(both):
     """The name of a raw's link without raft and sensor: 3018092000065-det000."""
-    return both["exposure"] + "-det" + both["detector_number"].astype("str").str.zfill(3)
+    import pandas as pd
+
+    codes, numbers = pd.factorize(both["detector_number"])
+    return both["exposure"] + pd.Series([f"-det{number:03d}" for number in numbers], dtype="str").take(codes).set_axis(both.index)
 
 
 def _detector_of(both):
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
-    named = both["raftName"].str.cat(both["detectorName"], sep="_")
-    return named.where(both["raftName"].notna() & both["detectorName"].notna(), both["detector_number"].astype("str"))
+    named = both["raftName"] + "_" + both["detectorName"]
+    return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
 
 
-def _names_of(both):
+def _names_of(both, plain):
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    link = last_parts(both["link"]).fillna("")
-    obsid, raft, sensor = (both[name].fillna("") for name in ("obsid", "raftName", "detectorName"))
-    names = link + "\n" + _plain_name(both)
-    for form in (obsid + "-" + raft + sensor, obsid + "_" + raft + "_" + sensor):
-        names = names + "\n" + form.where((raft != "") & (obsid != ""), "")
+    link = last_parts(both["link"].fillna(""))
+    names = link + "\n" + plain
+    obsid = both["obsid"]
+    if both["raftName"].notna().any():
+        for form in (obsid + "-" + both["raftName"] + both["detectorName"], obsid + "_" + both["raftName"] + "_" + both["detectorName"]):
+            names = names + ("\n" + form).fillna("")
     # the observation's name alone tells the file where a camera has one detector
-    alone = obsid.where(~both.duplicated("obsid", keep=False), "")
-    return names + "\n" + alone
+    alone = ("\n" + obsid).mask(obsid.duplicated(keep=False))
+    return names + alone.fillna("") if alone.notna().any() else names

@@ -63,6 +63,7 @@ TIMERS = {
     "ftransfer": "Filter: time spent this night on the transfer to the main database, by node",
     "ftotal": "Filter: all time spent this night, by node",
 }
+TOTALS = {"Ingest: time of each node": "itotal", "Filter: time of each node": "ftotal"}  # a chart each
 DELAY = {"min_delay": "Time since the most recent alert"}
 ALIASES = {"today_ztf": "today_lsst", "today_diaSource": "diaSource", "ikafka": "ikproduce"}  # older name -> today's
 NOT_AVAILABLE = (-1.0, 1e9)  # what the programs write when they don't know
@@ -98,6 +99,13 @@ class Lasair(Telling):
         node_min_s: float = 10.0  # … and more than so many seconds
 
     meanings = COUNTS | DELAY | TIMERS
+    stacks = {title: tuple(name for name in TIMERS if name[0] == title[0].lower() and not name.endswith("total")) for title in TOTALS}
+    totals = TOTALS
+    histories = ("today_alert", "today_filter", "min_delay")
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False
 
     @staticmethod
     def stages_of(settings):

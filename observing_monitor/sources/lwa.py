@@ -76,6 +76,15 @@ class LwaRecorders(Telling):
         "latest_frequency": "Frequency of the latest data",
         "latest_time_tag": "When the latest data were taken",
     }
+    histories = (
+        "bands_error",
+        "bands_silent",
+        "bifrost/rx_rate",
+        "bifrost/rx_missing",
+        "bifrost/pipeline_lag",
+        "storage/active_disk_free",
+        "system/load_average/five_minute",
+    )
 
     @dataclass
     class Settings:
@@ -89,6 +98,10 @@ class LwaRecorders(Telling):
         password_env: str = ""  # the environment variable that holds the user's password
         timeout_s: float = 10  # etcd must answer within
         max_image_bytes: int = 300_000  # a larger image is left out
+
+    @staticmethod
+    def tells_of_files(settings):
+        return False
 
     @staticmethod
     def stages_of(settings):

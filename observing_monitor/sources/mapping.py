@@ -43,6 +43,13 @@ class Mapped(completeness.CountSettings):
 class MappedSource(Telling):
     """What the generic sources say of themselves."""
 
+    histories = ("*",)
+    of_others = ("*",)  # as for `broker_counts`
+
+    @staticmethod
+    def tells_of_files(settings):
+        return settings.feeds != "metrics"
+
     @staticmethod
     def stages_of(settings):
         return tuple(settings.stages) if settings.feeds == "ingests" else ()

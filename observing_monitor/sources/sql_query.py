@@ -8,6 +8,7 @@ import hashlib
 import re
 import urllib.parse
 from dataclasses import dataclass
+from pathlib import Path
 
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import EPOCH, TAI_MINUS_UTC_S
@@ -23,7 +24,8 @@ class SqlQuery(mapping.MappedSource):
 
     @dataclass(kw_only=True)
     class Settings(mapping.Mapped):
-        url: str  # postgresql://user@host/name, mysql://user@host/name, sqlite:////absolute/path
+        url: str = ""  # postgresql://user@host/name, mysql://user@host/name, sqlite:////absolute/path
+        file: Path | None = None  # in place of url: the file of an SQLite database
         query: str  # selects a night's rows, by :night, or by :start and :end; without these, the rows of all nights
         look_query: str = ""  # says quickly whether a night changed: select count(*), max(updated) …; else the query itself does
         nights_query: str = ""  # selects the nights there are, one a row, for a rebuild without first and last day
@@ -32,17 +34,20 @@ class SqlQuery(mapping.MappedSource):
 
     @staticmethod
     def place_of(settings):
-        return Database(settings.url).place
+        return str(settings.file) if settings.file else Database(settings.url).place
 
     def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "sql"
-        _check_url(settings.url)
+        if bool(settings.url) == bool(settings.file):
+            raise UsageError("source 'sql': a database is told by url, or by file where it is SQLite's; set either of them")
+        url = f"sqlite:///{settings.file}" if settings.file else settings.url
+        _check_url(url)
         for query in (settings.query, settings.look_query):
             _check_parameters(query)
         mapping.check_settings(settings, "sql", bool(_parameters(settings.query)))
-        self.database = Database(settings.url, settings.password_env, settings.timeout_s)
+        self.database = Database(url, settings.password_env, settings.timeout_s)
         self._found = {}  # night, None for all -> its rows, by night; one query a run for each
 
     def nights(self):

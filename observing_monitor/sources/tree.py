@@ -6,11 +6,18 @@ Looks at names and times alone, never into a file. Files outside such directorie
 import hashlib
 import os
 import stat
+from array import array
 from fnmatch import fnmatch
+from operator import attrgetter
 from typing import NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import night_named
+
+MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
+ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
+_LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
+_by_name = attrgetter("name")
 
 
 class Entry(NamedTuple):
@@ -27,18 +34,54 @@ class Entry(NamedTuple):
     is_dangling: bool  # a symlink to nothing: then all the numbers are the symlink's own
 
 
-class Listing(NamedTuple):
-    """What a look at one night's part of a tree gave."""
+NUMBERS = Entry._fields[1:]  # the columns of Listing.numbers
 
-    entries: list  # of Entry, by path
-    folders: dict  # path below the root -> modification time in ns, taken before the folder was listed
-    notes: list  # sentences on what couldn't be looked at
-    unread: list  # paths of the folders that couldn't be listed
+
+class Listing:
+    """What a look at one night's part of a tree gave: columns, for a night may have 200,000 files; folder by folder, by name."""
+
+    def __init__(self):
+        self.paths = []  # of each file, below the root
+        self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
+        self.beyond = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
+        self.folders = {}  # path below the root -> modification time in ns, taken before the folder was listed
+        self.notes = []  # sentences on what couldn't be looked at
+        self.unread = []  # paths of the folders that couldn't be listed
+
+    @property
+    def entries(self):
+        """Each file as an Entry, by path: for where files are few."""
+        return sorted(self.entry(row) for row in range(len(self.paths)))
+
+    def entry(self, row):
+        n = len(NUMBERS)
+        size, mtime_ns, *rest, link_ns, is_dangling = self.numbers[row * n : (row + 1) * n]
+        mtime_ns = self.beyond.get(row, mtime_ns)
+        return Entry(self.paths[row], size, mtime_ns, *rest, None if link_ns == ABSENT else link_ns, bool(is_dangling))
+
+    def columns(self):
+        """The numbers as a mapping of NUMBERS to arrays of int64 that share the listing's memory."""
+        import numpy as np
+
+        table = np.frombuffer(self.numbers, dtype="int64").reshape(-1, len(NUMBERS))
+        return {name: table[:, at] for at, name in enumerate(NUMBERS)}
+
+    def add(self, path, row):
+        """Add a file by its numbers, in the order of NUMBERS; one that 64 bits do not hold is ABSENT."""
+        try:
+            self.numbers.extend(row)
+        except OverflowError:
+            del self.numbers[len(self.paths) * len(NUMBERS) :]
+            self.beyond[len(self.paths)] = row[1]
+            self.numbers.extend(number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row)
+        self.paths.append(path)
 
     def digest(self):
         """A short text that differs when any file or note differs."""
-        text = repr((self.entries, self.notes))
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        made = hashlib.blake2b("\0".join(self.paths).encode("utf-8", "surrogatepass"), digest_size=16)
+        made.update(self.numbers)
+        made.update(repr((self.beyond, self.notes)).encode("utf-8", "surrogatepass"))
+        return made.hexdigest()
 
 
 class NightTree:
@@ -51,8 +94,10 @@ class NightTree:
         self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
         self.what = what  # what the tree is, for messages: "file store"
         self._skeleton = None
+        self._loose = {}  # night -> rows of the files outside night folders
         self._listings = {}
         self._digests = {}
+        self._all_loose = None
 
     def night_folders(self):
         """The folders named after nights: night -> paths below the root; SourceError if the root can't be listed."""
@@ -60,12 +105,18 @@ class NightTree:
 
     def nights(self):
         """Every night that a folder is named after, or that a file outside such folders belongs to."""
-        folders, loose = self._walk_skeleton()
-        return set(folders) | {self._night_of(entry) for entry in loose.entries}
+        return set(self.night_folders()) | set(self._loose)
 
     def loose(self, night):
         """The files outside all night folders whose own time lies in the night."""
-        return [entry for entry in self._walk_skeleton()[1].entries if self._night_of(entry) == night]
+        listing = self._walk_skeleton()[1]
+        return [listing.entry(row) for row in self._loose.get(night, [])]
+
+    def all_loose(self):
+        """The paths of all files outside night folders, of whatever night: a frozenset of file_ids."""
+        if self._all_loose is None:
+            self._all_loose = frozenset(shown_all(self._walk_skeleton()[1].paths))
+        return self._all_loose
 
     def folder_times(self, folders):
         """The modification times of known folders: one `stat` each; None for one that is not there."""
@@ -81,12 +132,12 @@ class NightTree:
         """The Listing of a night: its folders, at any depth, and its loose files."""
         if night not in self._listings:
             listing = self._list(self.night_folders().get(night, []))
-            loose = self._walk_skeleton()[1]
-            listing.entries.extend(self.loose(night))
-            listing.entries.sort()
-            listing.notes.extend(loose.notes)
-            listing.unread.extend(loose.unread)
-            self._listings[night] = listing
+            for path, *row, link_ns, is_dangling in self.loose(night):
+                listing.add(path, (*row, ABSENT if link_ns is None else link_ns, is_dangling))
+            skeleton = self._walk_skeleton()[1]
+            listing.notes.extend(skeleton.notes)
+            listing.unread.extend(skeleton.unread)
+            self._keep(night, listing)
         return self._listings[night]
 
     def digest(self, night=None):
@@ -98,9 +149,15 @@ class NightTree:
     def list_all(self):
         """The Listing of the whole tree, for repositories that no folder name orders by night."""
         if None not in self._listings:
-            self._listings[None] = self._list([""])
-            self._listings[None].entries.sort()
+            self._keep(None, self._list([""]))
         return self._listings[None]
+
+    def _keep(self, night, listing):
+        """Remember a listing; not all of a long history, which would fill the memory."""
+        nights = [kept for kept in self._listings if kept is not None]
+        if len(nights) >= MAX_LISTINGS:
+            del self._listings[nights[0]]
+        self._listings[night] = listing
 
     def _night_of(self, entry):
         try:
@@ -116,96 +173,111 @@ class NightTree:
                 os.listdir(self.root)
             except OSError as error:
                 if self.is_optional and isinstance(error, FileNotFoundError):
-                    self._skeleton = {}, Listing([], {}, [], [])
+                    self._skeleton = {}, Listing()
                     return self._skeleton
                 raise SourceError(f"{self.root}: {_why(error)}; the {self.what} should be there and readable") from error
             loose = self._list([""], nights)
+            for row in range(len(loose.paths)):
+                self._loose.setdefault(self._night_of(loose.entry(row)), []).append(row)
             self._skeleton = {night: sorted(paths) for night, paths in nights.items()}, loose
         return self._skeleton
 
     def _list(self, folders, nights=None):
         """List folders to any depth. With `nights`, folders named after a night are noted there and not entered."""
-        listing = Listing([], {}, [], [])
+        listing = Listing()
         to_do, seen = list(reversed(folders)), set()
         while to_do:
             folder = to_do.pop()
             try:
-                self._list_one(folder, listing, to_do, seen, nights)
+                # an open folder's entries are found by their names alone: no path to walk for each
+                opened = os.open(os.path.join(self.root, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    to_do.extend(reversed(self._list_one(opened, folder, listing, seen, nights)))
+                finally:
+                    os.close(opened)
             except OSError as error:
                 listing.notes.append(f"{_shown(os.path.join(self.root, folder))}: {_why(error)}; its files stay as last seen")
                 listing.unread.append(folder)
         return listing
 
-    def _list_one(self, folder, listing, to_do, seen, nights):
-        here = os.path.join(self.root, folder)
-        state = os.stat(here)  # before the listing: what comes in between shows as a change at the next look
+    def _list_one(self, opened, folder, listing, seen, nights):
+        """List one folder, open as a file descriptor; returns the folders in it that are yet to be listed."""
+        state = os.stat(opened)  # before the listing: what comes in between shows as a change at the next look
         if (state.st_dev, state.st_ino) in seen:  # a symlink that leads back
-            return
+            return []
         seen.add((state.st_dev, state.st_ino))
         listing.folders[folder] = state.st_mtime_ns
         prefix = folder + "/" if folder else ""
-        with os.scandir(here) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
+        inner = []
+        with os.scandir(opened) as found:
+            entries = sorted(found, key=_by_name)
+        add, is_file, is_folder, is_plain = listing.add, stat.S_ISREG, stat.S_ISDIR, prefix.isascii()
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
+                continue
+            path = prefix + name
+            try:
+                # what the listing itself knows costs nothing; only a symlink must be followed to tell
+                if entry.is_symlink():
+                    link = entry.stat(follow_symlinks=False)
+                    link_ns, ctime_ns, is_dangling = link.st_mtime_ns, link.st_ctime_ns, False  # as old as its own arrival
+                    try:
+                        state = entry.stat()
+                    except FileNotFoundError:
+                        state, is_dangling = link, True
+                elif entry.is_dir(follow_symlinks=False):
+                    inner.append(path)
                     continue
-                path = prefix + name
-                try:
-                    # what the listing itself knows costs nothing; only a symlink must be followed to tell
-                    is_folder = entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and entry.is_dir())
-                    if is_folder and any(fnmatch(name, pattern) for pattern in self.whole):
-                        _add_folder(entry, path, listing)
-                    elif not is_folder:
-                        _add_file(entry, path, listing)
-                    elif nights is not None and (night := night_named(name)):
-                        nights.setdefault(night, []).append(path)
+                else:
+                    state = entry.stat(follow_symlinks=False)
+                    link_ns, ctime_ns, is_dangling = ABSENT, state.st_ctime_ns, False
+                if not is_file(state.st_mode) and not is_dangling:
+                    if is_folder(state.st_mode):
+                        inner.append(path)
                     else:
-                        to_do.append(path)
-                except FileNotFoundError:
-                    listing.notes.append(f"{_shown(entry.path)}: vanished while it was looked at")
-                except OSError as error:
-                    listing.notes.append(f"{_shown(entry.path)}: {_why(error)}")
+                        listing.notes.append(f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out")
+                    continue
+                if not (is_plain and name.isascii()) and _is_not_utf8(path):
+                    listing.notes.append(f"{self._shown(path)}: its name is not UTF-8; shown with its bytes as \\x..")
+                device, inode = state.st_dev & _LARGEST, state.st_ino & _LARGEST
+                add(path, (state.st_size, state.st_mtime_ns, ctime_ns, device, inode, state.st_nlink, link_ns, is_dangling))
+            except FileNotFoundError:
+                listing.notes.append(f"{self._shown(path)}: vanished while it was looked at")
+            except OSError as error:
+                listing.notes.append(f"{self._shown(path)}: {_why(error)}")
+        return [path for path in inner if self._is_entered(path, listing, nights)]
 
+    def _is_entered(self, path, listing, nights):
+        """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
+        name = path.rpartition("/")[2]
+        if any(fnmatch(name, pattern) for pattern in self.whole):
+            self._add_whole(path, listing)
+        elif nights is not None and (night := night_named(name)):
+            nights.setdefault(night, []).append(path)
+        else:
+            return not self._is_alias(os.path.join(self.root, path))
+        return False
 
-def _add_folder(entry, path, listing):
-    """Add a folder that counts as one file; its size, that of all in it, is not known (-1), for it would cost a walk."""
-    state = os.stat(entry.path)
-    numbers = state.st_mtime_ns, state.st_ctime_ns, state.st_dev & 0x7FFF_FFFF_FFFF_FFFF, state.st_ino & 0x7FFF_FFFF_FFFF_FFFF
-    listing.entries.append(Entry(path, -1, *numbers, 1, None, False))
+    def _is_alias(self, path):
+        """Whether a symlinked folder (such as `latest`) is another name of one that is listed anyway."""
+        if not os.path.islink(path):
+            return False
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
+        return not any(part.startswith(".") and part != "." for part in inside)
 
-
-def _add_file(entry, path, listing):
-    """Add a directory entry to a listing, or say why it is no file."""
-    state = entry.stat(follow_symlinks=False)
-    link_ns, is_dangling = None, False
-    if stat.S_ISLNK(state.st_mode):
-        link_ns = state.st_mtime_ns
+    def _add_whole(self, path, listing):
+        """Add a folder that counts as one file; its size, that of all in it, is not known (-1), for it would cost a walk."""
         try:
-            target = os.stat(entry.path)
-            ctime_ns = state.st_ctime_ns  # the link's arrival, not its target's
-        except OSError:
-            target, ctime_ns, is_dangling = state, state.st_ctime_ns, True
-        state = target
-    else:
-        ctime_ns = state.st_ctime_ns
-    if not (stat.S_ISREG(state.st_mode) or is_dangling):
-        listing.notes.append(f"{_shown(entry.path)}: not a file (a pipe, a socket or a device); left out")
-        return
-    if not path.isascii() and _is_not_utf8(path):
-        listing.notes.append(f"{_shown(entry.path)}: its name is not UTF-8; shown with its bytes as \\x..")
-    listing.entries.append(
-        Entry(
-            path,
-            state.st_size,
-            state.st_mtime_ns,
-            ctime_ns,
-            state.st_dev & 0x7FFF_FFFF_FFFF_FFFF,  # signed 64 bits is what the tables hold
-            state.st_ino & 0x7FFF_FFFF_FFFF_FFFF,
-            state.st_nlink,
-            link_ns,
-            is_dangling,
-        )
-    )
+            state = os.stat(os.path.join(self.root, path))
+        except OSError as error:
+            listing.notes.append(f"{self._shown(path)}: {_why(error)}")
+            return
+        numbers = state.st_mtime_ns, state.st_ctime_ns, state.st_dev & _LARGEST, state.st_ino & _LARGEST
+        listing.add(path, (-1, *numbers, 1, ABSENT, False))
+
+    def _shown(self, path):
+        return _shown(os.path.join(self.root, path))
 
 
 def _is_not_utf8(text):
@@ -221,14 +293,20 @@ def _shown(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def whole_numbers(values):
-    """Numbers of entries as pandas' nullable integers, to the last digit, which floats would lose; null beyond 64 bits."""
+def whole_numbers(values, is_known=True):
+    """A listing's numbers, an array of int64, as pandas' nullable integers; null for ABSENT, and where not `is_known`."""
     import pandas as pd
 
-    try:
-        return pd.array(values, dtype="Int64")
-    except (OverflowError, TypeError):  # a time hundreds of years away
-        return pd.array([v if v is not None and -(2**63) <= v < 2**63 else None for v in values], dtype="Int64")
+    return pd.arrays.IntegerArray(values.copy(), ~((values != ABSENT) & is_known))
+
+
+def instants(values, is_known=True):
+    """Nanoseconds since 1970, an array of int64, as a Series of instants, in UTC; NaT for ABSENT, and where not `is_known`."""
+    import numpy as np
+    import pandas as pd
+
+    whole = np.where((values != ABSENT) & is_known, values // 1000, ABSENT)
+    return pd.Series(whole.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def shown_all(paths):

@@ -1,0 +1,219 @@
+"""A Gen3 repository for the example observatory: the central raft of a camera, ingested in place from its storage/.
+
+    storage/YYYY-MM-DD/MC_O_YYYYMMDD_NNNNNN_R22_Snn.fits    as the camera sends them, told of in rsync.log
+    gen3repo/butler.yaml, gen3repo/gen3.sqlite3             the registry, its tables as today's Butler makes them
+
+The registry is written with sqlite3 alone: nobody needs the Butler for a try. INCIDENTS says what goes wrong.
+"""
+
+import contextlib
+import datetime
+import random
+import sqlite3
+import uuid
+from dataclasses import dataclass
+
+from common import append_lines, rsync_line, write_hollow, write_whole
+
+from observing_monitor.nights import EPOCH, TAI_MINUS_UTC_S, NightRule
+
+RULE = NightRule.parse("TAI-12h")  # Rubin's day_obs
+CAMERA = "LSSTCam"
+DETECTORS = tuple(f"R22_S{row}{column}" for row in range(3) for column in range(3))
+STARTS_AFTER = 2  # nights of the example: the camera came later
+EXPOSURES, LONG_NIGHT = (24, 40), 70
+# By the night's number, over again after ten: kind -> sequence numbers.
+#   never       the camera read out, but no image came
+#   incomplete  S11's image never came
+#   missing     came, and was never ingested
+#   lost        ingested, and then somebody cleaned up too much: S00's file is gone
+INCIDENTS = {
+    5: {"lost": (12,)},
+    6: {"missing": (20, 21, 22)},
+    8: {"never": (17, 18, 19, 42), "incomplete": (65,)},
+}
+
+BUTLER_YAML = """datastore:
+  cls: lsst.daf.butler.datastores.fileDatastore.FileDatastore
+  records:
+    table: file_datastore_records
+  root: <butlerRoot>
+registry:
+  db: sqlite:///<butlerRoot>/gen3.sqlite3
+"""
+MANAGERS = {
+    "attributes": ("attributes.DefaultButlerAttributeManager", "1.0.1"),
+    "dimensions": ("dimensions.static.StaticDimensionRecordStorageManager", "6.0.2"),
+    "collections": ("collections.synthIntKey.SynthIntKeyCollectionManager", "2.0.0"),
+    "datasets": ("datasets.byDimensions._manager.ByDimensionsDatasetRecordStorageManagerUUID", "2.0.0"),
+    "opaque": ("opaque.ByNameOpaqueTableStorageManager", "0.2.0"),
+    "datastores": ("bridge.monolithic.MonolithicDatastoreRegistryBridgeManager", "0.2.1"),
+}
+SCHEMA = """
+create table butler_attributes (name text not null primary key, value text not null);
+create table instrument (
+    name varchar(32) not null primary key, visit_max bigint, visit_system bigint, exposure_max bigint, detector_max bigint, class_name text
+);
+create table physical_filter (instrument varchar(32) not null, name varchar(32) not null, band varchar(32) not null,
+    primary key (instrument, name));
+create table detector (
+    instrument varchar(32) not null, id bigint not null, full_name varchar(32), name_in_raft varchar(32), raft varchar(32),
+    purpose varchar(32), primary key (instrument, id)
+);
+create table day_obs (instrument varchar(32) not null, id bigint not null, timespan_begin bigint, timespan_end bigint,
+    primary key (instrument, id));
+create table "group" (instrument varchar(32) not null, name text not null, primary key (instrument, name));
+create table exposure (
+    instrument varchar(32) not null, id bigint not null, day_obs bigint not null, "group" text not null,
+    physical_filter varchar(32) not null, obs_id text, exposure_time float, dark_time float, observation_type varchar(16),
+    observation_reason text, seq_num bigint, seq_start bigint, seq_end bigint, target_name text, science_program text,
+    tracking_ra float, tracking_dec float, sky_angle float, azimuth float, zenith_angle float, has_simulated boolean,
+    can_see_sky boolean, timespan_begin bigint, timespan_end bigint, primary key (instrument, id), unique (instrument, obs_id)
+);
+create index exposure_fkidx_instrument_day_obs on exposure (instrument, day_obs);
+create table collection (collection_id integer not null primary key, name text not null unique, type smallint not null, doc text);
+create table run (collection_id bigint not null primary key, host text, timespan_begin bigint, timespan_end bigint);
+create table dataset_type (
+    id integer not null primary key, name text not null unique, storage_class text not null, dimensions_key bigint not null,
+    tag_association_table text not null, calibration_association_table text
+);
+create table dataset (
+    id char(32) not null primary key, dataset_type_id bigint not null, ingest_date bigint not null, run_id bigint not null
+);
+create table dataset_tags_00000001 (
+    dataset_type_id bigint not null, dataset_id char(32) not null, collection_id bigint not null, instrument varchar(32) not null,
+    detector bigint not null, exposure bigint not null, primary key (dataset_id, collection_id),
+    unique (dataset_type_id, collection_id, instrument, detector, exposure)
+);
+create index dataset_tags_00000001_fkidx_instrument_exposure on dataset_tags_00000001 (instrument, exposure);
+create table dataset_location (datastore_name text not null, dataset_id char(32) not null, primary key (datastore_name, dataset_id));
+create table file_datastore_records (
+    dataset_id char(32) not null, path text not null, formatter text not null, storage_class text not null,
+    component varchar(32) not null, checksum text, file_size bigint, primary key (dataset_id, component)
+);
+"""
+
+
+@dataclass
+class Raw:
+    """One detector's image: when the exposure ended, when the file came and was ingested (None: never)."""
+
+    night: datetime.date
+    seq_num: int
+    detector: int
+    ended_at: datetime.datetime
+    came_at: datetime.datetime | None
+    ingested_at: datetime.datetime | None
+    is_lost: bool = False
+
+    @property
+    def obsid(self):
+        return f"MC_O_{self.night:%Y%m%d}_{self.seq_num:06d}"
+
+    @property
+    def path(self):
+        """Below storage/."""
+        return f"{self.night}/{self.obsid}_{DETECTORS[self.detector]}.fits"
+
+    @property
+    def exposure(self):
+        return int(f"{self.night:%Y%m%d}{self.seq_num:05d}")
+
+    @property
+    def size_bytes(self):
+        return 17_000_000 + 1000 * (self.exposure * 9 + self.detector) % 311_000
+
+
+def plan_night(night, number, seed):
+    """The raws of a whole night, whatever the time is, in order; `number` counts the nights of the example."""
+    chance, start = random.Random(f"{seed} gen3 {night}"), RULE.bounds(night)[0]
+    fates = {n: kind for kind, numbers in INCIDENTS.get(number % 10, {}).items() for n in numbers}
+    n_exposures = LONG_NIGHT if fates else chance.randint(*EXPOSURES)
+    at, raws = start + datetime.timedelta(hours=11.3), []
+    for seq_num in range(1, n_exposures + 1):
+        at += datetime.timedelta(hours=10 / n_exposures * chance.uniform(0.8, 1.15))
+        fate = fates.get(seq_num)
+        for detector in range(len(DETECTORS)):
+            ended_at = at + datetime.timedelta(seconds=0.01 * detector)
+            came_at = ended_at + datetime.timedelta(seconds=chance.uniform(6, 20))
+            ingested_at = came_at + datetime.timedelta(seconds=chance.uniform(20, 75))
+            never = fate == "never" or (fate == "incomplete" and DETECTORS[detector] == "R22_S11")
+            is_ingested = not never and fate != "missing"
+            is_lost = fate == "lost" and detector == 0
+            raws.append(Raw(night, seq_num, detector, ended_at, None if never else came_at, ingested_at if is_ingested else None, is_lost))
+    return raws
+
+
+def make_gen3(folder, clock, backlog=datetime.timedelta()):
+    """Let come and be ingested what is due; what came less than `backlog` ago waits. Returns the number of new files."""
+    storage, repository = (folder / "storage").resolve(), (folder / "gen3repo").resolve()
+    raws = [raw for night, number in clock.nights(RULE, STARTS_AFTER) for raw in plan_night(night, number, clock.seed)]
+    came = sorted((raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at)
+    storage.mkdir(parents=True, exist_ok=True)
+    for raw in came:
+        if not raw.is_lost:
+            write_hollow(storage / raw.path, raw.size_bytes, raw.ended_at)
+    append_lines(folder / "rsync.log", [rsync_line(raw.path, raw.came_at) for raw in came])
+
+    write_whole(repository / "butler.yaml", BUTLER_YAML.encode())
+    ingested = [raw for raw in raws if raw.ingested_at and clock.has_come(raw.ingested_at + backlog)]
+    with open_registry(repository / "gen3.sqlite3") as registry:
+        register(registry, storage, ingested)
+    return sum(not raw.is_lost for raw in came)
+
+
+@contextlib.contextmanager
+def open_registry(path):
+    """A connection to the registry, which is made if there is none."""
+    is_new = not path.exists()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("pragma synchronous = off")
+        if is_new:
+            connection.executescript(SCHEMA)
+            fill_registry(connection)
+        yield connection
+
+
+def fill_registry(connection):
+    """What a registry has before anything is ingested: who keeps its tables, a camera, a dataset type, a run."""
+    for role, (keeper, version) in MANAGERS.items():
+        keeper = f"lsst.daf.butler.registry.{keeper}"
+        insert(connection, "butler_attributes", [(f"config:registry.managers.{role}", keeper), (f"version:{keeper}", version)])
+    most = 10**14
+    insert(connection, "instrument", [(CAMERA, most, None, most, 205, "lsst.obs.lsst.LsstCam")])
+    insert(connection, "physical_filter", [(CAMERA, "r_57", "r")])
+    named = [(CAMERA, number, name, name[4:], name[:3], "SCIENCE") for number, name in enumerate(DETECTORS)]
+    insert(connection, "detector", named)
+    insert(connection, "collection", [(1, f"{CAMERA}/raw/all", 1, None)])
+    insert(connection, "run", [(1, None, None, None)])
+    insert(connection, "dataset_type", [(1, "raw", "Exposure", 1, "dataset_tags_00000001", None)])
+
+
+def register(connection, storage, raws):
+    """Add raws to the registry, as `butler ingest-raws --transfer direct` does; those that it has already stay as they are."""
+    for raw in raws:
+        dataset = uuid.uuid5(uuid.NAMESPACE_URL, raw.path).hex
+        day = int(f"{raw.night:%Y%m%d}")
+        ended = tai_ns(raw.ended_at)
+        if raw.detector == 0 or raw.seq_num == 1:
+            insert(connection, "day_obs", [(CAMERA, day, None, None)])
+            insert(connection, '"group"', [(CAMERA, str(raw.exposure))])
+        exposure = (CAMERA, raw.exposure, day, str(raw.exposure), "r_57", raw.obsid, 30.0, 30.2, "science", "survey", raw.seq_num)
+        sky = (f"field {raw.seq_num // 10}", "survey", None, None, None, None, None, False, True)
+        insert(connection, "exposure", [(*exposure, None, None, *sky, ended - 30_000_000_000, ended)])
+        insert(connection, "dataset", [(dataset, 1, tai_ns(raw.ingested_at), 1)])
+        insert(connection, "dataset_tags_00000001", [(1, dataset, 1, CAMERA, raw.detector, raw.exposure)])
+        insert(connection, "dataset_location", [("FileDatastore@<butlerRoot>", dataset)])
+        formatter = "lsst.obs.lsst.rawFormatter.LsstCamRawFormatter"
+        where = (storage / raw.path).as_uri()
+        insert(connection, "file_datastore_records", [(dataset, where, formatter, "Exposure", "__NULL_STRING__", None, raw.size_bytes)])
+
+
+def insert(connection, table, rows):
+    slots = ", ".join("?" * len(rows[0]))
+    connection.executemany(f"insert or ignore into {table} values ({slots})", rows)
+
+
+def tai_ns(at):
+    """An aware datetime as nanoseconds in TAI since 1970."""
+    return ((at - EPOCH) // datetime.timedelta(microseconds=1) + TAI_MINUS_UTC_S * 1_000_000) * 1000

@@ -1,0 +1,46 @@
+"""The summit's messages about the exposures of the example's Gen3 camera (gen3.py): ends of readout, and the object store's notices.
+
+YYYYMMDD/readouts.jsonl, YYYYMMDD/notices.jsonl     a message a line, in the order of their coming
+"""
+
+import json
+
+import gen3
+from common import append_lines
+
+from observing_monitor.nights import TAI_MINUS_UTC_S
+
+
+def make_messages(folder, clock):
+    """Add what was told since the last time."""
+    for night, number in clock.nights(gen3.RULE, gen3.STARTS_AFTER):
+        raws = gen3.plan_night(night, number, clock.seed)
+        readouts = [readout_of(raw) for raw in raws if raw.detector == 0 and clock.has_come(raw.ended_at)]
+        came = sorted((raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at)
+        for name, messages in (("readouts", readouts), ("notices", [notice_of(raw) for raw in came])):
+            if messages:
+                append_lines(folder / f"{night:%Y%m%d}" / f"{name}.jsonl", [json.dumps(message) + "\n" for message in messages])
+
+
+def readout_of(raw):
+    """What the camera says when it has read out; its times are TAI."""
+    return {
+        "imageName": raw.obsid,
+        "imageDate": f"{raw.night:%Y%m%d}",
+        "imageNumber": raw.seq_num,
+        "requestedExposureTime": 30.0,
+        "timestampEndOfReadout": raw.ended_at.timestamp() + TAI_MINUS_UTC_S,
+        "additionalKeys": "imageType:program",
+        "additionalValues": "OBJECT:survey",
+    }
+
+
+def notice_of(raw):
+    """What the object store says of a new object, as S3 words it."""
+    key = f"{gen3.CAMERA}/{raw.night:%Y%m%d}/{raw.obsid}/{raw.path.rpartition('/')[2]}"
+    record = {
+        "eventTime": f"{raw.came_at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "summit"}, "object": {"key": key, "size": raw.size_bytes}},
+    }
+    return {"Records": [record]}
