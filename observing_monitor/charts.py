@@ -19,6 +19,7 @@ MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 MAX_HISTORIES = 12  # charts of metrics over a night
 MAX_POINTS = 6000  # of all of these together, which keeps a page below 500 kB
+MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
@@ -50,7 +51,7 @@ def night_charts(files, starts_at, ends_at):
     return [chart for chart in made if chart]
 
 
-def metric_charts(metrics, tellers, starts_at, ends_at):
+def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
     """The charts of one night's metrics: those that add up, node by node, and those that have a history.
 
     Parameters
@@ -61,6 +62,8 @@ def metric_charts(metrics, tellers, starts_at, ends_at):
         By source: which metrics add up, which have a history worth drawing, and what they mean.
     starts_at, ends_at : datetime
         The night's bounds: samples beyond them are counted, and left out.
+    odd : dict of str to set of str
+        By source: the nodes that a finding names, which are marked.
 
     Returns
     -------
@@ -69,9 +72,10 @@ def metric_charts(metrics, tellers, starts_at, ends_at):
     made, wanted = [], []
     for source, teller in tellers.items():
         own = metrics[metrics["source"] == source]
-        made += [_stack_chart(title, own, names, teller.totals.get(title)) for title, names in teller.stacks.items()]
+        nodes = (odd or {}).get(source, ())
+        made += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]
         wanted += _histories(own, teller, starts_at, ends_at)
-    each = max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20)
+    each = min(max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20), MAX_OF_LINE)
     made += [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
     made = [chart for chart in made if chart]
     if len(wanted) > MAX_HISTORIES:
@@ -98,8 +102,8 @@ def _plain(text):
     return html.escape(pages.visible(text), quote=False)
 
 
-def _stack_chart(title, metrics, names, total):
-    """The latest values of metrics that add up, a bar a node; None where there is nothing of it."""
+def _stack_chart(title, metrics, names, total, odd=()):
+    """The latest values of metrics that add up, a bar a node, the `odd` ones marked; None where there is nothing of it."""
     told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
     latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
     values = {(row.name_, row.node): float(row.value) for row in latest.rename(columns={"name": "name_"}).itertuples()}
@@ -110,7 +114,7 @@ def _stack_chart(title, metrics, names, total):
         return None
     unit = next((unit for unit in latest["unit"].dropna()), "")
     say = _words_of(unit)
-    labels = [_plain(node) for node in shown]
+    labels = [f"▲ {_plain(node)}" if node in odd else _plain(node) for node in shown]
     traces = []
     for number, name in enumerate(names):
         heights = [values.get((name, node)) for node in shown]
@@ -133,6 +137,8 @@ def _stack_chart(title, metrics, names, total):
     caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
     caption += f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}." if sum(shares.values()) else "."
     caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
+    marked = [node for node in shown if node in odd]
+    caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
     caption += f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
     highest = max([*sums.values(), *(v for v in whole if v is not None)])
     layout = {
@@ -190,8 +196,8 @@ def _history_chart(name, meaning, unit, n_outside, lines, most):
     caption = f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
     caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
     high, low = max(latest, key=latest.get), min(latest, key=latest.get)
-    at = (lambda node: f"{say(float(latest[node]))} ({node})") if len(lines) > 1 else lambda node: say(float(latest[node]))
-    caption += f"{at(high)}." if latest[high] == latest[low] and len(lines) == 1 else f"are {at(low)} to {at(high)}."
+    lowest, highest = say(float(latest[low])), say(float(latest[high]))
+    caption += f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += f" {n_outside:,} samples of other times are left out." if n_outside else ""

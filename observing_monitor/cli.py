@@ -145,6 +145,12 @@ def main(arguments=None, now=None):
     except (UsageError, OutputError) as error:
         print(f"observing_monitor: {error}", file=sys.stderr)
         return USAGE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        words = f"{(error.strerror or str(error)).lower()}; output_dir must be a folder that can be read and written"
+        print(f"observing_monitor: {error.filename}: {words}", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
         return 130

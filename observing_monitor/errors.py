@@ -2,7 +2,7 @@
 
     ObservingMonitorError
     ├── UsageError      the command line or the settings are wrong: nothing was done (exit 2)
-    ├── OutputError     the output can't be written: nothing can be done (exit 2)
+    ├── OutputError     the output can't be written or read: nothing can be done (exit 2)
     ├── LockedError     another run holds the output's lock (exit 75)
     ├── StoreError      one night's tables can't be read back
     └── SourceError     one source can't be read: what is known of its nights stays as it was
@@ -20,7 +20,7 @@ class UsageError(ObservingMonitorError):
 
 
 class OutputError(ObservingMonitorError):
-    """The output folder can't be made or written."""
+    """The output folder can't be made, written, or read back."""
 
 
 class LockedError(ObservingMonitorError):

@@ -61,7 +61,11 @@ class Output:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
-            raise OutputError(f"{target}: {(error.strerror or str(error)).lower()}; it was left as it was") from error
+            # what refused: the folder of what is unfinished may be another's while the target's own is not
+            place = error.filename2 or error.filename or target
+            raise OutputError(
+                f"{place}: {(error.strerror or str(error)).lower()}; {'it' if place == target else target} was left as it was"
+            ) from error
 
     def write_changed(self, relative, data):
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
@@ -72,12 +76,16 @@ class Output:
         return True
 
     def read(self, relative):
-        """A file's bytes, or None where there is none."""
+        """A file's bytes, or None where there is none. Raises OutputError where it can't be read: what it holds is not to be lost."""
+        path = self.path(relative)
         try:
-            with open(self.path(relative), "rb") as file:
+            with open(path, "rb") as file:
                 return file.read()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            words = (error.strerror or str(error)).lower()
+            raise OutputError(f"{path}: {words}; whoever runs this must be able to read all of output_dir") from error
 
     def read_json(self, relative):
         """A JSON file's value; None where there is none, or where it is none that can be read."""

@@ -33,6 +33,7 @@ class Finding:
     text: str
     href: str = ""
     source: str = ""
+    node: str = ""  # the one machine, band or queue that it speaks of: charts mark it
 
 
 @dataclass

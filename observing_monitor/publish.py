@@ -236,6 +236,15 @@ def tells_of_files(stream):
     return any(kind.tells_of_files(described.settings) for described, kind in _classes_of_sources(stream))
 
 
+def _odd_nodes(found):
+    """By source: the nodes that its findings complain of."""
+    odd = {}
+    for finding in found:
+        if finding.node and finding.level != "normal":
+            odd.setdefault(finding.source, set()).add(finding.node)
+    return odd
+
+
 def _tellers_of_files(stream):
     """The names of the sources that tell which files there are, and of those that tell of the last stage."""
     files = [d.name for d, kind in _classes_of_sources(stream) if kind.tells_of_files(d.settings)]
@@ -388,8 +397,9 @@ def _entries(entries, room):
 
 
 def _folded(message, room):
-    """A message's one line, and the whole of it where that is more and there is room for it."""
-    first = message.partition("\n")[0]
+    """A message's one line (of a traceback the last), and the whole of it where that is more and there is room for it."""
+    lines = message.strip().splitlines() or [""]
+    first = lines[-1 if lines[0].startswith("Traceback") else 0].strip()
     is_more = first != message or len(first) > 200
     return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(message) <= room else ""
 
@@ -468,7 +478,10 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at),
+        charts=[
+            *charts.night_charts(judged, starts_at, ends_at),
+            *charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found)),
+        ],
         attention=list(_first_of_each(attention)),
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],

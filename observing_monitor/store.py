@@ -40,7 +40,7 @@ class Store:
     def read_index(self):
         """The stream's index: {"schema_version", "nights": {night: row}, "sources": {name: row}}; empty where there is none."""
         index = self.output.read_json(f"{self.folder}/index.json")
-        if not (isinstance(index, dict) and index.get("schema_version") == columns.SCHEMA_VERSION):
+        if not _is_index(index):
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
@@ -57,7 +57,10 @@ class Store:
     def read_looked(self, night):
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
-        return looked if isinstance(looked, dict) else {}
+        is_whole = isinstance(looked, dict) and all(
+            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "silent", "sizes", "sources")
+        )
+        return looked if is_whole else {}
 
     def write_looked(self, night, looked):
         self.output.write_changed(f"{self._night_folder(night)}/looked.json", _json(looked))
@@ -106,6 +109,17 @@ class Store:
             raise StoreError(
                 f"{self.output.path(relative)}: can't be read ({words}); the next run makes it anew from the sources"
             ) from error
+
+
+def _is_index(value):
+    """Whether a JSON value is an index as this version writes it; anything else is remade."""
+    return (
+        isinstance(value, dict)
+        and value.get("schema_version") == columns.SCHEMA_VERSION
+        and isinstance(value.get("sources"), dict)
+        and isinstance(value.get("nights"), dict)
+        and all(isinstance(row, dict) and night_named(night) for night, row in value["nights"].items())
+    )
 
 
 def _arrow_types():

@@ -292,3 +292,18 @@ def test_output_of_another_stream(tmp_path, capsys):
     assert run("--input_dir", tmp_path / "comCam", *days) == 2
     assert "holds the pages of auxTel; choose another folder, or describe the streams in a settings file" in capsys.readouterr().err
     assert contents(tmp_path / "site") == before
+
+
+def test_output_that_turns_unreadable(tmp_path, capsys):
+    """What of the output can't be read back is one line that names it, and exit code 2; nothing of the history is touched."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=later())
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*arguments) == 0
+    index = tmp_path / "site" / "data" / "stream=input" / "index.json"
+    index.unlink()
+    index.mkdir()
+    before = contents(tmp_path / "site")
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert f"{index}: is a directory" in error and len(error.splitlines()) == 1
+    assert contents(tmp_path / "site") == before

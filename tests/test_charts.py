@@ -8,7 +8,9 @@ import plotly.graph_objects as go
 import pytest
 from page_samples import at, summary
 
-from observing_monitor import charts, pages
+from observing_monitor import charts, columns, pages
+from observing_monitor.sources import Telling
+from observing_monitor.sources.lasair import Lasair
 
 BOUNDS = at("2020-02-12T12:00:00"), at("2020-02-13T12:00:00")
 
@@ -144,3 +146,72 @@ def test_ten_years_of_nights():
     assert_sound(made)
     assert made[0].figure["data"][0]["x"][-1] == days[-1]
     assert all("The newest 1,000 of 3,650 nights." in chart.caption for chart in made)
+
+
+def metrics(rows):
+    """Metrics of one source from rows (name, node, instant, value, unit)."""
+    named = ["name", "node", "sampled_at", "value", "unit"]
+    made = columns.frame(columns.METRICS, pd.DataFrame(rows, columns=named).assign(source="one"))
+    return made.sort_values(["name", "node", "sampled_at"], kind="stable", ignore_index=True)
+
+
+class Sampled(Telling):
+    """A source all of whose numbers have histories."""
+
+    histories = ("*",)
+
+
+def test_time_of_each_node_is_stacked():
+    """The latest times of each node, step on step in the source's order; totals beside, nodes by number, NaN nowhere."""
+    rows = [("icassandra", "10", BOUNDS[0], 5.0, "s"), ("icassandra", "10", at("2020-02-12T13:00:00"), 50.0, "s")]
+    rows += [("icutout", node, BOUNDS[0], 10.0, "s") for node in ("<b>", "2", "10")]
+    rows += [("itotal", "10", BOUNDS[0], 70.0, "s"), ("ifuture", "2", BOUNDS[0], float("nan"), "s"), ("icutout", None, BOUNDS[0], 1e9, "s")]
+    (chart,) = charts.metric_charts(metrics(rows), {"one": Lasair, "other": Telling}, *BOUNDS)
+    assert_sound([chart])
+    bars = {trace["name"]: trace for trace in chart.figure["data"]}
+    assert list(bars) == ["icutout", "icassandra", "itotal"] and bars["itotal"]["type"] == "scatter"
+    assert bars["icassandra"]["x"] == ["2", "10", "&lt;b&gt;"], "plotly would take <b> for markup"
+    assert bars["icassandra"]["y"] == [None, 50.0, None] and bars["icutout"]["y"] == [10.0] * 3
+    assert "the most is 1 min 00 s (node 10)" in chart.caption and "icassandra, 62.5 %" in chart.caption
+    (marked,) = charts.metric_charts(metrics(rows), {"one": Lasair}, *BOUNDS, odd={"one": {"10"}, "other": {"2"}})
+    assert marked.figure["data"][0]["x"] == ["2", "▲ 10", "&lt;b&gt;"] and "▲ marks what is out of line: node 10." in marked.caption
+
+
+def test_histories():
+    """Samples are lines over the night, a node each, in the night's bounds; one sample alone is no history."""
+    rows = [("depth", node, at(f"2020-02-12T{hour}:00:00"), hour + 0.5, "") for node in ("q10", "q2") for hour in (11, 13, 14)]
+    rows += [("alone", None, at("2020-02-12T13:00:00"), 1.0, ""), ("unknown", None, at("2020-02-12T13:00:00"), float("nan"), "")]
+    rows += [("unknown", None, at("2020-02-12T14:00:00"), float("nan"), "")]
+    (chart,) = charts.metric_charts(metrics(rows), {"one": Sampled}, *BOUNDS)
+    assert_sound([chart])
+    assert [(trace["name"], trace["y"]) for trace in chart.figure["data"]] == [("q2", [13.5, 14.5]), ("q10", [13.5, 14.5])]
+    assert "2 samples of other times are left out" in chart.caption
+
+
+def test_many_samples_keep_their_extremes():
+    """However many samples, nodes and metrics there are, the charts stay light and no peak is lost."""
+    n, times = 20_000, pd.date_range(BOUNDS[0], BOUNDS[1], periods=20_001)[:-1]
+    values = np.sin(np.arange(n) / 500)
+    values[12_345] = 99.0
+    one = pd.DataFrame({"name": "lag", "node": "1", "sampled_at": times, "value": values, "unit": "s", "source": "one"})
+    made = charts.metric_charts(columns.frame(columns.METRICS, one), {"one": Sampled}, *BOUNDS)
+    assert_sound(made)
+    assert max(made[0].figure["data"][0]["y"]) == 99.0 and "the lowest and the highest are drawn" in made[0].caption
+    many = [one.iloc[:200].assign(name=f"m{m}", node=f"n{node}") for m in range(30) for node in range(16)]
+    made = charts.metric_charts(columns.frame(columns.METRICS, pd.concat(many, ignore_index=True)), {"one": Sampled}, *BOUNDS)
+    assert_sound(made)
+    assert len(made) == charts.MAX_HISTORIES and "18 more numbers have a history" in made[-1].caption
+    assert sum(len(pages.figure_json(chart.figure)) for chart in made) < 300_000
+
+
+def test_headlines_side_by_side():
+    """Headlines stand side by side, a chart a unit; a night that has none leaves a gap, and isn't 0."""
+    told = [pages.Headline("produced", "<i>Produced"), pages.Headline("stored", "Stored"), pages.Headline("lag", "Lag", unit="s")]
+    told += [pages.Headline("completeness", "Completeness", "Stored, of what was produced")]
+    nights = [summary("2020-02-11", produced=10.0, stored=4.0, lag=3.0, completeness=0.4)]
+    nights += [summary("2020-02-12", produced=None, stored=None, lag=None, completeness=None)]
+    made = charts.stream_charts(nights, told)
+    assert_sound(made)
+    assert [trace["name"] for trace in made[0].figure["data"]] == ["&lt;i&gt;Produced", "Stored"]
+    assert made[0].figure["data"][0]["y"] == [10.0, None] and made[1].chart_id == "chart-headlines--2"
+    assert made[-1].caption.startswith("Stored, of what was produced")

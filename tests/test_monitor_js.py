@@ -168,3 +168,20 @@ def test_charts_stay_here():
     """The charts' buttons are listed one by one: plotly's own list has one that sends the chart to its makers."""
     script = (pages.templates_dir() / "assets/monitor.js").read_text()
     assert "modeBarButtons: buttons" in script and "Cloud" not in script
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_queues_by_keyboard(browser, site, scripted):
+    """With and without JavaScript the arrow keys go from queue to queue, one of which is shown, and an entry opens."""
+    context = browser.new_context(java_script_enabled=scripted)
+    page = context.new_page()
+    page.goto((site / "auxTel/2020-02-12.html").as_uri())
+    panels = page.locator(".panel")
+    assert (panels.nth(0).is_visible(), panels.nth(1).is_visible()) == (True, False)
+    panels.nth(0).locator("summary").first.click()
+    assert "ValueError" in panels.nth(0).locator("details[open] pre").inner_text()
+    page.focus("#queue-1")
+    page.keyboard.press("ArrowRight")
+    assert (panels.nth(0).is_visible(), panels.nth(1).is_visible()) == (False, True)
+    assert page.url.endswith("2020-02-12.html"), "the arrow did not lead to another night"
+    context.close()

@@ -156,9 +156,10 @@ def test_import_is_light():
 
 @pytest.mark.parametrize("context", NAMES, ids=lambda c: c.__name__)
 def test_templates_use_every_field(context):
-    """There is no field of the contract that no template shows."""
+    """There is no field of the contract that no template shows, but for what only charts do."""
     text = templates_text()
-    unused = [f.name for f in dataclasses.fields(context) if not re.search(rf"\b(?:{NAMES[context]})\.{f.name}\b", text)]
+    fields = [f for f in dataclasses.fields(context) if (context.__name__, f.name) != ("Finding", "node")]
+    unused = [f.name for f in fields if not re.search(rf"\b(?:{NAMES[context]})\.{f.name}\b", text)]
     assert unused == []
 
 
@@ -323,3 +324,34 @@ def test_every_head_explains_itself():
 def test_same_context_same_page(name):
     """The same context renders to the same text."""
     assert render(name) == render(name)
+
+
+def test_a_night_of_numbers_alone():
+    """Where no source tells of files the night has its headlines and metrics, and no word, tile or table of files."""
+    night = samples.empty_night_page()
+    known = samples.night_page(metrics=[samples.metric_group()])
+    night = dataclasses.replace(
+        night, has_files=False, metrics=known.metrics, n_metrics=1, headlines=samples.headlines(), summary=known.summary
+    )
+    read = Reader(pages.render_night(dataclasses.replace(night, summary=samples.summary(n_files=0)), samples.ASSETS))
+    assert "No files" not in read.words and "Ingested" not in read.words and "How late" not in read.words
+    assert "0 Alerts produced" in read.words and "– Min delay" in read.words and "61 nodes: 0.4 to 0.7" in read.words
+    nothing = dataclasses.replace(night, metrics=[], headlines=[], summary=samples.empty_night_page().summary)
+    assert "Nothing is known of this night" in Reader(pages.render_night(nothing, samples.ASSETS)).words
+
+
+def test_headlines_among_the_nights():
+    """Each headline is a column that explains itself; nothing known is –, and 0 is 0. Without files there are no columns of files."""
+    read = Reader(render("stream", has_files=False))
+    heads = [attrs.get("title") for tag, attrs in read.tags if tag == "th" and attrs.get("scope") == "col"]
+    assert "Alerts that the survey issued: auxTel" in heads and not {c.meaning for c in columns.CLASSES} & set(heads)
+    assert "14 files failed, 3 are missing" not in heads and "normal – 0 – –" in read.words
+
+
+def test_queues_at_a_glance():
+    """A queue's tab has its totals and errors in its title; its entries open to the whole traceback, with no script."""
+    text = render("night")
+    read = Reader(text)
+    assert "AT_O_20200212_000022.fits: 26, 2 errors" in read.words and "export: 0" in read.words
+    assert [attrs["id"] for tag, attrs in read.tags if tag == "input" and attrs.get("type") == "radio"] == ["queue-1", "queue-2"]
+    assert "The first 1 of 26; all are in the data." in read.words and "ValueError" in read.words

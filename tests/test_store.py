@@ -81,7 +81,7 @@ def test_cut_tables(store, tmp_path, cut):
         store.load(NIGHT)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 999}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 999}', '{"schema_version": 1}', "\x00"])
 def test_index_that_is_none(store, text):
     """An index that can't be read is remade from the nights that are there."""
     digest, _ = store.save(NIGHT, night())
@@ -120,3 +120,12 @@ def test_surrogates_are_written_as_bytes_escaped(tmp_path):
     output.make()
     output.write("x.json", "a\udcffb")
     assert (tmp_path / "x.json").read_bytes() == b"a\\udcffb"
+
+
+def test_what_is_there_but_cannot_be_read(tmp_path, store):
+    """A file of the output that can't be read is named, and is not taken for one that is not there."""
+    (tmp_path / "x.json").mkdir()
+    with pytest.raises(OutputError, match=r"x\.json: is a directory; whoever runs this must be able to read all of output_dir"):
+        Output(tmp_path).read_json("x.json")
+    store.output.write("data/stream=auxTel/night=2020-02-12/looked.json", '{"sources": ["files"], "silent": {}}')
+    assert store.read_looked(NIGHT) == {}

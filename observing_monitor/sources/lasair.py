@@ -410,7 +410,7 @@ def check_nodes(timers, ratio, min_s):
                 )
                 found.setdefault(node, []).append(f"{name} {took:,.4g} s, {times_words}")
     for node in sorted(found, key=lambda node: (len(node), node)):
-        yield Finding("warning", f"node {node} is out of line: {'; '.join(found[node])}", "#metrics")
+        yield Finding("warning", f"node {node} is out of line: {'; '.join(found[node])}", "#metrics", node=node)
 
 
 def tell_unavailable(names):
