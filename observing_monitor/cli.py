@@ -260,7 +260,7 @@ def _lock(output):
 
 def _work(command, options, streams, nights, output, now):
     """Collect, publish, or both; returns the exit code."""
-    from observing_monitor import publish
+    from observing_monitor import previews, publish
     from observing_monitor.collect import collect
 
     started = time.monotonic()
@@ -276,6 +276,8 @@ def _work(command, options, streams, nights, output, now):
             problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
+            if stream.previews:
+                problems += previews.make_previews(stream, output)
         done = publish.Published()
         if command != "collect":
             with _progress(command, "publishing", None) as step:

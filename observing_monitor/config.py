@@ -42,7 +42,18 @@ class StreamSettings:
     ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
+    previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
     sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+
+
+@dataclass
+class PreviewSettings:
+    """One `[streams.NAME.previews]` table; `previews = true` takes all as it is here."""
+
+    size: int = 256  # pixels of a picture's longer side
+    most: int = 200  # pictures a night; of more images, each exposure's first detectors, the newest exposures first
+    seconds: float = 60  # a run spends no longer on them; the next one goes on
+    folders: list[Path] = field(default_factory=list)  # more folders whose files may be shown, beside those that the sources read
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,7 @@ class Stream:
     delay_warning_s: float | None
     stale_after_s: float
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
+    previews: PreviewSettings | None = None  # None where the stream asks for none
 
 
 def read_settings(path):
@@ -175,7 +187,19 @@ def _stream(where, base, name, described, folder):
         delay_warning_s=described.delay_warning_s,
         stale_after_s=described.stale_after_s,
         folder=folder,
+        previews=_previews(f"{where} previews:", base, described.previews),
     )
+
+
+def _previews(where, base, asked):
+    """The settings of a stream's previews; None where it asks for none."""
+    if asked is False:
+        return None
+    made = _convert(where, base, {} if asked is True else asked, PreviewSettings)
+    for key, least, most in (("size", 32, 1024), ("most", 1, 1000), ("seconds", 1, 3600)):
+        if not least <= getattr(made, key) <= most:
+            raise UsageError(f"{where} key {key!r}: {getattr(made, key)} is not between {least} and {most}")
+    return made
 
 
 def in_order(orders):

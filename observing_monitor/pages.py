@@ -99,6 +99,20 @@ class GroupRow:
 
 
 @dataclass
+class Preview:
+    """A small picture of a file; `why` there is none, where `href` is empty."""
+
+    label: str  # the exposure and detector, in words
+    file_id: str
+    exposure: str
+    detector: str
+    href: str
+    width: int
+    height: int
+    why: str
+
+
+@dataclass
 class Headline:
     """A number of every night that the stream's sources put into the first row; its values stand beside those of `columns.NIGHTS`."""
 
@@ -271,6 +285,8 @@ class NightPage:
     sources: list[SourceLine]
     files_js: str  # the script with all files, loaded when wanted; "" where the night has none
     data: list[Link] = field(default_factory=list)  # YYYY-MM-DD.json, .csv
+    previews: list[Preview] = field(default_factory=list)  # the newest exposure first
+    previews_note: str = ""  # which are not among them
 
 
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from observing_monitor import __version__, columns, pages, status
+from observing_monitor import __version__, columns, pages, previews, status
 from observing_monitor.errors import StoreError
 from observing_monitor.nights import iso_utc, parse_night, parse_utc
 from observing_monitor.pages import Frame, Link, NightPage, NightRow, SitePage, SourceLine, StreamCard, StreamPage
@@ -153,6 +153,7 @@ def _is_judged(job):
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
+    known.append((row.get("previews") or {}).get("shown") if job.stream.previews else None)
     stream = [
         job.stream.title,
         job.stream.folder,
@@ -461,6 +462,7 @@ def _write_night(job, row, known, judged, found):
     all_images = tables.images(known.metrics)
     images = _write_images(job, all_images[:MAX_IMAGES])
     summary = _aware(row["summary"])
+    pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
     tellers = {described.name: kind for described, kind in _classes_of_sources(stream)}
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
@@ -496,6 +498,8 @@ def _write_night(job, row, known, judged, found):
         sources=_source_lines(stream, row.get("silent") or {}),
         files_js=os.path.basename(lists[0]) if lists and len(judged) else "",
         data=[Link("JSON", os.path.basename(to_json)), *(Link("CSV", os.path.basename(to_csv)) for to_csv in lists[1:])],
+        previews=pictures,
+        previews_note=pictures_note,
     )
     if lists:
         output.write_changed(lists[0], filetable.render_files_js(listed, beside))
@@ -512,6 +516,8 @@ def _write_night(job, row, known, judged, found):
     }
     output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     output.write(to_html, pages.render_night(_without_dead_ends(page), job.site.assets))
+    if stream.previews:
+        previews.sweep(stream, output, job.night)
     kept = [os.path.basename(image.href) for image in images]
     _remove_stale_images(job, kept)
     return kept
@@ -529,6 +535,7 @@ def _without_dead_ends(page):
         "#queues": page.queues,
         "#stages": page.stages,
         "#images": page.images,
+        "#previews": page.previews,
         "#exposures": page.groups,
         "#charts": page.charts,
     }

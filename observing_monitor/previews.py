@@ -1,0 +1,421 @@
+"""The previews of a stream's files: which are made, by whom, and what is kept of them beside each night's page.
+
+    STREAM/YYYY-MM-DD.previews/index.json        what was chosen, made, or can't be made, and why; in the order of the page
+    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg     one picture each
+
+A picture is made once: its file's size and modification time, and our settings, are its key, and one that could not be made
+is tried again only when these change. What is left when a run's time is over waits for the next run, the newest first.
+A picture stays when its file is purged. Looking through all nights for what is to be done takes neither pandas nor astropy.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import queue
+import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from observing_monitor import thumbnails
+from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
+from observing_monitor.nights import parse_night
+from observing_monitor.pages import Preview
+from observing_monitor.store import Store
+
+VERSION = 1  # another one makes all pictures anew
+FILE_SECONDS = 20.0  # a file that takes longer is given up
+READER_BYTES = 2_500_000_000  # a reader may take so much more memory than it has when it begins
+MOST_READERS = 4
+MOST_AT_ONCE = 1000  # so many files are enough for a run to begin with
+ABSENT = "the file is not there"
+EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
+
+log = logging.getLogger(__name__)
+
+
+def make_previews(stream, output, jobs=None):
+    """Make what previews the stream's nights lack, as long as its time allows; what went wrong, in sentences.
+
+    Keeps the night's row in the index in step: a row whose previews changed makes its page stale.
+
+    Parameters
+    ----------
+    stream : config.Stream
+        Its `previews` are config.PreviewSettings.
+    output : files.Output
+    jobs : int, optional
+        Processes; by default one a core, at most MOST_READERS.
+    """
+    try:
+        return _make_previews(stream, output, jobs)
+    except OutputError:
+        raise
+    except Exception as error:  # the pages are made all the same
+        log.exception("%s: the previews could not be made", stream.name)
+        return [f"{stream.name}: the previews could not be made ({type(error).__name__}: {error})"]
+
+
+def _make_previews(stream, output, jobs):
+    roots = _roots(stream)
+    if not any(os.path.isdir(root) for root in roots):
+        return []  # all is as it was
+    deadline = time.monotonic() + stream.previews.seconds
+    store = Store(output, stream.name)
+    index = store.read_index()
+    plans, waiting, problems = [], [], []
+    for night in sorted(index["nights"], reverse=True):
+        row = index["nights"][night]
+        if _is_done(stream, output, night, row):
+            continue
+        if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
+            break
+        with contextlib.suppress(StoreError):  # publishing tells of it
+            plan = _plan(stream, store, night, row, roots)
+            plans.append(plan)
+            waiting += [(plan, one) for one in plan["files"] if one["is_waiting"] and not _is_away(one["path"], roots)]
+    lacking = [package for module, package in EXTRA.items() if waiting and importlib.util.find_spec(module) is None]
+    try:
+        if lacking:
+            problems.append(f"{stream.name}: previews need {' and '.join(lacking)}; pip install 'observing_monitor[previews]'")
+        elif waiting:
+            _make(stream, output, waiting, roots, deadline, jobs)
+    except ReaderError as error:
+        problems.append(f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'")
+    finally:  # what was made until somebody stopped us is kept
+        for plan in plans:
+            _keep(stream, output, plan, index["nights"][plan["night"]])
+        store.write_index(index)
+    return problems
+
+
+def previews_of(stream, output, night):
+    """What a night's page shows: a list of `pages.Preview`, the newest exposure first, and a sentence on what it lacks."""
+    folder = f"{night.isoformat()}.previews"
+    index = _read(output, _folder(stream, night.isoformat()))
+    shown = [
+        Preview(
+            label=" ".join(filter(None, [one["exposure"] or one["name"], one["detector"] and f"det. {one['detector']}"])),
+            file_id=one["file_id"],
+            exposure=one["exposure"],
+            detector=one["detector"],
+            href=f"{folder}/{one['picture']}" if one["picture"] else "",
+            width=one["width"],
+            height=one["height"],
+            why=one["why"],
+        )
+        for one in index["files"]
+        if one["picture"] or one["why"]
+    ]
+    n_waiting = sum(1 for one in index["files"] if not (one["picture"] or one["why"]))
+    words = []
+    if len(index["files"]) < index["n_images"]:
+        words.append(f"{len(index['files']):,} of {index['n_images']:,} images: of each exposure the first detectors, the newest first.")
+    if n_waiting:
+        words.append(f"{n_waiting:,} more {'is' if n_waiting == 1 else 'are'} still to be made.")
+    return shown, " ".join(words)
+
+
+def sweep(stream, output, night):
+    """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
+    folder = _folder(stream, night.isoformat())
+    kept = {one["picture"] for one in _read(output, folder)["files"]}
+    try:
+        names = os.listdir(output.path(folder))
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.endswith(".jpg") and name not in kept:
+            os.unlink(output.path(folder, name))
+
+
+def choose(files, most, made=()):
+    """The files of a night that get a preview: every image, as long as there are no more than `most`.
+
+    Of more, first one detector of each exposure, then the next of each …, and of these the newest exposures first. A file
+    without exposure stands for itself.
+
+    Parameters
+    ----------
+    files : DataFrame
+        Columns `columns.FILES`.
+    made : iterable of str
+        file_ids that have a picture already: these count though they are no longer on disk.
+
+    Returns
+    -------
+    DataFrame
+        The chosen rows, the newest exposure first, with a column `group`.
+    int
+        How many could have been chosen.
+    """
+    is_image = (files["kind"] == "fits") & (files["on_disk"] | files["file_id"].isin(list(made)))
+    images = files[is_image & files["path"].str.startswith("/").fillna(False).astype(bool)]
+    if images.empty:
+        return images, 0
+    group = images["exposure"].fillna(images["obsid"]).fillna(images["file_id"])
+    images = images.assign(group=group).sort_values(["detector", "file_id"], kind="stable")
+    images["begun_at"] = images.groupby("group")["created_at"].transform("min")
+    images["turn"] = images.groupby("group").cumcount()
+    newest = images.sort_values(["turn", "begun_at", "group"], ascending=[True, False, False], kind="stable").head(most)
+    return newest.sort_values(["begun_at", "group", "turn"], ascending=[False, False, True], kind="stable"), len(images)
+
+
+# --- what is to be done ------------------------------------------------------------------------------------------------
+
+
+def _basis(stream, row):
+    text = json.dumps([VERSION, asdict(stream.previews), row.get("tables")], default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _is_done(stream, output, night, row):
+    """Whether nothing of a night has changed, nothing waits, and what was made is there."""
+    told = row.get("previews") or {}
+    if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
+        return False
+    return not told.get("shown") or os.path.exists(output.path(_folder(stream, night), "index.json"))
+
+
+def _folder(stream, night):
+    return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
+
+
+def _read(output, folder):
+    index = output.read_json(f"{folder}/index.json")
+    return index if isinstance(index, dict) and index.get("version") == VERSION else {"files": [], "n_images": 0}
+
+
+def _roots(stream):
+    """The folders that files may be shown of: those that the stream's sources read, and those that its settings add."""
+    return sorted({folder for source in stream.sources for folder in _folders(source)} | set(map(str, stream.previews.folders)))
+
+
+def _folders(source):
+    named = [value for value in vars(source.settings).values() if isinstance(value, Path)]
+    return [str(path.parent if path.name == "butler.yaml" else path) for path in named]  # which names a Gen3 repository
+
+
+def _is_away(path, roots):
+    """Whether the root that a path lies in isn't there: then nothing is known of the file."""
+    root = max((root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None)
+    return root is not None and not os.path.isdir(root)
+
+
+def _plan(stream, store, night, row, roots):
+    """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
+    before = _read(store.output, _folder(stream, night))
+    basis = _basis(stream, row)
+    if (row.get("previews") or {}).get("basis") == basis and before["files"]:
+        return {**before, "night": night, "basis": basis}
+    known = {one["file_id"]: one for one in before["files"]}
+    tables = store.load(parse_night(night))
+    files = tables.files.assign(path=full_paths(stream, tables))
+    chosen, n_images = choose(files, stream.previews.most, [file_id for file_id, one in known.items() if one["picture"]])
+    chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna({"exposure": "", "detector": ""})
+    facts = chosen[["file_id", "path", "name", "exposure", "detector"]].to_dict("records")
+    planned = [{**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)} for one in facts]
+    return {"version": VERSION, "n_images": n_images, "files": planned, "night": night, "basis": basis}
+
+
+def full_paths(stream, tables):
+    """Where each of a night's files is: a Series by the rows of `tables.files`; what is no path of a file stays as it is.
+
+    A file that only a registry tells of has a path that is relative to the registry's root, and maybe a destination.
+    """
+    files, ingests = tables.files, tables.ingests
+    went = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
+    went = went.drop_duplicates("file_id", keep="last").set_index("file_id")["destination"]
+    below = {source.name: folder for source in stream.sources for folder in [*_folders(source), *map(str, stream.previews.folders)][:1]}
+    guess = files["file_id"].map(went).astype("str").fillna(files["source"].map(below).astype("str") + "/" + files["path"])
+    return files["path"].mask(~files["path"].str.contains(r"^/|://").fillna(False).astype(bool), guess)
+
+
+def _planned(stream, path, before, roots):
+    """The picture that a file has, and whether it waits for another."""
+    has = {name: before[name] for name in ("picture", "width", "height", "why", "key")} if before else _no_picture("", "")
+    try:
+        return {**has, "is_waiting": _key(stream, os.stat(path)) != has["key"]}
+    except (FileNotFoundError, NotADirectoryError):
+        if has["picture"]:
+            return {**has, "is_waiting": False}
+        return {**_no_picture("", ""), "is_waiting": True} if _is_away(path, roots) else {**_no_picture(ABSENT, ""), "is_waiting": False}
+    except OSError:
+        return {**has, "is_waiting": True}  # its reader will tell why
+
+
+def _no_picture(why, key):
+    return {"picture": "", "width": 0, "height": 0, "why": why, "key": key}
+
+
+def _key(stream, status):
+    """Differs when the file, or how it is shown, did."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{stream.previews.size}-{VERSION}"
+
+
+# --- making them -------------------------------------------------------------------------------------------------------
+
+
+def _make(stream, output, waiting, roots, deadline, jobs):
+    """Make the pictures of [(plan, file)], in order, until the deadline."""
+    seconds = min(FILE_SECONDS, stream.previews.seconds / 2)  # or a slow file would be begun anew in every run
+    allowed = [os.path.realpath(root) for root in roots]
+    tasks = [(shown["path"], stream.previews.size, seconds, allowed) for _, shown in waiting]
+    # a reader takes as long to start as a few files to be read
+    jobs = jobs or min(os.cpu_count() or 1, MOST_READERS, 1 + len(tasks) // 4)
+    n_made = 0
+    for (plan, shown), result in zip(waiting, in_readers(tasks, jobs, deadline), strict=False):
+        if result is None:
+            continue
+        status, data, width, height, why = result
+        with contextlib.suppress(OSError):
+            status = status or os.stat(shown["path"])
+        shown.update(_no_picture(why, _key(stream, status) if status else ""), is_waiting=False)
+        if data:
+            shown.update(picture=_picture_name(shown), width=width, height=height)
+            output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
+            n_made += 1
+    left = sum(shown["is_waiting"] for _, shown in waiting)
+    log.info("%s: %d previews made, %d files can't be shown, %d to come", stream.name, n_made, len(waiting) - n_made - left, left)
+
+
+def _picture_name(shown):
+    """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
+    stem = re.sub(r"[^0-9A-Za-z+-]+", "_", shown["name"].partition(".fit")[0])[:80].lstrip("_")
+    digest = hashlib.blake2b(f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
+    return f"{stem}-{digest}.jpg"
+
+
+def _keep(stream, output, plan, row):
+    """Write a night's index of previews, and note in the night's row what its page is to show."""
+    folder = _folder(stream, plan["night"])
+    if plan["files"] or os.path.isdir(output.path(folder)):
+        kept = {name: plan[name] for name in ("version", "n_images", "files")}
+        output.write_changed(f"{folder}/index.json", json.dumps(kept, ensure_ascii=False, indent=0))
+    seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
+    digest = hashlib.blake2b(json.dumps([plan["n_images"], seen]).encode(), digest_size=8).hexdigest()
+    n_waiting = sum(one["is_waiting"] for one in plan["files"])
+    row["previews"] = {"basis": plan["basis"], "n_waiting": n_waiting, "shown": digest if seen else ""}
+
+
+# --- readers: processes of their own -----------------------------------------------------------------------------------
+
+
+def in_readers(tasks, jobs, deadline):
+    """What `read_one` returns for each of some tasks, in order, done by `jobs` processes.
+
+    A damaged file may crash its reader, or keep it busy for ever: that costs this reader, and is told of this file. What
+    isn't done at the `deadline` (of `time.monotonic()`) is None. Raises ReaderError where no reader can work at all.
+    """
+    readers = [_Reader() for _ in range(jobs)]
+    idle = queue.LifoQueue()  # the last that was at work is asked first, so that no more are started than are needed
+    for reader in readers:
+        idle.put(reader)
+
+    def ask(task):
+        reader = idle.get()
+        try:
+            return reader.ask(task, deadline)
+        finally:
+            idle.put(reader)
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            yield from threads.map(ask, tasks)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for reader in readers:
+                reader.end()
+
+
+class ReaderError(ObservingMonitorError):
+    """No reader can work: what it needs can't be imported."""
+
+
+class _Reader:
+    """A process that reads files; started when it is first asked, and anew when it had to be ended."""
+
+    def __init__(self):
+        self.process = None
+
+    def ask(self, task, deadline):
+        """What came of a task; None where the deadline came first."""
+        if time.monotonic() >= deadline:
+            return None
+        try:
+            if self.process is None and not self._start(deadline):
+                return None
+            self.here.send(task)
+            if self.here.poll(max(0, min(task[2] + 2, deadline - time.monotonic()))):
+                return self.here.recv()
+        except (EOFError, ConnectionError):
+            self.end()
+            return None, b"", 0, 0, "reading it broke off: it is damaged, or takes too much memory"
+        self.end()
+        return None if time.monotonic() >= deadline else (None, b"", 0, 0, thumbnails.TOO_LONG)
+
+    def _start(self, deadline):
+        import multiprocessing
+
+        context = multiprocessing.get_context("spawn")
+        self.here, there = context.Pipe()
+        self.process = context.Process(target=_serve, args=(there,), daemon=True)
+        self.process.start()
+        there.close()
+        if not self.here.poll(max(0, deadline - time.monotonic())):
+            self.end()
+            return False
+        if fault := self.here.recv():
+            self.end()
+            raise ReaderError(fault)
+        return True
+
+    def end(self):
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.join()
+
+
+def _serve(there):
+    """A reader's life: tell that all it needs is there, then answer tasks until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks ends it
+    try:
+        import astropy.io.fits
+        import astropy.visualization  # noqa: F401
+        import PIL.JpegImagePlugin  # noqa: F401
+    except Exception as error:  # a broken package raises what it likes
+        there.send(f"{type(error).__name__}: {error}")
+        return
+    _limit_memory()
+    there.send("")
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            there.send(read_one(*there.recv()))
+
+
+def _limit_memory():
+    """Let this process take READER_BYTES more than it has: a header can claim an image of any size."""
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + READER_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def read_one(path, size, seconds, roots):
+    """A file's picture: its os.stat, the JPEG, width, height, ""; or its os.stat, if it could be opened, and why there is none."""
+    status = None
+    try:
+        with thumbnails.open_regular(path, roots) as file:
+            status = os.fstat(file.fileno())
+            picture = thumbnails.read_picture(file, size, time.monotonic() + seconds)
+        return status, thumbnails.encode(picture), picture.shape[1], picture.shape[0], ""
+    except thumbnails.PreviewError as error:
+        return status, b"", 0, 0, str(error)
