@@ -146,8 +146,10 @@ def _basis(stream, row):
 
 
 def _is_judged(job):
-    late_at = parse_utc(job.row.get("next_change_at"))
-    return job.row.get("basis") == _basis(job.stream, job.row) and (late_at is None or job.now < late_at)
+    judged_at, late_at = parse_utc(job.row.get("judged_at")), parse_utc(job.row.get("next_change_at"))
+    # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
+    is_of_now = (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
+    return job.row.get("basis") == _basis(job.stream, job.row) and is_of_now
 
 
 def _page_key(job, row):
@@ -216,7 +218,7 @@ def publish_night(job):
     headlines, row["units"] = _headlines(job, known)
     row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **_plain(summary), **headlines}
     row["findings"] = [asdict(finding) for finding in found]
-    row["next_change_at"] = iso_utc(tables.next_change(judged, is_told))
+    row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
     row["basis"] = _basis(stream, row)
     key = _page_key(job, row)
     is_stale = row.get("page") != key or not _is_whole(job, row)
@@ -674,7 +676,8 @@ def _publish_stream(site, stream, index, now, done):
     folder = f"{stream.folder}/" if stream.folder else ""
     summaries = [row["summary"] for _, row in sorted(index["nights"].items(), reverse=True) if row.get("summary")]
     recent = summaries[:RECENT_NIGHTS]
-    silent = {name: fault for name, fault in index["sources"].items() if fault}
+    own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
+    silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
     word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
     info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
@@ -758,11 +761,11 @@ def write_heartbeat(site, now, read):
     before = _read_heartbeat(site)
     streams = {}
     for stream in site.streams:
-        old = before.get("streams", {}).get(stream.name, {})
+        old = before.get(stream.name, {})
         if stream.name in read:
             sources = {}
             for name, problem in read[stream.name].items():
-                answered = (old.get("sources", {}).get(name) or {}).get("answered_at") if problem else at
+                answered = old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
                 sources[name] = {"answered_at": answered, "problem": problem}
             old = {"read_at": at, "sources": sources}
         streams[stream.name] = old
@@ -772,5 +775,9 @@ def write_heartbeat(site, now, read):
 
 
 def _read_heartbeat(site):
+    """The streams of the heartbeat before, by name; none where it can't be made out."""
     beat = site.output.read_json("data/heartbeat.json")
-    return beat if isinstance(beat, dict) else {}
+    try:
+        return {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+    except (TypeError, KeyError, AttributeError):
+        return {}

@@ -225,3 +225,25 @@ def test_files_that_move_to_another_night(made, tmp_path):
     path.unlink()
     assert run(*arguments, "--night_rule", "UTC", now=now) == 0
     assert [night["n_gone"] for night in nights(tmp_path / "site").values()] == [0, 0, 1]
+
+
+def test_clock_that_was_ahead(tmp_path):
+    """What a clock that was ahead made missing is pending again when the clock is right, though nothing else changed."""
+    now = later()
+    make_night(tmp_path / "input", FIRST, {"pending": 3}, now=now)
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", FIRST)
+    assert run(*arguments, now=now + datetime.timedelta(days=2)) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"missing": 3}
+    assert run(*arguments, now=now) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"pending": 3}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"streams": []}', '{"streams": {"input": 3}}', '{"streams": {"input": {"sources": {"files": 1}}}}']
+)
+def test_heartbeat_that_is_none(made, tmp_path, text):
+    """A heartbeat of whatever shape is made anew."""
+    arguments, now = made
+    (tmp_path / "site" / "data" / "heartbeat.json").write_text(text)
+    assert run(*arguments, now=now) == 0
+    assert '"files": {"answered_at": "' in (tmp_path / "site" / "heartbeat.js").read_text()
