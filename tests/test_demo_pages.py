@@ -152,6 +152,21 @@ def test_a_night_of_every_stream(demo, browser, stream):
     look_at(browser, fullest(demo / "site", stream), 400 if stream in ("lasair", "weather") else 1400)
 
 
+def test_pages_fit_a_phone(demo, browser):
+    """No page is wider than a phone's screen: what is wide scrolls in a place of its own."""
+    site = demo / "site"
+    paths = [site / "index.html", *(path for stream in STREAMS for path in (site / stream / "index.html", fullest(site, stream)))]
+    page, wide = browser.new_page(), []
+    for path in paths:
+        page.goto(path.as_uri())
+        for width in (400, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wide.append((width, path.relative_to(site).as_posix()))
+    page.close()
+    assert wide == []
+
+
 def test_charts_are_there(demo, browser):
     """A night has its three charts, a stream's page its charts over nights."""
     site = demo / "site"
