@@ -159,6 +159,7 @@ def _page_key(job, row):
         job.stream.rule.text,
         job.stream.stale_after_s,
         [(s.name, s.kind) for s in job.stream.sources],
+        [repr(job.stream.position), job.stream.timezone],
     ]
     return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
 
@@ -453,6 +454,7 @@ def _write_night(job, row, known, judged, found):
     images = _write_images(job, all_images[:MAX_IMAGES])
     summary = _aware(row["summary"])
     tellers = {described.name: kind for described, kind in _classes_of_sources(stream)}
+    drawn = charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at)
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
         site=_site_link(job.site, stream),
@@ -467,7 +469,7 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at),
+        charts=charts.under_the_sky(drawn, starts_at, ends_at, stream.position, stream.timezone),
         attention=list(_first_of_each(attention)),
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],

@@ -1,5 +1,6 @@
 """The pages' script in a real browser, from disk: ages and warnings, and the table of all files."""
 
+import itertools
 import json
 import random
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 import plotly
 import pytest
 import test_charts
+import test_position
 from axe_playwright_python.sync_playwright import Axe
 from lwa_dump import waterfall
 from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
@@ -162,6 +164,31 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
         found = Axe().run(page, options={"preload": False}).response["violations"]
         assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == [], name
         page.close()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_sky_and_local_time(browser, site, gallery, colours):
+    """Night is darkest behind a chart; above stand round hours of the place, 23:00 twice when clocks go back, finer where one zooms."""
+    page_of_it = night_page(charts=test_position.drawn("2021-04-03"), files_js="")
+    (site / "auxTel/2021-04-03.html").write_text(pages.render_night(page_of_it, ASSETS), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=colours)
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto((site / "auxTel/2021-04-03.html").as_uri())
+    plot = page.locator("#chart-files .plot")
+    plot.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#chart-files .plot').dataset.drawn")
+    assert plot.locator(".x2tick").all_text_contents() == ["20:00", "22:00", "00:00", "02:00", "04:00", "06:00"]
+    ticks = plot.evaluate("place => place.layout.xaxis2.tickvals")
+    assert [(b - a) / 3_600_000 for a, b in itertools.pairwise(ticks)] == [2, 3, 2, 2, 2], "that night has one hour more"
+    brightness = "s => s.layout.shapes.map(one => parseInt(one.fillcolor.slice(1, 3), 16))"
+    shades = plot.evaluate(brightness)
+    assert shades[:7] == sorted(shades[:4], reverse=True) + sorted(shades[:3])
+    zoom = [test_position.at(f"2021-04-04T{time}").timestamp() * 1000 for time in ("01:50:00", "04:10:00")]
+    plot.evaluate("(place, range) => Plotly.relayout(place, {'xaxis.range': range})", zoom)
+    page.wait_for_function("[...document.querySelectorAll('#chart-files .x2tick')].some(tick => tick.textContent === '23:30')")
+    hours = [text for text in plot.locator(".x2tick").all_text_contents() if text.endswith("00")]
+    assert hours == ["23:00", "23:00", "00:00"]
+    page.close()
 
 
 def test_charts_stay_here():

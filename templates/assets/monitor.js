@@ -161,18 +161,63 @@
       showlegend: true,
       dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger must scroll the page
     };
-    return Object.assign(shared, layout, {
-      xaxis: Object.assign({}, axis, layout.xaxis),
-      yaxis: Object.assign({}, axis, layout.yaxis),
+    const axes = ["xaxis", "xaxis2", "yaxis"].filter((name) => layout[name]);
+    const dressed = (own) => Object.assign({}, axis, own, { title: Object.assign({ font: { size: 13 }, standoff: 6 }, own.title) });
+    const made = Object.assign(shared, layout, Object.fromEntries(axes.map((name) => [name, dressed(layout[name])])));
+    if (layout.xaxis2) { // the legend goes above the second axis
+      made.legend = Object.assign({}, shared.legend, { yref: "container", y: 1, yanchor: "top" });
+      made.margin = Object.assign({}, shared.margin, { t: 76 });
+    }
+    if (layout.shapes) made.shapes = layout.shapes.map((shape) => Object.assign({}, shape, { fillcolor: colour("sky-" + shape.name) }));
+    return made;
+  }
+
+  const MINUTE_MS = 60000;
+  const TICK_STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440].map((minutes) => minutes * MINUTE_MS);
+  const TICK_WIDTH_PX = 60;
+
+  // The ticks of the axis of local time: round times of the clocks there, also on the night on which these are changed.
+  function localTicks(offsets, from, to, width) {
+    const step = TICK_STEPS_MS.find((s) => (to - from) / s <= Math.max(2, width / TICK_WIDTH_PX)) || (to - from) / 2;
+    const ticks = { tickvals: [], ticktext: [] };
+    offsets.forEach(([begins, offset], i) => {
+      const start = i ? Math.max(from, begins) : from; // the first holds for all that is earlier, the last for all that is later
+      const end = i + 1 < offsets.length ? Math.min(to, offsets[i + 1][0] - 1) : to;
+      for (let at = Math.ceil((start + offset) / step) * step - offset; at <= end; at += step) {
+        ticks.tickvals.push(at);
+        ticks.ticktext.push(new Date(at + offset).toISOString().slice(11, 16));
+      }
     });
+    return ticks;
+  }
+
+  function inMilliseconds(at) { // plotly's own dates are UTC, but don't say so
+    return typeof at === "number" ? at : Date.parse(at.replace(" ", "T") + (at.length > 10 ? "Z" : ""));
+  }
+
+  function withLocalTime(place, layout) {
+    if (!layout.xaxis2) return layout;
+    Object.assign(layout.xaxis2, localTicks(layout.meta.local_time, ...layout.xaxis2.range.map(inMilliseconds), place.clientWidth));
+    return layout;
+  }
+
+  function zoomed(place, event) {
+    if (!place.layout.xaxis2 || !Object.keys(event).some((key) => key.startsWith("xaxis.") || key === "autosize")) return;
+    const range = place.layout.xaxis.range.map(inMilliseconds);
+    const ticks = localTicks(place.layout.meta.local_time, ...range, place.clientWidth);
+    window.Plotly.relayout(place, { "xaxis2.tickvals": ticks.tickvals, "xaxis2.ticktext": ticks.ticktext });
   }
 
   function draw(place) {
     const figure = JSON.parse(byId(place.dataset.figure).textContent);
     const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]]; // no other: plotly's own list can send a chart to its makers
     const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
-    return window.Plotly.react(place, figure.data.map(painted), themed(figure.layout), options).then(() => {
-      if (!drawn.has(place)) place.on("plotly_click", follow);
+    const layout = withLocalTime(place, themed(figure.layout));
+    return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
+      if (!drawn.has(place)) {
+        place.on("plotly_click", follow);
+        place.on("plotly_relayout", (event) => zoomed(place, event));
+      }
       drawn.add(place);
       place.dataset.drawn = "yes";
     });
