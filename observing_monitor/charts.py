@@ -14,7 +14,7 @@ from observing_monitor import columns, pages, sky
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
-FILES_PER_BIN = 10  # fewer, and median, 90 % and worst are all but the same file
+FILES_PER_BIN = 10  # fewer, and median, 90 % and 99 % are all but the same file
 MIN_BINS = 12
 MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
@@ -24,6 +24,8 @@ MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
+USUAL_NIGHTS = 30  # a night is compared with so many before it
+LEAST_USUAL = 5  # fewer known, and there is no "usual"
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
@@ -438,7 +440,7 @@ def _delay_chart(delays, bounds):
     for stage, (begun, late) in delays.items():
         middles, rows = _by_time(begun, late, width)
         words.append(f"{stage} {_quantiles(late)}")
-        for name, dash, values in zip(("median", "90 %", "worst"), ("solid", "dash", "dot"), rows, strict=True):
+        for name, dash, values in zip(("median", "90 %", "99 %"), ("solid", "dash", "dot"), rows, strict=True):
             traces.append(
                 _line(_milliseconds(middles), _floored(values, logarithmic), f"{stage} {name}", stage, dash)
                 | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
@@ -447,7 +449,7 @@ def _delay_chart(delays, bounds):
             )
     caption = (
         f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
-        f"dashed 90 %, dotted the worst. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"dashed 90 %, dotted 99 %. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
@@ -468,12 +470,12 @@ def _bin_width(begun, bounds, n_stages):
 
 
 def _by_time(begun, late, width):
-    """Median, 90 % point and maximum per bin of time: the bins' middles, and the three rows of values."""
+    """Median, 90 % and 99 % points per bin of time: the bins' middles, and the three rows of values."""
     import numpy as np
     import pandas as pd
 
     bins = pd.Series(late).groupby(np.floor(begun / width))
-    rows = [bins.median(), bins.quantile(0.9), bins.max()]
+    rows = [bins.median(), bins.quantile(0.9), bins.quantile(0.99)]
     return (rows[0].index.to_numpy() + 0.5) * width, [row.round(3).tolist() for row in rows]
 
 
@@ -579,8 +581,8 @@ def _clock_words(delays):
 def _quantiles(late):
     import numpy as np
 
-    median, p90 = np.quantile(late, (0.5, 0.9))
-    return f"median {pages.seconds(median)}, 90 % within {pages.seconds(p90)}, worst {pages.seconds(late.max())}"
+    median, p90, p99 = (pages.seconds(value) for value in np.quantile(late, (0.5, 0.9, 0.99)))
+    return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {pages.seconds(late.max())}"
 
 
 def _milliseconds(times):
@@ -678,6 +680,8 @@ def _night_delays_chart(nights, left_out):
     drawn = []
     for values, name, stage, dash in traces:
         y = [None if v is None else _floored([v], logarithmic)[0] for v in values]
+        if dash == "solid":
+            drawn += _usual_band(values, nights, stage, SHORTEST_S if logarithmic else None)
         drawn.append(
             _line([], y, name, stage, dash)
             | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
@@ -686,9 +690,36 @@ def _night_delays_chart(nights, left_out):
             | _nights(nights)
         )
     caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
-    caption += f"{_sentence(words)}{left_out}"
+    caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
+
+
+def _usual_band(values, nights, tone, least=None):
+    """Two lines with a shade between: where the middle 80 % of the USUAL_NIGHTS before each night lie; none while few are known."""
+    import pandas as pd
+
+    before = pd.Series(values, dtype="float64").shift().rolling(USUAL_NIGHTS, min_periods=LEAST_USUAL)
+    low, high = (before.quantile(share).clip(lower=least) for share in (0.1, 0.9))
+    if not low.notna().any():
+        return []
+    edges = []
+    for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
+        y = [None if value != value else round(value, 3) for value in edge.tolist()]
+        edges.append(
+            _line([], y, "usual", tone)
+            | {"x": [values["night"] for values in nights], "line": {"width": 0, "shape": "hvh"}, "meta": {"tone": tone, "is_band": True}}
+            | {"showlegend": False, "legendgroup": tone, "hoverinfo": "skip"}
+            | fill
+        )
+    return edges
+
+
+def _band_words(traces, what):
+    """A sentence on the shade of `_usual_band`, where there is one."""
+    if not any(trace["meta"].get("is_band") for trace in traces):
+        return ""
+    return f" Shaded is the usual: the middle 80 % of the {what} of the {USUAL_NIGHTS} nights before each."
 
 
 def _completeness_chart(nights, left_out, headline=None):
@@ -713,12 +744,15 @@ def _completeness_chart(nights, left_out, headline=None):
     )
     caption = f"{share}: {whole:,} of {len(known):,} nights are complete"
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
+    drawn = [bars, *_usual_band(values, nights, "total")]
+    caption += _band_words(drawn, "shares")
     layout = {
         "xaxis": _night_axis(),
         "bargap": 0.25,
+        "showlegend": False,
         "yaxis": {"title": {"text": "complete" if headline else "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
     }
-    return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": [bars], "layout": layout})
+    return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": drawn, "layout": layout})
 
 
 def _nights(nights):
