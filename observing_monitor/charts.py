@@ -1,7 +1,8 @@
 """Tables to charts: plain dicts as plotly draws them, made from aggregates, so that a large night is as light as a small one.
 
 A figure has no colours: each trace says in `meta` which tone of the page it has, and the page's script paints it, dark or
-light. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
+light. `by` there names the column of instants that a point of it stands for, and `bin_ms` how wide its bin is (without it:
+since the point before): a click shows these files. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
 import datetime
@@ -415,6 +416,7 @@ def _steps_chart(instants, bounds):
         traces.append(
             _line(_milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {"hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>", "mode": "lines+markers"}
+            | {"meta": {"tone": tone, "by": f"{name}_at"}}
         )
         words.append(f"{len(times):,} {name}")
     if not traces:
@@ -446,6 +448,7 @@ def _delay_chart(delays, bounds):
                 | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
                 | _in_legend(stage, dash)
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
+                | {"meta": {"tone": stage, "by": BEGUN[stage], "bin_ms": round(width * 1000)}}
             )
     caption = (
         f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
@@ -453,6 +456,9 @@ def _delay_chart(delays, bounds):
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
+
+
+BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}  # the instant at which a wait begins: the first known
 
 
 def _bin_width(begun, bounds, n_stages):
