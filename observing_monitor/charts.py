@@ -1,19 +1,21 @@
 """Tables to charts: plain dicts as plotly draws them, made from aggregates, so that a large night is as light as a small one.
 
 A figure has no colours: each trace says in `meta` which tone of the page it has, and the page's script paints it, dark or
-light. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
+light. `by` there names the column of instants that a point of it stands for, and `bin_ms` how wide its bin is (without it:
+since the point before): a click shows these files. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
+import datetime
 import html
 import itertools
 import re
 from fnmatch import fnmatchcase
 
-from observing_monitor import columns, pages
+from observing_monitor import columns, pages, sky
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
-FILES_PER_BIN = 10  # fewer, and median, 90 % and worst are all but the same file
+FILES_PER_BIN = 10  # fewer, and median, 90 % and 99 % are all but the same file
 MIN_BINS = 12
 MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
@@ -23,6 +25,8 @@ MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
+USUAL_NIGHTS = 30  # a night is compared with so many before it
+LEAST_USUAL = 5  # fewer known, and there is no "usual"
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
@@ -81,6 +85,125 @@ def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
     if len(wanted) > MAX_HISTORIES:
         made[-1].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
     return _addressed(made)
+
+
+def under_the_sky(made, starts_at, ends_at, position, timezone):
+    """The same charts of a night; on those against time stand twilight, Moon and local time, and all have one span.
+
+    Parameters
+    ----------
+    made : list of pages.Chart
+        Those without an axis of time stay as they are.
+    starts_at, ends_at : datetime
+        The night's bounds.
+    position : sky.Position or None
+        Of the observatory: None, and there is no sky. It is told in words below the first chart.
+    timezone : str
+        The name of its zone: "", and there is no second axis.
+    """
+    timed = [chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"]
+    if not timed or not (position or timezone):
+        return made
+    over = sky.sky_of(starts_at, ends_at, position) if position else None
+    span = _span(timed, over, starts_at, ends_at)
+    for chart in timed:
+        layout = chart.figure["layout"]
+        layout["xaxis"] = layout["xaxis"] | {"range": span}
+        if over:
+            layout["shapes"] = _sky_shapes(over)
+        if timezone:
+            _add_local_time(chart.figure, span, timezone)
+    if over:
+        timed[0].caption += f" {sky_words(over)}"
+    return made
+
+
+def _span(timed, over, starts_at, ends_at):
+    """What all charts against time show, in milliseconds: all of their points that lie in the night, and its dark hours."""
+    low, high = _milliseconds([starts_at.timestamp(), ends_at.timestamp()])
+    dark = [span for span in (over.sun if over else ()) if span.name != "day"]
+    shown = _milliseconds([at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)])
+    for chart in timed:
+        for trace in chart.figure["data"]:
+            inside = [x for x in trace["x"] if low <= x < high]
+            shown += [min(inside), max(inside)] if inside else []
+    if not shown:
+        return [low, high]
+    pad = max((max(shown) - min(shown)) * 0.02, 60_000)
+    return [round(max(min(shown) - pad, low - pad)), round(min(max(shown) + pad, high + pad))]
+
+
+def _sky_shapes(over):
+    """Rectangles behind a chart, named after what they are; the script paints them. The Moon is a bar along the top."""
+    boxes = [(span, 0, 1, 1.0) for span in over.sun if span.name != "day"]
+    boxes += [(span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon]  # the fuller, the stronger
+    return [
+        {"type": "rect", "layer": "below", "line": {"width": 0}, "xref": "x", "yref": "y domain", "y0": y0, "y1": y1}
+        | dict(zip(("x0", "x1"), _milliseconds([span.starts_at.timestamp(), span.ends_at.timestamp()]), strict=True))
+        | {"name": _slug(span.name), "opacity": round(opacity, 2)}
+        for span, y0, y1, opacity in boxes
+    ]
+
+
+CHANGES = {  # from one span of the Sun to the next -> what that is called
+    ("day", "civil twilight"): "sunset",
+    ("civil twilight", "day"): "sunrise",
+    ("astronomical twilight", "night"): "astronomical twilight ends",
+    ("night", "astronomical twilight"): "astronomical twilight begins",
+}
+
+
+def sky_words(over):
+    """Sunset and sunrise, astronomical twilight and the Moon of a `sky.Sky` in a sentence or two; times are UTC."""
+    changes = [(CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)]
+    words = [f"{name} {_clock(at)}" for name, at in changes if name]
+    names = {span.name for span in over.sun}
+    words += ["the Sun does not set"] if names == {"day"} else ["the Sun does not rise"] if "day" not in names else []
+    starts_at, ends_at = over.sun[0].starts_at, over.sun[-1].ends_at
+    up = []
+    for span in over.moon:
+        rises = f"from {_clock(span.starts_at)}" if span.starts_at > starts_at else ""
+        sets = f"until {_clock(span.ends_at)}" if span.ends_at < ends_at else ""
+        up.append(" ".join(filter(None, (rises, sets))) or "all the time")
+    moon = f"is up {' and '.join(up)} (the bar along the top)" if up else "is not up"
+    return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
+
+
+def _clock(at):
+    return at.astimezone(datetime.UTC).strftime("%H:%M")
+
+
+def _add_local_time(figure, span, timezone):
+    """A second axis above the first; its ticks are the script's, which knows how wide the window is and how far it is zoomed."""
+    offsets = _offsets(*span, timezone)
+    said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
+    figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
+    figure["layout"]["xaxis2"] = {"type": "date", "overlaying": "x", "side": "top", "matches": "x", "tickmode": "array", "tickangle": 0}
+    figure["layout"]["xaxis2"] |= {"title": {"text": f"local time, {said}"}, "showgrid": False, "range": span}
+    # plotly leaves an axis out that no trace is drawn on
+    hidden = {"type": "scatter", "mode": "markers", "x": span, "y": [None, None], "xaxis": "x2", "name": "local time"}
+    figure["data"].append(hidden | {"showlegend": False, "hoverinfo": "skip", "meta": {"tone": "total"}})
+
+
+def _offsets(low, high, timezone):
+    """What a zone's clocks are ahead of UTC between two instants (milliseconds): (since when, milliseconds, `CEST` or `UTC−3`)."""
+    from zoneinfo import ZoneInfo
+
+    zone, step, found = ZoneInfo(timezone), 900_000, []
+    for at in range(low - low % step, high + 1, step):  # clocks are changed at full quarters of an hour
+        local = datetime.datetime.fromtimestamp(at / 1000, zone)
+        offset = round(local.utcoffset().total_seconds() * 1000)
+        if not found or found[-1][1] != offset:
+            found.append((at, offset, _zone_words(local.tzname(), offset)))
+    return found
+
+
+def _zone_words(name, offset):
+    """A zone's abbreviation, where it has one that is a word: `-03` is `UTC−3`."""
+    if name.isalpha():
+        return name
+    hours, minutes = divmod(abs(offset) // 60_000, 60)
+    return f"UTC{'−' if offset < 0 else '+'}{hours}{f':{minutes:02}' if minutes else ''}"
 
 
 def _addressed(made):
@@ -298,6 +421,7 @@ def _steps_chart(instants, bounds):
         traces.append(
             _line(_milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {"hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>", "mode": "lines+markers"}
+            | {"meta": {"tone": tone, "by": f"{name}_at"}}
         )
         words.append(f"{len(times):,} {name}")
     if not traces:
@@ -323,19 +447,23 @@ def _delay_chart(delays, bounds):
     for stage, (begun, late) in delays.items():
         middles, rows = _by_time(begun, late, width)
         words.append(f"{stage} {_quantiles(late)}")
-        for name, dash, values in zip(("median", "90 %", "worst"), ("solid", "dash", "dot"), rows, strict=True):
+        for name, dash, values in zip(("median", "90 %", "99 %"), ("solid", "dash", "dot"), rows, strict=True):
             traces.append(
                 _line(_milliseconds(middles), _floored(values, logarithmic), f"{stage} {name}", stage, dash)
                 | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
                 | _in_legend(stage, dash)
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
+                | {"meta": {"tone": stage, "by": BEGUN[stage], "bin_ms": round(width * 1000)}}
             )
     caption = (
         f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
-        f"dashed 90 %, dotted the worst. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"dashed 90 %, dotted 99 %. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
+
+
+BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}  # the instant at which a wait begins: the first known
 
 
 def _bin_width(begun, bounds, n_stages):
@@ -353,12 +481,12 @@ def _bin_width(begun, bounds, n_stages):
 
 
 def _by_time(begun, late, width):
-    """Median, 90 % point and maximum per bin of time: the bins' middles, and the three rows of values."""
+    """Median, 90 % and 99 % points per bin of time: the bins' middles, and the three rows of values."""
     import numpy as np
     import pandas as pd
 
     bins = pd.Series(late).groupby(np.floor(begun / width))
-    rows = [bins.median(), bins.quantile(0.9), bins.max()]
+    rows = [bins.median(), bins.quantile(0.9), bins.quantile(0.99)]
     return (rows[0].index.to_numpy() + 0.5) * width, [row.round(3).tolist() for row in rows]
 
 
@@ -464,8 +592,8 @@ def _clock_words(delays):
 def _quantiles(late):
     import numpy as np
 
-    median, p90 = np.quantile(late, (0.5, 0.9))
-    return f"median {pages.seconds(median)}, 90 % within {pages.seconds(p90)}, worst {pages.seconds(late.max())}"
+    median, p90, p99 = (pages.seconds(value) for value in np.quantile(late, (0.5, 0.9, 0.99)))
+    return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {pages.seconds(late.max())}"
 
 
 def _milliseconds(times):
@@ -563,6 +691,8 @@ def _night_delays_chart(nights, left_out):
     drawn = []
     for values, name, stage, dash in traces:
         y = [None if v is None else _floored([v], logarithmic)[0] for v in values]
+        if dash == "solid":
+            drawn += _usual_band(values, nights, stage, SHORTEST_S if logarithmic else None)
         drawn.append(
             _line([], y, name, stage, dash)
             | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
@@ -571,9 +701,36 @@ def _night_delays_chart(nights, left_out):
             | _nights(nights)
         )
     caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
-    caption += f"{_sentence(words)}{left_out}"
+    caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}{left_out}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
+
+
+def _usual_band(values, nights, tone, least=None):
+    """Two lines with a shade between: where the middle 80 % of the USUAL_NIGHTS before each night lie; none while few are known."""
+    import pandas as pd
+
+    before = pd.Series(values, dtype="float64").shift().rolling(USUAL_NIGHTS, min_periods=LEAST_USUAL)
+    low, high = (before.quantile(share).clip(lower=least) for share in (0.1, 0.9))
+    if not low.notna().any():
+        return []
+    edges = []
+    for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
+        y = [None if value != value else round(value, 3) for value in edge.tolist()]
+        edges.append(
+            _line([], y, "usual", tone)
+            | {"x": [values["night"] for values in nights], "line": {"width": 0, "shape": "hvh"}, "meta": {"tone": tone, "is_band": True}}
+            | {"showlegend": False, "legendgroup": tone, "hoverinfo": "skip"}
+            | fill
+        )
+    return edges
+
+
+def _band_words(traces, what):
+    """A sentence on the shade of `_usual_band`, where there is one."""
+    if not any(trace["meta"].get("is_band") for trace in traces):
+        return ""
+    return f" Shaded is the usual: the middle 80 % of the {what} of the {USUAL_NIGHTS} nights before each."
 
 
 def _completeness_chart(nights, left_out, headline=None):
@@ -598,12 +755,15 @@ def _completeness_chart(nights, left_out, headline=None):
     )
     caption = f"{share}: {whole:,} of {len(known):,} nights are complete"
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
+    drawn = [bars, *_usual_band(values, nights, "total")]
+    caption += _band_words(drawn, "shares")
     layout = {
         "xaxis": _night_axis(),
         "bargap": 0.25,
+        "showlegend": False,
         "yaxis": {"title": {"text": "complete" if headline else "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
     }
-    return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": [bars], "layout": layout})
+    return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": drawn, "layout": layout})
 
 
 def _nights(nights):

@@ -11,12 +11,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import configargparse
 import msgspec
 
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
+from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
 TABLE = "observing_monitor"
@@ -43,6 +45,9 @@ class StreamSettings:
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
+    longitude_deg: float | None = None  # east positive; both or none
+    timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
     sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
 
 
@@ -85,6 +90,8 @@ class Stream:
     ignore: tuple[str, ...]
     delay_warning_s: float | None
     stale_after_s: float
+    position: Position | None  # of the observatory; None where the settings don't tell it
+    timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
 
@@ -186,6 +193,8 @@ def _stream(where, base, name, described, folder):
         ignore=tuple(described.ignore),
         delay_warning_s=described.delay_warning_s,
         stale_after_s=described.stale_after_s,
+        position=_position(where, described),
+        timezone=_timezone(where, described.timezone),
         folder=folder,
         previews=_previews(f"{where} previews:", base, described.previews),
     )
@@ -200,6 +209,27 @@ def _previews(where, base, asked):
         if not least <= getattr(made, key) <= most:
             raise UsageError(f"{where} key {key!r}: {getattr(made, key)} is not between {least} and {most}")
     return made
+
+
+def _position(where, described):
+    """The observatory's Position, or None; UsageError where one of its two numbers is missing, or is none of the Earth."""
+    told = {"latitude_deg": (described.latitude_deg, 90), "longitude_deg": (described.longitude_deg, 360)}
+    missing = [key for key, (value, _) in told.items() if value is None]
+    if len(missing) == 1:
+        raise UsageError(f"{where} key {missing[0]!r} is missing; a position is latitude_deg and longitude_deg, or neither")
+    for key, (value, limit) in told.items():
+        if value is not None and not -limit <= value <= limit:
+            raise UsageError(f"{where} key {key!r}: {value:g} is not on the Earth; write degrees, −{limit} to {limit}")
+    return None if missing else Position(described.latitude_deg, described.longitude_deg)
+
+
+def _timezone(where, name):
+    """The name of a zone, or ""; UsageError where there is none of that name."""
+    try:
+        return ZoneInfo(name).key if name else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        words = "write one of the IANA database, such as America/Santiago or UTC"
+        raise UsageError(f"{where} key 'timezone': {name!r} is no time zone; {words}") from error
 
 
 def in_order(orders):

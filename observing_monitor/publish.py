@@ -162,6 +162,7 @@ def _page_key(job, row):
         job.stream.rule.text,
         job.stream.stale_after_s,
         [(s.name, s.kind) for s in job.stream.sources],
+        [repr(job.stream.position), job.stream.timezone],
     ]
     return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
 
@@ -466,6 +467,8 @@ def _write_night(job, row, known, judged, found):
     summary = _aware(row["summary"])
     pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
     tellers = {described.name: kind for described, kind in _classes_of_sources(stream)}
+    numbers = charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found))
+    drawn = charts.night_charts(judged, starts_at, ends_at) + numbers
     page = NightPage(
         frame=_frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
         site=_site_link(job.site, stream),
@@ -480,10 +483,7 @@ def _write_night(job, row, known, judged, found):
         summary=summary,
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=[
-            *charts.night_charts(judged, starts_at, ends_at),
-            *charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found)),
-        ],
+        charts=charts.under_the_sky(drawn, starts_at, ends_at, stream.position, stream.timezone),
         attention=list(_first_of_each(attention)),
         n_attention=len(attention),
         groups=[pages.GroupRow(**values) for values in groups],

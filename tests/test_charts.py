@@ -77,9 +77,11 @@ def test_delays_are_what_they_should_be():
         ["2020-02-13T01:00:10", None],
         ["2020-02-13T01:01:10", "2020-02-13T01:02:00"],
     )
-    lines = {t["name"]: t["y"] for t in charts.night_charts(files, *BOUNDS)[1].figure["data"]}
-    assert lines["transfer worst"] == [10.0]
-    assert lines["ingest"] == [90.0] and lines["ingest worst"] == [120.0]
+    made = charts.night_charts(files, *BOUNDS)
+    lines = {t["name"]: t["y"] for t in made[1].figure["data"]}
+    assert lines["transfer 99 %"] == [10.0]
+    assert lines["ingest"] == [90.0] and lines["ingest 90 %"] == [114.0] and lines["ingest 99 %"] == [119.4]
+    assert "ingest median 1 min 30 s, 90 % within 1 min 54 s, 99 % within 1 min 59 s, worst 2 min 00 s" in made[1].caption
 
 
 def test_negative_delays():
@@ -126,6 +128,22 @@ def test_stream():
         assert trace["x"] == ["2020-02-11", "2020-02-12", "2020-02-13"]
         assert trace["customdata"] == ["2020-02-11.html", "2020-02-12.html", "2020-02-13.html"]
     assert "1 of 2 nights are complete" in made[2].caption
+
+
+def test_the_usual_band():
+    """From the sixth night on a shade tells where the middle 80 % of the nights before lie: a slow night stands out of it."""
+    nights = [summary(f"2020-02-{day:02}", ingest_delay_median_s=50.0 + day, completeness=0.9 + day / 1000) for day in range(1, 12)]
+    nights += [summary("2020-02-12", ingest_delay_median_s=900.0, completeness=0.2)]
+    made = {chart.chart_id: chart for chart in charts.stream_charts(nights)}
+    assert_sound(made.values())
+    for name in ("chart-delays", "chart-completeness"):
+        low, high = [t["y"] for t in made[name].figure["data"] if t["meta"].get("is_band") and t["meta"]["tone"] in ("ingest", "total")]
+        assert low[:5] == high[:5] == [None] * 5
+        assert "Shaded is the usual: the middle 80 %" in made[name].caption
+        expected = [50.0 + 2, 50.0 + 10] if name == "chart-delays" else [0.902, 0.91]
+        assert [low[-1], high[-1]] == pytest.approx(expected, abs=6e-4), "of the eleven nights before, the slow one left out"
+    few = charts.stream_charts(nights[:5])
+    assert not any(t["meta"].get("is_band") for chart in few for t in chart.figure["data"])
 
 
 def test_stream_of_one_night():

@@ -1,13 +1,16 @@
 """The pages' script in a real browser, from disk: ages and warnings, and the table of all files."""
 
+import itertools
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
 import plotly
 import pytest
 import test_charts
+import test_position
 from axe_playwright_python.sync_playwright import Axe
 from lwa_dump import waterfall
 from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
@@ -135,6 +138,71 @@ def test_heads_sort(browser, site):
         assert shown(page)[-1][6] == "–"
 
 
+@pytest.mark.parametrize(
+    ("query", "n"),
+    [
+        ("exposure=3", 9),
+        ("exposure=20200212000003", 9),
+        ("exposure=at_o_20200212_000003", 9),
+        ("exposure=nothing", 0),
+        ("stage=not:ingested_at", 1),
+        ("stage=done:ingested_at&class=failed", 3),
+        ("by=created_at&from=2020-02-12T22:00:01Z&to=2020-02-12T22:00:02Z", 10),
+        ("by=nonsense,created_at&from=2020-02-12T22:00:01Z&to=2020-02-12T22:00:01Z&q=R06", 1),
+        ("by=created_at&from=x&to=y&stage=nonsense", 101),
+    ],
+)
+def test_filters_in_the_address(browser, site, query, n):
+    """Exposure (by number or name), stage, class and time are filters that the address keeps; the CSV has the rows that they leave."""
+    page = open_page(browser, site, f"#files?{query}")
+    shown(page)
+    page.wait_for_function(f"document.getElementById('files-shown').textContent === '{n} of 101 files'")
+    with page.expect_download() as saved:
+        page.click("#files-csv")
+    assert len(saved.value.path().read_text().splitlines()) == 1 + n
+    page.close()
+
+
+def test_filters_by_keyboard(browser, site):
+    """An exposure is typed, a stage is chosen; both go into the address, and what is left is announced."""
+    page = open_page(browser, site, "#files?q=fits")
+    shown(page)
+    page.fill("#files-exposure", "11")
+    assert page.inner_text("output#files-shown") == "2 of 101 files"
+    page.select_option("#files-stage", label="not ingested")
+    assert page.inner_text("output#files-shown") == "1 of 101 files"
+    assert page.url.endswith("#files?stage=not%3Aingested_at&exposure=11&q=fits")
+    page.close()
+
+
+@pytest.mark.parametrize(("chart", "n"), [("chart-files", r"[1-9]\d?"), ("chart-delay", "101")])
+def test_a_click_on_a_point_leads_to_its_rows(browser, site, gallery, chart, n):
+    """A click on a point shows the files that it stands for, the address says which; a press on the span shows all again."""
+    files = table(101)
+    bounds = test_charts.BOUNDS
+    night = night_page(charts=charts.night_charts(files, *bounds), files_js="2020-02-12.files.js", summary=summary(n_files=101))
+    (site / "auxTel/2020-02-14.html").write_text(pages.render_night(night, ASSETS), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto((site / "auxTel/2020-02-14.html").as_uri())
+    plot = page.locator(f"#{chart} .plot")
+    plot.scroll_into_view_if_needed()
+    page.wait_for_function(f"document.querySelector('#{chart} .plot').dataset.drawn")
+    x, y = plot.evaluate(
+        """place => {
+          const trace = place._fullData[0], {xaxis, yaxis} = place._fullLayout, i = trace.x.length > 9 ? 9 : 0;
+          return [xaxis._offset + xaxis.c2p(xaxis.d2c(trace.x[i])), yaxis._offset + yaxis.c2p(yaxis.d2c(trace.y[i]))];
+        }"""
+    )
+    plot.click(position={"x": x, "y": y})
+    shown(page)
+    page.wait_for_url("**/*#files?by=created_at&from=2020-02-12T22%3A0*", timeout=5000)
+    assert re.fullmatch(f"{n} of 101 files", page.inner_text("#files-shown"))
+    page.click("#files-between")
+    assert page.inner_text("#files-shown") == "101 of 101 files" and page.url.endswith("#files")
+    page.close()
+
+
 def test_a_number_leads_to_its_rows(browser, site):
     """A click on the count of failed files shows these files."""
     page = open_page(browser, site)
@@ -162,6 +230,31 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
         found = Axe().run(page, options={"preload": False}).response["violations"]
         assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == [], name
         page.close()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_sky_and_local_time(browser, site, gallery, colours):
+    """Night is darkest behind a chart; above stand round hours of the place, 23:00 twice when clocks go back, finer where one zooms."""
+    page_of_it = night_page(charts=test_position.drawn("2021-04-03"), files_js="")
+    (site / "auxTel/2021-04-03.html").write_text(pages.render_night(page_of_it, ASSETS), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=colours)
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto((site / "auxTel/2021-04-03.html").as_uri())
+    plot = page.locator("#chart-files .plot")
+    plot.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#chart-files .plot').dataset.drawn")
+    assert plot.locator(".x2tick").all_text_contents() == ["20:00", "22:00", "00:00", "02:00", "04:00", "06:00"]
+    ticks = plot.evaluate("place => place.layout.xaxis2.tickvals")
+    assert [(b - a) / 3_600_000 for a, b in itertools.pairwise(ticks)] == [2, 3, 2, 2, 2], "that night has one hour more"
+    brightness = "s => s.layout.shapes.map(one => parseInt(one.fillcolor.slice(1, 3), 16))"
+    shades = plot.evaluate(brightness)
+    assert shades[:7] == sorted(shades[:4], reverse=True) + sorted(shades[:3])
+    zoom = [test_position.at(f"2021-04-04T{time}").timestamp() * 1000 for time in ("01:50:00", "04:10:00")]
+    plot.evaluate("(place, range) => Plotly.relayout(place, {'xaxis.range': range})", zoom)
+    page.wait_for_function("[...document.querySelectorAll('#chart-files .x2tick')].some(tick => tick.textContent === '23:30')")
+    hours = [text for text in plot.locator(".x2tick").all_text_contents() if text.endswith("00")]
+    assert hours == ["23:00", "23:00", "00:00"]
+    page.close()
 
 
 def test_charts_stay_here():

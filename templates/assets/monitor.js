@@ -161,26 +161,78 @@
       showlegend: true,
       dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger must scroll the page
     };
-    return Object.assign(shared, layout, {
-      xaxis: Object.assign({}, axis, layout.xaxis),
-      yaxis: Object.assign({}, axis, layout.yaxis),
+    const axes = ["xaxis", "xaxis2", "yaxis"].filter((name) => layout[name]);
+    const dressed = (own) => Object.assign({}, axis, own, { title: Object.assign({ font: { size: 13 }, standoff: 6 }, own.title) });
+    const made = Object.assign(shared, layout, Object.fromEntries(axes.map((name) => [name, dressed(layout[name])])));
+    if (layout.xaxis2) { // the legend goes above the second axis
+      made.legend = Object.assign({}, shared.legend, { yref: "container", y: 1, yanchor: "top" });
+      made.margin = Object.assign({}, shared.margin, { t: 76 });
+    }
+    if (layout.shapes) made.shapes = layout.shapes.map((shape) => Object.assign({}, shape, { fillcolor: colour("sky-" + shape.name) }));
+    return made;
+  }
+
+  const MINUTE_MS = 60000;
+  const TICK_STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440].map((minutes) => minutes * MINUTE_MS);
+  const TICK_WIDTH_PX = 60;
+
+  // The ticks of the axis of local time: round times of the clocks there, also on the night on which these are changed.
+  function localTicks(offsets, from, to, width) {
+    const step = TICK_STEPS_MS.find((s) => (to - from) / s <= Math.max(2, width / TICK_WIDTH_PX)) || (to - from) / 2;
+    const ticks = { tickvals: [], ticktext: [] };
+    offsets.forEach(([begins, offset], i) => {
+      const start = i ? Math.max(from, begins) : from; // the first holds for all that is earlier, the last for all that is later
+      const end = i + 1 < offsets.length ? Math.min(to, offsets[i + 1][0] - 1) : to;
+      for (let at = Math.ceil((start + offset) / step) * step - offset; at <= end; at += step) {
+        ticks.tickvals.push(at);
+        ticks.ticktext.push(new Date(at + offset).toISOString().slice(11, 16));
+      }
     });
+    return ticks;
+  }
+
+  function inMilliseconds(at) { // plotly's own dates are UTC, but don't say so
+    return typeof at === "number" ? at : Date.parse(at.replace(" ", "T") + (at.length > 10 ? "Z" : ""));
+  }
+
+  function withLocalTime(place, layout) {
+    if (!layout.xaxis2) return layout;
+    Object.assign(layout.xaxis2, localTicks(layout.meta.local_time, ...layout.xaxis2.range.map(inMilliseconds), place.clientWidth));
+    return layout;
+  }
+
+  function zoomed(place, event) {
+    if (!place.layout.xaxis2 || !Object.keys(event).some((key) => key.startsWith("xaxis.") || key === "autosize")) return;
+    const range = place.layout.xaxis.range.map(inMilliseconds);
+    const ticks = localTicks(place.layout.meta.local_time, ...range, place.clientWidth);
+    window.Plotly.relayout(place, { "xaxis2.tickvals": ticks.tickvals, "xaxis2.ticktext": ticks.ticktext });
   }
 
   function draw(place) {
     const figure = JSON.parse(byId(place.dataset.figure).textContent);
     const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]]; // no other: plotly's own list can send a chart to its makers
     const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
-    return window.Plotly.react(place, figure.data.map(painted), themed(figure.layout), options).then(() => {
-      if (!drawn.has(place)) place.on("plotly_click", follow);
+    const layout = withLocalTime(place, themed(figure.layout));
+    return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
+      if (!drawn.has(place)) {
+        place.on("plotly_click", follow);
+        place.on("plotly_relayout", (event) => zoomed(place, event));
+      }
       drawn.add(place);
       place.dataset.drawn = "yes";
     });
   }
 
+  // A click on a night opens its page; one on a point in the night shows the files that the point stands for.
   function follow(event) {
-    const address = event.points[0].customdata;
-    if (/^\d{4}-\d\d-\d\d\.html$/.test(address)) window.location.href = address;
+    const point = event.points[0];
+    if (/^\d{4}-\d\d-\d\d\.html$/.test(point.customdata)) window.location.href = point.customdata;
+    const { by, bin_ms: width } = point.data.meta;
+    if (!by || !byId("all-files")) return;
+    const at = point.data.x[point.pointIndex];
+    const from = width ? at - width / 2 : point.pointIndex ? point.data.x[point.pointIndex - 1] : at;
+    const iso = (ms) => new Date(ms).toISOString().slice(0, 19) + "Z";
+    window.location.hash = "#files?" + new URLSearchParams({ by: by, from: iso(from), to: iso(width ? at + width / 2 - 1 : at) });
   }
 
   const nearby = new IntersectionObserver((entries) => {
@@ -205,6 +257,9 @@
   const scroller = byId("files-scroll");
   const search = byId("files-search");
   const choice = byId("files-class");
+  const exposure = byId("files-exposure");
+  const stage = byId("files-stage");
+  const between = byId("files-between"); // says which span of time a click on a chart asked for; a press shows all again
   const shownCount = byId("files-shown");
   const head = scroller.querySelector("thead");
   const body = scroller.querySelector("tbody");
@@ -216,6 +271,7 @@
   let asked = null; // what was asked for when `passed` was made; null: nothing that can be built on
   let shown = []; // those of them for which there is room
   let sorting = { name: "", down: false };
+  let time = null; // {by, from, to}: only files with an instant of that span, in seconds since 1970
   let rowHeight = 28;
   let firstDrawn = -1;
 
@@ -316,16 +372,56 @@
     });
   }
 
+  const named = (name) => table.columns.find((column) => column.name === name);
+
+  // The first instant that is known of a row, of several columns; null where none is.
+  function firstKnown(columns, row) {
+    const known = columns.find((column) => column.values[row] !== null);
+    return known ? known.zero + known.values[row] : null;
+  }
+
+  // A test of rows for each filter that is set, but for the search's words.
+  function tests() {
+    const made = [];
+    const classes = named("file_class");
+    if (choice.value) {
+      const wanted = classes.words.indexOf(choice.value);
+      made.push((row) => classes.codes[row] === wanted);
+    }
+    if (stage.value) {
+      const [outcome, name] = stage.value.split(":");
+      const column = named(name); // a column in which nothing is known is not there
+      made.push((row) => (outcome === "done") === Boolean(column && column.values[row] !== null));
+    }
+    const told = exposure.value.trim().toLowerCase();
+    if (told) {
+      const numbers = named("seq_num");
+      const words = ["exposure", "obsid"].map(named).filter(Boolean);
+      const codes = words.map((column) => column.words.findIndex((word) => word.toLowerCase() === told));
+      const isNamed = (row) => words.some((column, i) => codes[i] >= 0 && column.codes[row] === codes[i]);
+      made.push((row) => isNamed(row) || Boolean(numbers && String(numbers.values[row]) === told));
+    }
+    if (time) {
+      const columns = time.by.split(",").map(named).filter((column) => column && column.kind === "instant");
+      made.push((row) => {
+        const at = firstKnown(columns, row);
+        return at !== null && at >= time.from && at <= time.to;
+      });
+    }
+    return made;
+  }
+
   function filter() {
     const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const classes = table.columns.find((c) => c.name === "file_class");
-    const wanted = choice.value ? classes.words.indexOf(choice.value) : null;
+    const chosen = tests();
+    const wanted = JSON.stringify([choice.value, stage.value, exposure.value, time]);
     if (terms.length) buildIndexUntil(table.n);
     // One more letter can only take rows away: what passed before is all there is to look at.
     const among = asked && asked.wanted === wanted && search.value.startsWith(asked.query) ? passed : order;
-    const passes = (row) => (wanted === null || classes.codes[row] === wanted) && terms.every((term) => index[row].includes(term));
-    passed = wanted === null && !terms.length ? order : among.filter(passes);
+    const passes = (row) => chosen.every((test) => test(row)) && terms.every((term) => index[row].includes(term));
+    passed = !chosen.length && !terms.length ? order : among.filter(passes);
     asked = { query: search.value, wanted: wanted };
+    showTime();
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
     const cut = passed.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
     shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
@@ -334,6 +430,27 @@
     firstDrawn = -1;
     scroller.scrollTop = 0;
     drawRows();
+  }
+
+  function showTime() {
+    between.hidden = !time;
+    if (!time) return;
+    const column = named(time.by.split(",")[0]);
+    const label = column ? column.label : time.by;
+    between.textContent = label + " " + instant(time.from) + " to " + instant(time.to).slice(11) + " UTC ✕";
+    between.setAttribute("aria-label", between.textContent.slice(0, -1) + ": show all times");
+  }
+
+  // Which stages a row can have passed, or not: as many as there are columns of instants but for the file's creation.
+  function offerStages() {
+    const offered = table.columns.filter((column) => column.kind === "instant" && column.name !== "created_at");
+    offered.forEach((column) => ["done", "not"].forEach((outcome) => {
+      const option = make("option", (outcome === "done" ? "" : "not ") + column.label.toLowerCase());
+      option.value = outcome + ":" + column.name;
+      stage.append(option);
+    }));
+    stage.parentElement.hidden = !offered.length;
+    exposure.parentElement.hidden = !["exposure", "obsid", "seq_num"].some(named);
   }
 
   function spacer(rows) {
@@ -415,15 +532,27 @@
   function writeAddress() {
     const state = new URLSearchParams();
     if (choice.value) state.set("class", choice.value);
+    if (stage.value) state.set("stage", stage.value);
+    if (exposure.value) state.set("exposure", exposure.value);
+    if (time) Object.entries({ by: time.by, from: zulu(time.from), to: zulu(time.to) }).forEach(([key, value]) => state.set(key, value));
     if (search.value) state.set("q", search.value);
     if (sorting.name) state.set("sort", (sorting.down ? "-" : "") + sorting.name);
     history.replaceState(null, "", "#files" + (state.size ? "?" + state : ""));
+  }
+
+  function zulu(seconds) {
+    return instant(seconds).replace(" ", "T") + "Z";
   }
 
   function readAddress() {
     const state = new URLSearchParams(location.hash.slice("#files?".length));
     choice.value = state.get("class") || "";
     if (choice.selectedIndex < 0) choice.value = "";
+    stage.value = state.get("stage") || "";
+    if (stage.selectedIndex < 0) stage.value = "";
+    exposure.value = state.get("exposure") || "";
+    const [from, to] = ["from", "to"].map((key) => Math.floor(Date.parse(state.get(key)) / 1000));
+    time = state.get("by") && from <= to ? { by: state.get("by"), from: from, to: to } : null;
     search.value = state.get("q") || "";
     const by = state.get("sort") || "";
     sorting = { name: by.replace(/^-/, ""), down: by.startsWith("-") };
@@ -466,6 +595,7 @@
       byId("files-open").parentElement.hidden = true;
       rowHeight = parseFloat(getComputedStyle(scroller).getPropertyValue("--row")) || rowHeight;
       drawHead();
+      offerStages();
       sort();
       showSorting();
       filter();
@@ -494,7 +624,9 @@
   byId("files-csv").addEventListener("click", saveCsv);
   byId("files-table").querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", () => update(false));
-  choice.addEventListener("change", () => update(false));
+  exposure.addEventListener("input", () => update(false));
+  [choice, stage].forEach((list) => list.addEventListener("change", () => update(false)));
+  between.addEventListener("click", () => { time = null; update(false); search.focus(); });
   let drawing = 0;
   scroller.addEventListener("scroll", () => {
     cancelAnimationFrame(drawing);
