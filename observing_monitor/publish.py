@@ -323,7 +323,7 @@ def publish(site, now, executor=None, progress=None):
     ----------
     site : Site
     now : datetime
-    executor : concurrent.futures.Executor, optional
+    executor : workers.Workers, optional
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
@@ -352,6 +352,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
     try:
         for result in _results(jobs, executor):
             index["nights"][result.night.isoformat()] = result.row
+            store.note(result.night, result.row)
             done.n_pages += result.is_written
             if result.problem:
                 done.problems.append(result.problem)
@@ -372,11 +373,11 @@ def _results(jobs, executor):
     if executor is None:
         yield from map(_guarded, jobs)
         return
-    from concurrent.futures import as_completed
+    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
 
-    work = [executor.submit(_guarded, job) for job in jobs]
-    for finished in as_completed(work):
-        yield finished.result()
+
+def _lost(job):
+    return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
 
 
 def _guarded(job):

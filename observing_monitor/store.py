@@ -3,6 +3,7 @@
     data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
     data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
     data/stream=NAME/index.json                                          a row a night; can be remade from the rest
+    data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
 
 A night is the unit of writing. The two JSON files open without pandas, so that a run with nothing new ends at once.
 """
@@ -47,12 +48,28 @@ class Store:
                 index["nights"][night.isoformat()] = {
                     key: looked[key] for key in ("tables", "notes", "changed_at", "is_told") if key in looked
                 }
+        index["nights"].update(self._noted())
         return index
+
+    def _noted(self):
+        """The rows that were noted after the index was written, by a run that was killed."""
+        for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
+            try:
+                night, row = json.loads(line)
+            except (ValueError, TypeError):  # the line at which it was killed
+                continue
+            yield night, row
+
+    def note(self, night, row):
+        """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
+        with open(self.output.path(f"{self.folder}/index.notes"), "ab") as file:
+            file.write(_json([night.isoformat(), row]).encode("utf-8", "backslashreplace") + b"\n")
 
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
         self.output.write_changed(f"{self.folder}/index.json", _json(index))
+        self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night):
         """What the last look at a night's sources gave; {} where there was none."""
