@@ -157,9 +157,12 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     outcomes = []
     for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
+        before = dict(row)
         if outcome.is_broken:
             row["silent"] = {**(row.get("silent") or {}), **_silent(row, outcome.problems, now)}
         row.update(outcome.row)
+        if row != before:
+            row.pop("made_for", None)  # its page has to be looked at
         outcomes.append(outcome)
         if progress:
             progress(outcome)

@@ -159,10 +159,24 @@ def _files_of(job):
     return [f"{folder}{night}{ending}" for ending in (".files.js", ".csv", ".json", ".html")]
 
 
-def _is_current(job, names):
-    """Whether nothing has to be done for a night; `names` are the files that its stream's folder has."""
-    there = all(relative.rpartition("/")[2] in names for relative in _files_of(job))
-    return there and _is_judged(job) and job.row.get("page") == _page_key(job, job.row)
+def _is_current(job, names, common):
+    """Whether nothing has to be done for a night; `names` are the files that its stream's folder has, `common` is `_common_key`."""
+    if not all(relative.rpartition("/")[2] in names for relative in _files_of(job)):
+        return False
+    if job.row.get("made_for") == _made_for(job, common):  # that, but for the clock, nothing changed is told without any digest
+        return job.row.get("next_change_at") is None or _is_judged(job)
+    return _is_judged(job) and job.row.get("page") == _page_key(job, job.row)
+
+
+def _common_key(site, stream):
+    """Differs when something did that all pages of a stream's nights depend on."""
+    look = (stream.title, stream.folder, stream.rule.text, stream.stale_after_s)
+    return _digest([site.key, site.title, _judging_key(stream), look])
+
+
+def _made_for(job, common):
+    """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
+    return f"{common} {job.previous} {job.next}"
 
 
 def publish_night(job):
@@ -348,10 +362,18 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
         there = set(os.listdir(site.output.path(stream.folder)))
     except FileNotFoundError:
         there = set()
-    jobs = [job for job in _jobs(site, stream, index, now) if not _is_current(job, there)]
+    common = _common_key(site, stream)
+    jobs = {}
+    for job in _jobs(site, stream, index, now):
+        if _is_current(job, there, common):
+            job.row["made_for"] = _made_for(job, common)
+        else:
+            jobs[job.night] = job
     try:
-        for result in _results(jobs, executor):
+        for result in _results(list(jobs.values()), executor):
             index["nights"][result.night.isoformat()] = result.row
+            if not result.problem:
+                result.row["made_for"] = _made_for(jobs[result.night], common)
             store.note(result.night, result.row)
             done.n_pages += result.is_written
             if result.problem:
@@ -407,8 +429,7 @@ def _publish_stream(site, stream, index, now, done):
     rows = [NightRow(f"{summary['night']}.html", _aware(summary)) for summary in summaries]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
         page = _stream_page(site, stream, rows, word, info, silent)
-        data = {"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0)), "nights": list(reversed(summaries))}
-        site.output.write(names[0], json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+        site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries)))
         site.output.write_changed(names[2], pages.render_latest(page, site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
@@ -433,6 +454,13 @@ def _stream_page(site, stream, rows, word, info, silent):
         sources=_source_lines(stream, silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
     )
+
+
+def _nights_json(stream, now, summaries):
+    """The nights as JSON, a line each."""
+    about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
+    lines = ",\n".join(json.dumps(summary, ensure_ascii=False) for summary in summaries)
+    return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
 
 
 def _nights_csv(summaries):

