@@ -1,5 +1,6 @@
 # make demo      an example observatory in demo/, and its pages
 # make test      all tests
+# make bench     what a run costs, beside what the machine itself takes (benchmarks/README.md)
 # make pictures  the pictures in README.md, of the example's pages
 # make lint      what ruff says of the code
 # make clean     remove what the others made, but keep .venv (make distclean removes that too)
@@ -10,8 +11,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: demo test pictures lint clean distclean debian
+.PHONY: demo test bench pictures lint clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -19,6 +21,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test debian
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/installed-test
+	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
 
 pictures: $(VENV)/installed-test demo
 	$(BIN)/python examples/take_pictures.py demo/site docs/pictures

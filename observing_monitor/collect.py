@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import threading
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
@@ -143,7 +144,7 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     now : datetime
     look_at_everything : bool
         Trust no folder's modification time.
-    executor : concurrent.futures.Executor, optional
+    executor : workers.Workers, optional
         Where nights are worked on; here, one after the other, without one.
     progress : callable, optional
         Called with each Outcome as it comes.
@@ -157,9 +158,12 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     outcomes = []
     for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
+        before = dict(row)
         if outcome.is_broken:
             row["silent"] = {**(row.get("silent") or {}), **_silent(row, outcome.problems, now)}
         row.update(outcome.row)
+        if row != before:
+            row.pop("made_for", None)  # its page has to be looked at
         outcomes.append(outcome)
         if progress:
             progress(outcome)
@@ -174,22 +178,23 @@ def _outcomes(stream, nights, output, now, look_at_everything, executor):
         for night in nights:
             yield _guarded(stream, sources, output, night, now)
         return
-    from concurrent.futures import as_completed
-
-    work = [executor.submit(_collect_elsewhere, stream, output, night, now, look_at_everything) for night in nights]
-    for done in as_completed(work):
-        yield done.result()
+    tasks = [(stream, output, night, now, look_at_everything) for night in nights]
+    yield from executor.results(_collect_elsewhere, tasks, _lost)
 
 
-_made = {}  # in a worker process: the sources of the run, so that a tree's skeleton and a registry are read once
+_made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
 
 
 def _collect_elsewhere(stream, output, night, now, look_at_everything):
-    key = (stream.name, now)
-    if key not in _made:
-        _made.clear()
-        _made[key] = make_sources(stream, now, look_at_everything)
-    return _guarded(stream, _made[key], output, night, now)
+    key = (stream, now, look_at_everything)
+    if getattr(_made, "key", None) != key:
+        _made.sources, _made.key = make_sources(stream, now, look_at_everything), key
+    return _guarded(stream, _made.sources, output, night, now)
+
+
+def _lost(stream, output, night, now, look_at_everything):
+    words = f"{night}: its worker died each time that it was collected"
+    return Outcome(night, problems={"observing_monitor": words}, is_broken=True)
 
 
 def _guarded(stream, sources, output, night, now):

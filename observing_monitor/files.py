@@ -75,6 +75,11 @@ class Output:
         self.write(relative, data)
         return True
 
+    def remove(self, relative):
+        """Remove a file, if it is there."""
+        with self._writable(), contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path(relative))
+
     def read(self, relative):
         """A file's bytes, or None where there is none. Raises OutputError where it can't be read: what it holds is not to be lost."""
         path = self.path(relative)

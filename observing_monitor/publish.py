@@ -145,26 +145,38 @@ def _basis(stream, row):
     return _digest([_judging_key(stream), *(row.get(name) for name in ("tables", "notes", "silent", "is_told"))])
 
 
-def _is_judged(job):
+def _is_of_now(job):
+    """Whether time alone changed nothing since a night was judged."""
     judged_at, late_at = parse_utc(job.row.get("judged_at")), parse_utc(job.row.get("next_change_at"))
     # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
-    is_of_now = (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
-    return job.row.get("basis") == _basis(job.stream, job.row) and is_of_now
+    return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
+
+
+def _is_judged(job):
+    return job.row.get("basis") == _basis(job.stream, job.row) and _is_of_now(job)
+
+
+def _look_of(stream):
+    """What the pages of a stream's nights show of its settings."""
+    return [
+        stream.title,
+        stream.folder,
+        stream.rule.text,
+        stream.stale_after_s,
+        [(s.name, s.kind) for s in stream.sources],
+        [repr(stream.position), stream.timezone],
+    ]
+
+
+def _shown_previews(job, row):
+    return (row.get("previews") or {}).get("shown") if job.stream.previews else None
 
 
 def _page_key(job, row):
     """The fingerprint of a night's page."""
     known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
-    known.append((row.get("previews") or {}).get("shown") if job.stream.previews else None)
-    stream = [
-        job.stream.title,
-        job.stream.folder,
-        job.stream.rule.text,
-        job.stream.stale_after_s,
-        [(s.name, s.kind) for s in job.stream.sources],
-        [repr(job.stream.position), job.stream.timezone],
-    ]
-    return _digest([job.site.key, job.site.title, known, stream, job.previous, job.next])
+    known.append(_shown_previews(job, row))
+    return _digest([job.site.key, job.site.title, known, _look_of(job.stream), job.previous, job.next])
 
 
 def _files_of(job):
@@ -192,10 +204,23 @@ def _is_whole(job, row):
     return all(os.path.exists(job.site.output.path(relative)) for relative in _files_of(job)) and _has_images(job, row)
 
 
-def _is_current(job, names):
-    """Whether nothing has to be done for a night; `names` are the files that its stream's folder has."""
-    there = all(relative.rpartition("/")[2] in names for relative in _files_of(job))
-    return there and _is_judged(job) and job.row.get("page") == _page_key(job, job.row) and _has_images(job, job.row)
+def _is_current(job, names, common):
+    """Whether nothing has to be done for a night; `names` are the files that its stream's folder has, `common` is `_common_key`."""
+    if not (all(relative.rpartition("/")[2] in names for relative in _files_of(job)) and _has_images(job, job.row)):
+        return False
+    if job.row.get("made_for") == _made_for(job, common):  # that, but for the clock, nothing changed is told without any digest
+        return _is_of_now(job)
+    return _is_judged(job) and job.row.get("page") == _page_key(job, job.row)
+
+
+def _common_key(site, stream):
+    """Differs when something did that all pages of a stream's nights depend on."""
+    return _digest([site.key, site.title, _judging_key(stream), _look_of(stream)])
+
+
+def _made_for(job, common):
+    """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
+    return f"{common} {job.previous} {job.next} {_shown_previews(job, job.row)}"
 
 
 def publish_night(job):
@@ -601,7 +626,7 @@ def publish(site, now, executor=None, progress=None):
     ----------
     site : Site
     now : datetime
-    executor : concurrent.futures.Executor, optional
+    executor : workers.Workers, optional
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
@@ -626,10 +651,19 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
         there = set(os.listdir(site.output.path(stream.folder)))
     except FileNotFoundError:
         there = set()
-    jobs = [job for job in _jobs(site, stream, index, now) if not _is_current(job, there)]
+    common = _common_key(site, stream)
+    jobs = {}
+    for job in _jobs(site, stream, index, now):
+        if _is_current(job, there, common):
+            job.row["made_for"] = _made_for(job, common)
+        else:
+            jobs[job.night] = job
     try:
-        for result in _results(jobs, executor):
+        for result in _results(list(jobs.values()), executor):
             index["nights"][result.night.isoformat()] = result.row
+            if not result.problem:
+                result.row["made_for"] = _made_for(jobs[result.night], common)
+            store.note(result.night, result.row)
             done.n_pages += result.is_written
             if result.problem:
                 done.problems.append(result.problem)
@@ -650,11 +684,11 @@ def _results(jobs, executor):
     if executor is None:
         yield from map(_guarded, jobs)
         return
-    from concurrent.futures import as_completed
+    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
 
-    work = [executor.submit(_guarded, job) for job in jobs]
-    for finished in as_completed(work):
-        yield finished.result()
+
+def _lost(job):
+    return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
 
 
 def _guarded(job):
@@ -689,8 +723,7 @@ def _publish_stream(site, stream, index, now, done):
     rows = [NightRow(f"{summary['night']}.html", _aware(summary)) for summary in summaries]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
         page = _stream_page(site, stream, rows, word, info, silent, headlines)
-        data = {"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0)), "nights": list(reversed(summaries))}
-        site.output.write(names[0], json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+        site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
         site.output.write_changed(names[2], pages.render_latest(page, site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
@@ -718,6 +751,13 @@ def _stream_page(site, stream, rows, word, info, silent, headlines):
         has_files=tells_of_files(stream),
         headlines=headlines,
     )
+
+
+def _nights_json(stream, now, summaries):
+    """The nights as JSON, a line each."""
+    about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
+    lines = ",\n".join(json.dumps(summary, ensure_ascii=False) for summary in summaries)
+    return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
 
 
 def _nights_csv(summaries, headlines):

@@ -28,6 +28,7 @@ MESSAGES = {
     "unregistered": "linked, but the registry does not have it: ",
 }
 WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid")
+FEW_NIGHTS = 5  # more than these in one run, and the registry's rows are looked up by where each night's lie
 DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 
 
@@ -57,6 +58,7 @@ class Gen2Repository(Telling):
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
         self._rows = None, [], []  # the night that was asked for last, the columns, and the registry's rows of it
+        self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
         self._all_links = None  # of a repository that is not organised by night: read once for all nights
 
     def nights(self):
@@ -213,9 +215,33 @@ class Gen2Repository(Telling):
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
             condition, values = self._night_condition(night)
+            where, rowids = self._rowids(night)
+            condition, values = f"({condition}){where}", (*values, *rowids)
             have = [name for name in self._raw_columns() if name in WANTED]
             self._rows = night, have, self._query(f"select {', '.join(have)} from raw where {condition}", values)
         return self._rows[1:]
+
+    def _rowids(self, night):
+        """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
+
+        The table has no index by night, and raws are registered night by night: a history of a thousand nights would be
+        read a thousand times.
+        """
+        self._n_asked += 1
+        if self._n_asked <= FEW_NIGHTS:
+            return "", ()
+        have = self._raw_columns()
+        day = "dayObs" if "dayObs" in have else f"substr({next(name for name in DATES if name in have)}, 1, 10)"
+        if self._spans is None:
+            try:
+                self._spans = {row[0]: row[1:] for row in self._query(f"select {day}, min(rowid), max(rowid) from raw group by 1")}
+            except SourceError:  # a table without rowids
+                self._spans = {}
+        days = {night.isoformat(), night.strftime("%Y%m%d"), *(f"{instant:%Y-%m-%d}" for instant in self.asked.rule.bounds(night))}
+        spans = [self._spans[day] for day in days if day in self._spans]
+        if not spans:
+            return "", ()
+        return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
 
     def _rows_digest(self, night):
         # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr

@@ -1,0 +1,120 @@
+"""Where the nights of a rebuild are worked on: processes of this machine, or a Dask cluster.
+
+Workers write nights, never indexes, so a worker that dies costs no more than the nights that it had in hand: they are done again.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+from concurrent.futures import BrokenExecutor, CancelledError, as_completed
+
+from observing_monitor.errors import UsageError
+
+MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
+
+log = logging.getLogger(__name__)
+
+
+class Workers:
+    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor."""
+
+    def __init__(self, make):
+        self._make = make
+        self._executor = make()
+        self._work = {}  # future -> task, of what is not done yet
+
+    def results(self, function, tasks, lost):
+        """The results of `function(*task)` for a list of tasks, as they come.
+
+        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`.
+        """
+        left = list(tasks)
+        for _ in range(MAX_ROUNDS):
+            left = yield from self._round(function, left)
+            if not left:
+                return
+            log.warning("a worker died; %d nights are done again", len(left))
+            self._renew()
+        for task in left:
+            if (yield from self._round(function, [task])):
+                self._renew()
+                yield lost(*task)
+
+    def _round(self, function, tasks):
+        """Yield what could be done; returns the tasks whose worker died."""
+        self._work, dead = {}, []
+        for task in tasks:
+            try:
+                self._work[self._executor.submit(function, *task)] = task
+            except BrokenExecutor:  # died while the others were handed in
+                dead.append(task)
+        for done in as_completed(self._work):
+            task = self._work.pop(done)
+            try:
+                result = done.result()
+            except (BrokenExecutor, CancelledError):
+                dead.append(task)
+                continue
+            except Exception as error:
+                if type(error).__name__ != "KilledWorker":  # Dask's, when a task's workers died again and again
+                    raise
+                dead.append(task)
+                continue
+            yield result
+        return dead
+
+    def _renew(self):
+        self.stop()
+        self._executor = self._make()
+
+    def stop(self):
+        """End the workers after the nights that they have in hand."""
+        for waiting in self._work:
+            waiting.cancel()
+        with contextlib.suppress(BrokenExecutor):
+            self._executor.shutdown(wait=True)
+
+
+@contextlib.contextmanager
+def processes(jobs):
+    """Workers that are so many processes of this machine."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # spawn: a process forked after pyarrow has started its threads may hang
+    context = multiprocessing.get_context("spawn")
+    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin))
+    try:
+        yield workers
+    finally:
+        workers.stop()
+
+
+def _begin():
+    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@contextlib.contextmanager
+def cluster(address, timeout_s=20):
+    """Workers of the Dask cluster whose scheduler listens there (`tcp://host:8786`); they see the same folders as we do."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]") from error
+    try:
+        client = Client(address, timeout=timeout_s)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--scheduler {address}: no scheduler answers ({error}); start one with: dask scheduler") from error
+    try:
+        if not client.scheduler_info(n_workers=-1)["workers"]:
+            log.warning("the cluster at %s has no worker yet; waiting for one", address)
+        workers = Workers(lambda: client.get_executor(pure=False))
+        try:
+            yield workers
+        finally:
+            workers.stop()
+    finally:
+        client.close()

@@ -1,0 +1,171 @@
+"""A history in parallel: on this machine and on a cluster, with workers that die and runs that are killed."""
+
+import datetime
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import need
+from gen2tree import later, make_night
+from running import contents, nights, run, start, times
+
+from observing_monitor import workers
+from observing_monitor.errors import UsageError
+
+DAYS = [datetime.date(2020, 2, 1) + datetime.timedelta(days=n) for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """An input of twelve nights, its clock, and what a rebuild in one process makes of it."""
+    folder = tmp_path_factory.mktemp("history")
+    now = later()
+    for night in DAYS:
+        make_night(folder / "input", night, {"ingested": 40, "failed": 2, "missing": 1}, now=now)
+    assert run(*arguments(folder, folder / "whole"), "--jobs", "1", now=now) == 0
+    return folder, now, contents(folder / "whole")
+
+
+def arguments(folder, output):
+    return ("rebuild", "--input_dir", folder / "input", "--output_dir", output)
+
+
+def double(number, folder):
+    """Twice the number; the worker that is given 3 dies, once."""
+    if number == 3 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os._exit(9)
+    return 2 * number
+
+
+def die(number):
+    if number == 3:
+        os._exit(9)
+    return number
+
+
+def test_worker_that_dies_costs_its_task(tmp_path):
+    """What a dead worker had in hand, and what waited behind it, is done again; each result comes once."""
+    with workers.processes(2) as made:
+        results = list(made.results(double, [(n, tmp_path) for n in range(10)], None))
+    assert (tmp_path / "died").exists() and sorted(results) == [2 * n for n in range(10)]
+
+
+def test_task_that_always_kills_its_worker():
+    """A task that takes its worker with it every time is told as lost, and takes no other with it."""
+    with workers.processes(2) as made:
+        results = list(made.results(die, [(n,) for n in range(6)], lambda n: f"lost {n}"))
+    assert sorted(map(str, results)) == ["0", "1", "2", "4", "5", "lost 3"]
+
+
+def killed_when(output, folder, now, wanted, *options):
+    """Start a rebuild, and kill it and its workers as soon as `wanted` pages are there."""
+    process = start(*arguments(folder, output), *options, now=now, start_new_session=True)
+    while process.poll() is None and len(list(output.glob("2020-*.html"))) < wanted:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_resumed_after_a_kill(tree, tmp_path, jobs):
+    """Killed in the middle of its pages and started again, a rebuild leaves the finished ones alone, and ends as one never killed."""
+    folder, now, expected = tree
+    output = tmp_path / "site"
+    killed_when(output, folder, now, 5, "--jobs", jobs)
+    before = times(output)
+    finished = [name for name in before if re.fullmatch(r"2020-.*\.html", name)]
+    assert 5 <= len(finished) < len(DAYS), "it was not killed in the middle"
+    assert run(*arguments(folder, output), "--jobs", jobs, now=now) == 0
+    after = times(output)
+    tables = [name for name in before if name.endswith((".parquet", "looked.json"))]
+    assert [name for name in tables if after[name] != before[name]] == []
+    redone = [name for name in finished if after[name] != before[name]]
+    assert len(redone) <= int(jobs), "only a page that was written at the very moment may be written again"
+    assert contents(output) == expected
+
+
+def test_interrupted(tree, tmp_path):
+    """Ctrl-C in a rebuild with workers ends in one line, and leaves what the next one needs to end as one never stopped."""
+    folder, now, expected = tree
+    output = tmp_path / "site"
+    process = start(*arguments(folder, output), "--jobs", "2", now=now, start_new_session=True)
+    while process.poll() is None and not list(output.glob("data/stream=input/night=*/looked.json")):
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130 and error.splitlines()[-1].startswith("observing_monitor: stopped") and "Traceback" not in error
+    assert run(*arguments(folder, output), "--jobs", "2", now=now) == 0
+    assert contents(output) == expected
+
+
+def test_lines_without_a_terminal(tree, tmp_path, monkeypatch, capfd):
+    """Where there is no terminal, lines say how many nights are done, how many files a second, and how long it will take."""
+    from observing_monitor import cli
+
+    folder, now, _ = tree
+    monkeypatch.setattr(cli, "LINE_EVERY_S", 0)
+    assert run(*arguments(folder, tmp_path / "site"), "--jobs", "1", now=now) == 0
+    assert re.search(r"input: collecting: 6 of 12 nights, [\d,]+ files/s, [\d.]+ s left", capfd.readouterr().err)
+
+
+# --- a cluster -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler and two workers, each a process of its own, on loopback: the address and the workers."""
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        need(False, "there is no Dask (pip install observing_monitor[dask])")
+    environment = os.environ | {"DASK_DISTRIBUTED__DASHBOARD__LINK": "", "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s"}
+
+    def dask(*words):
+        with open(tmp_path / "dask.log", "ab") as log:
+            return subprocess.Popen([sys.executable, "-m", *words], stdout=log, stderr=log, cwd=tmp_path, env=environment)
+
+    where = tmp_path / "scheduler.json"
+    started = [
+        dask("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(where))
+    ]
+    one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(tmp_path / "dask"))
+    try:
+        deadline = time.monotonic() + 60
+        while not where.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
+        started += [dask("distributed.cli.dask_worker", address, *one) for _ in range(2)]
+        yield address, started[1:]
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+def test_cluster_of_which_a_worker_dies(tree, tmp_path, cluster):
+    """A rebuild on two workers of a cluster, one of which is killed in the middle, ends as one in a single process."""
+    folder, now, expected = tree
+    address, both = cluster
+    output = tmp_path / "site"
+    process = start(*arguments(folder, output), "--scheduler", address, now=now)
+    while process.poll() is None and len(list(output.glob("data/stream=input/night=*/looked.json"))) < 3:
+        time.sleep(0.005)
+    both[0].kill()
+    _, error = process.communicate()
+    assert process.returncode == 0, error
+    assert contents(output) == expected and len(nights(output)) == len(DAYS)
+
+
+def test_no_scheduler(tree, tmp_path):
+    """An address at which nobody listens is told as such."""
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        need(False, "there is no Dask (pip install observing_monitor[dask])")
+    with pytest.raises(UsageError, match="no scheduler answers"), workers.cluster("tcp://127.0.0.1:1", timeout_s=2):
+        pass
