@@ -437,7 +437,8 @@
     if (!time) return;
     const column = named(time.by.split(",")[0]);
     const label = column ? column.label : time.by;
-    between.textContent = label + " " + instant(time.from) + " to " + instant(time.to).slice(11) + " UTC ✕";
+    const [from, to] = [instant(time.from), instant(time.to)];
+    between.textContent = label + " " + from + " to " + (from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to) + " UTC ✕";
     between.setAttribute("aria-label", between.textContent.slice(0, -1) + ": show all times");
   }
 

@@ -1,0 +1,193 @@
+"""The questions that observers ask, each answered on the example's pages, at most one click away from the stream's page."""
+
+import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from running import nights
+from test_demo_pages import kinds
+
+from observing_monitor import pages
+
+STRICT = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+class Strict(SimpleHTTPRequestHandler):
+    """Plain files, with a header that forbids inline scripts, eval, and whatever else the site doesn't hold."""
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", STRICT)
+        super().end_headers()
+
+    def log_message(self, *_):
+        """Silence."""
+
+
+@pytest.fixture(scope="module")
+def served(demo):
+    """The address of the example's pages on a plain server of this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(demo / "site"))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_pages_from_a_strict_server(demo, browser, served):
+    """Under a strict Content-Security-Policy each kind of page draws its charts and opens its table, and the console stays silent."""
+    for path in kinds(demo / "site"):
+        page, said = browser.new_page(), []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        page.goto(f"{served}/{path.relative_to(demo / 'site').as_posix()}")
+        for place in page.query_selector_all(".plot"):
+            place.scroll_into_view_if_needed()
+            place.wait_for_selector("svg.main-svg", state="attached")
+        if page.query_selector("#all-files"):
+            page.locator("#all-files").scroll_into_view_if_needed()
+            page.wait_for_selector("#all-files[data-ready]")
+        assert [text for text in said if "favicon" not in text] == [], path
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def at_night(demo, browser, served):
+    """Opens the page of the stream's first night that `holds`, by its link on the stream's page; the page and the night's numbers."""
+    opened = []
+
+    def open_it(stream, holds=lambda night: True):
+        found = max(name for name, night in nights(demo / "site" / stream).items() if holds(night))
+        page = browser.new_page()
+        opened.append(page)
+        page.goto(f"{served}/{stream}/index.html")
+        page.locator(f"a[href='{found}.html']").first.click()
+        page.wait_for_url(f"**/{found}.html")
+        return page, nights(demo / "site" / stream)[found]
+
+    yield open_it
+    for page in opened:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def stream_page(browser, served):
+    """The page of the stream auxTel."""
+    page = browser.new_page()
+    page.goto(f"{served}/auxTel/index.html")
+    yield page
+    page.close()
+
+
+def words(page, where="main"):
+    """What a part of a page says, spaces and thousands' commas apart."""
+    return re.sub(r"\s+", " ", page.locator(where).first.inner_text()).replace(",", "")
+
+
+def test_is_all_well(stream_page, demo):
+    """1. The stream's verdict stands on top as a word, and with it what is wrong."""
+    verdict = words(stream_page, ".verdict")
+    recent = [night for _, night in sorted(nights(demo / "site" / "auxTel").items())][-2:]
+    worst = max((night["status"] for night in recent), key=("normal", "warning", "error").index)
+    assert worst in verdict.lower()
+
+
+def test_is_this_page_current(stream_page):
+    """2. The page says when somebody looked at the sources, and how long ago that is."""
+    assert re.search(r"Last looked at [\d:\- ]+ UTC, .+ ago", stream_page.inner_text("#looked").replace("\n", " "))
+
+
+def test_how_many(at_night):
+    """3. Files taken, transferred and ingested are numbers of the night, the same as in its data."""
+    page, night = at_night("auxTel", lambda night: night["n_failed"])
+    text = words(page)
+    assert f"{night['n_files']} created" in text and re.search(rf"\b{night['n_ingested']}\b", words(page, ".tiles"))
+    assert "transferred" in text
+
+
+def test_when_was_the_last(at_night):
+    """4. When the last file came and when the last was ingested."""
+    page, night = at_night("auxTel", lambda night: night["n_ingested"])
+    for name in ("last_transferred_at", "last_ingested_at"):
+        assert page.locator(f"time[datetime^='{night[name][:19]}']").count() >= 1
+
+
+def test_which_failed_and_why(at_night):
+    """5. Those that were not ingested stand by name, each with its message."""
+    page, night = at_night("allSky", lambda night: night["n_failed"])
+    assert re.search(r"Failed.*\w", words(page, "section:has(#attention)"))
+    assert f"{night['n_failed']} file" in words(page)
+
+
+def test_which_are_pending(at_night):
+    """6. Those that wait are counted and listed with the time since which they do."""
+    page, night = at_night("auxTel", lambda night: night["n_pending"])
+    text = words(page)
+    assert f"{night['n_pending']} file" in text and "pending" in text.lower()
+
+
+def test_what_should_be_there(at_night):
+    """7. Exposures that never came, by their numbers, and the detectors that an exposure lacks."""
+    page, _ = at_night("lsstCam", lambda night: "missing: 17–19" in night["info"])
+    text = words(page)
+    assert "missing: 17–19 42" in text and "lacking R22_S11" in text
+
+
+def test_how_late(at_night):
+    """8. Median, 90 % and worst of the delays, and a chart of them against time."""
+    page, night = at_night("auxTel", lambda night: night["n_ingested"] > 20)
+    for name in ("median", "p90", "max"):
+        assert pages.seconds(night[f"ingest_delay_{name}_s"]) in words(page)
+    assert "worst" in words(page, "#chart-delay figcaption")
+
+
+def test_is_that_unusual(stream_page):
+    """9. The charts over nights shade what is usual for the stream."""
+    assert "Shaded is the usual" in words(stream_page, "#chart-delays figcaption")
+
+
+def test_what_came_twice(at_night):
+    """10. A replay is named, and counted."""
+    page, _ = at_night("ztf", lambda night: "a replay" in night["info"])
+    assert "×2: a replay" in words(page)
+
+
+def test_where_is_this_file(at_night):
+    """11. One file, found by its name, tells its class and when it passed each stage."""
+    page, _ = at_night("gemini", lambda night: night["n_failed"])
+    page.goto(f"{page.url}#files?q=fits")
+    page.wait_for_selector("#all-files[data-ready]")
+    name = page.locator("#files-scroll tbody th bdi").first.inner_text()
+    page.fill("#files-search", name.rpartition("/")[2])
+    heads = page.locator("#files-scroll thead th").all_inner_texts()
+    assert {"Class", "Copy", "Ingested"} <= {head.strip() for head in heads}
+    assert name in page.locator("#files-scroll tbody").inner_text()
+
+
+def test_what_the_pipelines_say(at_night):
+    """12. Alerts in and out and the time that each node took; and how deep the queues of another stream are."""
+    page, night = at_night("lasair", lambda night: night["today_alert"])
+    assert f"{night['today_alert']:.0f}" in words(page)
+    assert page.locator(".plot[data-figure^='chart-stack']").count() >= 1
+    page, _ = at_night("gemini", lambda night: night["n_failed"])
+    assert re.search(r"queue_depth .*\d", words(page))
+
+
+def test_another_night(at_night):
+    """13. Every night is a link of the stream's page, and its neighbours are links of its own."""
+    page, night = at_night("auxTel", lambda night: not night["n_files"])
+    assert night["night"] in words(page, "h1")
+    page.locator("a[rel=prev]").first.click()
+    page.wait_for_url(lambda url: re.search(r"20\d\d-\d\d-\d\d\.html$", url) and night["night"] not in url)
+    assert night["night"] not in words(page, "h1")
+
+
+def test_the_data(at_night, stream_page):
+    """14. The numbers of all nights, and the files of one, are there as JSON and CSV."""
+    page, night = at_night("auxTel", lambda night: night["n_files"])
+    for of, name in ((page, night["night"]), (stream_page, "nights")):
+        for ending in ("json", "csv"):
+            address = of.evaluate("name => document.querySelector(`a[href='${name}']`).href", f"{name}.{ending}")
+            assert of.request.get(address).ok
