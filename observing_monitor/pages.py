@@ -85,6 +85,21 @@ class FileRow:
 
 
 @dataclass
+class ErrorGroup:
+    """Files that need attention for the same reason."""
+
+    anchor: str
+    file_class: str
+    words: str  # what is said of them all, with … for what differs
+    n_files: int
+    first_at: datetime.datetime | None  # when the first of them was tried, or had come where none was
+    last_at: datetime.datetime | None
+    detail: str  # the whole message of the first of them, "" where the words are all
+    files: list[FileRow]  # of many, the first
+    is_open: bool  # whether it is so small that it needs no click
+
+
+@dataclass
 class GroupRow:
     """One exposure (or one folder, where files have none): how many files of it, by class, and when."""
 
@@ -254,8 +269,9 @@ class NightPage:
     findings: list[Finding]  # worst first
     more_findings: list[Finding]  # those for which there is no room on top
     charts: list[Chart]
-    attention: list[FileRow]
-    n_attention: int  # of which `attention` may show only the first
+    attention: list[ErrorGroup]
+    n_attention: int  # the files in them
+    n_attention_groups: int  # of which `attention` may show only the first
     groups: list[GroupRow]
     n_groups: int
     has_files: bool  # whether the stream's sources tell of files at all

@@ -32,7 +32,11 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
+MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
+MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
+MAX_OF_GROUP = 20  # files of one of these
+OPEN_GROUPS = 3  # that many of them stand open, if they have no more than …
+OPEN_FILES = 3  # … so many files
 MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 MAX_FINDINGS = 30  # on top; the rest are folded away
 MAX_METRICS = 300  # rows of the table of metrics, a name each
@@ -445,6 +449,7 @@ def _write_night(job, row, known, judged, found):
     beside = [stage for stage in stages if stage != stream.last_stage]
     listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, beside))
     attention = tables.attention(judged)
+    error_groups = tables.group_attention(attention)
     groups, n_groups = tables.group(judged, MAX_GROUPS)
     latest = tables.latest_metrics(known.metrics)
     metrics, n_metrics = _metric_groups(stream, latest)
@@ -468,8 +473,9 @@ def _write_night(job, row, known, judged, found):
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
         charts=charts.night_charts(judged, starts_at, ends_at) + charts.metric_charts(known.metrics, tellers, starts_at, ends_at),
-        attention=list(_first_of_each(attention)),
+        attention=_error_groups(error_groups),
         n_attention=len(attention),
+        n_attention_groups=len(error_groups),
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
         has_files=tells_of_files(stream),
@@ -507,7 +513,7 @@ def _write_night(job, row, known, judged, found):
 
 def _without_dead_ends(page):
     """The page with those findings as plain text whose rows it does not show."""
-    there = {"#sources", *(f"#{file.anchor}" for file in page.attention)}
+    there = {"#sources", *(f"#{part.anchor}" for group in page.attention for part in (group, *group.files))}
     parts = {
         "#attention": page.has_files and page.summary["n_files"],
         "#delays": page.has_files and page.summary["n_files"],
@@ -528,15 +534,31 @@ def _without_dead_ends(page):
     return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
 
 
-def _first_of_each(attention):
-    """The first files of each class: every class that has files is shown, however many another has."""
-    shown, room = Counter(), MAX_DETAIL
-    for values in attention:
-        shown[values["file_class"]] += 1
-        if shown[values["file_class"]] <= MAX_ATTENTION:
-            is_fit = len(values["detail"]) <= room
-            room -= len(values["detail"]) if is_fit else 0
-            yield pages.FileRow(**values | ({} if is_fit else {"detail": ""}))
+def _error_groups(groups):
+    """The files that need attention as the page shows them: the first groups, but of every class the first; and of each its first files."""
+    rest = len(groups) - MAX_ATTENTION_GROUPS
+    if rest > 0:
+        small = sorted((g for g in groups if g["anchor"] != g["file_class"]), key=lambda g: len(g["rows"]))[:rest]
+        left_out = {g["anchor"] for g in small}
+        groups = [g for g in groups if g["anchor"] not in left_out]
+    room = MAX_DETAIL  # of whole messages: first that of each group, then those of files that say something else
+    details = []
+    for group in groups:
+        details.append(group["detail"] if len(group["detail"]) <= room else "")
+        room -= len(details[-1])
+    made, places = [], MAX_ATTENTION
+    for number, (group, detail) in enumerate(zip(groups, details, strict=True)):
+        n_shown = max(1, min(MAX_OF_GROUP, places - (len(groups) - number - 1)))
+        files = []
+        for values in group["rows"][:n_shown]:
+            own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
+            room -= len(own)
+            files.append(pages.FileRow(**values | {"detail": own}))
+        places -= len(files)
+        is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
+        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at")}
+        made.append(pages.ErrorGroup(**shown, detail=detail, n_files=len(group["rows"]), files=files, is_open=is_open))
+    return made
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------

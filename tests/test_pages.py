@@ -25,6 +25,7 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.Chart: "chart",
     pages.NightRow: "row|page.latest|card.latest",
     pages.FileRow: "file",
+    pages.ErrorGroup: "group",
     pages.GroupRow: "group",
     pages.Headline: "told|described",
     pages.MetricGroup: "metric",
@@ -262,11 +263,14 @@ def test_tonight_has_ages():
 
 
 def test_attention():
-    """A file that needs attention has its reason, its whole message, and an address of its own."""
+    """Files that need attention stand by what is said of them, with the whole message and an address each; small groups are open."""
     read = Reader(render("night"))
     assert "file-1" in read.ids and "#file-1" in read.links
-    assert "KeyError: 'DATE-OBS'" in read.words
-    assert "The first of each class, 2 of 17" in read.words
+    assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in read.words
+    assert "Traceback (most recent call last):" in read.words and "The first 1 of 14" in read.words
+    assert "17 in all" in read.words and "The first 2 of 3 groups" in read.words
+    groups = {attrs["id"]: "open" in attrs for tag, attrs in read.tags if tag == "details" and "id" in attrs}
+    assert groups == {"failed": False, "missing": True}
 
 
 def test_night_without_files():
