@@ -45,7 +45,7 @@ MAX_ENTRIES = 25  # of a queue, waiting and failed each
 MAX_DETAIL = 100_000  # characters of whole messages among the files that need attention, and as many among the queues
 MAX_IMAGES = 60
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
-CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
+CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
 
 
@@ -212,7 +212,13 @@ def publish_night(job):
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
     night = status.Night(
-        summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s, *_tellers_of_files(stream)
+        summary,
+        row.get("silent") or {},
+        row.get("notes") or {},
+        is_told,
+        stream.delay_warning_s,
+        *_tellers_of_files(stream),
+        since={name: pages.clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )
     found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
@@ -699,7 +705,69 @@ def _publish_stream(site, stream, index, now, done):
         done.n_pages += 1
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows[:CARD_NIGHTS]]
     latest = cards[0] if cards else None
-    return StreamCard(stream.title, f"{stream.folder}/index.html", word, info, latest, cards, tells_of_files(stream), headlines)
+    has_files = tells_of_files(stream)
+    trouble, its_night = _trouble(index, recent, silent, word)
+    return StreamCard(
+        name=stream.title,
+        href=f"{stream.folder}/index.html",
+        status=word,
+        info=info,
+        trouble=trouble,
+        trouble_href=f"{stream.folder}/{its_night}.html#findings" if its_night else f"{stream.folder}/index.html#sources",
+        latest=latest,
+        nights=cards,
+        chart=_small_chart(cards[::-1], has_files, headlines),
+        has_files=has_files,
+        headlines=headlines,
+    )
+
+
+def _trouble(index, recent, silent, word):
+    """The worst finding of a stream's recent nights, in its words, and the night that it is of; "" where none is."""
+    for summary in recent if word != "normal" else ():
+        if summary["status"] == word:
+            first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
+            return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
+    return "; ".join(f"{name} could not be read" for name in silent), ""
+
+
+CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
+BAR_STEP = 14  # from bar to bar
+
+
+def _small_chart(rows, has_files, headlines):
+    """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
+    named = {"ingested": "ingested or left out", "pending": "pending", "failed": "failed, missing, gone or small"}
+    legend = named
+    if has_files:
+        made = [_parts_of(row.values) for row in rows]
+        said = [", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files" for parts in made]
+    else:
+        first = next((h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None)
+        made = [{"total": max(row.values.get(first.name) or 0, 0)} for row in rows] if first else []
+        said = [f"{first.label} {pages.headline(row.values.get(first.name), first)}" for row in rows] if first else []
+        legend = {"total": first.label} if first else {}
+    most = max((sum(parts.values()) for parts in made), default=0)
+    if not rows or not legend or not most:
+        return None
+    bars, words = [], []
+    for number, (row, parts, told) in enumerate(zip(rows, made, said, strict=True)):
+        at, title = CHART_HEIGHT, f"{row.values['night']}: {told} ({row.values['status']})"
+        stacked = []
+        for tone, n in parts.items():
+            height = round(max(n / most * CHART_HEIGHT, 1.5), 1) if n else 0
+            at = round(at - height, 1)
+            stacked += [pages.BarPart(tone, at, height)] if n else []
+        mark = "" if row.values["status"] == "normal" else pages.SIGNS[row.values["status"]]
+        bars.append(pages.Bar(number * BAR_STEP + 1, title, stacked, mark))
+        words.append(title)
+    return pages.SmallChart("; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars)
+
+
+def _parts_of(summary):
+    """A night's files by what an observer has to do with them: nothing, wait, or look."""
+    parts = {"ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"], "pending": summary["n_pending"]}
+    return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
 def _stream_page(site, stream, rows, word, info, silent, headlines):
@@ -731,13 +799,10 @@ def _nights_csv(summaries, headlines):
 
 def _publish_site(site, cards, done):
     word = status.worst(card.status for card in cards)
-    troubled = [card.name for card in cards if card.status == word] if word != "normal" else []
-    info = (
-        f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}"
-        if troubled
-        else ""
-    )
-    page = SitePage(_frame(site, None, site.title, word, info), cards)
+    troubled = [card for card in cards if card.status == word] if word != "normal" else []
+    line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
+    page = SitePage(_frame(site, None, site.title, word, info), line, cards)
     done.n_pages += _write_if_new(site, "index.html", page, _digest([site.key, site.title, [asdict(card) for card in cards]]))
 
 

@@ -392,6 +392,13 @@ def _matches(names, patterns):
     return matched
 
 
+def since(judged):
+    """When the first file of each class that is an error was tried, or had come where none was: class -> instant."""
+    times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
+    first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
+    return {name: at for name, at in first.items() if at}
+
+
 def next_change(judged, is_told=True):
     """The instant when time alone will next change a class, or None."""
     pending = judged.loc[judged["file_class"] == "pending", "late_at"] if is_told else judged.iloc[:0]["late_at"]

@@ -286,8 +286,21 @@ def site_page(text="auxTel"):
     """Two streams, one of which has no night."""
     cards = [
         pages.StreamCard(
-            text, "auxTel/index.html", "error", f"14 files failed {text}", night_rows(text)[0], night_rows(text), True, headlines(text)
+            name=text,
+            href="auxTel/index.html",
+            status="error",
+            info=f"14 files failed {text}",
+            trouble=f"14 files failed since 03:12 {text}",
+            trouble_href="auxTel/2020-02-12.html#findings",
+            latest=night_rows(text)[0],
+            nights=night_rows(text),
+            chart=pages.SmallChart(
+                f"2020-02-12: {text}", [pages.Link(text, "failed")], [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")]
+            ),
+            has_files=True,
+            headlines=headlines(text),
         ),
-        pages.StreamCard("comCam", "comCam/index.html", "normal", "", None, [], True, []),
+        pages.StreamCard("comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, []),
     ]
-    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"1 stream needs attention: {text}"), cards)
+    line = "1 stream needs attention"
+    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards)
