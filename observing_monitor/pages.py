@@ -86,6 +86,21 @@ class FileRow:
 
 
 @dataclass
+class ErrorGroup:
+    """Files that need attention for the same reason."""
+
+    anchor: str
+    file_class: str
+    words: str  # what is said of them all, with … for what differs
+    n_files: int
+    first_at: datetime.datetime | None  # when the first of them was tried, or had come where none was
+    last_at: datetime.datetime | None
+    detail: str  # the whole message of the first of them, "" where the words are all
+    files: list[FileRow]  # of many, the first
+    is_open: bool  # whether it is so small that it needs no click
+
+
+@dataclass
 class GroupRow:
     """One exposure (or one folder, where files have none): how many files of it, by class, and when."""
 
@@ -200,6 +215,34 @@ class Image:
 
 
 @dataclass
+class BarPart:
+    """A part of a bar: its tone, and from where on it goes how far up, in the chart's own units."""
+
+    tone: str
+    y: float
+    height: float
+
+
+@dataclass
+class Bar:
+    """A night in a small chart."""
+
+    x: float
+    title: str  # what a hover tells
+    parts: list[BarPart]
+    mark: str  # the sign of the night's status; "" where all is well
+
+
+@dataclass
+class SmallChart:
+    """A chart that needs no script: a bar a night, oldest first."""
+
+    words: str  # the whole of it, for those who can't see it
+    legend: list[Link]  # what the tones mean: words, tone
+    bars: list[Bar]
+
+
+@dataclass
 class StreamCard:
     """A stream on the site's page: its newest night, and its recent nights, newest first."""
 
@@ -207,8 +250,11 @@ class StreamCard:
     href: str
     status: str
     info: str
+    trouble: str  # the worst that is wrong with it, in a few words; "" where all is well
+    trouble_href: str  # where that stands
     latest: NightRow | None
     nights: list[NightRow]
+    chart: SmallChart | None
     has_files: bool  # whether its sources tell of files at all
     headlines: list[Headline]
 
@@ -231,6 +277,7 @@ class SitePage:
     """`index.html` over several streams."""
 
     frame: Frame
+    line: str  # how many streams need attention, in words; "" where all are well
     streams: list[StreamCard]
 
 
@@ -269,8 +316,9 @@ class NightPage:
     findings: list[Finding]  # worst first
     more_findings: list[Finding]  # those for which there is no room on top
     charts: list[Chart]
-    attention: list[FileRow]
-    n_attention: int  # of which `attention` may show only the first
+    attention: list[ErrorGroup]
+    n_attention: int  # the files in them
+    n_attention_groups: int  # of which `attention` may show only the first
     groups: list[GroupRow]
     n_groups: int
     has_files: bool  # whether the stream's sources tell of files at all
@@ -399,6 +447,13 @@ def near(value, night):
     """An instant without its year, `02-13 03:12:41`, where that is the year of the night (`YYYY-MM-DD`) beside it."""
     text = utc(value)
     return text[5:] if text[:5] == night[:5] else text
+
+
+def clock(value, night):
+    """An instant to the minute as it is said of a night (`YYYY-MM-DD`): `03:12`, with its date where that is not the night's."""
+    at = value.astimezone(datetime.UTC)
+    days = (at.date() - datetime.date.fromisoformat(night)).days
+    return f"{at:%H:%M}" if days in (0, 1) else f"{at:%Y-%m-%d %H:%M}"
 
 
 def count(value):

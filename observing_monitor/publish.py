@@ -32,7 +32,11 @@ from observing_monitor.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_ATTENTION = 60  # rows a class in the table of files that need attention; the rest are in the list of all files
+MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
+MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
+MAX_OF_GROUP = 20  # files of one of these
+OPEN_GROUPS = 3  # that many of them stand open, if they have no more than …
+OPEN_FILES = 3  # … so many files
 MAX_GROUPS = 600  # of exposures; with these two a night's page stays below 500 kB
 MAX_FINDINGS = 30  # on top; the rest are folded away
 MAX_METRICS = 300  # rows of the table of metrics, a name each
@@ -41,7 +45,7 @@ MAX_ENTRIES = 25  # of a queue, waiting and failed each
 MAX_DETAIL = 100_000  # characters of whole messages among the files that need attention, and as many among the queues
 MAX_IMAGES = 60
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
-CARD_NIGHTS = 7  # the nights that the site's page shows of a stream
+CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
 
 
@@ -237,7 +241,13 @@ def publish_night(job):
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     summary = tables.summarise(judged)
     night = status.Night(
-        summary, row.get("silent") or {}, row.get("notes") or {}, is_told, stream.delay_warning_s, *_tellers_of_files(stream)
+        summary,
+        row.get("silent") or {},
+        row.get("notes") or {},
+        is_told,
+        stream.delay_warning_s,
+        *_tellers_of_files(stream),
+        since={name: pages.clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )
     found = status.findings(night, _found_by_sources(job, known))
     word, info = status.sum_up(found)
@@ -483,6 +493,7 @@ def _write_night(job, row, known, judged, found):
     beside = [stage for stage in stages if stage != stream.last_stage]
     listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, beside))
     attention = tables.attention(judged)
+    error_groups = tables.group_attention(attention)
     groups, n_groups = tables.group(judged, MAX_GROUPS)
     latest = tables.latest_metrics(known.metrics)
     metrics, n_metrics = _metric_groups(stream, latest)
@@ -509,8 +520,9 @@ def _write_night(job, row, known, judged, found):
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
         charts=charts.under_the_sky(drawn, starts_at, ends_at, stream.position, stream.timezone),
-        attention=list(_first_of_each(attention)),
+        attention=_error_groups(error_groups),
         n_attention=len(attention),
+        n_attention_groups=len(error_groups),
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
         has_files=tells_of_files(stream),
@@ -552,7 +564,7 @@ def _write_night(job, row, known, judged, found):
 
 def _without_dead_ends(page):
     """The page with those findings as plain text whose rows it does not show."""
-    there = {"#sources", *(f"#{file.anchor}" for file in page.attention)}
+    there = {"#sources", *(f"#{part.anchor}" for group in page.attention for part in (group, *group.files))}
     parts = {
         "#attention": page.has_files and page.summary["n_files"],
         "#delays": page.has_files and page.summary["n_files"],
@@ -574,15 +586,31 @@ def _without_dead_ends(page):
     return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
 
 
-def _first_of_each(attention):
-    """The first files of each class: every class that has files is shown, however many another has."""
-    shown, room = Counter(), MAX_DETAIL
-    for values in attention:
-        shown[values["file_class"]] += 1
-        if shown[values["file_class"]] <= MAX_ATTENTION:
-            is_fit = len(values["detail"]) <= room
-            room -= len(values["detail"]) if is_fit else 0
-            yield pages.FileRow(**values | ({} if is_fit else {"detail": ""}))
+def _error_groups(groups):
+    """The files that need attention as the page shows them: the first groups, but of every class the first; and of each its first files."""
+    rest = len(groups) - MAX_ATTENTION_GROUPS
+    if rest > 0:
+        small = sorted((g for g in groups if g["anchor"] != g["file_class"]), key=lambda g: len(g["rows"]))[:rest]
+        left_out = {g["anchor"] for g in small}
+        groups = [g for g in groups if g["anchor"] not in left_out]
+    room = MAX_DETAIL  # of whole messages: first that of each group, then those of files that say something else
+    details = []
+    for group in groups:
+        details.append(group["detail"] if len(group["detail"]) <= room else "")
+        room -= len(details[-1])
+    made, places = [], MAX_ATTENTION
+    for number, (group, detail) in enumerate(zip(groups, details, strict=True)):
+        n_shown = max(1, min(MAX_OF_GROUP, places - (len(groups) - number - 1)))
+        files = []
+        for values in group["rows"][:n_shown]:
+            own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
+            room -= len(own)
+            files.append(pages.FileRow(**values | {"detail": own}))
+        places -= len(files)
+        is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
+        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at")}
+        made.append(pages.ErrorGroup(**shown, detail=detail, n_files=len(group["rows"]), files=files, is_open=is_open))
+    return made
 
 
 # --- what pages have in common -----------------------------------------------------------------------------------------
@@ -732,7 +760,69 @@ def _publish_stream(site, stream, index, now, done):
         done.n_pages += 1
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows[:CARD_NIGHTS]]
     latest = cards[0] if cards else None
-    return StreamCard(stream.title, f"{stream.folder}/index.html", word, info, latest, cards, tells_of_files(stream), headlines)
+    has_files = tells_of_files(stream)
+    trouble, its_night = _trouble(index, recent, silent, word)
+    return StreamCard(
+        name=stream.title,
+        href=f"{stream.folder}/index.html",
+        status=word,
+        info=info,
+        trouble=trouble,
+        trouble_href=f"{stream.folder}/{its_night}.html#findings" if its_night else f"{stream.folder}/index.html#sources",
+        latest=latest,
+        nights=cards,
+        chart=_small_chart(cards[::-1], has_files, headlines),
+        has_files=has_files,
+        headlines=headlines,
+    )
+
+
+def _trouble(index, recent, silent, word):
+    """The worst finding of a stream's recent nights, in its words, and the night that it is of; "" where none is."""
+    for summary in recent if word != "normal" else ():
+        if summary["status"] == word:
+            first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
+            return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
+    return "; ".join(f"{name} could not be read" for name in silent), ""
+
+
+CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
+BAR_STEP = 14  # from bar to bar
+
+
+def _small_chart(rows, has_files, headlines):
+    """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
+    named = {"ingested": "ingested or left out", "pending": "pending", "failed": "failed, missing, gone or small"}
+    legend = named
+    if has_files:
+        made = [_parts_of(row.values) for row in rows]
+        said = [", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files" for parts in made]
+    else:
+        first = next((h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None)
+        made = [{"total": max(row.values.get(first.name) or 0, 0)} for row in rows] if first else []
+        said = [f"{first.label} {pages.headline(row.values.get(first.name), first)}" for row in rows] if first else []
+        legend = {"total": first.label} if first else {}
+    most = max((sum(parts.values()) for parts in made), default=0)
+    if not rows or not legend or not most:
+        return None
+    bars, words = [], []
+    for number, (row, parts, told) in enumerate(zip(rows, made, said, strict=True)):
+        at, title = CHART_HEIGHT, f"{row.values['night']}: {told} ({row.values['status']})"
+        stacked = []
+        for tone, n in parts.items():
+            height = round(max(n / most * CHART_HEIGHT, 1.5), 1) if n else 0
+            at = round(at - height, 1)
+            stacked += [pages.BarPart(tone, at, height)] if n else []
+        mark = "" if row.values["status"] == "normal" else pages.SIGNS[row.values["status"]]
+        bars.append(pages.Bar(number * BAR_STEP + 1, title, stacked, mark))
+        words.append(title)
+    return pages.SmallChart("; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars)
+
+
+def _parts_of(summary):
+    """A night's files by what an observer has to do with them: nothing, wait, or look."""
+    parts = {"ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"], "pending": summary["n_pending"]}
+    return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
 def _stream_page(site, stream, rows, word, info, silent, headlines):
@@ -771,13 +861,10 @@ def _nights_csv(summaries, headlines):
 
 def _publish_site(site, cards, done):
     word = status.worst(card.status for card in cards)
-    troubled = [card.name for card in cards if card.status == word] if word != "normal" else []
-    info = (
-        f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention: {', '.join(troubled)}"
-        if troubled
-        else ""
-    )
-    page = SitePage(_frame(site, None, site.title, word, info), cards)
+    troubled = [card for card in cards if card.status == word] if word != "normal" else []
+    line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
+    page = SitePage(_frame(site, None, site.title, word, info), line, cards)
     done.n_pages += _write_if_new(site, "index.html", page, _digest([site.key, site.title, [asdict(card) for card in cards]]))
 
 

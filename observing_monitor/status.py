@@ -24,6 +24,7 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
+    since: dict = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
 def worst(levels: Iterable[str]) -> str:
@@ -50,15 +51,16 @@ def check_silence(night: Night) -> Iterable[Finding]:
 def check_classes(night: Night) -> Iterable[Finding]:
     """No file failed, is missing, gone or small."""
     said = {
-        "failed": ("error", "failed"),
-        "missing": ("error", "never tried, though older than the limit"),
+        "failed": ("error", "failed{}"),
+        "missing": ("error", "never tried{}, though older than the limit"),
         "gone": ("warning", "recorded but no longer on disk, and never ingested"),
         "small": ("warning", "too small to be an image"),
     }
     for name, (level, words) in said.items():
         count = night.summary[f"n_{name}"]
         if count:
-            yield Finding(level, f"{n_of(count, 'file')} {words}", f"#{name}", teller_of(night, name))
+            since = f" since {night.since[name]}" if name in night.since else ""
+            yield Finding(level, f"{n_of(count, 'file')} {words.format(since)}", f"#{name}", teller_of(night, name))
 
 
 def teller_of(night: Night, what: str) -> str:

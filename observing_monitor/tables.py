@@ -1,6 +1,8 @@
 """From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
 
 import datetime
+import hashlib
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -390,6 +392,13 @@ def _matches(names, patterns):
     return matched
 
 
+def since(judged):
+    """When the first file of each class that is an error was tried, or had come where none was: class -> instant."""
+    times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
+    first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
+    return {name: at for name, at in first.items() if at}
+
+
 def next_change(judged, is_told=True):
     """The instant when time alone will next change a class, or None."""
     pending = judged.loc[judged["file_class"] == "pending", "late_at"] if is_told else judged.iloc[:0]["late_at"]
@@ -535,7 +544,10 @@ def _reasons(judged):
 
 
 def _said(judged):
-    first_line = judged["message"].fillna("").str.split("\n", n=1).str[0].str.slice(0, 500)
+    message = judged["message"].fillna("").str.strip()
+    # a traceback says what went wrong in its last line, anything else in its first
+    is_traceback = message.str.startswith("Traceback")
+    first_line = message.str.split("\n", n=1).str[0].mask(is_traceback, message.str.rsplit("\n", n=1).str[-1]).str.slice(0, 500)
     since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
     size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
     words = {
@@ -561,13 +573,12 @@ def attention(judged):
     need = judged.assign(shown_as=shown_as)[shown_as.isin(order)]
     need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
     need = need.sort_values(["rank", "created_at", "file_id"], kind="stable")
-    rows, seen = [], set()
+    rows = []
     for row in need.astype("object").where(need.notna(), None).to_dict("records"):
         detail = row["message"] or ""
         rows.append(
             {
-                # the first row of a class carries the class's own address, to which the findings lead
-                "anchor": row["shown_as"] if row["shown_as"] not in seen else f"file-{len(rows) + 1}",
+                "anchor": anchor_of(row["file_id"]),
                 "path": row["file_id"],
                 "file_class": row["shown_as"],
                 "reason": row["reason"],
@@ -583,8 +594,53 @@ def attention(judged):
                 "n_attempts": int(row["n_attempts"]),
             }
         )
-        seen.add(row["shown_as"])
     return rows
+
+
+def anchor_of(file_id):
+    """A file's address on its night's page: the same as long as the file has its path, whatever comes or goes beside it."""
+    return f"file-{hashlib.blake2b(file_id.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
+
+
+_PATH = re.compile(r"[^\s'\"(),;:=]*/[^\s'\"(),;:=]+")
+_WITH_DIGITS = re.compile(r"[\w.+-]*\d[\w.:+-]*")
+_SEVERAL = re.compile(r"…(?:[\s,]*…)+")
+
+
+def pattern_of(message):
+    """A message's words, with … for what differs from file to file: paths, names and numbers."""
+    return _SEVERAL.sub("…", _WITH_DIGITS.sub("…", _PATH.sub("…", message)))
+
+
+def group_attention(rows):
+    """The rows of `attention` by class and by what is said of them, the worst class first, in it the largest group.
+
+    Mappings: anchor (the first group of a class has the class's own address, to which the findings lead), file_class, words (what is
+    said: with … for what differs), detail (the whole message of the first file, "" where the words are all), first_at and last_at
+    (of the last attempts or, of what was never tried, of creation or arrival), rows.
+    """
+    groups, patterns = {}, {}
+    for row in rows:
+        if row["reason"] not in patterns:
+            patterns[row["reason"]] = pattern_of(row["reason"])
+        groups.setdefault((row["file_class"], patterns[row["reason"]]), []).append(row)
+    rank = {name: number for number, name in enumerate(dict.fromkeys(file_class for file_class, _ in groups))}
+    made, seen = [], set()
+    for (file_class, pattern), own in sorted(groups.items(), key=lambda item: (rank[item[0][0]], -len(item[1]))):
+        times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
+        made.append(
+            {
+                "anchor": f"group-{len(made) + 1}" if file_class in seen else file_class,
+                "file_class": file_class,
+                "words": own[0]["reason"] if len({row["reason"] for row in own}) == 1 else pattern,
+                "detail": next((row["detail"] for row in own if row["detail"]), ""),
+                "first_at": min(times, default=None),
+                "last_at": max(times, default=None),
+                "rows": own,
+            }
+        )
+        seen.add(file_class)
+    return made
 
 
 def group(judged, most):

@@ -87,6 +87,22 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
     return pages.FileRow(**values | changed)
 
 
+def error_group(text="KeyError: 'DATE-OBS'", **changed):
+    """Fourteen failed files, of which one is shown."""
+    values = {
+        "anchor": "failed",
+        "file_class": "failed",
+        "words": text,
+        "n_files": 14,
+        "first_at": at("2020-02-13T03:12:50"),
+        "last_at": at("2020-02-13T04:00:00"),
+        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
+        "files": [file_row(text=text)],
+        "is_open": False,
+    }
+    return pages.ErrorGroup(**values | changed)
+
+
 def headlines(text="Alerts produced"):
     """Three numbers that sources put first; the sample night knows the first alone."""
     return [
@@ -171,8 +187,20 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
             pages.Finding("warning", "12 files are pending since 03:12", "#files"),
         ],
         "charts": [chart(text)],
-        "attention": [file_row(text=text), file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")],
+        "attention": [
+            error_group(text),
+            error_group(
+                "never tried; here since …",
+                anchor="missing",
+                file_class="missing",
+                n_files=3,
+                detail="",
+                files=[file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")],
+                is_open=True,
+            ),
+        ],
         "n_attention": 17,
+        "n_attention_groups": 3,
         "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
         "n_groups": 130,
         "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text)],
@@ -206,6 +234,7 @@ def empty_night_page():
         charts=[],
         attention=[],
         n_attention=0,
+        n_attention_groups=0,
         groups=[],
         n_groups=0,
         headlines=[],
@@ -257,8 +286,21 @@ def site_page(text="auxTel"):
     """Two streams, one of which has no night."""
     cards = [
         pages.StreamCard(
-            text, "auxTel/index.html", "error", f"14 files failed {text}", night_rows(text)[0], night_rows(text), True, headlines(text)
+            name=text,
+            href="auxTel/index.html",
+            status="error",
+            info=f"14 files failed {text}",
+            trouble=f"14 files failed since 03:12 {text}",
+            trouble_href="auxTel/2020-02-12.html#findings",
+            latest=night_rows(text)[0],
+            nights=night_rows(text),
+            chart=pages.SmallChart(
+                f"2020-02-12: {text}", [pages.Link(text, "failed")], [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")]
+            ),
+            has_files=True,
+            headlines=headlines(text),
         ),
-        pages.StreamCard("comCam", "comCam/index.html", "normal", "", None, [], True, []),
+        pages.StreamCard("comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, []),
     ]
-    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"1 stream needs attention: {text}"), cards)
+    line = "1 stream needs attention"
+    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards)

@@ -278,3 +278,13 @@ def test_queues_by_keyboard(browser, site, scripted):
     assert (panels.nth(0).is_visible(), panels.nth(1).is_visible()) == (False, True)
     assert page.url.endswith("2020-02-12.html"), "the arrow did not lead to another night"
     context.close()
+
+
+def test_an_address_inside_a_folded_group_opens_it(browser, site):
+    """Whoever follows a link to a file of a closed group sees the file."""
+    page = open_page(browser, site, "#file-1")
+    assert page.is_visible("#file-1")
+    page = open_page(browser, site)
+    assert not page.is_visible("#file-1")
+    page.evaluate("location.hash = '#file-1'")
+    page.wait_for_selector("#file-1", state="visible")

@@ -19,12 +19,13 @@ from observing_monitor import columns, pages
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
     pages.Frame: "page.frame",
-    pages.Link: "link|page.previous|page.next|page.index|page.site",
+    pages.Link: "link|shown|page.previous|page.next|page.index|page.site",
     pages.Finding: "finding",
     pages.SourceLine: "source",
     pages.Chart: "chart",
     pages.NightRow: "row|page.latest|card.latest",
     pages.FileRow: "file",
+    pages.ErrorGroup: "group",
     pages.GroupRow: "group",
     pages.Headline: "told|described",
     pages.MetricGroup: "metric",
@@ -33,6 +34,9 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.QueueEntry: "entry",
     pages.Queue: "queue",
     pages.Image: "image",
+    pages.BarPart: "part",
+    pages.Bar: "bar",
+    pages.SmallChart: "chart",
     pages.StreamCard: "card",
     pages.SitePage: "page",
     pages.StreamPage: "page",
@@ -182,9 +186,10 @@ def test_undefined_is_an_error():
 @pytest.mark.parametrize("text", ["plain", samples.NASTY], ids=["plain", "nasty"])
 def test_pages_are_sound(name, text):
     """Whatever stands in the data: elements nest, ids occur once, links within the page arrive, one h1, one main."""
-    read = Reader(render(name, text))
+    made = render(name, text)
+    read = Reader(made)
     tags = [tag for tag, _ in read.tags]
-    assert (tags.count("h1"), tags.count("main"), tags.count("title")) == (1, 1, 1)
+    assert (tags.count("h1"), tags.count("main"), made.partition("<body")[0].count("<title>")) == (1, 1, 1)
     assert len(read.ids) == len(set(read.ids))
     assert [link for link in read.links if link.startswith("#") and link[1:] not in read.ids] == []
 
@@ -264,11 +269,14 @@ def test_tonight_has_ages():
 
 
 def test_attention():
-    """A file that needs attention has its reason, its whole message, and an address of its own."""
+    """Files that need attention stand by what is said of them, with the whole message and an address each; small groups are open."""
     read = Reader(render("night"))
     assert "file-1" in read.ids and "#file-1" in read.links
-    assert "KeyError: 'DATE-OBS'" in read.words
-    assert "The first of each class, 2 of 17" in read.words
+    assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in read.words
+    assert "Traceback (most recent call last):" in read.words and "The first 1 of 14" in read.words
+    assert "17 in all" in read.words and "The first 2 of 3 groups" in read.words
+    groups = {attrs["id"]: "open" in attrs for tag, attrs in read.tags if tag == "details" and "id" in attrs}
+    assert groups == {"failed": False, "missing": True}
 
 
 def test_night_without_files():
@@ -308,7 +316,7 @@ def test_stream_and_site_without_nights():
     """A new stream, and a site of none, have pages that say that there is nothing yet."""
     stream = samples.stream_page(latest=None, nights=[], charts=[], site=None, data=[])
     assert "No night has been read yet" in Reader(pages.render_stream(stream, samples.ASSETS)).words
-    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), [])
+    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), "", [])
     assert "No stream is set up" in Reader(pages.render_site(site, samples.ASSETS)).words
 
 
@@ -356,3 +364,18 @@ def test_queues_at_a_glance():
     assert "AT_O_20200212_000022.fits: 26, 2 errors" in read.words and "export: 0" in read.words
     assert [attrs["id"] for tag, attrs in read.tags if tag == "input" and attrs.get("type") == "radio"] == ["queue-1", "queue-2"]
     assert "The first 1 of 26; all are in the data." in read.words and "ValueError" in read.words
+
+
+def test_site_at_a_glance():
+    """The site's first line names the stream that needs attention, what is wrong there and since when; each card has its nights as bars."""
+    text = render("site")
+    read = Reader(text)
+    assert "1 stream needs attention: auxTel , 14 files failed since 03:12 auxTel" in read.words
+    assert {"auxTel/index.html", "auxTel/2020-02-12.html#findings"} <= set(read.links)
+    assert 'aria-label="Night by night: 2020-02-12: auxTel"' in text and text.count("<svg") == 1
+
+
+def test_clock():
+    """A night's instants are told by the clock alone, others with their date."""
+    assert pages.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
+    assert pages.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"

@@ -62,3 +62,12 @@ def test_every_check_is_listed():
     """No check is forgotten: each function named check_ or tell_ is in CHECKS."""
     named = {name for name in vars(status) if name.startswith(("check_", "tell_"))}
     assert {check.__name__ for check in status.CHECKS} == named
+
+
+def test_since_when():
+    """Where it is known since when files fail or wait, the finding says so."""
+    told = status.findings(status.Night({**NOTHING, "n_failed": 14, "n_missing": 2}, since={"failed": "03:12", "missing": "01:00"}))
+    assert [finding.text for finding in told] == [
+        "14 files failed since 03:12",
+        "2 files never tried since 01:00, though older than the limit",
+    ]

@@ -235,3 +235,21 @@ def test_file_that_one_of_two_sources_still_has():
     known = tables.update(Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)})
     after = tables.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
     assert list(after.files["on_disk"]) == [True] and len(known.files) == 1
+
+
+def test_attention_by_what_is_said():
+    """Files whose messages differ in numbers, paths and names alone are one group; the worst class, in it the largest group, is first."""
+    said = [f"Traceback (most recent call last):\n  line {n}\nKeyError: no DATE-OBS in /raw/n{n}/a_{n}.fits" for n in range(3)]
+    rows = [{"file_id": f"n/{n}.fits", "created_at": NOW - 9 * HOUR + n * HOUR} for n in range(6)]
+    tried = [
+        {"file_id": f"n/{n}.fits", "status": "failure", "message": m, "attempted_at": NOW - HOUR} for n, m in enumerate(["full", *said])
+    ]
+    groups = tables.group_attention(tables.attention(tables.classify(files(*rows), ingests(*tried), Limits(), NOW)))
+    assert [(g["anchor"], g["words"], len(g["rows"])) for g in groups] == [
+        ("failed", "KeyError: no DATE-OBS in …", 3),
+        ("group-2", "full", 1),
+        ("missing", "never tried; here since … UTC", 2),
+    ]
+    assert groups[0]["detail"] == said[0] and groups[2]["first_at"] == NOW - 5 * HOUR and groups[2]["last_at"] == NOW - 4 * HOUR
+    anchors = [row["anchor"] for g in groups for row in g["rows"]]
+    assert len(set(anchors)) == 6 and tables.anchor_of("n/0.fits") in anchors

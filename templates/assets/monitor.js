@@ -119,6 +119,25 @@
     if (link) link.click();
   });
 
+  // ---------------------------------------------------------------- an address inside what is folded opens it
+
+  function unfold() {
+    const target = document.querySelector(":target");
+    if (!target) return;
+    let opened = false;
+    for (let place = target.closest("details"); place; place = place.parentElement.closest("details")) {
+      opened = opened || !place.open;
+      place.open = true;
+    }
+    if (opened) target.scrollIntoView();
+  }
+
+  window.addEventListener("hashchange", unfold);
+  window.addEventListener("click", (event) => { // the same address again: no hashchange comes
+    if (event.target.closest('a[href^="#"]')) setTimeout(unfold);
+  });
+  unfold();
+
   // ---------------------------------------------------------------- charts: drawn when they come near
 
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
