@@ -246,7 +246,8 @@ class SmallChart:
 class StreamCard:
     """A stream on the site's page: its newest night, and its recent nights, newest first."""
 
-    name: str
+    stream: str  # as the heartbeat knows it
+    name: str  # as people call it
     href: str
     status: str
     info: str

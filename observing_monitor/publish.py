@@ -763,6 +763,7 @@ def _publish_stream(site, stream, index, now, done):
     has_files = tells_of_files(stream)
     trouble, its_night = _trouble(index, recent, silent, word)
     return StreamCard(
+        stream=stream.name,
         name=stream.title,
         href=f"{stream.folder}/index.html",
         status=word,

@@ -286,6 +286,7 @@ def site_page(text="auxTel"):
     """Two streams, one of which has no night."""
     cards = [
         pages.StreamCard(
+            stream="auxTel",
             name=text,
             href="auxTel/index.html",
             status="error",
@@ -300,7 +301,7 @@ def site_page(text="auxTel"):
             has_files=True,
             headlines=headlines(text),
         ),
-        pages.StreamCard("comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, []),
+        pages.StreamCard("comCam", "comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, []),
     ]
     line = "1 stream needs attention"
     return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards)

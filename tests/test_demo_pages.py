@@ -167,6 +167,16 @@ def test_pages_fit_a_phone(demo, browser):
     assert wide == []
 
 
+def test_each_card_says_when_its_stream_was_read(demo, browser):
+    """Every stream's card on the site's page tells the age of the last look, though its title is not its name."""
+    page = browser.new_page()
+    page.goto((demo / "site" / "index.html").as_uri())
+    page.wait_for_function("document.querySelector('[data-looked]').textContent")
+    told = page.eval_on_selector_all("[data-looked]", "places => places.map(place => place.textContent)")
+    page.close()
+    assert len(told) == len(STREAMS) and all("looked at" in text for text in told)
+
+
 def test_charts_are_there(demo, browser):
     """A night has its three charts, a stream's page its charts over nights."""
     site = demo / "site"
