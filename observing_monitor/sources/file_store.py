@@ -79,6 +79,7 @@ class FileStore(Telling):
         import pandas as pd
 
         listing = self.tree.list_night(night)
+        self.tree.forget(night)
         paths, numbers = self._wanted(listing)
         if not paths:
             return Reading(files=columns.empty(columns.FILES), notes=listing.notes, unread=shown_all(listing.unread))

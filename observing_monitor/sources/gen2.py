@@ -89,6 +89,8 @@ class Gen2Repository(Telling):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         raws = self._raws_of(night)
+        self.tree.forget(night)
+        self._rows = None, [], []
         notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
