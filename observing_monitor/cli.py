@@ -95,7 +95,9 @@ def make_parser():
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
-    how.add_argument("--jobs", type=int, metavar="N", help="processes for rebuild (default: one a core)")
+    how.add_argument(
+        "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
+    )
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -133,6 +135,8 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
+    # Arrow's own allocators keep what a full night took; the system's gives it back
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if arguments[:1] == ["metrics"]:
         from observing_monitor import metrics_cli
 
@@ -265,11 +269,13 @@ def _work(command, options, streams, nights, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import previews, publish
     from observing_monitor.collect import collect
+    from observing_monitor.store import Store
 
     started = time.monotonic()
     problems, read, n_changed, n_looked = [], {}, 0, 0
     site = publish.make_site(options.title, streams, output)
-    with _executor(command, options) as executor:
+    n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
+    with _executor(command, options, n_new) as executor:
         for stream in streams if command != "publish" else []:
             asked, unasked = _asked(command, options, stream, nights[stream.name], now)
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
@@ -324,10 +330,11 @@ def _asked(command, options, stream, nights, now):
 
 
 @contextlib.contextmanager
-def _executor(command, options):
-    """Workers for a rebuild (`workers.Workers`); None, for one night after the other in this process, else."""
+def _executor(command, options, n_new):
+    """Workers (`workers.Workers`) for a rebuild, and with --jobs for several new nights; None, for this process alone, else."""
+    is_much = command == "rebuild" or (options.jobs and n_new > 1)
     jobs = options.jobs or os.cpu_count() or 1
-    if command != "rebuild" or (jobs == 1 and not options.scheduler):
+    if not is_much or (jobs == 1 and not options.scheduler):
         yield None
         return
     from observing_monitor import workers

@@ -90,7 +90,10 @@ def _first(groups, *forms):
     columns = [groups[form] for form in forms if form in groups]
     if not columns:
         return None
-    return columns[0] if len(columns) == 1 else [next((v for v in row if v is not None), None) for row in zip(*columns, strict=True)]
+    first = columns[0]
+    for other in columns[1:]:
+        first = [theirs if own is None else own for own, theirs in zip(first, other, strict=True)]
+    return first
 
 
 def last_parts(paths):

@@ -571,6 +571,8 @@ def attention(judged):
     shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = judged.assign(shown_as=shown_as)[shown_as.isin(order)]
+    if need.empty:
+        return []
     need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
     need = need.sort_values(["rank", "created_at", "file_id"], kind="stable")
     rows = []
@@ -726,7 +728,7 @@ def images(metrics):
 
 
 def to_csv(listed):
-    """A file list as CSV text: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
+    """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
     import io
 
     import pyarrow as pa
@@ -734,7 +736,7 @@ def to_csv(listed):
 
     buffer = io.BytesIO()
     pyarrow.csv.write_csv(pa.table({name: _cells(pa.array(values)) for name, values in listed.items()}), buffer)
-    return buffer.getvalue().decode()
+    return buffer.getvalue()
 
 
 def _cells(values):

@@ -213,7 +213,7 @@ def test_csv_runs_no_formula():
 
     names = ["=cmd|' /C calc'!A0.fits", "+1.fits", "@x", "-2", 'q"uo,te\n.fits', "<b>.fits"]
     night = files(*({"file_id": name} for name in names))
-    text = tables.to_csv(tables.file_list(tables.classify(night, ingests(), Limits(), NOW)))
+    text = tables.to_csv(tables.file_list(tables.classify(night, ingests(), Limits(), NOW))).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-" else name for name in names}
 

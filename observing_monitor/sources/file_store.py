@@ -83,6 +83,7 @@ class FileStore(Telling):
         import pandas as pd
 
         listing = self.tree.list_night(night)
+        self.tree.forget(night)
         paths, numbers = self._wanted(listing)
         if not paths:
             return self._reading(columns.empty(columns.FILES), listing)

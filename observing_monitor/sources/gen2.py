@@ -90,6 +90,8 @@ class Gen2Repository(Telling):
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         raws = self._raws_of(night)
+        self.tree.forget(night)
+        self._rows = None, [], []
         notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")

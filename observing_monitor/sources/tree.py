@@ -140,6 +140,10 @@ class NightTree:
             self._keep(night, listing)
         return self._listings[night]
 
+    def forget(self, night):
+        """Let go of a night's Listing once it was read: a full night's is large."""
+        self._listings.pop(night, None)
+
     def digest(self, night=None):
         """The digest of a night's Listing, or of the whole tree's."""
         if night not in self._digests:
@@ -210,9 +214,10 @@ class NightTree:
         prefix = folder + "/" if folder else ""
         inner = []
         with os.scandir(opened) as found:
-            entries = sorted(found, key=_by_name)
+            entries = sorted(found, key=_by_name, reverse=True)
         add, is_file, is_folder, is_plain = listing.add, stat.S_ISREG, stat.S_ISDIR, prefix.isascii()
-        for entry in entries:
+        while entries:
+            entry = entries.pop()  # and let go of at once, for it keeps what `stat` gave
             name = entry.name
             if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
                 continue
