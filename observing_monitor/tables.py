@@ -208,7 +208,7 @@ def match(files, attempts, made_up=None):
 
     made_up = columns.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
-        orphans = made_up[~made_up["name"].isin(files["name"])].assign(on_disk=False)
+        orphans = made_up[_places(made_up["name"], files["name"]) < 0].assign(on_disk=False)
         return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
     files, attempts = _sorted(files, ["file_id"]), attempts.reset_index(drop=True)
     places = _by_inode(files, attempts)
@@ -226,7 +226,8 @@ def match(files, attempts, made_up=None):
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
     keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
-    orphans = made_up[~made_up["file_id"].isin(new["file_id"]) & ~made_up["name"].isin(files["name"])] if len(made_up) else made_up
+    is_told_anew = (_places(made_up["file_id"], new["file_id"]) >= 0) | (_places(made_up["name"], files["name"]) >= 0)
+    orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
 
