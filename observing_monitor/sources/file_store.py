@@ -63,11 +63,11 @@ class FileStore(Telling):
     def look(self, night, known):
         """A digest of every file's numbers; of a settled night, the folders' times are enough to tell that it holds."""
         folders = self.tree.night_folders().get(night, [])
-        before = known["glance"]["folders"] if known else {}
+        before = (known or {}).get("glance", {}).get("folders", {})
         if not folders and before:
             raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
         logs = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._logs()]
-        if known and known["logs"] == logs and set(folders) <= set(before) and not self.tree.loose(night):
+        if before and known["logs"] == logs and set(folders) <= set(before) and not self.tree.loose(night):
             times = self.tree.folder_times(before)
             if times == before and self.asked.is_settled(night, max(times.values(), default=0)):
                 return known
