@@ -185,7 +185,9 @@ def _run(command, options, now):
     output.make()
     with _lock(output):
         output.sweep()
-        return _work(command, options, streams, nights, output, now)
+        code = _work(command, options, streams, nights, output, now)
+        output.sweep()  # what a worker that died was writing
+        return code
 
 
 def _streams(options):

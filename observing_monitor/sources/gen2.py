@@ -73,7 +73,7 @@ class Gen2Repository(Telling):
             return {"registry": registry, "digest": self.tree.digest()}
         folders = self.tree.night_folders().get(night, [])
         before = (known or {}).get("glance", {})
-        if known and set(folders) <= set(before["folders"]):
+        if before and set(folders) <= set(before["folders"]):
             times = self.tree.folder_times(before["folders"])
             if times == before["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
