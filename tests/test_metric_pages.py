@@ -102,7 +102,9 @@ def test_stages(site):
     rows = list(csv.DictReader((site / "gemini/2026-11-18.csv").read_text().splitlines()))
     assert sum(row["transfer_at"] == "" for row in rows) == 5 and all(row["copy_at"] for row in rows)
     _, data = data_of(site, "gemini/2026-11-19")
-    assert [(f["text"], f["source"]) for f in data["findings"] if f["level"] == "error"] == [("1 file failed since 06:21", "fitsstorage_logs")]
+    assert [(f["text"], f["source"]) for f in data["findings"] if f["level"] == "error"] == [
+        ("1 file failed since 06:21", "fitsstorage_logs")
+    ]
 
 
 def test_pages_are_light(site):
