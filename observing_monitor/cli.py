@@ -270,12 +270,13 @@ def _lock(output):
 def _work(command, options, streams, nights, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import previews, publish
+    from observing_monitor.site import make_site
     from observing_monitor.collect import collect
     from observing_monitor.store import Store
 
     started = time.monotonic()
     problems, read, n_changed, n_looked = [], {}, 0, 0
-    site = publish.make_site(options.title, streams, output)
+    site = make_site(options.title, streams, output)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
         for stream in streams if command != "publish" else []:

@@ -1,0 +1,343 @@
+"""A night's page and the files beside it: what it shows of the tables, and the fingerprint that tells when it is stale."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import replace
+
+from observing_monitor import pages, previews, status
+from observing_monitor.nights import parse_utc
+from observing_monitor.pages import Link, NightPage
+from observing_monitor.site import as_json, digest, frame, night_link, site_link, with_instants
+from observing_monitor.streams import classes_of_sources, described_headlines, metric_meanings, source_lines, tells_of_files
+
+MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
+MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
+MAX_OF_GROUP = 20  # files of one of these
+OPEN_GROUPS = 3  # that many of them stand open, if they have no more than …
+OPEN_FILES = 3  # … so many files
+MAX_GROUPS = 450  # of exposures; with these two a night's page stays below 500 kB
+MAX_FINDINGS = 30  # on top; the rest are folded away
+MAX_METRICS = 300  # rows of the table of metrics, a name each
+MAX_VALUES = 3000  # of single nodes in it
+MAX_ENTRIES = 25  # of a queue, waiting and failed each
+MAX_DETAIL = 100_000  # characters of whole messages among the files that need attention, and as many among the queues
+MAX_IMAGES = 60
+
+
+def look_of(stream):
+    """What the pages of a stream's nights show of its settings."""
+    return [
+        stream.title,
+        stream.folder,
+        stream.rule.text,
+        stream.stale_after_s,
+        [(s.name, s.kind) for s in stream.sources],
+        [repr(stream.position), stream.timezone],
+    ]
+
+
+def shown_previews(job, row):
+    return (row.get("previews") or {}).get("shown") if job.stream.previews else None
+
+
+def page_key(job, row):
+    """The fingerprint of a night's page."""
+    known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
+    known.append(shown_previews(job, row))
+    return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
+
+
+def files_of(job):
+    """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
+    endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
+    return [f"{_beside(job)}{ending}" for ending in endings]
+
+
+def _beside(job):
+    """What the names of a night's files begin with, relative to the output."""
+    return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
+
+
+def _images_of(job):
+    """The folder of a night's images, relative to the output."""
+    return f"{_beside(job)}.images"
+
+
+def has_images(job, row):
+    return all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
+
+
+def is_whole(job, row):
+    """Whether a night's files are all there."""
+    return all(os.path.exists(job.site.output.path(relative)) for relative in files_of(job)) and has_images(job, row)
+
+
+def _odd_nodes(found):
+    """By source: the nodes that its findings complain of."""
+    odd = {}
+    for finding in found:
+        if finding.node and finding.level != "normal":
+            odd.setdefault(finding.source, set()).add(finding.node)
+    return odd
+
+
+def _metric_groups(stream, latest):
+    """The latest metrics of a page, a row a name: the first MAX_METRICS, and how many there are."""
+    meanings = metric_meanings(stream)
+    has_several = len({row["source"] for row in latest}) > 1
+    groups, room = {}, MAX_VALUES
+    for row in latest:
+        groups.setdefault((row["name"], row["source"]), []).append(row)
+    shown = []
+    for (name, source), rows in list(groups.items())[:MAX_METRICS]:
+        whole = next((row for row in rows if not row["node"]), None)
+        parts = [row for row in rows if row["node"]]
+        nodes = [pages.MetricNode(row["node"], _value_text(row)) for row in parts[: max(room, 1)]]
+        room -= len(nodes)
+        shown.append(
+            pages.MetricGroup(
+                name=name,
+                value=_value_text(whole) if whole else "",
+                spread=_spread(parts),
+                nodes=nodes,
+                n_nodes=len(parts),
+                unit=rows[0]["unit"],
+                sampled_at=max((row["sampled_at"] for row in rows if row["sampled_at"]), default=None),
+                meaning=meanings.get(name, ""),
+                source=source if has_several else "",
+            )
+        )
+    return shown, len(groups)
+
+
+def _value_text(row):
+    return row["text"][:500] if row["value"] is None else pages.number(row["value"])
+
+
+def _spread(rows):
+    """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`."""
+    numbers = [row["value"] for row in rows if row["value"] is not None]
+    if not rows:
+        return ""
+    if not numbers:
+        words = Counter(row["text"][:40] or "not available" for row in rows).most_common()
+        said = ", ".join(f"{count} {word}" if len(rows) > 1 else word for word, count in words[:4])
+        return said + (f" and {len(words) - 4:,} more" if len(words) > 4 else "")
+    low, high = pages.number(min(numbers)), pages.number(max(numbers))
+    lacking = f", {len(rows) - len(numbers):,} not available" if len(numbers) < len(rows) else ""
+    return (low if low == high else f"{low} to {high}") + lacking
+
+
+def _queues(stream, ingests):
+    """The entries of the stream's queues, as data and as a page shows them."""
+    from observing_monitor import tables
+
+    wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
+    rows = tables.queue_rows(ingests, wanted)
+    room, made = MAX_DETAIL, []
+    for number, row in enumerate(rows, 1):
+        kept = {}
+        for part in ("errors", "waiting"):  # room for whole messages goes to the errors first
+            kept[part] = _entries(row[part], room)
+            room -= sum(len(entry.detail) for entry in kept[part])
+        n_errors = len(row["errors"])
+        words = status.n_of(n_errors, "error") if n_errors else ""
+        made.append(pages.Queue(row["name"], f"queue-{number}", len(row["waiting"]), n_errors, **kept, error_words=words))
+    return rows, made
+
+
+def _stages(stream, staged, queues):
+    """The rows of the stages' table; with what failed in a stage, where the page doesn't list it as a queue or as what needs attention."""
+    listed, room, made = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, []
+    for number, values in enumerate(staged, 1):
+        failures = [] if values["name"] in listed else _entries(values["failures"], room)
+        room -= sum(len(entry.detail) for entry in failures)
+        words = status.n_of(values["n_failed"], "file")
+        made.append(pages.StageRow(**values | {"anchor": f"stage-{number}", "failures": failures, "error_words": words}))
+    return made
+
+
+def _entries(entries, room):
+    """The first entries of a list, with their whole messages as far as there is room for these."""
+    shown = []
+    for entry in entries[:MAX_ENTRIES]:
+        reason, detail = _folded(entry["message"], room)
+        room -= len(detail)
+        shown.append(pages.QueueEntry(entry["path"], entry["state"], entry["since"], reason, detail, entry["destination"]))
+    return shown
+
+
+def _folded(message, room):
+    """A message's one line (of a traceback the last), and the whole of it where that is more and there is room for it."""
+    lines = message.strip().splitlines() or [""]
+    first = lines[-1 if lines[0].startswith("Traceback") else 0].strip()
+    is_more = first != message or len(first) > 200
+    return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(message) <= room else ""
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def _write_images(job, found):
+    """Write a night's images as files; what a page shows of them. A new image has a new name, so none is out of date in a cache."""
+    shown = []
+    for image in found:
+        head, _, data = image["text"].partition(",")
+        with contextlib.suppress(binascii.Error, ValueError):
+            content = base64.b64decode(data, validate=True)
+            if head == "data:image/png;base64" and content.startswith(_SIGNATURE):
+                digest = hashlib.blake2b(f"{image['name']} {image['node']} ".encode("utf-8", "backslashreplace") + content, digest_size=5)
+                plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{image['node']} {image['name']}").strip("-")[:80]
+                name = f"{plain}-{digest.hexdigest()}.png"
+                job.site.output.write_changed(f"{_images_of(job)}/{name}", content)
+                shown.append(pages.Image(image["name"], image["node"], f"{os.path.basename(_images_of(job))}/{name}", image["sampled_at"]))
+    return shown
+
+
+def _remove_stale_images(job, kept):
+    """Remove the images of a night that its page no longer shows."""
+    folder = job.site.output.path(_images_of(job))
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            if name not in kept and name.endswith(".png"):
+                os.unlink(os.path.join(folder, name))
+        if not kept:
+            os.rmdir(folder)
+
+
+def write_night(job, row, known, judged, found):
+    """Write a night's page, and before it the data that it links; the names of its images."""
+    from observing_monitor import charts, filetable, tables
+
+    stream, output = job.stream, job.site.output
+    *lists, to_json, to_html = files_of(job)
+    starts_at, ends_at = stream.rule.bounds(job.night)
+    stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
+    staged = tables.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else []
+    beside = [stage for stage in stages if stage != stream.last_stage]
+    listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, beside))
+    attention = tables.attention(judged)
+    error_groups = tables.group_attention(attention)
+    groups, n_groups = tables.group(judged, MAX_GROUPS)
+    latest = tables.latest_metrics(known.metrics)
+    metrics, n_metrics = _metric_groups(stream, latest)
+    queue_rows, queues = _queues(stream, known.ingests)
+    all_images = tables.images(known.metrics)
+    images = _write_images(job, all_images[:MAX_IMAGES])
+    summary = with_instants(row["summary"])
+    pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
+    tellers = {described.name: kind for described, kind in classes_of_sources(stream)}
+    numbers = charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found))
+    drawn = charts.night_charts(judged, starts_at, ends_at) + numbers
+    page = NightPage(
+        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
+        site=site_link(job.site, stream),
+        index=Link(stream.title, "index.html"),
+        previous=night_link(job.previous),
+        next=night_link(job.next),
+        night=job.night.isoformat(),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        rule=stream.rule.text,
+        changed_at=parse_utc(row.get("changed_at")),
+        summary=summary,
+        findings=found[:MAX_FINDINGS],
+        more_findings=found[MAX_FINDINGS:],
+        charts=charts.under_the_sky(drawn, starts_at, ends_at, stream.position, stream.timezone),
+        attention=_error_groups(error_groups),
+        n_attention=len(attention),
+        n_attention_groups=len(error_groups),
+        groups=[pages.GroupRow(**values) for values in groups],
+        n_groups=n_groups,
+        has_files=tells_of_files(stream),
+        headlines=described_headlines(stream, row["units"]),
+        stages=_stages(stream, staged, queues),
+        queues=queues,
+        images=images,
+        n_images=len(all_images),
+        metrics=metrics,
+        n_metrics=n_metrics,
+        notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
+        sources=source_lines(stream, row.get("silent") or {}),
+        files_js=os.path.basename(lists[0]) if lists and len(judged) else "",
+        data=[Link("JSON", os.path.basename(to_json)), *(Link("CSV", os.path.basename(to_csv)) for to_csv in lists[1:])],
+        previews=pictures,
+        previews_note=pictures_note,
+    )
+    if lists:
+        output.write_changed(lists[0], filetable.render_files_js(listed, beside))
+        output.write_changed(lists[1], tables.to_csv(listed))
+    data = {
+        "stream": stream.name,
+        **row["summary"],
+        "findings": row["findings"],
+        "stages": [as_json(values) | {"failures": [as_json(entry) for entry in values["failures"]]} for values in staged],
+        "queues": [queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")} for queue in queue_rows],
+        "attention": [as_json(values) for values in attention],
+        "metrics": [as_json(values) for values in latest],
+        "images": [{"name": image.name, "node": image.node, "href": image.href} for image in images],
+    }
+    output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    output.write(to_html, pages.render_night(_without_dead_ends(page), job.site.assets))
+    if stream.previews:
+        previews.sweep(stream, output, job.night)
+    kept = [os.path.basename(image.href) for image in images]
+    _remove_stale_images(job, kept)
+    return kept
+
+
+def _without_dead_ends(page):
+    """The page with those findings as plain text whose rows it does not show."""
+    there = {"#sources", *(f"#{part.anchor}" for group in page.attention for part in (group, *group.files))}
+    parts = {
+        "#attention": page.has_files and page.summary["n_files"],
+        "#delays": page.has_files and page.summary["n_files"],
+        "#files": page.files_js,
+        "#notes": page.notes,
+        "#metrics": page.metrics,
+        "#queues": page.queues,
+        "#stages": page.stages,
+        "#images": page.images,
+        "#previews": page.previews,
+        "#exposures": page.groups,
+        "#charts": page.charts,
+    }
+    there |= {href for href, is_shown in parts.items() if is_shown}
+
+    def alive(findings):
+        return [finding if finding.href in there else replace(finding, href="") for finding in findings]
+
+    return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
+
+
+def _error_groups(groups):
+    """The files that need attention as the page shows them: the first groups, but of every class the first; and of each its first files."""
+    rest = len(groups) - MAX_ATTENTION_GROUPS
+    if rest > 0:
+        small = sorted((g for g in groups if g["anchor"] != g["file_class"]), key=lambda g: len(g["rows"]))[:rest]
+        left_out = {g["anchor"] for g in small}
+        groups = [g for g in groups if g["anchor"] not in left_out]
+    room = MAX_DETAIL  # of whole messages: first that of each group, then those of files that say something else
+    details = []
+    for group in groups:
+        details.append(group["detail"] if len(group["detail"]) <= room else "")
+        room -= len(details[-1])
+    made, places = [], MAX_ATTENTION
+    for number, (group, detail) in enumerate(zip(groups, details, strict=True)):
+        n_shown = max(1, min(MAX_OF_GROUP, places - (len(groups) - number - 1)))
+        files = []
+        for values in group["rows"][:n_shown]:
+            own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
+            room -= len(own)
+            files.append(pages.FileRow(**values | {"detail": own}))
+        places -= len(files)
+        is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
+        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at")}
+        made.append(pages.ErrorGroup(**shown, detail=detail, n_files=len(group["rows"]), files=files, is_open=is_open))
+    return made

@@ -1,0 +1,103 @@
+"""What all pages of a run have in common: the site, its static files, and the frame around every page."""
+
+import datetime
+import hashlib
+import importlib.util
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from observing_monitor import __version__, columns, pages
+from observing_monitor.nights import iso_utc, parse_utc
+from observing_monitor.pages import Frame, Link
+
+INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages of a run have in common."""
+
+    title: str
+    streams: tuple  # of config.Stream
+    output: object  # files.Output
+    assets: dict[str, str]  # a static file's plain name -> its name under assets/
+    key: str  # of the templates, the assets and our version
+
+    @property
+    def has_site_page(self):
+        return any(stream.folder for stream in self.streams)
+
+
+def make_site(title, streams, output):
+    """The Site of a run; reads the templates and the static files' names, writes nothing."""
+    templates = pages.templates_dir()
+    digest = hashlib.blake2b(__version__.encode(), digest_size=8)
+    assets = {}
+    for path in sorted([*templates.glob("*.html"), *templates.glob("assets/*")]):
+        data = path.read_bytes()
+        digest.update(path.name.encode() + b"\0" + data)
+        if path.parent.name == "assets":
+            assets[path.name] = f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
+    assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
+    digest.update(assets["plotly.min.js"].encode())
+    return Site(title, tuple(streams), output, assets, digest.hexdigest())
+
+
+def _plotly_script():
+    """Where the installed plotly keeps its script, found without importing it."""
+    return Path(importlib.util.find_spec("plotly").origin).parent / "package_data" / "plotly.min.js"
+
+
+def _plotly_version():
+    """The version that plotly's script says it is, in its first lines."""
+    with open(_plotly_script(), "rb") as file:
+        return re.search(rb"plotly\.js v([\w.]+)", file.read(500))[1].decode()
+
+
+def write_assets(site):
+    """Write the static files that are not there yet."""
+    templates = pages.templates_dir()
+    for plain, name in site.assets.items():
+        if not os.path.exists(site.output.path("assets", name)):
+            source = _plotly_script() if plain == "plotly.min.js" else templates / "assets" / plain
+            site.output.write(f"assets/{name}", source.read_bytes())
+
+
+def digest(value):
+    """A short text that differs when a value that JSON has, does."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+
+
+def as_json(values):
+    """A dict with its instants as text."""
+    return {name: iso_utc(value) if isinstance(value, datetime.datetime) else value for name, value in values.items()}
+
+
+def with_instants(summary):
+    """A summary from the index, its instants as datetimes."""
+    return {name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()}
+
+
+def frame(site, stream, title, word, info):
+    """What stands around a page's content; `stream` is None for the site's own pages."""
+    return Frame(
+        title=title,
+        root="../" if stream and stream.folder else "",
+        status=word,
+        info=info,
+        version=__version__,
+        stream=stream.name if stream else "",
+        stale_after_s=stream.stale_after_s if stream else min((s.stale_after_s for s in site.streams), default=3600),
+    )
+
+
+def site_link(site, stream):
+    return Link(site.title, "../index.html") if stream.folder else None
+
+
+def night_link(night):
+    return Link(night.isoformat(), f"{night.isoformat()}.html") if night else None

@@ -1,0 +1,163 @@
+"""The pages over many nights: a stream's, and the site's. They are made of the rows of the index alone; no table is opened."""
+
+import csv
+import io
+import json
+import os
+from dataclasses import asdict
+
+from observing_monitor import columns, pages, status
+from observing_monitor.nights import iso_utc
+from observing_monitor.pages import Link, NightRow, SitePage, StreamCard, StreamPage
+from observing_monitor.site import digest, frame, site_link, with_instants
+from observing_monitor.store import Store
+from observing_monitor.streams import described_headlines, source_lines, tells_of_files
+
+RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
+CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
+
+
+def publish_stream(site, stream, index, now, done):
+    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
+    folder = f"{stream.folder}/" if stream.folder else ""
+    summaries = [row["summary"] for _, row in sorted(index["nights"].items(), reverse=True) if row.get("summary")]
+    recent = summaries[:RECENT_NIGHTS]
+    own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
+    silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
+    word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
+    info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
+    units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
+    headlines = described_headlines(stream, units)
+    described = [tells_of_files(stream), [asdict(headline) for headline in headlines]]
+    parts = [site.key, site.title, stream.title, stream.rule.text, stream.stale_after_s, summaries, index["sources"], word, info, described]
+    key = digest(parts)
+    names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
+    rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries]
+    if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
+        page = _stream_page(site, stream, rows, word, info, silent, headlines)
+        site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
+        site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
+        site.output.write_changed(names[2], pages.render_latest(page, site.assets))
+        site.output.write(names[3], pages.render_stream(page, site.assets))
+        index["page"] = key
+        Store(site.output, stream.name).write_index(index)
+        done.n_pages += 1
+    cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows[:CARD_NIGHTS]]
+    latest = cards[0] if cards else None
+    has_files = tells_of_files(stream)
+    trouble, its_night = _trouble(index, recent, silent, word)
+    return StreamCard(
+        stream=stream.name,
+        name=stream.title,
+        href=f"{stream.folder}/index.html",
+        status=word,
+        info=info,
+        trouble=trouble,
+        trouble_href=f"{stream.folder}/{its_night}.html#findings" if its_night else f"{stream.folder}/index.html#sources",
+        latest=latest,
+        nights=cards,
+        chart=_small_chart(cards[::-1], has_files, headlines),
+        has_files=has_files,
+        headlines=headlines,
+    )
+
+
+def _trouble(index, recent, silent, word):
+    """The worst finding of a stream's recent nights, in its words, and the night that it is of; "" where none is."""
+    for summary in recent if word != "normal" else ():
+        if summary["status"] == word:
+            first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
+            return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
+    return "; ".join(f"{name} could not be read" for name in silent), ""
+
+
+CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
+BAR_STEP = 14  # from bar to bar
+
+
+def _small_chart(rows, has_files, headlines):
+    """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
+    named = {"ingested": "ingested or left out", "pending": "pending", "failed": "failed, missing, gone or small"}
+    legend = named
+    if has_files:
+        made = [_parts_of(row.values) for row in rows]
+        said = [", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files" for parts in made]
+    else:
+        first = next((h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None)
+        made = [{"total": max(row.values.get(first.name) or 0, 0)} for row in rows] if first else []
+        said = [f"{first.label} {pages.headline(row.values.get(first.name), first)}" for row in rows] if first else []
+        legend = {"total": first.label} if first else {}
+    most = max((sum(parts.values()) for parts in made), default=0)
+    if not rows or not legend or not most:
+        return None
+    bars, words = [], []
+    for number, (row, parts, told) in enumerate(zip(rows, made, said, strict=True)):
+        at, title = CHART_HEIGHT, f"{row.values['night']}: {told} ({row.values['status']})"
+        stacked = []
+        for tone, n in parts.items():
+            height = round(max(n / most * CHART_HEIGHT, 1.5), 1) if n else 0
+            at = round(at - height, 1)
+            stacked += [pages.BarPart(tone, at, height)] if n else []
+        mark = "" if row.values["status"] == "normal" else pages.SIGNS[row.values["status"]]
+        bars.append(pages.Bar(number * BAR_STEP + 1, title, stacked, mark))
+        words.append(title)
+    return pages.SmallChart("; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars)
+
+
+def _parts_of(summary):
+    """A night's files by what an observer has to do with them: nothing, wait, or look."""
+    parts = {"ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"], "pending": summary["n_pending"]}
+    return parts | {"failed": summary["n_files"] - sum(parts.values())}
+
+
+def _stream_page(site, stream, rows, word, info, silent, headlines):
+    from observing_monitor import charts
+
+    return StreamPage(
+        frame=frame(site, stream, stream.title, word, info),
+        site=site_link(site, stream),
+        rule=stream.rule.text,
+        stage=stream.last_stage or "transfer",
+        latest=rows[0] if rows else None,
+        nights=rows,
+        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines),
+        sources=source_lines(stream, silent),
+        data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
+        has_files=tells_of_files(stream),
+        headlines=headlines,
+    )
+
+
+def _nights_json(stream, now, summaries):
+    """The nights as JSON, a line each."""
+    about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
+    lines = ",\n".join(json.dumps(summary, ensure_ascii=False) for summary in summaries)
+    return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
+
+
+def _nights_csv(summaries, headlines):
+    text = io.StringIO()
+    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
+    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(summaries)
+    return text.getvalue()
+
+
+def publish_site(site, cards, done):
+    word = status.worst(card.status for card in cards)
+    troubled = [card for card in cards if card.status == word] if word != "normal" else []
+    line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
+    page = SitePage(frame(site, None, site.title, word, info), line, cards)
+    done.n_pages += _write_if_new(site, "index.html", page, digest([site.key, site.title, [asdict(card) for card in cards]]))
+
+
+def _write_if_new(site, relative, page, key):
+    """Write the site's page unless the one there was made from the same; whether it was written."""
+    record = site.output.read_json("data/site.json") or {}
+    if record.get("page") == key and os.path.exists(site.output.path(relative)):
+        return False
+    site.output.write(relative, pages.render_site(page, site.assets))
+    site.output.write("data/site.json", json.dumps({"page": key}))
+    return True

@@ -1,0 +1,55 @@
+"""What the sources of a stream tell of it, by their kinds and settings alone: which stages, files, headlines; nothing is read."""
+
+from observing_monitor import columns, pages
+from observing_monitor.nights import parse_utc
+from observing_monitor.pages import SourceLine
+from observing_monitor.sources import source_class
+
+
+def classes_of_sources(stream):
+    """Each source of a stream as it is described in the settings, with its class."""
+    return [(described, source_class(described.kind)) for described in stream.sources]
+
+
+def tells_of_files(stream):
+    """Whether any source of a stream tells of files: without one its pages have numbers alone."""
+    return any(kind.tells_of_files(described.settings) for described, kind in classes_of_sources(stream))
+
+
+def tellers_of_files(stream):
+    """The names of the sources that tell which files there are, and of those that tell of the last stage."""
+    files = [d.name for d, kind in classes_of_sources(stream) if kind.tells_of_files(d.settings)]
+    staged = [d.name for d, kind in classes_of_sources(stream) if stream.last_stage in kind.stages_of(d.settings)]
+    return ", ".join([name for name in files if name not in staged] or files), ", ".join(staged)
+
+
+def described_headlines(stream, units):
+    """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
+    meanings = metric_meanings(stream)
+    names = dict.fromkeys(name for described, kind in classes_of_sources(stream) for name in kind.headlines(described.settings))
+    names = sorted(names, key=lambda name: name == "completeness")  # after all that it is made of
+    usual = {c.name for c in columns.NIGHTS} if tells_of_files(stream) else set()
+    return [pages.Headline(name, _in_words(name), meanings.get(name, ""), units.get(name, "")) for name in names if name not in usual]
+
+
+def _in_words(name):
+    """`Expected missing` of n_expected_missing."""
+    words = name.removeprefix("n_").replace("_", " ").strip() or name
+    return words[0].upper() + words[1:]
+
+
+def metric_meanings(stream):
+    """What the stream's sources say that their metrics mean; the first of them that says so."""
+    meanings = {}
+    for _, kind in classes_of_sources(stream):
+        meanings = kind.meanings | meanings
+    return meanings
+
+
+def source_lines(stream, silent):
+    """The lines of a page's table of sources; `silent` are the faults of those that did not answer, by name."""
+    lines = []
+    for described in stream.sources:
+        fault = silent.get(described.name) or {}
+        lines.append(SourceLine(described.name, described.kind, described.place, fault.get("problem", ""), parse_utc(fault.get("since"))))
+    return lines
