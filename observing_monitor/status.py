@@ -86,7 +86,7 @@ def check_delay(night: Night) -> Iterable[Finding]:
 
 
 def _usually(night: Night, name: str) -> str:
-    return f", where {seconds(night.worse[name])} is usual" if name in night.worse else ""
+    return f", usually at most {seconds(night.worse[name])}" if name in night.worse else ""
 
 
 def check_usual(night: Night) -> Iterable[Finding]:
@@ -98,7 +98,8 @@ def check_usual(night: Night) -> Iterable[Finding]:
             yield Finding("warning", words, "#delays", teller_of(night, stage))
     if "error_share" in night.worse:
         share, edge = night.summary["n_error"] / night.summary["n_files"], night.worse["error_share"]
-        words = f"more errors than usual: {percent(share)} of the files failed or are missing, where at most {percent(edge)} is usual"
+        usual = f"at most {percent(edge)}" if edge else "none"
+        words = f"more errors than usual: {percent(share)} of the files failed or are missing, usually {usual}"
         yield Finding("warning", words, "#attention", teller_of(night, "failed"))
 
 
