@@ -97,6 +97,8 @@ def make_parser():
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
     how.add_argument("--prometheus_file", type=Path, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
+    known = "what is known to be wrong, and why; shown as acknowledged (default: known.yaml beside the settings file)"
+    how.add_argument("--known_issues", type=Path, metavar="FILE", help=known)
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
@@ -284,7 +286,9 @@ def _work(command, options, streams, nights, receivers, output, now):
 
     started = time.monotonic()
     problems, read, n_changed, n_looked = [], {}, 0, 0
-    site = make_site(options.title, streams, output, options.site_url)
+    known = _known(options, streams)
+    problems += known.problems
+    site = make_site(options.title, streams, output, options.site_url, known.issues)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
         for stream in streams if command != "publish" else []:
@@ -319,6 +323,18 @@ def _work(command, options, streams, nights, receivers, output, now):
     if command != "collect":
         log.info("%s", output.path("index.html"))
     return INCOMPLETE if problems else OK
+
+
+def _known(options, streams):
+    """What the file of known issues says; nothing where none is named, and none is beside the settings file."""
+    from observing_monitor import known
+
+    path = options.known_issues
+    if path is None:
+        path = Path(options.config).parent / "known.yaml" if options.config else None
+        if path is None or not path.exists():
+            return known.Known()
+    return known.read_known(path, [stream.name for stream in streams])
 
 
 def _tell(receivers, standings, output, now):

@@ -23,17 +23,24 @@ class NightJob:
     next: datetime.date | None
     now: datetime.datetime
     edges: dict = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
+    issues: tuple = ()  # known.Issue: what is known of the night
 
 
 def judging_key(stream):
     """Differs when what a night's summary depends on, beside its tables, does."""
     limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s, stream.sources)
-    return digest([__version__, columns.SCHEMA_VERSION, *map(repr, limits)])
+    return digest([__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)])
 
 
-def basis(stream, row):
+def basis(stream, row, issues=()):
     """What a night's summary was made from, but for the clock."""
-    return digest([judging_key(stream), *(row.get(name) for name in ("tables", "notes", "silent", "is_told"))])
+    told = [row.get(name) for name in ("tables", "notes", "silent", "is_told")]
+    return digest([judging_key(stream), *told, *issues_key(issues)])
+
+
+def issues_key(issues):
+    """Differs when what is known of a night does."""
+    return [[issue.pattern, issue.words] for issue in issues]
 
 
 def is_of_now(job):
@@ -45,7 +52,7 @@ def is_of_now(job):
 
 def is_judged(job):
     """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
-    return job.row.get("basis") == basis(job.stream, job.row) and is_as_usual(job) and is_of_now(job)
+    return job.row.get("basis") == basis(job.stream, job.row, job.issues) and is_as_usual(job) and is_of_now(job)
 
 
 def is_as_usual(job):
@@ -71,26 +78,75 @@ def judge(job, known):
     limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
-    summary = tables.summarise(judged)
-    night = status.Night(
-        summary,
-        row.get("silent") or {},
-        row.get("notes") or {},
-        is_told,
-        stream.delay_warning_s,
-        *tellers_of_files(stream),
-        worse=usual.worse(summary, job.edges),
-        since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
-    )
-    found = status.findings(night, _found_by_sources(job, known))
+    told_by_sources = _found_by_sources(job, known)
+    night = _night(job, judged, tables.summarise(judged))
+    if job.issues:
+        texts = {finding.href.removeprefix("#"): finding.text for finding in status.findings(night)}
+        judged = tables.acknowledge(judged, lambda *told: _reason_of(job.issues, texts, *told))
+        night = _night(job, judged, tables.summarise(judged))
+    found = _acknowledged(status.findings(night, told_by_sources), job.issues)
     word, info = status.sum_up(found)
     headlines, row["units"] = _headline_values(job, known)
-    row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **as_json(summary), **headlines}
+    row["summary"] = {
+        "night": job.night.isoformat(),
+        "status": word,
+        "info": info,
+        "acknowledged": status.sum_up_known(found),
+        **as_json(night.summary),
+        **headlines,
+    }
     row["findings"] = [asdict(finding) for finding in found]
     row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
     row["worse"] = night.worse
-    row["basis"] = basis(stream, row)
+    row["basis"], row["shown"] = basis(stream, row, job.issues), basis(stream, row)
+    row["acknowledged"] = _acknowledged_key(judged)
     return row, judged, found
+
+
+def _night(job, judged, summary):
+    """What the checks may look at."""
+    from observing_monitor import tables
+
+    stream, row = job.stream, job.row
+    return status.Night(
+        summary,
+        row.get("silent") or {},
+        row.get("notes") or {},
+        bool(row.get("is_told")),
+        stream.delay_warning_s,
+        *tellers_of_files(stream),
+        worse=usual.worse(summary, job.edges),
+        known=tables.count_acknowledged(judged) if "acknowledged" in judged else {},
+        since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
+    )
+
+
+def _reason_of(issues, texts, file_class, names, reason):
+    """Why a file is known, "" where it is not; `texts` are what the findings say of each class."""
+    for issue in issues:
+        if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(texts.get(file_class, "")):
+            return issue.words
+    return ""
+
+
+def _acknowledged(found, issues):
+    """The findings, worst first, those that an issue speaks of no longer alarming. Of classes of files each file was asked about."""
+    classes = {f"#{c.name}" for c in (*columns.CLASSES, columns.LOST)}
+    made = []
+    for finding in found:
+        issue = next((issue for issue in issues if issue.begins(finding.text)), None)
+        if issue and finding.level != "normal" and finding.href not in classes:
+            finding = replace(finding, level="normal", text=f"{finding.text}; known: {issue.words}", acknowledged=issue.words)
+        made.append(finding)
+    return sorted(made, key=lambda finding: -status.LEVELS.index(finding.level))
+
+
+def _acknowledged_key(judged):
+    """Differs when other files are acknowledged, or for other reasons."""
+    if "acknowledged" not in judged:
+        return ""
+    known = judged[judged["acknowledged"] != ""]
+    return digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True))) if len(known) else ""
 
 
 def _for_source(known, described, kind):

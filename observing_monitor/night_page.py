@@ -48,7 +48,8 @@ def shown_previews(job, row):
 
 def page_key(job, row):
     """The fingerprint of a night's page."""
-    known = [row.get(name) for name in ("basis", "summary", "findings", "changed_at")]
+    # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
+    known = [row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")]
     known.append(shown_previews(job, row))
     return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
 
@@ -343,6 +344,6 @@ def _error_groups(groups):
             files.append(pages.FileRow(**values | {"detail": own}))
         places -= len(files)
         is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
-        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at")}
+        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at", "acknowledged")}
         made.append(pages.ErrorGroup(**shown, detail=detail, n_files=len(group["rows"]), files=files, is_open=is_open))
     return made

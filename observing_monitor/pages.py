@@ -35,6 +35,7 @@ class Finding:
     source: str = ""
     node: str = ""  # the one machine, band or queue that it speaks of: charts mark it
     anchor: str = ""  # its own address on the page, the same while only its numbers change
+    acknowledged: str = ""  # why it is known and alarms no longer; the text says so too
 
 
 @dataclass
@@ -84,6 +85,7 @@ class FileRow:
     transferred_at: datetime.datetime | None
     tried_at: datetime.datetime | None
     n_attempts: int
+    acknowledged: str = ""  # why it is known; the reason says so too
 
 
 @dataclass
@@ -99,6 +101,7 @@ class ErrorGroup:
     detail: str  # the whole message of the first of them, "" where the words are all
     files: list[FileRow]  # of many, the first
     is_open: bool  # whether it is so small that it needs no click
+    acknowledged: str = ""  # why they are known
 
 
 @dataclass

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import newest
-from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
+from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.site import digest, write_assets
@@ -70,7 +70,8 @@ def _common_key(site, stream):
 
 def _made_for(job, common):
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
-    return f"{common} {job.previous} {job.next} {shown_previews(job, job.row)}"
+    known = digest(issues_key(job.issues)) if job.issues else ""
+    return f"{common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
 
 
 def publish_night(job):
@@ -161,8 +162,10 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
 def _jobs(site, stream, index, now, edges):
     """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
     nights = [parse_night(text) for text in sorted(index["nights"])]
+    known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
-        yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now, edge_of)
+        issues = tuple(issue for issue in known if issue.holds(stream.name, night))
+        yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues)
 
 
 def _stale(jobs, names, common):

@@ -26,13 +26,14 @@ class Site:
     assets: dict[str, str]  # a static file's plain name -> its name under assets/
     key: str  # of the templates, the assets and our version
     url: str = ""  # where it is served; "" where the settings don't tell
+    known: tuple = ()  # known.Issue: what is known to be wrong, of any stream and night
 
     @property
     def has_site_page(self):
         return any(stream.folder for stream in self.streams)
 
 
-def make_site(title, streams, output, url=""):
+def make_site(title, streams, output, url="", known=()):
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
@@ -44,7 +45,7 @@ def make_site(title, streams, output, url=""):
             assets[path.name] = f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
     digest.update(assets["plotly.min.js"].encode())
-    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url)
+    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url, tuple(known))
 
 
 def _plotly_script():

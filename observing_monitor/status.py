@@ -3,13 +3,16 @@
 A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists them. A new question is a new function.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from observing_monitor.pages import Finding, address, percent, seconds
+from observing_monitor.usual import numbers
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
+_KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")  # in a finding's text: no part of its address
 MAX_SAID = 8  # findings that a night's one line names
 
 
@@ -25,6 +28,7 @@ class Night:
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
     worse: dict = field(default_factory=dict)  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
+    known: dict = field(default_factory=dict)  # class, or lost -> {reason: how many of its files are known for it}
     since: dict = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
@@ -41,12 +45,12 @@ def n_of(count: int, noun: str) -> str:
 def check_silence(night: Night) -> Iterable[Finding]:
     """Every source answered."""
     for source, silent in night.silent.items():
-        yield Finding(
-            "error",
-            f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}",
-            "#sources",
-            source,
-        )
+        yield Finding("error", silence_words(source, silent), "#sources", source)
+
+
+def silence_words(source: str, silent: Mapping[str, str]) -> str:
+    """What is said of a source that does not answer."""
+    return f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}"
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -61,7 +65,18 @@ def check_classes(night: Night) -> Iterable[Finding]:
         count = night.summary[f"n_{name}"]
         if count:
             since = f" since {night.since[name]}" if name in night.since else ""
-            yield Finding(level, f"{n_of(count, 'file')} {words.format(since)}", f"#{name}", teller_of(night, name))
+            yield _of_files(night, name, level, f"{n_of(count, 'file')} {words.format(since)}")
+
+
+def _of_files(night: Night, name: str, level: str, words: str) -> Finding:
+    """The finding of a class of files, with how many of them are known; it alarms if any is not."""
+    count, known = night.summary[f"n_{name}"], night.known.get(name) or {}
+    n_known, reasons = sum(known.values()), "; ".join(known)
+    if n_known:
+        part = "known" if count == 1 else "all of them known" if n_known == count else f"{n_known:,} of them known"
+        words = f"{words}, {part}: {reasons}"
+    is_known = 0 < n_known == count
+    return Finding("normal" if is_known else level, words, f"#{name}", teller_of(night, name), acknowledged=reasons if is_known else "")
 
 
 def teller_of(night: Night, what: str) -> str:
@@ -73,7 +88,7 @@ def check_lost(night: Night) -> Iterable[Finding]:
     """Whatever was ingested is still where the repository says."""
     if night.summary["n_lost"]:
         words = f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository"
-        yield Finding("error", words, "#lost", teller_of(night, "lost"))
+        yield _of_files(night, "lost", "error", words)
 
 
 def check_delay(night: Night) -> Iterable[Finding]:
@@ -97,7 +112,7 @@ def check_usual(night: Night) -> Iterable[Finding]:
             words = f"slower {stage} than usual: one file in ten took longer than {seconds(night.summary[name])}{_usually(night, name)}"
             yield Finding("warning", words, "#delays", teller_of(night, stage))
     if "error_share" in night.worse:
-        share, edge = night.summary["n_error"] / night.summary["n_files"], night.worse["error_share"]
+        share, edge = numbers(night.summary)["error_share"] or 0, night.worse["error_share"]
         usual = f"at most {percent(edge)}" if edge else "none"
         words = f"more errors than usual: {percent(share)} of the files failed or are missing, usually {usual}"
         yield Finding("warning", words, "#attention", teller_of(night, "failed"))
@@ -135,11 +150,20 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
     ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
-    return [replace(finding, anchor=address("finding", finding.text.partition(":")[0], taken)) for finding in ordered]
+    return [replace(finding, anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken)) for finding in ordered]
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:
     """A status word, and what is wrong in words, "" where nothing is; `found` is worst first."""
     wrong = [finding.text for finding in found if finding.level != "normal"]
-    more = [f"and {len(wrong) - MAX_SAID:,} more"] if len(wrong) > MAX_SAID else []
-    return worst(finding.level for finding in found), "; ".join([*wrong[:MAX_SAID], *more])
+    return worst(finding.level for finding in found), _listed(wrong)
+
+
+def sum_up_known(found: list[Finding]) -> str:
+    """What is known, in words; "" where nothing is."""
+    return _listed([finding.text for finding in found if finding.acknowledged])
+
+
+def _listed(texts: list[str]) -> str:
+    more = [f"and {len(texts) - MAX_SAID:,} more"] if len(texts) > MAX_SAID else []
+    return "; ".join([*texts[:MAX_SAID], *more])

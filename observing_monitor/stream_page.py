@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from observing_monitor import columns, pages, status, usual
 from observing_monitor.feeds import SITE, Standing, address
-from observing_monitor.nights import iso_utc
+from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
 from observing_monitor.store import Store
@@ -28,7 +28,8 @@ def publish_stream(site, stream, index, now, done):
     recent = summaries[:RECENT_NIGHTS]
     own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
-    word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
+    alarming = {name: fault for name, fault in silent.items() if not _is_known(site, stream, recent, name, fault)}
+    word = status.worst([*(s["status"] for s in recent), *("error" for _ in alarming)])
     info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
     headlines = described_headlines(stream, units)
@@ -57,7 +58,7 @@ def publish_stream(site, stream, index, now, done):
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries[:CARD_NIGHTS]]
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
     latest = cards[0] if cards else None
-    trouble, its_night = _trouble(index, recent, silent, word)
+    trouble, its_night = _trouble(index, recent, alarming, word)
     href = f"{folder}index.html"
     done.standings.append(
         Standing(
@@ -90,6 +91,12 @@ def publish_stream(site, stream, index, now, done):
         has_files=has_files,
         headlines=headlines,
     )
+
+
+def _is_known(site, stream, recent, name, fault):
+    """Whether a source's silence is a known issue of the stream's newest night."""
+    night, words = recent and parse_night(recent[0]["night"]), status.silence_words(name, fault)
+    return bool(night) and any(issue.holds(stream.name, night) and issue.begins(words) for issue in site.known)
 
 
 def _row_keys(index, summaries):

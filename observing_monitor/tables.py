@@ -413,16 +413,53 @@ def delays(judged):
     return pd.DataFrame({"transfer_s": transfer.dt.total_seconds(), "ingest_s": ingest.dt.total_seconds()})
 
 
+ALARMING = ("failed", "missing", "gone", "small")  # classes; beside them, whatever was lost
+
+
+def shown_as(judged):
+    """Each file's class as a page lists it: `lost` for what was ingested, and is since gone from the repository."""
+    is_lost = (judged["last_status"] == "lost") & (judged["file_class"] == "ingested")
+    return judged["file_class"].mask(is_lost, columns.LOST.name)
+
+
+def acknowledge(judged, reason_of):
+    """The files with a column `acknowledged`: for what known reason each that would alarm does not; "" for all others.
+
+    `reason_of` is called for each that would: with its class, its names (path, name, exposure, obsid) and what is said of it.
+    """
+    acknowledged = pd.Series("", index=judged.index, dtype="str")
+    shown = shown_as(judged)
+    need = judged[shown.isin([*ALARMING, columns.LOST.name])]
+    if len(need):
+        names = [need[name].fillna("") for name in ("file_id", "name", "exposure", "obsid")]
+        told = zip(shown[need.index], zip(*names, strict=True), _said(need), strict=True)
+        acknowledged.loc[need.index] = [reason_of(*values) for values in told]
+    return judged.assign(acknowledged=acknowledged)
+
+
+def count_acknowledged(judged):
+    """How many files of each class (or lost) are acknowledged, for which reason: class -> {reason: count}."""
+    known = judged[judged["acknowledged"] != ""]
+    made = {}
+    for name, reason in zip(shown_as(known), known["acknowledged"], strict=True):
+        made.setdefault(name, {}).setdefault(reason, 0)
+        made[name][reason] += 1
+    return made
+
+
 def summarise(judged):
     """A night in numbers: the names of `columns.NIGHTS` but for night, status and info; plain Python values."""
     n = len(judged)
     of_class = judged["file_class"].value_counts()
     counts = {f"n_{c.name}": int(of_class.get(c.name, 0)) for c in columns.CLASSES}
     due = n - counts["n_ignored"] - counts["n_not_fits"]
+    is_known = judged["acknowledged"] != "" if "acknowledged" in judged else pd.Series(False, index=judged.index)
     summary = {
         "n_files": n,
         **counts,
         "n_error": counts["n_failed"] + counts["n_missing"],
+        "n_acknowledged": int(is_known.sum()),
+        "n_acknowledged_errors": int((is_known & judged["file_class"].isin(["failed", "missing"])).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
         "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
@@ -541,7 +578,9 @@ def _reasons(judged):
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
-    return _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
+    reasons = _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
+    known = judged.get("acknowledged")
+    return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
 
 
 def _said(judged):
@@ -568,10 +607,9 @@ def _said(judged):
 
 def attention(judged):
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
-    is_lost = judged["last_status"] == "lost"
-    shown_as = judged["file_class"].mask(is_lost & (judged["file_class"] == "ingested"), columns.LOST.name)
+    shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
-    need = judged.assign(shown_as=shown_as)[shown_as.isin(order)]
+    need = judged.assign(shown_as=shown)[shown.isin(order)]
     if need.empty:
         return []
     need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
@@ -595,6 +633,7 @@ def attention(judged):
                 "transferred_at": _instant(row["transferred_at"]),
                 "tried_at": _instant(row["tried_at"]),
                 "n_attempts": int(row["n_attempts"]),
+                "acknowledged": row.get("acknowledged") or "",
             }
         )
     return rows
@@ -616,20 +655,20 @@ def pattern_of(message):
 
 
 def group_attention(rows):
-    """The rows of `attention` by class and by what is said of them, the worst class first, in it the largest group.
+    """The rows of `attention` by class and by what is said of them, the worst class first, in it the largest group, what is known last.
 
     Mappings: anchor (the first group of a class has the class's own address, to which the findings lead), file_class, words (what is
     said: with … for what differs), detail (the whole message of the first file, "" where the words are all), first_at and last_at
-    (of the last attempts or, of what was never tried, of creation or arrival), rows.
+    (of the last attempts or, of what was never tried, of creation or arrival), acknowledged (why they are known, or ""), rows.
     """
     groups, patterns = {}, {}
     for row in rows:
         if row["reason"] not in patterns:
             patterns[row["reason"]] = pattern_of(row["reason"])
-        groups.setdefault((row["file_class"], patterns[row["reason"]]), []).append(row)
-    rank = {name: number for number, name in enumerate(dict.fromkeys(file_class for file_class, _ in groups))}
+        groups.setdefault((row["file_class"], patterns[row["reason"]], row["acknowledged"]), []).append(row)
+    rank = {name: number for number, name in enumerate(dict.fromkeys(file_class for file_class, _, _ in groups))}
     made, seen = [], set()
-    for (file_class, pattern), own in sorted(groups.items(), key=lambda item: (rank[item[0][0]], -len(item[1]))):
+    for (file_class, pattern, known), own in sorted(groups.items(), key=lambda item: (rank[item[0][0]], item[0][2] != "", -len(item[1]))):
         times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
         made.append(
             {
@@ -639,6 +678,7 @@ def group_attention(rows):
                 "detail": next((row["detail"] for row in own if row["detail"]), ""),
                 "first_at": min(times, default=None),
                 "last_at": max(times, default=None),
+                "acknowledged": known,
                 "rows": own,
             }
         )

@@ -29,11 +29,15 @@ LEAST_ERRORS = 3  # of so few files a share says nothing
 
 def numbers(summary: Mapping) -> dict[str, float | None]:
     """A night's value of each measure, by the names of `MEASURES`; None where it has none. `summary` is named by `columns.NIGHTS`."""
-    n_files, n_error = summary.get("n_files") or 0, summary.get("n_error") or 0
+    n_files, n_error = summary.get("n_files") or 0, _errors(summary)
     values = {name: summary.get(name) for name in ("transfer_delay_p90_s", "ingest_delay_p90_s")}
     # below 0 is no delay, but two clocks that disagree
     values = {name: None if value is None or value < 0 else value for name, value in values.items()}
     return {**values, "error_share": n_error / n_files if n_files else None}
+
+
+def _errors(summary: Mapping) -> int:
+    return (summary.get("n_error") or 0) - (summary.get("n_acknowledged_errors") or 0)  # what is known is no news
 
 
 def edges(summaries: Iterable[Mapping | None]) -> list[dict[str, float]]:
@@ -77,7 +81,7 @@ def worse(summary: Mapping, edge_of: Mapping[str, float]) -> dict[str, float]:
     found = {}
     for measure in MEASURES:
         value, edge = values[measure.name], edge_of.get(measure.name)
-        if value is None or edge is None or (measure.name == "error_share" and (summary.get("n_error") or 0) < LEAST_ERRORS):
+        if value is None or edge is None or (measure.name == "error_share" and _errors(summary) < LEAST_ERRORS):
             continue
         if value > edge * measure.factor and value - edge > measure.more:
             found[measure.name] = edge
