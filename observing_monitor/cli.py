@@ -218,7 +218,7 @@ def _check_settings(options, streams, now):
     """Let every source see its settings before anything is done; UsageError that names the file and the source."""
     from observing_monitor.collect import make_sources
 
-    for stream in streams:
+    for stream in [version for described in streams for version in described.versions]:
         try:
             make_sources(stream, now)
         except UsageError as error:
@@ -240,7 +240,7 @@ def _nights(options, stream, now):
 
 def _check_apart(output, streams):
     """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
-    for stream in streams:
+    for stream in [version for described in streams for version in described.versions]:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
             if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
@@ -377,7 +377,7 @@ def _asked(command, options, stream, nights, now):
     from observing_monitor.collect import make_sources
 
     known, faults = set(), {}
-    for source in make_sources(stream, now):
+    for source in (source for version in stream.versions for source in make_sources(version, now)):
         try:
             known |= set(source.nights())
         except SourceError as error:
@@ -441,7 +441,8 @@ def _check(streams, nights, now):
     failed = False
     for stream in streams:
         print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
-        for described, source in zip(stream.sources, make_sources(stream, now), strict=True):
+        then = stream.at(nights[stream.name][-1])
+        for described, source in zip(then.sources, make_sources(then, now), strict=True):
             try:
                 known = sorted(source.nights())
                 span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"

@@ -174,11 +174,14 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
 
 def _outcomes(stream, nights, output, now, look_at_everything, executor):
     if executor is None:
-        sources = make_sources(stream, now, look_at_everything)
+        made = {}  # sources of each version of the stream: a setting may be another from some night on
         for night in nights:
-            yield _guarded(stream, sources, output, night, now)
+            then = stream.at(night)
+            if id(then) not in made:
+                made[id(then)] = make_sources(then, now, look_at_everything)
+            yield _guarded(then, made[id(then)], output, night, now)
         return
-    tasks = [(stream, output, night, now, look_at_everything) for night in nights]
+    tasks = [(stream.at(night), output, night, now, look_at_everything) for night in nights]
     yield from executor.results(_collect_elsewhere, tasks, _lost)
 
 

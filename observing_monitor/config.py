@@ -7,11 +7,14 @@ the key and the nearest right one. Paths are relative to the file.
 """
 
 import dataclasses
+import datetime
 import difflib
+import itertools
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +28,7 @@ from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
 TABLE = "observing_monitor"
+THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
 PATHS = ("output_dir", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
 RESERVED = ("assets", "data", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
@@ -54,6 +58,19 @@ class StreamSettings:
     timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
     notify: dict = field(default_factory=dict)  # who is told when this stream's status changes: each has a `type`
     sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+
+
+@dataclass
+class FromSettings:
+    """One `[[streams.NAME.from]]` table: what holds from a night on; what it leaves out stays as it was."""
+
+    night: datetime.date  # the first night of which it holds; the nights before keep what they were judged by
+    pending_limit_s: float | None = None
+    small_bytes: int | None = None
+    ignore: list[str] | None = None
+    delay_warning_s: float | bool | None = None  # false: no limit any more
+    last_stage: str | None = None
+    sources: dict[str, dict] = field(default_factory=dict)  # the name of a source -> those of its settings that are others now
 
 
 @dataclass(kw_only=True)
@@ -154,6 +171,16 @@ class Stream:
     timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
+    later: tuple[tuple[datetime.date, "Stream"], ...] = ()  # what it is from a night on, in order of these
+
+    @property
+    def versions(self):
+        """The stream as it is described, and as it is from each night on of which the settings tell other thresholds: Streams."""
+        return (self, *(stream for _, stream in self.later))
+
+    def at(self, night):
+        """The stream as its settings have it for a night: always one of `versions`."""
+        return next((stream for first, stream in reversed(self.later) if first <= night), self)
 
 
 def read_settings(path):
@@ -202,10 +229,49 @@ def streams_of_file(path):
         raise UsageError(f"{path}: has no stream; add a table [streams.NAME] with input_dir")
     streams = []
     for name, table in tables.items():
-        where = f"{path}: [streams.{name}]"
-        described = _convert(where, Path(path).parent, table, StreamSettings)
-        streams.append(_stream(where, Path(path).parent, name, described, folder=name))
+        where, base = f"{path}: [streams.{name}]", Path(path).parent
+        table = dict(table)
+        changes = _changes(f"{path}: [[streams.{name}.from]]", base, table.pop("from", []))
+        described = _convert(where, base, table, StreamSettings)
+        stream = _stream(where, base, name, described, folder=name)
+        streams.append(replace(stream, later=tuple(_later(f"{path}: [[streams.{name}.from]]", base, stream, described, changes))))
     return streams
+
+
+def _changes(where, base, tables):
+    """The `FromSettings` of a stream, in order of their nights."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{where} is a list of tables; write {where.partition(': ')[2]}, and night = YYYY-MM-DD below it")
+    made = sorted((_convert(where, base, table, FromSettings) for table in tables), key=lambda change: change.night)
+    for before, after in itertools.pairwise(made):
+        if before.night == after.night:
+            raise UsageError(f"{where} there are two tables for night {after.night}; make one of them")
+    return made
+
+
+def _later(where, base, stream, described, changes):
+    """What the stream is from each night on: the night, and the Stream."""
+    sources = {source.name for source in stream.sources}
+    others = {}
+    for change in changes:
+        at = f"{where} of night {change.night}:"
+        limits = {key: value for key in THRESHOLDS if (value := getattr(change, key)) is not None}
+        if change.delay_warning_s is True:
+            raise UsageError(f"{at} key 'delay_warning_s': true is no limit; write seconds, or false for no limit")
+        if change.delay_warning_s is False:
+            limits["delay_warning_s"] = None
+        for name, table in change.sources.items():
+            if name not in sources:
+                near = difflib.get_close_matches(name, sources, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(sources))}"
+                raise UsageError(f"{at} there is no source {name!r}; {hint}")
+            for key in {"type", "name"} & set(table):
+                raise UsageError(f"{at} key 'sources.{name}.{key}': a source stays what it is; add another to the stream")
+            others[name] = {**others.get(name, {}), **table}
+        if not limits and not change.sources:
+            raise UsageError(f"{at} nothing is changed; set one of {', '.join(THRESHOLDS)} or sources")
+        described = replace(described, **limits)
+        yield change.night, _stream(at, base, stream.name, described, stream.folder, others)
 
 
 def receivers_of_file(path):
@@ -300,8 +366,11 @@ def stream_of_flags(name, input_dir, **settings):
     return _stream("the command line:", Path(), name, described, folder="")
 
 
-def _stream(where, base, name, described, folder):
-    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`."""
+def _stream(where, base, name, described, folder, others=MappingProxyType({})):
+    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`.
+
+    `others` has settings of sources, by the sources' names, that go before those in `described`.
+    """
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
@@ -316,7 +385,7 @@ def _stream(where, base, name, described, folder):
     tables = [*_input_dir_sources(where, described), *described.sources]
     if not tables:
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
-    sources = tuple(_source(where, base, table) for table in tables)
+    sources = tuple(_source(where, base, table | others.get(table.get("name", table.get("type")), {})) for table in tables)
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")

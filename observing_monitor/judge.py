@@ -24,6 +24,7 @@ class NightJob:
     now: datetime.datetime
     edges: dict = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
     issues: tuple = ()  # known.Issue: what is known of the night
+    common: str = ""  # differs when something did that all pages of the stream's nights depend on
 
 
 def judging_key(stream):

@@ -46,32 +46,29 @@ class NightDone:
     problem: str = ""
 
 
-def _is_untouched(job, names, common):
-    """Whether a night's row tells, without any digest, that nothing but the clock changed; `common` is `_common_key`.
-
-    `names` are the files that its stream's folder has.
-    """
+def _is_untouched(job, names):
+    """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
-    return is_there and job.row.get("made_for") == _made_for(job, common) and is_of_now(job)
+    return is_there and job.row.get("made_for") == _made_for(job) and is_of_now(job)
 
 
-def _is_current(job, names, common):
+def _is_current(job, names):
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
-    if _is_untouched(job, names, common):
+    if _is_untouched(job, names):
         return is_as_usual(job)
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
     return is_there and is_judged(job) and job.row.get("page") == page_key(job, job.row)
 
 
 def _common_key(site, stream):
-    """Differs when something did that all pages of a stream's nights depend on."""
+    """Differs when something did that all pages of a stream's nights depend on, as long as its settings hold."""
     return digest([site.key, site.title, judging_key(stream), look_of(stream)])
 
 
-def _made_for(job, common):
+def _made_for(job):
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
 
 
 def publish_night(job):
@@ -117,7 +114,9 @@ def publish(site, now, executor=None, progress=None):
     for stream in site.streams:
         index = Store(site.output, stream.name).read_index()
         _publish_nights(site, stream, index, now, executor, progress, done)
-        cards.append(publish_stream(site, stream, index, now, done))
+        newest_night = max(index["nights"], default=None)
+        then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
+        cards.append(publish_stream(site, then, index, now, done))
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
     publish_site(site, cards, done)
     return done
@@ -130,8 +129,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
         there = set(os.listdir(site.output.path(stream.folder)))
     except FileNotFoundError:
         there = set()
-    common = _common_key(site, stream)
-    if index.get("is_settled") and all(_is_untouched(job, there, common) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
+    if index.get("is_settled") and all(_is_untouched(job, there) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
         return
     index.pop("is_settled", None)
     failed = set()
@@ -140,7 +138,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
         # something else then are judged once more. Their numbers stay, so that is the end of it.
         for _ in range(2):
             edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
-            stale = _stale(_jobs(site, stream, index, now, edges), there, common)
+            stale = _stale(_jobs(site, stream, index, now, edges), there)
             jobs = {job.night: job for job in stale if job.night not in failed}
             for result in _results(list(jobs.values()), executor):
                 index["nights"][result.night.isoformat()] = result.row
@@ -148,7 +146,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
                     failed.add(result.night)
                     done.problems.append(result.problem)
                 else:
-                    result.row["made_for"] = _made_for(jobs[result.night], common)
+                    result.row["made_for"] = _made_for(jobs[result.night])
                     there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night])}
                 store.note(result.night, result.row)
                 done.n_pages += result.is_written
@@ -163,17 +161,19 @@ def _jobs(site, stream, index, now, edges):
     """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
     nights = [parse_night(text) for text in sorted(index["nights"])]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
+    commons = {id(version): _common_key(site, version) for version in stream.versions}
     for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night))
-        yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues)
+        then = stream.at(night)
+        yield NightJob(site, then, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues, commons[id(then)])
 
 
-def _stale(jobs, names, common):
+def _stale(jobs, names):
     """The jobs of those nights for which something has to be done; the others' rows keep that they were found current."""
     stale = []
     for job in jobs:
-        if _is_current(job, names, common):
-            job.row["made_for"] = _made_for(job, common)
+        if _is_current(job, names):
+            job.row["made_for"] = _made_for(job)
         else:
             stale.append(job)
     return stale

@@ -1,0 +1,105 @@
+"""Thresholds that hold from a night on: the nights before are judged as they were."""
+
+import datetime
+import re
+
+import pytest
+from gen2tree import later, make_night
+from running import counts, nights, run, times
+
+NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13, 14)]
+HOUR = datetime.timedelta(hours=1)
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Three nights, each with 2 files that wait, and one that is small; `write` adds to the stream's settings."""
+
+    class Made:
+        now = later()
+        folder = tmp_path / "site" / "latiss"
+
+        def write(self, more=""):
+            (tmp_path / "site.toml").write_text(
+                f'[observing_monitor]\noutput_dir = "site"\nfirst_day = "{NIGHTS[0]}"\nlast_day = "{NIGHTS[-1]}"\n'
+                f'[streams.latiss]\ninput_dir = "input"\npending_limit_s = 3600\n{more}'
+            )
+
+        def run(self, hours=0.0, command="run", more=()):
+            return run(command, "-c", tmp_path / "site.toml", *more, now=self.now + hours * HOUR)
+
+        def counts(self):
+            return {night: counts(values) for night, values in nights(self.folder).items()}
+
+    for night in NIGHTS:
+        make_night(tmp_path / "input", night, {"ingested": 3, "pending": 2, "small": 1}, now=Made.now)
+    Made().write()
+    return Made()
+
+
+def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
+    """A limit that holds from a night on judges that night and later ones anew; pages of the nights before are not even written."""
+    assert site.run(2) == 0
+    late, early = {"ingested": 3, "missing": 2, "small": 1}, {"ingested": 3, "pending": 2, "small": 1}
+    assert site.counts() == dict.fromkeys(map(str, NIGHTS), late)
+    before = times(tmp_path / "site")
+    site.write(
+        '[[streams.latiss.from]]\nnight = 2020-02-14\nsmall_bytes = 10\n[[streams.latiss.from]]\nnight = "2020-02-13"\npending_limit_s = 36000\n'
+    )
+    assert site.run(2) == 0
+    assert site.counts() == {"2020-02-12": late, "2020-02-13": early, "2020-02-14": {"ingested": 3, "pending": 2, "missing": 1}}
+    after = times(tmp_path / "site")
+    assert {name[7:17] for name in after if re.match(r"latiss/2020-\d", name) and after[name] != before[name]} == {
+        "2020-02-13",
+        "2020-02-14",
+    }
+    assert site.run(2) == 0 and times(tmp_path / "site") == after
+    assert site.run(2, "rebuild", ("--jobs", "2")) == 0 and times(tmp_path / "site") == after
+    site.write()
+    assert site.run(2) == 0 and site.counts() == dict.fromkeys(map(str, NIGHTS), late)
+
+
+def test_sources_expect_otherwise_from_a_night_on(site):
+    """What a source expects, such as a number of files, may be another from a night on, by the name of the source."""
+    expected = '[[streams.latiss.sources]]\ntype = "expected"\nn_files = 6\n'
+    site.write(f"{expected}[[streams.latiss.from]]\nnight = 2020-02-13\nsources.expected = {{ n_files = 9, level = 'error' }}\n")
+    assert site.run() == 0
+    found = nights(site.folder)
+    assert [found[str(night)]["n_expected"] for night in NIGHTS] == [6, 9, 9]
+    assert [found[str(night)]["n_expected_missing"] for night in NIGHTS] == [0, 3, 3]
+    assert "6 of 9 images" in found["2020-02-13"]["info"]
+
+
+def test_no_limit_from_a_night_on(site):
+    """`false` takes a limit of delay away; what a later table leaves out stays as an earlier one has it."""
+    tables = ['night = 2020-02-14\nignore = ["*.none"]', "night = 2020-02-13\ndelay_warning_s = false"]
+    site.write("delay_warning_s = 1\n" + "".join(f"[[streams.latiss.from]]\n{table}\n" for table in tables))
+    assert site.run() == 0
+    assert ["slow transfer" in night["info"] for night in nights(site.folder).values()] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ("[streams.latiss.from]\nnight = 2020-02-13", "[[streams.latiss.from]] is a list of tables"),
+        ("[[streams.latiss.from]]\nsmall_bytes = 1", "[[streams.latiss.from]] object missing required field `night`"),
+        ("[[streams.latiss.from]]\nnight = 'soon'\nsmall_bytes = 1", "[[streams.latiss.from]] key 'night': invalid RFC3339"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit = 1", "unknown key 'pending_limit'; did you mean 'pending_limit_s'?"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13", "of night 2020-02-13: nothing is changed"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit_s = -1", "of night 2020-02-13: key 'pending_limit_s': -1 is no limit"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\nlast_stage = 'x'", "of night 2020-02-13: key 'last_stage'"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsmall_bytes = 1\n" * 2, "there are two tables for night 2020-02-13"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen = {}", "there is no source 'gen'; did you mean 'gen2'?"),
+        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen2 = { type = 'x' }", "a source stays what it is"),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen2 = { pth = 'x' }",
+            "source 'gen2': unknown key 'pth'; did you mean 'path'?",
+        ),
+    ],
+)
+def test_wrong_settings(site, capfd, tables, said):
+    """A table that can't be is an error before anything is done, and names the file, the table and the key."""
+    site.write(tables)
+    assert site.run() == 2
+    line = capfd.readouterr().err
+    assert said in line and "site.toml: [[streams.latiss.from]]" in line and line.count("\n") == 1 and not site.folder.exists()
