@@ -341,7 +341,7 @@ def _error_groups(groups):
         for values in group["rows"][:n_shown]:
             own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
             room -= len(own)
-            files.append(pages.FileRow(**values | {"detail": own}))
+            files.append(pages.FileRow(**{name: value for name, value in values.items() if name != "acknowledged"} | {"detail": own}))
         places -= len(files)
         is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
         shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at", "acknowledged")}

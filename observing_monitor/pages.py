@@ -85,7 +85,6 @@ class FileRow:
     transferred_at: datetime.datetime | None
     tried_at: datetime.datetime | None
     n_attempts: int
-    acknowledged: str = ""  # why it is known; the reason says so too
 
 
 @dataclass

@@ -43,9 +43,8 @@ def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
     late, early = {"ingested": 3, "missing": 2, "small": 1}, {"ingested": 3, "pending": 2, "small": 1}
     assert site.counts() == dict.fromkeys(map(str, NIGHTS), late)
     before = times(tmp_path / "site")
-    site.write(
-        '[[streams.latiss.from]]\nnight = 2020-02-14\nsmall_bytes = 10\n[[streams.latiss.from]]\nnight = "2020-02-13"\npending_limit_s = 36000\n'
-    )
+    tables = ["night = 2020-02-14\nsmall_bytes = 10", 'night = "2020-02-13"\npending_limit_s = 36000']
+    site.write("".join(f"[[streams.latiss.from]]\n{table}\n" for table in tables))
     assert site.run(2) == 0
     assert site.counts() == {"2020-02-12": late, "2020-02-13": early, "2020-02-14": {"ingested": 3, "pending": 2, "missing": 1}}
     after = times(tmp_path / "site")

@@ -202,7 +202,7 @@ def test_delays_and_percentiles():
 def test_summary_of_nothing():
     """A night without files has zeros for counts and None for times, delays and completeness."""
     summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))
-    assert set(summary) == {c.name for c in columns.NIGHTS} - {"night", "status", "info"}
+    assert set(summary) == {c.name for c in columns.NIGHTS} - {"night", "status", "info", "acknowledged"}
     assert all(value == 0 if name.startswith("n_") or name == "size_bytes" else value is None for name, value in summary.items())
 
 
