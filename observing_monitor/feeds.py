@@ -6,12 +6,12 @@ the rows of the index: no table is opened, and nothing heavy is imported.
 Sources of the formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4) and RFC 4287 (Atom 1.0).
 """
 
+import contextlib
 import datetime
 import hashlib
 import heapq
 import json
 import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -251,13 +251,15 @@ def write_textfile(text: str, output: Output, more: Path | None) -> list[str]:
     output.write(TEXTFILE, text)
     if more is None:
         return []
-    # beside its place, under a name that node_exporter does not read, so that it never sees half of it
-    beside = more.with_name(f".{more.name}.{socket.gethostname()}-{os.getpid()}")
+    # beside its place, under a name that node_exporter does not read, so that it never sees half of it; always the same, so that
+    # killed runs leave no more than one
+    beside = more.with_name(f".{more.name}.unfinished")
     try:
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, more)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         return [f"{more}: {(error.strerror or str(error)).lower()}; prometheus_file names a file in a folder that can be written"]
     return []
 

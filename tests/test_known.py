@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from conftest import CHECKOUT
 from gen2tree import later, make_night
 from running import CLASSES, nights, run, times
 
@@ -95,6 +96,15 @@ def test_rubbish(tmp_path, data):
     """Rubbish acknowledges nothing, is told in few lines, and raises nothing."""
     known = read(tmp_path, data)
     assert known.issues == [] and 1 <= len(known.problems) <= 21 and not any("\n" in problem for problem in known.problems)
+
+
+def test_example():
+    """The example is understood, entry by entry."""
+    known = read_known(CHECKOUT / "examples" / "known.yaml", ["auxTel"])
+    assert known.problems == [] and [issue.pattern for issue in known.issues] == [
+        "*_guider.fits", "AT_O_20200214_000022", "dimm could not be read",
+    ]  # fmt: skip
+    assert known.issues[2].nights == ((datetime.date(2020, 3, 1), datetime.date(2020, 4, 1)),)
 
 
 def test_pattern():

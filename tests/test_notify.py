@@ -6,6 +6,7 @@ import email
 import email.policy
 import http.server
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -14,10 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import need
+from conftest import CHECKOUT, need
 from gen2tree import later, make_night
 from running import run, start
 from servers import free_port
+
+from observing_monitor import config
 
 NIGHT = datetime.date(2020, 2, 12)
 HOUR = datetime.timedelta(hours=1)
@@ -423,6 +426,19 @@ def test_wrong_settings(site, tmp_path, capfd, tables, said):
     assert site.run(2) == 2
     assert f"{tmp_path}/site.toml: " in (line := capfd.readouterr().err) and said in line and line.count("\n") == 1
     assert not site.folder.exists()
+
+
+@pytest.mark.parametrize("path", ["docs/notifications.md", "docs/known_issues.md", "examples/notify.toml"])
+def test_examples(tmp_path, path):
+    """What the documentation shows of settings is understood."""
+    text = (CHECKOUT / path).read_text()
+    for number, tables in enumerate(re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]):
+        settings = tmp_path / f"{number}.toml"
+        settings.write_text(tables)
+        receivers = config.receivers_of_file(settings)
+        assert len(receivers) == tables.count("[notify.") + tables.count(".notify.")
+        if "input_dir" in tables:
+            assert config.streams_of_file(settings)
 
 
 def test_trying_out(site, tmp_path, capsys):
