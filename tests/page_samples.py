@@ -56,6 +56,8 @@ def frame(**changed):
         "version": "0.1.0",
         "stream": "auxTel",
         "stale_after_s": 900.0,
+        "name": "2020-02-12.html",
+        "made_of": "0123456789",
     }
     return pages.Frame(**values | changed)
 
@@ -280,6 +282,13 @@ def stream_page(text="auxTel", **changed):
         "headlines": headlines(text),
     }
     return pages.StreamPage(**values | changed)
+
+
+def glossary_page(text="Alerts"):
+    """The words that every site has, and one of a source."""
+    told = [pages.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
+    nothing = frame(title="What the words mean", root="", stream="", status="", info="", name="glossary.html")
+    return pages.GlossaryPage(nothing, pages.Link(text, "index.html"), pages.glossary_groups(told))
 
 
 def site_page(text="auxTel"):
