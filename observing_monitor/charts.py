@@ -11,7 +11,7 @@ import itertools
 import re
 from fnmatch import fnmatchcase
 
-from observing_monitor import columns, pages, sky
+from observing_monitor import columns, pages, sky, usual
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
@@ -25,8 +25,6 @@ MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
-USUAL_NIGHTS = 30  # a night is compared with so many before it
-LEAST_USUAL = 5  # fewer known, and there is no "usual"
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
@@ -707,10 +705,10 @@ def _night_delays_chart(nights, left_out):
 
 
 def _usual_band(values, nights, tone, least=None):
-    """Two lines with a shade between: where the middle 80 % of the USUAL_NIGHTS before each night lie; none while few are known."""
+    """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known."""
     import pandas as pd
 
-    before = pd.Series(values, dtype="float64").shift().rolling(USUAL_NIGHTS, min_periods=LEAST_USUAL)
+    before = pd.Series(values, dtype="float64").shift().rolling(usual.NIGHTS, min_periods=usual.LEAST)
     low, high = (before.quantile(share).clip(lower=least) for share in (0.1, 0.9))
     if not low.notna().any():
         return []
@@ -730,7 +728,7 @@ def _band_words(traces, what):
     """A sentence on the shade of `_usual_band`, where there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
-    return f" Shaded is the usual: the middle 80 % of the {what} of the {USUAL_NIGHTS} nights before each."
+    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
 
 
 def _completeness_chart(nights, left_out, headline=None):
