@@ -286,9 +286,9 @@
     kept.scrolled.forEach(([name, left, down]) => { if (boxes.has(name)) boxes.get(name).scrollTo(left, down); });
     window.scrollTo(window.scrollX, there ? window.scrollY + mark.getBoundingClientRect().top - kept.mark.top : kept.scrollY);
     const focus = kept.focus && named(FOCUSABLE).get(kept.focus);
-    if (!focus || document.activeElement === focus) return;
+    if (!focus) return;
     focus.focus({ preventScroll: true });
-    if (kept.caret && focus.setSelectionRange) focus.setSelectionRange(...kept.caret);
+    if (kept.caret) focus.setSelectionRange(...kept.caret);
   }
 
   function goBackAtFirst() {
