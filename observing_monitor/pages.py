@@ -283,6 +283,35 @@ class StreamCard:
 
 
 @dataclass
+class Day:
+    """A square of the calendar; without `href` there is no page of that night."""
+
+    number: int  # of the month
+    href: str
+    status: str  # normal, warning or error; "empty" for a night that is well and has no file; "" without a page
+    word: str  # the status as the square says it
+    words: str  # and the whole of it
+
+
+@dataclass
+class Month:
+    """A month of the calendar: weeks from Monday to Sunday, None where a day is another month's."""
+
+    name: str  # March 2020
+    anchor: str  # month-2020-03
+    weeks: list[list[Day | None]]
+
+
+@dataclass
+class RollUp:
+    """A month or a year in numbers, by the names of `columns.PERIODS`, and of the stream's headlines the median over its nights."""
+
+    name: str
+    href: str
+    values: dict
+
+
+@dataclass
 class Frame:
     """What every page has around its content."""
 
@@ -324,11 +353,35 @@ class StreamPage:
     rule: str  # which instant belongs to which night, in words
     stage: str  # the stream's last stage: what "ingested" means here
     latest: NightRow | None
-    nights: list[NightRow]
+    nights: list[NightRow]  # the newest; all are on the pages of the years
+    n_nights: int
+    months: list[Month]  # the newest, in order
+    years: list[RollUp]  # newest first
     charts: list[Chart]
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
+
+
+@dataclass
+class YearPage:
+    """`YYYY.html`: a year of one stream: its calendar, months in numbers, charts, and all its nights, newest first."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # the stream's page
+    previous: Link | None  # the year before
+    next: Link | None
+    year: str
+    rule: str
+    months: list[Month]
+    periods: list[RollUp]  # its months, newest first
+    total: RollUp
+    nights: list[NightRow]
+    charts: list[Chart]
+    data: list[Link]
+    has_files: bool
     headlines: list[Headline]
 
 
@@ -339,6 +392,7 @@ class NightPage:
     frame: Frame
     site: Link | None
     index: Link  # the stream's page
+    calendar: Link  # the night's month on the page of its year
     previous: Link | None  # older
     next: Link | None  # newer
     night: str
@@ -394,6 +448,7 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
         (*columns.CLASSES, columns.LOST),
     ),
     ("night", "A night", "", columns.NIGHTS),
+    ("period", "A month, or a year", "Sums over its nights, but for the delays.", columns.PERIODS),
     ("delay", "How late files were", "", columns.DELAYS),
     ("file", "A file", "", columns.FILE_LIST),
     ("exposure", "An exposure", "", columns.EXPOSURES),
@@ -411,11 +466,12 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
 
 
 def _words():
-    """All words that every site has, by group and name; a count of a class is explained where the class is."""
-    made = {}
+    """All words that every site has, by group and name; a count of a class is explained where the class is, a column where it is first."""
+    made, known = {}, {}
     for prefix, _, _, described in _GLOSSARY:
-        of_classes = {f"n_{name}": word for name, word in made.get("class", {}).items()} if prefix == "night" else {}
-        made[prefix] = {c.name: of_classes.get(c.name) or Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}") for c in described}
+        if prefix == "night":
+            known = {c: made["class"][c.name.removeprefix("n_")] for c in described if c.name.removeprefix("n_") in made["class"]}
+        made[prefix] = {c.name: known.setdefault(c, Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}")) for c in described}
     return made
 
 
@@ -444,6 +500,11 @@ def render_site(page, assets):
 def render_stream(page, assets):
     """The text of a stream's page; `assets` as for `render_site`."""
     return _render("stream.html", page, assets)
+
+
+def render_year(page, assets):
+    """The text of the page of a stream's year; `assets` as for `render_site`."""
+    return _render("year.html", page, assets)
 
 
 def render_night(page, assets):

@@ -117,7 +117,8 @@ def publish(site, now, executor=None, progress=None):
 def _newest_pages(index):
     """The fingerprints of a stream's page and of its newest nights' pages, which may be open when the next ones are made."""
     newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
-    made = {"index.html": index.get("page"), **{f"{night}.html": row.get("page") for night, row in newest}}
+    years = {f"{year}.html": key for year, key in sorted((index.get("years") or {}).items())[-1:]}
+    made = {"index.html": index.get("page"), **years, **{f"{night}.html": row.get("page") for night, row in newest}}
     return {name: short(key) for name, key in made.items() if key}
 
 

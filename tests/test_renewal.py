@@ -194,6 +194,6 @@ def test_the_heartbeat_is_small_and_right(observatory):
         step()
         text = (observatory.site / "heartbeat.js").read_text()
         told = json.loads(text.partition("=")[2].rstrip(";\n"))["streams"]["input"]["pages"]
-        assert set(told) == {"index.html", "2020-02-13.html", "2020-02-14.html"} and len(text) < 700
+        assert set(told) == {"index.html", "2020.html", "2020-02-13.html", "2020-02-14.html"} and len(text) < 700
         for name, fingerprint in told.items():
             assert f'data-made-of="{fingerprint}"' in (observatory.site / name).read_text()

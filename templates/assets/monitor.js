@@ -300,7 +300,7 @@
     window.addEventListener("load", () => {
       goBack();
       history.scrollRestoration = "auto";
-      newer.className = "unseen";
+      newer.className = "heard";
       newer.textContent = "This page was renewed.";
     });
   }
