@@ -295,7 +295,7 @@ def _work(command, options, streams, nights, output, now):
             with _progress(command, "publishing", None) as step:
                 done = publish.publish(site, now, executor, step)
             problems += done.problems
-        publish.write_heartbeat(site, now, read)
+        publish.write_heartbeat(site, now, read, done.pages)
     for problem in problems:
         log.warning("%s", problem)
     seconds = time.monotonic() - started

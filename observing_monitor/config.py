@@ -22,7 +22,7 @@ from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
 TABLE = "observing_monitor"
-RESERVED = ("assets", "data", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
+RESERVED = ("assets", "data", "glossary.html", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 

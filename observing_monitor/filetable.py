@@ -8,21 +8,23 @@ import base64
 import gzip
 import json
 
+from observing_monitor import columns
+
 FUNCTION = "observing_monitor_files"
 
-# name, how it is packed, the words over it, what it means; in the order in which the page shows them.
+# name (of columns.FILE_LIST), how it is packed; in the order in which the page shows them.
 COLUMNS = (
-    ("path", "path", "File", "Path below the source's root"),
-    ("file_class", "word", "Class", "What became of the file"),
-    ("reason", "word", "Why", "Why the file needs attention"),
-    ("size_bytes", "bytes", "Size", "Size when last seen"),
-    ("created_at", "instant", "Created", "When the file was written at the telescope"),
-    ("transferred_at", "instant", "Transferred", "When the file had arrived here"),
-    ("ingested_at", "instant", "Ingested", "When the file was ingested"),
-    ("seq_num", "int", "Seq.", "The exposure's number within its night, from 1"),
-    ("detector", "word", "Detector", "The detector's number or name"),
-    ("exposure", "word", "Exposure", "The exposure's identifier"),
-    ("obsid", "word", "Obsid", "The observation's name"),
+    ("path", "path"),
+    ("file_class", "word"),
+    ("reason", "word"),
+    ("size_bytes", "bytes"),
+    ("created_at", "instant"),
+    ("transferred_at", "instant"),
+    ("ingested_at", "instant"),
+    ("seq_num", "int"),
+    ("detector", "word"),
+    ("exposure", "word"),
+    ("obsid", "word"),
 )
 BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
 
@@ -41,14 +43,16 @@ def render_files_js(files, stages=()):
     -------
     str
         One call of `FUNCTION` with a base64 text: a gzipped JSON object `{"n", "columns": [{"name", "kind", "label",
-        "meaning", ...}]}`. Text columns have `words` and, per row, the `codes` of a word (-1: none); a path is a word (its
-        folder) and a `values` text (its name); numbers are `values`; instants are seconds since the `zero` of their
-        column, which is in seconds since 1970 (UTC). None is null.
+        "meaning", "anchor", ...}]}`; `anchor` is the glossary's. Text columns have `words` and, per row, the `codes` of a word
+        (-1: none); a path is a word (its folder) and a `values` text (its name); numbers are `values`; instants are seconds
+        since the `zero` of their column, which is in seconds since 1970 (UTC). None is null.
     """
-    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}") for stage in stages]
+    described = {c.name: c for c in columns.FILE_LIST}
+    shown = [(name, kind, described[name].label, described[name].meaning, name) for name, kind in COLUMNS]
+    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}", "stage_at") for stage in stages]
     packed = [
-        {"name": name, "kind": kind, "label": label, "meaning": meaning} | _PACKERS[kind](files[name])
-        for name, kind, label, meaning in [*COLUMNS[:BEFORE_STAGES], *beside, *COLUMNS[BEFORE_STAGES:]]
+        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": f"file-{word}"} | _PACKERS[kind](files[name])
+        for name, kind, label, meaning, word in [*shown[:BEFORE_STAGES], *beside, *shown[BEFORE_STAGES:]]
     ]
     text = json.dumps({"n": len(files), "columns": packed}, separators=(",", ":"))
     payload = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")

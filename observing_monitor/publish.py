@@ -18,9 +18,9 @@ from observing_monitor.errors import StoreError
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.site import digest, write_assets
+from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
-from observing_monitor.stream_page import publish_site, publish_stream
+from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Published:
     n_pages: int = 0  # pages written
     statuses: dict[str, str] = field(default_factory=dict)  # of each stream
     problems: list[str] = field(default_factory=list)
+    pages: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stream, "" for the site: the newest pages' fingerprints
 
 
 @dataclass
@@ -81,7 +82,7 @@ def publish_night(job):
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
-        row["images"] = write_night(job, row, known, judged, found)
+        row["images"] = write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
@@ -106,9 +107,19 @@ def publish(site, now, executor=None, progress=None):
         _publish_nights(site, stream, index, now, executor, progress, done)
         cards.append(publish_stream(site, stream, index, now, done))
         done.statuses[stream.name] = cards[-1].status
+        done.pages[stream.name] = _newest_pages(index)
     if site.has_site_page:
-        publish_site(site, cards, done)
+        done.pages[""] = {"index.html": short(publish_site(site, cards, done))}
+    publish_glossary(site, done)
     return done
+
+
+def _newest_pages(index):
+    """The fingerprints of a stream's page and of its newest nights' pages, which may be open when the next ones are made."""
+    newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
+    years = {f"{year}.html": key for year, key in sorted((index.get("years") or {}).items())[-1:]}
+    made = {"index.html": index.get("page"), **years, **{f"{night}.html": row.get("page") for night, row in newest}}
+    return {name: short(key) for name, key in made.items() if key}
 
 
 def _publish_nights(site, stream, index, now, executor, progress, done):
@@ -190,11 +201,12 @@ def _guarded(job):
         return NightDone(job.night, job.row, False, words)
 
 
-def write_heartbeat(site, now, read):
-    """Write the small script that every page loads: when each stream and each of its sources was last read.
+def write_heartbeat(site, now, read, made):
+    """Write the small script that every page loads: when each stream and each of its sources was last read, and the newest pages.
 
-    `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; what
-    earlier runs wrote of others is kept.
+    `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; `made` is what
+    `publish` says of their `pages`, an open one of which renews itself when it is not that any more. What earlier runs wrote
+    of others is kept.
     """
     at = iso_utc(now.replace(microsecond=0))
     before = _read_heartbeat(site)
@@ -206,17 +218,18 @@ def write_heartbeat(site, now, read):
             for name, problem in read[stream.name].items():
                 answered = old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
                 sources[name] = {"answered_at": answered, "problem": problem}
-            old = {"read_at": at, "sources": sources}
-        streams[stream.name] = old
-    beat = {"run_at": at, "streams": streams}
+            old = old | {"read_at": at, "sources": sources}
+        streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
+    beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
     site.output.write("data/heartbeat.json", json.dumps(beat, ensure_ascii=False))
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
 
 
 def _read_heartbeat(site):
-    """The streams of the heartbeat before, by name; none where it can't be made out."""
+    """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
     beat = site.output.read_json("data/heartbeat.json")
     try:
-        return {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+        sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+        return sound | {"": beat.get("pages", {})}
     except (TypeError, KeyError, AttributeError):
         return {}

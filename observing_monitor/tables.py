@@ -602,7 +602,11 @@ def attention(judged):
 
 def anchor_of(file_id):
     """A file's address on its night's page: the same as long as the file has its path, whatever comes or goes beside it."""
-    return f"file-{hashlib.blake2b(file_id.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
+    return _anchor("file", file_id)
+
+
+def _anchor(prefix, text):
+    return f"{prefix}-{hashlib.blake2b(text.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
 
 
 _PATH = re.compile(r"[^\s'\"(),;:=]*/[^\s'\"(),;:=]+")
@@ -633,7 +637,7 @@ def group_attention(rows):
         times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
         made.append(
             {
-                "anchor": f"group-{len(made) + 1}" if file_class in seen else file_class,
+                "anchor": _anchor("group", f"{file_class} {pattern}") if file_class in seen else file_class,
                 "file_class": file_class,
                 "words": own[0]["reason"] if len({row["reason"] for row in own}) == 1 else pattern,
                 "detail": next((row["detail"] for row in own if row["detail"]), ""),
