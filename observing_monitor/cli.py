@@ -32,6 +32,7 @@ COMMANDS = {
     "collect": "read the sources into the store, make no page",
     "publish": "make the pages from the store, read no source",
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
+    "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
     "check": "tell what the settings say and what each source answers; write nothing",
 }
 
@@ -39,7 +40,7 @@ DESCRIPTION = "Static pages that tell, night by night, what was taken, transferr
 
 EPILOG = """commands:
 {commands}
-  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
+  metrics           record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
@@ -64,7 +65,7 @@ def make_parser():
     parser = configargparse.ArgParser(
         prog="observing_monitor",
         description=DESCRIPTION,
-        epilog=EPILOG.format(commands="\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items())),
+        epilog=EPILOG.format(commands="\n".join(f"  {name:17} {words}" for name, words in COMMANDS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         config_file_parser_class=FileParser,
         auto_env_var_prefix="OBSMON_",
@@ -92,6 +93,14 @@ def make_parser():
     which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
     which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
+    old = parser.add_argument_group("import-prototype")
+    old.add_argument(
+        "--database",
+        type=Path,
+        metavar="FILE",
+        help="the prototype's observing_monitor.sqlite3, or the folder that has it; "
+        "with a settings file --stream says whose history it is, and --gen takes that of one Butler alone",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
@@ -172,7 +181,7 @@ def _set_up_log(verbose):
 def _run(command, options, now):
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
-    streams = _streams(options)
+    streams = _streams(options, command)
     _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
     if command == "check":
@@ -185,13 +194,22 @@ def _run(command, options, now):
     output.make()
     with _lock(output):
         output.sweep()
-        code = _work(command, options, streams, nights, output, now)
+        if command == "import-prototype":
+            code = _import_prototype(command, options, streams, output, now)
+        else:
+            code = _work(command, options, streams, nights, output, now)
         output.sweep()  # what a worker that died was writing
         return code
 
 
-def _streams(options):
+def _streams(options, command):
     flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
+    if command == "import-prototype" and options.database is None:
+        raise UsageError("--database is not given; it names the prototype's observing_monitor.sqlite3")
+    if options.database is not None and command != "import-prototype":
+        raise UsageError(f"--database is for import-prototype, not for {command}")
+    if options.config and command == "import-prototype":
+        flags = {name: value for name, value in flags.items() if name not in ("stream", "gen")}
     if options.config:
         if flags:
             raise UsageError(
@@ -307,6 +325,49 @@ def _work(command, options, streams, nights, output, now):
     return INCOMPLETE if problems else OK
 
 
+def _import_prototype(command, options, streams, output, now):
+    """Take over a prototype's history and make its pages; prints what came of it, and returns the exit code."""
+    from observing_monitor import publish
+    from observing_monitor.prototype import import_history
+    from observing_monitor.site import make_site
+
+    stream = _stream_named(options, streams)
+    try:
+        with _progress(command, f"{stream.name}: taking over", None) as step:
+            done = import_history(stream, options.database, output, now, options.gen, step)
+    except SourceError as error:
+        print(f"observing_monitor: {error}; nothing was taken over", file=sys.stderr)
+        return USAGE
+    published = publish.publish(make_site(options.title, streams, output), now)
+    print(f"{options.database} -> {stream.name}")
+    for name, n_rows in done.n_rows.items():
+        why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
+        print(f"  {name:16} {n_rows:>9,} rows{why}")
+    span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
+    print(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
+    print(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
+    print(f"  {published.n_pages:,} pages written: {output.path(stream.folder, 'index.html')}")
+    problems = [*done.problems, *published.problems]
+    for name, n_rows in done.n_rows.items():
+        if name not in done.left and done.n_placed[name] != n_rows:
+            problems.append(f"{name}: of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet")
+    for problem in problems:
+        log.warning("%s: %s", stream.name, problem)
+    return INCOMPLETE if problems else OK
+
+
+def _stream_named(options, streams):
+    """The one stream that a command is for: that of --stream, or the only one."""
+    if len(streams) == 1 and (not options.config or options.stream in (None, streams[0].name)):
+        return streams[0]
+    names = ", ".join(stream.name for stream in streams)
+    found = next((stream for stream in streams if stream.name == options.stream), None)
+    if found is None:
+        words = f"--stream {options.stream}: there is no such stream" if options.stream else "--stream is not given"
+        raise UsageError(f"{words}; it is one of {names}")
+    return found
+
+
 def _source_faults(stream, unasked, outcomes):
     faults = {source.name: None for source in stream.sources} | unasked
     for outcome in outcomes:
@@ -348,8 +409,8 @@ def _executor(command, options, n_new):
 
 @contextlib.contextmanager
 def _progress(command, what, total):
-    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; only for rebuild."""
-    if command != "rebuild":
+    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; for what may take long."""
+    if command not in ("rebuild", "import-prototype"):
         yield None
         return
     from tqdm import tqdm

@@ -88,7 +88,8 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
             except SourceError as error:
                 outcome.problems[source.name] = str(error)
                 states.pop(source.name)
-    after = tables.update(before, readings, silent=set(outcome.problems))
+    before, history = tables.split_history(before)
+    after = tables.with_history(tables.update(before, readings, silent=set(outcome.problems)), history)
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}

@@ -11,6 +11,7 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
+HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
 
 
 @dataclass(frozen=True)

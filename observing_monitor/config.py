@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import configargparse
 import msgspec
 
+from observing_monitor.columns import HISTORY
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sky import Position
@@ -265,8 +266,8 @@ def _source(where, base, table):
     name = table.pop("name", kind)
     if kind not in BUILT_IN and kind not in source_kinds():
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
-    if not (isinstance(name, str) and name and name.isprintable()):
-        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text")
+    if not (isinstance(name, str) and name and name.isprintable()) or name == HISTORY:
+        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}")
     return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
 
 
