@@ -33,6 +33,7 @@ COMMANDS = {
     "publish": "make the pages from the store, read no source",
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
     "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
+    "notify": "send every receiver of the settings a message to try it out; nothing else",
     "check": "tell what the settings say and what each source answers; write nothing",
 }
 
@@ -103,6 +104,8 @@ def make_parser():
     )
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
+    how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
+    how.add_argument("--prometheus_file", type=Path, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
@@ -181,11 +184,16 @@ def _set_up_log(verbose):
 def _run(command, options, now):
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
+    if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
+        raise UsageError(f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/")
     streams = _streams(options, command)
     _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
+    receivers = config.receivers_of_file(options.config) if options.config else []
     if command == "check":
         return _check(streams, nights, now)
+    if command == "notify":
+        return _notify(options, receivers, now)
     if options.output_dir is None:
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
     output = Output(options.output_dir)
@@ -197,7 +205,7 @@ def _run(command, options, now):
         if command == "import-prototype":
             code = _import_prototype(command, options, streams, output, now)
         else:
-            code = _work(command, options, streams, nights, output, now)
+            code = _work(command, options, streams, nights, receivers, output, now)
         output.sweep()  # what a worker that died was writing
         return code
 
@@ -285,16 +293,16 @@ def _lock(output):
         yield
 
 
-def _work(command, options, streams, nights, output, now):
+def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
-    from observing_monitor import previews, publish
+    from observing_monitor import feeds, previews, publish
     from observing_monitor.collect import collect
     from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
     started = time.monotonic()
     problems, read, n_changed, n_looked = [], {}, 0, 0
-    site = make_site(options.title, streams, output)
+    site = make_site(options.title, streams, output, options.site_url)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
         for stream in streams if command != "publish" else []:
@@ -313,7 +321,13 @@ def _work(command, options, streams, nights, output, now):
             with _progress(command, "publishing", None) as step:
                 done = publish.publish(site, now, executor, step)
             problems += done.problems
-        publish.write_heartbeat(site, now, read, done.pages)
+        heartbeat = publish.write_heartbeat(site, now, read, done.pages)
+        if command != "collect":
+            run = feeds.Run(time.monotonic() - started, n_looked, n_changed, done.n_pages, len(problems))
+            standings = feeds.with_since(done.standings, output, now)
+            problems += feeds.write_feeds(standings, done.news, heartbeat, run, output, now, options.site_url, options.prometheus_file)
+            if receivers and command != "rebuild":  # a history passes through many states; the next run tells the one it came to
+                problems += _tell(receivers, standings, output, now)
     for problem in problems:
         log.warning("%s", problem)
     seconds = time.monotonic() - started
@@ -366,6 +380,29 @@ def _stream_named(options, streams):
         words = f"--stream {options.stream}: there is no such stream" if options.stream else "--stream is not given"
         raise UsageError(f"{words}; it is one of {names}")
     return found
+
+
+def _tell(receivers, standings, output, now):
+    from observing_monitor import notify
+
+    return notify.tell(receivers, standings, output, now)
+
+
+def _notify(options, receivers, now):
+    """Send every receiver a message to try it out, and print how that went; returns the exit code."""
+    from observing_monitor import notify
+
+    if not receivers:
+        raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
+    failed = False
+    for receiver in receivers:
+        try:
+            notify.deliver(receiver, notify.trial(options.title, receiver.stream, options.site_url, now))
+            print(f"  ok     {receiver.name}: told")
+        except notify.DeliveryError as error:
+            failed = True
+            print(f"  FAILED {receiver.name}: {error}")
+    return INCOMPLETE if failed else OK
 
 
 def _source_faults(stream, unasked, outcomes):

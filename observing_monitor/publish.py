@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
+from observing_monitor.feeds import newest
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
@@ -30,7 +31,8 @@ class Published:
     """What publishing came to."""
 
     n_pages: int = 0  # pages written
-    statuses: dict[str, str] = field(default_factory=dict)  # of each stream
+    standings: list = field(default_factory=list)  # feeds.Standing of the site, and of each stream
+    news: list = field(default_factory=list)  # feeds.News: of each stream the nights that changed last
     problems: list[str] = field(default_factory=list)
     pages: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stream, "" for the site: the newest pages' fingerprints
 
@@ -79,12 +81,22 @@ def publish_night(job):
     except StoreError as error:
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
+    row["news_at"] = _news_at(job, row)
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
         row["images"] = write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
+
+
+def _news_at(job, row):
+    """When a night's status, or what is wrong with it, last changed: that is news; one more file that is well is none."""
+    before, after = job.row.get("summary"), row["summary"]
+    if not before:
+        return row.get("changed_at") or iso_utc(job.now)
+    is_same = all(before.get(name) == after[name] for name in ("status", "info"))
+    return (job.row.get("news_at") or row.get("changed_at")) if is_same else iso_utc(job.now)
 
 
 def publish(site, now, executor=None, progress=None):
@@ -106,10 +118,11 @@ def publish(site, now, executor=None, progress=None):
         index = Store(site.output, stream.name).read_index()
         _publish_nights(site, stream, index, now, executor, progress, done)
         cards.append(publish_stream(site, stream, index, now, done))
-        done.statuses[stream.name] = cards[-1].status
         done.pages[stream.name] = _newest_pages(index)
+        done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
+    key = publish_site(site, cards, done)
     if site.has_site_page:
-        done.pages[""] = {"index.html": short(publish_site(site, cards, done))}
+        done.pages[""] = {"index.html": short(key)}
     publish_glossary(site, done)
     return done
 
@@ -206,7 +219,8 @@ def write_heartbeat(site, now, read, made):
 
     `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; `made` is what
     `publish` says of their `pages`, an open one of which renews itself when it is not that any more. What earlier runs wrote
-    of others is kept.
+    of others is kept. Returns what it wrote:
+    {"run_at", "streams": {name: {"read_at", "sources": {name: {"answered_at", "problem"}}}}}.
     """
     at = iso_utc(now.replace(microsecond=0))
     before = _read_heartbeat(site)
@@ -223,6 +237,7 @@ def write_heartbeat(site, now, read, made):
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
     site.output.write("data/heartbeat.json", json.dumps(beat, ensure_ascii=False))
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
+    return beat
 
 
 def _read_heartbeat(site):

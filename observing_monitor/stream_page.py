@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict
 
 from observing_monitor import columns, pages, status, usual
+from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.nights import iso_utc
 from observing_monitor.pages import GlossaryPage, Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
@@ -57,6 +58,24 @@ def publish_stream(site, stream, index, now, done):
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
     latest = cards[0] if cards else None
     trouble, its_night = _trouble(index, recent, silent, word)
+    href = f"{folder}index.html"
+    done.standings.append(
+        Standing(
+            site=site.title,
+            stream=stream.name,
+            title=stream.title,
+            status=word,
+            info=info,
+            trouble=trouble,
+            night=summaries[0]["night"] if summaries else "",
+            href=href,
+            url=address(site.url, href),
+            latest=summaries[0] if summaries else None,
+            rule=stream.rule,
+            silent=silent,
+            sources=[(source.name, source.kind) for source in stream.sources],
+        )
+    )
     return StreamCard(
         stream=stream.name,
         name=stream.title,
@@ -190,14 +209,18 @@ def _nights_csv(summaries, headlines):
 
 
 def publish_site(site, cards, done):
-    """Write the site's page if it changed; its fingerprint."""
+    """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = status.worst(card.status for card in cards)
     troubled = [card for card in cards if card.status == word] if word != "normal" else []
     line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
     info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
+    night = max((standing.night for standing in done.standings), default="")
+    url = address(site.url, "index.html")
+    done.standings.insert(0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url))
     key = digest([site.key, site.title, [asdict(card) for card in cards]])
-    page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, cards)
-    _write_if_new(site, key, page, pages.render_site, done)
+    if site.has_site_page:
+        page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, cards)
+        _write_if_new(site, key, page, pages.render_site, done)
     return key
 
 
