@@ -164,7 +164,7 @@ def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
-    was = _taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
+    was = taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
@@ -179,7 +179,7 @@ def _keep_known(known, seen, reading):
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
-def _taken(frame, places, index):
+def taken(frame, places, index):
     """The rows of a frame at these places, with a new index; nulls where a place is -1."""
     taken = frame.reset_index(drop=True)
     if (places < 0).any():
@@ -219,7 +219,7 @@ def match(files, attempts, made_up=None):
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = _taken(files[["file_id"]], places, attempts.index)["file_id"]
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
     lone = places < 0
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
@@ -284,7 +284,7 @@ def _enrich(files, attempts, places):
     if len(np.unique(places[rows])) == len(rows):
         of_file = np.full(len(files), -1)
         of_file[places[rows]] = rows
-        told = _taken(attempts[facts], of_file, files.index)
+        told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
     known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
@@ -336,7 +336,7 @@ def classify(files, ingests, limits, now, is_told=True):
     all_places = _places(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
     of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
-    told = _taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
+    told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
         created_at=files["exposed_at"].fillna(files["created_at"]),
@@ -348,7 +348,7 @@ def classify(files, ingests, limits, now, is_told=True):
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
     succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
-    done = _taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
+    done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
