@@ -107,6 +107,23 @@ def _whole(texts):
         return pd.to_numeric(texts, errors="coerce").astype("Int64")
 
 
+def split(paths):
+    """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from observing_monitor import columns
+
+    parts = pc.split_pattern(pa.array(paths, pa.large_string()), "/", max_splits=1, reverse=True)
+    n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
+    texts, ends = pc.list_flatten(parts), n_parts.cumsum()
+    before = pc.binary_join_element_wise(
+        texts.take(pa.array(ends - n_parts)), pa.scalar("/", pa.large_string()), pa.scalar("", pa.large_string())
+    )
+    before = pc.if_else(pa.array(n_parts > 1), before, pa.scalar("", pa.large_string()))
+    return tuple(columns.texts(made).set_axis(paths.index) for made in (before, texts.take(pa.array(ends - 1))))
+
+
 def last_parts(paths):
     """The names at the end of a Series of paths."""
     return paths.str.replace(r"(?s)^.*/", "", regex=True)
