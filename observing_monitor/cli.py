@@ -18,6 +18,7 @@ from observing_monitor import __version__, config
 from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+from observing_monitor.workers import suit_full_nights
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
@@ -147,8 +148,7 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
-    # Arrow's own allocators keep what a full night took; the system's gives it back
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    suit_full_nights()
     if arguments[:1] == ["metrics"]:
         from observing_monitor import metrics_cli
 

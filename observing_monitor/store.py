@@ -19,6 +19,7 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
+ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
 
 
 class Store:
@@ -164,8 +165,20 @@ def _to_parquet(frame, described):
     )
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd")
+    pyarrow.parquet.write_table(table, buffer, compression="zstd", **_encodings(described))
     return buffer.getvalue()
+
+
+def _encodings(described):
+    """How Parquet is to pack a table's columns: what differs from row to row but little, as what differs; words as numbers of words.
+
+    A dictionary, which Parquet takes for everything unless told, is as long as the column where no value comes twice: a full
+    night's files took eight times the room, and half as long again to write.
+    """
+    differing = {c.name: "DELTA_BYTE_ARRAY" for c in described if c.name in ALL_DIFFERENT}
+    differing |= {c.name: "DELTA_BINARY_PACKED" for c in described if c.kind in ("int", "instant")}
+    words = [c.name for c in described if c.kind == "text" and c.name not in ALL_DIFFERENT]
+    return {"use_dictionary": words, "column_encoding": differing}
 
 
 def _decoded(data):

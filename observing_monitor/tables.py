@@ -70,8 +70,9 @@ def update(known, readings, silent=()):
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
-    logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
-    found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
+    if logs := [name for name, reading in readings.items() if reading.append_attempts]:
+        told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
+        found = found[~(found["source"].isin(logs) & told_twice)]
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     return Tables(
@@ -169,12 +170,25 @@ def _sorted(frame, by):
         return frame.reset_index(drop=True)
     import numpy as np
 
+    if _is_in_order(frame[by[0]]):
+        return frame.reset_index(drop=True)
     keys = [_ranks(frame[name]) for name in by]
     keys = [key for key in keys if key.min() != key.max()]  # a column of one value says nothing of the order
     order = np.lexsort(keys[::-1]) if keys else np.arange(len(frame))
     if (order[1:] > order[:-1]).all():
         return frame.reset_index(drop=True)
     return frame.take(order).reset_index(drop=True)
+
+
+def _is_in_order(values):
+    """Whether each of a column's texts comes after the one before: then nothing else can change the order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.dtype != columns.DTYPES["text"]:
+        return False
+    texts = pa.array(values)
+    return texts.null_count == 0 and bool(pc.all(pc.less(texts[:-1], texts[1:])).as_py())
 
 
 def _ranks(values):
@@ -240,7 +254,7 @@ def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
-    was = _taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
+    was = taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
@@ -255,7 +269,7 @@ def _keep_known(known, seen, reading):
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
-def _taken(frame, places, index):
+def taken(frame, places, index):
     """The rows of a frame at these places, with a new index; nulls where a place is -1."""
     taken = frame.reset_index(drop=True)
     if (places < 0).any():
@@ -295,7 +309,7 @@ def match(files, attempts, made_up=None):
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = _taken(files[["file_id"]], places, attempts.index)["file_id"]
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
     lone = places < 0
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
@@ -357,10 +371,10 @@ def _enrich(files, attempts, places):
 
     rows = np.flatnonzero(places >= 0)
     facts = [*ENRICHED, "transferred_at"]
-    if len(np.unique(places[rows])) == len(rows):
+    if np.bincount(places[rows], minlength=1).max() <= 1:
         of_file = np.full(len(files), -1)
         of_file[places[rows]] = rows
-        told = _taken(attempts[facts], of_file, files.index)
+        told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
     known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
@@ -412,7 +426,7 @@ def classify(files, ingests, limits, now, is_told=True):
     all_places = _places(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
     of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
-    told = _taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
+    told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
         created_at=files["exposed_at"].fillna(files["created_at"]),
@@ -424,7 +438,7 @@ def classify(files, ingests, limits, now, is_told=True):
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
     succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
-    done = _taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
+    done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
@@ -738,17 +752,23 @@ def group(judged, most):
     """
     if judged.empty:
         return [], 0
-    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folders(judged["file_id"])))
-    by = named.groupby("group_name")
+    named = judged["obsid"].fillna(judged["exposure"])
+    if named.isna().any():
+        named = named.fillna(folders(judged["file_id"]))
+    codes, names = pd.factorize(named)  # numbers are quicker to group by than names
+    names = pd.Index(names)
+    by = judged.assign(group_code=names.argsort().argsort()[codes]).groupby("group_code")
     facts = by.agg(
         seq_num=("seq_num", "first"),
         n_files=("file_id", "size"),
         created_at=("created_at", "max"),
         transferred_at=("transferred_at", "max"),
         ingested_at=("ingested_at", "max"),
-    ).sort_values("created_at", kind="stable")
+    )
+    facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
     shown = facts.head(most)
-    counts = named[named["group_name"].isin(shown.index)].groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    is_shown = named.isin(shown.index)
+    counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
     rows = [
         {
             "name": row.Index,
@@ -820,6 +840,9 @@ def to_csv(listed):
     return buffer.getvalue()
 
 
+_FORMULA = frozenset("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
+
+
 def _cells(values):
     """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
     import pyarrow as pa
@@ -829,5 +852,7 @@ def _cells(values):
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, b"T"), b"Z", b"").cast(pa.string())
     if pa.types.is_large_string(values.type):
-        return pc.replace_substring_regex(values, r"^([=+\-@\t\r])", r"'\1")
+        heads = pc.unique(pc.utf8_slice_codeunits(values, 0, 1)).to_pylist()  # nearly always none that matters: that is told in a tenth
+        if not _FORMULA.isdisjoint(heads):
+            return pc.replace_substring_regex(values, r"^([=+\-@\t\r])", r"'\1")
     return values
