@@ -4,9 +4,18 @@ A page opened from disk may load a script but fetch nothing else, so the rows co
 JSON, gzipped, in base64. Nothing that others wrote can be code in there. `assets/monitor.js` is the reader.
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
 
 FUNCTION = "observing_monitor_files"
 
@@ -27,7 +36,7 @@ COLUMNS = (
 BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
 
 
-def render_files_js(files, stages=()):
+def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
     """The script with all rows of `files`, in their order: the same rows give the same bytes.
 
     Parameters
@@ -55,37 +64,38 @@ def render_files_js(files, stages=()):
     return f'{FUNCTION}("{payload}");\n'
 
 
-def _pack_path(values):
+def _pack_path(values: Series[Any]) -> Packed:
     """Folders are few and long: a night's names cost a third without them."""
     parts = [path.rpartition("/") for path in _listed(values.fillna(""))]
     return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
 
 
-def _pack_word(values):
+def _pack_word(values: Series[Any]) -> Packed:
     return _words(_listed(values))
 
 
-def _listed(values):
+def _listed(values: Series[Any]) -> list[Any]:
     """A column's plain values, None for null; text by way of Arrow, which is quick."""
     import pyarrow as pa
 
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
         return values.where(values.notna(), None).tolist()
-    return pa.array(values).to_pylist()
+    plain: list[Any] = pa.array(values).to_pylist()
+    return plain
 
 
-def _words(texts):
+def _words(texts: Iterable[str | None]) -> Packed:
     """Each text once, in order of first use, and per row which one it is."""
-    codes = {}
+    codes: dict[str, int] = {}
     rows = [-1 if text is None else codes.setdefault(text, len(codes)) for text in texts]
     return {"words": list(codes), "codes": rows}
 
 
-def _pack_int(values):
+def _pack_int(values: Series[Any]) -> Packed:
     return {"values": _listed(values) if values.isna().any() else values.to_numpy("int64").tolist()}
 
 
-def _pack_instant(values):
+def _pack_instant(values: Series[Any]) -> Packed:
     import pandas as pd
 
     whole = pd.Series(pd.to_datetime(values, utc=True).astype("datetime64[s, UTC]")).astype("int64")

@@ -13,12 +13,20 @@ import hashlib
 import io
 import json
 import os
+from typing import TypedDict
 
 from observing_monitor import columns
 from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
+
+
+class Silent(TypedDict):
+    """A source that did not answer: why, and since when (ISO 8601, UTC)."""
+
+    problem: str
+    since: str
 
 
 class Store:
