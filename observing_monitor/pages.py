@@ -261,6 +261,35 @@ class StreamCard:
 
 
 @dataclass
+class Day:
+    """A square of the calendar; without `href` there is no page of that night."""
+
+    number: int  # of the month
+    href: str
+    status: str  # normal, warning or error; "empty" for a night that is well and has no file; "" without a page
+    word: str  # the status as the square says it
+    words: str  # and the whole of it
+
+
+@dataclass
+class Month:
+    """A month of the calendar: weeks from Monday to Sunday, None where a day is another month's."""
+
+    name: str  # March 2020
+    anchor: str  # month-2020-03
+    weeks: list[list[Day | None]]
+
+
+@dataclass
+class RollUp:
+    """A month or a year in numbers, by the names of `columns.PERIODS`, and of the stream's headlines the median over its nights."""
+
+    name: str
+    href: str
+    values: dict
+
+
+@dataclass
 class Frame:
     """What every page has around its content."""
 
@@ -291,11 +320,35 @@ class StreamPage:
     rule: str  # which instant belongs to which night, in words
     stage: str  # the stream's last stage: what "ingested" means here
     latest: NightRow | None
-    nights: list[NightRow]
+    nights: list[NightRow]  # the newest; all are on the pages of the years
+    n_nights: int
+    months: list[Month]  # the newest, in order
+    years: list[RollUp]  # newest first
     charts: list[Chart]
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
+
+
+@dataclass
+class YearPage:
+    """`YYYY.html`: a year of one stream: its calendar, months in numbers, charts, and all its nights, newest first."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # the stream's page
+    previous: Link | None  # the year before
+    next: Link | None
+    year: str
+    rule: str
+    months: list[Month]
+    periods: list[RollUp]  # its months, newest first
+    total: RollUp
+    nights: list[NightRow]
+    charts: list[Chart]
+    data: list[Link]
+    has_files: bool
     headlines: list[Headline]
 
 
@@ -306,6 +359,7 @@ class NightPage:
     frame: Frame
     site: Link | None
     index: Link  # the stream's page
+    calendar: Link  # the night's month on the page of its year
     previous: Link | None  # older
     next: Link | None  # newer
     night: str
@@ -359,6 +413,11 @@ def render_stream(page, assets):
     return _render("stream.html", page, assets)
 
 
+def render_year(page, assets):
+    """The text of the page of a stream's year; `assets` as for `render_site`."""
+    return _render("year.html", page, assets)
+
+
 def render_night(page, assets):
     """The text of a night's page; `assets` as for `render_site`."""
     return _render("night.html", page, assets)
@@ -399,6 +458,7 @@ def environment():
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {
         "classes": columns.CLASSES,
+        "period_columns": columns.PERIODS,
         "night_columns": {c.name: c for c in columns.NIGHTS},
         "file_columns": {c.name: c for c in columns.FILES},
         "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},
