@@ -8,7 +8,14 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 1. The first: files, ingests, metrics.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 SCHEMA_VERSION = 1
 HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
@@ -24,7 +31,7 @@ class Column:
     label: str = ""
 
 
-DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+DTYPES: dict[str, Any] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
     "text": "str",
     "int": "Int64",
     "float": "float64",
@@ -230,12 +237,12 @@ PERIODS = (
 )
 
 
-def empty(columns):
+def empty(columns: Sequence[Column]) -> DataFrame:
     """A DataFrame of these columns, with their dtypes and no row."""
     return frame(columns, {})
 
 
-def frame(columns, data):
+def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> DataFrame:
     """A DataFrame of just these columns, in their order and dtypes, from a mapping or a DataFrame; what it lacks is null.
 
     Raises ValueError or TypeError where a column's values can't be had in its kind.
@@ -255,7 +262,7 @@ def frame(columns, data):
     return pd.DataFrame(made, index=data.index)
 
 
-def texts(values):
+def texts(values: Any) -> Series[str]:
     """A Series of text from a list or an Arrow array of it, None for null: in half the time that pandas takes.
 
     Raises TypeError or ValueError where a value is neither text nor None.
@@ -270,7 +277,7 @@ def texts(values):
     return pd.Series(kept, dtype="str")
 
 
-def _convert(values, column):
+def _convert(values: Series[Any], column: Column) -> Series[Any]:
     """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
     import pandas as pd
 

@@ -4,14 +4,23 @@ A page opened from disk may load a script but fetch nothing else, so the rows co
 JSON, gzipped, in base64. Nothing that others wrote can be code in there. `assets/monitor.js` is the reader.
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from observing_monitor import columns
 from observing_monitor.names import split
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
 
 FUNCTION = "observing_monitor_files"
 
@@ -32,7 +41,7 @@ COLUMNS = (
 BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
 
 
-def render_files_js(files, stages=()):
+def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
     """The script with all rows of `files`, in their order: the same rows give the same bytes.
 
     Parameters
@@ -66,7 +75,7 @@ def render_files_js(files, stages=()):
     return f'{FUNCTION}("{base64.b64encode(gzip.compress(text, compresslevel=5, mtime=0)).decode("ascii")}");\n'
 
 
-def _pack_path(values):
+def _pack_path(values: Series[Any]) -> Packed:
     """Folders are few and long: a night's names cost a third without them."""
     values = values.fillna("")
     if values.dtype == "object":
@@ -76,7 +85,7 @@ def _pack_path(values):
     return _pack_word(folders) | {"values": names.tolist()}
 
 
-def _pack_word(values):
+def _pack_word(values: Series[Any]) -> Packed:
     """Each text once, in order of first use, and per row which one it is; -1 for null."""
     import pyarrow as pa
 
@@ -86,26 +95,28 @@ def _pack_word(values):
     return {"words": found.dictionary.to_pylist(), "codes": found.indices.fill_null(-1).to_numpy().tolist()}
 
 
-def _words(texts):
-    codes = {}
+def _words(texts: Iterable[str | None]) -> Packed:
+    """Each text once, in order of first use, and per row which one it is."""
+    codes: dict[str, int] = {}
     rows = [-1 if text is None else codes.setdefault(text, len(codes)) for text in texts]
     return {"words": list(codes), "codes": rows}
 
 
-def _listed(values):
+def _listed(values: Series[Any]) -> list[Any]:
     """A column's plain values, None for null; text by way of Arrow, which is quick."""
     import pyarrow as pa
 
     if values.dtype == "object":
         return values.where(values.notna(), None).tolist()
-    return pa.array(values).to_pylist()
+    plain: list[Any] = pa.array(values).to_pylist()
+    return plain
 
 
-def _pack_int(values):
+def _pack_int(values: Series[Any]) -> Packed:
     return {"values": _whole(values.to_numpy("int64", na_value=0), values.isna())}
 
 
-def _pack_instant(values):
+def _pack_instant(values: Series[Any]) -> Packed:
     import pandas as pd
 
     instants = pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]")

@@ -154,7 +154,8 @@ def _of_stage(ingests):
 
 def _filled(files, others, facts):
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
-    theirs = _taken(others[list(facts)], _places(files["file_id"], others["file_id"]), files.index)
+    places = _places(files["file_id"], others["file_id"])
+    theirs = others[list(facts)].reset_index(drop=True).reindex(places).set_axis(files.index)
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
 
 
