@@ -10,6 +10,7 @@ import datetime
 import json
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 
 from observing_monitor.errors import StoreError
@@ -76,7 +77,7 @@ def publish_night(job):
     return NightDone(job.night, row, is_stale)
 
 
-def publish(site, now, executor=None, progress=None):
+def publish(site, now, executor=None, progress=None, deadline=None):
     """Write every page of a site that is not current; a `Published`.
 
     Parameters
@@ -87,13 +88,15 @@ def publish(site, now, executor=None, progress=None):
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
+    deadline : float, optional
+        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
     """
     write_assets(site)
     done = Published()
     cards = []
     for stream in site.streams:
         index = Store(site.output, stream.name).read_index()
-        _publish_nights(site, stream, index, now, executor, progress, done)
+        _publish_nights(site, stream, index, now, executor, progress, done, deadline)
         cards.append(publish_stream(site, stream, index, now, done))
         done.statuses[stream.name] = cards[-1].status
     if site.has_site_page:
@@ -101,7 +104,7 @@ def publish(site, now, executor=None, progress=None):
     return done
 
 
-def _publish_nights(site, stream, index, now, executor, progress, done):
+def _publish_nights(site, stream, index, now, executor, progress, done, deadline=None):
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
     try:
@@ -115,8 +118,9 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
             job.row["made_for"] = _made_for(job, common)
         else:
             jobs[job.night] = job
+    is_any = bool(jobs)
     try:
-        for result in _results(list(jobs.values()), executor):
+        for result in _results(list(jobs.values())[::-1], executor, deadline):
             index["nights"][result.night.isoformat()] = result.row
             if not result.problem:
                 result.row["made_for"] = _made_for(jobs[result.night], common)
@@ -126,8 +130,12 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
                 done.problems.append(result.problem)
             if progress:
                 progress(result)
-    finally:
+            del jobs[result.night]
         if jobs:
+            words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
+            done.problems.append(f"{stream.name}: {words}")
+    finally:
+        if is_any:
             store.write_index(index)
 
 
@@ -137,21 +145,28 @@ def _jobs(site, stream, index, now):
         yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now)
 
 
-def _results(jobs, executor):
+def _results(jobs, executor, deadline):
+    """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from map(_guarded, jobs)
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
         return
-    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
+    tasks = [(job, deadline if number else None) for number, job in enumerate(jobs)]
+    yield from (result for result in executor.results(_guarded, tasks, _lost) if result)
 
 
-def _lost(job):
+def _lost(job, deadline):
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
 
 
-def _guarded(job):
-    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made."""
+def _guarded(job, deadline):
+    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
+
+    None after the deadline.
+    """
     from observing_monitor.errors import OutputError
 
+    if deadline is not None and time.monotonic() >= deadline:
+        return None
     try:
         return publish_night(job)
     except OutputError:
