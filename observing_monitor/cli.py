@@ -18,11 +18,15 @@ from observing_monitor import __version__, config
 from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
-ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s")  # what describes a stream on the command line
+MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
+COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
+# what describes a stream on the command line
+ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
 LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
 
@@ -91,6 +95,12 @@ def make_parser():
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
     one.add_argument("--night_rule", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
     one.add_argument("--pending_limit_s", type=float, metavar="S", help="younger files are pending, older ones missing (default 3600)")
+    one.add_argument(
+        "--time_limit_s",
+        type=float,
+        metavar="S",
+        help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
+    )
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
@@ -110,6 +120,12 @@ def make_parser():
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
+    )
+    how.add_argument(
+        "--max_run_s",
+        type=float,
+        metavar="S",
+        help=f"a run begins no further night after it; tonight comes first (default {MAX_RUN_S:g}; rebuild: no limit)",
     )
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
@@ -175,6 +191,11 @@ def main(arguments=None, now=None):
         return 130
 
 
+def command_line():
+    """The command, as a process of its own: never returns."""
+    leave(main())
+
+
 def _set_up_log(verbose):
     """Messages to stderr: warnings, and where somebody looks, what is done as well."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
@@ -184,6 +205,8 @@ def _set_up_log(verbose):
 def _run(command, options, now):
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
+    if options.max_run_s is not None and not options.max_run_s > 0:
+        raise UsageError(f"--max_run_s {options.max_run_s:g} is no length of a run; give seconds, more than 0")
     if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
         raise UsageError(f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/")
     streams = _streams(options, command)
@@ -259,8 +282,14 @@ def _check_apart(output, streams):
     for stream in streams:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
+            if path and _lies_in(output.root, path):
                 raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+def _lies_in(folder, path):
+    """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
+    really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
+    return Path(os.path.realpath(folder)).is_relative_to(really)
 
 
 def _check_alone(output, streams):
@@ -296,21 +325,28 @@ def _lock(output):
 def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import feeds, previews, publish
-    from observing_monitor.collect import collect
+    from observing_monitor.collect import collect, unlooked, words_of_unlooked
     from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
     started = time.monotonic()
+    limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
+    deadline = limit_s and started + limit_s
     problems, read, n_changed, n_looked = [], {}, 0, 0
     site = make_site(options.title, streams, output, options.site_url)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
-        for stream in streams if command != "publish" else []:
+        for number, stream in enumerate(streams if command != "publish" else [], 1):
+            # no stream's history may take the time of another's tonight
+            ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
             asked, unasked = _asked(command, options, stream, nights[stream.name], now)
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
-                outcomes = collect(stream, asked, output, now, look_at_everything=options.full, executor=executor, progress=step)
+                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends}
+                outcomes = collect(stream, asked, output, now, **how)
+            left = unlooked(asked, outcomes)
             read[stream.name] = _source_faults(stream, unasked, outcomes)
             told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+            told += [words_of_unlooked(left)] if left else []
             problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
@@ -319,7 +355,7 @@ def _work(command, options, streams, nights, receivers, output, now):
         done = publish.Published()
         if command != "collect":
             with _progress(command, "publishing", None) as step:
-                done = publish.publish(site, now, executor, step)
+                done = publish.publish(site, now, executor, step, deadline)
             problems += done.problems
         heartbeat = publish.write_heartbeat(site, now, read, done.pages)
         if command != "collect":
@@ -419,10 +455,10 @@ def _asked(command, options, stream, nights, now):
     """
     if command != "rebuild" or options.first_day or options.last_day:
         return nights, {}
-    from observing_monitor.collect import make_sources
+    from observing_monitor.collect import timed_sources
 
     known, faults = set(), {}
-    for source in make_sources(stream, now):
+    for source in timed_sources(stream, now):
         try:
             known |= set(source.nights())
         except SourceError as error:
@@ -481,12 +517,12 @@ def _progress_words(n_nights, total, n_files, seconds):
 
 def _check(streams, nights, now):
     """Print, source by source, what was found; returns the exit code."""
-    from observing_monitor.collect import make_sources
+    from observing_monitor.collect import timed_sources
 
     failed = False
     for stream in streams:
         print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
-        for described, source in zip(stream.sources, make_sources(stream, now), strict=True):
+        for described, source in zip(stream.sources, timed_sources(stream, now), strict=True):
             try:
                 known = sorted(source.nights())
                 span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 
 from observing_monitor import usual
@@ -99,7 +100,7 @@ def _news_at(job, row):
     return (job.row.get("news_at") or row.get("changed_at")) if is_same else iso_utc(job.now)
 
 
-def publish(site, now, executor=None, progress=None):
+def publish(site, now, executor=None, progress=None, deadline=None):
     """Write every page of a site that is not current; a `Published`.
 
     Parameters
@@ -110,13 +111,15 @@ def publish(site, now, executor=None, progress=None):
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
+    deadline : float, optional
+        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
     """
     write_assets(site)
     done = Published()
     cards = []
     for stream in site.streams:
         index = Store(site.output, stream.name).read_index()
-        _publish_nights(site, stream, index, now, executor, progress, done)
+        _publish_nights(site, stream, index, now, executor, progress, done, deadline)
         cards.append(publish_stream(site, stream, index, now, done))
         done.pages[stream.name] = _newest_pages(index)
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
@@ -135,7 +138,7 @@ def _newest_pages(index):
     return {name: short(key) for name, key in made.items() if key}
 
 
-def _publish_nights(site, stream, index, now, executor, progress, done):
+def _publish_nights(site, stream, index, now, executor, progress, done, deadline=None):
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
     try:
@@ -146,7 +149,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
     if index.get("is_settled") and all(_is_untouched(job, there, common) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
         return
     index.pop("is_settled", None)
-    failed = set()
+    failed, jobs = set(), {}
     try:
         # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
         # something else then are judged once more. Their numbers stay, so that is the end of it.
@@ -154,7 +157,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
             edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
             stale = _stale(_jobs(site, stream, index, now, edges), there, common)
             jobs = {job.night: job for job in stale if job.night not in failed}
-            for result in _results(list(jobs.values()), executor):
+            for result in _results(list(jobs.values())[::-1], executor, deadline):  # tonight first
                 index["nights"][result.night.isoformat()] = result.row
                 if result.problem:
                     failed.add(result.night)
@@ -166,7 +169,12 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
                 done.n_pages += result.is_written
                 if progress:
                     progress(result)
-        index["is_settled"] = not failed
+                del jobs[result.night]
+            if jobs:
+                words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
+                done.problems.append(f"{stream.name}: {words}")
+                break
+        index["is_settled"] = not failed and not jobs
     finally:
         store.write_index(index)
 
@@ -189,21 +197,28 @@ def _stale(jobs, names, common):
     return stale
 
 
-def _results(jobs, executor):
+def _results(jobs, executor, deadline):
+    """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from map(_guarded, jobs)
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
         return
-    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
+    tasks = [(job, deadline if number else None) for number, job in enumerate(jobs)]
+    yield from (result for result in executor.results(_guarded, tasks, _lost) if result)
 
 
-def _lost(job):
+def _lost(job, deadline):
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
 
 
-def _guarded(job):
-    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made."""
+def _guarded(job, deadline):
+    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
+
+    None after the deadline.
+    """
     from observing_monitor.errors import OutputError
 
+    if deadline is not None and time.monotonic() >= deadline:
+        return None
     try:
         return publish_night(job)
     except OutputError:

@@ -28,8 +28,10 @@ def publish_stream(site, stream, index, now, done):
     recent = summaries[:RECENT_NIGHTS]
     own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
-    word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
-    info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
+    word = status.worst([*(s["status"] for s in recent), *(fault.get("level", "error") for fault in silent.values())])
+    own_fault = silent.get("observing_monitor", {})  # no source's, so that no line of the table of sources has it
+    said = [own_fault["problem"]] if own_fault.get("level", "error") == word and own_fault else []
+    info = "; ".join([*said, *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])])
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
     headlines = described_headlines(stream, units)
     has_files = tells_of_files(stream)
@@ -125,7 +127,8 @@ def _trouble(index, recent, silent, word):
         if summary["status"] == word:
             first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
             return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
-    return "; ".join(f"{name} could not be read" for name in silent), ""
+    own = [fault["problem"] for name, fault in silent.items() if name == "observing_monitor"]
+    return "; ".join([*own, *(f"{name} could not be read" for name in silent if name != "observing_monitor")]), ""
 
 
 CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
