@@ -91,7 +91,8 @@ def _pack_word(values: Series[Any]) -> Packed:
 
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
         return _words(_listed(values))
-    found = pa.array(values).dictionary_encode()
+    made = pa.array(values)
+    found = (made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made).dictionary_encode()
     return {"words": found.dictionary.to_pylist(), "codes": found.indices.fill_null(-1).to_numpy().tolist()}
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from observing_monitor import columns, pages, status, usual
 from observing_monitor.feeds import SITE, Standing, address
@@ -45,13 +45,14 @@ def publish_stream(site, stream, index, now, done):
         [asdict(headline) for headline in headlines],
     ]
     _publish_years(site, stream, index, summaries[::-1], headlines, common, done)
-    key = digest([common, _row_keys(index, summaries), index["sources"], word, info])
+    read = [(source.name, source.kind, source.place) for source in stream.sources]
+    key = digest([common, _row_keys(index, summaries), read, silent, word, info])
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
         page = _stream_page(site, stream, summaries, word, info, silent, headlines, key)
         site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
-        site.output.write_changed(names[2], pages.render_latest(page, site.assets))
+        site.output.write_changed(names[2], pages.render_latest(_for_ever(page), site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
         index["page"] = key
         Store(site.output, stream.name).write_index(index)
@@ -92,6 +93,11 @@ def publish_stream(site, stream, index, now, done):
         has_files=has_files,
         headlines=headlines,
     )
+
+
+def _for_ever(page):
+    """The page as `latest.html` takes it: it leads on at once, and is the same until there is another night, or status."""
+    return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
 def _row_keys(index, summaries):
