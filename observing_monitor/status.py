@@ -4,9 +4,9 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from observing_monitor.pages import Finding, percent, seconds
+from observing_monitor.pages import Finding, address, percent, seconds
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
@@ -86,7 +86,7 @@ def check_delay(night: Night) -> Iterable[Finding]:
 
 
 def _usually(night: Night, name: str) -> str:
-    return f", where {seconds(night.worse[name])} is usual" if name in night.worse else ""
+    return f", usually at most {seconds(night.worse[name])}" if name in night.worse else ""
 
 
 def check_usual(night: Night) -> Iterable[Finding]:
@@ -98,7 +98,8 @@ def check_usual(night: Night) -> Iterable[Finding]:
             yield Finding("warning", words, "#delays", teller_of(night, stage))
     if "error_share" in night.worse:
         share, edge = night.summary["n_error"] / night.summary["n_files"], night.worse["error_share"]
-        words = f"more errors than usual: {percent(share)} of the files failed or are missing, where at most {percent(edge)} is usual"
+        usual = f"at most {percent(edge)}" if edge else "none"
+        words = f"more errors than usual: {percent(share)} of the files failed or are missing, usually {usual}"
         yield Finding("warning", words, "#attention", teller_of(night, "failed"))
 
 
@@ -132,7 +133,9 @@ CHECKS = (check_silence, check_classes, check_lost, check_delay, check_usual, ch
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     """All that the checks found, and what the sources' own checks did (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
-    return sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    taken: set[str] = set()
+    ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    return [replace(finding, anchor=address("finding", finding.text.partition(":")[0], taken)) for finding in ordered]
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:

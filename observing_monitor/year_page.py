@@ -125,8 +125,9 @@ def _year_link(year):
 
 def said_of(values):
     """How many nights of a period were not well, in words; "" where all were."""
-    said = [f"{values[f'n_nights_{word}']:,} in {word}" for word in ("error", "warning") if values[f"n_nights_{word}"]]
-    return f"of {n_of(values['n_nights'], 'night')} {', '.join(said)}" if said else ""
+    counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
+    said = [f"{count:,} in {word}" for count, word in counts if count]
+    return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
 
 
 def year_json(stream, page, summaries):

@@ -60,8 +60,8 @@ def test_slow_night_is_said_once():
     worse = {"ingest_delay_p90_s": 40.0}
     over = status.findings(status.Night(numbers, delay_warning_s=600, worse=worse))
     under = status.findings(status.Night(numbers, worse=worse))
-    assert [f.text for f in over] == ["slow ingest: one file in ten took longer than 11 min 40 s, where 40 s is usual"]
-    assert [f.text for f in under] == ["slower ingest than usual: one file in ten took longer than 11 min 40 s, where 40 s is usual"]
+    assert [f.text for f in over] == ["slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
+    assert [f.text for f in under] == ["slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
     assert {f.level for f in (*over, *under)} == {"warning"}
 
 
@@ -81,7 +81,7 @@ def test_page_says_worse_than_usual(history):
     """A night with ten times the usual failures says so, with both numbers; the nights before, which are as usual, do not."""
     folder, _, _ = history
     page = (folder / "pages" / f"{DAYS[-1]}.html").read_text()
-    sentence = "more errors than usual: 23.6 % of the files failed or are missing, where at most 3 % is usual"
+    sentence = "more errors than usual: 23.6 % of the files failed or are missing, usually at most 3 %"
     assert re.search(rf'<a href="#attention"><bdi>{re.escape(sentence)}</bdi></a>', page)
     assert sentence in nights(folder / "pages")[str(DAYS[-1])]["info"]
     assert not any("usual" in night["info"] for day, night in nights(folder / "pages").items() if day != str(DAYS[-1]))
