@@ -15,19 +15,22 @@ from pathlib import Path
 import configargparse
 
 from observing_monitor import __version__, config
-from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
+from observing_monitor.arguments import OneLine
+from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
-from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
+USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
 MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
 COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
 # what describes a stream on the command line
 ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
+NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
 
 log = logging.getLogger("observing_monitor")
@@ -39,7 +42,7 @@ COMMANDS = {
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
     "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
     "notify": "send every receiver of the settings a message to try it out; nothing else",
-    "check": "tell what the settings say and what each source answers; write nothing",
+    "check": "tell what each source has, what is wrong with it or odd, and whether the output can be written; write nothing",
 }
 
 DESCRIPTION = "Static pages that tell, night by night, what was taken, transferred and ingested, and what was not."
@@ -68,7 +71,10 @@ def make_parser():
     class FileParser(config.SettingsFileParser):
         options = []
 
-    parser = configargparse.ArgParser(
+    class Parser(OneLine, configargparse.ArgParser):
+        words = (*COMMANDS, "metrics")
+
+    parser = Parser(
         prog="observing_monitor",
         description=DESCRIPTION,
         epilog=EPILOG.format(commands="\n".join(f"  {name:17} {words}" for name, words in COMMANDS.items())),
@@ -102,7 +108,7 @@ def make_parser():
         help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
     )
     which = parser.add_argument_group("which nights")
-    which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
+    which.add_argument("--num_days", type=int, metavar="N", help="so many nights, up to last_day or from first_day on (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
     which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
     old = parser.add_argument_group("import-prototype")
@@ -128,6 +134,12 @@ def make_parser():
         help=f"a run begins no further night after it; tonight comes first (default {MAX_RUN_S:g}; rebuild: no limit)",
     )
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
+    how.add_argument(
+        "--log_file",
+        type=Path,
+        metavar="FILE",
+        help="add a line on the run to this file: key=value, always in one order",
+    )
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
@@ -154,6 +166,16 @@ def split_command(arguments):
     return "run", list(arguments)
 
 
+def _nearness(parser, options):
+    """How near to the user each option was given: 3 on the command line, 2 in the environment, 1 in the settings file."""
+    nearness = {name: 3 for name, value in vars(options).items() if value is not None}
+    for place, settings in parser.get_source_to_settings_dict().items():
+        level = {"environment_variables": 2, "defaults": 0}.get(place, 1)
+        if place != "command_line":
+            nearness |= {action.dest: level for action, _ in settings.values() if action is not None}
+    return nearness
+
+
 def _takes_value(argument):
     """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
     switches = ("--query_links", "--full", "--verbose", "-v")
@@ -171,7 +193,9 @@ def main(arguments=None, now=None):
         return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
-        options = make_parser().parse_args(rest)
+        parser = make_parser()
+        options = parser.parse_args(rest)
+        options.nearness = _nearness(parser, options)
         _set_up_log(options.verbose)
         return _run(command, options, now)
     except LockedError as error:
@@ -214,7 +238,7 @@ def _run(command, options, now):
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
     receivers = config.receivers_of_file(options.config) if options.config else []
     if command == "check":
-        return _check(streams, nights, now)
+        return _check(options, streams, nights, now)
     if command == "notify":
         return _notify(options, receivers, now)
     if options.output_dir is None:
@@ -223,7 +247,7 @@ def _run(command, options, now):
     _check_apart(output, streams)
     _check_alone(output, streams)
     output.make()
-    with _lock(output):
+    with _logged_lock(options, command, output, now):
         output.sweep()
         if command == "import-prototype":
             code = _import_prototype(command, options, streams, output, now)
@@ -266,15 +290,32 @@ def _check_settings(options, streams, now):
 
 def _nights(options, stream, now):
     """The nights asked for, in order; UsageError where the options name none."""
-    if not 1 <= options.num_days <= MAX_DAYS:
-        raise UsageError(f"--num_days {options.num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
-    last = options.last_day or stream.rule.night_of(now)
-    first = options.first_day or last - ONE_DAY * (options.num_days - 1)
-    if first > last and options.last_day:
+    num_days, first, last = _days(options)
+    if num_days is not None and not 1 <= num_days <= MAX_DAYS:
+        raise UsageError(f"--num_days {num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
+    tonight = stream.rule.night_of(now)
+    if first and last and first > last:
         raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
-    if first > last:
-        raise UsageError(f"--first_day {first} is yet to come; tonight is {last} in {stream.name}")
-    return nights_between(first, last)
+    if first and not last and first > tonight:
+        raise UsageError(f"--first_day {first} is yet to come; tonight is {tonight} in {stream.name}")
+    if first and last and num_days and (last - first).days + 1 != num_days:
+        words = f"--first_day {first} to --last_day {last} are {(last - first).days + 1:,} nights, and --num_days says {num_days:,}"
+        raise UsageError(f"{words}; two of the three are enough")
+    if first:
+        return nights_between(first, last or (min(first + ONE_DAY * (num_days - 1), tonight) if num_days else tonight))
+    last = last or tonight
+    return nights_between(last - ONE_DAY * ((num_days or USUAL_DAYS) - 1), last)
+
+
+def _days(options):
+    """num_days, first_day and last_day as they count: two of them are enough, and what was given farthest from the user gives way."""
+    names = ("num_days", "first_day", "last_day")
+    given = {name: options.nearness.get(name, 3) for name in names if getattr(options, name) is not None}
+    if {"num_days", "first_day"} <= set(given) and len(set(given.values())) > 1:
+        # the last night is needed by neither: without it, it is tonight or follows from these two
+        weighed = given if len(given) == 3 else ("num_days", "first_day")
+        del given[min(weighed, key=lambda name: given[name])]
+    return [getattr(options, name) if name in given else None for name in names]
 
 
 def _check_apart(output, streams):
@@ -322,6 +363,17 @@ def _lock(output):
         yield
 
 
+@contextlib.contextmanager
+def _logged_lock(options, command, output, now):
+    """As `_lock`; a run that finds it taken leaves its line in the log as well."""
+    try:
+        with _lock(output):
+            yield
+    except LockedError:
+        _log_run(options, command, now, time.monotonic(), NO_COUNTS, 0, LOCKED)
+        raise
+
+
 def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import feeds, previews, publish
@@ -366,13 +418,35 @@ def _work(command, options, streams, nights, receivers, output, now):
                 problems += _tell(receivers, standings, output, now)
     for problem in problems:
         log.warning("%s", problem)
-    seconds = time.monotonic() - started
-    log.info(
-        "%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems)
-    )
+    counts = {"nights": n_looked, "changed": n_changed, "pages": done.n_pages}
+    code = _log_run(options, command, now, started, counts, len(problems))
     if command != "collect":
         log.info("%s", output.path("index.html"))
-    return INCOMPLETE if problems else OK
+    return code
+
+
+def _log_run(options, command, now, started, counts, n_problems, code=None):
+    """Tell in one line what a run came to, on stderr where somebody looks and in log_file; returns the exit code."""
+    code = code or (INCOMPLETE if n_problems else OK)
+    seconds = f"{time.monotonic() - started:.2f}"
+    told = {
+        "at": iso_utc(now.replace(microsecond=0)),
+        "command": command,
+        **counts,
+        "seconds": seconds,
+        "problems": n_problems,
+        "exit": code,
+    }
+    line = " ".join(f"{name}={value}" for name, value in told.items())
+    log.info("%s", line)
+    if options.log_file:
+        try:
+            with open(options.log_file, "a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError as error:
+            log.warning("log_file %s: %s; it must be a file that can be written", options.log_file, (error.strerror or str(error)).lower())
+            code = code or INCOMPLETE
+    return code
 
 
 def _import_prototype(command, options, streams, output, now):
@@ -381,6 +455,7 @@ def _import_prototype(command, options, streams, output, now):
     from observing_monitor.prototype import import_history
     from observing_monitor.site import make_site
 
+    started = time.monotonic()
     stream = _stream_named(options, streams)
     try:
         with _progress(command, f"{stream.name}: taking over", None) as step:
@@ -403,7 +478,8 @@ def _import_prototype(command, options, streams, output, now):
             problems.append(f"{name}: of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet")
     for problem in problems:
         log.warning("%s: %s", stream.name, problem)
-    return INCOMPLETE if problems else OK
+    counts = {"nights": len(done.nights), "changed": done.n_changed, "pages": published.n_pages}
+    return _log_run(options, command, now, started, counts, len(problems))
 
 
 def _stream_named(options, streams):
@@ -515,21 +591,30 @@ def _progress_words(n_nights, total, n_files, seconds):
     return words + (f", {in_words(seconds / n_nights * (total - n_nights))} left" if total else "")
 
 
-def _check(streams, nights, now):
-    """Print, source by source, what was found; returns the exit code."""
-    from observing_monitor.collect import timed_sources
+def _check(options, streams, nights, now):
+    """Print of the settings, the output and each source what was found; returns the exit code."""
+    from observing_monitor import check
 
-    failed = False
+    output = Output(options.output_dir) if options.output_dir else None
+    if output:
+        _check_apart(output, streams)
+        _check_alone(output, streams)
+    answers = [check.check_output(output, streams, now)]
+    print(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
+    _print_answer(answers[0], f"output {output.root if output else ''}".strip())
     for stream in streams:
-        print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
-        for described, source in zip(stream.sources, timed_sources(stream, now), strict=True):
-            try:
-                known = sorted(source.nights())
-                span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"
-                for night in nights[stream.name]:
-                    source.look(night, None)
-                print(f"  ok     {source.name} at {described.place}: {span}")
-            except ObservingMonitorError as error:
-                failed = True
-                print(f"  FAILED {source.name}: {error}")
-    return INCOMPLETE if failed else OK
+        asked = nights[stream.name]
+        print(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
+        print(f"         {check.describe_night(stream, now)}")
+        for described, answer in zip(stream.sources, check.check_stream(stream, asked, now), strict=True):
+            _print_answer(answer, f"{described.name} at {described.place}")
+            answers.append(answer)
+    n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))
+    print(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
+    return INCOMPLETE if n_failed else OK
+
+
+def _print_answer(answer, of_what):
+    print(f"  {answer.verdict:6} {of_what}")
+    for line in answer.said:
+        print(f"           {line}")

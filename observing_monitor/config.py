@@ -27,7 +27,7 @@ from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
 
 TABLE = "observing_monitor"
-PATHS = ("output_dir", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
+PATHS = ("output_dir", "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
 RESERVED = ("assets", "data", "glossary.html", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
