@@ -8,6 +8,7 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 1. The first: files, ingests, metrics.
 """
 
+import functools
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
@@ -149,6 +150,11 @@ NIGHTS = (
 
 def empty(columns):
     """A DataFrame of these columns, with their dtypes and no row."""
+    return _empty(columns).copy(deep=False)
+
+
+@functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
+def _empty(columns):
     return frame(columns, {})
 
 
@@ -185,6 +191,14 @@ def texts(values):
     except pa.ArrowException as error:
         raise TypeError(str(error)) from error
     return pd.Series(kept, dtype="str")
+
+
+def arrow(texts):
+    """A Series of text as one Arrow array: the other way of `texts`."""
+    import pyarrow as pa
+
+    made = pa.array(texts, pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
 
 
 def _convert(values, column):

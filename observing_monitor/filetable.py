@@ -10,6 +10,7 @@ import json
 
 import msgspec
 
+from observing_monitor import columns
 from observing_monitor.names import split
 
 FUNCTION = "observing_monitor_files"
@@ -75,11 +76,9 @@ def _pack_path(values):
 
 def _pack_word(values):
     """Each text once, in order of first use, and per row which one it is; -1 for null."""
-    import pyarrow as pa
-
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
         return _words(_listed(values))
-    found = pa.array(values).dictionary_encode()
+    found = columns.arrow(values).dictionary_encode()
     return {"words": found.dictionary.to_pylist(), "codes": found.indices.fill_null(-1).to_numpy().tolist()}
 
 

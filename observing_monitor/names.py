@@ -8,6 +8,7 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 
 import re
 
+from observing_monitor import columns
 from observing_monitor.errors import UsageError
 
 FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
@@ -77,8 +78,6 @@ def read_names(names, pattern=RUBIN):
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from observing_monitor import columns
-
     compiled = re.compile(pattern)
     wanted = [group for forms in FORMS.values() for group in forms if group in compiled.groupindex]
     search, nothing = compiled.search, (None,) * len(wanted)
@@ -102,7 +101,7 @@ def _whole(texts):
     import pyarrow as pa
 
     try:
-        return pa.array(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
+        return columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
     except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
         return pd.to_numeric(texts, errors="coerce").astype("Int64")
 
@@ -112,9 +111,7 @@ def split(paths):
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from observing_monitor import columns
-
-    parts = pc.split_pattern(pa.array(paths, pa.large_string()), "/", max_splits=1, reverse=True)
+    parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
     n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
     texts, ends = pc.list_flatten(parts), n_parts.cumsum()
     before = pc.binary_join_element_wise(
