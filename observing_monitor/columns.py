@@ -10,6 +10,7 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -239,6 +240,11 @@ PERIODS = (
 
 def empty(columns: Sequence[Column]) -> DataFrame:
     """A DataFrame of these columns, with their dtypes and no row."""
+    return _empty(columns).copy(deep=False)
+
+
+@functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
+def _empty(columns):
     return frame(columns, {})
 
 
@@ -275,6 +281,14 @@ def texts(values: Any) -> Series[str]:
     except pa.ArrowException as error:
         raise TypeError(str(error)) from error
     return pd.Series(kept, dtype="str")
+
+
+def arrow(texts: Series[str]) -> Any:
+    """A Series of text as one Arrow array: the other way of `texts`."""
+    import pyarrow as pa
+
+    made = pa.array(texts, pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
 
 
 def _convert(values: Series[Any], column: Column) -> Series[Any]:

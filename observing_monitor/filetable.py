@@ -87,12 +87,9 @@ def _pack_path(values: Series[Any]) -> Packed:
 
 def _pack_word(values: Series[Any]) -> Packed:
     """Each text once, in order of first use, and per row which one it is; -1 for null."""
-    import pyarrow as pa
-
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
         return _words(_listed(values))
-    made = pa.array(values)
-    found = (made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made).dictionary_encode()
+    found = columns.arrow(values).dictionary_encode()
     return {"words": found.dictionary.to_pylist(), "codes": found.indices.fill_null(-1).to_numpy().tolist()}
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from observing_monitor import columns
 from observing_monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from observing_monitor import columns
-
     compiled = re.compile(pattern)
     wanted = [group for forms in FORMS.values() for group in forms if group in compiled.groupindex]
     search, nothing = compiled.search, (None,) * len(wanted)
@@ -110,7 +109,7 @@ def _whole(texts):
     import pyarrow as pa
 
     try:
-        return pa.array(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
+        return columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
     except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
         return pd.to_numeric(texts, errors="coerce").astype("Int64")
 
@@ -120,9 +119,7 @@ def split(paths):
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from observing_monitor import columns
-
-    parts = pc.split_pattern(pa.array(paths, pa.large_string()), "/", max_splits=1, reverse=True)
+    parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
     n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
     texts, ends = pc.list_flatten(parts), n_parts.cumsum()
     before = pc.binary_join_element_wise(

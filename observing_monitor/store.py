@@ -9,6 +9,7 @@ A night is the unit of writing. The two JSON files open without pandas, so that 
 """
 
 import datetime
+import functools
 import hashlib
 import io
 import json
@@ -136,7 +137,7 @@ class Store:
 
         try:
             table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False)
-            return columns.frame(described, table.to_pandas())
+            return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             words = str(error).splitlines()[0]
             raise StoreError(
@@ -163,6 +164,15 @@ def _arrow_types():
 
 def _to_parquet(frame, described):
     """A table as bytes: the same table gives the same bytes."""
+    return _packed(frame, described) if len(frame) else _packed_nothing(described)
+
+
+@functools.cache
+def _packed_nothing(described):
+    return _packed(columns.empty(described), described)
+
+
+def _packed(frame, described):
     import pyarrow as pa
     import pyarrow.parquet
 

@@ -1,6 +1,7 @@
 """From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
 
 import datetime
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -183,12 +184,11 @@ def _sorted(frame, by):
 
 def _is_in_order(values):
     """Whether each of a column's texts comes after the one before: then nothing else can change the order."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if values.dtype != columns.DTYPES["text"]:
         return False
-    texts = pa.array(values)
+    texts = columns.arrow(values)
     return texts.null_count == 0 and bool(pc.all(pc.less(texts[:-1], texts[1:])).as_py())
 
 
@@ -421,6 +421,18 @@ def classify(files, ingests, limits, now, is_told=True):
         late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
         where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
+    if files.empty and ingests.empty:
+        return _classified_nothing().copy(deep=False)
+    return _classified(files, ingests, limits, now, is_told)
+
+
+@functools.cache  # a history has many empty nights, and to classify nothing takes as long as a thousand files
+def _classified_nothing():
+    nothing = Tables.empty()
+    return _classified(nothing.files, nothing.ingests, Limits(), datetime.datetime.fromtimestamp(0, datetime.UTC), is_told=True)
+
+
+def _classified(files, ingests, limits, now, is_told):
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
@@ -560,6 +572,8 @@ def stages_there(ingests, stages):
 
 def done_by_stage(judged, ingests, stages):
     """When each file last passed each stage: a column `STAGE_at` a stage, in the rows of `judged`."""
+    if not stages:
+        return pd.DataFrame(index=judged.index)
     done = ingests[ingests["status"].isin(DONE) & ingests["stage"].isin(stages)]
     latest = done.groupby(["file_id", "stage"])["attempted_at"].max().unstack().reindex(index=judged["file_id"], columns=list(stages))
     return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
@@ -632,6 +646,8 @@ def _reasons(judged):
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
+    if not is_said.any():
+        return pd.Series("", index=judged.index, dtype="str")
     return _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
 
 
@@ -797,6 +813,8 @@ def latest_metrics(metrics):
 
     Plain Python values, None for "not available", "" for no text; nodes in the order of their numbers. Documents are left out.
     """
+    if metrics.empty:
+        return []
     metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
     latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
     rows = [
@@ -821,6 +839,8 @@ def in_number_order(node):
 
 def images(metrics):
     """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
+    if metrics.empty:
+        return []
     shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
     rows = [
         {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}

@@ -89,10 +89,13 @@ class Gen2Repository(Telling):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
+        notes = list(listing.notes)
+        if not listing.paths and not self._rows_of(night)[1]:
+            self.tree.forget(night)
+            return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
         self.tree.forget(night)
         self._rows = None, [], []
-        notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
         both = _side_by_side(raws, self._links(listing, night))
@@ -431,7 +434,7 @@ def _side_to_side(*parts, between="", is_partly=False):
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else pa.array(part, pa.large_string()) for part in parts]
+    parts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
     joined = pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()), null_handling="skip" if is_partly else "emit_null")
     return columns.texts(joined)
 
