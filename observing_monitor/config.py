@@ -22,15 +22,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import configargparse
 import msgspec
 
+from observing_monitor.columns import HISTORY
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
 
 TABLE = "observing_monitor"
 THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
-PATHS = ("output_dir", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
-RESERVED = ("assets", "data", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
+PATHS = ("output_dir", "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
+RESERVED = ("assets", "data", "glossary.html", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -52,6 +54,7 @@ class StreamSettings:
     ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
+    time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
     latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
     longitude_deg: float | None = None  # east positive; both or none
@@ -145,6 +148,7 @@ class DescribedSource:
     name: str
     kind: str
     settings: object
+    time_limit_s: float = field(default=LIMIT_S, repr=False)  # no part of what a night's page follows from
 
     @property
     def place(self):
@@ -360,7 +364,7 @@ def _check_one(where, made, *keys, is_needed=False):
 
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
-    if not input_dir.is_dir():
+    if not within(LOOK_S, input_dir.is_dir, True):
         raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
     return _stream("the command line:", Path(), name, described, folder="")
@@ -374,6 +378,7 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
+    _check_time_limit(where, described.time_limit_s)
     for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
@@ -385,7 +390,11 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
     tables = [*_input_dir_sources(where, described), *described.sources]
     if not tables:
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
-    sources = tuple(_source(where, base, table | others.get(table.get("name", table.get("type")), {})) for table in tables)
+
+    def of_source(table):
+        return _source(where, base, table | others.get(table.get("name", table.get("type")), {}), described.time_limit_s)
+
+    sources = tuple(of_source(table) for table in tables)
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
@@ -472,21 +481,31 @@ def _input_dir_sources(where, described):
     raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
 
 
-def _source(where, base, table):
-    """One source's settings, as its own class describes them."""
+def _check_time_limit(where, seconds):
+    if not 0 < seconds <= MOST_S:
+        raise UsageError(f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most")
+
+
+def _source(where, base, table, time_limit_s):
+    """One source's settings, as its own class describes them, beside those that every source has."""
     table = dict(table)
     kind = table.pop("type", None)
     name = table.pop("name", kind)
     if kind not in BUILT_IN and kind not in source_kinds():
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
-    if not (isinstance(name, str) and name and name.isprintable()):
-        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text")
-    return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
+    if not (isinstance(name, str) and name and name.isprintable()) or name == HISTORY:
+        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}")
+    where = f"{where} source {name!r}:"
+    own = table.pop("time_limit_s", time_limit_s)
+    if isinstance(own, bool) or not isinstance(own, int | float):
+        raise UsageError(f"{where} key 'time_limit_s': expected `float`, got `{type(own).__name__}`")
+    _check_time_limit(where, own)
+    return DescribedSource(name, kind, _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"]), float(own))
 
 
-def _convert(where, base, table, into):
-    """A table as a dataclass, relative paths made absolute from `base`."""
-    _check_keys(where, table, [f.name for f in dataclasses.fields(into)])
+def _convert(where, base, table, into, more=()):
+    """A table as a dataclass, relative paths made absolute from `base`; `more` keys are known beside the dataclass's."""
+    _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
     def to_path(kind, value):
         if kind is Path and isinstance(value, str | Path):

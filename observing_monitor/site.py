@@ -84,8 +84,8 @@ def with_instants(summary):
     return {name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()}
 
 
-def frame(site, stream, title, word, info):
-    """What stands around a page's content; `stream` is None for the site's own pages."""
+def frame(site, stream, title, word, info, name, key):
+    """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
     return Frame(
         title=title,
         root="../" if stream and stream.folder else "",
@@ -94,7 +94,14 @@ def frame(site, stream, title, word, info):
         version=__version__,
         stream=stream.name if stream else "",
         stale_after_s=stream.stale_after_s if stream else min((s.stale_after_s for s in site.streams), default=3600),
+        name=name,
+        made_of=short(key),
     )
+
+
+def short(key):
+    """A fingerprint as pages and the heartbeat have it: long enough to differ from that of the same page before."""
+    return key[:10]
 
 
 def site_link(site, stream):
