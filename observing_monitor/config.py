@@ -46,6 +46,9 @@ class StreamSettings:
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    keep_pages_days: int | None = None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
+    keep_tables_days: int | None = None  # as above, of the store's tables
+    keep_previews_days: int | None = None  # as above, of the previews
     latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
     longitude_deg: float | None = None  # east positive; both or none
     timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
@@ -95,6 +98,9 @@ class Stream:
     timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
+    keep_pages_days: int | None = None  # None where the stream's table doesn't tell it
+    keep_tables_days: int | None = None
+    keep_previews_days: int | None = None
 
 
 def read_settings(path):
@@ -166,6 +172,9 @@ def _stream(where, base, name, described, folder):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
+    for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
+        if (days := getattr(described, key)) is not None and days < 1:
+            raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
     try:
         rule = NightRule.parse(described.night_rule)
     except UsageError as error:
@@ -199,6 +208,9 @@ def _stream(where, base, name, described, folder):
         timezone=_timezone(where, described.timezone),
         folder=folder,
         previews=_previews(f"{where} previews:", base, described.previews),
+        keep_pages_days=described.keep_pages_days,
+        keep_tables_days=described.keep_tables_days,
+        keep_previews_days=described.keep_previews_days,
     )
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
-from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
+from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night, write_pruned
 from observing_monitor.nights import iso_utc, parse_night
+from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, write_assets
 from observing_monitor.store import Store
 from observing_monitor.stream_page import publish_site, publish_stream
@@ -49,16 +50,24 @@ def _is_untouched(job, names, common):
 
     `names` are the files that its stream's folder has.
     """
+    if _stays_as_it_was(job, names):
+        return True
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
-    return is_there and job.row.get("made_for") == _made_for(job, common) and is_of_now(job)
+    is_of = is_of_now(job) or is_pruned(job.row, TABLES)
+    return is_there and is_of and job.row.get("made_for") == _made_for(job, common)
 
 
 def _is_current(job, names, common):
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names, common):
-        return is_as_usual(job)
+        return is_as_usual(job) or is_pruned(job.row, TABLES)
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
-    return is_there and is_judged(job) and job.row.get("page") == page_key(job, job.row)
+    return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
+
+
+def _stays_as_it_was(job, names):
+    """Whether a night's tables were pruned and its page was not: nothing can make that anew."""
+    return is_pruned(job.row, TABLES) and not is_pruned(job.row, PAGE) and f"{job.night.isoformat()}.html" in names
 
 
 def _common_key(site, stream):
@@ -73,17 +82,33 @@ def _made_for(job, common):
 
 def publish_night(job):
     """Judge a night and write its page and data: a `NightDone`. Writes nothing else, so that it can be done anywhere."""
+    if is_pruned(job.row, TABLES):
+        # somebody removed the page, and nothing can make it anew
+        row = {**job.row, "pruned": {PAGE: job.row["pruned"][TABLES], **job.row["pruned"]}}
+        return _publish_pruned(job, row)
+    if is_pruned(job.row, PAGE) and is_judged(job):
+        return _publish_pruned(job, job.row)
     try:
         known = Store(job.site.output, job.stream.name).load(job.night)
     except StoreError as error:
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
+    if is_pruned(row, PAGE):
+        return _publish_pruned(job, row)
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
         row["images"] = write_night(job, row, known, judged, found)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
+
+
+def _publish_pruned(job, row):
+    row = dict(row)
+    row["page"] = page_key(job, row)
+    row.pop("images", None)
+    write_pruned(job, row)
+    return NightDone(job.night, row, True)
 
 
 def publish(site, now, executor=None, progress=None):
