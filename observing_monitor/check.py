@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from observing_monitor import columns
-from observing_monitor.collect import make_sources
+from observing_monitor.collect import timed_sources
 from observing_monitor.config import Stream
 from observing_monitor.errors import ObservingMonitorError
 from observing_monitor.files import Output
@@ -120,7 +120,7 @@ def _tell_reading(answer: Answer, reading: Any, night: datetime.date, stream: St
 
 def check_stream(stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> list[Answer]:
     """An Answer for each of a stream's sources, in order; UsageError where a source's settings can't be."""
-    return [check_source(source, stream, nights, now) for source in make_sources(stream, now)]
+    return [check_source(source, stream, nights, now) for source in timed_sources(stream, now)]
 
 
 def describe_night(stream: Stream, now: datetime.datetime) -> str:

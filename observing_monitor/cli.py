@@ -19,11 +19,16 @@ from observing_monitor.arguments import OneLine
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
+from observing_monitor.workers import suit_full_nights
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
 USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
-ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s")  # what describes a stream on the command line
+MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
+COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
+# what describes a stream on the command line
+ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
 NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
@@ -37,6 +42,7 @@ COMMANDS = {
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
     "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
     "prune": "tell what is older than keep_pages_days, keep_tables_days, keep_previews_days; with --yes, remove it",
+    "notify": "send every receiver of the settings a message to try it out; nothing else",
     "check": "tell what each source has, what is wrong with it or odd, and whether the output can be written; write nothing",
 }
 
@@ -96,6 +102,12 @@ def make_parser():
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
     one.add_argument("--night_rule", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
     one.add_argument("--pending_limit_s", type=float, metavar="S", help="younger files are pending, older ones missing (default 3600)")
+    one.add_argument(
+        "--time_limit_s",
+        type=float,
+        metavar="S",
+        help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
+    )
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, metavar="N", help="so many nights, up to last_day or from first_day on (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
@@ -116,9 +128,17 @@ def make_parser():
     keep.add_argument("--yes", "--really", action="store_true", help="remove it; without this, prune only tells what would go")
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
+    how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
+    how.add_argument("--prometheus_file", type=Path, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
+    )
+    how.add_argument(
+        "--max_run_s",
+        type=float,
+        metavar="S",
+        help=f"a run begins no further night after it; tonight comes first (default {MAX_RUN_S:g}; rebuild: no limit)",
     )
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     how.add_argument(
@@ -173,8 +193,7 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
-    # Arrow's own allocators keep what a full night took; the system's gives it back
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    suit_full_nights()
     if arguments[:1] == ["metrics"]:
         from observing_monitor import metrics_cli
 
@@ -203,6 +222,11 @@ def main(arguments=None, now=None):
         return 130
 
 
+def command_line():
+    """The command, as a process of its own: never returns."""
+    leave(main())
+
+
 def _set_up_log(verbose):
     """Messages to stderr: warnings, and where somebody looks, what is done as well."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
@@ -212,11 +236,18 @@ def _set_up_log(verbose):
 def _run(command, options, now):
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
+    if options.max_run_s is not None and not options.max_run_s > 0:
+        raise UsageError(f"--max_run_s {options.max_run_s:g} is no length of a run; give seconds, more than 0")
+    if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
+        raise UsageError(f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/")
     streams = _streams(options, command)
     _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
+    receivers = config.receivers_of_file(options.config) if options.config else []
     if command == "check":
         return _check(options, streams, nights, now)
+    if command == "notify":
+        return _notify(options, receivers, now)
     if options.output_dir is None:
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
     output = Output(options.output_dir)
@@ -230,7 +261,7 @@ def _run(command, options, now):
         elif command == "import-prototype":
             code = _import_prototype(command, options, streams, output, now)
         else:
-            code = _work(command, options, streams, nights, output, now)
+            code = _work(command, options, streams, nights, receivers, output, now)
         output.sweep()  # what a worker that died was writing
         return code
 
@@ -301,8 +332,14 @@ def _check_apart(output, streams):
     for stream in streams:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
+            if path and _lies_in(output.root, path):
                 raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+def _lies_in(folder, path):
+    """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
+    really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
+    return Path(os.path.realpath(folder)).is_relative_to(really)
 
 
 def _check_alone(output, streams):
@@ -346,24 +383,31 @@ def _logged_lock(options, command, output, now):
         raise
 
 
-def _work(command, options, streams, nights, output, now):
+def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
-    from observing_monitor import previews, publish
-    from observing_monitor.collect import collect
+    from observing_monitor import feeds, previews, publish
+    from observing_monitor.collect import collect, unlooked, words_of_unlooked
     from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
     started = time.monotonic()
+    limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
+    deadline = limit_s and started + limit_s
     problems, read, n_changed, n_looked = [], {}, 0, 0
-    site = make_site(options.title, streams, output)
+    site = make_site(options.title, streams, output, options.site_url)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
-        for stream in streams if command != "publish" else []:
+        for number, stream in enumerate(streams if command != "publish" else [], 1):
+            # no stream's history may take the time of another's tonight
+            ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
             asked, unasked = _asked(command, options, stream, nights[stream.name], now)
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
-                outcomes = collect(stream, asked, output, now, look_at_everything=options.full, executor=executor, progress=step)
+                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends}
+                outcomes = collect(stream, asked, output, now, **how)
+            left = unlooked(asked, outcomes)
             read[stream.name] = _source_faults(stream, unasked, outcomes)
             told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+            told += [words_of_unlooked(left)] if left else []
             problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
@@ -379,9 +423,15 @@ def _work(command, options, streams, nights, output, now):
         done = publish.Published()
         if command != "collect":
             with _progress(command, "publishing", None) as step:
-                done = publish.publish(site, now, executor, step)
+                done = publish.publish(site, now, executor, step, deadline)
             problems += done.problems
-        publish.write_heartbeat(site, now, read)
+        heartbeat = publish.write_heartbeat(site, now, read, done.pages)
+        if command != "collect":
+            run = feeds.Run(time.monotonic() - started, n_looked, n_changed, done.n_pages, len(problems))
+            standings = feeds.with_since(done.standings, output, now)
+            problems += feeds.write_feeds(standings, done.news, heartbeat, run, output, now, options.site_url, options.prometheus_file)
+            if receivers and command != "rebuild":  # a history passes through many states; the next run tells the one it came to
+                problems += _tell(receivers, standings, output, now)
     for problem in problems:
         log.warning("%s", problem)
     counts = {"nights": n_looked, "changed": n_changed, "pages": done.n_pages}
@@ -525,6 +575,29 @@ def _stream_named(options, streams):
     return found
 
 
+def _tell(receivers, standings, output, now):
+    from observing_monitor import notify
+
+    return notify.tell(receivers, standings, output, now)
+
+
+def _notify(options, receivers, now):
+    """Send every receiver a message to try it out, and print how that went; returns the exit code."""
+    from observing_monitor import notify
+
+    if not receivers:
+        raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
+    failed = False
+    for receiver in receivers:
+        try:
+            notify.deliver(receiver, notify.trial(options.title, receiver.stream, options.site_url, now))
+            print(f"  ok     {receiver.name}: told")
+        except notify.DeliveryError as error:
+            failed = True
+            print(f"  FAILED {receiver.name}: {error}")
+    return INCOMPLETE if failed else OK
+
+
 def _source_faults(stream, unasked, outcomes):
     faults = {source.name: None for source in stream.sources} | unasked
     for outcome in outcomes:
@@ -539,10 +612,10 @@ def _asked(command, options, stream, nights, now):
     """
     if command != "rebuild" or options.first_day or options.last_day:
         return nights, {}
-    from observing_monitor.collect import make_sources
+    from observing_monitor.collect import timed_sources
 
     known, faults = set(), {}
-    for source in make_sources(stream, now):
+    for source in timed_sources(stream, now):
         try:
             known |= set(source.nights())
         except SourceError as error:

@@ -158,7 +158,7 @@ SMALL = b'<meta name="observing_monitor" content="pruned">'  # stands in the hea
 
 def _is_small(path: str) -> bool:
     with open(path, "rb") as file:
-        return SMALL in file.read(2000)
+        return SMALL in file.read(65_536)
 
 
 def _size(path: str) -> int:

@@ -154,6 +154,7 @@ def test_truth_is_merged_by_key(tmp_path, first):
     assert {row["name"] for row in files if row["source"] == "prototype"} == {file.path.name for file in gone}
     ingests = stored(tmp_path / "site", NIGHT, "ingests")
     assert len(ingests) == 30 and sum(row["source"] == "gen2" for row in ingests) == 25
+    assert run(*asked, now=now) == 0  # the feed tells what was taken over
     before = contents(tmp_path / "site")
     assert run(*asked, "--full", now=now) == 0 and contents(tmp_path / "site") == before
 
