@@ -41,6 +41,7 @@ COMMANDS = {
     "publish": "make the pages from the store, read no source",
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
     "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
+    "prune": "tell what is older than keep_pages_days, keep_tables_days, keep_previews_days; with --yes, remove it",
     "notify": "send every receiver of the settings a message to try it out; nothing else",
     "check": "tell what each source has, what is wrong with it or odd, and whether the output can be written; write nothing",
 }
@@ -119,6 +120,12 @@ def make_parser():
         help="the prototype's observing_monitor.sqlite3, or the folder that has it; "
         "with a settings file --stream says whose history it is, and --gen takes that of one Butler alone",
     )
+    keep = parser.add_argument_group("prune", "what is older goes, by prune --yes and by nothing else; what has no age stays for ever")
+    for what in ("pages", "tables", "previews"):
+        keep.add_argument(
+            f"--keep_{what}_days", type=int, metavar="N", help=f"keep the {what} of so many nights, tonight the first of them"
+        )
+    keep.add_argument("--yes", "--really", action="store_true", help="remove it; without this, prune only tells what would go")
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
@@ -145,7 +152,7 @@ def make_parser():
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
-    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output")]
+    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output", "yes", "really")]
     return parser
 
 
@@ -180,7 +187,7 @@ def _nearness(parser, options):
 
 def _takes_value(argument):
     """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
-    switches = ("--query_links", "--full", "--verbose", "-v")
+    switches = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really")
     return argument.startswith("-") and "=" not in argument and argument not in switches
 
 
@@ -251,7 +258,9 @@ def _run(command, options, now):
     output.make()
     with _logged_lock(options, command, output, now):
         output.sweep()
-        if command == "import-prototype":
+        if command == "prune":
+            code = _prune(options, streams, nights, output, now)
+        elif command == "import-prototype":
             code = _import_prototype(command, options, streams, output, now)
         else:
             code = _work(command, options, streams, nights, receivers, output, now)
@@ -406,6 +415,13 @@ def _work(command, options, streams, nights, receivers, output, now):
             problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
+            if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
+                log.log(
+                    logging.WARNING if command == "rebuild" else logging.INFO,
+                    "%s: the tables of %d nights were pruned: these, and their pages, stay as they are",
+                    stream.name,
+                    n_pruned,
+                )
             if stream.previews:
                 problems += previews.make_previews(stream, output)
         done = publish.Published()
@@ -485,6 +501,71 @@ def _import_prototype(command, options, streams, output, now):
         log.warning("%s: %s", stream.name, problem)
     counts = {"nights": len(done.nights), "changed": done.n_changed, "pages": published.n_pages}
     return _log_run(options, command, now, started, counts, len(problems))
+
+
+def _prune(options, streams, nights, output, now):
+    """Tell what is older than it is kept, and with --yes remove it; returns the exit code."""
+    from observing_monitor import publish, retention
+    from observing_monitor.site import make_site
+
+    started = time.monotonic()
+    if options.nearness.get("first_day") == 3 or options.nearness.get("last_day") == 3:
+        raise UsageError("--first_day and --last_day are not for prune; the ages tell which nights go")
+    planned = {}
+    for stream in streams:
+        ages = {what: _age(options, stream, name, nights[stream.name]) for what, name in retention.SETTINGS.items()}
+        tonight = stream.rule.night_of(now)
+        planned[stream.name] = retention.plan(stream, output, ages, tonight)
+        print(f"{stream.name}: tonight is {tonight}")
+        for what, going in planned[stream.name].items():
+            _print_going(retention.SETTINGS[what], going, what == retention.PAGE)
+    goings = [going for of_stream in planned.values() for going in of_stream.values()]
+    n_files, n_bytes = sum(going.n_files for going in goings), sum(going.n_bytes for going in goings)
+    if not options.yes:
+        print(
+            f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}" if n_files else "nothing is to be removed"
+        )
+        return OK
+    site = make_site(options.title, streams, output)
+    for stream in streams:
+        retention.mark(stream, output, planned[stream.name], now)
+    done = publish.publish(site, now)  # no page may show what goes
+    for stream in streams:
+        retention.remove(stream, output, planned[stream.name], now)
+    print(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
+    for problem in done.problems:
+        log.warning("%s", problem)
+    counts = {"nights": len({(name, night) for name, of in planned.items() for going in of.values() for night in going.nights})}
+    return _log_run(options, "prune", now, started, {**counts, "changed": 0, "pages": done.n_pages}, len(done.problems))
+
+
+def _age(options, stream, name, nights):
+    """How many nights of a stream are kept: as the command line says, else the stream's table, else the settings of all streams."""
+    asked, own = getattr(options, name), getattr(stream, name)
+    age = own if own is not None and options.nearness.get(name, 0) < 2 else asked
+    if age is not None and age < len(nights):
+        words = f"a run looks at {len(nights)} nights of {stream.name}"
+        raise UsageError(f"{name} = {age} is too few: {words}, and would make anew what was removed; write {len(nights)} or more")
+    return age
+
+
+def _print_going(name, going, is_page):
+    if going.keep_days is None:
+        print(f"  {name:18} not set: all stay")
+        return
+    words = "nothing older is there"
+    if going.nights:
+        words = (
+            f"{len(going.nights):,} nights, {going.nights[0]} to {going.nights[-1]}: {going.n_files:,} files, {_megabytes(going.n_bytes)}"
+        )
+        words += "; a small page with the night's numbers takes the place of each" if is_page else ""
+    if going.back:
+        words += f"; {len(going.back):,} pages come back, {going.back[0]} to {going.back[-1]}"
+    print(f"  {name:18} = {going.keep_days}: {words}")
+
+
+def _megabytes(n_bytes):
+    return f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _stream_named(options, streams):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from observing_monitor import __version__, columns
 from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
 from observing_monitor.nights import iso_utc
+from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import Store
@@ -28,6 +29,7 @@ class Outcome:
     row: dict = field(default_factory=dict)  # for the index: tables, notes, silent, changed_at, is_told
     problems: dict = field(default_factory=dict)  # source -> why it did not answer
     is_broken: bool = False  # the night could not be worked on at all
+    is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
 
 
 def make_sources(stream, now, look_at_everything=False):
@@ -58,6 +60,8 @@ def collect_night(stream, sources, output, night, now):
     """
     store = Store(output, stream.name)
     looked = store.read_looked(night)
+    if is_pruned(looked, TABLES):
+        return Outcome(night, is_pruned=True)
     keys = {source.name: _source_key(stream, source) for source in stream.sources}
     looked_keys = looked.get("keys") or {}
     known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
@@ -114,6 +118,7 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     outcome.row = row
     kept = {name: state for name, state in known.items() if name in outcome.problems}
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
+    told_by |= {"pruned": looked["pruned"]} if looked.get("pruned") else {}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
 
 

@@ -56,6 +56,9 @@ class StreamSettings:
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    keep_pages_days: int | None = None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
+    keep_tables_days: int | None = None  # as above, of the store's tables
+    keep_previews_days: int | None = None  # as above, of the previews
     latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
     longitude_deg: float | None = None  # east positive; both or none
     timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
@@ -175,6 +178,9 @@ class Stream:
     timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
+    keep_pages_days: int | None = None  # None where the stream's table doesn't tell it
+    keep_tables_days: int | None = None
+    keep_previews_days: int | None = None
     later: tuple[tuple[datetime.date, "Stream"], ...] = ()  # what it is from a night on, in order of these
 
     @property
@@ -383,6 +389,9 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
+    for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
+        if (days := getattr(described, key)) is not None and days < 1:
+            raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
     try:
         rule = NightRule.parse(described.night_rule)
     except UsageError as error:
@@ -420,6 +429,9 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
         timezone=_timezone(where, described.timezone),
         folder=folder,
         previews=_previews(f"{where} previews:", base, described.previews),
+        keep_pages_days=described.keep_pages_days,
+        keep_tables_days=described.keep_tables_days,
+        keep_previews_days=described.keep_previews_days,
     )
 
 

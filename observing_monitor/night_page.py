@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from observing_monitor import pages, previews, status
 from observing_monitor.nights import parse_utc
-from observing_monitor.pages import Link, NightPage
+from observing_monitor.pages import Finding, Link, NightPage, PrunedPage
+from observing_monitor.retention import PAGE, PREVIEWS, is_pruned, sweep_page
 from observing_monitor.site import as_json, digest, frame, night_link, site_link, with_instants
 from observing_monitor.streams import classes_of_sources, described_headlines, metric_meanings, source_lines, tells_of_files
 
@@ -51,11 +52,14 @@ def page_key(job, row):
     # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
     known = [row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")]
     known.append(shown_previews(job, row))
+    known += [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
     return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
 
 
 def files_of(job):
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
+    if is_pruned(job.row, PAGE):
+        return [f"{_beside(job)}.html"]
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
     return [f"{_beside(job)}{ending}" for ending in endings]
 
@@ -71,7 +75,7 @@ def _images_of(job):
 
 
 def has_images(job, row):
-    return all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
+    return is_pruned(row, PAGE) or all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
 
 
 def is_whole(job, row):
@@ -236,7 +240,8 @@ def write_night(job, row, known, judged, found, key):
     all_images = tables.images(known.metrics)
     images = _write_images(job, all_images[:MAX_IMAGES])
     summary = with_instants(row["summary"])
-    pictures, pictures_note = previews.previews_of(stream, output, job.night) if stream.previews else ([], "")
+    has_previews = stream.previews and not is_pruned(row, PREVIEWS)
+    pictures, pictures_note = previews.previews_of(stream, output, job.night) if has_previews else ([], "")
     tellers = {described.name: kind for described, kind in classes_of_sources(stream)}
     numbers = charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found))
     drawn = charts.night_charts(judged, starts_at, ends_at) + numbers
@@ -244,7 +249,7 @@ def write_night(job, row, known, judged, found, key):
         frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"], os.path.basename(to_html), key),
         site=site_link(job.site, stream),
         index=Link(stream.title, "index.html"),
-        calendar=Link(f"{job.night:%B %Y}", f"{job.night:%Y}.html#month-{job.night:%Y-%m}"),
+        calendar=_calendar_link(job.night),
         previous=night_link(job.previous),
         next=night_link(job.next),
         night=job.night.isoformat(),
@@ -296,6 +301,35 @@ def write_night(job, row, known, judged, found, key):
     kept = [os.path.basename(image.href) for image in images]
     _remove_stale_images(job, kept)
     return kept
+
+
+def write_pruned(job, row):
+    """Write, of the row alone, the small page of a night whose page was pruned; then remove what lay beside the large one."""
+    stream, summary = job.stream, with_instants(row["summary"])
+    starts_at, ends_at = stream.rule.bounds(job.night)
+    page = PrunedPage(
+        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"], f"{job.night}.html", row["page"]),
+        site=site_link(job.site, stream),
+        index=Link(stream.title, "index.html"),
+        calendar=_calendar_link(job.night),
+        previous=night_link(job.previous),
+        next=night_link(job.next),
+        night=job.night.isoformat(),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        rule=stream.rule.text,
+        pruned_at=parse_utc(row["pruned"][PAGE]),
+        summary=summary,
+        findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
+        headlines=described_headlines(stream, row.get("units") or {}),
+    )
+    job.site.output.write(f"{_beside(job)}.html", pages.render_pruned(page, job.site.assets))
+    sweep_page(stream, job.site.output, job.night.isoformat())
+
+
+def _calendar_link(night):
+    """To the night's month on the page of its year."""
+    return Link(f"{night:%B %Y}", f"{night:%Y}.html#month-{night:%Y-%m}")
 
 
 def _without_dead_ends(page):

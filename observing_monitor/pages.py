@@ -428,6 +428,26 @@ class NightPage:
     previews_note: str = ""  # which are not among them
 
 
+@dataclass
+class PrunedPage:
+    """`YYYY-MM-DD.html` of a night whose page was pruned: what its row of the index tells."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # the stream's page
+    calendar: Link  # the night's month on the page of its year
+    previous: Link | None  # older
+    next: Link | None  # newer
+    night: str
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    rule: str
+    pruned_at: datetime.datetime
+    summary: dict  # by the names of columns.NIGHTS
+    findings: list[Finding]  # worst first
+    headlines: list[Headline]
+
+
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
 SIGNS = {"normal": "✓", "warning": "!", "error": "✕"}
 _ICON_SHAPES = {
@@ -525,6 +545,11 @@ def render_year(page, assets):
 def render_night(page, assets):
     """The text of a night's page; `assets` as for `render_site`."""
     return _render("night.html", page, assets)
+
+
+def render_pruned(page, assets):
+    """The text of a night's page that was pruned; `assets` as for `render_site`."""
+    return _render("pruned.html", page, assets)
 
 
 def render_glossary(page, assets):

@@ -26,6 +26,7 @@ from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
 from observing_monitor.nights import parse_night
 from observing_monitor.pages import Preview
+from observing_monitor.retention import PREVIEWS, TABLES, is_pruned
 from observing_monitor.store import Store
 from observing_monitor.timelimit import LOOK_S, within
 
@@ -72,7 +73,7 @@ def _make_previews(stream, output, jobs):
     plans, waiting, problems = [], [], []
     for night in sorted(index["nights"], reverse=True):
         row = index["nights"][night]
-        if _is_done(stream, output, night, row):
+        if is_pruned(row, PREVIEWS) or is_pruned(row, TABLES) or _is_done(stream, output, night, row):
             continue
         if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
             break

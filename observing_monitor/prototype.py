@@ -32,6 +32,7 @@ from observing_monitor.config import Stream
 from observing_monitor.errors import SourceError, StoreError
 from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, night_named
+from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources.dbb import STATUSES
 from observing_monitor.store import Store
 
@@ -134,6 +135,9 @@ def _import_night(
     """Merge one night's rows into the store, and see that they are there."""
     from observing_monitor import tables
 
+    if is_pruned(store.read_looked(night), TABLES):
+        done.problems.append(f"{night}: its tables were pruned; its rows stay in the database")
+        return
     n_rows = {name: len(of_table) for name, of_table in rows.items()}
     history = _history(stream, rows)
     try:

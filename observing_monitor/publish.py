@@ -18,8 +18,9 @@ from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import newest
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
-from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
+from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night, write_pruned
 from observing_monitor.nights import iso_utc, parse_night
+from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
@@ -50,16 +51,23 @@ class NightDone:
 
 def _is_untouched(job, names):
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
+    if _stays_as_it_was(job, names):
+        return True
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
-    return is_there and job.row.get("made_for") == _made_for(job) and is_of_now(job)
+    return is_there and (is_of_now(job) or is_pruned(job.row, TABLES)) and job.row.get("made_for") == _made_for(job)
 
 
 def _is_current(job, names):
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
-        return is_as_usual(job)
+        return is_as_usual(job) or is_pruned(job.row, TABLES)
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
-    return is_there and is_judged(job) and job.row.get("page") == page_key(job, job.row)
+    return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
+
+
+def _stays_as_it_was(job, names):
+    """Whether a night's tables were pruned and its page was not: nothing can make that anew."""
+    return is_pruned(job.row, TABLES) and not is_pruned(job.row, PAGE) and f"{job.night.isoformat()}.html" in names
 
 
 def _common_key(site, stream):
@@ -75,18 +83,34 @@ def _made_for(job):
 
 def publish_night(job):
     """Judge a night and write its page and data: a `NightDone`. Writes nothing else, so that it can be done anywhere."""
+    if is_pruned(job.row, TABLES):
+        # somebody removed the page, and nothing can make it anew
+        row = {**job.row, "pruned": {PAGE: job.row["pruned"][TABLES], **job.row["pruned"]}}
+        return _publish_pruned(job, row)
+    if is_pruned(job.row, PAGE) and is_judged(job):
+        return _publish_pruned(job, job.row)
     try:
         known = Store(job.site.output, job.stream.name).load(job.night)
     except StoreError as error:
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
     row["news_at"] = _news_at(job, row)
+    if is_pruned(row, PAGE):
+        return _publish_pruned(job, row)
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
         row["images"] = write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
+
+
+def _publish_pruned(job, row):
+    row = dict(row)
+    row["page"] = page_key(job, row)
+    row.pop("images", None)
+    write_pruned(job, row)
+    return NightDone(job.night, row, True)
 
 
 def _news_at(job, row):

@@ -55,9 +55,9 @@ class Store:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
-                index["nights"][night.isoformat()] = {
-                    key: looked[key] for key in ("tables", "notes", "silent", "changed_at", "is_told") if key in looked
-                }
+                told = ("tables", "notes", "silent", "changed_at", "is_told", "pruned")
+                # of a night whose tables were pruned the row is all that is left
+                index["nights"][night.isoformat()] = looked.get("row") or {key: looked[key] for key in told if key in looked}
         if noted := dict(self._noted()):
             index["nights"].update(noted)
             index.pop("is_settled", None)  # nor was it told what these nights change of others
@@ -92,7 +92,7 @@ class Store:
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
         is_whole = isinstance(looked, dict) and all(
-            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "silent", "sizes", "sources")
+            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "pruned", "row", "silent", "sizes", "sources")
         )
         return looked if is_whole else {}
 

@@ -1,0 +1,177 @@
+"""Retention: which nights' pages, tables and previews are older than the settings keep them, and how they go.
+
+A night's row of the index says what of it was pruned, and when: {"pruned": {"page": instant, "tables": instant, "previews":
+instant}}. A mark comes first, then the pages follow it, then the files go: whoever is killed in between has pages that are
+whole, and the next `prune` finds what is left.
+
+- A page that was pruned is a small page with the night's numbers and findings, made of the index's row alone: no link to it
+  dies. Its lists, images and data files are gone.
+- A night whose tables were pruned is never read nor judged again: its row, which `looked.json` keeps as well, and its page stay
+  as they were, whatever the settings, the templates or the sources say later.
+- A night whose previews were pruned gets none again.
+"""
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+from observing_monitor import columns
+from observing_monitor.config import Stream
+from observing_monitor.files import Output
+from observing_monitor.nights import iso_utc, parse_night
+from observing_monitor.store import Store
+
+PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
+SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep_previews_days"}
+PAGE_ENDINGS = (".files.js", ".csv", ".json", ".html")
+
+
+def is_pruned(row: dict[str, Any], what: str) -> bool:
+    """Whether a night's row says that its page, tables or previews were pruned."""
+    return what in (row.get("pruned") or {})
+
+
+@dataclass
+class Going:
+    """What of a stream goes, or went: of one of PAGE, TABLES, PREVIEWS."""
+
+    keep_days: int | None  # None where no age is set: then nothing goes
+    nights: list[datetime.date] = field(default_factory=list)
+    n_files: int = 0
+    n_bytes: int = 0
+    back: list[datetime.date] = field(default_factory=list)  # whose pages come back: they are younger than what is kept now
+
+
+def plan(stream: Stream, output: Output, ages: dict[str, int | None], tonight: datetime.date) -> dict[str, Going]:
+    """What `prune` would remove of a stream, by PAGE, TABLES and PREVIEWS; nothing is written.
+
+    Parameters
+    ----------
+    stream : config.Stream
+    output : files.Output
+    ages : dict
+        For each of SETTINGS' keys how many nights are kept, tonight the first of them; None keeps all.
+    tonight : date
+    """
+    index = Store(output, stream.name).read_index()
+    made = {what: Going(ages[what]) for what in SETTINGS}
+    for text, row in sorted(index["nights"].items()):
+        night = parse_night(text)
+        for what, going in made.items():
+            if going.keep_days is None:
+                continue
+            is_due = (tonight - night).days >= going.keep_days
+            files = _files(stream, output, text, what)
+            if is_due and row.get("summary") and (files or (what == PREVIEWS and stream.previews and not is_pruned(row, what))):
+                going.nights.append(night)
+                going.n_files += len(files)
+                going.n_bytes += sum(_size(path) for path in files)
+            elif what == PAGE and not is_due and is_pruned(row, PAGE) and not is_pruned(row, TABLES):
+                going.back.append(night)
+    return made
+
+
+def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.datetime) -> None:
+    """Note in the index which pages and previews are to go, and which pages come back; publishing makes the pages so."""
+    store = Store(output, stream.name)
+    index = store.read_index()
+    marks = {}
+    for what in (PAGE, PREVIEWS):
+        for night in going[what].nights:
+            pruned = index["nights"][night.isoformat()].get("pruned") or {}
+            marks[night] = {**(marks.get(night) or pruned), **({} if what in pruned else {what: iso_utc(now)})}
+    for night in going[PAGE].back:
+        pruned = marks.get(night) or index["nights"][night.isoformat()]["pruned"]
+        marks[night] = {name: at for name, at in pruned.items() if name != PAGE}
+    for night, pruned in marks.items():
+        row = index["nights"][night.isoformat()]
+        row.pop("made_for", None)  # its page has to be looked at
+        _note(store, night, row, pruned)
+        index.pop("is_settled", None)
+    if marks:
+        store.write_index(index)
+
+
+def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetime.datetime) -> None:
+    """Remove the previews and the tables that are to go; for when the pages have been made without them."""
+    store = Store(output, stream.name)
+    index = store.read_index()
+    for night in going[PREVIEWS].nights:
+        if is_pruned(index["nights"][night.isoformat()], TABLES):
+            _without_previews(stream, output, night.isoformat(), now)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(output.path(stream.folder, f"{night.isoformat()}.previews"))
+    for night in going[TABLES].nights:
+        row = index["nights"][night.isoformat()]
+        if not is_pruned(row, TABLES):
+            _note(store, night, row, {**(row.get("pruned") or {}), TABLES: iso_utc(now)})
+        for path in _files(stream, output, night.isoformat(), TABLES):
+            os.unlink(path)
+    store.write_index(index)
+
+
+def sweep_page(stream: Stream, output: Output, night: str) -> None:
+    """Remove what lies beside a page that was pruned; for when the small page is there."""
+    for path in _files(stream, output, night, PAGE):
+        os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(output.path(stream.folder, f"{night}.images"))
+
+
+def _note(store: Store, night: datetime.date, row: dict[str, Any], pruned: dict[str, str]) -> None:
+    """Keep a night's marks: in `looked.json`, so that an index which is remade has them, and in its row."""
+    row["pruned"] = pruned
+    if PREVIEWS in pruned:
+        row.pop("previews", None)
+    looked = store.read_looked(night) | {"pruned": pruned}
+    if TABLES in pruned:  # nothing is left to make the row from
+        looked = {"schema_version": columns.SCHEMA_VERSION, "pruned": pruned, "row": {k: v for k, v in row.items() if k != "made_for"}}
+    store.write_looked(night, looked)
+    store.note(night, row)
+
+
+def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
+    """The files of a night that are of its page, tables or previews; a small page is none of them."""
+    if what == TABLES:
+        folder = output.path(Store(output, stream.name).folder, f"night={night}")
+        return [path for name in columns.TABLES if os.path.exists(path := os.path.join(folder, f"{name}.parquet"))]
+    if what == PREVIEWS:
+        return _within(output.path(stream.folder, f"{night}.previews"))
+    beside = output.path(stream.folder, night)
+    files = [*(f"{beside}{ending}" for ending in PAGE_ENDINGS), *_within(f"{beside}.images")]
+    return [path for path in files if os.path.isfile(path) and not (path.endswith(".html") and _is_small(path))]
+
+
+def _within(folder: str) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+SMALL = b'<meta name="observing_monitor" content="pruned">'  # stands in the head of a small page, and of no other
+
+
+def _is_small(path: str) -> bool:
+    with open(path, "rb") as file:
+        return SMALL in file.read(65_536)
+
+
+def _size(path: str) -> int:
+    return os.lstat(path).st_size
+
+
+_SECTION = re.compile(rb'(<section aria-labelledby="previews">\s*<h2 id="previews">[^<]*</h2>).*?(</section>)', re.DOTALL)
+
+
+def _without_previews(stream: Stream, output: Output, night: str, now: datetime.datetime) -> None:
+    """Take the pictures out of a page that can't be made anew, for its tables are gone: no link to them is to be dead."""
+    relative = os.path.join(stream.folder, f"{night}.html")
+    page = output.read(relative)
+    if page:
+        words = f"\n<p>They were removed on {now:%Y-%m-%d}, as the settings ask.</p>\n".encode()
+        output.write_changed(relative, _SECTION.sub(lambda found: found[1] + words + found[2], page))
