@@ -26,7 +26,7 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
-    worse: Mapping[str, tuple[float, float]] = field(
+    worse: Mapping[str, float] = field(
         default_factory=dict
     )  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
     since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`

@@ -6,14 +6,18 @@ no time of ingest. Both come from the link under `raw/`, which the mapper names 
 The registry's writer makes a copy and renames it, so the file is opened anew at every run, read-only and without locks.
 """
 
+from __future__ import annotations
+
 import datetime
 import hashlib
 import marshal
 import os
+import re
 import sqlite3
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -21,6 +25,13 @@ from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.tree import Listing
+    from observing_monitor.tables import Tables
 
 MESSAGES = {
     "success": "",
@@ -42,14 +53,14 @@ class Gen2Repository(Telling):
         raw_pattern: str = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"  # how a link's name tells what it is
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
         return ("ingest",)
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Gen2Repository.Settings) -> str:
         return str(settings.path)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Gen2Repository.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "gen2"
@@ -61,12 +72,12 @@ class Gen2Repository(Telling):
         self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
         self._all_links = None  # of a repository that is not organised by night: read once for all nights
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         if not self.settings.query_links:
             return set(self.tree.night_folders()) | set(self._registered_nights())
         return set(self._registered_nights())
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """Digests of the links and of the registry's rows; of a settled night, only what folders' and registry's times leave open."""
         registry = self._registry_state()
         if self.settings.query_links:
@@ -85,7 +96,7 @@ class Gen2Repository(Telling):
             "rows": self._rows_digest(night),
         }
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
@@ -100,7 +111,7 @@ class Gen2Repository(Telling):
             both = self._of_night(both, night)
         return Reading(attempts=_attempts(both), notes=notes)
 
-    def _refuse_unread(self, listing, night):
+    def _refuse_unread(self, listing: Listing, night: datetime.date) -> None:
         """SourceError where a folder that may hold the night's links could not be listed: none of them is lost for that."""
         folders = [""] if self.settings.query_links else self.tree.night_folders().get(night, [])
         for folder in listing.unread:
@@ -110,7 +121,7 @@ class Gen2Repository(Telling):
 
     # --- links -----------------------------------------------------------------------------------------------------
 
-    def _links(self, listing, night):
+    def _links(self, listing: Listing, night: datetime.date) -> DataFrame:
         """The links that may be the night's, as a table by exposure and detector number; a name that tells neither is left out."""
         if not self.settings.query_links:
             # loose ones under raw/ tell no night that could be trusted
@@ -120,7 +131,7 @@ class Gen2Repository(Telling):
             self._all_links = self._links_below(listing, ("",))
         return self._all_links
 
-    def _links_below(self, listing, folders):
+    def _links_below(self, listing: Listing, folders: tuple[str, ...]) -> DataFrame:
         import numpy as np
         import pandas as pd
 
@@ -150,7 +161,7 @@ class Gen2Repository(Telling):
         table = table.sort_values("is_dangling", kind="stable", ignore_index=True)
         return table[~_keys(table, table)[0].duplicated()]
 
-    def _night_of(self, exposure, linked_ns):
+    def _night_of(self, exposure: str, linked_ns: int) -> datetime.date:
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
         try:
             # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
@@ -160,14 +171,14 @@ class Gen2Repository(Telling):
 
     # --- the registry ----------------------------------------------------------------------------------------------
 
-    def _registry_state(self):
+    def _registry_state(self) -> list[int]:
         try:
             state = os.stat(self.registry)
         except OSError as error:
             raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
         return [state.st_size, state.st_mtime_ns, state.st_ino]
 
-    def _query(self, sql, values=()):
+    def _query(self, sql: str, values: Series[Any] = ()) -> list[Any]:
         """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
         for _ in range(3):
             before = self._registry_state()
@@ -181,7 +192,7 @@ class Gen2Repository(Telling):
                 return rows
         raise SourceError(f"{self.registry}: changes faster than it can be read; the next run tries again")
 
-    def _query_once(self, sql, values):
+    def _query_once(self, sql: str, values: Series[Any]) -> list[Any]:
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
         address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True)
@@ -191,7 +202,7 @@ class Gen2Repository(Telling):
         finally:
             connection.close()
 
-    def _raw_columns(self):
+    def _raw_columns(self) -> list[str]:
         """The columns that this camera's `raw` table has, of those that we can use."""
         if self._columns is None:
             there = {row[1] for row in self._query("PRAGMA table_info(raw)")}
@@ -202,7 +213,7 @@ class Gen2Repository(Telling):
             self._columns = [name for name in (*WANTED, *DATES) if name in there]
         return self._columns
 
-    def _night_condition(self, night):
+    def _night_condition(self, night: datetime.date) -> tuple[str, tuple[str, str]]:
         """SQL for "the raw is of this night", by what the camera's table has."""
         have = self._raw_columns()
         if "dayObs" in have:
@@ -213,7 +224,7 @@ class Gen2Repository(Telling):
         start, end = self.asked.rule.bounds(night)
         return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
 
-    def _rows_of(self, night):
+    def _rows_of(self, night: datetime.date) -> tuple[Any, ...]:
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
             condition, values = self._night_condition(night)
@@ -223,7 +234,7 @@ class Gen2Repository(Telling):
             self._rows = night, have, self._query(f"select {', '.join(have)} from raw where {condition}", values)
         return self._rows[1:]
 
-    def _rowids(self, night):
+    def _rowids(self, night: datetime.date) -> tuple[str, tuple[()]]:
         """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
 
         The table has no index by night, and raws are registered night by night: a history of a thousand nights would be
@@ -245,11 +256,11 @@ class Gen2Repository(Telling):
             return "", ()
         return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
 
-    def _rows_digest(self, night):
+    def _rows_digest(self, night: datetime.date) -> str:
         # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr
         return hashlib.blake2b(marshal.dumps(self._rows_of(night), 2), digest_size=16).hexdigest()
 
-    def _raws_of(self, night):
+    def _raws_of(self, night: datetime.date) -> DataFrame:
         """The registry's raws of a night: exposure, detector_number, and the columns of WANTED, null where the camera has them not."""
         import pandas as pd
 
@@ -269,7 +280,7 @@ class Gen2Repository(Telling):
         )
         return raws[~_keys(raws, raws)[0].duplicated()]
 
-    def _of_night(self, both, night):
+    def _of_night(self, both: DataFrame, night: datetime.date) -> DataFrame:
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
         import numpy as np
 
@@ -282,7 +293,7 @@ class Gen2Repository(Telling):
         loose = loose[np.array([key not in known for key in keys], dtype=bool)]
         return both.loc[both["is_registered"] | both.index.isin(loose.index)]
 
-    def _registered_keys(self, exposures):
+    def _registered_keys(self, exposures: Series[Any]) -> set[tuple[str, int]]:
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
         detector = "detector" if "detector" in self._raw_columns() else "0"
@@ -293,7 +304,7 @@ class Gen2Repository(Telling):
             known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
         return known
 
-    def _registered_nights(self):
+    def _registered_nights(self) -> set[datetime.date]:
         have = self._raw_columns()
         if "dayObs" in have:
             texts = [str(row[0]) for row in self._query("select distinct dayObs from raw")]
@@ -302,20 +313,20 @@ class Gen2Repository(Telling):
         hours = {row[0] for row in self._query(f"select distinct substr({date}, 1, 13) from raw")} if date else set()
         return {night for hour in hours if (night := self._night_of_hour(hour))}
 
-    def _night_of_hour(self, text):
+    def _night_of_hour(self, text: str) -> datetime.date | None:
         try:
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
 
 
-def _is_plain(match):
+def _is_plain(match: re.Match[str]) -> bool:
     """Whether a link's numbers are such as a registry can hold."""
     detector = match["detector"] or "0"
     return len(match["exposure"]) <= 18 and detector.isdecimal() and len(detector) <= 9
 
 
-def _texts(values):
+def _texts(values: Series[Any]) -> Series[Any]:
     """Values of a registry's column as text; what was written as a number is text too."""
     import pandas as pd
 
@@ -325,7 +336,7 @@ def _texts(values):
         return pd.Series([None if value is None else str(value) for value in values], dtype="str")
 
 
-def _keys(*tables):
+def _keys(*tables: Tables) -> list[Series[Any]]:
     """For each table a Series of whole numbers: the same exposure and detector number have the same, in any of them."""
     import pandas as pd
 
@@ -339,7 +350,7 @@ def _keys(*tables):
     return made
 
 
-def _side_by_side(raws, links):
+def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
     raw_keys, link_keys = _keys(raws, links)
     both = raws.assign(key=raw_keys, is_registered=True).merge(links.assign(key=link_keys), how="outer", on="key", suffixes=("", "_link"))
@@ -349,7 +360,7 @@ def _side_by_side(raws, links):
     return both
 
 
-def _attempts(both):
+def _attempts(both: DataFrame) -> DataFrame:
     """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
     import numpy as np
     import pandas as pd
@@ -382,7 +393,7 @@ def _attempts(both):
     return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
 
 
-def _plain_name(both):
+def _plain_name(both: DataFrame) -> Series[Any]:
     """The name of a raw's link without raft and sensor: 3018092000065-det000."""
     import pandas as pd
 
@@ -390,13 +401,13 @@ def _plain_name(both):
     return both["exposure"] + pd.Series([f"-det{number:03d}" for number in numbers], dtype="str").take(codes).set_axis(both.index)
 
 
-def _detector_of(both):
+def _detector_of(both: DataFrame) -> Series[Any]:
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
     named = both["raftName"] + "_" + both["detectorName"]
     return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
 
 
-def _names_of(both, plain):
+def _names_of(both: DataFrame, plain: Series[Any]) -> Series[Any]:
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
     link = last_parts(both["link"].fillna(""))
     names = link + "\n" + plain
