@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.arguments import OneLine
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics import Metrics, nid_of_night
 from observing_monitor.nights import night_of_nid
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLine(
         prog="observing_monitor metrics",
         description="Record a night's numbers, or show them.",
         epilog=EPILOG,

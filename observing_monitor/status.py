@@ -4,10 +4,10 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from observing_monitor.pages import Finding, percent, seconds
+from observing_monitor.pages import Finding, address, percent, seconds
 from observing_monitor.store import Silent
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
@@ -26,9 +26,7 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
-    worse: Mapping[str, float] = field(
-        default_factory=dict
-    )  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
+    worse: Mapping[str, float] = field(default_factory=dict)  # what is worse than usual, with its edge, as `usual.worse` has it
     since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
@@ -137,7 +135,9 @@ CHECKS = (check_silence, check_classes, check_lost, check_delay, check_usual, ch
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     """All that the checks found, and what the sources' own checks did (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
-    return sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    taken: set[str] = set()
+    ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    return [replace(finding, anchor=address("finding", finding.text.partition(":")[0], taken)) for finding in ordered]
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:

@@ -56,6 +56,8 @@ def frame(**changed):
         "version": "0.1.0",
         "stream": "auxTel",
         "stale_after_s": 900.0,
+        "name": "2020-02-12.html",
+        "made_of": "0123456789",
     }
     return pages.Frame(**values | changed)
 
@@ -184,8 +186,8 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
         "findings": [
-            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files"),
-            pages.Finding("warning", "12 files are pending since 03:12", "#files"),
+            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files", anchor="finding-a"),
+            pages.Finding("warning", "12 files are pending since 03:12", "#files", anchor="finding-b"),
         ],
         "charts": [chart(text)],
         "attention": [
@@ -204,7 +206,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "n_attention_groups": 3,
         "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
         "n_groups": 130,
-        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text)],
+        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
         "has_files": True,
         "headlines": headlines(text),
         "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
@@ -286,6 +288,13 @@ def stream_page(text="auxTel", **changed):
     return pages.StreamPage(**values | changed)
 
 
+def glossary_page(text="Alerts"):
+    """The words that every site has, and one of a source."""
+    told = [pages.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
+    nothing = frame(title="What the words mean", root="", stream="", status="", info="", name="glossary.html")
+    return pages.GlossaryPage(nothing, pages.Link(text, "index.html"), pages.glossary_groups(told))
+
+
 def month(text="February 2020"):
     """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
     days = [
@@ -305,7 +314,7 @@ def roll_up(text="2020"):
 def year_page(text="auxTel"):
     """A year of one month."""
     return pages.YearPage(
-        frame=frame(title="2020 auxTel"),
+        frame=frame(title="2020 auxTel", name="2020.html"),
         site=pages.Link("All streams", "../index.html"),
         index=pages.Link(text, "index.html"),
         previous=pages.Link("2019", "2019.html"),

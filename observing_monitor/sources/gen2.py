@@ -6,18 +6,14 @@ no time of ingest. Both come from the link under `raw/`, which the mapper names 
 The registry's writer makes a copy and renames it, so the file is opened anew at every run, read-only and without locks.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import marshal
 import os
-import re
 import sqlite3
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -25,13 +21,6 @@ from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
-
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
-
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.tree import Listing
-    from observing_monitor.tables import Tables
 
 MESSAGES = {
     "success": "",
@@ -53,14 +42,14 @@ class Gen2Repository(Telling):
         raw_pattern: str = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"  # how a link's name tells what it is
 
     @staticmethod
-    def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
+    def stages_of(settings):
         return ("ingest",)
 
     @staticmethod
-    def place_of(settings: Gen2Repository.Settings) -> str:
+    def place_of(settings):
         return str(settings.path)
 
-    def __init__(self, settings: Gen2Repository.Settings, asked: Asked) -> None:
+    def __init__(self, settings, asked):
         self.settings = settings
         self.asked = asked
         self.name = "gen2"
@@ -72,12 +61,12 @@ class Gen2Repository(Telling):
         self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
         self._all_links = None  # of a repository that is not organised by night: read once for all nights
 
-    def nights(self) -> set[datetime.date]:
+    def nights(self):
         if not self.settings.query_links:
             return set(self.tree.night_folders()) | set(self._registered_nights())
         return set(self._registered_nights())
 
-    def look(self, night: datetime.date, known: Known) -> Known:
+    def look(self, night, known):
         """Digests of the links and of the registry's rows; of a settled night, only what folders' and registry's times leave open."""
         registry = self._registry_state()
         if self.settings.query_links:
@@ -96,14 +85,17 @@ class Gen2Repository(Telling):
             "rows": self._rows_digest(night),
         }
 
-    def read(self, night: datetime.date) -> Reading:
+    def read(self, night):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
+        notes = list(listing.notes)
+        if not listing.paths and not self._rows_of(night)[1]:
+            self.tree.forget(night)
+            return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
         self.tree.forget(night)
         self._rows = None, [], []
-        notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
         both = _side_by_side(raws, self._links(listing, night))
@@ -111,7 +103,7 @@ class Gen2Repository(Telling):
             both = self._of_night(both, night)
         return Reading(attempts=_attempts(both), notes=notes)
 
-    def _refuse_unread(self, listing: Listing, night: datetime.date) -> None:
+    def _refuse_unread(self, listing, night):
         """SourceError where a folder that may hold the night's links could not be listed: none of them is lost for that."""
         folders = [""] if self.settings.query_links else self.tree.night_folders().get(night, [])
         for folder in listing.unread:
@@ -121,7 +113,7 @@ class Gen2Repository(Telling):
 
     # --- links -----------------------------------------------------------------------------------------------------
 
-    def _links(self, listing: Listing, night: datetime.date) -> DataFrame:
+    def _links(self, listing, night):
         """The links that may be the night's, as a table by exposure and detector number; a name that tells neither is left out."""
         if not self.settings.query_links:
             # loose ones under raw/ tell no night that could be trusted
@@ -131,25 +123,32 @@ class Gen2Repository(Telling):
             self._all_links = self._links_below(listing, ("",))
         return self._all_links
 
-    def _links_below(self, listing: Listing, folders: tuple[str, ...]) -> DataFrame:
+    def _links_below(self, listing, folders):
         import numpy as np
         import pandas as pd
 
-        match = self.pattern.match
-        found = [
-            (row, told["exposure"], told["detector"])
-            for row, path in enumerate(listing.paths)
-            if (told := match(path.rpartition("/")[2])) and _is_plain(told) and path.startswith(folders)
-        ]
-        rows, exposures, detectors = zip(*found, strict=True) if found else ((), (), ())
-        numbers = {name: values[np.array(rows, dtype=int)] for name, values in listing.columns().items()}
+        match, numbered = self.pattern.match, {}  # of the detectors, which are few: the text in a link's name -> the number, or None
+        kept, exposures, detectors = [], [], []
+        for row, path in enumerate(listing.paths):
+            told = match(path[path.rfind("/") + 1 :])
+            if told is None:
+                continue
+            exposure, detector = told.group("exposure", "detector")
+            if detector not in numbered:
+                numbered[detector] = _detector_number(detector)
+            if len(exposure) <= 18 and numbered[detector] is not None and path.startswith(folders):
+                kept.append(row)
+                exposures.append(exposure)
+                detectors.append(numbered[detector])
+        rows = slice(None) if len(kept) == len(listing.paths) else np.array(kept, dtype=int)
+        numbers = {name: values[rows] for name, values in listing.columns().items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         table = pd.DataFrame(
             {
-                "exposure": pd.Series(exposures, dtype="str"),
-                "detector_number": np.array([int(text or 0) for text in detectors], dtype="int64"),
-                "link": "raw/" + pd.Series(shown_all(listing.paths[row] for row in rows), dtype="str"),
+                "exposure": columns.texts(exposures),
+                "detector_number": np.array(detectors, dtype="int64"),
+                "link": columns.texts([f"raw/{path}" for path in shown_all(listing.paths[row] for row in kept)]),
                 "linked_ns": linked_ns,
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
@@ -158,10 +157,11 @@ class Gen2Repository(Telling):
             }
         )
         # of two links of one raw, the one that leads to a file
-        table = table.sort_values("is_dangling", kind="stable", ignore_index=True)
+        if (is_dangling := table["is_dangling"].to_numpy()).any():
+            table = table.take(np.argsort(is_dangling, kind="stable")).reset_index(drop=True)
         return table[~_keys(table, table)[0].duplicated()]
 
-    def _night_of(self, exposure: str, linked_ns: int) -> datetime.date:
+    def _night_of(self, exposure, linked_ns):
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
         try:
             # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
@@ -171,14 +171,14 @@ class Gen2Repository(Telling):
 
     # --- the registry ----------------------------------------------------------------------------------------------
 
-    def _registry_state(self) -> list[int]:
+    def _registry_state(self):
         try:
             state = os.stat(self.registry)
         except OSError as error:
             raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
         return [state.st_size, state.st_mtime_ns, state.st_ino]
 
-    def _query(self, sql: str, values: Series[Any] = ()) -> list[Any]:
+    def _query(self, sql, values=()):
         """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
         for _ in range(3):
             before = self._registry_state()
@@ -192,17 +192,23 @@ class Gen2Repository(Telling):
                 return rows
         raise SourceError(f"{self.registry}: changes faster than it can be read; the next run tries again")
 
-    def _query_once(self, sql: str, values: Series[Any]) -> list[Any]:
+    def _query_once(self, sql, values):
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
         address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True)
-        connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # one odd text is no reason to read nothing
         try:
+            try:
+                return connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "UTF-8" not in str(error):
+                    raise
+            # one odd text is no reason to read nothing; only then, for a call for every text takes half as long again
+            connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()
 
-    def _raw_columns(self) -> list[str]:
+    def _raw_columns(self):
         """The columns that this camera's `raw` table has, of those that we can use."""
         if self._columns is None:
             there = {row[1] for row in self._query("PRAGMA table_info(raw)")}
@@ -213,7 +219,7 @@ class Gen2Repository(Telling):
             self._columns = [name for name in (*WANTED, *DATES) if name in there]
         return self._columns
 
-    def _night_condition(self, night: datetime.date) -> tuple[str, tuple[str, str]]:
+    def _night_condition(self, night):
         """SQL for "the raw is of this night", by what the camera's table has."""
         have = self._raw_columns()
         if "dayObs" in have:
@@ -224,7 +230,7 @@ class Gen2Repository(Telling):
         start, end = self.asked.rule.bounds(night)
         return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
 
-    def _rows_of(self, night: datetime.date) -> tuple[Any, ...]:
+    def _rows_of(self, night):
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
             condition, values = self._night_condition(night)
@@ -234,7 +240,7 @@ class Gen2Repository(Telling):
             self._rows = night, have, self._query(f"select {', '.join(have)} from raw where {condition}", values)
         return self._rows[1:]
 
-    def _rowids(self, night: datetime.date) -> tuple[str, tuple[()]]:
+    def _rowids(self, night):
         """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
 
         The table has no index by night, and raws are registered night by night: a history of a thousand nights would be
@@ -256,31 +262,31 @@ class Gen2Repository(Telling):
             return "", ()
         return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
 
-    def _rows_digest(self, night: datetime.date) -> str:
+    def _rows_digest(self, night):
         # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr
         return hashlib.blake2b(marshal.dumps(self._rows_of(night), 2), digest_size=16).hexdigest()
 
-    def _raws_of(self, night: datetime.date) -> DataFrame:
+    def _raws_of(self, night):
         """The registry's raws of a night: exposure, detector_number, and the columns of WANTED, null where the camera has them not."""
         import pandas as pd
 
         have, rows = self._rows_of(night)
         told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
+        nothing = [None] * len(rows)
         number = told.get("expId") or told.get("visit") or ()
         if None in number and "visit" in told:
             number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
-        detectors = pd.to_numeric(pd.Series(told.get("detector", [0] * len(rows)), dtype="object"), errors="coerce")
         raws = pd.DataFrame(
             {
-                "exposure": pd.Series([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number], dtype="str"),
-                "detector_number": detectors.fillna(0).astype("int64"),
-                "seqNum": pd.to_numeric(pd.Series(told.get("seqNum", [None] * len(rows)), dtype="object"), errors="coerce").astype("Int64"),
-                **{name: _texts(told.get(name, [None] * len(rows))) for name in ("detectorName", "raftName", "obsid")},
+                "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number]),
+                "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
+                "seqNum": _whole(told.get("seqNum", nothing)),
+                **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
             }
         )
         return raws[~_keys(raws, raws)[0].duplicated()]
 
-    def _of_night(self, both: DataFrame, night: datetime.date) -> DataFrame:
+    def _of_night(self, both, night):
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
         import numpy as np
 
@@ -293,7 +299,7 @@ class Gen2Repository(Telling):
         loose = loose[np.array([key not in known for key in keys], dtype=bool)]
         return both.loc[both["is_registered"] | both.index.isin(loose.index)]
 
-    def _registered_keys(self, exposures: Series[Any]) -> set[tuple[str, int]]:
+    def _registered_keys(self, exposures):
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
         detector = "detector" if "detector" in self._raw_columns() else "0"
@@ -304,7 +310,7 @@ class Gen2Repository(Telling):
             known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
         return known
 
-    def _registered_nights(self) -> set[datetime.date]:
+    def _registered_nights(self):
         have = self._raw_columns()
         if "dayObs" in have:
             texts = [str(row[0]) for row in self._query("select distinct dayObs from raw")]
@@ -313,30 +319,39 @@ class Gen2Repository(Telling):
         hours = {row[0] for row in self._query(f"select distinct substr({date}, 1, 13) from raw")} if date else set()
         return {night for hour in hours if (night := self._night_of_hour(hour))}
 
-    def _night_of_hour(self, text: str) -> datetime.date | None:
+    def _night_of_hour(self, text):
         try:
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
 
 
-def _is_plain(match: re.Match[str]) -> bool:
-    """Whether a link's numbers are such as a registry can hold."""
-    detector = match["detector"] or "0"
-    return len(match["exposure"]) <= 18 and detector.isdecimal() and len(detector) <= 9
+def _detector_number(text):
+    """The detector's number in a link's name, 0 where it has none; None for one that no registry can hold."""
+    text = text or "0"
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
-def _texts(values: Series[Any]) -> Series[Any]:
+def _texts(values):
     """Values of a registry's column as text; what was written as a number is text too."""
+    try:
+        return columns.texts(values)
+    except (TypeError, ValueError):
+        return columns.texts([None if value is None else str(value) for value in values])
+
+
+def _whole(values):
+    """Values of a registry's column as whole numbers, null where there is none."""
     import pandas as pd
+    import pyarrow as pa
 
     try:
-        return pd.Series(values, dtype="str")
-    except (TypeError, ValueError):
-        return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+        return pd.Series(pa.array(values, pa.int64())).astype("Int64")
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):  # SQLite holds anything in any column
+        return pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("Int64")
 
 
-def _keys(*tables: Tables) -> list[Series[Any]]:
+def _keys(*tables):
     """For each table a Series of whole numbers: the same exposure and detector number have the same, in any of them."""
     import pandas as pd
 
@@ -350,17 +365,30 @@ def _keys(*tables: Tables) -> list[Series[Any]]:
     return made
 
 
-def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
+def _side_by_side(raws, links):
     """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
+    import numpy as np
+    import pandas as pd
+
+    from observing_monitor.tables import taken
+
     raw_keys, link_keys = _keys(raws, links)
-    both = raws.assign(key=raw_keys, is_registered=True).merge(links.assign(key=link_keys), how="outer", on="key", suffixes=("", "_link"))
-    both["is_registered"] = both["is_registered"].eq(True)
-    both["exposure"] = both["exposure"].fillna(both["exposure_link"])
-    both["detector_number"] = both["detector_number"].fillna(both["detector_number_link"]).astype("int64")
-    return both
+    links_of = pd.Index(link_keys).get_indexer(raw_keys)
+    has_raw = np.zeros(len(links), dtype=bool)
+    has_raw[links_of[links_of >= 0]] = True
+    alone = np.flatnonzero(~has_raw)
+    index = pd.RangeIndex(len(raws) + len(alone))
+    registered = taken(raws, np.concatenate([np.arange(len(raws)), np.full(len(alone), -1)]), index)
+    linked = taken(links, np.concatenate([links_of, alone]), index)
+    both = registered.assign(
+        is_registered=index < len(raws),
+        exposure=registered["exposure"].fillna(linked["exposure"]),
+        detector_number=registered["detector_number"].fillna(linked["detector_number"]).astype("int64"),
+    )
+    return pd.concat([both, linked.drop(columns=["exposure", "detector_number"])], axis=1)
 
 
-def _attempts(both: DataFrame) -> DataFrame:
+def _attempts(both):
     """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
     import numpy as np
     import pandas as pd
@@ -393,28 +421,36 @@ def _attempts(both: DataFrame) -> DataFrame:
     return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
 
 
-def _plain_name(both: DataFrame) -> Series[Any]:
+def _plain_name(both):
     """The name of a raw's link without raft and sensor: 3018092000065-det000."""
     import pandas as pd
 
     codes, numbers = pd.factorize(both["detector_number"])
-    return both["exposure"] + pd.Series([f"-det{number:03d}" for number in numbers], dtype="str").take(codes).set_axis(both.index)
+    return _side_to_side(both["exposure"], columns.texts([f"-det{number:03d}" for number in numbers]).take(codes))
 
 
-def _detector_of(both: DataFrame) -> Series[Any]:
+def _side_to_side(*parts, between="", is_partly=False):
+    """Texts of several columns put together, row by row; null where one is null, unless `is_partly`, when it is left out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
+    joined = pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()), null_handling="skip" if is_partly else "emit_null")
+    return columns.texts(joined)
+
+
+def _detector_of(both):
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
-    named = both["raftName"] + "_" + both["detectorName"]
+    named = _side_to_side(both["raftName"], "_", both["detectorName"])
     return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
 
 
-def _names_of(both: DataFrame, plain: Series[Any]) -> Series[Any]:
+def _names_of(both, plain):
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    link = last_parts(both["link"].fillna(""))
-    names = link + "\n" + plain
-    obsid = both["obsid"]
+    forms, obsid = [last_parts(both["link"]), plain], both["obsid"]
     if both["raftName"].notna().any():
-        for form in (obsid + "-" + both["raftName"] + both["detectorName"], obsid + "_" + both["raftName"] + "_" + both["detectorName"]):
-            names = names + ("\n" + form).fillna("")
+        raft, sensor = both["raftName"], both["detectorName"]
+        forms += [_side_to_side(obsid, "-", raft, sensor), _side_to_side(obsid, "_", raft, "_", sensor)]
     # the observation's name alone tells the file where a camera has one detector
-    alone = ("\n" + obsid).mask(obsid.duplicated(keep=False))
-    return names + alone.fillna("") if alone.notna().any() else names
+    forms.append(obsid.mask(obsid.duplicated(keep=False)))
+    return _side_to_side(*forms, between="\n", is_partly=True)
