@@ -1,8 +1,11 @@
 # make demo      an example observatory in demo/, and its pages
 # make test      all tests
+# make test-oldest   all tests, with the oldest packages that setup.cfg allows
+# make coverage  all tests, and which lines and branches they run: fails below 95 %
+# make mutants   whether the tests of nights, status and tables notice changes of the code (an hour; docs/quality.md)
 # make bench     what a run costs, beside what the machine itself takes (benchmarks/README.md)
 # make pictures  the pictures in README.md, of the example's pages
-# make lint      what ruff says of the code
+# make lint      what ruff and mypy say of the code
 # make clean     remove what the others made, but keep .venv (make distclean removes that too)
 #
 # Python 3.11 or newer, pip and make are all that a machine must have. Another Python: make test PYTHON=python3.13
@@ -12,8 +15,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+MUTANTS_ARGS ?=
+OLDEST := .venv-oldest
 
-.PHONY: demo test bench pictures lint clean distclean debian
+.PHONY: demo test test-oldest coverage mutants bench pictures lint clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -21,6 +26,17 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test debian
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# What is old may warn of what its newer versions mended.
+test-oldest: $(OLDEST)/installed debian
+	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning $(PYTEST_ARGS)
+
+coverage: $(VENV)/installed-test debian
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+mutants: $(VENV)/installed-test
+	$(BIN)/python -m mutmut run $(MUTANTS_ARGS)
+	$(BIN)/python -m mutmut results
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
@@ -31,13 +47,14 @@ pictures: $(VENV)/installed-test demo
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
-	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .coverage .hypothesis
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis mutants
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(OLDEST)
 
 # Debian splits ensurepip from Python (package python3-venv); where it lacks, the machine's own pip fills the environment.
 $(VENV)/made:
@@ -59,6 +76,14 @@ $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
 $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
+
+# The lowest versions that setup.cfg's bounds allow and that come as wheels; what these need in turn is of today.
+$(OLDEST)/installed: $(VENV)/installed-test
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --only-binary :all: --python $(OLDEST)/bin/python \
+	    --extra test setup.cfg --output-file $(OLDEST)/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirements $(OLDEST)/requirements.txt
+	@touch $@
 
 # Programs of Debian's that tests use: installed where that can be done, named where not.
 debian:

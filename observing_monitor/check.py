@@ -88,7 +88,7 @@ def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: 
     elif known[-1] < nights[0]:
         words = f"nothing of the nights that a run looks at, {nights[0]} to {nights[-1]}; for older ones: observing_monitor rebuild"
         answer = Answer("odd", [*answer.said, words])
-    if reading is not None:
+    if reading is not None and newest is not None:
         _tell_reading(answer, reading, newest, stream)
     return answer
 

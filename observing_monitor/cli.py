@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import configargparse
@@ -191,7 +192,7 @@ def _takes_value(argument):
     return argument.startswith("-") and "=" not in argument and argument not in switches
 
 
-def main(arguments=None, now=None):
+def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None = None) -> int:
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)

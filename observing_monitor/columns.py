@@ -243,11 +243,11 @@ PERIODS = (
 
 def empty(columns: Sequence[Column]) -> DataFrame:
     """A DataFrame of these columns, with their dtypes and no row."""
-    return _empty(columns).copy(deep=False)
+    return _empty(tuple(columns)).copy(deep=False)
 
 
 @functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
-def _empty(columns):
+def _empty(columns: tuple[Column, ...]) -> DataFrame:
     return frame(columns, {})
 
 

@@ -93,8 +93,8 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
     after, made = {}, []
     for standing in standings:
         old = before.get(standing.stream)
-        is_same = isinstance(old, dict) and old.get("status") == standing.status and isinstance(old.get("since"), str)
-        since = str(old["since"]) if is_same else str(iso_utc(now.replace(microsecond=0)))
+        kept = old.get("since") if isinstance(old, dict) and old.get("status") == standing.status else None
+        since = kept if isinstance(kept, str) else iso_utc(now.replace(microsecond=0))
         after[standing.stream] = {"status": standing.status, "since": since}
         made.append(replace(standing, since=_instant(since) or now))
     if after != before:
@@ -102,7 +102,7 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
     return made
 
 
-def _instant(text: Any) -> datetime.datetime | None:
+def _instant(text: str | None) -> datetime.datetime | None:
     try:
         return parse_utc(text)
     except (ValueError, TypeError):

@@ -18,6 +18,8 @@ from observing_monitor import columns
 from observing_monitor.names import split
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
 Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
@@ -124,9 +126,9 @@ def _pack_instant(values: Series[Any]) -> Packed:
     return {"zero": zero, "values": _whole(whole - zero, absent)}
 
 
-def _whole(numbers, absent):
+def _whole(numbers: NDArray[np.integer[Any]], absent: Series[bool]) -> list[int | None]:
     """An array's plain numbers, None where they are absent."""
-    listed = numbers.tolist()
+    listed: list[int | None] = numbers.tolist()
     for row in absent.to_numpy().nonzero()[0]:
         listed[row] = None
     return listed

@@ -1,14 +1,20 @@
 """`observing_monitor metrics`: what shell scripts call to record a night's numbers."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.arguments import OneLine
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics import Metrics, nid_of_night
 from observing_monitor.nights import night_of_nid
+
+if TYPE_CHECKING:
+    pass
 
 OK, USAGE = 0, 2  # as cli.py has them
 
@@ -29,7 +35,7 @@ exit codes: 0 done; 2 usage, or it could not be written (or read): then nothing 
 A database's password is better in the environment (--password_env) than in WHERE: arguments are seen by all users (ps)."""
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Run `observing_monitor metrics` with these arguments; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
@@ -39,7 +45,7 @@ def main(arguments):
         return USAGE
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = OneLine(
         prog="observing_monitor metrics",
         description="Record a night's numbers, or show them.",
@@ -75,7 +81,7 @@ def _parser():
     return parser
 
 
-def _run(options):
+def _run(options: argparse.Namespace) -> int:
     nid = nid_of_night(options.night)
     values = _values(options.values) if options.command in ("set", "add") else {}
     with Metrics(options.where, create=getattr(options, "create", False), password_env=options.password_env) as metrics:
@@ -92,7 +98,7 @@ def _run(options):
     return OK
 
 
-def _values(words):
+def _values(words: str) -> dict[str, Any]:
     """The numbers of words like `today_alert=2000`; ValueError names the word that is none."""
     values = {}
     for word in words:
@@ -108,7 +114,7 @@ def _values(words):
     return values
 
 
-def _show(metrics, nid, as_json):
+def _show(metrics: Metrics, nid: int, as_json: bool) -> None:
     values = metrics.read(nid)
     if as_json:
         print(json.dumps(values, ensure_ascii=False, indent=1))
@@ -120,5 +126,5 @@ def _show(metrics, nid, as_json):
         print(f"{name:{width}}  {value}")
 
 
-def _tell_empty(metrics, nid):
+def _tell_empty(metrics: Metrics, nid: int) -> None:
     print(f"{metrics.place}: has no numbers of night {nid} ({night_of_nid(nid)})", file=sys.stderr)

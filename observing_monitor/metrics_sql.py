@@ -5,15 +5,25 @@ MySQL has 4 bytes and so stops counting by ones at 16,777,216, a table that is m
 the one works on the other.
 """
 
+from __future__ import annotations
+
 import os
 import random
 import time
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import OutputError, SourceError, UsageError
 from observing_monitor.metrics import as_written
 from observing_monitor.sources.sql import Database
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from sqlalchemy import URL, Engine
+
 
 TABLE = "lasair_statistics"
 MAX_TRIES = 8
@@ -26,17 +36,18 @@ class WritableDatabase(Database):
 
     create: bool = False
 
-    def engine(self, sqlalchemy):
+    def engine(self, sqlalchemy: ModuleType) -> Engine:
         """A SQLAlchemy Engine that keeps its connection."""
         url = self._url(sqlalchemy)
         if url.drivername.startswith("sqlite"):
             url = url.set(query={"mode": "rwc" if self.create else "rw", "uri": "true"})
-            return sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
-        # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
-        how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "hide_parameters": True}
-        return sqlalchemy.create_engine(url, connect_args=self._arguments(url), **how)
+            how = {"poolclass": sqlalchemy.NullPool}
+        else:  # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
+            how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
+        engine: Engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), hide_parameters=True, **how)
+        return engine
 
-    def _arguments(self, url):
+    def _arguments(self, url: URL) -> dict[str, Any]:
         arguments = super()._arguments(url)
         if "options" in arguments:
             arguments["options"] = arguments["options"].replace("-c default_transaction_read_only=on", "").strip()
@@ -48,43 +59,43 @@ class WritableDatabase(Database):
 class Table:
     """The numbers of all nights in one table; the methods are those of `metrics.Metrics`, on checked values."""
 
-    def __init__(self, url, create, password_env):
+    def __init__(self, url: str, create: bool, password_env: str) -> None:
         self._database = WritableDatabase(url, password_env, create=create)
         self._create = create
-        self._engine = None
-        self._pid = None
-        self._disposal = None
+        self._engine: Engine | None = None
+        self._pid: int | None = None
+        self._disposal: weakref.finalize[..., Table] | None = None
 
     @property
-    def place(self):
+    def place(self) -> str:
         return self._database.place
 
-    def set(self, values, nid):
+    def set(self, values: Mapping[str, float], nid: int) -> None:
         self._put(values, nid, {"mysql": "VALUES(value)", "else": "excluded.value"})
 
-    def add(self, values, nid):
+    def add(self, values: Mapping[str, float], nid: int) -> None:
         before = f"COALESCE({TABLE}.value, 0) + "
         self._put(values, nid, {"mysql": before + "VALUES(value)", "else": before + "excluded.value"})
 
-    def read(self, nid):
+    def read(self, nid: int) -> dict[str, float]:
         # + 0E0: MySQL shows a FLOAT with six digits, a sum with all that it has
-        rows = self._run(f"SELECT name, value + 0E0 FROM {TABLE} WHERE nid = :nid ORDER BY name", {"nid": nid})
+        rows, _ = self._run(f"SELECT name, value + 0E0 FROM {TABLE} WHERE nid = :nid ORDER BY name", {"nid": nid})
         return {name: _plain(value) for name, value in rows}
 
-    def delete(self, nid):
-        return self._run(f"DELETE FROM {TABLE} WHERE nid = :nid", {"nid": nid}) > 0
+    def delete(self, nid: int) -> bool:
+        return self._run(f"DELETE FROM {TABLE} WHERE nid = :nid", {"nid": nid})[1] > 0
 
-    def close(self):
-        if self._engine is not None:
+    def close(self) -> None:
+        if self._disposal is not None:
             self._disposal()
             self._engine = None
 
-    def _put(self, values, nid, new_value):
+    def _put(self, values: Mapping[str, float], nid: int, new_value: dict[str, str]) -> None:
         """Insert or update all of the values in one statement: the server does it wholly or not at all."""
         if not values:
             return
         names = sorted(values)  # all writers take the rows in one order, and so seldom wait for each other in a ring
-        given = {"nid": nid}
+        given: dict[str, Any] = {"nid": nid}
         for n, name in enumerate(names):
             given[f"n{n}"], given[f"v{n}"] = name, float(values[name])
         rows = ", ".join(f"(:nid, :n{n}, :v{n})" for n in range(len(names)))
@@ -97,26 +108,28 @@ class Table:
             given,
         )
 
-    def _run(self, statement, given):
-        """Run one statement in a transaction of its own: its rows, or how many it changed. OutputError without secrets."""
+    def _run(self, statement: dict[str, str] | str, given: dict[str, Any]) -> tuple[list[Any], int]:
+        """Run one statement in a transaction of its own: its rows, and how many it changed. OutputError without secrets."""
         import sqlalchemy
         from sqlalchemy import exc
 
-        for attempt in range(MAX_TRIES):
+        attempt = 0
+        while True:
             try:
                 engine = self._connected(sqlalchemy)
                 text = statement if isinstance(statement, str) else statement.get(_family(engine), statement["else"])
                 with engine.begin() as connection:
                     result = connection.execute(sqlalchemy.text(text), given)
-                    return result.fetchall() if result.returns_rows else result.rowcount
+                    return list(result) if result.returns_rows else [], result.rowcount
             except (SourceError, UsageError) as error:
                 raise OutputError(str(error)) from None
             except (exc.SQLAlchemyError, OSError, UnicodeError) as error:
                 if attempt == MAX_TRIES - 1 or not _is_deadlock(error):
                     raise OutputError(self._fault(sqlalchemy, error)) from None
                 time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+                attempt += 1
 
-    def _connected(self, sqlalchemy):
+    def _connected(self, sqlalchemy: ModuleType) -> Engine:
         if self._engine is None or self._pid != os.getpid():
             self.close()
             try:
@@ -125,31 +138,31 @@ class Table:
             except ImportError as error:
                 raise SourceError(f"{self.place}: the driver {error.name} is not installed") from None
             if self._create:
-                self._make(sqlalchemy)
+                self._make(sqlalchemy, self._engine)
         return self._engine
 
-    def _make(self, sqlalchemy):
-        if self._has_table(sqlalchemy):
+    def _make(self, sqlalchemy: ModuleType, engine: Engine) -> None:
+        if self._has_table(sqlalchemy, engine):
             return
         # names that differ in case are two names, on MySQL as well
-        name = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if _family(self._engine) == "mysql" else "VARCHAR(64)"
+        name = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if _family(engine) == "mysql" else "VARCHAR(64)"
         held = f"nid INTEGER NOT NULL, name {name} NOT NULL, value DOUBLE PRECISION DEFAULT 0, PRIMARY KEY (nid, name)"
         made = f"CREATE TABLE IF NOT EXISTS {TABLE} ({held})"
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 connection.execute(sqlalchemy.text(made))
         except sqlalchemy.exc.SQLAlchemyError:
-            if not self._has_table(sqlalchemy):  # else another process was quicker
+            if not self._has_table(sqlalchemy, engine):  # else another process was quicker
                 raise
 
-    def _has_table(self, sqlalchemy):
-        with self._engine.connect() as connection:
-            return sqlalchemy.inspect(connection).has_table(TABLE)
+    def _has_table(self, sqlalchemy: ModuleType, engine: Engine) -> bool:
+        with engine.connect() as connection:
+            return bool(sqlalchemy.inspect(connection).has_table(TABLE))
 
-    def _fault(self, sqlalchemy, error):
+    def _fault(self, sqlalchemy: ModuleType, error: Exception) -> str:
         words = self._database._without_secrets(error)
         try:
-            missing = isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not self._has_table(sqlalchemy)
+            missing = isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not self._has_table(sqlalchemy, self._connected(sqlalchemy))
         except Exception:  # a server that is down can't tell
             missing = False
         if missing:
@@ -157,23 +170,23 @@ class Table:
         return f"{self.place}: {words}; nothing was recorded"
 
 
-def _dispose(engine, pid):
+def _dispose(engine: Engine, pid: int) -> None:
     """Close an engine's connections; those made before a fork are our parent's, and only let go."""
     engine.dispose(close=pid == os.getpid())
 
 
-def _family(engine):
+def _family(engine: Engine) -> str:
     return "mysql" if engine.dialect.name in ("mysql", "mariadb") else "else"
 
 
-def _is_deadlock(error):
+def _is_deadlock(error: Exception) -> bool:
     """Whether the server undid the statement only because of other writers."""
     cause = getattr(error, "orig", None)
-    code = getattr(cause, "pgcode", None) or (cause.args[0] if getattr(cause, "args", None) else None)
+    code = getattr(cause, "pgcode", None) or next(iter(getattr(cause, "args", ())), None)
     return code in DEADLOCK or "database is locked" in str(cause)
 
 
-def _plain(value):
+def _plain(value: float) -> float:
     """A number as it was meant: 4000, not 4000.0."""
     value = as_written(None if value is None else float(value))
     return int(value) if value is not None and abs(value) < 2**53 and value == int(value) else value

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import UsageError
@@ -95,7 +95,7 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     else:
         rows = [found.group(*wanted) if (found := search(name)) else nothing for name in names.tolist()]
         groups = dict(zip(wanted, (pa.array(texts, pa.large_string()) for texts in zip(*rows, strict=True)), strict=False))
-    told = {}
+    told: dict[str, Series[Any]] = {}
     for name, forms in FORMS.items():  # of several forms the first that matched
         there = [groups[form] for form in forms if form in groups] or [pa.nulls(len(names), pa.large_string())]
         told[name] = columns.texts(pc.coalesce(*there)).set_axis(names.index)
@@ -103,18 +103,21 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     return pd.DataFrame(told, index=names.index)
 
 
-def _whole(texts):
+def _whole(texts: Series[str]) -> Series[int]:
     """A Series of texts as whole numbers, null for what is none."""
     import pandas as pd
     import pyarrow as pa
 
     try:
-        return columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
+        whole: Series[int] = (
+            columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
+        )
+        return whole
     except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
         return pd.to_numeric(texts, errors="coerce").astype("Int64")
 
 
-def split(paths):
+def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
     """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -126,7 +129,8 @@ def split(paths):
         texts.take(pa.array(ends - n_parts)), pa.scalar("/", pa.large_string()), pa.scalar("", pa.large_string())
     )
     before = pc.if_else(pa.array(n_parts > 1), before, pa.scalar("", pa.large_string()))
-    return tuple(columns.texts(made).set_axis(paths.index) for made in (before, texts.take(pa.array(ends - 1))))
+    last = texts.take(pa.array(ends - 1))
+    return columns.texts(before).set_axis(paths.index), columns.texts(last).set_axis(paths.index)
 
 
 def last_parts(paths: Series[str]) -> Series[str]:

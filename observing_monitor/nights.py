@@ -89,7 +89,7 @@ def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.d
     return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def night_of_nid(nid: int) -> datetime.date:
+def night_of_nid(nid: float) -> datetime.date:
     """The UTC date of a ZTF or Lasair night number."""
     return NID_ZERO + datetime.timedelta(days=int(nid))
 

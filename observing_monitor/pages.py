@@ -663,7 +663,7 @@ def of_bytes(value):
     return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
-def seconds(value):
+def seconds(value: float | None) -> str:
     """A duration in the two largest units that tell it: `1.4 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`."""
     if is_nothing(value):
         return NOTHING
@@ -680,7 +680,7 @@ def seconds(value):
     return f"{minus}{whole // 86_400:,} d {whole % 86_400 // 3600:02} h"
 
 
-def percent(value):
+def percent(value: float | None) -> str:
     """A share as `98.2 %`; never 100 % while anything lacks, never 0 % while there is some."""
     if is_nothing(value):
         return NOTHING

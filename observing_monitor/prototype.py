@@ -366,7 +366,7 @@ def _history(stream: Stream, rows: dict[str, list[Row]]) -> "Tables":
     files = _frame(columns.FILES, list(parts.files.values()))
     files["name"] = names.last_parts(files["file_id"])
     files["kind"] = pd.Series(names.kinds_of(files["name"].tolist()), dtype="str")
-    files = files.assign(**names.read_names(files["name"]).to_dict("series"))
+    files = files.assign(**{str(column): told for column, told in names.read_names(files["name"]).items()})
     return Tables(files, _frame(columns.INGESTS, parts.ingests), _frame(columns.METRICS, parts.metrics))
 
 

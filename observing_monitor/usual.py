@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 NIGHTS = 30  # a night is compared with so many before it
 LEAST = 5  # fewer known, and there is no "usual"
@@ -27,7 +28,7 @@ MEASURES = (
 LEAST_ERRORS = 3  # of so few files a share says nothing
 
 
-def numbers(summary: Mapping) -> dict[str, float | None]:
+def numbers(summary: Mapping[str, Any]) -> dict[str, float | None]:
     """A night's value of each measure, by the names of `MEASURES`; None where it has none. `summary` is named by `columns.NIGHTS`."""
     n_files, n_error = summary.get("n_files") or 0, _errors(summary)
     values = {name: summary.get(name) for name in ("transfer_delay_p90_s", "ingest_delay_p90_s")}
@@ -36,11 +37,11 @@ def numbers(summary: Mapping) -> dict[str, float | None]:
     return {**values, "error_share": n_error / n_files if n_files else None}
 
 
-def _errors(summary: Mapping) -> int:
-    return (summary.get("n_error") or 0) - (summary.get("n_acknowledged_errors") or 0)  # what is known is no news
+def _errors(summary: Mapping[str, Any]) -> int:
+    return int(summary.get("n_error") or 0) - int(summary.get("n_acknowledged_errors") or 0)  # what is known is no news
 
 
-def edges(summaries: Iterable[Mapping | None]) -> list[dict[str, float]]:
+def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float]]:
     """For each night, oldest first, what nine of ten of the NIGHTS before it with a value stayed below, by measure.
 
     A measure of which fewer than LEAST nights are known is not among them; None stands for a night not judged yet.
@@ -75,7 +76,7 @@ class _Window:
         return None if n < LEAST else self._sorted[math.ceil(0.9 * n) - 1]
 
 
-def worse(summary: Mapping, edge_of: Mapping[str, float]) -> dict[str, float]:
+def worse(summary: Mapping[str, Any], edge_of: Mapping[str, float]) -> dict[str, float]:
     """The measures in which a night is worse than usual, each with the edge of the usual."""
     values = numbers(summary)
     found = {}

@@ -4,13 +4,25 @@ Brokers keep such tables by hand or from a script: cells are blank where nobody 
 a replay makes more than was produced. A topic such as `ztf_20210829_programid1` has the UTC date of the exposures in it.
 """
 
+from __future__ import annotations
+
+import datetime
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from observing_monitor import columns
 from observing_monitor.errors import UsageError
 from observing_monitor.sources import Reading, Telling, completeness, mapping, textfiles
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.textfiles import Rows
+    from observing_monitor.tables import Tables
 
 # 2020-12-24, 20201224, 2020-12-4; ztf_20210829_programid1, whose programid is a node of the night
 NIGHT = r"(?:^|_)(?P<night>\d{4}-\d{1,2}-\d{1,2}|\d{8})(?:_(?P<node>\w+))?$"
@@ -39,33 +51,33 @@ class BrokerCounts(Telling):
     of_others = ("*",)  # what is compared may come from several sources
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: BrokerCounts.Settings) -> bool:
         return False
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: BrokerCounts.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: BrokerCounts.Settings) -> str:
         return str(settings.path)
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: BrokerCounts.Settings) -> tuple[str, ...]:
         own = [name for name in settings.counts if not settings.columns or name in settings.columns]
         return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
 
     @staticmethod
-    def numbers(night, tables, settings):
+    def numbers(night: datetime.date, tables: Tables, settings: BrokerCounts.Settings) -> dict[str, float | None]:
         """The completeness, whichever source told the counts."""
         return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: BrokerCounts.Settings) -> list[Finding]:
         """Each of the counts beside the first, whichever source told it."""
         return completeness.check(tables.metrics, settings)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: BrokerCounts.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "broker_counts"
@@ -76,16 +88,16 @@ class BrokerCounts(Telling):
             raise UsageError(f"night_pattern is no regular expression: {error}") from error
         if "night" not in self.pattern.groupindex or self.files.has_night:
             raise UsageError("night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it")
-        self._apart = {}  # path -> its rows by night
+        self._apart: dict[str, dict[datetime.date, Rows]] = {}  # path -> its rows by night
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         return {night for path in self.files.of_night(None) for night in self._of_all_nights(path)}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The sizes and times of the files."""
         return self.files.look(night, known)
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's counts; of several nodes each, and their sum."""
         import pandas as pd
 
@@ -98,7 +110,7 @@ class BrokerCounts(Telling):
         counts = pd.concat(parts).groupby(level=0, sort=True).last() if parts else pd.DataFrame()
         return Reading(metrics=to_metrics(self._with_completeness(with_total(counts))), notes=notes)
 
-    def _of_all_nights(self, path):
+    def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:
         if path not in self._apart:
             rows = textfiles.read_csv(path, self.settings.separator, self.settings.comment)
             column = self.settings.night_column or rows.columns[0]
@@ -109,7 +121,7 @@ class BrokerCounts(Telling):
             self._apart[path] = mapping.apart(rows, nights, f" in {column!r}")
         return self._apart[path]
 
-    def _columns(self, rows):
+    def _columns(self, rows: Rows) -> dict[str, str]:
         """Metric -> column, of this file; SourceError where it has none of the counts."""
         if self.settings.columns:
             return self.settings.columns
@@ -118,12 +130,13 @@ class BrokerCounts(Telling):
             mapping.require(rows, self.settings.counts[:1])
         return there
 
-    def _counts_of(self, rows, notes):
+    def _counts_of(self, rows: Rows, notes: list[str]) -> DataFrame:
         """A file's counts of one night: a row a node (indexed by it), a column a metric; NaN is not available."""
         import pandas as pd
 
         place = rows.columns.index(self.settings.night_column or rows.columns[0])
-        nodes = [(self.pattern.search(row[place]).groupdict().get("node") or "") for row in rows.rows]
+        found = (self.pattern.search(row[place]) for row in rows.rows)
+        nodes = [(match and match.groupdict().get("node")) or "" for match in found]
         say = mapping.Notes(rows.place, rows.word, rows.numbers, notes)
         made = {}
         for metric, column in self._columns(rows).items():
@@ -136,7 +149,7 @@ class BrokerCounts(Telling):
         say.add(is_again, "the night stands here again, with other numbers; the last line counts")
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
-    def _with_completeness(self, counts):
+    def _with_completeness(self, counts: DataFrame) -> DataFrame:
         """The counts with their completeness, where the last of them stands in this file; else `numbers` alone can tell it."""
         own = [name for name in self.settings.counts if name in counts]
         if len(own) < 2 or own[-1] != self.settings.counts[-1]:
@@ -147,7 +160,7 @@ class BrokerCounts(Telling):
         return counts.assign(completeness=(told.iloc[:, -1] / told[own[0]]).where(told[own[0]] > 0))
 
 
-def with_total(counts):
+def with_total(counts: DataFrame) -> DataFrame:
     """Counts by node, with their sum as the node ""; one node alone is the whole. A sum with a blank in it is blank."""
     import pandas as pd
 
@@ -158,7 +171,7 @@ def with_total(counts):
     return pd.concat([counts, counts.sum(skipna=False).to_frame("").T])
 
 
-def to_metrics(counts):
+def to_metrics(counts: DataFrame) -> DataFrame:
     """Counts by node as the table `columns.METRICS`: they are of the whole night, so they have no time of their own."""
     import pandas as pd
 

@@ -4,9 +4,13 @@ A file is an alert. Its name, in each of the three forms that Pitt-Google's brok
 the night (UTC), and, but for the oldest, the candid, which begins with the time of the exposure.
 """
 
+from __future__ import annotations
+
+import datetime
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError
@@ -14,6 +18,12 @@ from observing_monitor.nights import NID_ZERO
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling, completeness, textfiles
 from observing_monitor.sources.broker_counts import to_metrics, with_total
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.tables import Tables
 
 # A line: with -l the size and the time before the address, with -a a #generation after it.
 LINE = r"^\s*(?:(?P<size>\d+)\s+(?P<stored_at>\d{4}-\d\d-\d\dT\S+)\s+)?(?P<address>gs://[^/]+/(?P<path>[^#]*[^#/:]))(?P<version>#\d+)?(?:\s+metageneration=\d+)?\s*$"
@@ -48,23 +58,23 @@ class BucketListing(Telling):
     of_others = ("*",)  # as for `broker_counts`
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: BucketListing.Settings) -> bool:
         return settings.list_files
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: BucketListing.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: BucketListing.Settings) -> str:
         return str(settings.path)
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: BucketListing.Settings) -> tuple[str, ...]:
         return (settings.metric, "stored_twice")
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: BucketListing.Settings) -> list[Finding]:
         """What is stored twice; and each of `counts` beside the first, where they are set."""
         found = completeness.check(tables.metrics, settings)
         twice = tables.metrics.loc[(tables.metrics["name"] == "stored_twice") & tables.metrics["node"].isna(), "value"].max()
@@ -73,23 +83,23 @@ class BucketListing(Telling):
             found.append(Finding("normal", f"{words} in the bucket twice", "#metrics"))
         return found
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: BucketListing.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "bucket_listing"
         self.files = textfiles.TextFiles(settings.path)
-        self._listed = None  # the alerts of listings that have all nights: read once a run
+        self._listed: tuple[DataFrame, list[str]] | None = None  # the alerts of listings that have all nights: read once a run
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         if self.files.has_night:
             return self.files.nights()
         return set(self._all()[0]["night"])
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The sizes and times of the listings that may have the night."""
         return self.files.look(night, known)
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's alerts, and how many they are: none where a listing begins before and ends after it."""
         if self.files.has_night:
             alerts, notes = self._of_listings(self.files.of_night(night))
@@ -111,7 +121,7 @@ class BucketListing(Telling):
         files = _files(mine) if self.settings.list_files else None
         return Reading(files=files, metrics=self._counts(mine, is_told), notes=notes)
 
-    def _counts(self, alerts, is_told):
+    def _counts(self, alerts: DataFrame, is_told: bool) -> DataFrame:
         import pandas as pd
 
         if not is_told:
@@ -122,22 +132,22 @@ class BucketListing(Telling):
             with_total(of_nodes) if len(of_nodes) else pd.DataFrame({self.settings.metric: [0.0], "stored_twice": [0.0]}, index=[""])
         )
 
-    def _all(self):
+    def _all(self) -> tuple[DataFrame, list[str]]:
         if self._listed is None:
             self._listed = self._of_listings(self.files.of_night(None))
         return self._listed
 
-    def _of_listings(self, paths):
+    def _of_listings(self, paths: list[str]) -> tuple[DataFrame, list[str]]:
         """The alerts of some listings (see `_alerts`), an address once, and notes."""
         import pandas as pd
 
-        notes = []
+        notes: list[str] = []
         parts = [_alerts(path, notes) for path in paths]
         joined = pd.concat(parts, ignore_index=True) if parts else _alerts(None, notes)
         return joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True), notes
 
 
-def _alerts(path, notes):
+def _alerts(path: str | None, notes: list[str]) -> DataFrame:
     """The alerts of one listing: address, path, version, size, stored_at, night (date), node, candid, kafka_ms, key (text).
 
     `key` is the same for the same alert. Adds what was odd to `notes`.
@@ -160,7 +170,7 @@ def _alerts(path, notes):
     return alerts[alerts["night"].notna()]
 
 
-def _lines(path):
+def _lines(path: str) -> Series[Any]:
     import pandas as pd
 
     with textfiles.opened(path) as text:
@@ -171,7 +181,7 @@ def _lines(path):
     return lines
 
 
-def _note_odd(path, lines, alerts, notes):
+def _note_odd(path: str | None, lines: Series[Any], alerts: DataFrame, notes: list[str]) -> None:
     """Lines that name no alert, and a listing that is not whole."""
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
     if len(odd):
@@ -186,7 +196,7 @@ def _note_odd(path, lines, alerts, notes):
             notes.append(f"{path}: its TOTAL is {n:,} objects, but {n_listed:,} are listed")
 
 
-def _files(alerts):
+def _files(alerts: DataFrame) -> DataFrame:
     """The table `columns.FILES` of some alerts."""
     import pandas as pd
 
@@ -206,7 +216,7 @@ def _files(alerts):
     return made.sort_values("file_id", kind="stable").drop_duplicates("file_id", keep="last").reset_index(drop=True)
 
 
-def exposed_at(candid):
+def exposed_at(candid: Series[Any]) -> Series[Any]:
     """When the exposure of an alert was, to 0.1 s: a candid is days since 2017-01-01, six digits of the day's fraction, nine more."""
     import pandas as pd
 

@@ -4,9 +4,16 @@ Counts of one night often come from several places (what the survey says it prod
 looks at the night's metrics of all sources.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.pages import Finding
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 
 @dataclass(kw_only=True)
@@ -19,7 +26,7 @@ class CountSettings:
     twice_above: float = 1.5  # more of the first than this is a replay
 
 
-def check(metrics, limits):
+def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
     """Compare a night's counts with the first of them: a list of `Finding`.
 
     Parameters
@@ -43,7 +50,7 @@ def check(metrics, limits):
     return found + [_compared(first, produced, name, value, limits) for name, value in others]
 
 
-def share(metrics, limits):
+def share(metrics: DataFrame, limits: CountSettings) -> float | None:
     """The last of the counts that is known, of the first; None where either is not available. Arguments as for `check`."""
     known, *_ = _known(metrics, limits.counts)
     first, *others = limits.counts or [""]
@@ -51,9 +58,10 @@ def share(metrics, limits):
     return known[others[-1]] / known[first] if others and known.get(first) else None
 
 
-def _known(metrics, names):
+def _known(metrics: DataFrame, names: Sequence[str]) -> tuple[dict[str, float], list[Any], dict[str, Series[Any]]]:
     """The counts that are known, by name; the names of those that are blank; and what each source says of each."""
-    known, blank, all_told = {}, [], {}
+    known: dict[str, float] = {}
+    blank, all_told = [], {}
     for name in names:
         told = _told(metrics[metrics["name"] == name])
         values = all_told[name] = told.dropna()
@@ -64,7 +72,7 @@ def _known(metrics, names):
     return known, blank, all_told
 
 
-def _told(rows):
+def _told(rows: DataFrame) -> Series[Any]:
     """What each source says of one metric, NaN where it says "not available": a Series by source."""
     latest = rows.drop_duplicates(["source", "node"], keep="last")
     whole = latest[latest["node"].isna()].set_index("source")["value"]
@@ -72,13 +80,13 @@ def _told(rows):
     return whole.reindex(of_nodes.index).where(of_nodes.index.isin(whole.index), of_nodes)
 
 
-def _no_data(blank):
+def _no_data(blank: list[str]) -> Finding:
     if blank:
         return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
     return Finding("normal", "no counts of this night yet")  # nor any number that a link could lead to
 
 
-def _compared(first, produced, name, value, limits):
+def _compared(first: str, produced: float, name: str, value: float, limits: CountSettings) -> Finding:
     """One count beside the first, as a finding."""
     if not produced:
         return Finding("warning" if value else "normal", f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
@@ -92,17 +100,17 @@ def _compared(first, produced, name, value, limits):
     return Finding(level, words + (f", {produced - value:,.0f} missing" if value < produced else ""), "#metrics")
 
 
-def _percent(share):
+def _percent(share: float) -> str:
     """A share in per cent; where anything lacks it is never 100 %."""
     return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
 
 
-def _verb(name):
+def _verb(name: str) -> str:
     """`stored` of `avros_stored`."""
     return name.rpartition("_")[2]
 
 
-def _noun(name):
+def _noun(name: str) -> str:
     """`alerts ` of `alerts_produced`; "" where the name is one word."""
     noun = name.rpartition("_")[0].replace("_", " ")
     return f"{noun} " if noun else ""

@@ -7,8 +7,12 @@ without any event was not seen by the ingester. Times are local to the manager's
 (lsst-dm/dbb_buffmngrs_endpoint: declaratives.py, status.py, ingester/ingester.py)
 """
 
+from __future__ import annotations
+
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
@@ -16,6 +20,12 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+    from sqlalchemy import Connection
+
+    from observing_monitor.sources import Asked, Known
 
 STATUSES = {  # the manager's word -> ours, in the order in which events of the very same time follow each other
     "BACKFILL": "backfill",
@@ -59,21 +69,21 @@ class DataBackbone(Telling):
         timeout_s: float = 30  # how long the database may take to answer
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:
         return (settings.stage,)
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: DataBackbone.Settings) -> str:
         return f"{Database(settings.url).place}, tables {settings.prefix}files and {_events_table(settings)}"
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: DataBackbone.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "dbb"
         self.database = Database(settings.url, settings.password_env, settings.timeout_s)
         self.tables = (f"{settings.prefix}files", _events_table(settings))
-        self._since = {}  # night -> Since, from look to read
-        self._there = None  # the columns that the two tables have
+        self._since: dict[datetime.date, Since] = {}  # night -> Since, from look to read
+        self._there: set[str] = set()  # the columns that the two tables have
         if settings.gen not in (2, 3):
             raise UsageError(f"gen = {settings.gen} of a Data Backbone is not known; it is 3 or 2")
         try:
@@ -81,14 +91,14 @@ class DataBackbone(Telling):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise UsageError(f"timezone {settings.timezone!r} is no time zone; write one such as America/Santiago") from error
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """The nights that a file's directory is named after, or, where none is, that the file was added in."""
         with self.database.connect() as connection:
             files, _ = self._checked(connection)
             rows = _rows(connection, f"select distinct relpath, substr(cast(added_on as varchar(30)), 1, 13) from {files}")
         return {night for relpath, hour in rows if (night := _named_in(relpath) or self._night_of_hour(hour))}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """How many files and events the night has, and their last: read from where the night's rows begin, once that is known."""
         since = Since(*known["since"]) if known and not self.asked.look_at_everything else Since()
         self._since[night] = since
@@ -100,7 +110,7 @@ class DataBackbone(Telling):
                 since = self._since_of(connection, first, added)
         return {"counts": counts, "since": known["since"] if known else [since.file, since.event]}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's attempts: one an event, and one that says so for a file without any."""
         import pandas as pd
 
@@ -111,14 +121,14 @@ class DataBackbone(Telling):
             what = ", ".join(["f.id", "f.relpath", "f.filename", "f.added_on", "e.start_time", "e.status", *wanted])
             rows = self._query(connection, night, self._since.get(night, Since()), what, duration="duration" in self._there)
         named = ["id", "relpath", "filename", "added_on", "start_time", "status", *optional]
-        events = pd.DataFrame([tuple(row) for row in rows], columns=named, dtype="object")
-        events["added_at"] = _instants(events["added_on"], self.zone)
-        events = events[self._is_of(events, night)].reset_index(drop=True)
+        told = pd.DataFrame([tuple(row) for row in rows], columns=named, dtype="object")
+        told["added_at"] = _instants(told["added_on"], self.zone)
+        events = told.loc[self._is_of(told, night)].reset_index(drop=True)
         if events.empty:
             return Reading(attempts=columns.empty(columns.ATTEMPTS))
         return self._reading(events)
 
-    def _reading(self, events):
+    def _reading(self, events: DataFrame) -> Reading:
         """What the rows of files with their events come to: a Reading."""
         import pandas as pd
 
@@ -158,11 +168,11 @@ class DataBackbone(Telling):
 
     # --- the tables --------------------------------------------------------------------------------------------------
 
-    def _checked(self, connection):
+    def _checked(self, connection: Connection) -> list[str]:
         """The tables' names as SQL has them, once it is sure that they have the columns that are needed; else SourceError."""
         import sqlalchemy
 
-        if self._there is None:
+        if not self._there:
             inspector = sqlalchemy.inspect(connection)
             there = set()
             for table, needed in zip(self.tables, (FILE_COLUMNS, EVENT_COLUMNS), strict=True):
@@ -175,11 +185,11 @@ class DataBackbone(Telling):
             self._there = there
         return [connection.dialect.identifier_preparer.quote(table) for table in self.tables]
 
-    def _query(self, connection, night, since, wanted, *, duration=False):
+    def _query(self, connection: Connection, night: datetime.date, since: Since, wanted: str, *, duration: bool = False) -> list[Any]:
         """Rows of the night's files with their events."""
         return _rows(connection, *self._sql(connection, night, since, wanted), duration=duration)
 
-    def _sql(self, connection, night, since, wanted):
+    def _sql(self, connection: Connection, night: datetime.date, since: Since, wanted: str) -> tuple[str, dict[str, object]]:
         """What to ask for the night's files (f) with their events (e), from `since` on; may give files of other nights.
 
         No index leads to a directory or to a time of arrival; the tables' numbers and times do, to where they begin.
@@ -202,7 +212,7 @@ class DataBackbone(Telling):
         }
         return sql, values
 
-    def _since_of(self, connection, first, added):
+    def _since_of(self, connection: Connection, first: int, added: datetime.datetime) -> Since:
         """The Since of a night whose first file has this number and time; of one without any, where the next would come."""
         files, _ = self._checked(connection)
         if first is None:
@@ -214,7 +224,7 @@ class DataBackbone(Telling):
 
     # --- nights ------------------------------------------------------------------------------------------------------
 
-    def _is_of(self, events, night):
+    def _is_of(self, events: DataFrame, night: datetime.date) -> Series[bool]:
         """Whether each row's file is of the night: its directory says so, or, where it is silent, the time when it was added."""
         import pandas as pd
 
@@ -222,7 +232,7 @@ class DataBackbone(Telling):
         shifted = events["added_at"] + pd.Timedelta(seconds=self.asked.rule.offset_s)
         return said.eq(night) | (said.isna() & shifted.dt.date.eq(night))
 
-    def _night_of_hour(self, hour):
+    def _night_of_hour(self, hour: object) -> datetime.date | None:
         try:
             local = datetime.datetime.fromisoformat(f"{hour}:30").replace(tzinfo=self.zone)
             return self.asked.rule.night_of(local)
@@ -230,29 +240,28 @@ class DataBackbone(Telling):
             return None
 
 
-def _events_table(settings):
+def _events_table(settings: DataBackbone.Settings) -> str:
     return f"{settings.prefix}gen{settings.gen}_file_events"
 
 
-def _named_in(relpath):
+def _named_in(relpath: str) -> datetime.date | None:
     """The night that a directory's path says: that of its first part which is a night's name; None if none is."""
     return next((night for part in relpath.split("/") if (night := night_named(part))), None)
 
 
-def _rows(connection, sql, values=None, *, duration=False):
+def _rows(connection: Connection, sql: str, values: Mapping[str, Any] | None = None, *, duration: bool = False) -> list[Any]:
     """The rows of a query; durations, which SQLite keeps as times since 1970, as timedeltas."""
     import sqlalchemy
 
     values = values or {}
     typed = [sqlalchemy.bindparam(name, type_=sqlalchemy.DateTime()) for name in ("event", "start", "end") if name in values]
     statement = sqlalchemy.text(sql).bindparams(*typed)
-    if duration:
-        statement = statement.columns(duration=sqlalchemy.Interval())
-    return connection.execute(statement, values).fetchall()
+    return list(connection.execute(statement.columns(duration=sqlalchemy.Interval()) if duration else statement, values))
 
 
-def _instants(values, zone):
+def _instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
     """Times of the tables as instants: those without a zone are local to `zone`; what is no time is NaT."""
+    import numpy as np
     import pandas as pd
 
     # PostgreSQL's infinity comes as the last instant that Python knows
@@ -262,11 +271,11 @@ def _instants(values, zone):
         return pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"])
     local = pd.to_datetime(plain, errors="coerce", format="ISO8601").astype("datetime64[us]")
     # the hour that comes twice in autumn is taken as winter's, the one that is left out in spring as the next
-    local = local.dt.tz_localize(zone, ambiguous=[False] * len(local), nonexistent="shift_forward")
+    local = local.dt.tz_localize(zone, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward")
     return local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
 
 
-def _messages(events):
+def _messages(events: DataFrame) -> Series[Any]:
     """What was said of each event: the manager's message; where it says none, what its status means, and what was said before."""
     said = events["err_message"].astype("object").where(events["err_message"].notna(), "").astype("str")
     before = said.mask(said == "").groupby(events["id"]).ffill().groupby(events["id"]).shift().fillna("")

@@ -3,6 +3,8 @@
 etcd 3 answers JSON under `/v3/` (from etcd 3.4), keys and values in base64. Nothing but the standard library is needed.
 """
 
+from __future__ import annotations
+
 import base64
 import http.client
 import json
@@ -12,8 +14,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    pass
 
 MAX_ANSWER_BYTES = 256 * 2**20  # more than that is no set of monitor points
 
@@ -28,7 +34,7 @@ class Etcd:
     timeout_s: float = 10
 
     @property
-    def place(self):
+    def place(self) -> str:
         """The address without user or password; UsageError where it is none."""
         try:
             parts = urllib.parse.urlsplit(self.url)
@@ -40,19 +46,19 @@ class Etcd:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return f"{parts.scheme}://{host}{port}"
 
-    def count(self, first, after):
+    def count(self, first: str, after: str) -> int:
         """How many keys there are from `first` up to, but without, `after`."""
         return int(self._range(first, after, count_only=True).get("count", 0))
 
-    def read(self, first, after):
+    def read(self, first: str, after: str) -> dict[str, bytes]:
         """The values (bytes) by key (text) from `first` up to, but without, `after`."""
         return pairs_of(self._range(first, after), self.place)
 
-    def _range(self, first, after, **more):
+    def _range(self, first: str, after: str, **more: bool) -> dict[str, Any]:
         # serializable: answered by the member that is asked, so that a monitor is never a burden to the others
         return self._post("/v3/kv/range", {"key": _b64(first), "range_end": _b64(after), "serializable": True, **more}, self._token())
 
-    def _token(self):
+    def _token(self) -> dict[str, str]:
         """The headers that say who asks."""
         if not self.user:
             return {}
@@ -62,7 +68,7 @@ class Etcd:
         token = self._post("/v3/auth/authenticate", {"name": self.user, "password": password}, {}).get("token")
         return {"Authorization": str(token)}
 
-    def _post(self, path, body, headers):
+    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         request = urllib.request.Request(self.place + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # etcd lies within the house, behind no proxy
         try:
@@ -82,7 +88,7 @@ class Etcd:
             raise SourceError(f"{self.place}: its answer is not etcd's; the url should be that of etcd 3.4 or newer")
         return told
 
-    def _said(self, error):
+    def _said(self, error: urllib.error.HTTPError) -> str:
         """What etcd says of a request that it refuses, in a line."""
         try:
             words = str(json.loads(error.read(10_000))["message"])
@@ -92,7 +98,7 @@ class Etcd:
         return " ".join((words.replace(password, "…") if password else words).split())[:300]
 
 
-def pairs_of(answer, place):
+def pairs_of(answer: dict[str, Any], place: str) -> dict[str, bytes]:
     """The values (bytes) by key (text) of an answer to a range request, as the gateway and `etcdctl get -w json` write it."""
     try:
         pairs = [(base64.b64decode(pair["key"]), base64.b64decode(pair.get("value", ""))) for pair in answer.get("kvs", [])]
@@ -101,11 +107,11 @@ def pairs_of(answer, place):
     return {key.decode("utf-8", "backslashreplace"): value for key, value in pairs}
 
 
-def _b64(text):
+def _b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _read_whole(answer, deadline):
+def _read_whole(answer: http.client.HTTPResponse, deadline: float) -> bytes:
     """All of an answer; TimeoutError where it only trickles in."""
     parts, size = [], 0
     while part := answer.read1(1 << 20):
@@ -118,6 +124,6 @@ def _read_whole(answer, deadline):
     return b"".join(parts)
 
 
-def _why(error):
+def _why(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     return (getattr(reason, "strerror", None) or str(reason) or type(reason).__name__).lower()[:300]

@@ -7,6 +7,8 @@ expected and never came is counted beside the classes of the files, never folded
 Rubin Observatory writes beside the files of an exposure (lsst-dm/data_transfer_monitoring).
 """
 
+from __future__ import annotations
+
 import csv
 import datetime
 import hashlib
@@ -14,10 +16,11 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
@@ -25,6 +28,18 @@ from observing_monitor.nights import EPOCH, iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.textfiles import parse_json
 from observing_monitor.sources.tree import NightTree, shown_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas import DataFrame
+
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.tree import Entry, Listing
+    from observing_monitor.tables import Tables
+
+# name, node, when, value, text: a row of `documents`
+Document = tuple[str, str | None, str | None, float | None, str]
 
 MAX_BYTES = 16 * 2**20  # of one list
 NAMES = "text/plain"  # the unit of metrics that hold a list of names, one a line
@@ -66,23 +81,23 @@ class Expectations(Telling):
         max_named: int = 10  # exposures and detectors that a finding names; the rest are counted
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: Expectations.Settings) -> bool:
         return False
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Expectations.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Expectations.Settings) -> str:
         return ", ".join(str(path) for path in (settings.path, settings.exposures) if path) or "the settings"
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: Expectations.Settings) -> tuple[str, ...]:
         counts = settings.path or settings.exposures or settings.detectors or settings.n_files or settings.n_exposures
         return (*(("n_expected", "n_expected_missing") if counts else ()), *(("n_gaps",) if settings.sequence else ()))
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Expectations.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "expected"
@@ -91,13 +106,13 @@ class Expectations(Telling):
             raise UsageError("an expected source expects nothing; set path, exposures, detectors, sequence, n_files or n_exposures")
         self.tree = NightTree(settings.path, asked.rule, "folder of expected sensors") if settings.path else None
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         nights = self.tree.nights() if self.tree else set()
         for name in self._lists():
             nights |= self._nights_of_list(name)
         return nights
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The lists as they are, and whether the night is over; of an open night also the time, in coarse steps.
 
         Time alone makes what has not come missing: while a night is open, the steps are a quarter of `wait_s`.
@@ -120,7 +135,7 @@ class Expectations(Telling):
             "sensors": hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         }
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """What is expected of the night: metrics `expected_detectors` (node: the exposure), `expected_exposures`, `expected_as_of`."""
         notes = []
         rows = [as_of_row(self.asked, night, self.settings.wait_s)]
@@ -135,23 +150,23 @@ class Expectations(Telling):
         return Reading(metrics=documents(rows), notes=notes)
 
     @staticmethod
-    def numbers(night, tables, settings):
+    def numbers(night: datetime.date, tables: Tables, settings: Expectations.Settings) -> dict[str, float | None]:
         """How much was expected and never came, by the names of the headlines; None where nobody knows yet."""
         judged = judge(tables, settings)
         values = {"n_expected": judged.n_expected, "n_expected_missing": judged.n_missing, "n_gaps": count(judged.gaps)}
         return {name: values[name] if judged.is_known else None for name in Expectations.headlines(settings)}
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: Expectations.Settings) -> list[Finding]:
         """What never came, by exposure, number and count; what came beyond expectation is told, and is no fault."""
         return list(_findings(judge(tables, settings), settings))
 
     # --- sensors of an exposure ------------------------------------------------------------------------------------
 
-    def _sensor_files(self, listing):
+    def _sensor_files(self, listing: Listing) -> list[Entry]:
         return [e for e in listing.entries if not e.is_dangling and fnmatch(e.path.rpartition("/")[2], self.settings.sensors_pattern)]
 
-    def _sensor_rows(self, entries, notes):
+    def _sensor_rows(self, entries: list[Entry], notes: list[str]) -> list[tuple[str, str, str, float, str]]:
         rows = {}
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
@@ -173,7 +188,7 @@ class Expectations(Telling):
         return list(rows.values())
 
     @staticmethod
-    def _text(path):
+    def _text(path: str) -> str:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
@@ -182,7 +197,7 @@ class Expectations(Telling):
 
     # --- a list of exposures ---------------------------------------------------------------------------------------
 
-    def _lists(self):
+    def _lists(self) -> list[Path]:
         """The lists that are there: their paths."""
         path = self.settings.exposures
         if not path:
@@ -191,21 +206,21 @@ class Expectations(Telling):
             return [path] if path.exists() else []
         return sorted(path.parent.glob(re.sub(r"\{(?:night|day_obs)\}", "*", path.name)))
 
-    def _is_nightly(self):
+    def _is_nightly(self) -> bool:
         """Whether each night has a list of its own."""
         return "{night}" in str(self.settings.exposures) or "{day_obs}" in str(self.settings.exposures)
 
-    def _nights_of_list(self, path):
+    def _nights_of_list(self, path: str) -> set[datetime.date]:
         if self._is_nightly():
             found = re.search(r"(?:19|20)\d\d(-?)\d\d\1\d\d", path.name)
             return {night for night in [found and night_named(found[0])] if night}
         days = {day for name in self._names_in(path, []) if (day := _day_of(name))}
         return {night for day in days if (night := night_named(day))}
 
-    def _list_of(self, night):
+    def _list_of(self, night: datetime.date) -> Path:
         return Path(str(self.settings.exposures).replace("{night}", night.isoformat()).replace("{day_obs}", f"{night:%Y%m%d}"))
 
-    def _list_state(self, night):
+    def _list_state(self, night: datetime.date) -> list[int] | None:
         """A list's size and time, or None for a night without one; SourceError where the one list of all nights is not there."""
         if not self.settings.exposures:
             return None
@@ -220,7 +235,7 @@ class Expectations(Telling):
             raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
         return [state.st_size, state.st_mtime_ns]
 
-    def _listed(self, night, notes):
+    def _listed(self, night: datetime.date, notes: list[str]) -> list[str]:
         """The night's exposures, in the list's order; each once."""
         if self._list_state(night) is None:
             return []
@@ -230,7 +245,7 @@ class Expectations(Telling):
             named = [name for name in named if _day_of(name) == day]
         return list(dict.fromkeys(named))
 
-    def _names_in(self, path, notes):
+    def _names_in(self, path: str, notes: list[str]) -> list[str]:
         try:
             return read_exposures(self._text(path), self.settings.column, path.suffix)
         except OSError as error:
@@ -239,7 +254,7 @@ class Expectations(Telling):
             raise SourceError(f"{path}: {error}; nothing is expected by it") from None
 
 
-def as_of(asked, night, wait_s):
+def as_of(asked: Asked, night: datetime.date, wait_s: float) -> tuple[str, bool]:
     """The instant, as text, from which a night is judged, and whether all of it is due by then; in steps, for it makes a page."""
     due_at = asked.rule.bounds(night)[1] + datetime.timedelta(seconds=wait_s)
     if asked.now >= due_at:
@@ -249,7 +264,7 @@ def as_of(asked, night, wait_s):
     return iso_utc(EPOCH + datetime.timedelta(seconds=seconds)), False
 
 
-def as_of_row(asked, night, wait_s):
+def as_of_row(asked: Asked, night: datetime.date, wait_s: float) -> Document:
     """What `judge` needs to know of the time, as a row for `documents`."""
     at, is_over = as_of(asked, night, wait_s)
     return ("expected_as_of", None, at, None, "over" if is_over else "open")
@@ -258,7 +273,7 @@ def as_of_row(asked, night, wait_s):
 # --- what the files say ----------------------------------------------------------------------------------------------------
 
 
-def read_sensors(text):
+def read_sensors(text: str) -> tuple[Any, ...]:
     """What an expectedSensors file says, and its flaw in words, if it has one that leaves the sensors whole.
 
     A file that was cut is used where the object of the sensors itself is closed: then all of them are known. ValueError else.
@@ -281,7 +296,7 @@ def read_sensors(text):
     return told, flaw
 
 
-def read_exposures(text, column="", suffix=""):
+def read_exposures(text: str, column: str = "", suffix: str = "") -> list[str]:
     """The exposures that a list names, in its order; ValueError where it can't be told which column does.
 
     JSON: a list of names, or of objects; else CSV with a head, or a name a line. `#` begins a comment.
@@ -307,7 +322,7 @@ def read_exposures(text, column="", suffix=""):
     return [row[key].strip() for row in rows if row.get(key) and row[key].strip()]
 
 
-def _exposure_column(there, wanted):
+def _exposure_column(there: list[str], wanted: str) -> str:
     found = next((name for name in ([wanted] if wanted else EXPOSURE_COLUMNS) if name in there), None)
     if found is None:
         raise ValueError(
@@ -316,7 +331,7 @@ def _exposure_column(there, wanted):
     return found
 
 
-def _day_of(name):
+def _day_of(name: str) -> str:
     """The day in an exposure's name, YYYYMMDD; None where it says none."""
     found = _NUMBERED.search(name)
     return (found["day"] or found["day2"]) if found else None
@@ -325,7 +340,7 @@ def _day_of(name):
 # --- what came, against it -------------------------------------------------------------------------------------------------
 
 
-def missing_ranges(numbers, first=None, last=None):
+def missing_ranges(numbers: list[int], first: datetime.date | None = None, last: datetime.date | None = None) -> list[tuple[int, int]]:
     """The ranges of whole numbers that lack in `numbers`, from `first` (else the lowest) to `last` (else the highest).
 
     Returns
@@ -342,7 +357,7 @@ def missing_ranges(numbers, first=None, last=None):
     return [(a + 1, b - 1) for a, b in zip(have, have[1:], strict=False) if b - a > 1]
 
 
-def in_words(ranges, most=None):
+def in_words(ranges: list[tuple[int, int]], most: int | None = None) -> str:
     """`17–19, 42` for [(17, 19), (42, 42)]; of more ranges than `most` the rest are counted."""
     shown = ranges if most is None else ranges[:most]
     words = ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in shown)
@@ -350,7 +365,7 @@ def in_words(ranges, most=None):
     return f"{words} and {rest:,} more" if rest else words
 
 
-def count(ranges):
+def count(ranges: list[tuple[int, int]]) -> int:
     """How many numbers ranges hold."""
     return sum(b - a + 1 for a, b in ranges)
 
@@ -372,7 +387,7 @@ class Judged:
     counts: list = field(default_factory=list)  # (what, how many came, how many expected)
 
 
-def judge(tables, settings):
+def judge(tables: Tables, settings: Expectations.Settings) -> Judged:
     """A night's tables against what its stored expectations and the settings say: a `Judged`."""
     import pandas as pd
 
@@ -403,7 +418,7 @@ def judge(tables, settings):
     return judged
 
 
-def _images(files, kinds):
+def _images(files: DataFrame, kinds: list[str]) -> DataFrame:
     """The images among the files: file_id, key (names the exposure), label (as people do), day, seq_num, detector, taken_at."""
     images = files[files["kind"].isin(kinds)]
     label = images["obsid"].fillna(images["exposure"])
@@ -418,24 +433,24 @@ def _images(files, kinds):
     )
 
 
-def _key(name):
+def _key(name: str) -> str:
     """What names an exposure in whatever form: its day and number, else the name itself."""
     found = _NUMBERED.search(name)
     return f"{found['day'] or found['day2']}/{int(found['seq'] or found['seq2'])}" if found else name
 
 
-def _seq_of(name):
+def _seq_of(name: str) -> int:
     found = _NUMBERED.search(name)
     return int(found["seq"] or found["seq2"]) if found else None
 
 
-def _plain(detector):
+def _plain(detector: str) -> str:
     """A detector's name without the signs that differ between writers: R22_S11 is R22S11, 007 is 7."""
     name = detector.replace("_", "").replace("-", "").upper()
     return str(int(name)) if name.isdecimal() else name
 
 
-def _listed(told, settings, came, due_by, is_over):
+def _listed(told: DataFrame, settings: Expectations.Settings, came: DataFrame, due_by: pd.Timestamp, is_over: bool) -> dict[str, Any]:
     """The exposures that lists name: key -> (name, whether it is due)."""
     listed = {}
     if settings.path:
@@ -452,7 +467,7 @@ def _listed(told, settings, came, due_by, is_over):
     return listed
 
 
-def _expected(told, settings, came, listed):
+def _expected(told: DataFrame, settings: Expectations.Settings, came: DataFrame, listed: dict[str, Any]) -> dict[str, Any]:
     """The detectors of every exposure that is known of: key -> {plain name: name}, or how many."""
     of_all = {_plain(name): name for name in settings.detectors} if isinstance(settings.detectors, list) else settings.detectors
     expected = dict.fromkeys([*came.index, *listed], of_all) if of_all else {}
@@ -465,7 +480,7 @@ def _expected(told, settings, came, listed):
     return expected
 
 
-def _judge_detectors(judged, images, came, expected):
+def _judge_detectors(judged: Judged, images: DataFrame, came: DataFrame, expected: dict[str, Any]) -> None:
     """Fills in which exposures have fewer detectors than expected, and which more."""
     if not expected:
         return
@@ -490,7 +505,7 @@ def _judge_detectors(judged, images, came, expected):
             judged.beyond.append((label[key], n + len(more), total, more))
 
 
-def _judge_sequence(judged, settings, images, is_over):
+def _judge_sequence(judged: Judged, settings: Expectations.Settings, images: DataFrame, is_over: bool) -> None:
     """Fills in the gaps below the highest number that is due."""
     numbered = images[images["seq_num"].notna()]
     if not settings.sequence or numbered.empty:
@@ -506,10 +521,10 @@ def _judge_sequence(judged, settings, images, is_over):
     judged.gaps = missing_ranges(numbers, *judged.span)
 
 
-def _add_up(judged, settings, expected, listed, came):
+def _add_up(judged: Judged, settings: Expectations.Settings, expected: dict[str, Any], listed: dict[str, Any], came: DataFrame) -> None:
     """Fills in the totals, by the most detailed expectation that there is."""
 
-    def size(key):
+    def size(key: str) -> int:
         wanted = expected.get(key, 1)
         return wanted if isinstance(wanted, int) else len(wanted)
 
@@ -523,7 +538,7 @@ def _add_up(judged, settings, expected, listed, came):
         judged.n_missing = max(0, judged.counts[0][2] - judged.counts[0][1]) if judged.counts else 0
 
 
-def _findings(judged, settings):
+def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Finding]:
     from observing_monitor.pages import Finding
 
     most, level = settings.max_named, settings.level
@@ -560,7 +575,7 @@ def _findings(judged, settings):
         )
 
 
-def _named(never, most):
+def _named(never: list[tuple[str, int]], most: int) -> str:
     """Exposures in words: by their numbers where all have one and no two the same, else by name."""
     numbers = [number for _, number in never]
     if None in numbers or len(set(numbers)) < len(numbers):
@@ -571,16 +586,16 @@ def _named(never, most):
     return in_words(list(zip(starts, ends, strict=True)), 4 * most)
 
 
-def _some(names_, most):
+def _some(names_: list[str], most: int) -> str:
     rest = f" and {len(names_) - most:,} more" if len(names_) > most else ""
     return ", ".join(names_[:most]) + rest
 
 
-def _instant_of_ns(ns):
+def _instant_of_ns(ns: int) -> datetime.datetime:
     return EPOCH + datetime.timedelta(microseconds=ns // 1000)
 
 
-def documents(rows):
+def documents(rows: list[Document]) -> DataFrame:
     """A metrics table of rows (name, node, at, value, text), whose texts are lists of names."""
     import pandas as pd
 

@@ -5,20 +5,30 @@ change time: rsync's last act on a file is to rename it. A hard link made later 
 several links has no known transfer time, unless it was seen before or rsync's log tells it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import gzip
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.tree import Listing
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
@@ -38,19 +48,19 @@ class FileStore(Telling):
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: FileStore.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: FileStore.Settings) -> str:
         return f"{settings.path} (may be absent)" if settings.optional else str(settings.path)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: FileStore.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self._came = None  # path -> when rsync says that it came; all nights' logs are read once
-        self._log_notes = []  # what of the logs could not be read
+        self._came: dict[str, str] | None = None  # path -> when rsync says that it came; all nights' logs are read once
+        self._log_notes: list[str] = []  # what of the logs could not be read
         self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
         try:
@@ -60,10 +70,10 @@ class FileStore(Telling):
                 f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
             ) from error
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         return self.tree.nights()
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of every file's numbers; of a settled night, the folders' times are enough to tell that it holds."""
         folders = self.tree.night_folders().get(night, [])
         before = (known or {}).get("glance", {}).get("folders", {})
@@ -73,12 +83,12 @@ class FileStore(Telling):
         n_loose = len(self.tree.loose(night))
         if known and not n_loose and not known.get("n_loose") and known.get("logs") == logs and set(folders) <= set(before):
             times = self.tree.folder_times(before)
-            if times == before and self.asked.is_settled(night, max(times.values(), default=0)):
+            if times == before and self.asked.is_settled(night, max((ns or 0 for ns in times.values()), default=0)):
                 return known
-        folders = self.tree.list_night(night).folders
-        return {"glance": {"folders": folders}, "n_loose": n_loose, "digest": self.tree.digest(night), "logs": logs}
+        listed = self.tree.list_night(night).folders
+        return {"glance": {"folders": listed}, "n_loose": n_loose, "digest": self.tree.digest(night), "logs": logs}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's files, folder by folder."""
         import pandas as pd
 
@@ -103,17 +113,17 @@ class FileStore(Telling):
             "on_disk": numbers["is_dangling"] == 0,
             "device": pd.Series(whole_numbers(numbers["device"])),
             "inode": pd.Series(whole_numbers(numbers["inode"])),
-            **names.read_names(name, self.settings.name_pattern).to_dict("series"),
+            **{str(column): told for column, told in names.read_names(name, self.settings.name_pattern).items()},
         }
-        files = columns.frame(columns.FILES, pd.DataFrame(files))
+        table = columns.frame(columns.FILES, pd.DataFrame(files))
         if self.settings.transfer_log:
-            files["transferred_at"] = self._logged_transfers(files["file_id"]).fillna(files["transferred_at"])
-        return self._reading(files, listing, self._log_notes)
+            table["transferred_at"] = self._logged_transfers(table["file_id"]).fillna(table["transferred_at"])
+        return self._reading(table, listing, self._log_notes)
 
-    def _reading(self, files, listing, notes=()):
+    def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
         return Reading(files=files, notes=[*listing.notes, *notes], unread=shown_all(listing.unread), elsewhere=self.tree.all_loose())
 
-    def _wanted(self, listing):
+    def _wanted(self, listing: Listing) -> tuple[Any, ...]:
         """Paths and numbers of a listing's files, without those that are to be skipped."""
         numbers = listing.columns()
         if not self.settings.skip:
@@ -121,13 +131,13 @@ class FileStore(Telling):
         kept = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
         return [listing.paths[row] for row in kept], {name: values[kept] for name, values in numbers.items()}
 
-    def _is_skipped(self, path):
+    def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
-    def _logs(self):
+    def _logs(self) -> list[Any]:
         return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
 
-    def _log_states(self):
+    def _log_states(self) -> list[Any]:
         states = []
         for path in self._logs():
             with contextlib.suppress(OSError):  # rotated away just now
@@ -135,7 +145,7 @@ class FileStore(Telling):
                 states.append([path.name, state.st_size, state.st_mtime_ns])
         return states
 
-    def _logged_transfers(self, file_ids):
+    def _logged_transfers(self, file_ids: Series[Any]) -> Series[Any]:
         """When rsync's log says that each file came: the last time, NaT where it says nothing."""
         if self._came is None:
             self._came = {}
@@ -149,14 +159,14 @@ class FileStore(Telling):
         times = {path: self._instant(self._came[path]) for path in file_ids if path in self._came}
         return file_ids.map(times).astype(columns.DTYPES["instant"])
 
-    def _instant(self, text):
+    def _instant(self, text: str) -> datetime.datetime | None:
         try:
             return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone).astimezone(datetime.UTC)
         except (ValueError, OverflowError):  # digits, but no date
             return None
 
 
-def _logged(log):
+def _logged(log: Path) -> Iterator[tuple[str, str]]:
     """Path and time of each file that a log of rsync says came, in the log's order."""
     opened = gzip.open if log.suffix == ".gz" else open
     with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:

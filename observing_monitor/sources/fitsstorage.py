@@ -6,9 +6,12 @@ table's uniqueness. `added` and `after` are UTC, but `fail_dt` is the server's l
 fits_storage/queues/queue/). The tables differ between versions, so their columns are asked for first.
 """
 
+from __future__ import annotations
+
 import datetime
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
@@ -17,6 +20,13 @@ from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.gemini import PREFIXES, UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, to_utc, zone_of
 from observing_monitor.sources.sql import Database
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+    from sqlalchemy import Connection, Row
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.tables import Tables
 
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")  # each in a table NAMEqueue
 STATES = ("waiting", "running", "deferred", "failure")  # keys of columns.STATUSES
@@ -67,7 +77,7 @@ class Entry:
     night: datetime.date
 
     @property
-    def key(self):
+    def key(self) -> str:
         """Names the row among all queues."""
         return f"{self.queue} {self.id}"
 
@@ -100,22 +110,22 @@ class FitsStorage(Telling):
         stuck_after_s: float = 0  # an entry in progress at two looks is stuck, if these are further apart than that
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: FitsStorage.Settings) -> tuple[str, ...]:
         return tuple(queue for queue in QUEUES if queue in settings.queues or queue == "ingest")
 
     @staticmethod
-    def queues_of(settings):
+    def queues_of(settings: FitsStorage.Settings) -> tuple[str, ...]:
         return tuple(settings.queues)
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: FitsStorage.Settings) -> str:
         return Database(settings.url).place
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: FitsStorage.Settings) -> tuple[str, ...]:
         return ("queues_waiting", "queues_failed")
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: FitsStorage.Settings, asked: Asked) -> None:
         unknown = sorted(set(settings.queues) - set(QUEUES))
         if unknown:
             raise UsageError(f"queues has {unknown[0]!r}; FitsStorage's queues are {', '.join(QUEUES)}")
@@ -125,12 +135,12 @@ class FitsStorage(Telling):
         self.zone = zone_of(settings.zone)
         self.database = Database(settings.url, settings.password_env, settings.timeout_s)
         self.place = self.database.place
-        self._tables = None  # table -> its columns
-        self._queued = None  # the queues' entries, read once a run: all nights are of the same moment
-        self._notes = []
-        self._states = {}  # night -> what the last look gave
+        self._tables: dict[str, set[str]] = {}  # table -> its columns
+        self._queued: list[Entry] | None = None  # the queues' entries, read once a run: all nights are of the same moment
+        self._notes: list[str] = []
+        self._states: dict[datetime.date, Any] = {}  # night -> what the last look gave
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         from sqlalchemy import text
 
         entries = self._entries()
@@ -144,7 +154,7 @@ class FitsStorage(Telling):
             found |= {self.asked.rule.night_of(hour) for (hour,) in connection.execute(text(by_hour)) if hour}
         return found
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The night's entries and a digest of its files; of tonight all entries, and what now is, for it is sampled.
 
         `running` maps the entries in progress to when they were first seen so, `stuck` lists those seen so before.
@@ -164,7 +174,7 @@ class FitsStorage(Telling):
         self._states[night] = {**state, "queues_with_stuck": had_stuck | {key.split()[0] for key in stuck}}
         return {**state, "sampled_at": now} if night == self._tonight else state
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's files and attempts; of tonight a sample of every queue as well."""
         import pandas as pd
 
@@ -185,9 +195,9 @@ class FitsStorage(Telling):
         )
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: FitsStorage.Settings) -> list[Finding]:
         """What failed in a queue, is stuck, or has waited too long; and what lies in the queues from other nights."""
-        found = list(failures(tables.ingests, [queue for queue in settings.queues if queue != "ingest"], "#queues"))
+        found = list(failures(tables.ingests, tuple(queue for queue in settings.queues if queue != "ingest"), "#queues"))
         latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
         latest = latest.dropna(subset=["node"]).set_index("node")
         told = {name: latest[latest["name"] == name] for name in ("queue_stuck", "queue_oldest_s", "queue_failed", "queue_waiting")}
@@ -210,17 +220,17 @@ class FitsStorage(Telling):
     # --- the queues ------------------------------------------------------------------------------------------------
 
     @property
-    def _tonight(self):
+    def _tonight(self) -> datetime.date:
         return self.asked.rule.night_of(self.asked.now)
 
-    def _covered(self, night):
+    def _covered(self, night: datetime.date) -> list[Entry]:
         """The entries that a night's look covers: its own, and tonight every one."""
         return [entry for entry in self._entries() if entry.night == night or night == self._tonight]
 
-    def _is_stuck(self, since):
+    def _is_stuck(self, since: str) -> bool:
         return (self.asked.now - parse_utc(since)).total_seconds() > self.settings.stuck_after_s
 
-    def _entries(self):
+    def _entries(self) -> list[Entry]:
         """All entries of the queues that are read, as they were at the first call."""
         if self._queued is None:
             with self.database.connect() as connection:
@@ -232,19 +242,19 @@ class FitsStorage(Telling):
             self._queued = queued
         return self._queued
 
-    def _read_columns(self, connection):
+    def _read_columns(self, connection: Connection) -> dict[str, set[str]]:
         """The columns of the tables that we may read: a mapping of tables to sets of names."""
         from sqlalchemy import text
 
         wanted = [*(f"{queue}queue" for queue in QUEUES), "diskfile", "file", "header"]
         sql = """select table_name, column_name from information_schema.columns
             where table_schema = any(current_schemas(false)) and table_name = any(:names)"""
-        there = {}
+        there: dict[str, set[str]] = {}
         for table, column in connection.execute(text(sql), {"names": wanted}):
             there.setdefault(table, set()).add(column)
         return there
 
-    def _read_queue(self, connection, queue):
+    def _read_queue(self, connection: Connection, queue: str) -> list[Entry]:
         """A queue's entries, without their errors, which may be long; what its table lacks is noted."""
         from sqlalchemy import text
 
@@ -279,7 +289,7 @@ class FitsStorage(Telling):
         rows = connection.execute(text(f"select {selected}, md5(concat_ws('|', {texts})) as digest from {table} q {join} order by q.id"))
         return [self._entry(queue, row) for row in rows]
 
-    def _entry(self, queue, row):
+    def _entry(self, queue: str, row: Row[Any]) -> Entry:
         name = plain_name(row.filename or row.first or name_in(row.request))
         failed_at, added, after = to_utc(row.fail_dt, self.zone), to_utc(row.added, UTC), to_utc(row.after, UTC)
         if row.inprogress:
@@ -291,11 +301,11 @@ class FitsStorage(Telling):
         night = night_of_name(name) or self.asked.rule.night_of(added or failed_at or self.asked.now)
         return Entry(queue, row.id, name, state, at, after, row.destination or "", row.digest, night)
 
-    def _messages(self, entries):
+    def _messages(self, entries: list[Entry]) -> dict[str, list[str]]:
         """What stands with each of these entries, whole: its error, its request, its files; by `Entry.key`."""
         from sqlalchemy import text
 
-        found = {}
+        found: dict[str, list[str]] = {}
         if not entries:
             return found
         with self.database.connect() as connection:
@@ -313,7 +323,7 @@ class FitsStorage(Telling):
                     found[f"{queue} {row.id}"] = words
         return found
 
-    def _attempts(self, entries, messages):
+    def _attempts(self, entries: list[Entry], messages: dict[str, list[str]]) -> dict[str, Any]:
         """Entries as attempts, the queue's name being the stage."""
         words = {
             "waiting": "waits in the {} queue",
@@ -339,10 +349,10 @@ class FitsStorage(Telling):
 
     # --- the files -------------------------------------------------------------------------------------------------
 
-    def _of_night(self, night):
+    def _of_night(self, night: datetime.date) -> tuple[str, dict[str, Any]]:
         """SQL for "diskfile d may be of the night", and its values: by the names' beginnings, which have an index, else by time."""
         stamp, (start, end) = night.strftime("%Y%m%d"), self.asked.rule.bounds(night)
-        values = {"start": start, "end": end}
+        values: dict[str, Any] = {"start": start, "end": end}
         parts = ["(d.entrytime >= :start and d.entrytime < :end)"]
         for number, prefix in enumerate(PREFIXES):
             # whatever the database's collation, names that begin so lie between these two
@@ -350,7 +360,7 @@ class FitsStorage(Telling):
             values |= {f"from{number}": prefix + stamp, f"to{number}": prefix + stamp + "zzzzzzzz"}
         return f"({' or '.join(parts)})", values
 
-    def _has_files(self):
+    def _has_files(self) -> bool:
         """Whether diskfile tells what we must know of it; noted where not."""
         self._entries()
         there = self._tables.get("diskfile", set())
@@ -361,7 +371,7 @@ class FitsStorage(Telling):
             self._notes += [note] if note not in self._notes else []
         return not lacking
 
-    def _files_digest(self, night):
+    def _files_digest(self, night: datetime.date) -> list[Any] | None:
         from sqlalchemy import text
 
         if not self._has_files():
@@ -372,7 +382,7 @@ class FitsStorage(Telling):
         with self.database.connect() as connection:
             return list(connection.execute(text(sql), values).one())
 
-    def _read_files(self, night):
+    def _read_files(self, night: datetime.date) -> tuple[DataFrame, DataFrame]:
         """The night's files, a row a name, and the ingests that they went through, a row a version of a file."""
         import pandas as pd
         from sqlalchemy import text
@@ -396,7 +406,7 @@ class FitsStorage(Telling):
         now = table.sort_values(["canonical", "attempted_at"], kind="stable").drop_duplicates("file_id", keep="last")
         return columns.frame(columns.FILES, now), table.assign(path=table["file_id"])
 
-    def _told_of_files(self):
+    def _told_of_files(self) -> str:
         """What to select of diskfile, of `file` for the name, of `header` for what the frame is."""
         there, header = self._tables["diskfile"], self._tables.get("header", set())
         told = [f"d.{name}" if name in there else f"null as {name}" for name in DISKFILE]
@@ -411,7 +421,7 @@ class FitsStorage(Telling):
         joins += " left join header h on h.diskfile_id = d.id" if is_headed else ""
         return f"{', '.join(told)} {joins}"
 
-    def _described(self, versions):
+    def _described(self, versions: DataFrame) -> DataFrame:
         """Versions of files by the names of both `columns.FILES` and `columns.ATTEMPTS`."""
         import pandas as pd
 
@@ -447,15 +457,15 @@ class FitsStorage(Telling):
             }
         )
 
-    def _with_queued(self, files, entries, night):
+    def _with_queued(self, files: DataFrame, entries: list[Entry], night: datetime.date) -> DataFrame:
         """Files, and those that only a queue tells of; they had come when they were added to the queue.
 
         A row for requests without a file stays once there was one: it would be told as gone else.
         """
         import pandas as pd
 
-        queued = pd.DataFrame({"name": [e.name for e in entries if e.name], "transferred_at": [e.at for e in entries if e.name]})
-        queued = queued.groupby("name", as_index=False)["transferred_at"].min()
+        named = pd.DataFrame({"name": [e.name for e in entries if e.name], "transferred_at": [e.at for e in entries if e.name]})
+        queued = named.groupby("name", as_index=False).agg({"transferred_at": "min"})
         queued = queued[~queued["name"].isin(files["file_id"])].astype({"name": "str"})
         seq_num = pd.array([seq_num_of_name(name) for name in queued["name"]], dtype="Int64")
         queued = queued.assign(
@@ -468,11 +478,11 @@ class FitsStorage(Telling):
 
     # --- samples ---------------------------------------------------------------------------------------------------
 
-    def _sample(self, night):
+    def _sample(self, night: datetime.date) -> DataFrame:
         """Of tonight, the depth and age of every queue; of other nights how many of their entries are stuck, if any are or were."""
         entries, state = self._covered(night), self._states[night]
         by_key = {entry.key: entry.name for entry in entries}
-        rows = []
+        rows: list[tuple[str, str | None, float | None, str | None, str | None]] = []
         queues = [q for q in QUEUES if q in self.settings.queues and f"{q}queue" in self._tables] if night == self._tonight else []
         for queue in queues:
             own = [entry for entry in entries if entry.queue == queue]
@@ -496,5 +506,5 @@ class FitsStorage(Telling):
         return columns.frame(columns.METRICS, {**told, "sampled_at": [self.asked.now] * len(rows)})
 
 
-def _at(row):
+def _at(row: Series[Any]) -> str:
     return f"at {row['sampled_at']:%Y-%m-%d %H:%M} UTC"

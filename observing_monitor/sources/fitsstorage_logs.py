@@ -6,6 +6,8 @@ before. The wording is that of FitsStorage's "Dataflow" document and of today's 
 Logs are rotated away in time; what they told stays in the store.
 """
 
+from __future__ import annotations
+
 import bz2
 import datetime
 import gzip
@@ -14,8 +16,10 @@ import lzma
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -24,6 +28,10 @@ from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, zone_of
 from observing_monitor.status import n_of
+
+if TYPE_CHECKING:
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.tables import Tables
 
 STAGES = ("copy", "queue", "ingest", "export", "transfer", "preview", "calcache", "reduce")
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")
@@ -96,25 +104,25 @@ class FitsStorageLogs(Telling):
         zone: str = "UTC"  # the zone of the servers' clocks, for the logs don't say: Pacific/Honolulu, America/Santiago
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: FitsStorageLogs.Settings) -> tuple[str, ...]:
         return STAGES
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: FitsStorageLogs.Settings) -> str:
         return str(settings.path / settings.pattern)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: FitsStorageLogs.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "fitsstorage_logs"
         self.zone = zone_of(settings.zone)
         self._told = {}  # service -> (since, Told): a run's nights are read from the same lines
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         logs = self._logs(None)
         return {night for told in self._read_logs(logs, None) for night in told.of_night}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The logs' sizes and times; where these changed, a digest of what they tell of the night."""
         since = self._since(night)
         logs = self._logs(since)
@@ -127,7 +135,7 @@ class FitsStorageLogs(Telling):
         # a log that only says that there was nothing to do is no news: its night is not read again
         return known if known and known["digest"] == digest else {"logs": stats, "digest": digest}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's attempts, and the queues' depths wherever they changed; both join what was read before."""
         since = self._since(night)
         attempts, samples, notes = self._of_night(night, self._logs(since), since)
@@ -154,7 +162,7 @@ class FitsStorageLogs(Telling):
         )
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: FitsStorageLogs.Settings) -> list[Finding]:
         """What failed on the way, what the queue monitor called stuck, and errors of no file."""
         # where the database is read too, its own check tells of the queues
         stages = (
@@ -183,11 +191,11 @@ class FitsStorageLogs(Telling):
 
     # --- what of the logs is the night's ---------------------------------------------------------------------------
 
-    def _since(self, night):
+    def _since(self, night: datetime.date) -> datetime.datetime:
         """No line before this can be of the night: file names carry UTC dates, which may be a day ahead of the night."""
         return self.asked.rule.bounds(night)[0] - ONE_DAY
 
-    def _sort_by_night(self, told):
+    def _sort_by_night(self, told: Told) -> None:
         """Fill `of_night`: an attempt is of the night that its file's name says, else, as a sample, of that of its time."""
         for attempt in told.attempts:
             night = night_of_name(attempt.name) or self.asked.rule.night_of(attempt.at)
@@ -195,7 +203,7 @@ class FitsStorageLogs(Telling):
         for sample in told.samples:
             told.of_night.setdefault(self.asked.rule.night_of(sample[2]), ([], []))[1].append(sample)
 
-    def _of_night(self, night, logs, since):
+    def _of_night(self, night: datetime.date, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime) -> tuple[Any, ...]:
         """The night's attempts and samples, in order of time, and all notes."""
         attempts, samples, notes = [], [], []
         for told in self._read_logs(logs, since):
@@ -208,7 +216,7 @@ class FitsStorageLogs(Telling):
 
     # --- the files ---------------------------------------------------------------------------------------------------
 
-    def _logs(self, since):
+    def _logs(self, since: datetime.datetime | None) -> list[tuple[Path, os.stat_result]]:
         """The logs that were written to after `since`: (Path, its stat), by name."""
         try:
             there = {entry.name for entry in os.scandir(self.settings.path)}
@@ -226,7 +234,7 @@ class FitsStorageLogs(Telling):
             raise SourceError(f"{self.settings.path}: none of its {len(there)} files matches pattern {self.settings.pattern!r}")
         return logs
 
-    def _read_logs(self, logs, since):
+    def _read_logs(self, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime) -> list[Told]:
         """What each service told since then (or a little before): a list of Told."""
         services = {}
         for path, _ in logs:
@@ -237,7 +245,7 @@ class FitsStorageLogs(Telling):
                 self._told[service] = (since, self._read_service(service, paths, since))
         return [self._told[service][1] for service in services]
 
-    def _read_service(self, service, paths, since):
+    def _read_service(self, service: str, paths: list[Path], since: datetime.datetime | None) -> Told:
         """What one service told, over its log and the rotated ones before it."""
         notes, parts = [], []
         for path in paths:
@@ -256,7 +264,7 @@ class FitsStorageLogs(Telling):
         self._sort_by_night(teller.told)
         return teller.told
 
-    def _text(self, path, since, notes):
+    def _text(self, path: str, since: datetime.datetime, notes: list[str]) -> str:
         """A log's text, from about `since` on; of a log that breaks off, or can't be read, what there is."""
         pieces = []
         try:
@@ -272,7 +280,7 @@ class FitsStorageLogs(Telling):
             notes.append(f"{path}: {error.strerror.lower() if error.strerror else error}; it was left out")
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
-    def _records(self, text):
+    def _records(self, text: str) -> Iterator[tuple[datetime.datetime, str, str, str, str, str]]:
         """Each record of a log: instant (UTC), process, module, level, message, and the lines that belong to it.
 
         Of a process that says over and over that it has nothing to do, the first time and the last.
@@ -298,7 +306,7 @@ class FitsStorageLogs(Telling):
             if last and (at := self._instant(last[1], last[2], before)) is not None:
                 yield at, last[3], last[4], last[5], last[6].rstrip(), ""
 
-    def _instant(self, seconds, milliseconds, before):
+    def _instant(self, seconds: str, milliseconds: str, before: datetime.datetime | None) -> datetime.datetime:
         """A line's time in UTC; None for one that no clock shows. In the hour that a clock shows twice, order tells."""
         try:
             local = datetime.datetime.fromisoformat(seconds).replace(microsecond=int(milliseconds) * 1000, tzinfo=self.zone)
@@ -310,7 +318,7 @@ class FitsStorageLogs(Telling):
         return at
 
 
-def _first_line_at(file, wanted):
+def _first_line_at(file: BinaryIO, wanted: bytes) -> int:
     """Where the first line begins whose time (bytes, as in the log) is `wanted` or later: found by halving the file."""
     low, high = 0, file.seek(0, os.SEEK_END)
     while high - low > 1 << 16:
@@ -330,7 +338,7 @@ def _first_line_at(file, wanted):
     return file.tell()
 
 
-def _changes(samples):
+def _changes(samples: list[tuple[str, str, datetime.datetime, float, None]]) -> list[tuple[str, str, datetime.datetime, float, None]]:
     """Of a queue's samples the first, and those on either side of every change: a service says "nothing" every 2 s."""
     kept, last, kept_last = [], {}, {}
     for sample in samples:
@@ -351,14 +359,14 @@ def _changes(samples):
 class _Teller:
     """Reads one service's records in order, and keeps what each process has in hand."""
 
-    def __init__(self, service):
+    def __init__(self, service: str) -> None:
         self.service = service
         self.told = Told()
         self.open = {}  # process -> its attempts under way
         self.failed = {}  # process -> its attempts that just failed: more errors may follow
         self.n_errors = {}
 
-    def take(self, at, process, module, level, message, more):
+    def take(self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str) -> None:
         stuck = STUCK.match(message)
         if stuck:
             self.told.samples.append(("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"]))
@@ -367,7 +375,7 @@ class _Teller:
         else:
             self._go_on(at, process, module, message)
 
-    def _go_on(self, at, process, module, message):
+    def _go_on(self, at: datetime.datetime, process: str, module: str, message: str) -> None:
         under_way = self.open.setdefault(process, [])
         for attempt in under_way:
             attempt.at = at
@@ -392,7 +400,7 @@ class _Teller:
                 if found := pattern.match(message):
                     self._put_off(at, process, stage, found["name"], message)
 
-    def _start(self, at, process, stage, found):
+    def _start(self, at: datetime.datetime, process: str, stage: str, found: re.Match[str]) -> None:
         self.failed.pop(process, None)
         # a transfer is a part of its export; whatever else begins tells that what was before is done
         self._end(process, at, ("transfer",) if stage == "transfer" else STAGES)
@@ -406,7 +414,9 @@ class _Teller:
         if parts.get("depth"):
             self.told.samples.append(("queue_depth", stage, at, float(parts["depth"]), None))
 
-    def _end(self, process, at, stages=STAGES, status="success", message=""):
+    def _end(
+        self, process: str, at: datetime.datetime, stages: tuple[str, ...] = STAGES, status: str = "success", message: str = ""
+    ) -> list[Attempt]:
         """Whatever of these stages the process has in hand has ended."""
         ended = [attempt for attempt in self.open.get(process, ()) if attempt.stage in stages]
         for attempt in ended:
@@ -416,11 +426,11 @@ class _Teller:
             self.failed.pop(process, None)
         return ended
 
-    def _put_off(self, at, process, stage, name, message):
+    def _put_off(self, at: datetime.datetime, process: str, stage: str, name: str, message: str) -> None:
         if not self._end(process, at, (stage, "transfer") if stage == "export" else (stage,), "deferred", message):
             self.told.attempts.append(Attempt(stage, plain_name(name), at, "", at, "deferred", message))
 
-    def _fail(self, at, process, module, message):
+    def _fail(self, at: datetime.datetime, process: str, module: str, message: str) -> None:
         """An error is of what the process has in hand, else of the file that it names, else of none."""
         ended = self._end(process, at, ("copy", "ingest", "export", "transfer", "preview", "calcache", "reduce"), "failure", message)
         if ended:
@@ -438,7 +448,7 @@ class _Teller:
             return
         self.told.samples.append(("log_error", self.service, at, None, message.split("\n", 1)[0][:300]))
 
-    def _stage_of(self, module):
+    def _stage_of(self, module: str) -> str:
         """The stage that a service does, by the name of its module or of its log; "" where neither tells."""
         for text in (module, self.service):
             for stage in (*QUEUES, "copy"):
@@ -446,7 +456,7 @@ class _Teller:
                     return stage
         return ""
 
-    def _sample_depth(self, module, at, depth):
+    def _sample_depth(self, module: str, at: datetime.datetime, depth: int) -> None:
         stage = self._stage_of(module)
         if stage:
             self.told.samples.append(("queue_depth", stage, at, float(depth), None))

@@ -8,12 +8,16 @@ Times in the registry: `dataset.ingest_date` is UTC (as text in SQLite) up to ve
 version 2 on nanoseconds in TAI; timespans are nanoseconds in TAI, two columns in SQLite, one range in PostgreSQL.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import os
 import urllib.parse
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -21,8 +25,17 @@ from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
 
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, CursorResult, TextClause
+
+    Text = Callable[[str], TextClause]  # SQLAlchemy's `text`
+    from pandas import DataFrame, Series
+    from sqlalchemy import Connection
+
+    from observing_monitor.sources import Asked, Known
+
 # What a registry may be kept by: role -> class -> the major versions whose tables are as they are read here.
-MANAGERS = {
+MANAGERS: dict[str, dict[str, tuple[int, ...]]] = {
     "datasets": {"ByDimensionsDatasetRecordStorageManagerUUID": (1, 2)},
     "dimensions": {"StaticDimensionRecordStorageManager": (6,)},
     "collections": {"SynthIntKeyCollectionManager": (2,), "NameKeyCollectionManager": (2,)},
@@ -79,22 +92,22 @@ class Gen3Repository(Telling):
         timeout_s: float = 30  # how long the database may take to answer
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:
         return ("ingest",)
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Gen3Repository.Settings) -> str:
         return f"{settings.path} and {Database(settings.url).place}" if settings.url else str(settings.path)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Gen3Repository.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "gen3"
-        self._repository = None
-        self._layout = None
-        self._looked = {}  # night -> what `_raws` gave of it, from look to read
+        self._repository: Repository | None = None
+        self._layout: Layout | None = None
+        self._looked: dict[datetime.date, tuple[DataFrame, list[str]]] = {}  # night -> what `_raws` gave of it, from look to read
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """The nights of the registry's exposures."""
         with self._connect() as (connection, text):
             layout = self._layout_of(connection, text)
@@ -103,7 +116,7 @@ class Gen3Repository(Telling):
             days = connection.execute(sql, {"instruments": layout.instruments}).scalars()
             return {night for day in days if (night := night_named(str(day)))}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """How many rows of the night the registry has, their last time and bytes, and the times of their folders.
 
         Where the registry is a file that did not change, it isn't even opened.
@@ -117,11 +130,11 @@ class Gen3Repository(Telling):
         # other nights' changes of the registry are no change of this one
         return known if folders == known["folders"] else {"registry": registry, "rows": rows, "folders": folders}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's attempts: `success`, or `lost` where the registry has a raw whose file is no longer there."""
         import pandas as pd
 
-        raws, notes = self._looked.pop(night, None) or self._raws(night)
+        raws, notes = self._looked.pop(night) if night in self._looked else self._raws(night)
         if raws.empty:
             return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         places = self._places(raws)
@@ -129,7 +142,7 @@ class Gen3Repository(Telling):
         ended = _instants_of_tai(raws["ended"].where(raws["ended"].lt(UNBOUNDED_NS) & raws["ended"].gt(0)))
         size = raws["size"].where(raws["size"] >= 0).fillna(raws["seen_size"])
         number = raws["detector"].astype("str").str.zfill(3)
-        attempts = {
+        told = {
             "stage": "ingest",
             "attempted_at": _ingest_instants(raws["ingest_date"]),
             "status": pd.Series("success", index=raws.index).where(~raws["is_lost"], "lost"),
@@ -148,30 +161,30 @@ class Gen3Repository(Telling):
             "device": raws["device"],
             "inode": raws["inode"],
         }
-        attempts = pd.DataFrame(attempts).sort_values("attempted_at", kind="stable")
+        attempts = pd.DataFrame(told).sort_values("attempted_at", kind="stable")
         of_one_raw = [raws.loc[attempts.index, name] for name in ("instrument", "exposure", "detector")]
         attempts["attempt"] = attempts.groupby(of_one_raw).cumcount() + 1
         return Reading(attempts=columns.frame(columns.ATTEMPTS, attempts), notes=notes)
 
     # --- where things are --------------------------------------------------------------------------------------------
 
-    def _where(self):
+    def _where(self) -> Repository:
         if self._repository is None:
             self._repository = read_repository(self.settings.path, self.settings.url)
         return self._repository
 
-    def _database(self):
+    def _database(self) -> Database:
         return Database(self._where().url, self.settings.password_env, self.settings.timeout_s)
 
     @contextlib.contextmanager
-    def _connect(self):
+    def _connect(self) -> Iterator[tuple[Connection, Text]]:
         """A connection to the registry, and SQLAlchemy's `text`: imported only when a registry is really asked."""
         from sqlalchemy import text
 
         with self._database().connect() as connection:
             yield connection, text
 
-    def _registry_state(self):
+    def _registry_state(self) -> list[int] | None:
         """The numbers of the registry's file, and of what SQLite keeps beside it; None where it is a server's."""
         url = self._where().url
         if not url.startswith("sqlite"):
@@ -180,7 +193,7 @@ class Gen3Repository(Telling):
         try:
             state = os.stat(path)
         except OSError as error:
-            raise SourceError(f"{path}: {error.strerror.lower()}; butler.yaml says that the registry is there") from error
+            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; butler.yaml says that the registry is there") from error
         try:
             beside = os.stat(path + "-wal")
         except OSError:
@@ -189,13 +202,14 @@ class Gen3Repository(Telling):
 
     # --- the registry ------------------------------------------------------------------------------------------------
 
-    def _named(self, connection, *tables):
+    def _named(self, connection: Connection, *tables: str) -> list[str]:
         """Names of tables as SQL has them: quoted where need be, in the registry's schema."""
         quote = connection.dialect.identifier_preparer.quote
-        schema = f"{quote(self._where().namespace)}." if self._where().namespace else ""
+        namespace = self._where().namespace
+        schema = f"{quote(namespace)}." if namespace else ""
         return [schema + quote(table) for table in tables]
 
-    def _layout_of(self, connection, text):
+    def _layout_of(self, connection: Connection, text: Text) -> Layout:
         """The registry's Layout; SourceError where it is of a kind that isn't known, or lacks the instrument."""
         if self._layout is None:
             place = self._database().place
@@ -208,18 +222,19 @@ class Gen3Repository(Telling):
                 raise SourceError(f"{place}: has no instrument {self.settings.instrument!r}; set `instrument` to one that it has: {known}")
             sql = f"select id, tag_association_table from {types} where name = :name"
             found = connection.execute(text(sql), {"name": self.settings.dataset_type}).first()
+            dataset_type, tags = found or (None, "")
             key = "name" if keeper["collections"].startswith("NameKey") else "id"
             chosen = (self.settings.instrument,) if self.settings.instrument else tuple(instruments)
-            self._layout = Layout(chosen, *(found or (None, "")), f"run_{key}", f"collection_{key}")
+            self._layout = Layout(chosen, dataset_type, tags, f"run_{key}", f"collection_{key}")
         return self._layout
 
-    def _ask(self, connection, text, night, wanted):
+    def _ask(self, connection: Connection, text: Text, night: datetime.date, wanted: list[str]) -> CursorResult[Any]:
         """Ask for some columns of a night's raws: e has the exposure, t the detector, d the dataset, f0, f1 … the files."""
         layout = self._layout_of(connection, text)
         values = {"instruments": layout.instruments, "day": int(night.strftime("%Y%m%d")), "type": layout.dataset_type}
         return connection.execute(text(self._sql(connection, layout, wanted)).bindparams(*_expanding("instruments")), values)
 
-    def _sql(self, connection, layout, wanted):
+    def _sql(self, connection: Connection, layout: Layout, wanted: list[str]) -> str:
         exposure, tags, dataset, detector = self._named(connection, "exposure", layout.tags, "dataset", "detector")
         stores = self._named(connection, *(table for _, table in self._where().datastores))
         files = [f"left join {table} f{number} on f{number}.dataset_id = t.dataset_id" for number, table in enumerate(stores)]
@@ -235,7 +250,7 @@ class Gen3Repository(Telling):
             where e.instrument in :instruments and e.day_obs = :day
             and t.instrument = e.instrument and t.exposure = e.id and t.dataset_type_id + 0 = :type"""
 
-    def _count(self, night):
+    def _count(self, night: datetime.date) -> list[str | None]:
         """The night's rows in the registry, in numbers: how many, the last times, and files and bytes of each datastore."""
         with self._connect() as (connection, text):
             if self._layout_of(connection, text).dataset_type is None:
@@ -246,7 +261,7 @@ class Gen3Repository(Telling):
             row = self._ask(connection, text, night, wanted).one()
             return [None if value is None else str(value) for value in row]
 
-    def _raws(self, night):
+    def _raws(self, night: datetime.date) -> tuple[DataFrame, list[str]]:
         """The night's raws: what ROW and `ended` say, and of the datastore that has the file: path, size, root. And notes."""
         import pandas as pd
 
@@ -274,13 +289,13 @@ class Gen3Repository(Telling):
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def _folders(self, night):
+    def _folders(self, night: datetime.date) -> list[str]:
         """The folders, on this machine, of the night's files."""
         raws, _ = self._looked[night] = self._raws(night)  # the night is about to be read
         here = {place.file for place in map(locate, raws["path"], raws["root"]) if place.file} if len(raws) else ()
         return sorted({os.path.dirname(path) for path in here})
 
-    def _places(self, raws):
+    def _places(self, raws: DataFrame) -> DataFrame:
         """Where each raw's file is, and what `stat` says of it: by the index of `raws`, in place of its `path`."""
         import pandas as pd
 
@@ -297,14 +312,14 @@ class Gen3Repository(Telling):
         table = pd.DataFrame(
             rows, columns=["path", "name", "place", "is_lost", "seen_size", "mtime_ns", "device", "inode"], index=raws.index
         )
-        numbers = dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
-        return table.astype({**numbers, "path": "str", "name": "str", "place": "str"})
+        kinds = dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
+        return table.astype({**kinds, "path": "str", "name": "str", "place": "str"})
 
 
 # --- butler.yaml -------------------------------------------------------------------------------------------------------
 
 
-def read_repository(path, url=""):
+def read_repository(path: Path, url: str = "") -> Repository:
     """The Repository that lies at `path`; `url` is the registry's database where not as butler.yaml says.
 
     Raises SourceError where there is no butler.yaml, or none that tells where things are.
@@ -318,7 +333,7 @@ def read_repository(path, url=""):
     if "remote" in str(config.get("cls", "")).lower():
         raise SourceError(f"{file}: is a Butler's that is read over HTTP; `path` must lead to the repository itself")
 
-    def filled(text):
+    def filled(text: str) -> str:
         return str(text).replace("<butlerRoot>", root)
 
     if not isinstance(registry.get("db") or "", str) or "://" not in (registry.get("db") or "sqlite://"):
@@ -330,7 +345,7 @@ def read_repository(path, url=""):
     return Repository(database, registry.get("namespace") or None, stores)
 
 
-def _butler_yaml(path):
+def _butler_yaml(path: Path) -> Path:
     """The butler.yaml of a repository, or of the one beside a file store; SourceError if there is none."""
     if path.suffix in (".yaml", ".yml"):
         return path
@@ -341,13 +356,13 @@ def _butler_yaml(path):
     raise SourceError(f"{here}: no such file, nor {below}; a Gen3 repository has its butler.yaml in one of these places")
 
 
-def _read_yaml(file):
+def _read_yaml(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SourceError(f"{file}: {error.strerror.lower()}; it tells where a Gen3 repository's registry is") from error
+        raise SourceError(f"{file}: {(error.strerror or str(error)).lower()}; it tells where a Gen3 repository's registry is") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SourceError(f"{file}: is not YAML ({str(error).splitlines()[0]}); is it a Butler's configuration?") from error
     if not isinstance(config, dict):
@@ -355,7 +370,7 @@ def _read_yaml(file):
     return config
 
 
-def _datastores(config):
+def _datastores(config: dict[str, Any]) -> list[tuple[str, str]]:
     """Root and table of records of each datastore that keeps files, those of a chain in its order."""
     if "datastores" in config:
         return [store for inner in config["datastores"] or () for store in _datastores(inner)]
@@ -365,7 +380,7 @@ def _datastores(config):
     return [(config.get("root") or "<butlerRoot>/datastore", records.get("table") or RECORDS)]
 
 
-def check_managers(place, attributes):
+def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:
     """Which class keeps what in a registry: a dict by the roles of MANAGERS; SourceError where its tables aren't known."""
     keepers = {}
     for role, known in MANAGERS.items():
@@ -393,7 +408,7 @@ class Place:
     file: str  # the path to look at on this machine, "" where it can't be one
 
 
-def locate(path, root):
+def locate(path: str, root: str) -> Place:
     """The Place of a datastore's record: below its root, or a URI of its own where a file was ingested in place.
 
     A file in a zip (`a.zip#zip-path=b.fits`) is named by its own name, and looked for as the zip.
@@ -420,15 +435,15 @@ def locate(path, root):
 class _Existing:
     """Which folders are there; each is asked for once."""
 
-    def __init__(self):
-        self.known = {}
+    def __init__(self) -> None:
+        self.known: dict[str, bool] = {}
 
-    def __call__(self, folder):
+    def __call__(self, folder: str) -> bool:
         if folder not in self.known:
             self.known[folder] = bool(folder.strip("/")) and os.path.isdir(folder)
         return self.known[folder]
 
-    def is_ours(self, file, root):
+    def is_ours(self, file: str, root: str) -> bool:
         """Whether a file that isn't there should be: its datastore is here, or what its folder lies in; else it is another machine's."""
         if file.startswith(f"{root.removeprefix('file://')}/"):
             return self(root.removeprefix("file://"))
@@ -436,7 +451,7 @@ class _Existing:
         return self(folder) or self(os.path.dirname(folder))
 
 
-def _stat(file):
+def _stat(file: str) -> os.stat_result | None:
     """What `stat` says of a file, None where it is not there or nobody can tell."""
     try:
         return os.stat(file) if file else None
@@ -444,7 +459,7 @@ def _stat(file):
         return None
 
 
-def _folder_times(folders):
+def _folder_times(folders: list[str]) -> dict[str, Any]:
     """The modification time of each folder in ns, None of one that isn't there."""
     times = {}
     for folder in folders:
@@ -453,12 +468,12 @@ def _folder_times(folders):
     return times
 
 
-def _end_of(connection):
+def _end_of(connection: Connection) -> str:
     """The end of an exposure, in SQL: nanoseconds in TAI."""
     return "upper(e.timespan)" if connection.dialect.name == "postgresql" else "e.timespan_end"
 
 
-def _expanding(*names):
+def _expanding(*names: str) -> list[BindParameter[Any]]:
     """Parameters of a query that are lists."""
     from sqlalchemy import bindparam
 
@@ -468,17 +483,17 @@ def _expanding(*names):
 # --- values ------------------------------------------------------------------------------------------------------------
 
 
-def _instants_of_tai(ns):
+def _instants_of_tai(ns: Series[Any]) -> Series[Any]:
     """Nanoseconds in TAI since 1970 (Int64) as instants in UTC."""
     import pandas as pd
 
-    offset = 33
+    offset = ns * 0 + 33
     for start, seconds in LEAPS:
         offset = offset + (ns >= (start + seconds) * 1_000_000_000).astype("Int64")
     return pd.to_datetime(ns - offset * 1_000_000_000, utc=True)
 
 
-def _ingest_instants(values):
+def _ingest_instants(values: Series[Any]) -> Series[Any]:
     """The registry's times of ingest as instants: whole numbers are nanoseconds in TAI, all else is UTC."""
     import pandas as pd
 
@@ -488,7 +503,7 @@ def _ingest_instants(values):
     return pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
 
 
-def _names_of(raws, number):
+def _names_of(raws: DataFrame, number: Series[Any]) -> Series[Any]:
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
     exposure, obsid = raws["exposure"], raws["obsid"].fillna("")
     raft, sensor = raws["raft"].fillna(""), raws["sensor"].fillna("")

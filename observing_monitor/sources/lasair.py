@@ -5,6 +5,8 @@ them; and the table `lasair_statistics` (nid, name, value) of today's code. Both
 becomes a history, sample by sample. `nid` counts nights from 2017-01-01, by the UTC date: the stream's night_rule is UTC.
 """
 
+from __future__ import annotations
+
 import datetime
 import hashlib
 import json
@@ -12,8 +14,10 @@ import math
 import os
 import re
 import time
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns
@@ -24,6 +28,12 @@ from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
 from observing_monitor.sources.textfiles import parse_json
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.tables import Tables
 
 COUNTS = {
     "today_lsst": "Alerts that the survey says it issued this night (polled from it; older name today_ztf)",
@@ -105,23 +115,23 @@ class Lasair(Telling):
     histories = ("today_alert", "today_filter", "min_delay")
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: Lasair.Settings) -> bool:
         return False
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Lasair.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Lasair.Settings) -> str:
         return str(settings.path) if settings.path else Database(settings.url).place
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: Lasair.Settings) -> tuple[str, ...]:
         return ("today_lsst", "today_alert", "today_filter", "today_filter_out", "min_delay")
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: Lasair.Settings) -> list[Finding]:
         """Whether counts agree between stages, how many passed the filters, and which node is out of line."""
         latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
         whole = latest[latest["node"].isna()].drop_duplicates("name", keep="last").set_index("name")["value"]
@@ -131,7 +141,7 @@ class Lasair(Telling):
             *tell_unavailable(whole[whole.isna()].index.intersection(list(COUNTS | DELAY), sort=False)),
         ]
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Lasair.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "lasair"
@@ -141,19 +151,19 @@ class Lasair(Telling):
             self.zone = ZoneInfo(settings.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise UsageError(f"zone {settings.zone!r} is no time zone; write one such as Europe/London") from error
-        self._kept = _Files(settings, asked, self.zone) if settings.path else _Rows(settings, asked)
+        self._kept: _Files | _Rows = _Files(settings.path, self.zone) if settings.path else _Rows(settings, asked)
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         return {night_of_nid(nid) for nid in self._kept.nids()}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A file's numbers (size, time, inode), or a digest of the table's rows; None where there is nothing."""
         seen = self._kept.look(nid_of(night))
         if known and not seen:
             raise SourceError(f"{self._kept.place_of(nid_of(night))} is no longer there; its numbers stay as last seen")
         return seen
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's numbers at the time when they were true, as one sample more."""
         raw, sampled_at, notes = self._kept.read(nid_of(night))
         metrics, odd = metrics_of(raw, sampled_at)
@@ -164,25 +174,25 @@ class Lasair(Telling):
 class _Files:
     """The folder of status files."""
 
-    def __init__(self, settings, asked, zone):
-        self.folder = settings.path
+    def __init__(self, folder: Path, zone: ZoneInfo) -> None:
+        self.folder = folder
         self.zone = zone
 
-    def place_of(self, nid):
+    def place_of(self, nid: int) -> str:
         return f"{self.folder}/status_{nid}.json"
 
-    def nids(self):
+    def nids(self) -> set[int]:
         try:
             names = os.listdir(self.folder)
         except OSError as error:
             raise self._fault(self.folder, error) from error
         return {int(found[1]) for name in names if (found := _FILE.fullmatch(name))}
 
-    def look(self, nid):
+    def look(self, nid: int) -> Known:
         stat = self._stat(nid)
         return stat and {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
 
-    def _stat(self, nid):
+    def _stat(self, nid: int) -> os.stat_result | None:
         """The file's stat, None where there is none. Lasair's older writer renames the file to .lock while it works on it."""
         path = self.place_of(nid)
         lock = path.removesuffix(".json") + ".lock"
@@ -201,7 +211,7 @@ class _Files:
         except OSError as error:
             raise self._fault(self.folder, error) from error
 
-    def read(self, nid):
+    def read(self, nid: int) -> tuple[dict[str, Any], datetime.datetime | None, list[str]]:
         stat = self._stat(nid)
         if stat is None:
             return {}, None, []
@@ -223,7 +233,7 @@ class _Files:
             notes.append(f"{path}: says that it is of night {said!r}")
         return {key: value for key, value in raw.items() if key not in OWN_KEYS}, sampled_at, notes
 
-    def _update_time(self, path, raw, stat):
+    def _update_time(self, path: str, raw: dict[str, Any], stat: os.stat_result) -> tuple[datetime.datetime, list[str]]:
         """When the numbers were true: update_time, or else the file's own time; and what was odd about it."""
         said = raw.get("update_time")
         own = datetime.datetime.fromtimestamp(stat.st_mtime, UTC)
@@ -236,33 +246,33 @@ class _Files:
             return own, [f"{path}: update_time {said!r} is no time; the file's own is taken"]
 
     @staticmethod
-    def _fault(path, error):
+    def _fault(path: str | Path | None, error: OSError) -> SourceError:
         return SourceError(f"{path}: {(error.strerror or str(error)).lower()}; path is the folder with status_<nid>.json")
 
 
 class _Rows:
     """The table of statistics."""
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Lasair.Settings, asked: Asked) -> None:
         self.database = Database(settings.url, settings.password_env, settings.timeout_s)
         self.table = settings.table
         self.now = asked.now
-        self._seen = {}  # nid -> the rows of the last look, so that what is read is what was looked at
+        self._seen: dict[int, list[Any]] = {}  # nid -> the rows of the last look, so that what is read is what was looked at
 
-    def place_of(self, nid):
+    def place_of(self, nid: int) -> str:
         return f"{self.database.place}: night {nid} of {self.table}"
 
-    def nids(self):
+    def nids(self) -> set[int]:
         return {int(nid) for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if nid is not None and 0 <= nid <= LAST_NID}
 
-    def look(self, nid):
+    def look(self, nid: int) -> Known:
         # + 0E0: MySQL shows a FLOAT with six digits only, a sum with all that it has
         rows = self._ask("SELECT name, value + 0E0 FROM {table} WHERE nid = :nid ORDER BY name", {"nid": nid})
         self._seen[nid] = [(str(name), None if value is None else as_written(float(value))) for name, value in rows]
         digest = hashlib.blake2b(repr(self._seen[nid]).encode("utf-8", "backslashreplace"), digest_size=12)
         return {"digest": digest.hexdigest()} if rows else None
 
-    def read(self, nid):
+    def read(self, nid: int) -> tuple[dict[str, Any], datetime.datetime | None, list[str]]:
         if nid not in self._seen:
             self.look(nid)
         raw, notes = {}, []
@@ -274,18 +284,18 @@ class _Rows:
                 raw[name] = value
         return raw, self.now, notes
 
-    def _ask(self, query, given):
+    def _ask(self, query: str, given: dict[str, int]) -> list[Any]:
         import sqlalchemy
 
         with self.database.connect() as connection:
             quoted = ".".join(connection.dialect.identifier_preparer.quote(part) for part in self.table.split("."))
-            return connection.execute(sqlalchemy.text(query.replace("{table}", quoted)), given).fetchall()
+            return list(connection.execute(sqlalchemy.text(query.replace("{table}", quoted)), given))
 
 
 # --- from raw keys to metrics ------------------------------------------------------------------------------------------
 
 
-def split_key(key):
+def split_key(key: str) -> tuple[str, str | None]:
     """The metric's name of today and its node (None for all together): icassandra_0 is icassandra of node 0."""
     found = _TIMER.fullmatch(key)
     if found:
@@ -299,7 +309,7 @@ def split_key(key):
     return (ALIASES.get(found[1], found[1]), found[2]) if found else (key, None)
 
 
-def number_of(raw):
+def number_of(raw: float | str) -> tuple[float, str]:
     """A raw value as a number, NaN where it is not available or none; and the words in place of it, "" for a number."""
     if isinstance(raw, str):
         text = raw.strip()
@@ -318,19 +328,20 @@ def number_of(raw):
     return math.nan, f"not available ({'null' if raw is None else str(raw)[:40] or 'empty'})"
 
 
-def unit_of(name):
+def unit_of(name: str) -> str | None:
     """Seconds for timers, hours for min_delay, bytes; counts have none."""
     return "s" if name in TIMERS else "h" if name in DELAY else "bytes" if name.startswith("bytes_") else None
 
 
-def metrics_of(raw, sampled_at):
+def metrics_of(raw: dict[str, Any], sampled_at: datetime.datetime | None) -> tuple[DataFrame, list[str]]:
     """A night's raw keys and values as a sample of metrics, and sentences on what was odd.
 
     Returns a DataFrame (`columns.METRICS`): a row a key, in the keys' order. `text` says why a value is not available, and
     how the key was written where it is not `name` or `name_node`. A metric under its older and its today's name at once is
     one row: the one of today, unless only the older has a number.
     """
-    chosen, odd = {}, []
+    chosen: dict[Any, Any] = {}
+    odd = []
     for key, value in raw.items():
         name, node = split_key(key)
         number, words = number_of(value)
@@ -359,7 +370,7 @@ def metrics_of(raw, sampled_at):
 # --- checks ------------------------------------------------------------------------------------------------------------
 
 
-def check_counts(values, tolerance=0.0):
+def check_counts(values: Mapping[Any, float], tolerance: float = 0.0) -> Iterator[Finding]:
     """Each stage's count against the stage before it, and the share that the filters let pass; from a dict of numbers."""
     agreed = []
     for later, earlier, words in STAGES:
@@ -386,7 +397,7 @@ def check_counts(values, tolerance=0.0):
         )
 
 
-def check_nodes(timers, ratio, min_s):
+def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Finding]:
     """The nodes whose timers are out of line with the other nodes': `timers` has name, node, value; a finding a node.
 
     A node is slow when it took more than `ratio` times the median of the others; idle, of three or more nodes, when every
@@ -394,7 +405,7 @@ def check_nodes(timers, ratio, min_s):
     """
     import statistics
 
-    found = {}
+    found: dict[str, list[str]] = {}
     times = timers[timers["node"].notna()].dropna(subset="value")
     for name, group in times.groupby("name", sort=True):
         seconds = dict(zip(group["node"], group["value"], strict=True))
@@ -414,11 +425,11 @@ def check_nodes(timers, ratio, min_s):
         yield Finding("warning", f"node {node} is out of line: {'; '.join(found[node])}", "#metrics", node=node)
 
 
-def tell_unavailable(names):
+def tell_unavailable(names: Collection[Any]) -> Iterator[Finding]:
     """Which of the counts were asked for and not to be had."""
     if len(names):
         yield Finding("normal", f"not available: {', '.join(names)}", "#metrics")
 
 
-def _percent(share):
+def _percent(share: float) -> str:
     return f"{share * 100:.1f} %"

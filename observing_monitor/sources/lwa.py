@@ -6,6 +6,8 @@ are a list with a list `field`, an image is URL-safe base64 with "mime" (mnc's M
 the point's own, so that a value which was not written again is not told twice.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import datetime
@@ -15,8 +17,10 @@ import math
 import re
 import statistics
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
@@ -24,6 +28,14 @@ from observing_monitor.nights import EPOCH, iso_utc
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.etcd import Etcd, pairs_of
 from observing_monitor.sources.textfiles import parse_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas import DataFrame
+
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.tables import Tables
 
 TICKS_PER_S = 196e6  # of latest_time_tag, since 1970 (the station's clock)
 MAX_TEXT = 2000
@@ -101,22 +113,22 @@ class LwaRecorders(Telling):
         max_image_bytes: int = 300_000  # a larger image is left out
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: LwaRecorders.Settings) -> bool:
         return False
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: LwaRecorders.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: LwaRecorders.Settings) -> str:
         return str(settings.dump) if settings.dump else _etcd(settings).place
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: LwaRecorders.Settings) -> tuple[str, ...]:
         return ("bands_error", "bands_silent", "bands_warning")
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: LwaRecorders.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "lwa"
@@ -126,10 +138,10 @@ class LwaRecorders(Telling):
         self.etcd = None if settings.dump else _etcd(settings)
         self.place = self.place_of(settings)  # a wrong address is told before any work
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         return {self.asked.rule.night_of(self._sampled_at())}
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """When the sample is of; other nights than the sample's are as they are known, and cost nothing."""
         tonight = self.asked.rule.night_of(self.asked.now)
         if self.settings.dump:
@@ -140,7 +152,7 @@ class LwaRecorders(Telling):
             self.etcd.count(*_range_of(group))  # is it there?
         return {"sampled_at": iso_utc(self.asked.now)}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The sample, where it is of this night; nothing, and so what is known, of any other night."""
         sampled_at = self._sampled_at()
         if night != self.asked.rule.night_of(sampled_at):
@@ -152,7 +164,7 @@ class LwaRecorders(Telling):
         return Reading(metrics=_table(rows), notes=notes, append=True)
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: LwaRecorders.Settings) -> list[Finding]:
         """The bands of each group as its manager would sum them up, worst first."""
         return [
             finding
@@ -162,20 +174,20 @@ class LwaRecorders(Telling):
 
     # --- where the points come from --------------------------------------------------------------------------------
 
-    def _sampled_at(self):
+    def _sampled_at(self) -> datetime.datetime:
         """When the sample was taken: now, or when the dump was written."""
         if not self.settings.dump:
             return self.asked.now
         return EPOCH + datetime.timedelta(microseconds=self._dump_state()[1] // 1000)
 
-    def _dump_state(self):
+    def _dump_state(self) -> list[int]:
         try:
             state = self.settings.dump.stat()
         except OSError as error:
             raise SourceError(f"{self.settings.dump}: {error.strerror.lower()}; the dump of the monitor points should be there") from error
         return [state.st_size, state.st_mtime_ns]
 
-    def _look_at_dump(self, night, known, tonight):
+    def _look_at_dump(self, night: datetime.date, known: Known, tonight: datetime.date) -> list[int] | None:
         state, written_at = self._dump_state(), self._sampled_at()
         is_new = night == self.asked.rule.night_of(written_at) and known != state
         late_s = (self.asked.now - written_at).total_seconds()
@@ -183,7 +195,7 @@ class LwaRecorders(Telling):
             raise SourceError(f"{self.settings.dump}: not written since {iso_utc(written_at)[:16]}Z; is what writes it still running?")
         return state if is_new else known
 
-    def _read_dump(self):
+    def _read_dump(self) -> dict[str, bytes]:
         """The dump as values (bytes) by key: keys and values as they are, or the gateway's own answer."""
         try:
             told = parse_json(self.settings.dump.read_bytes())
@@ -201,7 +213,7 @@ class LwaRecorders(Telling):
             return pairs_of(told, self.settings.dump)
         return {key: (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace") for key, value in told.items()}
 
-    def _read_etcd(self):
+    def _read_etcd(self) -> Reading:
         pairs = {}
         for group in self.groups:
             pairs |= self.etcd.read(*_range_of(group))
@@ -209,7 +221,9 @@ class LwaRecorders(Telling):
 
     # --- what they say ---------------------------------------------------------------------------------------------
 
-    def _points(self, pairs, sampled_at, notes):
+    def _points(
+        self, pairs: dict[str, bytes], sampled_at: datetime.datetime, notes: list[str]
+    ) -> list[tuple[str, str, datetime.datetime, float, str, str]]:
         """Rows (name, node, at, value, text, unit) of all points that are of our recorders and make sense."""
         rows, unknown = [], set()
         for key, data in sorted(pairs.items()):
@@ -230,7 +244,7 @@ class LwaRecorders(Telling):
             )
         return rows
 
-    def _rows_of(self, node, name, data, sampled_at, notes):
+    def _rows_of(self, node: str, name: str, data: bytes, sampled_at: datetime.datetime, notes: list[str]) -> list[Any]:
         """The rows of one point; ValueError where it makes no sense."""
         try:
             point = parse_json(data)
@@ -260,7 +274,7 @@ class LwaRecorders(Telling):
             value = statistics.median(numbers) if numbers else None
         return [(name, node, at, *_number_or_text(value), unit if isinstance(unit, str) else "")]
 
-    def _counts(self, points, sampled_at):
+    def _counts(self, points: list[tuple[str, str, datetime.datetime, float, str, str]], sampled_at: datetime.datetime) -> list[Any]:
         """How many bands are in which state, of each group and of all: a sample each."""
         summaries = {node: (at, text) for name, node, at, _, text, _ in points if name == "summary"}
         rows, total = [], dict.fromkeys(STATES, 0)
@@ -275,7 +289,7 @@ class LwaRecorders(Telling):
 # --- the roll-up -----------------------------------------------------------------------------------------------------------
 
 
-def bands_of(recorders):
+def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     """The bands of each group, in order: `["drvs1-16"]` gives {"drvs": ["drvs1", …, "drvs16"]}; UsageError for another form."""
     groups = {}
     for text in recorders:
@@ -287,14 +301,16 @@ def bands_of(recorders):
     return {group: list(dict.fromkeys(bands)) for group, bands in groups.items()}
 
 
-def _state(at, word, read_at, silent_after_s):
+def _state(
+    at: datetime.datetime | pd.Timestamp | None, word: str, read_at: datetime.datetime | pd.Timestamp, silent_after_s: int
+) -> tuple[str, str]:
     """What a band counts as (one of STATES), and the word to show, at the time `read_at`."""
     if at is None or word == "timeout" or (read_at - at).total_seconds() > silent_after_s:
         return "silent", "silent"
     return LEVEL_OF.get(word, "error"), word if isinstance(word, str) and word else "of unknown state"
 
 
-def _check_group(group, bands, metrics, settings):
+def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: LwaRecorders.Settings) -> list[Finding]:
     """The findings of one group, from its latest sample in the night."""
     from observing_monitor.pages import Finding
 
@@ -332,7 +348,7 @@ def _check_group(group, bands, metrics, settings):
     return found
 
 
-def _told_of_earlier(metrics, bands):
+def _told_of_earlier(metrics: DataFrame, bands: list[str]) -> Iterator[Finding]:
     """What bands that are normal now were earlier in the night: told, and no fault any more."""
     from observing_monitor.pages import Finding
 
@@ -352,7 +368,7 @@ def _told_of_earlier(metrics, bands):
 # --- one point -------------------------------------------------------------------------------------------------------------
 
 
-def png_uri(text, max_bytes):
+def png_uri(text: str, max_bytes: int) -> str:
     """A base64 PNG (URL-safe or not) as a data URI; ValueError where it is none, is cut short, or larger than `max_bytes`."""
     if not isinstance(text, str):
         raise ValueError("its image is no text")
@@ -370,7 +386,7 @@ def png_uri(text, max_bytes):
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
-def _is_whole_png(data):
+def _is_whole_png(data: bytes) -> bool:
     """Whether bytes are a PNG from its signature to its IEND, each chunk as its checksum says (the PNG specification, 5)."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
         return False
@@ -386,11 +402,11 @@ def _is_whole_png(data):
     return False
 
 
-def _is_number(value):
+def _is_number(value: float | str | None) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300  # neither NaN nor infinite
 
 
-def _number_or_text(value):
+def _number_or_text(value: Any) -> tuple[Any, ...]:
     """A value as a metric's value and text; null, NaN and the infinite are neither."""
     if isinstance(value, bool):
         return float(value), None
@@ -403,7 +419,7 @@ def _number_or_text(value):
     raise ValueError("its value is neither a number nor text")
 
 
-def _instant(seconds):
+def _instant(seconds: float | None) -> datetime.datetime:
     """A unix time as an instant; ValueError where it is none."""
     if not _is_number(seconds) or seconds <= 0:
         raise ValueError("has no timestamp")
@@ -413,26 +429,26 @@ def _instant(seconds):
         raise ValueError("has no timestamp that is in the calendar") from None
 
 
-def _node_and_name(key):
+def _node_and_name(key: str) -> tuple[str, str]:
     """The recorder's id and the point's name in a key; "" for a key that is no monitor point's."""
     parts = key.split("/", 3)
     return (parts[2], parts[3]) if len(parts) == 4 and parts[:2] == ["", "mon"] else ("", "")
 
 
-def _number_of(node):
+def _number_of(node: str) -> tuple[int, str]:
     return int(re.sub(r"\D", "", node)[:18] or 0), node
 
 
-def _range_of(group):
+def _range_of(group: str) -> tuple[str, str]:
     """The keys of a manager and of all its bands: "/" and the digits follow each other, then comes ":"."""
     return f"/mon/{group}/", f"/mon/{group}:"
 
 
-def _etcd(settings):
+def _etcd(settings: LwaRecorders.Settings) -> Etcd:
     return Etcd(settings.url, settings.user, settings.password_env, settings.timeout_s)
 
 
-def _table(rows):
+def _table(rows: list[Any]) -> DataFrame:
     import pandas as pd
 
     names = ["name", "node", "sampled_at", "value", "text", "unit"]

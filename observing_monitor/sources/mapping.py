@@ -1,10 +1,13 @@
 """From another system's columns to ours: what the sources `sql` and `table` have in common."""
 
+from __future__ import annotations
+
 import datetime
 import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
@@ -12,6 +15,16 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import TAI_MINUS_UTC_S
 from observing_monitor.sources import Reading, Telling, completeness
 from observing_monitor.sources.textfiles import at, read_night
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas import DataFrame, Series
+
+    from observing_monitor.columns import Column
+    from observing_monitor.nights import NightRule
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources.textfiles import Rows
+    from observing_monitor.tables import Tables
 
 FEEDS = {"files": columns.FILES, "ingests": columns.ATTEMPTS, "metrics": columns.METRICS}
 OWN_INSTANT = {"files": "created_at", "ingests": "attempted_at", "metrics": "sampled_at"}  # tells a row's night
@@ -47,23 +60,23 @@ class MappedSource(Telling):
     of_others = ("*",)  # as for `broker_counts`
 
     @staticmethod
-    def tells_of_files(settings):
+    def tells_of_files(settings: Mapped) -> bool:
         return settings.feeds != "metrics"
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Mapped) -> tuple[str, ...]:
         return tuple(settings.stages) if settings.feeds == "ingests" else ()
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: Mapped) -> tuple[str, ...]:
         return tuple(settings.headlines)
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: Mapped) -> list[Finding]:
         return completeness.check(tables.metrics, settings)
 
 
-def check_settings(settings, kind, picks_night):
+def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night: bool) -> None:
     """UsageError where a mapping can't be: a column or a status that we don't have, a zone that is none.
 
     `picks_night` says that the path, or the query, names a night, so that no column need tell it.
@@ -91,17 +104,17 @@ def check_settings(settings, kind, picks_night):
         raise UsageError(f"zone {settings.zone!r} is no time zone; write one such as UTC, TAI or Pacific/Honolulu") from error
 
 
-def _nearest(name, known):
+def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), 1, 0.5)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(map(repr, known))}"
 
 
-def wanted(settings):
+def wanted(settings: Mapped) -> list[str]:
     """The columns of others that the settings name."""
     return list(dict.fromkeys([*filter(None, [settings.night_column]), *settings.columns.values(), *settings.values.values()]))
 
 
-def require(rows, names_wanted):
+def require(rows: Rows, names_wanted: list[str]) -> None:
     """SourceError where `Rows` lack one of these columns."""
     for name in names_wanted if rows.rows or rows.columns else []:
         if name not in rows.columns:
@@ -111,7 +124,7 @@ def require(rows, names_wanted):
 # --- nights ----------------------------------------------------------------------------------------------------------
 
 
-def by_night(rows, settings, rule, night=None):
+def by_night(rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date | None = None) -> dict[datetime.date, Rows]:
     """`Rows` apart by night: a mapping of dates to Rows, in which notes stand once, with the last night.
 
     Parameters
@@ -132,15 +145,15 @@ def by_night(rows, settings, rule, night=None):
     return apart(rows, _nights_of_instants(rows, settings, rule), "")
 
 
-def apart(rows, nights, where, night=None):
+def apart(rows: Rows, nights: Sequence[datetime.date | None], where: str, night: datetime.date | None = None) -> dict[datetime.date, Rows]:
     """`Rows` apart by the night of each, as `by_night` gives them; None is a row whose night can't be told.
 
     `where` says in which column that would stand; rows of another night than `night`, if it is given, are left out.
     """
-    found = {}
+    found: dict[datetime.date, list[int]] = {}
+    lost: list[int] = []  # of which no night can be told
     for index, own in enumerate(nights):
-        found.setdefault(own, []).append(index)
-    lost = found.pop(None, [])
+        (lost if own is None else found.setdefault(own, [])).append(index)
     notes = list(rows.notes)
     if lost:
         first = ",".join("" if cell is None else str(cell) for cell in rows.rows[lost[0]])[:80]
@@ -159,14 +172,14 @@ def apart(rows, nights, where, night=None):
     return made
 
 
-def _nights_told(rows, settings):
+def _nights_told(rows: Rows, settings: Mapped) -> list[datetime.date | None]:
     place = rows.columns.index(settings.night_column)
     texts = [row[place] for row in rows.rows]
     known = {text: read_night(text, settings.night_format) for text in set(texts)}
     return [known[text] for text in texts]
 
 
-def _nights_of_instants(rows, settings, rule):
+def _nights_of_instants(rows: Rows, settings: Mapped, rule: NightRule) -> list[datetime.date | None]:
     import pandas as pd
 
     place = rows.columns.index(settings.columns[OWN_INSTANT[settings.feeds]])
@@ -178,7 +191,7 @@ def _nights_of_instants(rows, settings, rule):
 # --- one night -------------------------------------------------------------------------------------------------------
 
 
-def to_reading(night_rows, settings):
+def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     """The `Reading` of one night from a list of `Rows`, none of them of another night."""
     import pandas as pd
 
@@ -193,7 +206,9 @@ def to_reading(night_rows, settings):
         if rows.rows:
             parts.append(make(_frame(rows), settings, Notes(rows.place, rows.word, rows.numbers, notes)))
     made = pd.concat(parts, ignore_index=True) if parts else columns.empty(described)
-    return Reading(**{"attempts" if settings.feeds == "ingests" else settings.feeds: columns.frame(described, made)}, notes=notes)
+    reading = Reading(notes=notes)
+    setattr(reading, "attempts" if settings.feeds == "ingests" else settings.feeds, columns.frame(described, made))
+    return reading
 
 
 @dataclass
@@ -205,20 +220,20 @@ class Notes:
     numbers: list[int]  # of the rows that are looked at
     said: list[str]
 
-    def add(self, is_odd, words):
+    def add(self, is_odd: Series[Any], words: str) -> None:
         """A note where any row is odd; `is_odd` is a boolean Series over the rows."""
         lines = [self.numbers[index] for index in is_odd.index[is_odd]]
         if lines:
             self.said.append(f"{self.place} {at(lines, self.word)}: {words}")
 
 
-def _frame(rows):
+def _frame(rows: Rows) -> DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows.rows, columns=rows.columns, dtype="object").loc[:, lambda made: ~made.columns.duplicated(keep="last")]
 
 
-def _mapped(table, settings, say, described):
+def _mapped(table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]) -> DataFrame:
     """The mapped columns, each in its kind, and the constants: a DataFrame by our names."""
     import pandas as pd
 
@@ -233,12 +248,12 @@ def _mapped(table, settings, say, described):
     return pd.DataFrame(made, index=table.index)
 
 
-def _as_kind(values, column, settings, say):
+def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) -> Series[Any]:
     """A column in the kind that ours has."""
     if column.kind == "instant":
-        made = to_instants(values, settings.time_format, settings.zone)
-        say.add(made.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
-        return made
+        instants = to_instants(values, settings.time_format, settings.zone)
+        say.add(instants.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
+        return instants
     if column.kind == "bool":
         return ~to_text(values).fillna("true").str.lower().isin(["", "0", "0.0", "f", "false", "n", "no"])
     if column.kind == "text":
@@ -248,23 +263,22 @@ def _as_kind(values, column, settings, say):
         made = made.where(~(made < 0))
     if column.kind == "int":
         odd |= made.notna() & (made.abs() >= INT64_END)
-        made = made.where(~odd).round().astype("Int64")
     say.add(odd, f"{column.name} is no number that can be kept")
-    return made
+    return made.where(~odd).round().astype("Int64") if column.kind == "int" else made
 
 
-def _files(table, settings, say):
+def _files(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     made = _mapped(table, settings, say, columns.FILES)
     ids = next(made[name] for name in ("file_id", "path", "name") if name in made)
     say.add(ids.isna(), "names no file; left out")
     name = names.last_parts(made.get("name", ids))
-    told = names.read_names(name.fillna("")).to_dict("series")
+    told = {str(column): values for column, values in names.read_names(name.fillna("")).items()}
     first = {"file_id": ids, "path": ids, "kind": name.fillna("").map(names.kind_of), **told}
     made = made.assign(**{key: value for key, value in first.items() if key not in made}, name=name)
     return columns.frame(columns.FILES, made[ids.notna()]).drop_duplicates("file_id", keep="last")
 
 
-def _attempts(table, settings, say):
+def _attempts(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     made = _mapped(table, settings, say, columns.ATTEMPTS)
     named = made["path"] if "path" in made else made["names"]
     say.add(named.isna(), "names no file; left out")
@@ -281,7 +295,7 @@ def _attempts(table, settings, say):
     return columns.frame(columns.ATTEMPTS, made[named.notna()])
 
 
-def _metrics(table, settings, say):
+def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     import pandas as pd
 
     made = _mapped(table, settings, say, [c for c in columns.METRICS if c.name not in ("value", "text")])
@@ -303,15 +317,15 @@ def _metrics(table, settings, say):
 # --- cells -----------------------------------------------------------------------------------------------------------
 
 
-def is_blank(values):
+def is_blank(values: Series[Any]) -> Series[bool]:
     """Whether each cell has nothing in it."""
     return values.isna() | values.map(lambda value: isinstance(value, str) and not value.strip()).astype(bool)
 
 
-def to_text(values):
+def to_text(values: Series[Any]) -> Series[str]:
     """Cells as text; whole numbers without a point, what can't be written as UTF-8 spelled out."""
 
-    def word(value):
+    def word(value: Any) -> str:
         if isinstance(value, bytes | memoryview):
             return bytes(value).decode("utf-8", "backslashreplace")
         if isinstance(value, float) and value.is_integer():
@@ -321,10 +335,10 @@ def to_text(values):
     return values.astype("object").map(word, na_action="ignore").astype("str")
 
 
-def to_numbers(values):
+def to_numbers(values: Series[Any]) -> tuple[Series[float], Series[bool]]:
     """Cells as float64, and which of them are neither numbers nor blank (inf is none): two Series."""
 
-    def number(value):
+    def number(value: Any) -> float | None:
         if isinstance(value, datetime.timedelta):
             return value.total_seconds()
         if isinstance(value, str):
@@ -342,7 +356,7 @@ def to_numbers(values):
     return known.mask(is_odd), is_odd
 
 
-def to_metric(values, is_count, say, name):
+def to_metric(values: Series[Any], is_count: Series[Any], say: Notes, name: str) -> tuple[Series[float], Series[str]]:
     """Cells as a metric's value and text: a number, "no data" where there is none, other text as it is."""
     import pandas as pd
 
@@ -359,11 +373,11 @@ def to_metric(values, is_count, say, name):
     return value, words.astype("str")
 
 
-def _looks_numeric(text):
+def _looks_numeric(text: Series[str]) -> Series[bool]:
     return text.fillna("").str.fullmatch(r"\s*[+-]?(?:\d[\d.eE+-]*|inf(?:inity)?)\s*", case=False)
 
 
-def to_instants(values, form, zone):
+def to_instants(values: Series[Any], form: str, zone: str) -> Series[pd.Timestamp]:
     """Cells as aware UTC instants, NaT where they are none.
 
     Parameters
@@ -394,14 +408,14 @@ def to_instants(values, form, zone):
     return told.where(is_aware, _from_zone(told, zone))
 
 
-def to_zone(instant, zone):
+def to_zone(instant: datetime.datetime, zone: str) -> datetime.datetime:
     """An aware datetime as the zone, or the scale TAI, has it; TAI is marked as UTC, for want of a mark of its own."""
     if zone == "TAI":
         return instant + datetime.timedelta(seconds=TAI_MINUS_UTC_S)
     return instant.astimezone(ZoneInfo(zone))
 
 
-def _from_zone(told, zone):
+def _from_zone(told: Series[Any], zone: str) -> Series[Any]:
     """Instants that were read as if they were UTC, though they are of another zone or scale."""
     import numpy as np
     import pandas as pd
@@ -412,4 +426,5 @@ def _from_zone(told, zone):
         return told
     # the hour that comes twice in autumn is taken as standard time, the one that spring leaves out as the next
     local = told.dt.tz_localize(None).dt.tz_localize(ZoneInfo(zone), ambiguous=np.zeros(len(told), bool), nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    made: Series[pd.Timestamp] = local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    return made

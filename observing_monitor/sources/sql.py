@@ -4,12 +4,22 @@ A password comes from the URL, from the environment (`password_env` names the va
 `.pgpass`, as libpq reads it itself.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import urllib.parse
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from types import ModuleType
+
+    from sqlalchemy import URL, Connection, Engine
 
 DRIVERS = {"postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 EXTRAS = {"psycopg2": "postgresql", "pymysql": "mysql"}  # the driver -> the extra of this package that brings it
@@ -24,7 +34,7 @@ class Database:
     timeout_s: float = 30
 
     @property
-    def place(self):
+    def place(self) -> str:
         """The address without user, password or options: postgresql://host:5432/name."""
         scheme, _, rest = self.url.partition("://")
         scheme = scheme.partition("+")[0]
@@ -35,7 +45,7 @@ class Database:
         return f"{scheme}://…" if set(login) & set("@?") else f"{scheme}://{address.partition('?')[0]}"
 
     @property
-    def _secrets(self):
+    def _secrets(self) -> set[str]:
         """All that must never be shown, as it stands in the url, and as it is meant."""
         rest, _, options = self.url.partition("://")[2].rpartition("?")
         login = self.url.partition("://")[2].rpartition("@")[0]
@@ -44,7 +54,7 @@ class Database:
         return {meant for secret in found for meant in (secret, urllib.parse.unquote(secret))} - {""}
 
     @contextlib.contextmanager
-    def connect(self):
+    def connect(self) -> Iterator[Connection]:
         """A SQLAlchemy Connection that can only read. Whatever goes wrong inside becomes a SourceError without secrets."""
         import sqlalchemy
         from sqlalchemy import exc
@@ -60,11 +70,13 @@ class Database:
             if engine is not None:
                 engine.dispose()
 
-    def _engine(self, sqlalchemy):
+    def _engine(self, sqlalchemy: ModuleType) -> Engine:
         url = self._url(sqlalchemy)
         try:
             # no pool: a connection is closed when its work is done, whatever the server is set to keep
-            engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
+            engine: Engine = sqlalchemy.create_engine(
+                url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True
+            )
         except ImportError as error:
             extra = EXTRAS.get(error.name or "", "")
             raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
@@ -72,9 +84,9 @@ class Database:
             sqlalchemy.event.listen(engine, "connect", _take_any_text)
         return engine
 
-    def _url(self, sqlalchemy):
+    def _url(self, sqlalchemy: ModuleType) -> URL:
         try:
-            url = sqlalchemy.make_url(self.url)
+            url: URL = sqlalchemy.make_url(self.url)
         except sqlalchemy.exc.ArgumentError:
             raise UsageError("a source's url is no database's address; write postgresql://user@host/name or sqlite:////path") from None
         url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
@@ -88,7 +100,7 @@ class Database:
             url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         return url
 
-    def _arguments(self, url):
+    def _arguments(self, url: URL) -> dict[str, Any]:
         """What tells each driver to give up in time, and to refuse to write."""
         seconds = max(1, round(self.timeout_s))
         if url.drivername.startswith("postgresql"):
@@ -98,7 +110,7 @@ class Database:
             return {"connect_timeout": seconds, "read_timeout": seconds, "init_command": "SET SESSION TRANSACTION READ ONLY"}
         return {"timeout": seconds}
 
-    def _without_secrets(self, error):
+    def _without_secrets(self, error: Exception) -> str:
         """The first line of what the driver said, the password struck out."""
         lines = str(getattr(error, "orig", None) or error).strip().splitlines()
         words = lines[0] if lines else type(error).__name__
@@ -107,6 +119,6 @@ class Database:
         return words
 
 
-def _take_any_text(connection, _):
+def _take_any_text(connection: sqlite3.Connection, _: object) -> None:
     """SQLite keeps whatever bytes it was given as text: what is not UTF-8 is shown as \\x.., and hides no row."""
     connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")

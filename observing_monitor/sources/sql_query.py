@@ -4,16 +4,24 @@ The query may use `:night` (as `night_format` writes it), `:start` and `:end` (t
 after it, as `time_format` writes them in `zone`); each is bound, never pasted into the text.
 """
 
+from __future__ import annotations
+
+import datetime
 import hashlib
 import re
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import EPOCH, TAI_MINUS_UTC_S
 from observing_monitor.sources import mapping, textfiles
 from observing_monitor.sources.sql import Database
+
+if TYPE_CHECKING:
+    from observing_monitor.sources import Asked, Known, Reading
+    from observing_monitor.sources.textfiles import Rows
 
 PARAMETERS = ("night", "start", "end")
 BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")  # as SQLAlchemy finds them: not in 12:30:00, nor in x::date
@@ -33,10 +41,10 @@ class SqlQuery(mapping.MappedSource):
         timeout_s: float = 30  # how long the server may take
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: SqlQuery.Settings) -> str:
         return str(settings.file) if settings.file else Database(settings.url).place
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: SqlQuery.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "sql"
@@ -48,32 +56,34 @@ class SqlQuery(mapping.MappedSource):
             _check_parameters(query)
         mapping.check_settings(settings, "sql", bool(_parameters(settings.query)))
         self.database = Database(url, settings.password_env, settings.timeout_s)
-        self._found = {}  # night, None for all -> its rows, by night; one query a run for each
+        self._found: dict[
+            datetime.date | None, dict[datetime.date, Rows]
+        ] = {}  # night, None for all -> its rows, by night; one query a run for each
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """What `nights_query` selects; without it, those of a query that selects all nights."""
         if self.settings.nights_query:
             rows = self._run(self.settings.nights_query, None)
             return {night for row in rows.rows if (night := textfiles.read_night(row[0], self.settings.night_format))}
         return set() if _parameters(self.settings.query) else set(self._rows_of(None))
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of what `look_query` selects, else of the night's rows."""
         rows = self._run(self.settings.look_query, night) if self.settings.look_query else self._of_night(night)
         text = repr((rows.columns, rows.rows, rows.notes))
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """What the night's rows tell."""
         return mapping.to_reading([self._of_night(night)], self.settings)
 
-    def _of_night(self, night):
+    def _of_night(self, night: datetime.date) -> Rows:
         """The night's `Rows`; none where the query has none."""
         asked = night if _parameters(self.settings.query) else None
         found = self._rows_of(asked)
         return found[night] if night in found else textfiles.Rows(self.database.place, mapping.wanted(self.settings), [], [], "row")
 
-    def _rows_of(self, night):
+    def _rows_of(self, night: datetime.date | None) -> dict[datetime.date, Rows]:
         if night not in self._found:
             if night is not None:
                 self._found.clear()  # look and read of one night follow each other; a history needn't be held
@@ -82,7 +92,7 @@ class SqlQuery(mapping.MappedSource):
             self._found[night] = mapping.by_night(rows, self.settings, self.asked.rule, night)
         return self._found[night]
 
-    def _run(self, query, night):
+    def _run(self, query: str, night: datetime.date | None) -> Rows:
         """A query's `Rows`; SourceError, without any secret, where the database doesn't answer."""
         import sqlalchemy
 
@@ -93,9 +103,9 @@ class SqlQuery(mapping.MappedSource):
             rows = [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row) for row in result]
         return textfiles.Rows(self.database.place, names, rows, list(range(1, len(rows) + 1)), "row")
 
-    def _values(self, parameters, night, dialect):
+    def _values(self, parameters: set[str], night: datetime.date | None, dialect: str) -> dict[str, Any]:
         """What a query's parameters are bound to."""
-        if not parameters:
+        if not parameters or night is None:
             return {}
         start, end = self.asked.rule.bounds(night)
         values = {
@@ -105,7 +115,7 @@ class SqlQuery(mapping.MappedSource):
         }
         return {name: values[name] for name in parameters}
 
-    def _written(self, instant, dialect):
+    def _written(self, instant: datetime.datetime, dialect: str) -> float | str:
         """An instant as the database's own column has it."""
         form, zone = self.settings.time_format, self.settings.zone
         if form in mapping.NUMERIC_TIMES:
@@ -120,19 +130,19 @@ class SqlQuery(mapping.MappedSource):
         return local.isoformat(" ") if dialect == "postgresql" else local.replace(tzinfo=None).isoformat(" ")
 
 
-def _parameters(query):
+def _parameters(query: str) -> set[str]:
     """The names that a query asks values for."""
     return set(BOUND.findall(query))
 
 
-def _check_parameters(query):
+def _check_parameters(query: str) -> None:
     """UsageError where a query asks for what we don't have."""
     unknown = _parameters(query) - set(PARAMETERS)
     if unknown:
         raise UsageError(f"the query asks for :{min(unknown)}; known are :night, :start and :end")
 
 
-def _check_url(url):
+def _check_url(url: str) -> None:
     """UsageError where it is no database's address; the address itself, which may hold a password, isn't repeated."""
     scheme, _, rest = url.partition("://")
     if not scheme or not rest:

@@ -5,14 +5,17 @@ An end of readout is a message {"imageName", "imageDate", "timestampEndOfReadout
 (lsst-dm/data_transfer_monitoring). They are read from JSON files: one message each, a list of them, or a message a line.
 """
 
+from __future__ import annotations
+
 import datetime
 import hashlib
 import os
 import re
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns, names
 from observing_monitor.nights import EPOCH, ONE_DAY, TAI_MINUS_UTC_S, iso_utc, night_named, parse_utc
@@ -20,6 +23,15 @@ from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
 from observing_monitor.sources.textfiles import parse_json
 from observing_monitor.sources.tree import NightTree, shown_all
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.expectations import Document
+    from observing_monitor.sources.tree import Entry
+    from observing_monitor.tables import Tables
 
 MAX_BYTES = 64 * 2**20  # of one file of messages
 _DAY = re.compile(r"(?:^|[_/])((?:19|20)\d{6})(?=[_/])")
@@ -39,27 +51,27 @@ class SummitMessages(Telling):
         level: Literal["normal", "warning", "error"] = "warning"  # what it is when no image of an exposure came
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: SummitMessages.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: SummitMessages.Settings) -> str:
         return str(settings.path)
 
     @staticmethod
-    def headlines(settings):
+    def headlines(settings: SummitMessages.Settings) -> tuple[str, ...]:
         return ("n_readouts", "n_readouts_missing")
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: SummitMessages.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "summit"
         self.tree = NightTree(settings.path, asked.rule, "folder of messages")
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         return self.tree.nights()
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of the numbers of the files that may hold the night's messages, and the time in coarse steps."""
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
@@ -67,9 +79,11 @@ class SummitMessages(Telling):
             "digest": hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:32],
         }
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's objects and exposures, by the day in their names, whenever they were told of."""
-        notes, readouts, objects = [], {}, {}
+        notes: list[str] = []
+        readouts: dict[str, Any] = {}
+        objects: dict[str, tuple[datetime.datetime, str, int, bool]] = {}
         entries = self._entries(night, notes)
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
@@ -81,7 +95,7 @@ class SummitMessages(Telling):
                         readouts |= _readout_of(message, night)
                 except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                     notes.append(f"{where}: a message makes no sense ({type(error).__name__}: {str(error)[:100]}); left out")
-        rows = [as_of_row(self.asked, night, self.settings.wait_s)]
+        rows: list[Document] = [as_of_row(self.asked, night, self.settings.wait_s)]
         for name, (at, seconds, facts) in readouts.items():
             rows.append(("expected_exposures", name, iso_utc(at), seconds, name))
             rows.append(("end_of_readout", name, iso_utc(at), seconds, "\n".join(f"{key}: {value}" for key, value in facts.items())))
@@ -90,26 +104,26 @@ class SummitMessages(Telling):
         )
 
     @staticmethod
-    def numbers(night, tables, settings):
+    def numbers(night: datetime.date, tables: Tables, settings: SummitMessages.Settings) -> dict[str, float | None]:
         """How many exposures were read out, and of how many of them no image came."""
         judged = judge(tables, _expectations(settings))
         return {"n_readouts": judged.n_listed, "n_readouts_missing": len(judged.never)} if judged.is_known else {}
 
     @staticmethod
-    def check(night, tables, settings):
+    def check(night: datetime.date, tables: Tables, settings: SummitMessages.Settings) -> list[Finding]:
         """The exposures that were read out, and of which no image came."""
         return Expectations.check(night, tables, _expectations(settings))
 
-    def _entries(self, night, notes):
+    def _entries(self, night: datetime.date, notes: list[str]) -> list[Entry]:
         """The files of the night and of the next, for a message may come late."""
-        entries = {}
+        entries: dict[str, Entry] = {}
         for day in (night, night + ONE_DAY):
             listing = self.tree.list_night(day)
             entries |= {entry.path: entry for entry in listing.entries if entry.path.endswith(tuple(self.settings.endings))}
             notes.extend(note for note in listing.notes if note not in notes)
         return [entries[path] for path in sorted(entries)]
 
-    def _messages(self, path, where, notes):
+    def _messages(self, path: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
         """The messages of a file; what can't be read is noted."""
         try:
             if os.path.getsize(path) > MAX_BYTES:
@@ -128,7 +142,7 @@ class SummitMessages(Telling):
             return self._lines(text, where, notes)
 
     @staticmethod
-    def _lines(text, where, notes):
+    def _lines(text: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
         messages = []
         for number, line in enumerate(text.splitlines(), start=1):
             try:
@@ -139,7 +153,7 @@ class SummitMessages(Telling):
                     break
         return messages
 
-    def _objects_of(self, message, night):
+    def _objects_of(self, message: Mapping[str, Any], night: datetime.date) -> dict[str, tuple[datetime.datetime, str, int, bool]]:
         """The objects of a notice that are of the night: key -> (when, bucket, size, whether it is there)."""
         objects = {}
         for record in message["Records"]:
@@ -152,7 +166,7 @@ class SummitMessages(Telling):
         return objects
 
 
-def _readout_of(message, night):
+def _readout_of(message: Mapping[str, Any], night: datetime.date) -> dict[str, Any]:
     """The exposure of an end of readout, if it is of the night: obsid -> (when it ended, exposure time in s, what else is said)."""
     if night_named(str(message["imageDate"])) != night:
         return {}
@@ -164,16 +178,16 @@ def _readout_of(message, night):
     return {str(message["imageName"]): (at, None if seconds is None else float(seconds), facts)}
 
 
-def split_escaped(text):
+def split_escaped(text: str) -> list[str]:
     r"""The parts of a list that is joined by colons, in which `\:` is a colon: times are written so."""
     return [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|:)((?:[^:\\]|\\.)*)", text)] if text else []
 
 
-def _expectations(settings):
+def _expectations(settings: SummitMessages.Settings) -> Expectations.Settings:
     return Expectations.Settings(exposures=settings.path, kinds=settings.kinds, wait_s=settings.wait_s, level=settings.level)
 
 
-def _files(objects, ended_at):
+def _files(objects: Mapping[str, tuple[datetime.datetime, str, int, bool]], ended_at: Mapping[str, datetime.datetime]) -> DataFrame:
     """Objects as files; created at the end of their exposure's readout, where that is known."""
     import pandas as pd
 
@@ -191,6 +205,6 @@ def _files(objects, ended_at):
             "created_at": pd.to_datetime(told["obsid"].map(ended_at), utc=True),
             "transferred_at": pd.to_datetime(pd.Series([at for at, _, _, _ in objects.values()]), utc=True),
             "on_disk": [is_there for _, _, _, is_there in objects.values()],
-            **told.to_dict("series"),
+            **{str(column): values for column, values in told.items()},
         },
     )

@@ -1,5 +1,7 @@
 """Text files with rows in them: found by a pattern and the night, plain or gzip, CSV, JSON, or a line a row."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import datetime
@@ -10,10 +12,16 @@ import json
 import os
 import re
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import MJD_ZERO, nid_of, night_of_mjd, night_of_nid
+
+if TYPE_CHECKING:
+    from observing_monitor.sources import Known
 
 NIGHT_PLACE = re.compile(r"\{night(?::([^{}]*))?\}")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -23,7 +31,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # --- nights as others write them ---------------------------------------------------------------------------------------
 
 
-def read_night(value, form="date"):
+def read_night(value: Any, form: str = "date") -> datetime.date | None:
     """The night that a cell says, None where it says none.
 
     `form` is `date` (2021-12-01, 20211201, an instant's date; also 2021-12-1, as hands and spreadsheets write it, for it
@@ -47,7 +55,7 @@ def read_night(value, form="date"):
         return None
 
 
-def write_night(night, form="date"):
+def write_night(night: datetime.date, form: str = "date") -> int | str:
     """A night as `form` has it (see `read_night`): an int for nid and mjd, else text."""
     if form in ("nid", "mjd"):
         return nid_of(night) if form == "nid" else (night - MJD_ZERO).days
@@ -64,7 +72,7 @@ class TextFiles:
     write it. The files of a pattern without it hold the rows of all nights.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Path | str) -> None:
         self.pattern = str(path)
         self.has_night = bool(NIGHT_PLACE.search(self.pattern))
         for form in NIGHT_PLACE.findall(self.pattern):
@@ -72,21 +80,22 @@ class TextFiles:
                 known = "{night}, {night:%Y%m%d}, {night:nid} or {night:mjd}"
                 raise UsageError(f"{self.pattern}: {form!r} is no way to write a night; write {known}")
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """The nights that files are named after: a set, empty where the pattern has no `{night}`."""
         if not self.has_night:
             return set()
-        form = NIGHT_PLACE.search(self.pattern)[1] or "date"
+        (place, *_) = NIGHT_PLACE.findall(self.pattern)
+        form = place or "date"
         return {
             night for path in self._found("*") if (found := self._regex().fullmatch(path)) and (night := read_night(found["night"], form))
         }
 
-    def of_night(self, night, known=()):
+    def of_night(self, night: datetime.date | None, known: Iterable[str] = ()) -> list[str]:
         """The files that may hold a night's rows, in order of name.
 
         `known` are paths which held them before. SourceError where the folder, the file, or one of these, isn't there.
         """
-        pattern = NIGHT_PLACE.sub(lambda place: str(write_night(night, place[1] or "date")), self.pattern)
+        pattern = NIGHT_PLACE.sub(lambda place: str(write_night(night, place[1] or "date")), self.pattern) if night else self.pattern
         paths = self._found(pattern)
         gone = sorted(set(known) - set(paths))
         if gone:
@@ -95,18 +104,20 @@ class TextFiles:
             raise SourceError(f"{self.pattern}: no such file; set path to where it is")
         return paths
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """The sizes and times of a night's files: what `Source.look` gives."""
         state = {}
         for path in self.of_night(night, (known or {}).get("files", ())):
             try:
                 stat = os.stat(path)
             except OSError as error:
-                raise SourceError(f"{path}: {error.strerror.lower()}; it must be readable by the one who runs this") from error
+                raise SourceError(
+                    f"{path}: {(error.strerror or str(error)).lower()}; it must be readable by the one who runs this"
+                ) from error
             state[path] = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         return {"files": state}
 
-    def _found(self, pattern):
+    def _found(self, pattern: str) -> list[str]:
         """The paths that a pattern names, `*` standing where the night did; SourceError where its folder isn't there."""
         wild = NIGHT_PLACE.sub("*", self.pattern) if pattern == "*" else pattern
         fixed = os.path.dirname(re.split(r"[*?\[{]", self.pattern, maxsplit=1)[0])
@@ -114,7 +125,7 @@ class TextFiles:
             raise SourceError(f"{fixed}: no such directory; is its disk mounted?")
         return sorted(glob.glob(wild, recursive=True)) if glob.has_magic(wild) else [wild] * os.path.exists(wild)
 
-    def _regex(self):
+    def _regex(self) -> re.Pattern[str]:
         """What tells the night in a path: groups `night` (its first place)."""
         parts = NIGHT_PLACE.sub("\0", self.pattern).split("\0")
         plain = [re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts]
@@ -122,7 +133,7 @@ class TextFiles:
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path: Path | str) -> Iterator[TextIO]:
     """A file's text by lines, gunzipped where it is gzip, whatever its name; SourceError where it can't be read to its end."""
     try:
         with open(path, "rb") as raw:
@@ -142,22 +153,24 @@ class Rows:
 
     place: str  # the file, or the database
     columns: list[str]
-    rows: list[tuple]  # as many values as there are columns
+    rows: list[tuple[Any, ...]]  # as many values as there are columns
     numbers: list[int]  # the line, or the number, of each row, for who has to find it
     word: str = "line"  # what the numbers count
     notes: list[str] = field(default_factory=list)
 
 
-def at(numbers, word="line"):
+def at(numbers: list[int], word: str = "line") -> str:
     """`line 3`, `lines 3, 7, 9 and 12 more`."""
     some = ", ".join(str(number) for number in numbers[:3])
     more = f" and {len(numbers) - 3:,} more" if len(numbers) > 3 else ""
     return f"{word}{'s' if len(numbers) > 1 else ''} {some}{more}"
 
 
-def read_csv(path, separator=",", comment="#"):
+def read_csv(path: Path | str, separator: str = ",", comment: str = "#") -> Rows:
     """A CSV file as `Rows`; a line with too few or too many cells is left out, with a note."""
-    kept, numbers, short, long, header = [], [], [], [], None
+    kept, numbers, header = [], [], None
+    short: list[int] = []
+    long: list[int] = []
     with opened(path) as text:
         reader = csv.reader((_bare(line, comment) for line in text), delimiter=separator)
         try:
@@ -182,12 +195,12 @@ def read_csv(path, separator=",", comment="#"):
     return rows
 
 
-def _bare(line, comment):
+def _bare(line: str, comment: str) -> str:
     """A line as the CSV reader gets it: a comment is an empty line, so that lines keep their numbers."""
     return "\n" if comment and line.lstrip().startswith(comment) else line.replace("\0", "�")
 
 
-def read_json(path, records=""):
+def read_json(path: Path | str, records: str = "") -> Rows:
     """A JSON file as `Rows`: a list of objects, an object of lists, or one object alone, which is one row.
 
     `records` names where in the file these stand: `data.items`. Objects inside objects become columns `a.b`.
@@ -208,7 +221,7 @@ def read_json(path, records=""):
     return _of_objects(str(path), list(enumerate(value, 1)), "row")
 
 
-def read_jsonl(path):
+def read_jsonl(path: Path | str) -> Rows:
     """A file with a JSON object a line as `Rows`; a line that is none is left out, with a note."""
     objects, odd = [], []
     with opened(path) as text:
@@ -224,22 +237,22 @@ def read_jsonl(path):
     return rows
 
 
-def parse_json(text):
+def parse_json(text: str | bytes) -> Any:
     """JSON's value, half of a character, which no table can hold, as the text `\\ud83d`; ValueError or RecursionError as json.loads."""
     value = json.loads(text)
-    if (b"\\ud" if isinstance(text, bytes) else "\\ud") not in text.lower():
+    if not (b"\\ud" in text.lower() if isinstance(text, bytes) else "\\ud" in text.lower()):
         return value
     return json.loads(SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False)))
 
 
-def _parsed(text, where):
+def _parsed(text: str | bytes, where: str) -> Any:
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{where}no JSON, or cut short ({error}); write it beside and rename it when it is whole") from error
 
 
-def _of_objects(place, numbered, word):
+def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> Rows:
     """Rows of (number, object) pairs; the columns are all that any object has, in order of appearance."""
     odd = [number for number, value in numbered if not isinstance(value, dict)]
     flat = [(number, _flat(value)) for number, value in numbered if isinstance(value, dict)]
@@ -250,9 +263,9 @@ def _of_objects(place, numbered, word):
     return rows
 
 
-def _flat(value, before=""):
+def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """An object whose objects are spread out, named `outer.inner`."""
-    made = {}
+    made: dict[str, Any] = {}
     for key, inner in value.items():
         made |= _flat(inner, f"{before}{key}.") if isinstance(inner, dict) else {before + key: inner}
     return made
@@ -261,7 +274,7 @@ def _flat(value, before=""):
 READERS = {"csv": read_csv, "tsv": read_csv, "json": read_json, "jsonl": read_jsonl, "ndjson": read_jsonl}
 
 
-def format_of(path):
+def format_of(path: Path | str) -> str:
     """The format that a path's ending says, "" where it says none that we read."""
     name = re.sub(r"\.gz$", "", str(path), flags=re.IGNORECASE)
     ending = name.rpartition(".")[2].lower()

@@ -3,17 +3,29 @@
 Looks at names and times alone, never into a file. Files outside such directories get their night from their own time.
 """
 
+from __future__ import annotations
+
+import datetime
 import hashlib
 import os
 import stat
 import struct
 from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import night_named
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from pandas import Series
+
+    from observing_monitor.nights import NightRule
 
 MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
@@ -42,33 +54,34 @@ NUMBERS = Entry._fields[1:]  # the columns of Listing.numbers
 class Listing:
     """What a look at one night's part of a tree gave: columns, for a night may have 200,000 files; folder by folder, by name."""
 
-    def __init__(self):
-        self.paths = []  # of each file, below the root
+    def __init__(self) -> None:
+        self.paths: list[str] = []  # of each file, below the root
         self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
-        self.beyond = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
-        self.folders = {}  # path below the root -> modification time in ns, taken before the folder was listed
-        self.notes = []  # sentences on what couldn't be looked at
-        self.unread = []  # paths of the folders that couldn't be listed
+        self.beyond: dict[int, int] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
+        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, taken before the folder was listed
+        self.notes: list[str] = []  # sentences on what couldn't be looked at
+        self.unread: list[str] = []  # paths of the folders that couldn't be listed
 
     @property
-    def entries(self):
+    def entries(self) -> list[Entry]:
         """Each file as an Entry, by path: for where files are few."""
         return sorted(self.entry(row) for row in range(len(self.paths)))
 
-    def entry(self, row):
+    def entry(self, row: int) -> Entry:
         n = len(NUMBERS)
-        size, mtime_ns, *rest, link_ns, is_dangling = self.numbers[row * n : (row + 1) * n]
+        size, mtime_ns, ctime_ns, device, inode, n_links, link_ns, is_dangling = self.numbers[row * n : (row + 1) * n]
+        own_ns = None if link_ns == ABSENT else link_ns
         mtime_ns = self.beyond.get(row, mtime_ns)
-        return Entry(self.paths[row], size, mtime_ns, *rest, None if link_ns == ABSENT else link_ns, bool(is_dangling))
+        return Entry(self.paths[row], size, mtime_ns, ctime_ns, device, inode, n_links, own_ns, bool(is_dangling))
 
-    def columns(self):
+    def columns(self) -> dict[str, NDArray[np.int64]]:
         """The numbers as a mapping of NUMBERS to arrays of int64 that share the listing's memory."""
         import numpy as np
 
         table = np.frombuffer(self.numbers, dtype="int64").reshape(-1, len(NUMBERS))
         return {name: table[:, at] for at, name in enumerate(NUMBERS)}
 
-    def add(self, path, row):
+    def add(self, path: str, row: Sequence[int]) -> None:
         """Add a file by its numbers, in the order of NUMBERS; one that 64 bits do not hold is ABSENT."""
         try:
             self.numbers.frombytes(_packed(*row))
@@ -77,7 +90,7 @@ class Listing:
             self.numbers.extend(number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row)
         self.paths.append(path)
 
-    def digest(self):
+    def digest(self) -> str:
         """A short text that differs when any file or note differs."""
         made = hashlib.blake2b("\0".join(self.paths).encode("utf-8", "surrogatepass"), digest_size=16)
         made.update(self.numbers)
@@ -88,40 +101,42 @@ class Listing:
 class NightTree:
     """One look at a tree; lists what it is asked for, once, and remembers it for the run."""
 
-    def __init__(self, root, rule, what, whole=(), *, is_optional=False):
+    def __init__(
+        self, root: str | os.PathLike[str], rule: NightRule, what: str, whole: Iterable[str] = (), *, is_optional: bool = False
+    ) -> None:
         self.root = os.fspath(root)
         self.is_optional = is_optional  # a root that isn't there is an empty one
         self.rule = rule
         self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
         self.what = what  # what the tree is, for messages: "file store"
-        self._skeleton = None
-        self._loose = {}  # night -> rows of the files outside night folders
-        self._listings = {}
-        self._digests = {}
-        self._all_loose = None
+        self._skeleton: tuple[dict[datetime.date, list[str]], Listing] | None = None
+        self._loose: dict[datetime.date | None, list[int]] = {}  # night -> rows of the files outside night folders
+        self._listings: dict[datetime.date | None, Listing] = {}
+        self._digests: dict[datetime.date | None, str] = {}
+        self._all_loose: frozenset[str] | None = None
 
-    def night_folders(self):
+    def night_folders(self) -> dict[datetime.date, list[str]]:
         """The folders named after nights: night -> paths below the root; SourceError if the root can't be listed."""
         return self._walk_skeleton()[0]
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """Every night that a folder is named after, or that a file outside such folders belongs to."""
-        return set(self.night_folders()) | set(self._loose)
+        return set(self.night_folders()) | {night for night in self._loose if night}
 
-    def loose(self, night):
+    def loose(self, night: datetime.date) -> list[Entry]:
         """The files outside all night folders whose own time lies in the night."""
         listing = self._walk_skeleton()[1]
         return [listing.entry(row) for row in self._loose.get(night, [])]
 
-    def all_loose(self):
+    def all_loose(self) -> frozenset[str]:
         """The paths of all files outside night folders, of whatever night: a frozenset of file_ids."""
         if self._all_loose is None:
             self._all_loose = frozenset(shown_all(self._walk_skeleton()[1].paths))
         return self._all_loose
 
-    def folder_times(self, folders):
+    def folder_times(self, folders: Iterable[str]) -> dict[str, int | None]:
         """The modification times of known folders: one `stat` each; None for one that is not there."""
-        times = {}
+        times: dict[str, int | None] = {}
         for folder in folders:
             try:
                 times[folder] = os.stat(os.path.join(self.root, folder)).st_mtime_ns
@@ -129,7 +144,7 @@ class NightTree:
                 times[folder] = None
         return times
 
-    def list_night(self, night):
+    def list_night(self, night: datetime.date) -> Listing:
         """The Listing of a night: its folders, at any depth, and its loose files."""
         if night not in self._listings:
             listing = self._list(self.night_folders().get(night, []))
@@ -141,39 +156,39 @@ class NightTree:
             self._keep(night, listing)
         return self._listings[night]
 
-    def forget(self, night):
+    def forget(self, night: datetime.date) -> None:
         """Let go of a night's Listing once it was read: a full night's is large."""
         self._listings.pop(night, None)
 
-    def digest(self, night=None):
+    def digest(self, night: datetime.date | None = None) -> str:
         """The digest of a night's Listing, or of the whole tree's."""
         if night not in self._digests:
             self._digests[night] = (self.list_all() if night is None else self.list_night(night)).digest()
         return self._digests[night]
 
-    def list_all(self):
+    def list_all(self) -> Listing:
         """The Listing of the whole tree, for repositories that no folder name orders by night."""
         if None not in self._listings:
             self._keep(None, self._list([""]))
         return self._listings[None]
 
-    def _keep(self, night, listing):
+    def _keep(self, night: datetime.date | None, listing: Listing) -> None:
         """Remember a listing; not all of a long history, which would fill the memory."""
         nights = [kept for kept in self._listings if kept is not None]
         if len(nights) >= MAX_LISTINGS:
             del self._listings[nights[0]]
         self._listings[night] = listing
 
-    def _night_of(self, entry):
+    def _night_of(self, entry: Entry) -> datetime.date | None:
         try:
             return self.rule.night_of_ns(entry.mtime_ns)
         except OverflowError:  # a time beyond the calendar: the file came to be known today at the latest
             return self.rule.night_of_ns(entry.ctime_ns)
 
-    def _walk_skeleton(self):
+    def _walk_skeleton(self) -> tuple[dict[datetime.date, list[str]], Listing]:
         """All that lies outside night folders, and where those are."""
         if self._skeleton is None:
-            nights = {}
+            nights: dict[datetime.date, list[str]] = {}
             try:
                 os.listdir(self.root)
             except OSError as error:
@@ -187,10 +202,11 @@ class NightTree:
             self._skeleton = {night: sorted(paths) for night, paths in nights.items()}, loose
         return self._skeleton
 
-    def _list(self, folders, nights=None):
+    def _list(self, folders: list[str], nights: dict[datetime.date, list[str]] | None = None) -> Listing:
         """List folders to any depth. With `nights`, folders named after a night are noted there and not entered."""
         listing = Listing()
-        to_do, seen = list(reversed(folders)), set()
+        to_do = list(reversed(folders))
+        seen: set[tuple[int, int]] = set()  # device and inode of each folder
         while to_do:
             folder = to_do.pop()
             try:
@@ -205,7 +221,9 @@ class NightTree:
                 listing.unread.append(folder)
         return listing
 
-    def _list_one(self, opened, folder, listing, seen, nights):
+    def _list_one(
+        self, opened: int, folder: str, listing: Listing, seen: set[tuple[int, int]], nights: dict[datetime.date, list[str]] | None
+    ) -> list[str]:
         """List one folder, open as a file descriptor; returns the folders in it that are yet to be listed."""
         state = os.stat(opened)  # before the listing: what comes in between shows as a change at the next look
         if (state.st_dev, state.st_ino) in seen:  # a symlink that leads back
@@ -261,10 +279,10 @@ class NightTree:
                 listing.notes.append(f"{self._shown(path)}: {_why(error)}")
         return [path for path, is_link in inner if self._is_entered(path, is_link, listing, nights)]
 
-    def _left_out(self, path):
+    def _left_out(self, path: str) -> str:
         return f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out"
 
-    def _is_entered(self, path, is_link, listing, nights):
+    def _is_entered(self, path: str, is_link: bool, listing: Listing, nights: dict[datetime.date, list[str]] | None) -> bool:
         """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
         name = path.rpartition("/")[2]
         if any(fnmatch(name, pattern) for pattern in self.whole):
@@ -275,12 +293,12 @@ class NightTree:
             return not (is_link and self._is_alias(os.path.join(self.root, path)))
         return False
 
-    def _is_alias(self, path):
+    def _is_alias(self, path: str) -> bool:
         """Whether a symlinked folder (such as `latest`) is another name of one that is listed anyway."""
         inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
         return not any(part.startswith(".") and part != "." for part in inside)
 
-    def _add_whole(self, path, listing):
+    def _add_whole(self, path: str, listing: Listing) -> None:
         """Add a folder that counts as one file; its size, that of all in it, is not known (-1), for it would cost a walk."""
         try:
             state = os.stat(os.path.join(self.root, path))
@@ -290,11 +308,11 @@ class NightTree:
         numbers = state.st_mtime_ns, state.st_ctime_ns, state.st_dev & _LARGEST, state.st_ino & _LARGEST
         listing.add(path, (-1, *numbers, 1, ABSENT, False))
 
-    def _shown(self, path):
+    def _shown(self, path: str) -> str:
         return _shown(os.path.join(self.root, path))
 
 
-def _is_not_utf8(text):
+def _is_not_utf8(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -302,19 +320,19 @@ def _is_not_utf8(text):
     return False
 
 
-def _shown(path):
+def _shown(path: str) -> str:
     """A path as text that can be written and read anywhere: bytes that are no UTF-8 as \\x.."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def whole_numbers(values, is_known=True):
+def whole_numbers(values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True) -> pd.arrays.IntegerArray:
     """A listing's numbers, an array of int64, as pandas' nullable integers; null for ABSENT, and where not `is_known`."""
     import pandas as pd
 
     return pd.arrays.IntegerArray(values.copy(), ~((values != ABSENT) & is_known))
 
 
-def instants(values, is_known=True):
+def instants(values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True) -> Series[pd.Timestamp]:
     """Nanoseconds since 1970, an array of int64, as a Series of instants, in UTC; NaT for ABSENT, and where not `is_known`."""
     import numpy as np
     import pandas as pd
@@ -323,12 +341,12 @@ def instants(values, is_known=True):
     return pd.Series(whole.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
-def shown_all(paths):
+def shown_all(paths: Iterator[Any] | list[str]) -> list[str]:
     """Many paths as `_shown` gives one; quick where, as nearly always, nothing is odd."""
     return [path if path.isascii() or not _is_not_utf8(path) else _shown(path) for path in paths]
 
 
-def _why(error):
+def _why(error: OSError) -> str:
     """The system's words for an OSError, with a remedy where there is an obvious one."""
     words = (error.strerror or str(error)).lower()
     return f"{words} (give the user that runs this leave to read it)" if isinstance(error, PermissionError) else words
