@@ -6,7 +6,7 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from observing_monitor.pages import Finding, address, percent, seconds
+from observing_monitor.pages import Finding, address, n_of, percent, seconds
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
@@ -31,11 +31,6 @@ class Night:
 def worst(levels: Iterable[str]) -> str:
     """The worst of some levels; normal where there are none."""
     return max(levels, key=LEVELS.index, default="normal")
-
-
-def n_of(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def check_silence(night: Night) -> Iterable[Finding]:

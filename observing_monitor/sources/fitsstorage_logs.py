@@ -20,10 +20,9 @@ from pathlib import Path
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import ONE_DAY
-from observing_monitor.pages import Finding
+from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, zone_of
-from observing_monitor.status import n_of
 
 STAGES = ("copy", "queue", "ingest", "export", "transfer", "preview", "calcache", "reduce")
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")

@@ -649,7 +649,7 @@
     showTime();
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
     const cut = passed.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
-    shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
+    shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + (table.n === 1 ? " file" : " files") + cut;
     shown = passed.slice(0, room);
     scroller.querySelector("table").setAttribute("aria-rowcount", shown.length + 1);
     firstDrawn = -1;
@@ -686,9 +686,11 @@
     return row;
   }
 
+  const STYLES = { path: "path", word: "", int: "num", bytes: "num", instant: "num" };
+
   function cell(column, row) {
     const shownText = visible(labelled(column, row));
-    const made = make(column.kind === "path" ? "th" : "td", undefined, { path: "path", word: "", int: "num", bytes: "num", instant: "num" }[column.kind]);
+    const made = make(column.kind === "path" ? "th" : "td", undefined, STYLES[column.kind]);
     if (column.kind === "path") made.scope = "row";
     const inner = make(column.name === "file_class" ? "span" : "bdi", shownText || "–");
     if (column.name === "file_class") inner.className = "chip " + text(column, row).replace(/[^a-z_]/g, "");
@@ -719,6 +721,7 @@
     table.columns.forEach((column) => {
       const title = make("th");
       title.scope = "col";
+      if (STYLES[column.kind] === "num") title.className = "num";
       const button = make("button", column.label, "word");
       button.type = "button";
       button.title = column.meaning;
@@ -826,6 +829,7 @@
       sort();
       showSorting();
       filter();
+      scroller.style.minHeight = scroller.offsetHeight + "px"; // what lies below stays where it is when rows go
       section.dataset.ready = "yes";
       if (restoring) goBack();
       setTimeout(buildIndexInIdleTime, 50);
