@@ -230,7 +230,17 @@ def bench_rebuild(work, scale, rounds):
     yield ("  by two processes", two, low, f"1.8 × as quick: {one.wall_s / two.wall_s:.2f} ×; 400 MB each")
 
 
-BENCHES = {"full": bench_first_and_next, "long": bench_long_history, "rebuild": bench_rebuild}
+def bench_browser(work, scale, rounds):
+    """What a night of 200,000 files costs in a browser; browser.py says more."""
+    import browser
+
+    folder = work / f"browser_{int(200_000 * scale)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    for figure in browser.measure(browser.make_site(folder, int(200_000 * scale)), rounds):
+        yield (f"{figure.name}: {figure.value:,.0f} {figure.unit}", None, None, f"{figure.budget:,.0f} {figure.unit}")
+
+
+BENCHES = {"full": bench_first_and_next, "long": bench_long_history, "rebuild": bench_rebuild, "browser": bench_browser}
 
 
 def shown(name, took, low, to_reach):

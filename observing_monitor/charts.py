@@ -12,6 +12,7 @@ import re
 from fnmatch import fnmatchcase
 
 from observing_monitor import columns, pages, sky, usual
+from observing_monitor.names import in_number_order
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
@@ -229,7 +230,7 @@ def _stack_chart(title, metrics, names, total, odd=()):
     told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
     latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
     values = {(row.name_, row.node): float(row.value) for row in latest.rename(columns={"name": "name_"}).itertuples()}
-    nodes = sorted({node for _, node in values}, key=lambda node: (len(node), node))
+    nodes = sorted({node for _, node in values}, key=in_number_order)
     sums = {node: sum(values.get((name, node), 0.0) for name in names) for node in nodes}
     shown = nodes[:MAX_NODES]
     if not shown:
@@ -286,7 +287,7 @@ def _histories(metrics, teller, starts_at, ends_at):
         # where there is a number of all, and its parts, the parts are drawn: the whole would flatten them
         rows_by_node = {"": whole} if len(whole) == len(inside) else dict(list(inside.groupby("node")))
         lines = {}
-        for node in sorted(rows_by_node, key=lambda node: (len(node), node)):
+        for node in sorted(rows_by_node, key=in_number_order):
             of_node = rows_by_node[node]
             lines[node] = _seconds_since_1970(of_node["sampled_at"]), of_node["value"].to_numpy()
         if any(len(times) > 1 and not np.isnan(values).all() for times, values in lines.values()):
@@ -322,7 +323,7 @@ def _history_chart(name, meaning, unit, n_outside, lines, most):
     caption += f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
-    caption += f" {n_outside:,} samples of other times are left out." if n_outside else ""
+    caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
     layout = {
         "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"},
         "yaxis": _value_axis(everything[~np.isnan(everything)], unit),
@@ -363,7 +364,7 @@ def _value_axis(values, unit):
     return axis | ({"dtick": 1} if is_count and values.max() <= 5 else {})
 
 
-def stream_charts(nights, headlines=(), before=()):
+def stream_charts(nights, headlines=(), before=(), has_ingest=True):
     """The charts over nights: headlines, files by class, delays, completeness; none without nights.
 
     Parameters
@@ -374,6 +375,8 @@ def stream_charts(nights, headlines=(), before=()):
         Further names in these.
     before : list of dict
         The nights before these, oldest first: they tell what is usual, and are not drawn.
+    has_ingest : bool
+        Whether a stage comes after arrival; without one what is there has arrived, and there is no share that was ingested.
     """
     shown = sorted(nights, key=lambda values: values["night"])
     if not shown:
@@ -383,9 +386,9 @@ def stream_charts(nights, headlines=(), before=()):
     units = dict.fromkeys(headline.unit for headline in headlines if headline is not share)
     made = [_headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit) for unit in units]
     made += (
-        _classes_chart(shown),
+        _classes_chart(shown, has_ingest),
         _night_delays_chart(shown, before),
-        _completeness_chart(shown, before, share),
+        _completeness_chart(shown, before, share) if has_ingest or share else None,
     )
     return _addressed([chart for chart in made if chart])
 
@@ -512,9 +515,9 @@ def _spread_chart(delays):
         traces.append(
             _line(edges.round(3).tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
-            | {"hovertemplate": "%{y:,} files: %{text}<extra>" + stage + "</extra>"}
+            | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
-    words = [f"{stage}: {len(late):,} files, {_quantiles(late)}" for stage, (_, late) in delays.items()]
+    words = [f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}" for stage, (_, late) in delays.items()]
     axis = _delay_axis(everything, logarithmic)
     layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
     caption = f"How many files waited how long. {_sentence(words)}"
@@ -654,17 +657,18 @@ def _headlines_chart(nights, headlines, unit):
     return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
-def _classes_chart(nights):
+def _classes_chart(nights, has_ingest):
     """The files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
         counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
         if not any(counts):
             continue
-        words.append(f"{sum(counts):,} {column.label}")
+        label = column.label if has_ingest or column.name != "ingested" else columns.ARRIVED.label
+        words.append(f"{sum(counts):,} {label}")
         bars.append(
-            {"type": "bar", "y": counts, "name": column.label, "meta": {"tone": column.name}}
-            | {"hovertemplate": "%{y:,} " + column.label + "<extra>%{x}</extra>"}
+            {"type": "bar", "y": counts, "name": label, "meta": {"tone": column.name}}
+            | {"hovertemplate": "%{y:,} " + label + "<extra>%{x}</extra>"}
             | _nights(nights)
         )
     if not bars:
@@ -761,7 +765,7 @@ def _completeness_chart(nights, before, headline=None):
     share = (
         f"{headline.meaning or 'The share that came through'}, in per cent" if headline else "Share of each night's files that was ingested"
     )
-    caption = f"{share}: {whole:,} of {len(known):,} nights are complete"
+    caption = f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
     drawn = [bars, *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total")]
     caption += _band_words(drawn, "shares")

@@ -124,6 +124,8 @@ CLASSES = (
 
 LOST = Column("lost", "int", "Ingested, but the repository's link or file is gone", "Lost")  # beside the classes
 
+ARRIVED = Column("arrived", "int", "Had arrived, where no stage is known that comes after", "Arrived")  # what `ingested` means there
+
 # A row is a night: what stands on the index pages and in nights.json.
 NIGHTS = (
     Column("night", "text", "The date of the night; the stream's page says by which rule", "Night"),

@@ -141,3 +141,9 @@ def last_parts(paths: Series[str]) -> Series[str]:
 def folders(paths: Series[str]) -> Series[str]:
     """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
     return paths.str.replace(r"[^/]*$", "", regex=True)
+
+
+def in_number_order(name):
+    """A key to sort names by as people do: 2 before 10, drvs2 before drvs10, node1-b2 before node1-b10."""
+    parts = re.split("([0-9]+)", name)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if number % 2 else part for number, part in enumerate(parts)]

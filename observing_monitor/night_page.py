@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from observing_monitor import pages, previews, status
+from observing_monitor import pages, previews
 from observing_monitor.nights import parse_utc
 from observing_monitor.pages import Finding, Link, NightPage, PrunedPage
 from observing_monitor.retention import PAGE, PREVIEWS, is_pruned, sweep_page
@@ -103,6 +103,8 @@ def _metric_groups(stream, latest):
     for (name, source), rows in list(groups.items())[:MAX_METRICS]:
         whole = next((row for row in rows if not row["node"]), None)
         parts = [row for row in rows if row["node"]]
+        if whole and len(parts) == 1 and _value_text(parts[0]) == _value_text(whole):
+            parts = []  # the only node is the whole
         nodes = [pages.MetricNode(row["node"], _value_text(row)) for row in parts[: max(room, 1)]]
         room -= len(nodes)
         shown.append(
@@ -152,7 +154,7 @@ def _queues(stream, ingests):
             kept[part] = _entries(row[part], room)
             room -= sum(len(entry.detail) for entry in kept[part])
         n_errors = len(row["errors"])
-        words = status.n_of(n_errors, "error") if n_errors else ""
+        words = pages.n_of(n_errors, "error") if n_errors else ""
         made.append(
             pages.Queue(row["name"], pages.address("queue", row["name"], taken), len(row["waiting"]), n_errors, **kept, error_words=words)
         )
@@ -165,7 +167,7 @@ def _stages(stream, staged, queues):
     for values in staged:
         failures = [] if values["name"] in listed else _entries(values["failures"], room)
         room -= sum(len(entry.detail) for entry in failures)
-        words = status.n_of(values["n_failed"], "file")
+        words = pages.n_of(values["n_failed"], "file")
         made.append(
             pages.StageRow(**values | {"anchor": pages.address("stage", values["name"], taken), "failures": failures, "error_words": words})
         )
@@ -267,6 +269,7 @@ def write_night(job, row, known, judged, found, key):
         groups=[pages.GroupRow(**values) for values in groups],
         n_groups=n_groups,
         has_files=tells_of_files(stream),
+        has_ingest=bool(stream.last_stage),
         headlines=described_headlines(stream, row["units"]),
         stages=_stages(stream, staged, queues),
         queues=queues,

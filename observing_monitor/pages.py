@@ -282,6 +282,7 @@ class StreamCard:
     nights: list[NightRow]
     chart: SmallChart | None
     has_files: bool  # whether its sources tell of files at all
+    has_ingest: bool  # whether a stage comes after arrival: without one a file that is there is all that is wanted
     headlines: list[Headline]
 
 
@@ -335,6 +336,7 @@ class SitePage:
 
     frame: Frame
     line: str  # how many streams need attention, in words; "" where all are well
+    troubled: list[StreamCard]  # these streams, the worst first
     streams: list[StreamCard]
 
 
@@ -364,6 +366,7 @@ class StreamPage:
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # whether its sources tell of files at all
+    has_ingest: bool
     headlines: list[Headline]
 
 
@@ -385,6 +388,7 @@ class YearPage:
     charts: list[Chart]
     data: list[Link]
     has_files: bool
+    has_ingest: bool
     headlines: list[Headline]
 
 
@@ -413,6 +417,7 @@ class NightPage:
     groups: list[GroupRow]
     n_groups: int
     has_files: bool  # whether the stream's sources tell of files at all
+    has_ingest: bool
     headlines: list[Headline]
     stages: list[StageRow]  # in order; none where there is one stage alone
     queues: list[Queue]
@@ -468,7 +473,7 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
         "class",
         "What became of a file",
         "Every file is in exactly one class, the first of these that holds: they add up to all files. “Lost” is counted beside them.",
-        (*columns.CLASSES, columns.LOST),
+        (*columns.CLASSES, columns.LOST, columns.ARRIVED),
     ),
     ("night", "A night", "", columns.NIGHTS),
     ("period", "A month, or a year", "Sums over its nights, but for the delays.", columns.PERIODS),
@@ -499,6 +504,21 @@ def _words():
 
 
 WORDS = _words()
+
+
+def words_of(prefix, has_ingest):
+    """Words by their names; where no stage comes after arrival, none of ingest among them, and what had come has another word."""
+    if has_ingest:
+        return WORDS[prefix]
+    kept = {name: word for name, word in WORDS[prefix].items() if not name.startswith(("ingest_", "last_ingest"))}
+    arrived = {name: WORDS["class"][columns.ARRIVED.name] for name, word in kept.items() if word.anchor == "class-ingested"}
+    return kept | arrived
+
+
+def classes_of(has_ingest):
+    """The classes of a file, in order: name -> word."""
+    words = words_of("class", has_ingest)
+    return {c.name: words[c.name] for c in columns.CLASSES}
 
 
 def glossary_groups(told):
@@ -590,8 +610,8 @@ def environment():
     )
     filters = (utc, iso, near, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
-    made.globals |= {"classes": [WORDS["class"][c.name] for c in columns.CLASSES]}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
+    made.globals |= {"words_of": words_of, "classes_of": classes_of}
     return made
 
 
@@ -678,6 +698,11 @@ def seconds(value: float | None) -> str:
     if whole < 86_400:
         return f"{minus}{whole // 3600} h {whole % 3600 // 60:02} min"
     return f"{minus}{whole // 86_400:,} d {whole % 86_400 // 3600:02} h"
+
+
+def n_of(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(value: float | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from observing_monitor.pages import Finding, address, percent, seconds
+from observing_monitor.pages import Finding, address, n_of, percent, seconds
 from observing_monitor.store import Silent
 from observing_monitor.usual import numbers
 
@@ -37,11 +37,6 @@ class Night:
 def worst(levels: Iterable[str]) -> str:
     """The worst of some levels; normal where there are none."""
     return max(levels, key=LEVELS.index, default="normal")
-
-
-def n_of(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def check_silence(night: Night) -> Iterable[Finding]:

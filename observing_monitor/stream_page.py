@@ -43,6 +43,7 @@ def publish_stream(site, stream, index, now, done):
         stream.rule.text,
         stream.stale_after_s,
         has_files,
+        stream.last_stage,
         [asdict(headline) for headline in headlines],
     ]
     _publish_years(site, stream, index, summaries[::-1], headlines, common, done)
@@ -90,8 +91,9 @@ def publish_stream(site, stream, index, now, done):
         trouble_href=f"{stream.folder}/{its_night}.html#findings" if its_night else f"{stream.folder}/index.html#sources",
         latest=latest,
         nights=cards,
-        chart=_small_chart(cards[::-1], has_files, headlines),
+        chart=_small_chart(cards[::-1], has_files, headlines, bool(stream.last_stage)),
         has_files=has_files,
+        has_ingest=bool(stream.last_stage),
         headlines=headlines,
     )
 
@@ -148,9 +150,13 @@ CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
 BAR_STEP = 14  # from bar to bar
 
 
-def _small_chart(rows, has_files, headlines):
+def _small_chart(rows, has_files, headlines, has_ingest):
     """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
-    named = {"ingested": "ingested or left out", "pending": "pending", "failed": "failed, missing, gone or small"}
+    named = {
+        "ingested": f"{'ingested' if has_ingest else 'arrived'} or left out",
+        "pending": "pending",
+        "failed": "failed, missing, gone or small",
+    }
     legend = named
     if has_files:
         made = [_parts_of(row.values) for row in rows]
@@ -194,16 +200,17 @@ def _stream_page(site, stream, summaries, word, info, silent, headlines, key):
         frame=frame(site, stream, stream.title, word, info, "index.html", key),
         site=site_link(site, stream),
         rule=stream.rule.text,
-        stage=stream.last_stage or "transfer",
+        stage=stream.last_stage,
         latest=rows[0] if rows else None,
         nights=rows,
         n_nights=len(summaries),
         months=months(summaries[:SHOWN_NIGHTS], has_files)[-SHOWN_MONTHS:],
         years=years(summaries, headlines),
-        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines, earlier[::-1]),
+        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines, earlier[::-1], bool(stream.last_stage)),
         sources=source_lines(stream, silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
         has_files=has_files,
+        has_ingest=bool(stream.last_stage),
         headlines=headlines,
     )
 
@@ -224,18 +231,27 @@ def _nights_csv(summaries, headlines):
     return text.getvalue()
 
 
+def attention(cards):
+    """How many streams need attention, in words, "" where none does; and their cards, the worst first."""
+    by_level = {level: [card for card in cards if card.status == level] for level in ("error", "warning")}
+    troubled = [card for level in by_level.values() for card in level]
+    line = f"{pages.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    if all(by_level.values()):
+        line += "".join(f", {len(level)} with {name}s" for name, level in by_level.items())
+    return line, troubled
+
+
 def publish_site(site, cards, done):
     """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = status.worst(card.status for card in cards)
-    troubled = [card for card in cards if card.status == word] if word != "normal" else []
-    line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    line, troubled = attention(cards)
     info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
     night = max((standing.night for standing in done.standings), default="")
     url = address(site.url, "index.html")
     done.standings.insert(0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url))
     key = digest([site.key, site.title, [asdict(card) for card in cards]])
     if site.has_site_page:
-        page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, cards)
+        page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards)
         _write_if_new(site, key, page, pages.render_site, done)
     return key
 

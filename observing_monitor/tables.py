@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 import pandas as pd
 
 from observing_monitor import columns
-from observing_monitor.names import FITS_ENDING, folders, kinds_of, last_parts
+from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
 
 DONE = ("success", "lost")
 ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
@@ -461,7 +461,7 @@ def _classified(files, ingests, limits, now, is_told):
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
     is_done = status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
-    judged["ingested_at"] = done.where(is_done) if stage else judged["transferred_at"]
+    judged["ingested_at"] = done.where(is_done & bool(stage))
     conditions = [
         ("ingested", is_done),
         ("gone", ~judged["on_disk"]),
@@ -869,12 +869,7 @@ def latest_metrics(metrics):
         }
         for row in latest.rename(columns={"name": "name_"}).itertuples()
     ]
-    return sorted(rows, key=lambda row: (row["name"], row["source"], *in_number_order(row["node"])))
-
-
-def in_number_order(node):
-    """A key to sort names of nodes by: 2 before 10, drvs2 before drvs10."""
-    return len(node), node
+    return sorted(rows, key=lambda row: (row["name"], row["source"], in_number_order(row["node"])))
 
 
 def images(metrics):
@@ -886,7 +881,7 @@ def images(metrics):
         {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
         for row in shown.rename(columns={"name": "name_"}).itertuples()
     ]
-    return sorted(rows, key=lambda row: (row["name"], *in_number_order(row["node"])))
+    return sorted(rows, key=lambda row: (row["name"], in_number_order(row["node"])))
 
 
 def to_csv(listed):

@@ -7,9 +7,9 @@ import json
 import statistics
 
 from observing_monitor import columns
-from observing_monitor.pages import Day, Link, Month, NightRow, RollUp, YearPage
+from observing_monitor.pages import Day, Link, Month, NightRow, RollUp, YearPage, n_of
 from observing_monitor.site import as_json, frame, site_link, with_instants
-from observing_monitor.status import n_of, worst
+from observing_monitor.status import worst
 from observing_monitor.streams import tells_of_files
 
 SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
@@ -112,9 +112,10 @@ def year_page(site, stream, year, summaries, before, others, headlines, key):
         periods=periods,
         total=total,
         nights=[NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in reversed(summaries)],
-        charts=charts.stream_charts(summaries, headlines, before),
+        charts=charts.stream_charts(summaries, headlines, before, bool(stream.last_stage)),
         data=[Link("JSON", f"{year}.json")],
         has_files=has_files,
+        has_ingest=bool(stream.last_stage),
         headlines=headlines,
     )
 

@@ -208,6 +208,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "n_groups": 130,
         "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
         "has_files": True,
+        "has_ingest": True,
         "headlines": headlines(text),
         "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
         "queues": [queue(text, 1), queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words="")],
@@ -283,6 +284,7 @@ def stream_page(text="auxTel", **changed):
         "sources": [source_line(text)],
         "data": [pages.Link("nights.json", "nights.json")],
         "has_files": True,
+        "has_ingest": True,
         "headlines": headlines(text),
     }
     return pages.StreamPage(**values | changed)
@@ -328,6 +330,7 @@ def year_page(text="auxTel"):
         charts=[chart(text)],
         data=[pages.Link("JSON", "2020.json")],
         has_files=True,
+        has_ingest=True,
         headlines=headlines(text),
     )
 
@@ -349,9 +352,10 @@ def site_page(text="auxTel"):
                 f"2020-02-12: {text}", [pages.Link(text, "failed")], [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")]
             ),
             has_files=True,
+            has_ingest=True,
             headlines=headlines(text),
         ),
-        pages.StreamCard("comCam", "comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, []),
+        pages.StreamCard("comCam", "comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, True, []),
     ]
     line = "1 stream needs attention"
-    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards)
+    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards[:1], cards)

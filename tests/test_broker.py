@@ -244,7 +244,7 @@ def test_nights_of_listings(write, tmp_path):
     source = BucketListing(BucketListing.Settings(path=pattern), asked())
     assert source.nights() == {SEPTEMBER}
     reading = source.read(SEPTEMBER)
-    assert metric(reading, "avros_stored") == 1 and "1 alerts of other nights" in reading.notes[0]
+    assert metric(reading, "avros_stored") == 1 and "1 alert of other nights" in reading.notes[0]
     assert source.read(datetime.date(2021, 9, 2)).metrics.empty
     known = source.look(SEPTEMBER, None)
     (tmp_path / "night_20210901.txt").unlink()

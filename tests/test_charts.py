@@ -127,7 +127,7 @@ def test_stream():
     for trace in (trace for chart in made for trace in chart.figure["data"]):
         assert trace["x"] == ["2020-02-11", "2020-02-12", "2020-02-13"]
         assert trace["customdata"] == ["2020-02-11.html", "2020-02-12.html", "2020-02-13.html"]
-    assert "1 of 2 nights are complete" in made[2].caption
+    assert "1 of 2 nights is complete" in made[2].caption
 
 
 def test_the_usual_band():
@@ -205,7 +205,7 @@ def test_histories():
     (chart,) = charts.metric_charts(metrics(rows), {"one": Sampled}, *BOUNDS)
     assert_sound([chart])
     assert [(trace["name"], trace["y"]) for trace in chart.figure["data"]] == [("q2", [13.5, 14.5]), ("q10", [13.5, 14.5])]
-    assert "2 samples of other times are left out" in chart.caption
+    assert "Left out: 2 samples of other times" in chart.caption
 
 
 def test_many_samples_keep_their_extremes():

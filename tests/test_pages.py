@@ -14,12 +14,13 @@ import page_samples as samples
 import pandas as pd
 import pytest
 
-from observing_monitor import columns, pages
+from observing_monitor import charts, columns, pages, stream_page
+from observing_monitor.names import in_number_order
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
     pages.Frame: "page.frame",
-    pages.Word: "said|class|word",
+    pages.Word: "said|class|word|column",
     pages.WordGroup: "group",
     pages.GlossaryPage: "page",
     pages.Link: "link|shown|page.previous|page.next|page.index|page.site|page.calendar",
@@ -325,7 +326,7 @@ def test_stream_and_site_without_nights():
     """A new stream, and a site of none, have pages that say that there is nothing yet."""
     stream = samples.stream_page(latest=None, nights=[], charts=[], site=None, data=[])
     assert "No night has been read yet" in Reader(pages.render_stream(stream, samples.ASSETS)).words
-    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), "", [])
+    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), "", [], [])
     assert "No stream is set up" in Reader(pages.render_site(site, samples.ASSETS)).words
 
 
@@ -398,12 +399,46 @@ def test_site_at_a_glance():
     """The site's first line names the stream that needs attention, what is wrong there and since when; each card has its nights as bars."""
     text = render("site")
     read = Reader(text)
-    assert "1 stream needs attention: auxTel , 14 files failed since 03:12 auxTel" in read.words
+    assert "1 stream needs attention: ✕ error auxTel , 14 files failed since 03:12 auxTel" in read.words
     assert {"auxTel/index.html", "auxTel/2020-02-12.html#findings"} <= set(read.links)
     assert 'aria-label="Night by night: 2020-02-12: auxTel"' in text and text.count("<svg") == 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "line"),
+    [
+        (("warning", "normal", "error", "warning"), "3 streams need attention, 1 with errors, 2 with warnings"),
+        (("warning",), "1 stream needs attention"),
+        (("error", "error"), "2 streams need attention"),
+        (("normal",), ""),
+    ],
+)
+def test_all_that_need_attention_are_counted(levels, line):
+    """The site's line counts streams with errors and streams with warnings; those with errors are named first."""
+    cards = [dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level) for n, level in enumerate(levels)]
+    said, troubled = stream_page.attention(cards)
+    assert said == line
+    assert [card.status for card in troubled] == sorted(level for level in levels if level != "normal")
 
 
 def test_clock():
     """A night's instants are told by the clock alone, others with their date."""
     assert pages.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
     assert pages.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"
+
+
+def test_where_nothing_comes_after_arrival():
+    """A stream without a stage has files that arrived: no page of it speaks of ingest, neither in heads, tiles, delays nor charts."""
+    for name in ("stream", "night"):
+        words = Reader(render(name, has_ingest=False)).words
+        assert "Arrived" in words and "From arrival to ingest" not in words and "Last ingested" not in words
+    year = dataclasses.replace(samples.year_page(), has_ingest=False)
+    assert "Ingest 90 %" not in Reader(pages.render_year(year, samples.ASSETS)).words
+    drawn = charts.stream_charts([row.values for row in samples.night_rows()], has_ingest=False)
+    assert "Arrived" in drawn[0].caption and not any(chart.title == "Completeness" for chart in drawn)
+
+
+@pytest.mark.parametrize("names", [["2", "10"], ["drvs2", "drvs10"], ["a1-b2", "a1-b10", "a2-b1"], ["x07", "x8"], ["", "1" * 9000]])
+def test_names_in_the_order_of_their_numbers(names):
+    """Names of nodes are sorted as people do, by the numbers in them, however long these are."""
+    assert max(names, key=in_number_order) == names[-1] and min(names, key=in_number_order) == names[0]

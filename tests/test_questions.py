@@ -4,26 +4,8 @@ import re
 
 import pytest
 from running import nights
-from test_demo_pages import kinds
 
 from observing_monitor import pages
-
-
-def test_pages_from_a_strict_server(demo, browser, served):
-    """Under a strict Content-Security-Policy each kind of page draws its charts and opens its table, and the console stays silent."""
-    for path in kinds(demo / "site"):
-        page, said = browser.new_page(), []
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
-        page.goto(f"{served}/{path.relative_to(demo / 'site').as_posix()}")
-        for place in page.query_selector_all(".plot"):
-            place.scroll_into_view_if_needed()
-            place.wait_for_selector("svg.main-svg", state="attached")
-        if page.query_selector("#all-files"):
-            page.locator("#all-files").scroll_into_view_if_needed()
-            page.wait_for_selector("#all-files[data-ready]")
-        assert [text for text in said if "favicon" not in text] == [], path
-        page.close()
 
 
 @pytest.fixture(scope="module")

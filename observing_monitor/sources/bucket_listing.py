@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NID_ZERO
-from observing_monitor.pages import Finding
+from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling, completeness, textfiles
 from observing_monitor.sources.broker_counts import to_metrics, with_total
 
@@ -105,7 +105,7 @@ class BucketListing(Telling):
             alerts, notes = self._of_listings(self.files.of_night(night))
             others = int((alerts["night"] != night).sum())
             if others:
-                notes.append(f"{self.settings.path}: {others:,} alerts of other nights than {night} in its listing; left out")
+                notes.append(f"{self.settings.path}: {n_of(others, 'alert')} of other nights than {night} in its listing; left out")
             is_told = bool(self.files.of_night(night))
         else:
             alerts, notes = self._all()

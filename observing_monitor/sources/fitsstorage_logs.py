@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import ONE_DAY
-from observing_monitor.pages import Finding
+from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, zone_of
-from observing_monitor.status import n_of
 
 if TYPE_CHECKING:
     from observing_monitor.sources import Asked, Known

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import night_named
-from observing_monitor.pages import Finding
-from observing_monitor.status import n_of
+from observing_monitor.pages import Finding, n_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

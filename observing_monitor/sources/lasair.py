@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.metrics import LAST_NID, OWN_KEYS, as_written
+from observing_monitor.names import in_number_order
 from observing_monitor.nights import UTC, nid_of, night_of_nid
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
@@ -421,7 +422,7 @@ def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Findi
                     f"{took / median:,.3g} times the median of the other nodes ({median:,.3g} s)" if median else "the other nodes none"
                 )
                 found.setdefault(node, []).append(f"{name} {took:,.4g} s, {times_words}")
-    for node in sorted(found, key=lambda node: (len(node), node)):
+    for node in sorted(found, key=in_number_order):
         yield Finding("warning", f"node {node} is out of line: {'; '.join(found[node])}", "#metrics", node=node)
 
 

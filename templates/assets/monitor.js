@@ -583,18 +583,16 @@
 
   function sort() {
     asked = null;
-    order = Array.from({ length: table.n }, (_, row) => row);
+    order = new Int32Array(table.n).map((_, row) => row);
     const column = table.columns.find((c) => c.name === sorting.name);
     if (!column) return;
     const rank = column.words && ranks(column.words);
     const key = rank ? (row) => (column.codes[row] < 0 ? null : rank[column.codes[row]]) : (row) => column.values[row];
-    const keys = order.map(key);
     const turn = sorting.down ? -1 : 1;
+    const keys = Float64Array.from(order, (row) => turn * (key(row) ?? turn * Infinity)); // none comes last
     const names = column.kind === "path" ? column.values : null;
-    order.sort((a, b) => {
-      if (keys[a] === null || keys[b] === null) return (keys[a] === null) - (keys[b] === null) || a - b; // none comes last
-      return turn * (keys[a] - keys[b] || (names ? compareTexts(names[a], names[b]) : 0)) || a - b;
-    });
+    const tie = names ? (a, b) => turn * compareTexts(names[a], names[b]) : () => 0;
+    order.sort((a, b) => (keys[a] === keys[b] ? tie(a, b) : keys[a] - keys[b])); // stable: what is alike stays as it was
   }
 
   const columnOf = (name) => table.columns.find((column) => column.name === name);
@@ -623,8 +621,9 @@
       const numbers = columnOf("seq_num");
       const words = ["exposure", "obsid"].map(columnOf).filter(Boolean);
       const codes = words.map((column) => column.words.findIndex((word) => word.toLowerCase() === told));
+      const number = numbers && /^\d+$/.test(told) ? Number(told) : NaN;
       const isNamed = (row) => words.some((column, i) => codes[i] >= 0 && column.codes[row] === codes[i]);
-      made.push((row) => isNamed(row) || Boolean(numbers && String(numbers.values[row]) === told));
+      made.push((row) => isNamed(row) || (number >= 0 && numbers.values[row] === number));
     }
     if (time) {
       const columns = time.by.split(",").map(columnOf).filter((column) => column && column.kind === "instant");
@@ -636,6 +635,14 @@
     return made;
   }
 
+  // The rows that pass a test, in their order. A loop over plain numbers: this is what a keystroke waits for.
+  function passing(rows, test) {
+    const found = new Int32Array(rows.length);
+    let n = 0;
+    for (let i = 0; i < rows.length; i += 1) if (test(rows[i])) found[n++] = rows[i];
+    return found.subarray(0, n);
+  }
+
   function filter() {
     const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = tests();
@@ -643,14 +650,13 @@
     if (terms.length) buildIndexUntil(table.n);
     // One more letter can only take rows away: what passed before is all there is to look at.
     const among = asked && asked.wanted === wanted && search.value.startsWith(asked.query) ? passed : order;
-    const passes = (row) => chosen.every((test) => test(row)) && terms.every((term) => index[row].includes(term));
-    passed = !chosen.length && !terms.length ? order : among.filter(passes);
+    passed = [...chosen, ...terms.map((term) => (row) => index[row].includes(term))].reduce(passing, among);
     asked = { query: search.value, wanted: wanted };
     showTime();
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
     const cut = passed.length > room ? ", of which the first " + room.toLocaleString("en") + " fit here" : "";
-    shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + " files" + cut;
-    shown = passed.slice(0, room);
+    shownCount.textContent = passed.length.toLocaleString("en") + " of " + table.n.toLocaleString("en") + (table.n === 1 ? " file" : " files") + cut;
+    shown = passed.subarray(0, room);
     scroller.querySelector("table").setAttribute("aria-rowcount", shown.length + 1);
     firstDrawn = -1;
     scroller.scrollTop = 0;
@@ -686,9 +692,11 @@
     return row;
   }
 
+  const STYLES = { path: "path", word: "", int: "num", bytes: "num", instant: "num" };
+
   function cell(column, row) {
     const shownText = visible(labelled(column, row));
-    const made = make(column.kind === "path" ? "th" : "td", undefined, { path: "path", word: "", int: "num", bytes: "num", instant: "num" }[column.kind]);
+    const made = make(column.kind === "path" ? "th" : "td", undefined, STYLES[column.kind]);
     if (column.kind === "path") made.scope = "row";
     const inner = make(column.name === "file_class" ? "span" : "bdi", shownText || "–");
     if (column.name === "file_class") inner.className = "chip " + text(column, row).replace(/[^a-z_]/g, "");
@@ -719,6 +727,7 @@
     table.columns.forEach((column) => {
       const title = make("th");
       title.scope = "col";
+      if (STYLES[column.kind] === "num") title.className = "num";
       const button = make("button", column.label, "word");
       button.type = "button";
       button.title = column.meaning;
@@ -794,7 +803,7 @@
   function csv() {
     const quoted = (t) => (/[",\r\n]/.test(t) ? '"' + t.replace(/"/g, '""') + '"' : t);
     const plain = (column, row) => (column.kind === "bytes" ? String(column.values[row] ?? "") : text(column, row));
-    const lines = passed.map((row) => table.columns.map((column) => quoted(plain(column, row))).join(","));
+    const lines = Array.from(passed, (row) => table.columns.map((column) => quoted(plain(column, row))).join(","));
     return [table.columns.map((column) => column.name).join(","), ...lines].join("\r\n") + "\r\n";
   }
 
@@ -826,6 +835,7 @@
       sort();
       showSorting();
       filter();
+      scroller.style.minHeight = scroller.offsetHeight + "px"; // what lies below stays where it is when rows go
       section.dataset.ready = "yes";
       if (restoring) goBack();
       setTimeout(buildIndexInIdleTime, 50);
