@@ -325,6 +325,7 @@ def write_pruned(job, row):
         summary=summary,
         findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
         headlines=described_headlines(stream, row.get("units") or {}),
+        has_ingest=bool(stream.last_stage),
     )
     job.site.output.write(f"{_beside(job)}.html", pages.render_pruned(page, job.site.assets))
     sweep_page(stream, job.site.output, job.night.isoformat())

@@ -451,6 +451,7 @@ class PrunedPage:
     summary: dict  # by the names of columns.NIGHTS
     findings: list[Finding]  # worst first
     headlines: list[Headline]
+    has_ingest: bool  # whether a stage comes after arrival
 
 
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
