@@ -17,4 +17,5 @@ class OneLine(argparse.ArgumentParser):
         wrong = message.partition("unrecognized arguments: ")[2].split()[:1] or re.findall(r"invalid choice: '([^']+)'", message)
         near = [word for text in wrong for word in difflib.get_close_matches(text.partition("=")[0], known, 1)]
         hint = f"did you mean {near[0]}? " if near else ""
+        hint = f"{wrong[0]} comes first, or last; " if wrong and wrong[0] in self.words else hint
         self.exit(2, f"{self.prog}: {' '.join(message.split())}; {hint}{self.prog} --help tells more\n")

@@ -56,6 +56,7 @@ class StreamSettings:
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    prototype_urls: bool | str | None = None  # keep the addresses of the prototype's pages: in this stream's folder, or in the one named
     keep_pages_days: int | None = None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
     keep_tables_days: int | None = None  # as above, of the store's tables
     keep_previews_days: int | None = None  # as above, of the previews
@@ -178,6 +179,7 @@ class Stream:
     timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
+    prototype_urls: bool | str | None = None  # None keeps them where the prototype's history was taken over, or its database lies
     keep_pages_days: int | None = None  # None where the stream's table doesn't tell it
     keep_tables_days: int | None = None
     keep_previews_days: int | None = None
@@ -389,6 +391,9 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
+    old = described.prototype_urls
+    if isinstance(old, str) and not (old == "." or _NAME.fullmatch(old)):
+        raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
     for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
         if (days := getattr(described, key)) is not None and days < 1:
             raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
@@ -429,6 +434,7 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
         timezone=_timezone(where, described.timezone),
         folder=folder,
         previews=_previews(f"{where} previews:", base, described.previews),
+        prototype_urls=described.prototype_urls,
         keep_pages_days=described.keep_pages_days,
         keep_tables_days=described.keep_tables_days,
         keep_previews_days=described.keep_previews_days,

@@ -578,6 +578,11 @@ def render_glossary(page, assets):
     return _render("glossary.html", page, assets)
 
 
+def render_moved(href):
+    """The text of a page that leads on to another address, relative to it."""
+    return environment().get_template("moved.html").render(href=href)
+
+
 def render_latest(page, assets):
     """The text of `latest.html`, which leads to the newest night of a `StreamPage`; `assets` as for `render_site`."""
     return _render("latest.html", page, assets)

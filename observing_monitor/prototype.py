@@ -32,16 +32,17 @@ from observing_monitor.config import Stream
 from observing_monitor.errors import SourceError, StoreError
 from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, night_named
+from observing_monitor.old_urls import DATABASE
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources.dbb import STATUSES
 from observing_monitor.store import Store
+from observing_monitor.streams import generation
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from observing_monitor.tables import Tables
 
-NAME = "observing_monitor.sqlite3"
 GENS = {  # of which Butler a table tells; the others tell of none
     "TRANSFER_LIST": 2,
     "INGEST_LIST": 2,
@@ -100,7 +101,7 @@ def import_history(
     SourceError
         The database can't be read, is damaged, or is none of the prototype's: nothing was taken over.
     """
-    path = database / NAME if database.is_dir() else database
+    path = database / DATABASE if database.is_dir() else database
     done = Imported()
     store = Store(output, stream.name)
     with _opened(path) as connection:
@@ -113,6 +114,7 @@ def import_history(
             done.left[name] = "has no column that tells a night"
             del taken[name]
         index = store.read_index()
+        index.setdefault("moved", {})  # so that the prototype's addresses are kept
         try:
             for night, rows in _by_night(connection, taken, stream, done):
                 _import_night(stream, store, index, night, rows, now, done)
@@ -186,7 +188,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             header, n_bytes = file.read(100), os.fstat(file.fileno()).st_size
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        raise SourceError(f"{path}: {words}; --database names the prototype's {NAME}, or the folder that has it") from error
+        raise SourceError(f"{path}: {words}; --database names the prototype's {DATABASE}, or the folder that has it") from error
     # SQLite takes what is cut off its last page for zeros; the header says how long it should be (sqlite.org/fileformat.html)
     size, n_pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
     should = (65_536 if size == 1 else size) * n_pages if header[24:28] == header[92:96] else 0
@@ -384,13 +386,9 @@ def _frame(described: tuple[columns.Column, ...], rows: list[Row]) -> "pd.DataFr
 
 def _stages(stream: Stream) -> dict[int, str]:
     """Which stage of the stream the events of each generation are attempts of."""
-    own, stage = 2, stream.last_stage or "ingest"
-    for source in stream.sources:
-        if source.kind in ("gen2", "gen3", "dbb"):
-            own = 2 if source.kind == "gen2" else getattr(source.settings, "gen", 3)
-            stage = getattr(source.settings, "stage", "ingest")
-            break
-    return {own: stage, 5 - own: f"ingest_gen{5 - own}"}
+    own = generation(stream)
+    stages = [getattr(source.settings, "stage", "ingest") for source in stream.sources if source.kind in ("gen2", "gen3", "dbb")]
+    return {own: stages[0] if stages else stream.last_stage or "ingest", 5 - own: f"ingest_gen{5 - own}"}
 
 
 def _root(stream: Stream) -> str:

@@ -20,6 +20,7 @@ from observing_monitor.feeds import newest
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night, write_pruned
 from observing_monitor.nights import iso_utc, parse_night
+from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
@@ -145,6 +146,8 @@ def publish(site, now, executor=None, progress=None, deadline=None):
         newest_night = max(index["nights"], default=None)
         then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
         cards.append(publish_stream(site, then, index, now, done))
+        if stream.prototype_urls is not False:
+            publish_old_urls(site, stream, index)
         done.pages[stream.name] = _newest_pages(index)
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
     key = publish_site(site, cards, done)

@@ -1,6 +1,7 @@
 """What the sources of a stream tell of it, by their kinds and settings alone: which stages, files, headlines; nothing is read."""
 
 import re
+from typing import Any
 
 from observing_monitor import columns, pages
 from observing_monitor.nights import parse_utc
@@ -77,3 +78,11 @@ def source_lines(stream, silent):
         fault = silent.get(described.name) or {}
         lines.append(SourceLine(described.name, described.kind, described.place, fault.get("problem", ""), parse_utc(fault.get("since"))))
     return lines
+
+
+def generation(stream: Any) -> int:
+    """Which Butler a stream's first source of a Butler's ingest is of: 2, or 3; 2 where it has none."""
+    for source in stream.sources:
+        if source.kind in ("gen2", "gen3", "dbb"):
+            return 2 if source.kind == "gen2" else int(getattr(source.settings, "gen", 3))
+    return 2
