@@ -32,7 +32,17 @@ from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
 TABLE = "observing_monitor"
 THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
 PATHS = ("output_dir", "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
-RESERVED = ("assets", "data", "glossary.html", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
+# what the site itself has beside the streams' folders
+RESERVED = (
+    "assets",
+    "changes.atom",
+    "data",
+    "glossary.html",
+    "heartbeat.js",
+    "index.html",
+    "observing_monitor.prom",
+    "status.json",
+)
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 

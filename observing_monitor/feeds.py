@@ -93,8 +93,9 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
     after, made = {}, []
     for standing in standings:
         old = before.get(standing.stream)
-        kept = old.get("since") if isinstance(old, dict) and old.get("status") == standing.status else None
-        since = kept if isinstance(kept, str) else iso_utc(now.replace(microsecond=0))
+        since = str(iso_utc(now.replace(microsecond=0)))
+        if isinstance(old, dict) and old.get("status") == standing.status and _instant(old.get("since")):
+            since = str(old["since"])
         after[standing.stream] = {"status": standing.status, "since": since}
         made.append(replace(standing, since=_instant(since) or now))
     if after != before:
@@ -104,7 +105,7 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
 
 def _instant(text: str | None) -> datetime.datetime | None:
     try:
-        return parse_utc(text)
+        return None if text is None else parse_utc(str(text))
     except (ValueError, TypeError):
         return None
 

@@ -251,7 +251,7 @@ def _nights(entry: dict[str, tuple[int, list[str]]]) -> tuple[tuple[datetime.dat
     (first, last) = ranges[0]
     if dates[0] < first:
         raise _Wrong(until_line, f"until {dates[0]} comes before its night, {first}")
-    return ((first, dates[0] if last in (None, first) else min(dates[0], last or dates[0])),)
+    return ((first, dates[0] if last is None or last == first else min(dates[0], last)),)
 
 
 def _ranges(line: int, text: str) -> list[tuple[datetime.date, datetime.date | None]]:
