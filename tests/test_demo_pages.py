@@ -157,15 +157,22 @@ KINDS = (
 )
 
 
+def show_all(page):
+    """Scroll through a page, so that it draws its charts and opens its table; waits by selectors, which a strict policy allows."""
+    for place in page.query_selector_all(".plot"):
+        place.scroll_into_view_if_needed()
+        page.wait_for_selector(f".plot[data-figure='{place.get_attribute('data-figure')}'][data-drawn]", state="attached")
+    if page.query_selector("#all-files"):
+        page.locator("#all-files").scroll_into_view_if_needed()
+        page.wait_for_selector("#all-files[data-ready]")
+
+
 def look_at(browser, address, width, colours, is_scripted):
     """A page says nothing on the console and fits the window; with a script it draws its charts, opens its table, and satisfies axe."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=colours, java_script_enabled=is_scripted)
     page, said = open_page(context, address)
     if is_scripted:
-        for place in page.query_selector_all(".plot, #all-files"):
-            place.scroll_into_view_if_needed()
-        page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)")
-        page.wait_for_function("(document.getElementById('all-files') || {dataset: {ready: 1}}).dataset.ready")
+        show_all(page)
         alike = {"exclude": [["tbody tr:nth-child(n+12)"], [".glossary div:nth-child(n+5)"]]}  # hundreds of rows are made by the same lines
         options = {"preload": False, "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
         faults = Axe().run(page, context=alike, options=options).response["violations"]
@@ -198,15 +205,13 @@ def test_a_printed_page_is_legible(demo, browser, kind):
     """On paper, also from a dark screen: black on white, no table cut off by its box, no buttons; the charts stand on their own ground."""
     context = browser.new_context(viewport={"width": 1000, "height": 900}, color_scheme="dark")
     page, _ = open_page(context, kinds(demo / "site")[kind])
-    for place in page.query_selector_all(".plot"):
-        place.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)")
+    show_all(page)
     page.emulate_media(media="print")
     style = "element => { const s = getComputedStyle(element); return [s.color, s.backgroundColor, s.overflowX, s.maxHeight]; }"
     assert page.locator("body").evaluate(style)[:2] == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
     boxes = [page.locator(".scroll").nth(n).evaluate(style) for n in range(page.locator(".scroll").count())]
     assert boxes and all(box[2:] == ["visible", "none"] for box in boxes)
-    assert not any(nav.is_visible() for nav in page.query_selector_all("nav, button, .filters"))
+    assert not any(nav.is_visible() for nav in page.query_selector_all("nav, .filters, .modebar, #all-files"))
     assert page.pdf(format="A4").startswith(b"%PDF-")
     context.close()
 
