@@ -7,11 +7,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
+import threading
 from concurrent.futures import BrokenExecutor, CancelledError, as_completed
 
 from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 log = logging.getLogger(__name__)
 
@@ -84,17 +87,35 @@ def processes(jobs):
 
     # spawn: a process forked after pyarrow has started its threads may hang
     context = multiprocessing.get_context("spawn")
-    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin))
+    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)))
     try:
         yield workers
     finally:
         workers.stop()
 
 
-def _begin():
-    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core."""
+def _begin(parent):
+    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core.
+
+    It dies with the one that called: without it, which held the lock, it must write nothing, and it would wait for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
+
+
+def _end_with_the_parent():
+    from multiprocessing import parent_process
+
+    parent_process().join()
+    os._exit(1)
 
 
 @contextlib.contextmanager
