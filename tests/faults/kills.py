@@ -33,7 +33,7 @@ class Campaign:
         self.told, self.moments = Counter(), []
         for name in ("auxTel", "comCam"):
             for night in NIGHTS:
-                made = {"ingested": 120, "failed": 3, "missing": 3, "pending": 2}
+                made = {"ingested": 60, "failed": 3, "missing": 3, "pending": 2}
                 make_night(self.folder / name, night, made, now=self.now)
         text = '[observing_monitor]\noutput_dir = "{}"\n' + "".join(f'[streams.{n}]\ninput_dir = "{n}"\n' for n in ("auxTel", "comCam"))
         for output in ("whole", "killed"):
@@ -54,9 +54,9 @@ class Campaign:
         assert process.communicate() == ("", "") and process.returncode == 0
         return time.monotonic() - began
 
-    def kill_one(self):
+    def kill_one(self, way=None):
         """Kill a run at a random moment, run again, and compare; a list of what is wrong."""
-        way, moment = self.random.choice(WAYS), self.random.random()
+        way, moment = way or self.random.choice(WAYS), self.random.random()
         jobs = 2 if "worker" in way else 1
         remove(self.folder / "killed")
         process, began = self._start("killed", jobs)
