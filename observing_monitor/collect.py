@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
 from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
-from observing_monitor.nights import iso_utc
+from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
-from observing_monitor.store import Store
+from observing_monitor.store import INDEXED, Store
 from observing_monitor.timelimit import TimedSource
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Outcome:
     night: object
     is_changed: bool = False
     n_files: int = 0  # of a night that was read anew
-    row: dict = field(default_factory=dict)  # for the index: tables, notes, silent, changed_at, is_told
+    row: dict = field(default_factory=dict)  # for the index: store.INDEXED
     problems: dict = field(default_factory=dict)  # source -> why it did not answer
     is_broken: bool = False  # the night could not be worked on at all
     is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
@@ -65,14 +65,16 @@ def collect_night(stream, sources, output, night, now):
     keys = {source.name: _source_key(stream, source) for source in stream.sources}
     looked_keys = looked.get("keys") or {}
     known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
-    outcome = Outcome(night, row={name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at", "is_told")})
+    outcome = Outcome(night, row={name: looked.get(name) for name in INDEXED})
     states = {}
     for source in sources:
         try:
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
         except SourceError as error:
             outcome.problems[source.name] = str(error)
-    was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
+    was_silent = {
+        name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
+    }
     is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
     is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
@@ -85,7 +87,7 @@ def collect_night(stream, sources, output, night, now):
 
 def _read_night(stream, sources, store, looked, known, states, outcome, keys, now):
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import tables
+    from observing_monitor import happenings, tables
 
     night, readings = outcome.night, {}
     try:
@@ -101,16 +103,24 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
                 outcome.problems[source.name] = str(error)
                 states.pop(source.name)
     before, history = tables.split_history(before)
-    after = tables.with_history(tables.update(before, readings, silent=set(outcome.problems)), history)
+    before, moved = _under_new_names(before, readings)
+    told = tables.update(before, readings, silent=set(outcome.problems))
+    after = tables.with_history(told, history)
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
+    happened = looked.get("happened")
+    if store.is_whole(night, looked.get("sizes")):  # else nobody knows what changed
+        new = happenings.compare(before, told, stream.last_stage, readings, moved)
+        new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+        happened = happenings.merged(happened, new, iso_utc(now)) or None
     digest, sizes = store.save(night, after)
     row = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
+        "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
     }
     outcome.is_changed = any(row[name] != looked.get(name) for name in row)
@@ -120,6 +130,19 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
     told_by |= {"pruned": looked["pruned"]} if looked.get("pruned") else {}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+def _under_new_names(before, readings):
+    """A night's tables with the files that a source found elsewhere under their new names, and those: before -> now."""
+    import pandas as pd
+
+    from observing_monitor import happenings
+
+    told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
+    moved = {}
+    for name, files in told.items():
+        moved |= happenings.moved_files(before.files[before.files["source"] == name], files)
+    return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 
 def _told(state):
@@ -136,9 +159,13 @@ def _bounded(notes):
 def _silent(looked, problems, now):
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
-    return {
-        name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()
-    }
+    return {name: {"problem": problem, "since": _since(before.get(name), now)} for name, problem in problems.items()}
+
+
+def _since(fault, now):
+    """Since when a fault is known, as text; now, where it is new or a clock was ahead."""
+    since = (fault or {}).get("since")
+    return since if since and parse_utc(since) <= now else iso_utc(now)
 
 
 def _source_key(stream, source):
@@ -265,7 +292,7 @@ def _note_sources(index, stream, outcomes, nights, now):
 
 
 def _fault(before, problem, now, level=None):
-    fault = {"problem": problem, "since": before.get("since") or iso_utc(now)}
+    fault = {"problem": problem, "since": _since(before, now)}
     return fault | {"level": level} if level else fault
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from observing_monitor import __version__, columns, status, usual
+from observing_monitor.happenings import in_words
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import clock
 from observing_monitor.site import Site, as_json, digest
@@ -35,7 +36,7 @@ def judging_key(stream):
 
 def basis(stream, row, issues=()):
     """What a night's summary was made from, but for the clock."""
-    told = [row.get(name) for name in ("tables", "notes", "silent", "is_told")]
+    told = [row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")]
     return digest([judging_key(stream), *told, *issues_key(issues)])
 
 
@@ -80,11 +81,11 @@ def judge(job, known):
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     told_by_sources = _found_by_sources(job, known)
-    night = _night(job, judged, tables.summarise(judged))
+    night = _night(job, known, judged, tables.summarise(judged))
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in status.findings(night)}
         judged = tables.acknowledge(judged, lambda *told: _reason_of(job.issues, texts, *told))
-        night = _night(job, judged, tables.summarise(judged))
+        night = _night(job, known, judged, tables.summarise(judged))
     found = _acknowledged(status.findings(night, told_by_sources), job.issues)
     word, info = status.sum_up(found)
     headlines, row["units"] = _headline_values(job, known)
@@ -104,7 +105,7 @@ def judge(job, known):
     return row, judged, found
 
 
-def _night(job, judged, summary):
+def _night(job, known, judged, summary):
     """What the checks may look at."""
     from observing_monitor import tables
 
@@ -116,6 +117,9 @@ def _night(job, judged, summary):
         bool(row.get("is_told")),
         stream.delay_warning_s,
         *tellers_of_files(stream),
+        ahead=tables.ahead(judged),
+        happened=tuple(in_words(row.get("happened"))),
+        removed=tuple(sorted(tables.sources_of(known) - {columns.HISTORY, *(described.name for described in stream.sources)})),
         worse=usual.worse(summary, job.edges),
         known=tables.count_acknowledged(judged) if "acknowledged" in judged else {},
         since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},

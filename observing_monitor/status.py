@@ -29,6 +29,9 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
+    ahead: tuple[int, float] = (0, 0.0)  # how many files are dated after they had come, and by how many seconds at most
+    happened: tuple[tuple[str, str], ...] = ()  # what changed that was thought settled: a level and a sentence each
+    removed: tuple[str, ...] = ()  # sources that the settings no longer name, and that something is known of
     worse: Mapping[str, float] = field(default_factory=dict)  # what is worse than usual, with its edge, as `usual.worse` has it
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # class, or lost -> {reason: how many files are known for it}
     since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
@@ -115,6 +118,16 @@ def check_usual(night: Night) -> Iterable[Finding]:
         yield Finding("warning", words, "#attention", teller_of(night, "failed"))
 
 
+def check_clocks(night: Night) -> Iterable[Finding]:
+    """No file is dated after it had come."""
+    count, most = night.ahead
+    if count:
+        words = (
+            f"{n_of(count, 'file')} dated later than {'it' if count == 1 else 'they'} came, by up to {seconds(most)}: some clock is wrong"
+        )
+        yield Finding("warning", words, "#files", teller_of(night, "transfer"))
+
+
 def check_notes(night: Night) -> Iterable[Finding]:
     """Everything that was there could be looked at."""
     count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
@@ -139,7 +152,31 @@ def tell_pending(night: Night) -> Iterable[Finding]:
         yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending", teller_of(night, "pending"))
 
 
-CHECKS = (check_silence, check_classes, check_lost, check_delay, check_usual, check_notes, tell_pending, tell_twice)
+def tell_happened(night: Night) -> Iterable[Finding]:
+    """Nothing changed of what was settled: no ingested file has another size now, none came a week late."""
+    for level, words in night.happened:
+        yield Finding(level, words, "#files", night.file_sources)
+
+
+def tell_removed(night: Night) -> Iterable[Finding]:
+    """All that is known of the night is told by the stream's sources."""
+    for source in night.removed:
+        yield Finding("normal", f"{source} is no longer a source of this stream: what it told last is kept", "#sources", source)
+
+
+CHECKS = (
+    check_silence,
+    check_classes,
+    check_lost,
+    check_delay,
+    check_usual,
+    check_clocks,
+    check_notes,
+    tell_happened,
+    tell_removed,
+    tell_pending,
+    tell_twice,
+)
 
 
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:

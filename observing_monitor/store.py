@@ -21,6 +21,7 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
+INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told")  # what the index has of a night's last look
 ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
 
 
@@ -55,9 +56,9 @@ class Store:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
-                told = ("tables", "notes", "silent", "changed_at", "is_told", "pruned")
                 # of a night whose tables were pruned the row is all that is left
-                index["nights"][night.isoformat()] = looked.get("row") or {key: looked[key] for key in told if key in looked}
+                kept = {key: looked[key] for key in (*INDEXED, "pruned") if key in looked}
+                index["nights"][night.isoformat()] = looked.get("row") or kept
         if noted := dict(self._noted()):
             index["nights"].update(noted)
             index.pop("is_settled", None)  # nor was it told what these nights change of others
@@ -92,7 +93,8 @@ class Store:
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
         is_whole = isinstance(looked, dict) and all(
-            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "pruned", "row", "silent", "sizes", "sources")
+            isinstance(looked.get(name) or {}, dict)
+            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources")
         )
         return looked if is_whole else {}
 

@@ -17,6 +17,7 @@ ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what fi
 QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
 FAILED = ("failure", "invalid", "unknown")
 WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
+AHEAD_S = 3600  # so far clocks may disagree
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
 
@@ -53,7 +54,8 @@ def update(known, readings, silent=()):
     readings : dict of str to Reading
         By source; only sources that answered.
     silent : collection of str
-        Sources of the stream that did not answer: all that they told stays.
+        Sources of the stream that did not answer: all that they told stays. So does what sources told that are no longer among
+        the stream's: but for what another tells now, be it the same source by another name.
 
     Returns
     -------
@@ -61,26 +63,55 @@ def update(known, readings, silent=()):
         A source that answered replaces what it told before. A file that it no longer has is kept, as not on disk, and a
         time of transfer once known stays until the file itself changes.
     """
+    removed = sources_of(known) - set(readings) - set(silent)
     files = [known.files[known.files["source"].isin(silent)]]
     for name, reading in readings.items():
         told = known.files[known.files["source"] == name]
         if reading.files is not None:
             files.append(_keep_known(told, reading.files.assign(source=name), reading))
-    # where two sources tell of one file, one that still has it comes first
+    files.append(known.files[known.files["source"].isin(removed)])
+    # where two sources tell of one file, one that still has it comes first, and one that was removed last
     store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
+    store = _without_doubles(store, removed)
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
+    left = known.ingests[known.ingests["source"].isin(removed) & known.ingests["file_id"].isin(store["file_id"])]
+    left = _but(left, found, ["file_id", "stage", "attempted_at"])
+    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
+    is_left = metrics["source"].isin(removed)
+    left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
+    metrics = _joined([left, metrics[~is_left]], columns.METRICS)
     return Tables(
         _sorted(store, ["file_id"]),
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def sources_of(known):
+    """The names of all sources that a night's tables have something of."""
+    return {name for table in (known.files, known.ingests, known.metrics) for name in table["source"].dropna().unique()}
+
+
+def _but(rows, others, keys):
+    """The rows that are not among others, by some columns."""
+    if rows.empty or others.empty:
+        return rows
+    return rows[~pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(others[keys]))]
+
+
+def _without_doubles(files, removed):
+    """Files without those of sources that were removed which stand for an attempt alone, where another source has the name."""
+    if not removed:
+        return files
+    is_left = files["source"].isin(removed)
+    made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
+    return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
 
 
 def split_history(known):
@@ -456,7 +487,9 @@ def _classified(files, ingests, limits, now, is_told):
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
-    since = judged["created_at"].fillna(judged["transferred_at"]).fillna(first_heard)
+    # a time that is yet to come says when nothing was: a file dated in ten years would be pending for so long
+    created = judged["created_at"].mask(judged["created_at"] > now)
+    since = created.fillna(judged["transferred_at"]).fillna(first_heard).fillna(judged["created_at"])
     is_backlog = status == "backfill"  # nobody expects it by any time
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
@@ -501,6 +534,13 @@ def since(judged):
     times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
     first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
     return {name: at for name, at in first.items() if at}
+
+
+def ahead(judged):
+    """How many files are dated more than AHEAD_S after they had come, and by how many seconds at most: some clock is wrong."""
+    seconds = (judged["created_at"] - judged["transferred_at"]).dt.total_seconds()
+    seconds = seconds[seconds > AHEAD_S]
+    return len(seconds), float(seconds.max()) if len(seconds) else 0.0
 
 
 def next_change(judged, is_told=True):

@@ -10,6 +10,8 @@ import gc
 import logging
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from typing import Any, TypeVar
@@ -17,6 +19,7 @@ from typing import Any, TypeVar
 from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 # Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
 # 700 cost a tenth of a run.
@@ -102,18 +105,37 @@ def processes(jobs: int) -> Iterator[Workers]:
 
     # spawn: a process forked after pyarrow has started its threads may hang
     context = multiprocessing.get_context("spawn")
-    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin))
+    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)))
     try:
         yield workers
     finally:
         workers.stop()
 
 
-def _begin() -> None:
-    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core."""
+def _begin(parent: int) -> None:
+    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core.
+
+    It dies with the one that called: without it, which held the lock, it must write nothing, and it would wait for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     suit_full_nights()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
+
+
+def _end_with_the_parent() -> None:
+    from multiprocessing import parent_process
+
+    if parent := parent_process():
+        parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager

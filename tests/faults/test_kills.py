@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import kills
 import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, start, times
@@ -31,25 +32,22 @@ def tree(tmp_path_factory):
     return folder, now, contents(folder / "whole"), time.monotonic() - started
 
 
-@pytest.mark.parametrize("fraction", [n / 16 for n in range(4, 17)])
-def test_killed_and_run_again(tree, tmp_path, fraction):
-    """Killed after a fraction of its time and run again, a run makes the same as one that was never killed, and leaves nothing."""
-    folder, now, expected, seconds = tree
-    output = tmp_path / "site"
-    process = start(*arguments(folder, output), now=now)
-    time.sleep(seconds * fraction)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert run(*arguments(folder, output), now=now) == 0
-    assert contents(output) == expected
-    assert os.listdir(output / ".unfinished") == []
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    return kills.Campaign(tmp_path_factory.mktemp("campaign"), seed=20261122)
 
 
-def test_two_runs_at_once(tree, tmp_path):
-    """Of several runs started at once those that find the lock taken do nothing and say so with 75; the pages are whole."""
+@pytest.mark.parametrize("way", kills.WAYS)
+def test_killed_and_run_again(campaign, way):
+    """Killed at a random moment, alone, with its workers, or a worker of it, a run is made good by the next, and leaves nothing."""
+    assert campaign.kill_one(way) == []
+
+
+def test_ten_runs_at_once(tree, tmp_path):
+    """Of ten runs started at once those that find the lock taken do nothing and say so with 75; the pages are whole."""
     folder, now, expected, _ = tree
     output = tmp_path / "site"
-    processes = [start(*arguments(folder, output), now=now) for _ in range(4)]
+    processes = [start(*arguments(folder, output), now=now) for _ in range(10)]
     ended = [(process.communicate()[1], process.returncode) for process in processes]
     assert {code for _, code in ended} == {0, 75}
     assert all("another run is at work on this output" in error for error, code in ended if code == 75)
