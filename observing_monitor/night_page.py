@@ -56,26 +56,26 @@ def page_key(job, row):
 def files_of(job):
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
-    return [f"{_beside(job)}{ending}" for ending in endings]
+    return [f"{beside(job)}{ending}" for ending in endings]
 
 
-def _beside(job):
+def beside(job):
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
 def _images_of(job):
     """The folder of a night's images, relative to the output."""
-    return f"{_beside(job)}.images"
+    return f"{beside(job)}.images"
 
 
 def has_images(job, row):
-    return all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
+    return all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in row.get("images") or [])
 
 
 def is_whole(job, row):
     """Whether a night's files are all there."""
-    return all(os.path.exists(job.site.output.path(relative)) for relative in files_of(job)) and has_images(job, row)
+    return all(job.site.output.exists(relative) for relative in files_of(job)) and has_images(job, row)
 
 
 def _odd_nodes(found):
@@ -202,13 +202,7 @@ def _write_images(job, found):
 
 def _remove_stale_images(job, kept):
     """Remove the images of a night that its page no longer shows."""
-    folder = job.site.output.path(_images_of(job))
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for name in os.listdir(folder):
-            if name not in kept and name.endswith(".png"):
-                os.unlink(os.path.join(folder, name))
-        if not kept:
-            os.rmdir(folder)
+    job.site.output.prune(_images_of(job), ".png", kept)
 
 
 def write_night(job, row, known, judged, found):

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from dataclasses import asdict
 
 from observing_monitor import columns, pages, status
@@ -33,7 +32,7 @@ def publish_stream(site, stream, index, now, done):
     key = digest(parts)
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries]
-    if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
+    if index.get("page") != key or not all(site.output.exists(name) for name in names):
         page = _stream_page(site, stream, rows, word, info, silent, headlines)
         site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
@@ -156,7 +155,7 @@ def publish_site(site, cards, done):
 def _write_if_new(site, relative, page, key):
     """Write the site's page unless the one there was made from the same; whether it was written."""
     record = site.output.read_json("data/site.json") or {}
-    if record.get("page") == key and os.path.exists(site.output.path(relative)):
+    if record.get("page") == key and site.output.exists(relative):
         return False
     site.output.write(relative, pages.render_site(page, site.assets))
     site.output.write("data/site.json", json.dumps({"page": key}))
