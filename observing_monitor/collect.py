@@ -133,7 +133,7 @@ def _source_key(stream, source):
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None):
+def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None, sources=None):
     """Bring the nights of one stream up to date, and its index.
 
     Parameters
@@ -148,6 +148,8 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
         Where nights are worked on; here, one after the other, without one.
     progress : callable, optional
         Called with each Outcome as it comes.
+    sources : list, optional
+        As `make_sources` gives them, where they were made already, and know what they have listed.
 
     Returns
     -------
@@ -156,7 +158,7 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     store = Store(output, stream.name)
     index = store.read_index()
     outcomes = []
-    for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
+    for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor, sources):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
         before = dict(row)
         if outcome.is_broken:
@@ -172,14 +174,18 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     return outcomes
 
 
-def _outcomes(stream, nights, output, now, look_at_everything, executor):
+def _outcomes(stream, nights, output, now, look_at_everything, executor, sources):
     if executor is None:
-        sources = make_sources(stream, now, look_at_everything)
+        sources = sources or make_sources(stream, now, look_at_everything)
         for night in nights:
             yield _guarded(stream, sources, output, night, now)
         return
-    tasks = [(stream, output, night, now, look_at_everything) for night in nights]
-    yield from executor.results(_collect_elsewhere, tasks, _lost)
+    store = Store(output, stream.name)
+    # with "/": of the night alone, and of its folder all
+    tasks = [(stream, output.part(f"{store.night_folder(night)}/"), night, now, look_at_everything) for night in nights]
+    for outcome in executor.results(_collect_elsewhere, tasks, _lost):
+        output.written_elsewhere(store.night_folder(outcome.night))
+        yield outcome
 
 
 _made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once

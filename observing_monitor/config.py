@@ -1,8 +1,8 @@
 """The settings: one dataclass each, a default and a comment per setting; arguments before environment before file.
 
 The settings file is TOML. Its table `[observing_monitor]` may hold whatever the command line can; each `[streams.NAME]`
-is a stream, each `[[streams.NAME.sources]]` one of its sources. A wrong key is an error that names the file, the table,
-the key and the nearest right one. Paths are relative to the file.
+is a stream, each `[[streams.NAME.sources]]` one of its sources; `[storage]` tells how object stores are reached. A wrong
+key is an error that names the file, the table, the key and the nearest right one. Paths are relative to the file.
 """
 
 import dataclasses
@@ -17,7 +17,9 @@ import configargparse
 import msgspec
 
 from observing_monitor.errors import UsageError
+from observing_monitor.files import is_address
 from observing_monitor.nights import NightRule
+from observing_monitor.objects import Storage, check_address, lies_in
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
@@ -33,6 +35,7 @@ class StreamSettings:
 
     title: str = ""  # shown instead of the name
     input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
+    # (an input_dir that is an address, s3://bucket/prefix, is short for one source: the files below it)
     gen: int = 2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
     query_links: bool = False  # raw/ is not organised by night: ask the registry, look for its links all over
     transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
@@ -105,7 +108,7 @@ def read_settings(path):
         raise UsageError(f"{path}: {error.strerror.lower()}; -c names the settings file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    _check_keys(f"{path}:", tables, [TABLE, "streams"])
+    _check_keys(f"{path}:", tables, [TABLE, "streams", "storage"])
     if not isinstance(tables.get(TABLE, {}), dict):
         raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
@@ -123,7 +126,7 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
-        if isinstance(table.get("output_dir"), str):
+        if isinstance(table.get("output_dir"), str) and not is_address(table["output_dir"]):
             table["output_dir"] = str(path.parent / table["output_dir"])
         return {
             key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -136,27 +139,79 @@ class SettingsFileParser(configargparse.ConfigFileParser):
 
 def streams_of_file(path):
     """The streams that a settings file describes, in its order; UsageError where one is wrong or there is none."""
-    tables = read_settings(path).get("streams", {})
+    settings = read_settings(path)
+    tables, storages = settings.get("streams", {}), _storages(path, settings)
     if not tables:
         raise UsageError(f"{path}: has no stream; add a table [streams.NAME] with input_dir")
     streams = []
     for name, table in tables.items():
         where = f"{path}: [streams.{name}]"
+        table, tables_of_objects = _without_address(table)
         described = _convert(where, Path(path).parent, table, StreamSettings)
-        streams.append(_stream(where, Path(path).parent, name, described, folder=name))
+        described.sources = [*tables_of_objects, *described.sources]
+        streams.append(_stream(where, Path(path).parent, name, described, name, storages))
     return streams
+
+
+def _without_address(table):
+    """A stream's table without an input_dir that is an address, and the source that this is short for: none, or one."""
+    address = table.get("input_dir")
+    if not (isinstance(address, str) and is_address(address)):
+        return table, []
+    return {key: value for key, value in table.items() if key != "input_dir"}, [{"type": "files", "path": address}]
+
+
+def storage_of_file(path, address):
+    """How the object store of an address is reached: a settings file's [storage], or without a file all as usual."""
+    return _storage_for(address, _storages(path, read_settings(path)) if path else {})
+
+
+def _storages(path, settings):
+    """The tables of [storage]: the address that each begins with, "" for all, -> Storage."""
+    table = settings.get("storage", {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: storage is a table; write [storage]")
+    named = {key: value for key, value in table.items() if is_address(key)}
+    rest = {key: value for key, value in table.items() if key not in named}
+    made = {"": _storage(f"{path}: [storage]", rest)}
+    for address, own in named.items():
+        where = f'{path}: [storage."{address}"]'
+        if not isinstance(own, dict):
+            raise UsageError(f"{where} is a table of its own")
+        made[address] = _storage(where, own)
+    return made
+
+
+def _storage(where, table):
+    storage = _convert(where, Path(), table, Storage)
+    try:
+        storage.check()
+    except UsageError as error:
+        raise UsageError(f"{where} {error}") from error
+    return storage
+
+
+def _storage_for(address, storages):
+    """The Storage of an address: of all that it lies in, the longest."""
+    own = max((begin for begin in storages if begin and lies_in(address, begin)), key=len, default="")
+    return storages.get(own) or Storage()
 
 
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
+    if is_address(input_dir):
+        for key in sorted({"gen", "query_links"} & set(settings)):
+            raise UsageError(f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files")
+        described = StreamSettings(sources=[{"type": "files", "path": str(input_dir)}], **settings)
+        return _stream("the command line:", Path(), name, described, "", {})
     if not input_dir.is_dir():
         raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
-    return _stream("the command line:", Path(), name, described, folder="")
+    return _stream("the command line:", Path(), name, described, "", {})
 
 
-def _stream(where, base, name, described, folder):
-    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`."""
+def _stream(where, base, name, described, folder, storages):
+    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`; `storages` as `_storages` gives."""
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
@@ -171,7 +226,7 @@ def _stream(where, base, name, described, folder):
     tables = [*_input_dir_sources(where, described), *described.sources]
     if not tables:
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
-    sources = tuple(_source(where, base, table) for table in tables)
+    sources = tuple(_source(where, base, table, storages) for table in tables)
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
@@ -258,7 +313,7 @@ def _input_dir_sources(where, described):
     raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
 
 
-def _source(where, base, table):
+def _source(where, base, table, storages):
     """One source's settings, as its own class describes them."""
     table = dict(table)
     kind = table.pop("type", None)
@@ -267,7 +322,19 @@ def _source(where, base, table):
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
     if not (isinstance(name, str) and name and name.isprintable()):
         raise UsageError(f"{where} the name of a source is {name!r}; write some plain text")
-    return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
+    if kind == "files" and is_address(table.get("path")):
+        kind = "objects"
+    where, described = f"{where} source {name!r}:", source_class(kind).Settings
+    if kind == "objects":
+        address = table.get("path")
+        try:
+            table["path"] = check_address(address) if isinstance(address, str) else address
+        except UsageError as error:
+            raise UsageError(f"{where} key 'path': {error}") from error
+        settings = _convert(where, base, table, described)
+        settings.storage = _storage_for(settings.path, storages)
+        return DescribedSource(name, kind, settings)
+    return DescribedSource(name, kind, _convert(where, base, table, described))
 
 
 def _convert(where, base, table, into):
@@ -275,6 +342,8 @@ def _convert(where, base, table, into):
     _check_keys(where, table, [f.name for f in dataclasses.fields(into)])
 
     def to_path(kind, value):
+        if is_address(value):
+            raise ValueError("an address of an object store, but a path of this machine is wanted here; only `files` are read from one")
         if kind is Path and isinstance(value, str | Path):
             return (base / Path(value).expanduser()).absolute()
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")

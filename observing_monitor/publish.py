@@ -9,12 +9,11 @@ the indexes last, so that a reader never follows a link to something that is not
 import datetime
 import json
 import logging
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from observing_monitor.errors import StoreError
 from observing_monitor.judge import NightJob, is_judged, is_of_now, judge, judging_key
-from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
+from observing_monitor.night_page import beside, files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.site import digest, write_assets
 from observing_monitor.store import Store
@@ -104,10 +103,7 @@ def publish(site, now, executor=None, progress=None):
 def _publish_nights(site, stream, index, now, executor, progress, done):
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
-    try:
-        there = set(os.listdir(site.output.path(stream.folder)))
-    except FileNotFoundError:
-        there = set()
+    there = set(site.output.names(stream.folder))
     common = _common_key(site, stream)
     jobs = {}
     for job in _jobs(site, stream, index, now):
@@ -141,7 +137,13 @@ def _results(jobs, executor):
     if executor is None:
         yield from map(_guarded, jobs)
         return
-    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
+    yield from executor.results(_guarded, [(_part_of(job),) for job in jobs], _lost)
+
+
+def _part_of(job):
+    """A night's job with as much of the output as a worker asks for."""
+    output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
+    return replace(job, site=replace(job.site, output=output))
 
 
 def _lost(job):
