@@ -183,8 +183,8 @@ def _outcomes(stream, nights, output, now, look_at_everything, executor, sources
     store = Store(output, stream.name)
     # with "/": of the night alone, and of its folder all
     tasks = [(stream, output.part(f"{store.night_folder(night)}/"), night, now, look_at_everything) for night in nights]
-    for outcome in executor.results(_collect_elsewhere, tasks, _lost):
-        output.written_elsewhere(store.night_folder(outcome.night))
+    for outcome, changes in executor.results(_collect_elsewhere, tasks, _lost):
+        output.learn(changes)
         yield outcome
 
 
@@ -195,12 +195,12 @@ def _collect_elsewhere(stream, output, night, now, look_at_everything):
     key = (stream, now, look_at_everything)
     if getattr(_made, "key", None) != key:
         _made.sources, _made.key = make_sources(stream, now, look_at_everything), key
-    return _guarded(stream, _made.sources, output, night, now)
+    return _guarded(stream, _made.sources, output, night, now), output.changes()
 
 
 def _lost(stream, output, night, now, look_at_everything):
     words = f"{night}: its worker died each time that it was collected"
-    return Outcome(night, problems={"observing_monitor": words}, is_broken=True)
+    return Outcome(night, problems={"observing_monitor": words}, is_broken=True), None
 
 
 def _guarded(stream, sources, output, night, now):

@@ -154,8 +154,12 @@ class Output:
         """The output as a worker is handed it, who asks for little but what begins so: a folder needs nothing for that."""
         return self
 
-    def written_elsewhere(self, folder: str) -> None:
-        """Note that another process may have written into a folder: one that is asked anew each time needs no note."""
+    def changes(self) -> Any:
+        """What was written and removed since the part was cut, for `learn`; a folder tells that itself."""
+        return None
+
+    def learn(self, changes: Any) -> None:
+        """Take note of the `changes` that a worker made."""
 
 
 def as_bytes(data: str | bytes) -> bytes:

@@ -295,7 +295,7 @@ class ObjectOutput(Output):
         self._inside: dict[str, set[str]] = {}  # folder -> the names in it
         self._sorted: list[str] | None = None  # the names of all, made when parts are cut
         self._covers: tuple[str, ...] = ("",)  # the beginnings of the names that the listing tells of
-        self._unsure: set[str] = set()  # folders that others may have written into since
+        self._changes: dict[str, Object | None] = {}  # what was written here; None: removed
         self._growing: dict[str, tuple[bytes, float]] = {}  # what is appended to, and when it was last written
         self._lease: _Lease | None = None
 
@@ -329,7 +329,8 @@ class ObjectOutput(Output):
             self._lease.check()
         data = as_bytes(data)
         self.objects.write(relative, data)
-        self._note(relative, Object(len(data), None, _md5(data)))
+        self._changes[relative] = Object(len(data), None, _md5(data))
+        self.learn({relative: self._changes[relative]})
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         data = as_bytes(data)
@@ -352,7 +353,8 @@ class ObjectOutput(Output):
         self._growing.pop(relative, None)
         if not self._is_sure(relative) or self._look(relative):
             self.objects.remove(relative)
-            self._forget(relative)
+            self._changes[relative] = None
+            self.learn({relative: None})
 
     def exists(self, relative: str) -> bool:
         return self._look(relative) is not None or relative in self._inside
@@ -381,20 +383,26 @@ class ObjectOutput(Output):
         if self._sorted is None:
             self._sorted = sorted(listed)
         made = self.__class__(self.root, self.objects.storage)
-        made._listed, made._covers, made._unsure = {}, beginnings, set(self._unsure)
+        made._listed, made._covers = {}, beginnings
         for beginning in beginnings:
             first = bisect.bisect_left(self._sorted, beginning)
             last = bisect.bisect_left(self._sorted, f"{beginning}\U0010ffff")
             for name in self._sorted[first:last]:
                 made._note(name, listed[name])
-        made._unsure = {folder for folder in self._unsure if f"{folder}/".startswith(beginnings)}
         return made
 
-    def written_elsewhere(self, folder: str) -> None:
-        self._unsure.add(folder)
+    def changes(self) -> dict[str, Object | None]:
+        return self._changes
+
+    def learn(self, changes: dict[str, Object | None] | None) -> None:
+        for name, there in (changes or {}).items():
+            if there:
+                self._note(name, there)
+            else:
+                self._forget(name)
 
     def _is_sure(self, relative: str) -> bool:
-        return relative.startswith(self._covers) and relative.rpartition("/")[0] not in self._unsure
+        return relative.startswith(self._covers)
 
     def _look(self, relative: str) -> Object | None:
         return self._list().get(relative) if self._is_sure(relative) else self.objects.info(relative)
