@@ -12,12 +12,10 @@ import hashlib
 import importlib.util
 import logging
 import os
-import random
 import re
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
@@ -218,19 +216,22 @@ class Objects:
             return f"nothing answers at {where}; is the store up, and endpoint_url in [storage] right?"
         if code in ("SlowDown", "ServiceUnavailable", "InternalError", "500", "503"):
             return f"the store is busy or broken ({code}); the next run tries again"
-        return f"the store answered {code or kinds[0]}; see its log"
+        if code:
+            return f"the store answered {code}; its log tells more"
+        return f"could not be asked ({kinds[0]}); are options in [storage] right?"
 
 
-_REFUSED = ("AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403")
-_REFUSED += ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidSecurity", "NotSignedUp")
+_REFUSED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"}
+_REFUSED |= {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidSecurity", "NotSignedUp"}
 
 
 def _options(scheme: str, storage: Storage) -> dict[str, Any]:
     """What fsspec's file system of a scheme is made with."""
     if scheme != "s3":
-        anonymous = {"gs": {"token": "anon"}, "az": {"anon": True}}.get(scheme, {}) if storage.anonymous else {}
-        return {**anonymous, **storage.options}
+        anonymous: dict[str, dict[str, Any]] = {"gs": {"token": "anon"}, "az": {"anon": True}}
+        return {**(anonymous.get(scheme, {}) if storage.anonymous else {}), **storage.options}
     told: dict[str, Any] = {
+        "session": _session(storage.profile),
         "max_concurrency": 1,  # with more, s3fs asks for each object's size before it reads it
         # not every store knows the checksums that Amazon's has had since 2025
         "config_kwargs": {
@@ -245,11 +246,25 @@ def _options(scheme: str, storage: Storage) -> dict[str, Any]:
         told["anon"] = True
     if storage.endpoint_url:
         told["endpoint_url"] = storage.endpoint_url
-    if storage.profile:
-        told["profile"] = storage.profile
     if storage.region:
         told["client_kwargs"] = {"region_name": storage.region}
     return {**told, **storage.options}
+
+
+def _session(profile: str) -> Any:
+    """What finds the credentials, and reads the answers: the times in them by Python's own means, which halves what a listing costs."""
+    from aiobotocore.session import AioSession
+    from botocore.utils import parse_timestamp
+
+    def to_time(told: Any) -> Any:
+        try:
+            return datetime.datetime.fromisoformat(told)
+        except (TypeError, ValueError):  # a header's form, or a number
+            return parse_timestamp(told)
+
+    session = AioSession(profile=profile or None)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=to_time)
+    return session
 
 
 def _object(info: dict[str, Any]) -> Object:
@@ -464,16 +479,16 @@ class _Lease:
     def take(self) -> None:
         """Take the lock, or raise LockedError."""
         for attempt in range(TRIES):
-            self.name = f".lock/{_this_process()}-{uuid.uuid4().hex[:8]}"
+            self.name = f".lock/{_this_process()}-{os.urandom(4).hex()}"
             self.objects.write(self.name, b"")
             others, age_s = self._others()
             if not others:
-                self._renewed_at = time.monotonic()
+                self._renewed_at = _seconds()
                 return
             self.release()
             if age_s > YOUNG_S or attempt == TRIES - 1:
                 break
-            time.sleep(random.uniform(0.2, 1) * 2**attempt)  # the other may have withdrawn too
+            time.sleep((0.2 + os.urandom(1)[0] / 320) * 2**attempt)  # 0.2 to 1 s, by chance: the other may have withdrawn too
         raise LockedError(f"{self.objects.path(others[0])}: another run is at work on this output; this one does nothing")
 
     def _others(self) -> tuple[list[str], float]:
@@ -512,24 +527,36 @@ class _Lease:
             try:
                 if self.name not in self.objects.all_below(".lock"):
                     self._lost = "was taken over by another run, since it had not been renewed"
+                self._check_time()
+                if self._lost:
                     return
                 self.objects.write(self.name, b"")
-                self._renewed_at = time.monotonic()
+                self._renewed_at = _seconds()
             except OutputError as error:
                 log.warning("%s", error)  # the next renewal may come through in time
 
     def check(self) -> None:
         """Raise OutputError where the lock is no longer ours."""
-        if time.monotonic() - self._renewed_at > STALE_S - RENEW_S:
-            self._lost = self._lost or "could not be renewed in time"
+        self._check_time()
         if self._lost:
             raise OutputError(f"{self.objects.path(self.name)}: the lock {self._lost}; the next run goes on from what is there")
 
+    def _check_time(self) -> None:
+        """Give the lock up before others may take it for stale: this run may have stood still, or been cut off."""
+        if _seconds() - self._renewed_at > STALE_S - RENEW_S:
+            self._lost = self._lost or "could not be renewed in time"
+
     def release(self) -> None:
+        """Take the lock away again; where the store doesn't answer it turns stale."""
         try:
             self.objects.remove(self.name)
-        except OutputError as error:  # it turns stale
+        except OutputError as error:
             log.warning("%s", error)
+
+
+def _seconds() -> float:
+    """Seconds that also run while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _this_process() -> str:
@@ -543,7 +570,7 @@ def _machine() -> str:
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             told = file.read() + str(os.stat("/proc/self/ns/pid").st_ino).encode()
     except OSError:  # no Linux: nobody's death is told at once
-        told = uuid.uuid4().bytes
+        told = os.urandom(16)
     return hashlib.blake2b(told, digest_size=4).hexdigest()
 
 
