@@ -61,12 +61,11 @@ class Bucket:
                 found[name] = json.dumps({**json.loads(found[name]), "generated_at": None}).encode()
         return found
 
-    def asked(self, *methods, is_read=True):
+    def asked(self, *methods):
         """What the server was asked about the bucket since this was called last: (method, name, prefix that was listed or None)."""
         time.sleep(0.05)  # the server writes its log after it answers
         told = self.ceph.requests(self.name)
-        new = told[self.n_before :]
-        self.n_before = len(told) if is_read else self.n_before
+        new, self.n_before = told[self.n_before :], len(told)
         found = []
         for method, path, _ in new:
             prefix = re.search(r"[?&]prefix=([^&]*)", path)
@@ -197,7 +196,7 @@ def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
     code = f"import datetime, sys; from observing_monitor import cli; sys.exit(cli.main(sys.argv[1:], {clock}))"
     arguments = [sys.executable, "-c", code, *map(str, which), "--output_dir", f"{bucket.address}/site"]
     process = subprocess.Popen(arguments, start_new_session=True, stderr=subprocess.PIPE)
-    while process.poll() is None and sum("looked.json" in name for _, name, _ in bucket.asked("PUT", is_read=False)) < 4:
+    while process.poll() is None and sum(name.endswith("looked.json") for name in bucket.listed("site/data/")) < 4:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
