@@ -19,7 +19,7 @@ import msgspec
 from observing_monitor.errors import UsageError
 from observing_monitor.files import is_address
 from observing_monitor.nights import NightRule
-from observing_monitor.objects import Storage, check_address, lies_in
+from observing_monitor.objects import Storage, check_address, is_plain, lies_in
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 
@@ -175,6 +175,10 @@ def _storages(path, settings):
     rest = {key: value for key, value in table.items() if key not in named}
     made = {"": _storage(f"{path}: [storage]", rest)}
     for address, own in named.items():
+        if not is_plain(address):
+            raise UsageError(
+                f"{path}: [storage] has a table whose name is no address such as s3://bucket/prefix; write no user and password"
+            )
         where = f'{path}: [storage."{address}"]'
         if not isinstance(own, dict):
             raise UsageError(f"{where} is a table of its own")
@@ -200,6 +204,7 @@ def _storage_for(address, storages):
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
     if is_address(input_dir):
+        check_address(input_dir)
         for key in sorted({"gen", "query_links"} & set(settings)):
             raise UsageError(f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files")
         described = StreamSettings(sources=[{"type": "files", "path": str(input_dir)}], **settings)
@@ -332,7 +337,8 @@ def _source(where, base, table, storages):
         except UsageError as error:
             raise UsageError(f"{where} key 'path': {error}") from error
         settings = _convert(where, base, table, described)
-        settings.storage = _storage_for(settings.path, storages)
+        if "storage" not in table:
+            settings.storage = _storage_for(settings.path, storages)
         return DescribedSource(name, kind, settings)
     return DescribedSource(name, kind, _convert(where, base, table, described))
 

@@ -90,6 +90,11 @@ def check_address(address: str) -> str:
     return address.rstrip("/")
 
 
+def is_plain(address: str) -> bool:
+    """Whether an address is a bucket's or a prefix', with nothing in it that may be a secret."""
+    return bool(_ADDRESS.fullmatch(address))
+
+
 def lies_in(address: str, other: str) -> bool:
     """Whether an address is another, or lies below it."""
     return f"{address.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
@@ -550,8 +555,8 @@ class _Lease:
         """Take the lock away again; where the store doesn't answer it turns stale."""
         try:
             self.objects.remove(self.name)
-        except OutputError as error:
-            log.warning("%s", error)
+        except OutputError as error:  # what failed before is told already
+            log.info("%s", error)
 
 
 def _seconds() -> float:

@@ -12,8 +12,10 @@ import time
 import uuid
 
 import pytest
+from ceph import Ceph
+from conftest import need
 from gen2tree import later, make_night
-from running import contents, counts, nights, run
+from running import contents, counts, nights, run, start
 
 from observing_monitor import cli, objects
 from observing_monitor.errors import LockedError, OutputError, UsageError
@@ -118,6 +120,21 @@ def go(capfd):
     return go
 
 
+def begin(bucket, prefix, wanted, *arguments, now, **options):
+    """Start a rebuild in a process of its own, and come back when it has collected so many nights."""
+    process = start(*arguments, now=now, **options)
+    while process.poll() is None and sum(name.endswith("looked.json") for name in bucket.listed(f"{prefix}data/")) < wanted:
+        time.sleep(0.01)
+    return process
+
+
+def on_disk(folder):
+    """What the same site has on a disk, but for the lock, which is another thing there."""
+    found = contents(folder)
+    found.pop(".lock")
+    return found
+
+
 @pytest.fixture
 def tree(tmp_path):
     """An input of three nights on disk, and its clock."""
@@ -136,9 +153,7 @@ def test_site_in_a_bucket_is_that_on_disk(tree, bucket, tmp_path, go):
     which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[-1])
     assert go(*which, "--output_dir", tmp_path / "site", now=now)[0] == 0
     assert go(*which, "--output_dir", f"{bucket.address}/a/site", now=now)[0] == 0
-    expected = contents(tmp_path / "site")
-    expected.pop(".lock")
-    assert bucket.contents("a/site/") == expected
+    assert bucket.contents("a/site/") == on_disk(tmp_path / "site")
     assert {name.split("/")[0] for name in bucket.listed()} == {"a"}
     types = {name: bucket.head(f"a/site/{name}")["ContentType"] for name in ("index.html", "heartbeat.js", "nights.json", "nights.csv")}
     assert types == {
@@ -192,12 +207,7 @@ def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
         make_night(folder, datetime.date(2020, 3, 1 + day), {"ingested": 4}, now=now)
     which = ("rebuild", "--input_dir", folder, "--jobs", "2")
     assert go(*which, "--output_dir", tmp_path / "site", now=now)[0] == 0
-    clock = f"datetime.datetime.fromisoformat({now.isoformat()!r})"
-    code = f"import datetime, sys; from observing_monitor import cli; sys.exit(cli.main(sys.argv[1:], {clock}))"
-    arguments = [sys.executable, "-c", code, *map(str, which), "--output_dir", f"{bucket.address}/site"]
-    process = subprocess.Popen(arguments, start_new_session=True, stderr=subprocess.PIPE)
-    while process.poll() is None and sum(name.endswith("looked.json") for name in bucket.listed("site/data/")) < 4:
-        time.sleep(0.01)
+    process = begin(bucket, "site/", 4, *which, "--output_dir", f"{bucket.address}/site", now=now, start_new_session=True)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     finished = {name.partition("/looked")[0]: one["LastModified"] for name, one in bucket.listed("site/").items() if "looked.json" in name}
@@ -210,9 +220,7 @@ def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
     assert again == []
     listed = [prefix for *_, prefix in asked if prefix is not None]
     assert listed.count("site/") == 1 and set(listed) == {"site/", "site/.lock/"}
-    expected = contents(tmp_path / "site")
-    expected.pop(".lock")
-    assert bucket.contents("site/") == expected
+    assert bucket.contents("site/") == on_disk(tmp_path / "site")
 
 
 def test_nothing_of_object_stores_is_imported_without_an_address(tree, tmp_path):
@@ -324,6 +332,8 @@ def test_files_of_a_bucket(bucket, tmp_path, go):
     bucket.put("raw/loose.fits")
     bucket.put(f"raw/{DAYS[2]}/.hidden.fits")
     bucket.put(f"raw/{DAYS[2]}/half.part")
+    bucket.put(f"raw/{DAYS[2]}/", b"")  # a folder, as some tools mark it
+    bucket.put(f"raw/{DAYS[1]}/ä b%20c#d+e?f.fits")
     settings = settings_file(
         tmp_path,
         f"""
@@ -344,12 +354,12 @@ skip = ["*.part"]
     made = nights(tmp_path / "site" / "auxTel")
     assert {night: row["n_files"] for night, row in made.items()} == {
         "2020-02-10": 3,
-        "2020-02-11": 3,
+        "2020-02-11": 4,
         "2020-02-12": 4,
         tonight.isoformat(): 1,
     }
-    one = json.loads((tmp_path / "site" / "auxTel" / "2020-02-12.json").read_text())
-    assert made["2020-02-12"]["n_exposures"] == 4 and one
+    assert made["2020-02-12"]["n_exposures"] == 4
+    assert f'"{DAYS[1]}/ä b%20c#d+e?f.fits"' in (tmp_path / "site" / "auxTel" / "2020-02-11.csv").read_text()
     assert f"{bucket.address}/raw" in (tmp_path / "site" / "auxTel" / "index.html").read_text()
 
 
@@ -366,9 +376,7 @@ def test_rebuild_from_a_bucket_to_a_bucket(bucket, tmp_path, go):
     listed = [prefix for *_, prefix in bucket.asked() if prefix is not None]
     assert sorted(prefix for prefix in listed if prefix != "raw/") == [*(f"raw/{night}/" for night in DAYS), "site/", "site/.lock/"]
     assert listed.count("raw/") <= 3  # each process finds where the nights are
-    expected = contents(tmp_path / "site")
-    expected.pop(".lock")
-    assert bucket.contents("site/") == expected
+    assert bucket.contents("site/") == on_disk(tmp_path / "site")
 
 
 def test_objects_that_are_gone(bucket, tmp_path, go):
@@ -426,6 +434,28 @@ def test_store_that_refuses(bucket, tmp_path, account, monkeypatch, wrong, go):
         assert "://" in secret or secret == "nobody" or secret not in everything
 
 
+def test_store_that_dies_in_the_middle(tree, tmp_path, monkeypatch, go):
+    """A store that stops answering during a run is one line; when it is back, the next run goes on at once and ends as on disk."""
+    need(Ceph.is_there(), "there is no Ceph (Debian's packages radosgw, ceph-mon and ceph-osd)")
+    folder, now = tree
+    which = ("rebuild", "--input_dir", folder, "--jobs", "1")
+    with Ceph() as ceph:
+        key, secret = ceph.user("tester")
+        told = {"ACCESS_KEY_ID": key, "SECRET_ACCESS_KEY": secret, "ENDPOINT_URL": ceph.endpoint, "DEFAULT_REGION": "us-east-1"}
+        for name, value in (told | {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull}).items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        bucket = Bucket(ceph, key, secret, "pages")
+        process = begin(bucket, "site/", 2, *which, "--output_dir", f"{bucket.address}/site", now=now)
+        ceph.process.kill()
+        ceph.process.wait()
+        _, words = process.communicate()
+        assert process.returncode == 2 and len(words.splitlines()) == 1 and "nothing answers at http://127.0.0.1:" in words, words
+        ceph.start()
+        assert go(*which, "--output_dir", f"{bucket.address}/site", now=now) == (0, "")
+        assert go(*which, "--output_dir", tmp_path / "site", now=now) == (0, "")
+        assert bucket.contents("site/") == on_disk(tmp_path / "site")
+
+
 def test_storage_of_each_address(ceph, bucket, tmp_path, monkeypatch, go):
     """[storage] tells how stores are reached, a table of an address how that is: each bucket by its own profile and endpoint."""
     other = Bucket(ceph, *ceph.user(f"user{uuid.uuid4().hex[:8]}"), f"bucket-{uuid.uuid4().hex[:12]}")
@@ -473,6 +503,7 @@ def credentials(bucket):
         ("[storage]\nendpointurl = 'x'", "[storage] unknown key 'endpointurl'; did you mean 'endpoint_url'?"),
         ("[storage]\noptions = {secret = 'hunter2'}", "[storage] key 'secret' of options: no secret may stand in the settings"),
         ("[storage]\nendpoint_url = 'https://me:hunter2@host'", "[storage] key 'endpoint_url': is no address without user and password"),
+        ("[storage.'s3://me:hunter2@raw']\nregion = 'x'", "[storage] has a table whose name is no address; write s3://"),
         ("[storage.'s3://raw']\nregion = 5", "[storage.\"s3://raw\"] key 'region': expected `str`"),
         (
             "[[streams.a.sources]]\ntype='files'\npath='s3://me:hunter2@raw'",
@@ -518,9 +549,7 @@ def test_memory(tmp_path):
     site = objects.Objects(f"{where}-site", Storage(), OutputError)
     found = {name: site.read(name) for name in site.all_below() if name not in EVERY_RUN}
     found["nights.json"] = json.dumps({**json.loads(found["nights.json"]), "generated_at": None}).encode()
-    expected = contents(tmp_path / "site")
-    expected.pop(".lock")
-    assert found == expected
+    assert found == on_disk(tmp_path / "site")
     with ObjectOutput(f"{where}-site", Storage()).lock(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(objects, "TRIES", 1)
         assert run(*which, "--output_dir", f"{where}-site", now=now) == cli.LOCKED

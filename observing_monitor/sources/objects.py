@@ -25,7 +25,7 @@ class ObjectFiles(Telling):
         optional: bool = False  # where nothing lies below it, and never did, no file is told of, and that is no fault
         skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
         name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
-        storage: Storage = field(default_factory=Storage)  # how the store is reached; from [storage]
+        storage: Storage = field(default_factory=Storage)  # how the store is reached; from [storage], unless a table here says so
 
     @staticmethod
     def stages_of(settings):
@@ -42,6 +42,7 @@ class ObjectFiles(Telling):
         self.objects = Objects(settings.path, settings.storage, SourceError)
         self._skeleton = None  # of the run
         self._fault = ""  # why there is none
+        self._loose = None  # the paths of all objects outside the prefixes of nights
         self._nights = {}  # night -> what lies in it, until it was read
         names.named_pattern("name_pattern", settings.name_pattern)
         settings.storage.check()
@@ -67,8 +68,9 @@ class ObjectFiles(Telling):
         listed = sorted(self._of_night(night).items())
         del self._nights[night]
         listed = [(path, there) for path, there in listed if not self._is_skipped(path)]
-        _, loose = self._listed()
-        elsewhere = frozenset(path for others in loose.values() for path in others)
+        if self._loose is None:
+            self._loose = frozenset(path for others in self._listed()[1].values() for path in others)
+        elsewhere = self._loose
         if not listed:
             return Reading(files=columns.empty(columns.FILES), elsewhere=elsewhere)
         paths = pd.Series([path for path, _ in listed], dtype="str")
