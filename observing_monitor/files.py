@@ -1,5 +1,7 @@
 """Writing so that a reader never sees half a file: beside the target, synced, renamed."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import itertools
@@ -59,6 +61,17 @@ class Output:
             except OSError as error:
                 raise OutputError(f"{path}: {_why(error)}; output_dir must be on a disk that knows locks") from error
             yield
+
+    def is_locked(self) -> bool:
+        """Whether a run holds the lock; asked with a shared lock, for an instant."""
+        try:
+            with open(self.path(".lock"), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     @contextlib.contextmanager
     def _writable(self) -> Iterator[None]:

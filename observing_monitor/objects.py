@@ -40,6 +40,8 @@ CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
+    "atom": "application/atom+xml; charset=utf-8",
+    "prom": "text/plain; charset=utf-8",
     "svg": "image/svg+xml",
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -343,6 +345,9 @@ class ObjectOutput(Output):
         finally:
             self._lease = None
             lease.release()
+
+    def is_locked(self) -> bool:
+        return bool(self.names(".lock"))
 
     def write(self, relative: str, data: str | bytes) -> None:
         if self._lease:
