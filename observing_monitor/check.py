@@ -1,8 +1,6 @@
 """What a run would find: the output, and each source with what it answers or what is wrong with it. Nothing is written."""
 
 import datetime
-import fcntl
-import glob
 import os
 import shutil
 import time
@@ -13,8 +11,8 @@ from typing import Any
 from observing_monitor import columns
 from observing_monitor.collect import timed_sources
 from observing_monitor.config import Stream
-from observing_monitor.errors import ObservingMonitorError
-from observing_monitor.files import Output
+from observing_monitor.errors import ObservingMonitorError, OutputError
+from observing_monitor.files import Output, is_address
 from observing_monitor.nights import parse_utc
 from observing_monitor.store import FOLDER, Store
 
@@ -34,20 +32,10 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     """Whether the output can be written, has room, is at work, and what is in it."""
     if output is None:
         return Answer("FAILED", ["output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"])
-    answer = Answer("ok", [])
-    place = output.root
-    while not os.path.exists(place) and place != os.path.dirname(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        return Answer("FAILED", [f"{place} is no folder; choose another output_dir"])
-    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
-        return Answer("FAILED", [f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or output_dir"])
-    answer.said.append("can be written" if place == output.root else f"is not there yet, and can be made in {place}")
-    space = shutil.disk_usage(place)
-    answer.said[0] += f"; {_bytes(space.free)} of {_bytes(space.total)} free"
-    if space.free < LOW_SPACE_BYTES:
-        answer = Answer("odd", [*answer.said, "there is little room: previews and tables need some MB a night"])
-    if _is_locked(output):
+    answer = _check_objects(output) if is_address(output.root) else _check_folder(output)
+    if answer.verdict == "FAILED":
+        return answer
+    if output.is_locked():
         answer.said.append("another run is at work on it now")
     beat = output.read_json("data/heartbeat.json")
     if isinstance(beat, dict) and isinstance(beat.get("run_at"), str):
@@ -74,8 +62,34 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
 
 def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
     """The streams that an output has a store of, and that the settings don't name."""
-    there = glob.glob("stream=*", root_dir=output.path(FOLDER))
+    there = [name for name in output.names(FOLDER) if name.startswith("stream=")]
     return sorted({name.removeprefix("stream=") for name in there} - {stream.name for stream in streams})
+
+
+def _check_folder(output: Output) -> Answer:
+    """Whether a folder can be written, or made, and has room."""
+    place = output.root
+    while not os.path.exists(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return Answer("FAILED", [f"{place} is no folder; choose another output_dir"])
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+        return Answer("FAILED", [f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or output_dir"])
+    space = shutil.disk_usage(place)
+    said = "can be written" if place == output.root else f"is not there yet, and can be made in {place}"
+    said += f"; {_bytes(space.free)} of {_bytes(space.total)} free"
+    if space.free < LOW_SPACE_BYTES:
+        return Answer("odd", [said, "there is little room: previews and tables need some MB a night"])
+    return Answer("ok", [said])
+
+
+def _check_objects(output: Output) -> Answer:
+    """Whether an object store answers; that it can be written would take a writing to tell."""
+    try:
+        output.names("")
+    except OutputError as error:
+        return Answer("FAILED", [str(error)])
+    return Answer("ok", ["can be listed"])
 
 
 def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> Answer:
@@ -140,18 +154,6 @@ def describe_night(stream: Stream, now: datetime.datetime) -> str:
     tonight = stream.rule.night_of(now)
     start, end = stream.rule.bounds(tonight)
     return f"a night is the date of {stream.rule.text}: now it is {tonight}, from {_clock(start)} to {_clock(end)}"
-
-
-def _is_locked(output: Output) -> bool:
-    """Whether a run holds the output's lock; asked with a shared lock, for an instant."""
-    try:
-        with open(output.path(".lock"), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _nights(nights: list[datetime.date]) -> str:

@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import datetime
-import fcntl
-import glob
 import logging
 import os
 import re
@@ -18,7 +16,7 @@ import configargparse
 from observing_monitor import __version__, config
 from observing_monitor.arguments import OneLine
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
-from observing_monitor.files import Output
+from observing_monitor.files import Output, is_address
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
@@ -90,9 +88,11 @@ def make_parser():
     parser.add_argument(
         "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
     )
-    parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
+    words = "where the pages and the store are written: a directory, or s3://bucket/prefix"
+    parser.add_argument("--output_dir", "--output", type=_place, metavar="DIR", help=words)
     one = parser.add_argument_group("one stream, without a settings file")
-    one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ or gen3repo/")
+    words = "directory with storage/ (files) and gen2repo/ or gen3repo/; or s3://bucket/prefix: the files below it"
+    one.add_argument("--input_dir", type=_place, metavar="DIR", help=words)
     one.add_argument("--gen", type=int, choices=[2, 3], help="generation of the Butler repository (default 2)")
     one.add_argument(
         "--query_links",
@@ -155,6 +155,10 @@ def make_parser():
     names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
     FileParser.options += [name for name in names if name not in ("help", "version", "config", "output", "yes", "really")]
     return parser
+
+
+def _place(text):
+    return text.rstrip("/") if is_address(text) else Path(text)
 
 
 def _night(text):
@@ -253,11 +257,11 @@ def _run(command, options, now):
         return _notify(options, receivers, now)
     if options.output_dir is None:
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
-    output = Output(options.output_dir)
+    output = _output(options)
     _check_apart(output, streams)
-    _check_alone(output, streams)
     output.make()
     with _logged_lock(options, command, output, now):
+        _check_alone(output, streams)
         output.sweep()
         if command == "prune":
             code = _prune(options, streams, nights, output, now)
@@ -285,7 +289,8 @@ def _streams(options, command):
         return config.streams_of_file(options.config)
     if not options.input_dir:
         raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
-    usual = re.sub(r"[^\w.+-]+", "_", options.input_dir.absolute().name, flags=re.ASCII).lstrip("._+-") or "stream"
+    last = options.input_dir.rpartition("/")[2] if is_address(options.input_dir) else options.input_dir.absolute().name
+    usual = re.sub(r"[^\w.+-]+", "_", last, flags=re.ASCII).lstrip("._+-") or "stream"
     return [config.stream_of_flags(flags.pop("stream", usual), **flags)]
 
 
@@ -330,12 +335,34 @@ def _days(options):
     return [getattr(options, name) if name in given else None for name in names]
 
 
+def _output(options):
+    """Where the pages go: a folder, or in an object store."""
+    if not is_address(options.output_dir):
+        return Output(options.output_dir)
+    from observing_monitor.objects import ObjectOutput
+
+    try:
+        return ObjectOutput(options.output_dir, config.storage_of_file(options.config, options.output_dir))
+    except UsageError as error:
+        raise UsageError(f"output_dir: {error}") from error
+
+
+def _check_addresses_apart(output, source, stream):
+    """Refuse an output and a source that lie in each other: what is read would be listed for what is written, or the reverse."""
+    from observing_monitor.objects import lies_in
+
+    if lies_in(output, source) or lies_in(source, output):
+        raise UsageError(f"output_dir {output} and {source}, which {stream} reads, lie in each other; choose another prefix")
+
+
 def _check_apart(output, streams):
     """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
     for stream in [version for described in streams for version in described.versions]:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and _lies_in(output.root, path):
+            if is_address(path) or is_address(output.root):
+                _check_addresses_apart(output.root, str(path), stream.name)
+            elif path and _lies_in(output.root, path):
                 raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
 
 
@@ -350,7 +377,7 @@ def _check_alone(output, streams):
     if any(stream.folder for stream in streams):
         return
     own = {f"stream={stream.name}" for stream in streams}
-    there = glob.glob("stream=*", root_dir=output.path("data"))
+    there = [name for name in output.names("data") if name.startswith("stream=")]
     others = [name.removeprefix("stream=") for name in sorted(there) if name not in own]
     if others:
         words = "choose another folder, or describe the streams in a settings file"
@@ -358,28 +385,10 @@ def _check_alone(output, streams):
 
 
 @contextlib.contextmanager
-def _lock(output):
-    """Hold the output's lock; the kernel releases it if the process dies. LockedError where another run has it."""
-    path = output.path(".lock")
-    try:
-        file = open(path, "a")  # noqa: SIM115 - closed below, after the work
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(f"{path}: another run is at work on this output; this one does nothing") from error
-        except OSError as error:
-            raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be on a disk that knows locks") from error
-        yield
-
-
-@contextlib.contextmanager
 def _logged_lock(options, command, output, now):
-    """As `_lock`; a run that finds it taken leaves its line in the log as well."""
+    """Hold the output's lock; a run that finds it taken leaves its line in the log as well."""
     try:
-        with _lock(output):
+        with output.lock():
             yield
     except LockedError:
         _log_run(options, command, now, time.monotonic(), NO_COUNTS, 0, LOCKED)
@@ -389,7 +398,7 @@ def _logged_lock(options, command, output, now):
 def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import feeds, previews, publish
-    from observing_monitor.collect import collect, unlooked, words_of_unlooked
+    from observing_monitor.collect import collect, sources_of_versions, unlooked, words_of_unlooked
     from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
@@ -400,14 +409,17 @@ def _work(command, options, streams, nights, receivers, output, now):
     known = _known(options, streams)
     problems += known.problems
     site = make_site(options.title, streams, output, options.site_url, known.issues)
-    n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
+    n_new = 0  # that is asked of the store only where it matters
+    if options.jobs and command != "rebuild":
+        n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
         for number, stream in enumerate(streams if command != "publish" else [], 1):
             # no stream's history may take the time of another's tonight
             ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
-            asked, unasked = _asked(command, options, stream, nights[stream.name], now)
+            sources = sources_of_versions(stream, now, options.full, ends)
+            asked, unasked = _asked(command, options, [source for made in sources.values() for source in made], nights[stream.name])
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
-                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends}
+                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends, "sources": sources}
                 outcomes = collect(stream, asked, output, now, **how)
             left = unlooked(asked, outcomes)
             read[stream.name] = _source_faults(stream, unasked, outcomes)
@@ -623,17 +635,15 @@ def _source_faults(stream, unasked, outcomes):
     return faults
 
 
-def _asked(command, options, stream, nights, now):
+def _asked(command, options, sources, nights):
     """The nights to collect; a rebuild without days takes every night that the stream's sources know.
 
     Beside them the sources that could not say which they know: name -> why.
     """
     if command != "rebuild" or options.first_day or options.last_day:
         return nights, {}
-    from observing_monitor.collect import timed_sources
-
     known, faults = set(), {}
-    for source in (source for version in stream.versions for source in timed_sources(version, now)):
+    for source in sources:
         try:
             known |= set(source.nights())
         except SourceError as error:
@@ -694,7 +704,7 @@ def _check(options, streams, nights, now):
     """Print of the settings, the output and each source what was found; returns the exit code."""
     from observing_monitor import check
 
-    output = Output(options.output_dir) if options.output_dir else None
+    output = _output(options) if options.output_dir else None
     if output:
         _check_apart(output, streams)
         _check_alone(output, streams)

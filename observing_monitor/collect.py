@@ -52,6 +52,11 @@ def timed_sources(stream, now, look_at_everything=False, deadline=None):
     return [TimedSource(source, described.place, described.time_limit_s, deadline) for source, described in made]
 
 
+def sources_of_versions(stream, now, look_at_everything=False, deadline=None):
+    """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
+    return {id(version): timed_sources(version, now, look_at_everything, deadline) for version in stream.versions}
+
+
 def collect_night(stream, sources, output, night, now):
     """Bring one night's tables up to date; an `Outcome`.
 
@@ -174,7 +179,7 @@ def _source_key(stream, source):
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None, deadline=None):
+def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None, deadline=None, sources=None):
     """Bring the nights of one stream up to date, the last one first, and its index.
 
     Parameters
@@ -192,6 +197,8 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
         Called with each Outcome as it comes.
     deadline : float, optional
         By `time.monotonic`: after it no night but the last is looked at; what is known of those stays, and the stream's page says so.
+    sources : list, optional
+        As `timed_sources` gives them, where they were asked before, and know what they have listed.
 
     Returns
     -------
@@ -201,7 +208,7 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     store = Store(output, stream.name)
     index = store.read_index()
     outcomes = []
-    for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline):
+    for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline, sources):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
         before = dict(row)
         if outcome.is_broken:
@@ -217,20 +224,25 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     return outcomes
 
 
-def _outcomes(stream, nights, output, now, look_at_everything, executor, deadline):
+def _outcomes(stream, nights, output, now, look_at_everything, executor, deadline, sources):
     if executor is None:
-        made = {}  # the sources of each version of the stream: a setting may be another from some night on
+        made = sources or sources_of_versions(stream, now, look_at_everything, deadline)
         for number, night in enumerate(nights):
             if number == 0 or not _is_over(deadline):
                 then = stream.at(night)
-                if id(then) not in made:
-                    made[id(then)] = timed_sources(then, now, look_at_everything, deadline)
                 yield _guarded(then, made[id(then)], output, night, now)
         for source in (source for sources in made.values() for source in sources):
             source.end()
         return
-    tasks = [(stream.at(night), output, night, now, look_at_everything, deadline, number == 0) for number, night in enumerate(nights)]
-    for outcome in executor.results(_collect_elsewhere, tasks, _lost):
+    store = Store(output, stream.name)
+    # with "/": of the night alone, and of its folder all
+    parts = [output.part(f"{store.night_folder(night)}/") for night in nights]
+    tasks = [
+        (stream.at(night), part, night, now, look_at_everything, deadline, number == 0)
+        for number, (part, night) in enumerate(zip(parts, nights, strict=True))
+    ]
+    for outcome, changes in executor.results(_collect_elsewhere, tasks, _lost):
+        output.learn(changes)
         if outcome:
             yield outcome
 
@@ -243,18 +255,18 @@ _made = threading.local()  # in a worker: the sources of the run, so that a tree
 
 
 def _collect_elsewhere(stream, output, night, now, look_at_everything, deadline, is_first):
-    """One night's Outcome, in a worker; None where the time for it is over."""
+    """One night's Outcome, in a worker, and what it wrote; None where the time for it is over."""
     if not is_first and _is_over(deadline):
-        return None
+        return None, None
     key = (stream, now, look_at_everything, deadline)
     if getattr(_made, "key", None) != key:
         _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline), key
-    return _guarded(stream, _made.sources, output, night, now)
+    return _guarded(stream, _made.sources, output, night, now), output.changes()
 
 
 def _lost(stream, output, night, *_):
     words = f"{night}: its worker died each time that it was collected"
-    return Outcome(night, problems={"observing_monitor": words}, is_broken=True)
+    return Outcome(night, problems={"observing_monitor": words}, is_broken=True), None
 
 
 def _guarded(stream, sources, output, night, now):

@@ -2,7 +2,7 @@
 
 The settings file is TOML. Its table `[observing_monitor]` may hold whatever the command line can; each `[streams.NAME]`
 is a stream, each `[[streams.NAME.sources]]` one of its sources; each `[notify.NAME]` and `[streams.NAME.notify.NAME]` says who is
-told of a change of status. A wrong key is an error that names the file, the table,
+told of a change of status; `[storage]` says how object stores are reached. A wrong key is an error that names the file, the table,
 the key and the nearest right one. Paths are relative to the file.
 """
 
@@ -24,7 +24,9 @@ import msgspec
 
 from observing_monitor.columns import HISTORY
 from observing_monitor.errors import UsageError
+from observing_monitor.files import is_address
 from observing_monitor.nights import NightRule
+from observing_monitor.objects import Storage, check_address, is_plain, lies_in
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
@@ -53,6 +55,7 @@ class StreamSettings:
 
     title: str = ""  # shown instead of the name
     input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
+    # (an input_dir that is an address, s3://bucket/prefix, is short for one source: the files below it)
     gen: int = 2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
     query_links: bool = False  # raw/ is not organised by night: ask the registry, look for its links all over
     transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
@@ -214,7 +217,7 @@ def read_settings(path):
         raise UsageError(f"{path}: {error.strerror.lower()}; -c names the settings file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    _check_keys(f"{path}:", tables, [TABLE, "streams", "notify"])
+    _check_keys(f"{path}:", tables, [TABLE, "streams", "notify", "storage"])
     if not isinstance(tables.get(TABLE, {}), dict):
         raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
@@ -233,7 +236,7 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
         for key in PATHS:
-            if isinstance(table.get(key), str):
+            if isinstance(table.get(key), str) and not (key == "output_dir" and is_address(table[key])):
                 table[key] = str(path.parent / Path(table[key]).expanduser())
         return {
             key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -246,17 +249,20 @@ class SettingsFileParser(configargparse.ConfigFileParser):
 
 def streams_of_file(path):
     """The streams that a settings file describes, in its order; UsageError where one is wrong or there is none."""
-    tables = read_settings(path).get("streams", {})
+    settings = read_settings(path)
+    tables, storages = settings.get("streams", {}), _storages(path, settings)
     if not tables:
         raise UsageError(f"{path}: has no stream; add a table [streams.NAME] with input_dir")
     streams = []
     for name, table in tables.items():
         where, base = f"{path}: [streams.{name}]", Path(path).parent
-        table = dict(table)
+        table, tables_of_objects = _without_address(dict(table))
         changes = _changes(f"{path}: [[streams.{name}.from]]", base, table.pop("from", []))
         described = _convert(where, base, table, StreamSettings)
-        stream = _stream(where, base, name, described, folder=name)
-        streams.append(replace(stream, later=tuple(_later(f"{path}: [[streams.{name}.from]]", base, stream, described, changes))))
+        described.sources = [*tables_of_objects, *described.sources]
+        stream = _stream(where, base, name, described, name, storages)
+        later = _later(f"{path}: [[streams.{name}.from]]", base, stream, described, changes, storages)
+        streams.append(replace(stream, later=tuple(later)))
     return streams
 
 
@@ -271,7 +277,7 @@ def _changes(where, base, tables):
     return made
 
 
-def _later(where, base, stream, described, changes):
+def _later(where, base, stream, described, changes, storages):
     """What the stream is from each night on: the night, and the Stream."""
     sources = {source.name for source in stream.sources}
     others = {}
@@ -293,7 +299,55 @@ def _later(where, base, stream, described, changes):
         if not limits and not change.sources:
             raise UsageError(f"{at} nothing is changed; set one of {', '.join(THRESHOLDS)} or sources")
         described = replace(described, **limits)
-        yield change.night, _stream(at, base, stream.name, described, stream.folder, others)
+        yield change.night, _stream(at, base, stream.name, described, stream.folder, storages, others)
+
+
+def _without_address(table):
+    """A stream's table without an input_dir that is an address, and the source that this is short for: none, or one."""
+    address = table.get("input_dir")
+    if not (isinstance(address, str) and is_address(address)):
+        return table, []
+    return {key: value for key, value in table.items() if key != "input_dir"}, [{"type": "files", "path": address}]
+
+
+def storage_of_file(path, address):
+    """How the object store of an address is reached: a settings file's [storage], or without a file all as usual."""
+    return _storage_for(address, _storages(path, read_settings(path)) if path else {})
+
+
+def _storages(path, settings):
+    """The tables of [storage]: the address that each begins with, "" for all, -> Storage."""
+    table = settings.get("storage", {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: storage is a table; write [storage]")
+    named = {key: value for key, value in table.items() if is_address(key)}
+    rest = {key: value for key, value in table.items() if key not in named}
+    made = {"": _storage(f"{path}: [storage]", rest)}
+    for address, own in named.items():
+        if not is_plain(address):
+            raise UsageError(
+                f"{path}: [storage] has a table whose name is no address such as s3://bucket/prefix; write no user and password"
+            )
+        where = f'{path}: [storage."{address}"]'
+        if not isinstance(own, dict):
+            raise UsageError(f"{where} is a table of its own")
+        made[address] = _storage(where, own)
+    return made
+
+
+def _storage(where, table):
+    storage = _convert(where, Path(), table, Storage)
+    try:
+        storage.check()
+    except UsageError as error:
+        raise UsageError(f"{where} {error}") from error
+    return storage
+
+
+def _storage_for(address, storages):
+    """The Storage of an address: of all that it lies in, the longest."""
+    own = max((begin for begin in storages if begin and lies_in(address, begin)), key=len, default="")
+    return storages.get(own) or Storage()
 
 
 def receivers_of_file(path):
@@ -382,14 +436,20 @@ def _check_one(where, made, *keys, is_needed=False):
 
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
+    if is_address(input_dir):
+        check_address(input_dir)
+        for key in sorted({"gen", "query_links"} & set(settings)):
+            raise UsageError(f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files")
+        described = StreamSettings(sources=[{"type": "files", "path": str(input_dir)}], **settings)
+        return _stream("the command line:", Path(), name, described, "", {})
     if not within(LOOK_S, input_dir.is_dir, True):
         raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
-    return _stream("the command line:", Path(), name, described, folder="")
+    return _stream("the command line:", Path(), name, described, "", {})
 
 
-def _stream(where, base, name, described, folder, others=MappingProxyType({})):
-    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`.
+def _stream(where, base, name, described, folder, storages, others=MappingProxyType({})):
+    """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`; `storages` as `_storages` gives.
 
     `others` has settings of sources, by the sources' names, that go before those in `described`.
     """
@@ -416,7 +476,7 @@ def _stream(where, base, name, described, folder, others=MappingProxyType({})):
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
 
     def of_source(table):
-        return _source(where, base, table | others.get(table.get("name", table.get("type")), {}), described.time_limit_s)
+        return _source(where, base, table | others.get(table.get("name", table.get("type")), {}), described.time_limit_s, storages)
 
     sources = tuple(of_source(table) for table in tables)
     names = [source.name for source in sources]
@@ -514,7 +574,7 @@ def _check_time_limit(where, seconds):
         raise UsageError(f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most")
 
 
-def _source(where, base, table, time_limit_s):
+def _source(where, base, table, time_limit_s, storages):
     """One source's settings, as its own class describes them, beside those that every source has."""
     table = dict(table)
     kind = table.pop("type", None)
@@ -523,12 +583,22 @@ def _source(where, base, table, time_limit_s):
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
     if not (isinstance(name, str) and name and name.isprintable()) or name == HISTORY:
         raise UsageError(f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}")
+    if kind == "files" and is_address(table.get("path")):
+        kind = "objects"
     where = f"{where} source {name!r}:"
     own = table.pop("time_limit_s", time_limit_s)
     if isinstance(own, bool) or not isinstance(own, int | float):
         raise UsageError(f"{where} key 'time_limit_s': expected `float`, got `{type(own).__name__}`")
     _check_time_limit(where, own)
-    return DescribedSource(name, kind, _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"]), float(own))
+    if kind == "objects" and isinstance(table.get("path"), str):
+        try:
+            table["path"] = check_address(table["path"])
+        except UsageError as error:
+            raise UsageError(f"{where} key 'path': {error}") from error
+    settings = _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"])
+    if kind == "objects" and "storage" not in table:
+        settings.storage = _storage_for(settings.path, storages)
+    return DescribedSource(name, kind, settings, float(own))
 
 
 def _convert(where, base, table, into, more=()):
@@ -536,6 +606,8 @@ def _convert(where, base, table, into, more=()):
     _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
     def to_path(kind, value):
+        if is_address(value):
+            raise ValueError("an address of an object store, but a path of this machine is wanted here; only `files` are read from one")
         if kind is Path and isinstance(value, str | Path):
             return (base / Path(value).expanduser()).absolute()
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")

@@ -59,28 +59,28 @@ def page_key(job, row):
 def files_of(job):
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
     if is_pruned(job.row, PAGE):
-        return [f"{_beside(job)}.html"]
+        return [f"{beside(job)}.html"]
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
-    return [f"{_beside(job)}{ending}" for ending in endings]
+    return [f"{beside(job)}{ending}" for ending in endings]
 
 
-def _beside(job):
+def beside(job):
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
 def _images_of(job):
     """The folder of a night's images, relative to the output."""
-    return f"{_beside(job)}.images"
+    return f"{beside(job)}.images"
 
 
 def has_images(job, row):
-    return is_pruned(row, PAGE) or all(os.path.exists(job.site.output.path(_images_of(job), name)) for name in row.get("images") or [])
+    return is_pruned(row, PAGE) or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in row.get("images") or [])
 
 
 def is_whole(job, row):
     """Whether a night's files are all there."""
-    return all(os.path.exists(job.site.output.path(relative)) for relative in files_of(job)) and has_images(job, row)
+    return all(job.site.output.exists(relative) for relative in files_of(job)) and has_images(job, row)
 
 
 def _odd_nodes(found):
@@ -213,13 +213,7 @@ def _write_images(job, found):
 
 def _remove_stale_images(job, kept):
     """Remove the images of a night that its page no longer shows."""
-    folder = job.site.output.path(_images_of(job))
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for name in os.listdir(folder):
-            if name not in kept and name.endswith(".png"):
-                os.unlink(os.path.join(folder, name))
-        if not kept:
-            os.rmdir(folder)
+    job.site.output.prune(_images_of(job), ".png", kept)
 
 
 def write_night(job, row, known, judged, found, key):
@@ -327,7 +321,7 @@ def write_pruned(job, row):
         headlines=described_headlines(stream, row.get("units") or {}),
         has_ingest=bool(stream.last_stage),
     )
-    job.site.output.write(f"{_beside(job)}.html", pages.render_pruned(page, job.site.assets))
+    job.site.output.write(f"{beside(job)}.html", pages.render_pruned(page, job.site.assets))
     sweep_page(stream, job.site.output, job.night.isoformat())
 
 

@@ -127,13 +127,7 @@ def sweep(stream, output, night):
     """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
     folder = _folder(stream, night.isoformat())
     kept = {one["picture"] for one in _read(output, folder)["files"]}
-    try:
-        names = os.listdir(output.path(folder))
-    except FileNotFoundError:
-        return
-    for name in names:
-        if name.endswith(".jpg") and name not in kept:
-            os.unlink(output.path(folder, name))
+    output.prune(folder, ".jpg", kept)
 
 
 def choose(files, most, made=()):
@@ -181,7 +175,7 @@ def _is_done(stream, output, night, row):
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
-    return not told.get("shown") or os.path.exists(output.path(_folder(stream, night), "index.json"))
+    return not told.get("shown") or output.exists(f"{_folder(stream, night)}/index.json")
 
 
 def _folder(stream, night):
@@ -296,7 +290,7 @@ def _picture_name(shown):
 def _keep(stream, output, plan, row):
     """Write a night's index of previews, and note in the night's row what its page is to show."""
     folder = _folder(stream, plan["night"])
-    if plan["files"] or os.path.isdir(output.path(folder)):
+    if plan["files"] or output.exists(folder):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
         output.write_changed(f"{folder}/index.json", json.dumps(kept, ensure_ascii=False, indent=0))
     seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]

@@ -10,15 +10,24 @@ import datetime
 import itertools
 import json
 import logging
-import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import newest
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
-from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night, write_pruned
+from observing_monitor.night_page import (
+    beside,
+    files_of,
+    has_images,
+    is_whole,
+    look_of,
+    page_key,
+    shown_previews,
+    write_night,
+    write_pruned,
+)
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
@@ -168,10 +177,7 @@ def _newest_pages(index):
 def _publish_nights(site, stream, index, now, executor, progress, done, deadline=None):
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
-    try:
-        there = set(os.listdir(site.output.path(stream.folder)))
-    except FileNotFoundError:
-        there = set()
+    there = set(site.output.names(stream.folder))
     if index.get("is_settled") and all(_is_untouched(job, there) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
         return
     index.pop("is_settled", None)
@@ -183,7 +189,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done, deadline
             edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
             stale = _stale(_jobs(site, stream, index, now, edges), there)
             jobs = {job.night: job for job in stale if job.night not in failed}
-            for result in _results(list(jobs.values())[::-1], executor, deadline):  # tonight first
+            for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
                 index["nights"][result.night.isoformat()] = result.row
                 if result.problem:
                     failed.add(result.night)
@@ -227,17 +233,30 @@ def _stale(jobs, names):
     return stale
 
 
-def _results(jobs, executor, deadline):
+def _results(jobs, output, executor, deadline):
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
         yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
         return
-    tasks = [(job, deadline if number else None) for number, job in enumerate(jobs)]
-    yield from (result for result in executor.results(_guarded, tasks, _lost) if result)
+    tasks = [(_part_of(job), deadline if number else None) for number, job in enumerate(jobs)]
+    for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
+        output.learn(changes)
+        if done:
+            yield done
+
+
+def _part_of(job):
+    """A night's job with as much of the output as a worker asks for."""
+    output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
+    return replace(job, site=replace(job.site, output=output))
+
+
+def _publish_elsewhere(job, deadline):
+    return _guarded(job, deadline), job.site.output.changes()
 
 
 def _lost(job, deadline):
-    return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
+    return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 
 def _guarded(job, deadline):

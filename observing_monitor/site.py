@@ -4,7 +4,6 @@ import datetime
 import hashlib
 import importlib.util
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,7 @@ def write_assets(site):
     """Write the static files that are not there yet."""
     templates = pages.templates_dir()
     for plain, name in site.assets.items():
-        if not os.path.exists(site.output.path("assets", name)):
+        if not site.output.exists(f"assets/{name}"):
             source = _plotly_script() if plain == "plotly.min.js" else templates / "assets" / plain
             site.output.write(f"assets/{name}", source.read_bytes())
 

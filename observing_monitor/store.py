@@ -13,11 +13,11 @@ import functools
 import hashlib
 import io
 import json
-import os
 from typing import TypedDict
 
 from observing_monitor import columns
-from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.errors import StoreError
+from observing_monitor.files import as_bytes
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
@@ -42,10 +42,7 @@ class Store:
 
     def nights(self):
         """The nights that have a folder in the store, in order."""
-        try:
-            names = os.listdir(self.output.path(self.folder))
-        except FileNotFoundError:
-            return []
+        names = self.output.names(self.folder)
         nights = (night_named(name.removeprefix("night=")) for name in names if name.startswith("night="))
         return sorted(night for night in nights if night)
 
@@ -76,12 +73,7 @@ class Store:
 
     def note(self, night, row):
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
-        path = self.output.path(f"{self.folder}/index.notes")
-        try:
-            with open(path, "ab") as file:
-                file.write(_json([night.isoformat(), row]).encode("utf-8", "backslashreplace") + b"\n")
-        except OSError as error:
-            raise OutputError(f"{path}: {error.strerror.lower()}; output_dir must be a folder that can be written") from error
+        self.output.append(f"{self.folder}/index.notes", as_bytes(_json([night.isoformat(), row])))
 
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
@@ -91,7 +83,7 @@ class Store:
 
     def read_looked(self, night):
         """What the last look at a night's sources gave; {} where there was none."""
-        looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
+        looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = isinstance(looked, dict) and all(
             isinstance(looked.get(name) or {}, dict)
             for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources")
@@ -99,7 +91,7 @@ class Store:
         return looked if is_whole else {}
 
     def write_looked(self, night, looked):
-        self.output.write_changed(f"{self._night_folder(night)}/looked.json", _json(looked))
+        self.output.write_changed(f"{self.night_folder(night)}/looked.json", _json(looked))
 
     def load(self, night):
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
@@ -109,12 +101,10 @@ class Store:
 
     def is_whole(self, night, sizes):
         """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
-        try:
-            return all(
-                os.path.getsize(self.output.path(self._night_folder(night), f"{name}.parquet")) == sizes[name] for name in columns.TABLES
-            )
-        except (OSError, KeyError, TypeError):
-            return False
+        folder = self.night_folder(night)
+        return isinstance(sizes, dict) and all(
+            sizes.get(name) is not None and self.output.size(f"{folder}/{name}.parquet") == sizes[name] for name in columns.TABLES
+        )
 
     def save(self, night, tables):
         """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
@@ -123,14 +113,15 @@ class Store:
             data = _to_parquet(getattr(tables, name), described)
             digest.update(data)
             sizes[name] = len(data)
-            self.output.write_changed(f"{self._night_folder(night)}/{name}.parquet", data)
+            self.output.write_changed(f"{self.night_folder(night)}/{name}.parquet", data)
         return digest.hexdigest(), sizes
 
-    def _night_folder(self, night):
+    def night_folder(self, night):
+        """Where a night's tables are, relative to the output."""
         return f"{self.folder}/night={night.isoformat()}"
 
     def _load_table(self, night, name, described):
-        relative = f"{self._night_folder(night)}/{name}.parquet"
+        relative = f"{self.night_folder(night)}/{name}.parquet"
         data = self.output.read(relative)
         if data is None:
             return columns.empty(described)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from dataclasses import asdict, replace
 
 from observing_monitor import columns, pages, status, usual
@@ -52,7 +51,7 @@ def publish_stream(site, stream, index, now, done):
     read = [(source.name, source.kind, source.place) for source in stream.sources]
     key = digest([common, _row_keys(index, summaries), read, silent, word, info])
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
-    if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
+    if index.get("page") != key or not all(site.output.exists(name) for name in names):
         page = _stream_page(site, stream, summaries, word, info, silent, headlines, key)
         site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
@@ -127,7 +126,7 @@ def _publish_years(site, stream, index, summaries, headlines, common, done):
         start += n_nights
         key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
         names = [f"{folder}{year}{ending}" for ending in (".json", ".html")]
-        if before.get(year) != key or not all(os.path.exists(site.output.path(name)) for name in names):
+        if before.get(year) != key or not all(site.output.exists(name) for name in names):
             page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
             site.output.write_changed(names[0], year_json(stream, page, nights))
             site.output.write(names[1], pages.render_year(page, site.assets))
@@ -273,7 +272,7 @@ def publish_glossary(site, done):
 def _write_if_new(site, key, page, render, done):
     """Write one of the site's own pages unless the one there was made from the same."""
     record, name = site.output.read_json("data/site.json") or {}, page.frame.name
-    if record.get(name) == key and os.path.exists(site.output.path(name)):
+    if record.get(name) == key and site.output.exists(name):
         return
     site.output.write(name, render(page, site.assets))
     site.output.write("data/site.json", json.dumps(record | {name: key}))

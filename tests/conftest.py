@@ -127,3 +127,13 @@ def mariadb():
     need(MariaDB.programs(), "there is no MariaDB (Debian's package mariadb-server)")
     with MariaDB() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph():
+    """A private Ceph for all tests; each test makes the buckets it needs in it."""
+    from ceph import Ceph
+
+    need(Ceph.is_there(), "there is no Ceph (Debian's packages radosgw, ceph-mon and ceph-osd)")
+    with Ceph() as server:
+        yield server

@@ -155,5 +155,5 @@ def test_settings_are_right(path):
 def test_every_source_is_shown():
     """The example observatory has a stream of every source that needs no server, and its settings a title for each stream."""
     streams = config.streams_of_file(CHECKOUT / "examples" / "site.toml")
-    assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {"dbb", "fitsstorage"}
+    assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {"dbb", "fitsstorage", "objects"}
     assert all(stream.title != stream.name for stream in streams)

@@ -83,7 +83,7 @@ def test_years_lead_to_each_other(made):
     assert '<link rel="prev" href="2018.html">' in of_2020
     assert 'href="2020.html#month-2020-02"' in (pages / "2020-02-29.html").read_text() and 'id="month-2020-02"' in of_2020
     squares = re.findall(r'<td class="(\w+)"><a href="([\d-]+)\.html"', of_2020)
-    assert squares == [("empty", "2020-01-01"), ("error", "2020-02-29"), ("normal", "2020-03-01")]
+    assert squares == [("empty", "2020-01-01"), ("error", "2020-02-29"), ("warning", "2020-03-01")]
     index = (pages / "index.html").read_text()
     assert 'href="2018.html"' in index and 'href="2020.html"' in index and index.count('class="month"') == 3
 

@@ -28,6 +28,7 @@ ENTRY_POINTS = "observing_monitor.sources"
 
 BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
     "files": "observing_monitor.sources.file_store:FileStore",
+    "objects": "observing_monitor.sources.objects:ObjectFiles",  # `files` whose path is an address
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
     "dbb": "observing_monitor.sources.dbb:DataBackbone",
