@@ -8,9 +8,18 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 1. The first: files, ingests, metrics.
 """
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 SCHEMA_VERSION = 1
+HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Column:
     label: str = ""
 
 
-DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+DTYPES: dict[str, Any] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
     "text": "str",
     "int": "Int64",
     "float": "float64",
@@ -231,12 +240,17 @@ PERIODS = (
 )
 
 
-def empty(columns):
+def empty(columns: Sequence[Column]) -> DataFrame:
     """A DataFrame of these columns, with their dtypes and no row."""
+    return _empty(columns).copy(deep=False)
+
+
+@functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
+def _empty(columns):
     return frame(columns, {})
 
 
-def frame(columns, data):
+def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> DataFrame:
     """A DataFrame of just these columns, in their order and dtypes, from a mapping or a DataFrame; what it lacks is null.
 
     Raises ValueError or TypeError where a column's values can't be had in its kind.
@@ -256,7 +270,30 @@ def frame(columns, data):
     return pd.DataFrame(made, index=data.index)
 
 
-def _convert(values, column):
+def texts(values: Any) -> Series[str]:
+    """A Series of text from a list or an Arrow array of it, None for null: in half the time that pandas takes.
+
+    Raises TypeError or ValueError where a value is neither text nor None.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        kept = pa.array(values, pa.large_string())
+    except pa.ArrowException as error:
+        raise TypeError(str(error)) from error
+    return pd.Series(kept, dtype="str")
+
+
+def arrow(texts: Series[str]) -> Any:
+    """A Series of text as one Arrow array: the other way of `texts`."""
+    import pyarrow as pa
+
+    made = pa.array(texts, pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
+
+
+def _convert(values: Series[Any], column: Column) -> Series[Any]:
     """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
     import pandas as pd
 

@@ -25,13 +25,14 @@ class Site:
     output: object  # files.Output
     assets: dict[str, str]  # a static file's plain name -> its name under assets/
     key: str  # of the templates, the assets and our version
+    url: str = ""  # where it is served; "" where the settings don't tell
 
     @property
     def has_site_page(self):
         return any(stream.folder for stream in self.streams)
 
 
-def make_site(title, streams, output):
+def make_site(title, streams, output, url=""):
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
@@ -43,7 +44,7 @@ def make_site(title, streams, output):
             assets[path.name] = f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
     digest.update(assets["plotly.min.js"].encode())
-    return Site(title, tuple(streams), output, assets, digest.hexdigest())
+    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url)
 
 
 def _plotly_script():
