@@ -88,7 +88,8 @@ $(OLDEST)/installed: $(VENV)/installed-test
 # Programs of Debian's that tests use: installed where that can be done, named where not.
 debian:
 	@missing() { \
-	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd; do \
+	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd \
+	        nginx-light:/usr/sbin/nginx apache2-bin:/usr/sbin/apache2 systemd:systemd-analyze; do \
 	        command -v $${pair#*:} >/dev/null 2>&1 || [ -d $${pair#*:} ] || printf ' %s' $${pair%:*}; \
 	    done; }; \
 	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

@@ -80,3 +80,11 @@ def test_findings_have_addresses():
     addresses = [finding.anchor for finding in one]
     assert addresses == [finding.anchor for finding in two]
     assert addresses == ["finding-files-failed", "finding-node-is-out-of-line", "finding-node-is-out-of-line-2"]
+
+
+@pytest.mark.parametrize(("n_wrong", "more"), [(status.MAX_SAID, ""), (status.MAX_SAID + 3, "; and 3 more")])
+def test_a_long_line_is_cut(n_wrong, more):
+    """A night's line names so many of its faults, and counts the rest; a page with just so many names them all."""
+    faults = [Finding("error", f"fault {number}") for number in range(n_wrong)]
+    said = "; ".join(f"fault {number}" for number in range(status.MAX_SAID))
+    assert status.sum_up(faults) == ("error", said + more)
