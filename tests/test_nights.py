@@ -142,3 +142,31 @@ def test_days_before_the_first():
 def test_folders_named_after_nights(name, night):
     """A folder's name is a night from 1970 on to 2099 alone, and only if it is a date, whole."""
     assert night_named(name) == (night and datetime.date.fromisoformat(night))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("UTC", NightRule(0, "UTC")),
+        ("utc-12H", NightRule(-43_200, "UTC−12h")),
+        ("UTC+0.5h", NightRule(1800, "UTC+0.5h")),
+        ("UTC + 24h", NightRule(86_400, "UTC+24h")),
+        ("TAI-12h", NightRule(-43_163, "TAI−12h")),
+        ("TAI", NightRule(37, "TAI")),
+    ],
+)
+def test_rules_in_seconds_and_words(text, rule):
+    """A rule is a number of seconds, and has one way to be shown, however it was written."""
+    assert NightRule.parse(text) == rule
+
+
+def test_no_rule_beyond_a_day():
+    """A night that would begin more than a day away is a slip of the pen."""
+    with pytest.raises(UsageError):
+        NightRule.parse("UTC+24.5h")
+
+
+def test_nights_in_order():
+    """From the first to the last, both included, over the end of a leap year's February."""
+    told = nights_between(datetime.date(2020, 2, 28), datetime.date(2020, 3, 1))
+    assert [night.isoformat() for night in told] == ["2020-02-28", "2020-02-29", "2020-03-01"]
