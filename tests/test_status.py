@@ -159,3 +159,13 @@ def test_worse_than_usual(worse, delay_warning_s, said):
 def test_a_hundred_notes_are_all():
     """A source with just as many notes as are kept has no more than these."""
     assert found(notes={"files": ["odd"] * status.MAX_NOTES}) == [("warning", "100 odd things while looking at what there is")]
+
+
+def test_a_findings_address_lasts():
+    """A finding keeps its address on the page while only what stands after its colon changes."""
+    anchors = [
+        finding.anchor
+        for is_told in (True, False)
+        for finding in status.findings(status.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
+    ]
+    assert len(anchors) == 2 and len(set(anchors)) == 1
