@@ -77,10 +77,12 @@ $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
 
-# The lowest versions that setup.cfg's bounds allow and that come as wheels; what these need in turn is of today.
+# The lowest versions that setup.cfg's bounds allow, of what is compiled the lowest that comes so; what these need in turn is of today.
+COMPILED := astropy ephem greenlet msgspec numpy pandas pillow psycopg2-binary pyarrow pyyaml
+
 $(OLDEST)/installed: $(VENV)/installed-test
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
-	$(BIN)/uv pip compile --quiet --resolution lowest-direct --only-binary :all: --python $(OLDEST)/bin/python \
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(OLDEST)/bin/python $(addprefix --only-binary ,$(COMPILED)) \
 	    --extra test setup.cfg --output-file $(OLDEST)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirements $(OLDEST)/requirements.txt
 	@touch $@
@@ -88,7 +90,9 @@ $(OLDEST)/installed: $(VENV)/installed-test
 # Programs of Debian's that tests use: installed where that can be done, named where not.
 debian:
 	@missing() { \
-	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
+	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd \
+	        nginx-light:/usr/sbin/nginx apache2-bin:/usr/sbin/apache2 systemd:systemd-analyze \
+	        radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
 	        command -v $${pair#*:} >/dev/null 2>&1 || [ -d $${pair#*:} ] || printf ' %s' $${pair%:*}; \
 	    done; }; \
 	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

@@ -1,6 +1,7 @@
 """Which instant belongs to which night."""
 
 import datetime
+import time
 
 import pytest
 
@@ -90,3 +91,82 @@ def test_range_and_text():
     at = datetime.datetime(2020, 2, 29, 3, 12, 41, 5, UTC)
     assert iso_utc(at) == "2020-02-29T03:12:41.000005Z" and parse_utc(iso_utc(at)) == at
     assert parse_utc(None) is None and iso_utc(None) is None
+
+
+@pytest.fixture
+def far_west(monkeypatch):
+    """A machine whose own zone is ten hours behind UTC."""
+    monkeypatch.setenv("TZ", "HST10")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_machines_own_zone_says_nothing(far_west):
+    """Nights, their bounds and what is written are in UTC, wherever the machine stands and whatever zone an instant is in."""
+    at = parse_utc("2021-09-01T12:00:00+02:00")
+    assert (at.isoformat(), iso_utc(at)) == ("2021-09-01T10:00:00+00:00", "2021-09-01T10:00:00Z")
+    assert parse_utc("2021-09-01T10:00:00") == at
+    assert iso_utc(at.astimezone(datetime.timezone(datetime.timedelta(hours=-3)))) == "2021-09-01T10:00:00Z"
+    assert NightRule.parse("UTC").night_of(parse_utc("2021-09-01T03:00:00")).isoformat() == "2021-09-01"
+    assert [bound.isoformat() for bound in NightRule().bounds(datetime.date(2021, 9, 1))] == [
+        "2021-09-01T12:00:00+00:00",
+        "2021-09-02T12:00:00+00:00",
+    ]
+
+
+def test_the_last_nanosecond_of_a_night():
+    """A nanosecond before a night begins is of the night before: no number of the computation is rounded."""
+    begins = int(parse_utc("2021-09-01T12:00:00Z").timestamp()) * 1_000_000_000
+    assert [NightRule().night_of_ns(ns).isoformat() for ns in (begins - 1, begins)] == ["2021-08-31", "2021-09-01"]
+
+
+def test_days_before_the_first():
+    """A Modified Julian Date below zero, and half a day, fall to the day that they lie in."""
+    assert [night_of_mjd(mjd).isoformat() for mjd in (-0.5, 0.5)] == ["1858-11-16", "1858-11-17"]
+
+
+@pytest.mark.parametrize(
+    ("name", "night"),
+    [
+        ("19700101", "1970-01-01"),
+        ("2099-12-31", "2099-12-31"),
+        ("19691231", None),
+        ("2020123", None),
+        ("20201232", None),
+        ("202012311", None),
+        ("18991231", None),
+    ],
+)
+def test_folders_named_after_nights(name, night):
+    """A folder's name is a night from 1970 on to 2099 alone, and only if it is a date, whole."""
+    assert night_named(name) == (night and datetime.date.fromisoformat(night))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("UTC", NightRule(0, "UTC")),
+        ("utc-12H", NightRule(-43_200, "UTC−12h")),
+        ("UTC+0.5h", NightRule(1800, "UTC+0.5h")),
+        ("UTC + 24h", NightRule(86_400, "UTC+24h")),
+        ("TAI-12h", NightRule(-43_163, "TAI−12h")),
+        ("TAI", NightRule(37, "TAI")),
+    ],
+)
+def test_rules_in_seconds_and_words(text, rule):
+    """A rule is a number of seconds, and has one way to be shown, however it was written."""
+    assert NightRule.parse(text) == rule
+
+
+def test_no_rule_beyond_a_day():
+    """A night that would begin more than a day away is a slip of the pen."""
+    with pytest.raises(UsageError):
+        NightRule.parse("UTC+24.5h")
+
+
+def test_nights_in_order():
+    """From the first to the last, both included, over the end of a leap year's February."""
+    told = nights_between(datetime.date(2020, 2, 28), datetime.date(2020, 3, 1))
+    assert [night.isoformat() for night in told] == ["2020-02-28", "2020-02-29", "2020-03-01"]

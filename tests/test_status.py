@@ -1,5 +1,7 @@
 """Checks: from a night's numbers to findings, and the worst rules."""
 
+import dataclasses
+
 import pytest
 
 from observing_monitor import status
@@ -80,3 +82,90 @@ def test_findings_have_addresses():
     addresses = [finding.anchor for finding in one]
     assert addresses == [finding.anchor for finding in two]
     assert addresses == ["finding-files-failed", "finding-node-is-out-of-line", "finding-node-is-out-of-line-2"]
+
+
+@pytest.mark.parametrize(("n_wrong", "more"), [(status.MAX_SAID, ""), (status.MAX_SAID + 3, "; and 3 more")])
+def test_a_long_line_is_cut(n_wrong, more):
+    """A night's line names so many of its faults, and counts the rest; a page with just so many names them all."""
+    faults = [Finding("error", f"fault {number}") for number in range(n_wrong)]
+    said = "; ".join(f"fault {number}" for number in range(status.MAX_SAID))
+    assert status.sum_up(faults) == ("error", said + more)
+
+
+SILENT = {"gen2": {"problem": "x", "since": "2020-02-13T03:12:41Z"}}
+SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "n_files": 120}
+
+
+@pytest.mark.parametrize(
+    ("changed", "leads"),
+    [
+        ({"n_failed": 1}, [("#failed", "stages")]),
+        ({"n_missing": 1}, [("#missing", "stages")]),
+        ({"n_gone": 1}, [("#gone", "files")]),
+        ({"n_small": 1}, [("#small", "files")]),
+        ({"n_lost": 1}, [("#lost", "stages")]),
+        ({"n_pending": 1}, [("#pending", "stages")]),
+        ({"n_twice": 1}, [("#files", "files")]),
+        ({**SLOW, "delay_warning_s": 600}, [("#delays", "files"), ("#delays", "stages")]),
+        ({"notes": {"a": ["odd"], "b": [], "c": ["odd"]}}, [("#notes", "a, c")]),
+        ({"silent": SILENT}, [("#sources", "gen2")]),
+        ({**SLOW, "worse": {"ingest_delay_p90_s": 60, "error_share": 0}}, [("#delays", "stages"), ("#attention", "stages")]),
+        ({**SLOW, "worse": {"transfer_delay_p90_s": 60}}, [("#delays", "files")]),
+        ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
+    ],
+)
+def test_where_a_finding_leads_and_who_told(changed, leads):
+    """Each finding leads to its place on the page, and names who told: of files, or of the last stage where anybody tells of that."""
+    names = {field.name for field in dataclasses.fields(status.Night)}
+    options = {"file_sources": "files", "stage_sources": "stages", **{name: value for name, value in changed.items() if name in names}}
+    night = status.Night({**NOTHING, **{name: value for name, value in changed.items() if name not in names}}, **options)
+    assert [(finding.href, finding.source) for finding in status.findings(night)] == leads
+
+
+LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
+
+
+@pytest.mark.parametrize(
+    ("worse", "delay_warning_s", "said"),
+    [
+        (
+            {"transfer_delay_p90_s": 60.0},
+            None,
+            [f"slower transfer than usual: {LONG} 11 min 40 s, {USUAL}"],
+        ),
+        (
+            {"ingest_delay_p90_s": 60.0},
+            800,
+            [f"slower ingest than usual: {LONG} 13 min 20 s, {USUAL}"],
+        ),
+        (
+            {"ingest_delay_p90_s": 60.0},
+            600,
+            [
+                f"slow transfer: {LONG} 11 min 40 s",
+                f"slow ingest: {LONG} 13 min 20 s, {USUAL}",
+            ],
+        ),
+        ({"error_share": 0.05}, None, ["more errors than usual: 25 % of the files failed or are missing, usually at most 5 %"]),
+        ({"error_share": 0.0}, None, ["more errors than usual: 25 % of the files failed or are missing, usually none"]),
+    ],
+)
+def test_worse_than_usual(worse, delay_warning_s, said):
+    """What is worse than usual is a warning, said once: beyond the stream's own limit the limit says it, with what is usual."""
+    found = status.findings(status.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse))
+    assert [(finding.level, finding.text) for finding in found] == [("warning", words) for words in said]
+
+
+def test_a_hundred_notes_are_all():
+    """A source with just as many notes as are kept has no more than these."""
+    assert found(notes={"files": ["odd"] * status.MAX_NOTES}) == [("warning", "100 odd things while looking at what there is")]
+
+
+def test_a_findings_address_lasts():
+    """A finding keeps its address on the page while only what stands after its colon changes."""
+    anchors = [
+        finding.anchor
+        for is_told in (True, False)
+        for finding in status.findings(status.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
+    ]
+    assert len(anchors) == 2 and len(set(anchors)) == 1

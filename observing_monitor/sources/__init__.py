@@ -83,48 +83,7 @@ class Asked:
         return not self.look_at_everything and ended < hour_ago and changed_ns < hour_ago.timestamp() * 1e9
 
 
-class Telling(Protocol):
-    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
-
-    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
-    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
-    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
-    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
-    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
-
-    @staticmethod
-    def tells_of_files(settings: Any) -> bool:
-        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
-        return True
-
-    @staticmethod
-    def queues_of(settings: Any) -> tuple[str, ...]:
-        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
-        return ()
-
-    @staticmethod
-    def headlines(settings: Any) -> tuple[str, ...]:
-        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
-        return ()
-
-    @staticmethod
-    def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
-        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
-
-        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
-        """
-        return {}
-
-    @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: Any) -> list[Finding]:
-        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
-
-        The tables are those that `numbers` is given.
-        """
-        return []
-
-
-class Source(Telling, Protocol):
+class Source(Protocol):
     """The shape of a source; made once a run from its settings and an `Asked`.
 
     A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
@@ -167,7 +126,48 @@ class Source(Telling, Protocol):
         ...
 
 
-SourceClass = type[Source]
+class Telling(Source, Protocol):
+    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
+
+    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
+    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
+    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+
+    @staticmethod
+    def tells_of_files(settings: Any) -> bool:
+        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
+        return True
+
+    @staticmethod
+    def queues_of(settings: Any) -> tuple[str, ...]:
+        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
+        return ()
+
+    @staticmethod
+    def headlines(settings: Any) -> tuple[str, ...]:
+        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
+        return ()
+
+    @staticmethod
+    def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
+
+        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
+        """
+        return {}
+
+    @staticmethod
+    def check(night: datetime.date, tables: Tables, settings: Any) -> list[Finding]:
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
+
+        The tables are those that `numbers` is given.
+        """
+        return []
+
+
+SourceClass = type[Telling]
 
 
 def source_class(kind: str) -> SourceClass:
