@@ -12,7 +12,7 @@ from observing_monitor.errors import ObservingMonitorError, OutputError, SourceE
 from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
-from observing_monitor.store import Store
+from observing_monitor.store import INDEXED, Store
 from observing_monitor.timelimit import TimedSource
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Outcome:
     night: object
     is_changed: bool = False
     n_files: int = 0  # of a night that was read anew
-    row: dict = field(default_factory=dict)  # for the index: tables, notes, silent, changed_at, is_told
+    row: dict = field(default_factory=dict)  # for the index: store.INDEXED
     problems: dict = field(default_factory=dict)  # source -> why it did not answer
     is_broken: bool = False  # the night could not be worked on at all
 
@@ -61,7 +61,7 @@ def collect_night(stream, sources, output, night, now):
     keys = {source.name: _source_key(stream, source) for source in stream.sources}
     looked_keys = looked.get("keys") or {}
     known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
-    outcome = Outcome(night, row={name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at", "is_told")})
+    outcome = Outcome(night, row={name: looked.get(name) for name in INDEXED})
     states = {}
     for source in sources:
         try:
@@ -81,7 +81,7 @@ def collect_night(stream, sources, output, night, now):
 
 def _read_night(stream, sources, store, looked, known, states, outcome, keys, now):
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import tables
+    from observing_monitor import happenings, tables
 
     night, readings = outcome.night, {}
     try:
@@ -96,16 +96,23 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
             except SourceError as error:
                 outcome.problems[source.name] = str(error)
                 states.pop(source.name)
+    before, moved = _under_new_names(before, readings)
     after = tables.update(before, readings, silent=set(outcome.problems))
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
+    happened = looked.get("happened")
+    if store.is_whole(night, looked.get("sizes")):  # else nobody knows what changed
+        new = happenings.compare(before, after, stream.last_stage, readings, moved)
+        new |= happenings.came_late(before, after, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+        happened = happenings.merged(happened, new, iso_utc(now)) or None
     digest, sizes = store.save(night, after)
     row = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
+        "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
     }
     outcome.is_changed = any(row[name] != looked.get(name) for name in row)
@@ -114,6 +121,19 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     kept = {name: state for name, state in known.items() if name in outcome.problems}
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+def _under_new_names(before, readings):
+    """A night's tables with the files that a source found elsewhere under their new names, and those: before -> now."""
+    import pandas as pd
+
+    from observing_monitor import happenings
+
+    told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
+    moved = {}
+    for name, files in told.items():
+        moved |= happenings.moved_files(before.files[before.files["source"] == name], files)
+    return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 
 def _told(state):

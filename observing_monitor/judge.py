@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 
 from observing_monitor import __version__, columns, status
+from observing_monitor.happenings import in_words
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import clock
 from observing_monitor.site import Site, as_json, digest
@@ -32,7 +33,7 @@ def judging_key(stream):
 
 def basis(stream, row):
     """What a night's summary was made from, but for the clock."""
-    return digest([judging_key(stream), *(row.get(name) for name in ("tables", "notes", "silent", "is_told"))])
+    return digest([judging_key(stream), *(row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told"))])
 
 
 def is_of_now(job):
@@ -72,6 +73,8 @@ def judge(job, known):
         is_told,
         stream.delay_warning_s,
         *tellers_of_files(stream),
+        happened=tuple(in_words(row.get("happened"))),
+        removed=tuple(sorted(tables.sources_of(known) - {described.name for described in stream.sources})),
         since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )
     found = status.findings(night, _found_by_sources(job, known))

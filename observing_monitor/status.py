@@ -24,6 +24,8 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
+    happened: tuple = ()  # what changed that was thought settled: a level and a sentence each
+    removed: tuple = ()  # sources that the settings no longer name, and that something is known of
     since: dict = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
@@ -108,7 +110,19 @@ def tell_pending(night: Night) -> Iterable[Finding]:
         yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending", teller_of(night, "pending"))
 
 
-CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_pending, tell_twice)
+def tell_happened(night: Night) -> Iterable[Finding]:
+    """Nothing changed of what was settled: no ingested file has another size now, none came a week late."""
+    for level, words in night.happened:
+        yield Finding(level, words, "#files", night.file_sources)
+
+
+def tell_removed(night: Night) -> Iterable[Finding]:
+    """All that is known of the night is told by the stream's sources."""
+    for source in night.removed:
+        yield Finding("normal", f"{source} is no longer a source of this stream: what it told last is kept", "#sources", source)
+
+
+CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_happened, tell_removed, tell_pending, tell_twice)
 
 
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:

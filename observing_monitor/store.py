@@ -19,6 +19,7 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
+INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told")  # what the index has of a night's last look
 
 
 class Store:
@@ -46,7 +47,7 @@ class Store:
             for night in self.nights():
                 looked = self.read_looked(night)
                 index["nights"][night.isoformat()] = {
-                    key: looked[key] for key in ("tables", "notes", "silent", "changed_at", "is_told") if key in looked
+                    key: looked[key] for key in INDEXED if key in looked
                 }
         index["nights"].update(self._noted())
         return index
@@ -80,7 +81,7 @@ class Store:
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self._night_folder(night)}/looked.json")
         is_whole = isinstance(looked, dict) and all(
-            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "silent", "sizes", "sources")
+            isinstance(looked.get(name) or {}, dict) for name in ("keys", "notes", "silent", "happened", "sizes", "sources")
         )
         return looked if is_whole else {}
 

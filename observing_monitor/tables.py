@@ -52,7 +52,8 @@ def update(known, readings, silent=()):
     readings : dict of str to Reading
         By source; only sources that answered.
     silent : collection of str
-        Sources of the stream that did not answer: all that they told stays.
+        Sources of the stream that did not answer: all that they told stays. So does what sources told that are no longer among
+        the stream's: but for what another tells now, be it the same source by another name.
 
     Returns
     -------
@@ -60,25 +61,54 @@ def update(known, readings, silent=()):
         A source that answered replaces what it told before. A file that it no longer has is kept, as not on disk, and a
         time of transfer once known stays until the file itself changes.
     """
+    removed = sources_of(known) - set(readings) - set(silent)
     files = [known.files[known.files["source"].isin(silent)]]
     for name, reading in readings.items():
         told = known.files[known.files["source"] == name]
         if reading.files is not None:
             files.append(_keep_known(told, reading.files.assign(source=name), reading))
-    # where two sources tell of one file, one that still has it comes first
+    files.append(known.files[known.files["source"].isin(removed)])
+    # where two sources tell of one file, one that still has it comes first, and one that was removed last
     store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
+    store = _without_doubles(store, removed)
     logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
     found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
-    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
+    left = known.ingests[known.ingests["source"].isin(removed) & known.ingests["file_id"].isin(store["file_id"])]
+    left = _but(left, found, ["file_id", "stage", "attempted_at"])
+    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
+    is_left = metrics["source"].isin(removed)
+    left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
+    metrics = _joined([left, metrics[~is_left]], columns.METRICS)
     return Tables(
         _sorted(store, ["file_id"]),
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def sources_of(known):
+    """The names of all sources that a night's tables have something of."""
+    return {name for table in (known.files, known.ingests, known.metrics) for name in table["source"].dropna().unique()}
+
+
+def _but(rows, others, keys):
+    """The rows that are not among others, by some columns."""
+    if rows.empty or others.empty:
+        return rows
+    return rows[~pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(others[keys]))]
+
+
+def _without_doubles(files, removed):
+    """Files without those of sources that were removed which stand for an attempt alone, where another source has the name."""
+    if not removed:
+        return files
+    is_left = files["source"].isin(removed)
+    made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
+    return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
 
 
 def _joined(frames, described):

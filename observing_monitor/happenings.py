@@ -1,0 +1,156 @@
+"""What happened to a night between two readings: pure functions over its tables; and the words for it on the night's page.
+
+The tables tell what is known now. That a file changed its size after it was ingested, came days late or lies elsewhere shows
+only beside what was known before, so it is kept, a happening a kind, and stays on the night's page.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from observing_monitor.tables import Tables
+
+MOST_FILES = 100  # of a happening, that are kept by name
+A_DAY = datetime.timedelta(days=1)
+KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
+    "size_changed": ("warning", "changed its size after it was ingested", "changed their size after they were ingested"),
+    "unknown_now": ("warning", "was ingested, and the repository knows it no longer", "were ingested, and the repository knows them no longer"),
+    "ingested_anew": ("normal", "was ingested anew", "were ingested anew"),
+    "late": ("normal", "came late", "came late"),
+    "moved": ("normal", "was moved", "were moved"),
+    "removed": ("normal", "is no longer on disk", "are no longer on disk"),
+}
+
+
+def moved_files(known: "pd.DataFrame", seen: "pd.DataFrame") -> dict[str, str]:
+    """Files that lie elsewhere now: the file_id before -> the file_id now.
+
+    `known` and `seen` are one source's files (`columns.FILES`) before and now. A file is the same by its inode, size and time,
+    or, on another disk, by its name, size and time, where just one file can be meant.
+    """
+    gone = known[known["on_disk"] & ~known["file_id"].isin(seen["file_id"])]
+    new = seen[seen["on_disk"] & ~seen["file_id"].isin(known["file_id"])]
+    found: dict[str, str] = {}
+    for keys in (["device", "inode", "size_bytes", "created_at"], ["name", "size_bytes", "created_at"]):
+        if gone.empty or new.empty:
+            break
+        one = gone.dropna(subset=keys).drop_duplicates(keys, keep=False)
+        other = new.dropna(subset=keys).drop_duplicates(keys, keep=False)
+        pairs = one[[*keys, "file_id"]].merge(other[[*keys, "file_id"]], on=keys, suffixes=("", "_now"))
+        found |= dict(zip(pairs["file_id"], pairs["file_id_now"], strict=True))
+        gone, new = gone[~gone["file_id"].isin(pairs["file_id"])], new[~new["file_id"].isin(pairs["file_id_now"])]
+    return found
+
+
+def renamed(known: "Tables", moved: Mapping[str, str], seen: "pd.DataFrame") -> "Tables":
+    """A night's tables with the files that were moved as they are found now: a file that lies elsewhere came when it came."""
+    if not moved:
+        return known
+
+    def called(table: "pd.DataFrame") -> "pd.DataFrame":
+        return table.assign(file_id=table["file_id"].map(lambda file_id: moved.get(file_id, file_id)).astype("str"))
+
+    files = called(known.files)
+    is_moved = files["file_id"].isin(list(moved.values()))
+    now = seen.drop_duplicates("file_id").set_index("file_id").reindex(files["file_id"]).set_axis(files.index)
+    facts = {fact: files[fact].mask(is_moved, now[fact]) for fact in ("device", "inode")}
+    return replace(known, files=files.assign(**facts), ingests=called(known.ingests))
+
+
+def compare(before: "Tables", after: "Tables", stage: str, told: Iterable[str], moved: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What happened between two readings: kind -> file_id -> what is said of it, "" where the kind says all.
+
+    Parameters
+    ----------
+    before, after : Tables
+        The night as it was, with files that were moved under their names of now (`renamed`), and as it is.
+    stage : str
+        The stream's last stage.
+    told : collection of str
+        The sources that answered: the others' tables are as they were.
+    moved : mapping
+        As `moved_files` gives it.
+    """
+    from observing_monitor.tables import DONE
+
+    told = set(told)
+    facts = ["file_id", "size_bytes", "on_disk", "inode"]
+    files = before.files[facts].merge(after.files[facts], on="file_id", suffixes=("", "_now"))
+
+    def done(tables: "Tables") -> "pd.Series":
+        of_stage = tables.ingests[(tables.ingests["stage"] == stage) & tables.ingests["status"].isin(DONE)]
+        of_stage = of_stage[of_stage["source"].isin(told)]
+        return of_stage.groupby("file_id")["attempted_at"].max()
+
+    done_before, done_now = done(before), done(after)
+    is_done = files["file_id"].isin(before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"])
+    grown = files[is_done & files["on_disk_now"] & (files["size_bytes"] != files["size_bytes_now"]).fillna(False).astype(bool)]
+    happened: dict[str, dict[str, str]] = {
+        "size_changed": {
+            row.file_id: f"{row.size_bytes:,} to {row.size_bytes_now:,} bytes" for row in grown.itertuples() if row.size_bytes >= 0
+        },
+        # once seen on disk: what only a registry or a log tells of never was
+        "removed": dict.fromkeys(files.loc[files["on_disk"] & ~files["on_disk_now"] & files["inode"].notna(), "file_id"], ""),
+        "moved": {now: f"from {was}" for was, now in moved.items()},
+    }
+    both = done_before.to_frame("was").join(done_now.rename("now"), how="left")
+    both = both[both.index.isin(after.files["file_id"])]
+    # what waits in a queue again is known there
+    heard = after.ingests.loc[after.ingests["stage"] == stage, "file_id"]
+    gone = both[both["now"].isna() & both["was"].notna() & ~both.index.isin(heard)]
+    anew = both[(both["now"] - both["was"]) > datetime.timedelta(minutes=1)]
+    happened["unknown_now"] = {str(row.Index): f"ingested {row.was:%Y-%m-%d %H:%M} UTC" for row in gone.itertuples()}
+    happened["ingested_anew"] = {
+        str(row.Index): f"{row.now:%Y-%m-%d %H:%M} UTC, before that {row.was:%Y-%m-%d %H:%M}" for row in anew.itertuples()
+    }
+    return {kind: files_of for kind, files_of in happened.items() if files_of}
+
+
+def came_late(
+    before: "Tables", after: "Tables", told: Iterable[str], ended: datetime.datetime, now: datetime.datetime
+) -> dict[str, dict[str, str]]:
+    """As `compare`: the files that came more than a day after the night's end; of the sources that told of the night before."""
+    if now - ended < A_DAY:
+        return {}
+    is_new = after.files["on_disk"] & after.files["source"].isin(set(told)) & ~after.files["file_id"].isin(before.files["file_id"])
+    new = after.files[is_new & after.files["transferred_at"].notna()]
+    n_days = ((new["transferred_at"].where(new["transferred_at"] <= now, now) - ended) // A_DAY).astype(int)
+    late = {name: f"{n} day{'s' if n != 1 else ''} after the night" for name, n in zip(new["file_id"], n_days, strict=True) if n >= 1}
+    return {"late": late} if late else {}
+
+
+def merged(known: Any, happened: Mapping[str, Mapping[str, str]], at: str) -> dict[str, Any]:
+    """What is kept of a night: kind -> {"since", "until", "n", "files"}, with what happened now; `at` is an instant as text."""
+    kept = {kind: dict(row) for kind, row in (known if isinstance(known, dict) else {}).items() if kind in KINDS and isinstance(row, dict)}
+    for kind, files in happened.items():
+        row = kept.setdefault(kind, {"since": at, "n": 0, "files": {}})
+        named = dict(row["files"])
+        new = [file_id for file_id in files if file_id not in named]
+        room = max(MOST_FILES - len(named), 0)
+        row["files"] = named | {file_id: files[file_id] for file_id in files if file_id in named or file_id in new[:room]}
+        row["n"] += len(new)
+        row["until"] = at
+    return kept
+
+
+def in_words(kept: Any) -> list[tuple[str, str]]:
+    """What happened, a pair of a level and a sentence for each kind, the worst first."""
+    said = []
+    for kind, (level, of_one, of_several) in KINDS.items():
+        row = (kept or {}).get(kind)
+        if not row:
+            continue
+        n, (first, detail) = row["n"], next(iter(row["files"].items()))
+        when = _clock(row["since"]) if row["since"] == row["until"] else f"{_clock(row['since'])} to {_clock(row['until'])}"
+        example = f"{first} ({detail})" if detail else first
+        what = f"{n:,} files {of_several}" if n > 1 else f"1 file {of_one}"
+        said.append((level, f"{what}: {example}{f' and {n - 1:,} more' if n > 1 else ''}; seen {when} UTC"))
+    return said
+
+
+def _clock(text: str) -> str:
+    return text[:16].replace("T", " ")
