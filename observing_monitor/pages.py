@@ -34,6 +34,7 @@ class Finding:
     href: str = ""
     source: str = ""
     node: str = ""  # the one machine, band or queue that it speaks of: charts mark it
+    anchor: str = ""  # its own address on the page, the same while only its numbers change
 
 
 @dataclass
@@ -261,6 +262,35 @@ class StreamCard:
 
 
 @dataclass
+class Day:
+    """A square of the calendar; without `href` there is no page of that night."""
+
+    number: int  # of the month
+    href: str
+    status: str  # normal, warning or error; "empty" for a night that is well and has no file; "" without a page
+    word: str  # the status as the square says it
+    words: str  # and the whole of it
+
+
+@dataclass
+class Month:
+    """A month of the calendar: weeks from Monday to Sunday, None where a day is another month's."""
+
+    name: str  # March 2020
+    anchor: str  # month-2020-03
+    weeks: list[list[Day | None]]
+
+
+@dataclass
+class RollUp:
+    """A month or a year in numbers, by the names of `columns.PERIODS`, and of the stream's headlines the median over its nights."""
+
+    name: str
+    href: str
+    values: dict
+
+
+@dataclass
 class Frame:
     """What every page has around its content."""
 
@@ -291,11 +321,35 @@ class StreamPage:
     rule: str  # which instant belongs to which night, in words
     stage: str  # the stream's last stage: what "ingested" means here
     latest: NightRow | None
-    nights: list[NightRow]
+    nights: list[NightRow]  # the newest; all are on the pages of the years
+    n_nights: int
+    months: list[Month]  # the newest, in order
+    years: list[RollUp]  # newest first
     charts: list[Chart]
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
+
+
+@dataclass
+class YearPage:
+    """`YYYY.html`: a year of one stream: its calendar, months in numbers, charts, and all its nights, newest first."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # the stream's page
+    previous: Link | None  # the year before
+    next: Link | None
+    year: str
+    rule: str
+    months: list[Month]
+    periods: list[RollUp]  # its months, newest first
+    total: RollUp
+    nights: list[NightRow]
+    charts: list[Chart]
+    data: list[Link]
+    has_files: bool
     headlines: list[Headline]
 
 
@@ -306,6 +360,7 @@ class NightPage:
     frame: Frame
     site: Link | None
     index: Link  # the stream's page
+    calendar: Link  # the night's month on the page of its year
     previous: Link | None  # older
     next: Link | None  # newer
     night: str
@@ -349,6 +404,18 @@ _ICON_SHAPES = {
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+def address(kind, words, taken):
+    """An address on a page for what is said in some words: `kind-` and these in plain letters, told apart from those `taken` (a set)."""
+    plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower())).strip("-")[:60].rstrip("-")
+    made = first = f"{kind}-{plain or 'other'}"
+    number = 1
+    while made in taken:
+        number += 1
+        made = f"{first}-{number}"
+    taken.add(made)
+    return made
+
+
 def render_site(page, assets):
     """The text of the site's page; `assets` maps a static file's plain name to the name it has in `assets/`."""
     return _render("site.html", page, assets)
@@ -357,6 +424,11 @@ def render_site(page, assets):
 def render_stream(page, assets):
     """The text of a stream's page; `assets` as for `render_site`."""
     return _render("stream.html", page, assets)
+
+
+def render_year(page, assets):
+    """The text of the page of a stream's year; `assets` as for `render_site`."""
+    return _render("year.html", page, assets)
 
 
 def render_night(page, assets):
@@ -399,6 +471,7 @@ def environment():
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {
         "classes": columns.CLASSES,
+        "period_columns": columns.PERIODS,
         "night_columns": {c.name: c for c in columns.NIGHTS},
         "file_columns": {c.name: c for c in columns.FILES},
         "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},

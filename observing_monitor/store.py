@@ -46,10 +46,10 @@ class Store:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
-                index["nights"][night.isoformat()] = {
-                    key: looked[key] for key in INDEXED if key in looked
-                }
-        index["nights"].update(self._noted())
+                index["nights"][night.isoformat()] = {key: looked[key] for key in INDEXED if key in looked}
+        if noted := dict(self._noted()):
+            index["nights"].update(noted)
+            index.pop("is_settled", None)  # nor was it told what these nights change of others
         return index
 
     def _noted(self):
@@ -74,7 +74,7 @@ class Store:
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
-        self.output.write_changed(f"{self.folder}/index.json", _encoded(index))
+        self.output.write_changed(f"{self.folder}/index.json", _encoded(dict(sorted(index.items()))))
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night):
