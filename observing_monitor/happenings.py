@@ -18,11 +18,7 @@ MOST_FILES = 100  # of a happening, that are kept by name
 A_DAY = datetime.timedelta(days=1)
 KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
     "size_changed": ("warning", "changed its size after it was ingested", "changed their size after they were ingested"),
-    "unknown_now": (
-        "warning",
-        "was ingested, and the repository knows it no longer",
-        "were ingested, and the repository knows them no longer",
-    ),
+    "unknown_now": ("warning", "was ingested, and is no longer known as such", "were ingested, and are no longer known as such"),
     "ingested_anew": ("normal", "was ingested anew", "were ingested anew"),
     "late": ("normal", "came late", "came late"),
     "moved": ("normal", "was moved", "were moved"),

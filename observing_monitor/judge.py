@@ -80,6 +80,7 @@ def judge(job, known):
         is_told,
         stream.delay_warning_s,
         *tellers_of_files(stream),
+        ahead=tables.ahead(judged),
         happened=tuple(in_words(row.get("happened"))),
         removed=tuple(sorted(tables.sources_of(known) - {described.name for described in stream.sources})),
         worse=usual.worse(summary, job.edges),

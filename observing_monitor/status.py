@@ -24,6 +24,7 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
+    ahead: tuple = (0, 0.0)  # how many files are dated after they had come, and by how many seconds at most
     happened: tuple = ()  # what changed that was thought settled: a level and a sentence each
     removed: tuple = ()  # sources that the settings no longer name, and that something is known of
     worse: dict = field(default_factory=dict)  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
@@ -105,6 +106,16 @@ def check_usual(night: Night) -> Iterable[Finding]:
         yield Finding("warning", words, "#attention", teller_of(night, "failed"))
 
 
+def check_clocks(night: Night) -> Iterable[Finding]:
+    """No file is dated after it had come."""
+    count, most = night.ahead
+    if count:
+        words = (
+            f"{n_of(count, 'file')} dated later than {'it' if count == 1 else 'they'} came, by up to {seconds(most)}: some clock is wrong"
+        )
+        yield Finding("warning", words, "#files", teller_of(night, "transfer"))
+
+
 def check_notes(night: Night) -> Iterable[Finding]:
     """Everything that was there could be looked at."""
     count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
@@ -147,6 +158,7 @@ CHECKS = (
     check_lost,
     check_delay,
     check_usual,
+    check_clocks,
     check_notes,
     tell_happened,
     tell_removed,

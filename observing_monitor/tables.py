@@ -16,6 +16,7 @@ ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what fi
 QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
 FAILED = ("failure", "invalid", "unknown")
 WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
+AHEAD_S = 3600  # so far clocks may disagree
 NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
 
 
@@ -383,7 +384,9 @@ def classify(files, ingests, limits, now, is_told=True):
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
-    since = judged["created_at"].fillna(judged["transferred_at"]).fillna(first_heard)
+    # a time that is yet to come says when nothing was: a file dated in ten years would be pending for so long
+    created = judged["created_at"].mask(judged["created_at"] > now)
+    since = created.fillna(judged["transferred_at"]).fillna(first_heard).fillna(judged["created_at"])
     is_backlog = status == "backfill"  # nobody expects it by any time
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
@@ -428,6 +431,13 @@ def since(judged):
     times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
     first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
     return {name: at for name, at in first.items() if at}
+
+
+def ahead(judged):
+    """How many files are dated more than AHEAD_S after they had come, and by how many seconds at most: some clock is wrong."""
+    seconds = (judged["created_at"] - judged["transferred_at"]).dt.total_seconds()
+    seconds = seconds[seconds > AHEAD_S]
+    return len(seconds), float(seconds.max()) if len(seconds) else 0.0
 
 
 def next_change(judged, is_told=True):

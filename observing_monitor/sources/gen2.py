@@ -4,8 +4,10 @@
 no time of ingest. Both come from the link under `raw/`, which the mapper names after the exposure and the detector:
 `raw/<night or run>/[<expId>/]<expId>[-<raftName>-<detectorName>]-det<detector>.fits`.
 The registry's writer makes a copy and renames it, so the file is opened anew at every run, read-only and without locks.
+One in WAL mode is copied with its log, while that has rows, into the folder for temporary files, and the copy is read.
 """
 
+import contextlib
 import datetime
 import hashlib
 import marshal
@@ -57,6 +59,7 @@ class Gen2Repository(Telling):
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
+        self._copy = None  # of a registry with a write-ahead log: its state, and a connection to a copy
         self._rows = None, [], []  # the night that was asked for last, the columns, and the registry's rows of it
         self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
         self._all_links = None  # of a repository that is not organised by night: read once for all nights
@@ -79,10 +82,12 @@ class Gen2Repository(Telling):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
                 return {**known, "glance": {"registry": registry, "folders": times}, "rows": rows}
         listed = self.tree.list_night(night).folders
+        # a copy costs more than a look is worth, where nothing was written since
+        is_same = before and len(registry) > 3 and registry == before["registry"]
         return {
             "glance": {"registry": registry, "folders": listed},
             "digest": self.tree.digest(night),
-            "rows": self._rows_digest(night),
+            "rows": known["rows"] if is_same else self._rows_digest(night),
         }
 
     def read(self, night):
@@ -165,15 +170,20 @@ class Gen2Repository(Telling):
             state = os.stat(self.registry)
         except OSError as error:
             raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
-        return [state.st_size, state.st_mtime_ns, state.st_ino]
+        told = [state.st_size, state.st_mtime_ns, state.st_ino]
+        try:
+            log = os.stat(f"{self.registry}-wal")
+        except OSError:
+            return told
+        return [*told, log.st_size, log.st_mtime_ns, log.st_ino] if log.st_size else told
 
     def _query(self, sql, values=()):
         """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
         for _ in range(3):
             before = self._registry_state()
             try:
-                rows = self._query_once(sql, values)
-            except sqlite3.DatabaseError as error:
+                rows = self._query_once(sql, values) if len(before) == 3 else self._query_copy(before, sql, values)
+            except (sqlite3.DatabaseError, OSError) as error:
                 if self._registry_state() == before:
                     raise SourceError(f"{self.registry}: {error}; is it a whole Gen2 registry?") from error
                 continue
@@ -184,12 +194,31 @@ class Gen2Repository(Telling):
     def _query_once(self, sql, values):
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
         address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
-        connection = sqlite3.connect(address, uri=True)
-        connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # one odd text is no reason to read nothing
-        try:
+        with contextlib.closing(_open(address)) as connection:
             return connection.execute(sql, values).fetchall()
-        finally:
-            connection.close()
+
+    def _query_copy(self, state, sql, values):
+        """Rows of a registry whose last rows are in a write-ahead log yet: asked of a copy of both.
+
+        To see the log in place SQLite would take locks there and keep a file of its own beside it.
+        """
+        if self._copy is None or self._copy[0] != state:
+            self._copy = None  # its connection, and with it its room on the disk, goes first
+            self._copy = state, self._copied()
+        return self._copy[1].execute(sql, values).fetchall()
+
+    def _copied(self):
+        import shutil
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="observing_monitor_registry_") as folder:
+            for ending in ("", "-wal"):
+                shutil.copyfile(f"{self.registry}{ending}", os.path.join(folder, f"registry{ending}"))
+            connection = _open(f"file:{urllib.parse.quote(folder)}/registry")
+            # all that it reads is open then; without its names nothing is left behind, however the run ends
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("select count(*) from sqlite_master").fetchall()
+        return connection
 
     def _raw_columns(self):
         """The columns that this camera's `raw` table has, of those that we can use."""
@@ -307,6 +336,13 @@ class Gen2Repository(Telling):
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
+
+
+def _open(address):
+    """A connection to an SQLite database that takes any text: one odd text is no reason to read nothing."""
+    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
+    return connection
 
 
 def _is_plain(match):

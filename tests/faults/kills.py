@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2] / "examples")]
 
-from gen2tree import later, make_night
-from running import contents, start
+from gen2tree import later, make_night  # noqa: E402 - found by the path above
+from running import contents, start  # noqa: E402
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13, 14)]
 WAYS = ("command", "group", "command of workers", "group of workers", "worker")

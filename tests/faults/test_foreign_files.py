@@ -1,0 +1,99 @@
+"""Files of others, be they on NFS: read, never written, never locked, never mapped, never watched; and registries with a write-ahead log."""
+
+import datetime
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from conftest import need
+from gen2tree import later, make_night
+from gen3repo import Raw, make_repository, raw_file
+from running import contents, counts, nights, run
+
+NIGHT = datetime.date(2020, 2, 12)
+
+
+def arguments(folder):
+    return ("--input_dir", folder / "input", "--output_dir", folder / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+
+
+def in_wal_mode(registry):
+    """A writer of a registry that keeps its last rows in a write-ahead log; to be closed."""
+    writer = sqlite3.connect(registry)
+    assert writer.execute("pragma journal_mode=wal").fetchone() == ("wal",)
+    writer.execute("pragma wal_autocheckpoint=0")
+    return writer
+
+
+def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
+    """Rows that are in the log yet are seen; nothing beside the registry is made or changed, and no copy of it is left."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    made = make_night(tmp_path / "input", NIGHT, {"ingested": 4, "failed": 3}, now=later())
+    registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"
+    writer = in_wal_mode(registry)
+    assert run(*arguments(tmp_path), now=later()) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4, "failed": 3}
+    import gen2
+
+    gen2.register(writer, gen2.CAMERAS["latiss"], [made.of("failed")[0].row])
+    writer.commit()
+    assert (registry.parent / "registry.sqlite3-wal").stat().st_size
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in registry.parent.iterdir()}
+    assert run(*arguments(tmp_path), now=later()) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 2}
+    assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in registry.parent.iterdir()} == before
+    assert os.listdir(tmp_path / "temporary") == []
+    writer.execute("pragma wal_checkpoint(truncate)")
+    writer.close()
+    assert run(*arguments(tmp_path), now=later()) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 2}
+
+
+def test_registry_that_somebody_writes(tmp_path):
+    """A writer that holds a registry's lock keeps nobody waiting, and is kept waiting by nobody."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
+    writer = sqlite3.connect(tmp_path / "input" / "gen2repo" / "registry.sqlite3", isolation_level=None)
+    writer.execute("begin exclusive")
+    assert run(*arguments(tmp_path), now=later()) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4}
+    writer.execute("commit")
+    writer.close()
+
+
+WATCHED = "trace=inotify_init,inotify_init1,inotify_add_watch,fanotify_init,mmap,flock,fcntl,open,openat,creat,unlink,rename,mkdir"
+
+
+@pytest.mark.parametrize("gen", [2, 3])
+def test_system_calls(tmp_path, gen):
+    """As the kernel sees it: what lies in the input is opened to read alone, never mapped, locked or watched.
+
+    But for a Gen3 registry on SQLite, which the Butler's own clients write in place: it is read under SQLite's shared lock.
+    """
+    strace = shutil.which("strace")
+    need(strace, "there is no strace (Debian's package strace)")
+    if gen == 2:
+        make_night(tmp_path / "input", NIGHT, {"ingested": 4, "missing": 1}, now=later())
+    else:
+        raw = Raw(raw_file(tmp_path / "input" / "storage", NIGHT, 1), 1, NIGHT)
+        make_repository(tmp_path / "input" / "gen3repo", [raw])
+    before = contents(tmp_path / "input")
+    trace = tmp_path / "trace"
+    command = [strace, "-f", "-y", "-qq", "-e", WATCHED, "-o", trace, sys.executable, "-m", "observing_monitor"]
+    done = subprocess.run([*command, *map(str, arguments(tmp_path)), "--gen", str(gen)], capture_output=True, text=True)
+    need("Operation not permitted" not in done.stderr, "strace may not trace here")
+    assert done.returncode == 0, done.stderr
+    calls = trace.read_text().splitlines()
+    own = [call for call in calls if f"{tmp_path}/input" in call]
+    assert any("registry.sqlite3" in call or "gen3.sqlite3" in call for call in own), "nothing was traced"
+    assert [call for call in calls if re.search(r"\b[if]notify|\bfanotify", call)] == []
+    assert [call for call in own if re.search(r"\b(mmap|flock)\(", call)] == []
+    written = [call for call in own if re.search(r"O_WRONLY|O_RDWR|O_CREAT|\b(unlink|rename|mkdir|creat)\(", call)]
+    assert written == [] and contents(tmp_path / "input") == before
+    locks = [call for call in own if re.search(r"F_(OFD_)?SETLKW?\b", call)]
+    assert [call for call in locks if gen == 2 or ("F_RDLCK" not in call and "F_UNLCK" not in call)] == []
