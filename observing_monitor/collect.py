@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
 from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
-from observing_monitor.nights import iso_utc
+from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import INDEXED, Store
@@ -68,7 +68,9 @@ def collect_night(stream, sources, output, night, now):
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
         except SourceError as error:
             outcome.problems[source.name] = str(error)
-    was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
+    was_silent = {
+        name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
+    }
     is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
     is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
@@ -150,9 +152,13 @@ def _bounded(notes):
 def _silent(looked, problems, now):
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
-    return {
-        name: {"problem": problem, "since": (before.get(name) or {}).get("since") or iso_utc(now)} for name, problem in problems.items()
-    }
+    return {name: {"problem": problem, "since": _since(before.get(name), now)} for name, problem in problems.items()}
+
+
+def _since(fault, now):
+    """Since when a fault is known, as text; now, where it is new or a clock was ahead."""
+    since = (fault or {}).get("since")
+    return since if since and parse_utc(since) <= now else iso_utc(now)
 
 
 def _source_key(stream, source):
@@ -276,7 +282,7 @@ def _note_sources(index, stream, outcomes, nights, now):
 
 
 def _fault(before, problem, now, level=None):
-    fault = {"problem": problem, "since": before.get("since") or iso_utc(now)}
+    fault = {"problem": problem, "since": _since(before, now)}
     return fault | {"level": level} if level else fault
 
 

@@ -23,7 +23,9 @@ CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 def publish_stream(site, stream, index, now, done):
     """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
     folder = f"{stream.folder}/" if stream.folder else ""
-    summaries = [row["summary"] for _, row in sorted(index["nights"].items(), reverse=True) if row.get("summary")]
+    # nights that are yet to come were made by a clock that was ahead: they would hide what is wrong tonight
+    nights = [(night, row) for night, row in index["nights"].items() if night <= stream.rule.night_of(now).isoformat()]
+    summaries = [row["summary"] for _, row in sorted(nights, reverse=True) if row.get("summary")]
     recent = summaries[:RECENT_NIGHTS]
     own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}

@@ -1,4 +1,4 @@
-"""Files of others, be they on NFS: read, never written, never locked, never mapped, never watched; and registries with a write-ahead log."""
+"""Files of others, be they on NFS: read, never written, never locked, never mapped or watched; registries with a write-ahead log."""
 
 import datetime
 import os

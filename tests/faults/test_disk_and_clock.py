@@ -1,0 +1,135 @@
+"""A disk that is full or read-only, a clock that jumps, a night that ends during a run: the last good pages, and a line that says it."""
+
+import contextlib
+import datetime
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import need
+from gen2tree import later, make_night
+from running import contents, counts, nights, run, start
+
+DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
+
+
+def arguments(folder, output, *more):
+    return ("--input_dir", folder / "input", "--output_dir", output, "--first_day", DAYS[0], "--last_day", DAYS[-1], *more)
+
+
+@contextlib.contextmanager
+def disk(folder, size):
+    """A file system of its own, so large."""
+    folder.mkdir()
+    need(os.geteuid() == 0, "only root may mount")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "obsmon", folder], capture_output=True, text=True)
+    need(done.returncode == 0, f"nothing may be mounted here: {done.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """An input of two nights, its clock, and what an undisturbed run makes of it."""
+    now = later()
+    for night in DAYS:
+        make_night(tmp_path / "input", night, {"ingested": 60, "failed": 5, "missing": 5}, now=now)
+    assert run(*arguments(tmp_path, tmp_path / "whole"), now=now) == 0
+    return tmp_path, now, contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("left", [0, 20_000, 120_000])
+def test_disk_that_fills(tree, left):
+    """A disk that fills ends the run in one line that names the file; every page and table there is whole; with room it goes on."""
+    folder, now, expected = tree
+    output = folder / "disk" / "site"
+    with disk(folder / "disk", "24m"):
+        assert run(*arguments(folder, output, "--last_day", DAYS[0]), now=now) == 0
+        before = contents(output)
+        room = os.statvfs(folder / "disk")
+        ballast = folder / "disk" / "ballast"
+        with open(ballast, "wb") as file:
+            file.write(bytes(max(room.f_bavail * room.f_frsize - left, 0)))
+        process = start(*arguments(folder, output), now=now)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 2 and len(error.splitlines()) == 1 and "no space left on device" in error, error
+        after = contents(output)
+        assert [name for name in before if name not in after] == [] and os.listdir(output / ".unfinished") == []
+        assert all(after[name].rstrip().endswith(b"</html>") for name in after if name.endswith(".html"))
+        ballast.unlink()
+        assert run(*arguments(folder, output), now=now) == 0
+        assert contents(output) == expected
+
+
+def test_output_that_turns_read_only(tree):
+    """An output that turns read-only is one line that names it and exit code 2; the pages stay, and go on when it turns back."""
+    folder, now, expected = tree
+    output = folder / "disk" / "site"
+    with disk(folder / "disk", "24m"):
+        assert run(*arguments(folder, output, "--last_day", DAYS[0]), now=now) == 0
+        before = contents(output)
+        beat = (output / "heartbeat.js").read_text()
+        subprocess.run(["mount", "-o", "remount,ro", folder / "disk"], check=True)
+        process = start(*arguments(folder, output), now=now)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 2 and len(error.splitlines()) == 1 and "read-only file system" in error
+        assert contents(output) == before
+        assert (output / "heartbeat.js").read_text() == beat, "the pages must not say that somebody looked"
+        subprocess.run(["mount", "-o", "remount,rw", folder / "disk"], check=True)
+        assert run(*arguments(folder, output), now=now) == 0
+        assert contents(output) == expected
+
+
+def test_clock_that_jumps_back(tree):
+    """After runs by a clock that was two days ahead, those by the right one end with the pages of a clock that was never wrong."""
+    folder, now, expected = tree
+    output = folder / "site"
+    assert run(*arguments(folder, output), now=now + datetime.timedelta(days=2)) == 0
+    assert run(*arguments(folder, output), now=now) == 0
+    made = contents(output)
+    differs = {name for name in expected if name.endswith((".html", ".csv", ".parquet")) and made[name] != expected[name]}
+    # a page says when its data changed: by the clock of then
+    assert {nights(output)[str(day)]["n_missing"] for day in DAYS} == {5}
+    assert all(name.endswith(".html") for name in differs)
+
+
+def test_clock_that_was_years_ahead(tmp_path):
+    """Nights that a wrong clock made years ahead hide no fault of tonight's: neither from the stream's status, nor from the site's."""
+    now = later()
+    tonight = (now - datetime.timedelta(hours=12)).date()
+    make_night(tmp_path / "input", tonight, {"ingested": 2, "failed": 3}, now=now)
+    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n')
+    assert run("-c", tmp_path / "site.toml", now=now + datetime.timedelta(days=800)) == 0
+    assert run("-c", tmp_path / "site.toml", now=now) == 0
+    assert nights(tmp_path / "site" / "a")[str(tonight)]["n_failed"] == 3
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "1 stream needs attention: a" in page and "3 files failed" in page
+    assert f"{tonight}.html" in (tmp_path / "site" / "a" / "latest.html").read_text()
+
+
+def test_night_that_ends_during_a_run(tmp_path):
+    """A run that begins before noon and ends after it works on the nights of its beginning; the next one has the new night too."""
+    noon = datetime.datetime(2020, 2, 14, 12, tzinfo=datetime.UTC)
+    make_night(tmp_path / "input", DAYS[1], {"ingested": 3}, now=noon)
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
+    assert run(*arguments, now=noon - datetime.timedelta(microseconds=1)) == 0
+    assert list(nights(tmp_path / "site")) == ["2020-02-12", "2020-02-13"]
+    make_night(tmp_path / "input", datetime.date(2020, 2, 14), {"ingested": 4}, now=noon)
+    assert run(*arguments, now=noon) == 0
+    assert [counts(night) for night in nights(tmp_path / "site").values()] == [{}, {"ingested": 3}, {"ingested": 4}]
+
+
+def test_since_survives_a_clock_that_jumps(tmp_path):
+    """A fault that began by a clock ahead is not said to have begun in the future once the clock is right."""
+    make_night(tmp_path / "input", DAYS[0], {"ingested": 2}, now=later())
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", DAYS[0], "--last_day", DAYS[0])
+    registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"
+    registry.rename(registry.with_name("away"))
+    now = later()
+    assert run(*arguments, now=now + datetime.timedelta(days=30)) == 1
+    assert run(*arguments, now=now) == 1
+    finding = json.loads((tmp_path / "site" / "2020-02-12.json").read_text())["findings"][0]
+    assert f"could not be read since {now:%Y-%m-%d %H:%M} UTC" in finding["text"]
