@@ -35,6 +35,7 @@ class Server:
 
     def __init__(self, url, process, log):
         self.url = url
+        self.process = process
         self.headers = {"Content-Type": "application/json"}
         until = time.monotonic() + 30
         while True:

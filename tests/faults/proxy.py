@@ -1,0 +1,56 @@
+"""A TCP proxy that does to a connection what networks do: cut it, or let it hang, in the middle of an answer."""
+
+import contextlib
+import socket
+import threading
+
+
+class Proxy:
+    """Listens on a port of loopback while the `with` block runs, and passes all on to another.
+
+    `after` is how many bytes of an answer come through, None for all; `then` what happens to the rest: "cut", or "hang".
+    """
+
+    def __init__(self, port):
+        self.after, self.then = None, "cut"
+        self._to = port
+        self._open = []
+
+    def __enter__(self):
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._open.append(self._listening)
+        self.drop()
+
+    def drop(self):
+        """Close all connections: what a run that ended would have done with its own."""
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._open.clear()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                self._open += [client, server]
+                threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, self.after), daemon=True).start()
+
+    def _pass(self, source, target, room):
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                target.sendall(data if room is None else data[:room])
+                room = None if room is None else room - len(data)
+                if room is not None and room <= 0:
+                    if self.then == "hang":
+                        return
+                    break
+            for one in (source, target):
+                one.shutdown(socket.SHUT_RDWR)

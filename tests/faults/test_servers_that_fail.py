@@ -1,0 +1,137 @@
+"""Real servers that are stopped, cut off in the middle of an answer, or changed: what they told stays, the page says so, and they come back."""
+
+import contextlib
+import datetime
+import json
+import os
+import signal
+import time
+import urllib.parse
+
+import etcd
+import pytest
+from proxy import Proxy
+from running import run
+
+NOW = datetime.datetime(2021, 12, 1, 20, tzinfo=datetime.UTC)
+NIGHT = "2021-12-01"
+N_ROWS = 4000
+
+
+@contextlib.contextmanager
+def stopped(*pids):
+    """The processes, stopped as a machine that swaps stops them: connections are taken, and nothing is answered."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def database(request):
+    """A database of one table that takes some room: its address, a function to change it, and its server's process."""
+    server = request.getfixturevalue(request.param)
+    url = server.create("faults")
+    where = {"dbname" if request.param == "postgres" else "database": "faults"}
+
+    def execute(*statements):
+        server.execute(*statements, **where)
+
+    rows = ",".join(f"('{NIGHT}', 'n{number}', {number}, '{'x' * 60}')" for number in range(N_ROWS))
+    execute("create table numbers (night varchar(10), name varchar(10), value int, more varchar(80))", f"insert into numbers values {rows}")
+    return url, execute, server
+
+
+def settings(folder, url, limit_s):
+    folder.joinpath("site.toml").write_text(
+        f"""[observing_monitor]
+output_dir = "site"
+[streams.pipeline]
+time_limit_s = {limit_s}
+[[streams.pipeline.sources]]
+type = "sql"
+url = "{url}"
+timeout_s = 30
+query = "select night, name, value, more from numbers"
+night_column = "night"
+columns = {{ name = "name", value = "value", text = "more" }}
+"""
+    )
+    return ("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT)
+
+
+def told(folder, stream="pipeline"):
+    """The metrics of the night's page, by name, and its findings' texts."""
+    data = json.loads((folder / "site" / stream / f"{NIGHT}.json").read_text())
+    page = (folder / "site" / stream / f"{NIGHT}.html").read_text()
+    findings = [finding["text"] for finding in data["findings"]]
+    assert "could not be read since" in page or not any("could not be read since" in text for text in findings)
+    return {metric["name"]: metric["value"] for metric in data["metrics"]}, findings
+
+
+def test_database_that_fails_and_comes_back(database, tmp_path, capfd):
+    """Stopped, cut off, hanging, without its table or a column: each time the last numbers stay, with why and since when."""
+    url, execute, server = database
+    whole = {f"n{number}": number for number in range(N_ROWS)}
+    with Proxy(server.port) as proxy:
+        through = url.replace(f":{server.port}", f":{proxy.port}")
+        assert run(*settings(tmp_path, through, 60), now=NOW) == 0
+        assert told(tmp_path)[0] == whole
+        execute("insert into numbers values ('2021-12-01', 'late', 7, '')")
+
+        def fails(*words, limit_s=60):
+            began = time.monotonic()
+            assert run(*settings(tmp_path, through, limit_s), now=NOW) == 1
+            assert time.monotonic() - began < 20
+            proxy.drop()
+            error = capfd.readouterr().err
+            values, findings = told(tmp_path)
+            assert values == whole and f"could not be read since {NOW:%Y-%m-%d %H:%M} UTC: " in findings[0]
+            assert any(word in findings[0] for word in words) and any(word in error for word in words), findings
+            assert "Traceback" not in error and urllib.parse.quote(getattr(server, "password", None) or "none") not in error + findings[0]
+
+        proxy.after, proxy.then = 30_000, "cut"
+        fails("closed the connection", "Lost connection", "connection")
+        proxy.then = "hang"
+        fails("no answer within 1.5 s", limit_s=1.5)
+        proxy.after = None
+        with stopped(server.process.pid):
+            fails("no answer within 1.5 s", limit_s=1.5)
+        execute("alter table numbers rename to elsewhere")
+        fails("does not exist", "doesn't exist")
+        execute("alter table elsewhere rename to numbers", "alter table numbers rename column value to amount")
+        fails("does not exist", "Unknown column")
+        execute("alter table numbers rename column amount to value")
+        assert run(*settings(tmp_path, through, 60), now=NOW) == 0
+        values, findings = told(tmp_path)
+        assert values == whole | {"late": 7} and findings == []
+
+
+def test_etcd_that_is_stopped(tmp_path, capfd):
+    """An etcd that takes connections and answers nothing costs its limit; the recorders' last state stays, with since when."""
+    (tmp_path / "etcd").mkdir()
+    with etcd.running(tmp_path / "etcd") as server:
+        now = datetime.datetime.now(datetime.UTC)
+        night = (now - datetime.timedelta(hours=12)).date().isoformat()
+        server.put({"/mon/drvs1/op-type": {"timestamp": now.timestamp(), "value": "recording"}})
+        (tmp_path / "site.toml").write_text(
+            f'[observing_monitor]\noutput_dir = "site"\n[streams.lwa]\ntime_limit_s = 1.5\n'
+            f'[[streams.lwa.sources]]\ntype = "lwa"\nurl = "{server.url}"\nrecorders = ["drvs1"]\n'
+        )
+        arguments = ("-c", tmp_path / "site.toml", "--num_days", 1)
+        run(*arguments, now=now)
+        before = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())["metrics"]
+        assert before, "nothing was read"
+        with stopped(server.process.pid):
+            capfd.readouterr()
+            assert run(*arguments, now=now) == 1
+            assert "no answer within 1.5 s" in capfd.readouterr().err
+        data = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())
+        assert data["metrics"] == before
+        assert any("lwa could not be read since" in finding["text"] for finding in data["findings"])
+        run(*arguments, now=now)
+        data = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())
+        assert not any("could not be read since" in finding["text"] for finding in data["findings"])
