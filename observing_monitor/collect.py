@@ -98,16 +98,18 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
             except SourceError as error:
                 outcome.problems[source.name] = str(error)
                 states.pop(source.name)
+    before, history = tables.split_history(before)
     before, moved = _under_new_names(before, readings)
-    after = tables.update(before, readings, silent=set(outcome.problems))
+    told = tables.update(before, readings, silent=set(outcome.problems))
+    after = tables.with_history(told, history)
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
     happened = looked.get("happened")
     if store.is_whole(night, looked.get("sizes")):  # else nobody knows what changed
-        new = happenings.compare(before, after, stream.last_stage, readings, moved)
-        new |= happenings.came_late(before, after, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+        new = happenings.compare(before, told, stream.last_stage, readings, moved)
+        new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
         happened = happenings.merged(happened, new, iso_utc(now)) or None
     digest, sizes = store.save(night, after)
     row = {

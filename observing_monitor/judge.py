@@ -82,7 +82,7 @@ def judge(job, known):
         *tellers_of_files(stream),
         ahead=tables.ahead(judged),
         happened=tuple(in_words(row.get("happened"))),
-        removed=tuple(sorted(tables.sources_of(known) - {described.name for described in stream.sources})),
+        removed=tuple(sorted(tables.sources_of(known) - {columns.HISTORY, *(described.name for described in stream.sources)})),
         worse=usual.worse(summary, job.edges),
         since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )
@@ -101,6 +101,8 @@ def _for_source(known, described, kind):
     """A night's tables as one source's own rules are given them: its own metrics, and those of others that it asks for."""
     import pandas as pd
 
+    if known.metrics.empty:
+        return known
     names = known.metrics["name"]
     asked = {name for name in names.unique() if any(fnmatchcase(name, pattern) for pattern in kind.of_others)}
     mine = known.metrics["source"] == described.name

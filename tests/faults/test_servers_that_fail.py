@@ -1,4 +1,4 @@
-"""Real servers that are stopped, cut off in the middle of an answer, or changed: what they told stays, the page says so, and they come back."""
+"""Real servers that are stopped, cut off in mid-answer, or changed: what they told stays, the page says so, and they come back."""
 
 import contextlib
 import datetime
