@@ -2,9 +2,11 @@
 
 import datetime
 import fcntl
+import glob
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +16,7 @@ from observing_monitor.config import Stream
 from observing_monitor.errors import ObservingMonitorError
 from observing_monitor.files import Output
 from observing_monitor.nights import parse_utc
-from observing_monitor.store import Store
+from observing_monitor.store import FOLDER, Store
 
 LOW_SPACE_BYTES = 1_000_000_000
 MAX_NOTES = 3  # odd things that are told of a source; the rest are counted
@@ -63,7 +65,17 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
                 f"{stream.name}: its store is of version {version}, this program's {columns.SCHEMA_VERSION}; the next run remakes its index"
             )
         answer.said.append(f"store of {stream.name}: {_nights(there)}")
+    for name in removed_streams(output, streams):
+        answer.verdict = "odd"
+        words = f"remove {output.path(FOLDER, f'stream={name}')} and {output.path(name)} if nobody wants them"
+        answer.said.append(f"{name}: its pages and its store are there, and the settings don't name it; {words}, or name it again")
     return answer
+
+
+def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
+    """The streams that an output has a store of, and that the settings don't name."""
+    there = glob.glob("stream=*", root_dir=output.path(FOLDER))
+    return sorted({name.removeprefix("stream=") for name in there} - {stream.name for stream in streams})
 
 
 def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> Answer:

@@ -54,7 +54,7 @@ def test_one_night_changed(made, tmp_path):
     folder = "data/stream=input"
     assert changed == {
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
-        "2020.html", "2020.json",
+        "2020.html", "2020.json", "changes.atom",  # which says that it came late
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2

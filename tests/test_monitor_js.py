@@ -89,6 +89,18 @@ def test_a_stale_page_warns(browser, site):
     assert page.inner_text("#stale").startswith("Nobody has looked for 2 h 05 min: the last time was 01:11:41 UTC.")
 
 
+def test_a_page_of_a_stream_that_was_removed_warns(browser, site):
+    """A page of a stream that the settings no longer name says so, however fresh the other streams are."""
+    open_page(browser, site).close()  # leaves a heartbeat
+    beat = site / "heartbeat.js"
+    beat.write_text(beat.read_text().replace('"auxTel"', '"comCam"'))
+    page = browser.new_page()
+    page.goto(f"file://{site}/auxTel/2020-02-12.html")
+    page.wait_for_selector("#stale:not([hidden])")
+    assert "Nobody looks at this stream any more" in page.inner_text("#stale")
+    page.close()
+
+
 def test_a_page_without_heartbeat_warns(browser, site):
     """When the heartbeat can't be loaded, the page says that it may be out of date."""
     page = open_page(browser, site)

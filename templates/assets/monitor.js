@@ -66,7 +66,12 @@
       warning.textContent = "Nobody knows when the sources were last read: the file heartbeat.js could not be loaded. This page may be out of date.";
       return;
     }
-    const stream = page.stream ? heartbeat.streams[page.stream] || {} : {};
+    if (page.stream && !heartbeat.streams[page.stream]) {
+      warning.hidden = false;
+      warning.textContent = "Nobody looks at this stream any more: the settings no longer name it. This page is as it was left.";
+      return;
+    }
+    const stream = page.stream ? heartbeat.streams[page.stream] : {};
     const read = (page.stream && stream.read_at) || heartbeat.run_at;
     looked.textContent = "Last looked at " + clock(read) + " UTC, " + ago(read);
     const late = age(read) > limit;

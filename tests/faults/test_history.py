@@ -176,3 +176,19 @@ def test_source_that_is_renamed_or_removed(tmp_path):
 
     kept = pyarrow.parquet.read_table(tmp_path / "site/data/stream=a/night=2020-02-12/ingests.parquet", partitioning=None).to_pandas()
     assert set(kept["source"]) == {"butler"} and len(kept) == 5
+
+
+def test_stream_that_is_removed(tmp_path, capsys):
+    """`check` tells of the pages and the store of a stream that the settings no longer name; a run leaves them as they are."""
+    for name in ("input", "other"):
+        make_night(tmp_path / name, NIGHT, {"ingested": 2}, now=later())
+    text = '[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n'
+    (tmp_path / "site.toml").write_text(text + '[streams.b]\ninput_dir = "other"\n')
+    arguments = ("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*arguments, now=later()) == 0
+    (tmp_path / "site.toml").write_text(text)
+    assert run(*arguments, now=later()) == 0
+    assert counts(nights(tmp_path / "site" / "b")["2020-02-12"]) == {"ingested": 2}
+    capsys.readouterr()
+    assert run("check", *arguments, now=later()) == 0
+    assert "b: its pages and its store are there, and the settings don't name it; remove" in capsys.readouterr().out
