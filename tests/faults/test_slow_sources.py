@@ -141,7 +141,7 @@ def test_run_that_is_too_long(tmp_path):
     assert done(600) == ("", 0)
     for name in ("comCam", "auxTel"):
         assert [counts(night) for night in nights(tmp_path / "site" / name).values()] == [{"ingested": 1}] * 40
-        assert "not looked at" not in (tmp_path / "site" / name / "index.html").read_text()
+        assert "nights not looked at" not in (tmp_path / "site" / name / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
