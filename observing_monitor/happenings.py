@@ -32,8 +32,12 @@ def moved_files(known: "pd.DataFrame", seen: "pd.DataFrame") -> dict[str, str]:
     `known` and `seen` are one source's files (`columns.FILES`) before and now. A file is the same by its inode, size and time,
     or, on another disk, by its name, size and time, where just one file can be meant.
     """
-    gone = known[known["on_disk"] & ~known["file_id"].isin(seen["file_id"])]
-    new = seen[seen["on_disk"] & ~seen["file_id"].isin(known["file_id"])]
+    from observing_monitor.tables import places_of
+
+    gone = known[known["on_disk"] & (places_of(known["file_id"], seen["file_id"]) < 0)]
+    if gone.empty:
+        return {}
+    new = seen[seen["on_disk"] & (places_of(seen["file_id"], known["file_id"]) < 0)]
     found: dict[str, str] = {}
     for keys in (["device", "inode", "size_bytes", "created_at"], ["name", "size_bytes", "created_at"]):
         if gone.empty or new.empty:
@@ -75,33 +79,42 @@ def compare(before: "Tables", after: "Tables", stage: str, told: Iterable[str], 
     moved : mapping
         As `moved_files` gives it.
     """
-    from observing_monitor.tables import DONE
+    from observing_monitor.tables import DONE, places_of
 
     told = set(told)
-    facts = ["file_id", "size_bytes", "on_disk", "inode"]
-    files = before.files[facts].merge(after.files[facts], on="file_id", suffixes=("", "_now"))
 
-    def done(tables: "Tables") -> "pd.Series":
-        of_stage = tables.ingests[(tables.ingests["stage"] == stage) & tables.ingests["status"].isin(DONE)]
-        of_stage = of_stage[of_stage["source"].isin(told)]
-        return of_stage.groupby("file_id")["attempted_at"].max()
+    def done(tables: "Tables") -> "pd.DataFrame":
+        """When each file passed the stage last, as the sources that answered tell."""
+        ingests = tables.ingests
+        is_done = (ingests["stage"] == stage) & ingests["status"].isin(DONE) & ingests["source"].isin(told)
+        return ingests.loc[is_done, ["file_id", "attempted_at"]].reset_index(drop=True)
 
-    done_before, done_now = done(before), done(after)
-    is_done = files["file_id"].isin(before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"])
-    grown = files[is_done & files["on_disk_now"] & (files["size_bytes"] != files["size_bytes_now"]).fillna(False).astype(bool)]
+    # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
+    places = places_of(before.files["file_id"], after.files["file_id"])
+    was = before.files[places >= 0].reset_index(drop=True)
+    now = after.files.take(places[places >= 0]).reset_index(drop=True)
+    changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
+    all_done = (
+        before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"] if len(changed) else []
+    )
+    changed = changed[changed["file_id"].isin(all_done)]
+    # once seen on disk: what only a registry or a log tells of never was
+    removed = was.loc[was["on_disk"] & ~now["on_disk"] & was["inode"].notna(), "file_id"]
     happened: dict[str, dict[str, str]] = {
-        "size_changed": {
-            row.file_id: f"{row.size_bytes:,} to {row.size_bytes_now:,} bytes" for row in grown.itertuples() if row.size_bytes >= 0
-        },
-        # once seen on disk: what only a registry or a log tells of never was
-        "removed": dict.fromkeys(files.loc[files["on_disk"] & ~files["on_disk_now"] & files["inode"].notna(), "file_id"], ""),
-        "moved": {now: f"from {was}" for was, now in moved.items()},
+        "size_changed": {row.file_id: f"{row.size_bytes:,} to {now['size_bytes'].at[row.Index]:,} bytes" for row in changed.itertuples()},
+        "removed": dict.fromkeys(removed, ""),
+        "moved": {new: f"from {old}" for old, new in moved.items()},
     }
-    both = done_before.to_frame("was").join(done_now.rename("now"), how="left")
-    both = both[both.index.isin(after.files["file_id"])]
+    done_before, done_now = done(before), done(after)
+    if done_before.equals(done_now):
+        return {kind: files_of for kind, files_of in happened.items() if files_of}
+    done_before, done_now = (d.sort_values("attempted_at").drop_duplicates("file_id", keep="last") for d in (done_before, done_now))
+    done_before = done_before[places_of(done_before["file_id"], after.files["file_id"]) >= 0].set_index("file_id")
+    both = done_before.rename(columns={"attempted_at": "was"}).join(done_now.set_index("file_id").rename(columns={"attempted_at": "now"}))
     # what waits in a queue again is known there
     heard = after.ingests.loc[after.ingests["stage"] == stage, "file_id"]
-    gone = both[both["now"].isna() & both["was"].notna() & ~both.index.isin(heard)]
+    gone = both[both["now"].isna() & both["was"].notna()]
+    gone = gone[~gone.index.isin(heard)]
     anew = both[(both["now"] - both["was"]) > datetime.timedelta(minutes=1)]
     happened["unknown_now"] = {str(row.Index): f"ingested {row.was:%Y-%m-%d %H:%M} UTC" for row in gone.itertuples()}
     happened["ingested_anew"] = {
@@ -116,8 +129,10 @@ def came_late(
     """As `compare`: the files that came more than a day after the night's end; of the sources that told of the night before."""
     if now - ended < A_DAY:
         return {}
-    is_new = after.files["on_disk"] & after.files["source"].isin(set(told)) & ~after.files["file_id"].isin(before.files["file_id"])
-    new = after.files[is_new & after.files["transferred_at"].notna()]
+    from observing_monitor.tables import places_of
+
+    new = after.files[places_of(after.files["file_id"], before.files["file_id"]) < 0]
+    new = new[new["on_disk"] & new["source"].isin(set(told)) & new["transferred_at"].notna()]
     n_days = ((new["transferred_at"].where(new["transferred_at"] <= now, now) - ended) // A_DAY).astype(int)
     late = {name: f"{n} day{'s' if n != 1 else ''} after the night" for name, n in zip(new["file_id"], n_days, strict=True) if n >= 1}
     return {"late": late} if late else {}

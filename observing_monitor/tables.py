@@ -167,8 +167,8 @@ def with_history(told, history):
     if not is_made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
-    old = old[_places(old["file_id"], files["file_id"]) < 0]
-    kept = history.ingests[_places(_of_stage(history.ingests), _of_stage(ingests)) < 0]
+    old = old[places_of(old["file_id"], files["file_id"]) < 0]
+    kept = history.ingests[places_of(_of_stage(history.ingests), _of_stage(ingests)) < 0]
     return Tables(
         _sorted(_joined([files, old], columns.FILES), ["file_id"]),
         _sorted(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
@@ -186,7 +186,7 @@ def _of_stage(ingests):
 
 def _filled(files, others, facts):
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
-    places = _places(files["file_id"], others["file_id"])
+    places = places_of(files["file_id"], others["file_id"])
     theirs = others[list(facts)].reset_index(drop=True).reindex(places).set_axis(files.index)
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
 
@@ -237,7 +237,7 @@ def _ranks(values):
     return values.to_numpy("int64", na_value=largest)
 
 
-def _places(wanted, among):
+def places_of(wanted, among):
     """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -286,7 +286,7 @@ def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
-    was = taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
+    was = taken(known, places_of(seen["file_id"], known["file_id"]), seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
@@ -295,7 +295,9 @@ def _keep_known(known, seen, reading):
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     # what a registry told of the file stays, for it may not answer this time
     seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[(_places(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)].drop_duplicates("file_id")
+    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)].drop_duplicates(
+        "file_id"
+    )
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
     is_unread = absent["file_id"].str.startswith(unread) if unread else False
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
@@ -330,7 +332,7 @@ def match(files, attempts, made_up=None):
 
     made_up = columns.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
-        orphans = made_up[_places(made_up["name"], files["name"]) < 0].assign(on_disk=False)
+        orphans = made_up[places_of(made_up["name"], files["name"]) < 0].assign(on_disk=False)
         return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
     files, attempts = _sorted(files, ["file_id"]), attempts.reset_index(drop=True)
     places = _by_inode(files, attempts)
@@ -348,7 +350,7 @@ def match(files, attempts, made_up=None):
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
     keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
-    is_told_anew = (_places(made_up["file_id"], new["file_id"]) >= 0) | (_places(made_up["name"], files["name"]) >= 0)
+    is_told_anew = (places_of(made_up["file_id"], new["file_id"]) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
@@ -384,7 +386,7 @@ def _by_name(names, wanted):
     places = np.full(len(wanted), -1)
     lines = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
     rows, forms = pc.list_parent_indices(lines).to_numpy(), _stems(pc.list_flatten(lines))
-    found = np.where(pc.equal(forms, "").to_numpy(zero_copy_only=False), -1, _places(forms, _stems(pa.array(names))))
+    found = np.where(pc.equal(forms, "").to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names))))
     hits = np.flatnonzero(found >= 0)[::-1]  # backwards, so that the first of an attempt's names is written last
     places[rows[hits]] = found[hits]
     return places
@@ -467,7 +469,7 @@ def _classified(files, ingests, limits, now, is_told):
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
-    all_places = _places(ingests["file_id"], files["file_id"])
+    all_places = places_of(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
     of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
     told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)

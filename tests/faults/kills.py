@@ -144,8 +144,10 @@ def main(n, seed):
     with tempfile.TemporaryDirectory(prefix="obsmon_kills_") as folder:
         campaign = Campaign(folder, seed)
         wrong = []
-        for _ in range(n):
+        for number in range(1, n + 1):
             wrong += campaign.kill_one()
+            if number % 10 == 0:
+                print(f"{number} kills, {len(wrong)} wrong", flush=True)
         print(f"seed {seed}, {n} kills, a run takes {campaign.seconds}: {dict(campaign.told)}")
         tenths = Counter(int(moment * 10) for moment in campaign.moments)
         print("moments, by tenths of a run:", [tenths[tenth] for tenth in range(10)])
