@@ -1,10 +1,14 @@
 """Writing so that a reader never sees half a file: beside the target, synced, renamed."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import json
 import os
 import socket
+from collections.abc import Iterator
+from typing import Any
 
 from observing_monitor.errors import OutputError
 
@@ -18,34 +22,34 @@ class Output:
     are swept by the next run, which holds the lock.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)
         self.unfinished = os.path.join(self.root, ".unfinished")
 
-    def path(self, *parts):
+    def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
 
-    def make(self):
+    def make(self) -> None:
         """Make the folder; OutputError if that can't be done."""
         with self._writable():
             os.makedirs(self.unfinished, exist_ok=True)
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
         with self._writable():
             for name in os.listdir(self.unfinished):
                 os.unlink(os.path.join(self.unfinished, name))
 
     @contextlib.contextmanager
-    def _writable(self):
+    def _writable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise OutputError(
-                f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written"
+                f"{error.filename or self.root}: {(error.strerror or str(error)).lower()}; output_dir must be a folder that can be written"
             ) from error
 
-    def write(self, relative, data):
+    def write(self, relative: str, data: bytes | str) -> None:
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
         data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
         target = self.path(relative)
@@ -67,7 +71,7 @@ class Output:
                 f"{place}: {(error.strerror or str(error)).lower()}; {'it' if place == target else target} was left as it was"
             ) from error
 
-    def write_changed(self, relative, data):
+    def write_changed(self, relative: str, data: bytes | str) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
         data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
         if self.read(relative) == data:
@@ -75,12 +79,12 @@ class Output:
         self.write(relative, data)
         return True
 
-    def remove(self, relative):
+    def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
         with self._writable(), contextlib.suppress(FileNotFoundError):
             os.unlink(self.path(relative))
 
-    def read(self, relative):
+    def read(self, relative: str) -> bytes | None:
         """A file's bytes, or None where there is none. Raises OutputError where it can't be read: what it holds is not to be lost."""
         path = self.path(relative)
         try:
@@ -92,7 +96,7 @@ class Output:
             words = (error.strerror or str(error)).lower()
             raise OutputError(f"{path}: {words}; whoever runs this must be able to read all of output_dir") from error
 
-    def read_json(self, relative):
+    def read_json(self, relative: str) -> Any:
         """A JSON file's value; None where there is none, or where it is none that can be read."""
         data = self.read(relative)
         try:

@@ -6,10 +6,17 @@ day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S0
 controller but the telescope's own (2018 becomes 3018), seq_num in five digits, detector.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from observing_monitor import columns
 from observing_monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
@@ -31,7 +38,7 @@ FORMS = {
 }
 
 
-def named_pattern(setting, pattern, *groups):
+def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
     """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
     try:
         compiled = re.compile(pattern)
@@ -43,7 +50,7 @@ def named_pattern(setting, pattern, *groups):
     return compiled
 
 
-def kind_of(name):
+def kind_of(name: str) -> str:
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
     rest, dot, ending = name.lower().rpartition(".")
     if ending in PACKED and rest.rpartition(".")[2] in FITS:
@@ -51,9 +58,10 @@ def kind_of(name):
     return "fits" if ending in FITS else ending if dot else ""
 
 
-def kinds_of(names):
+def kinds_of(names: Iterable[str]) -> list[str]:
     """The kind of each of a list of names: as `kind_of`, but quick where endings are few."""
-    known, kinds = {}, []
+    known: dict[str, str] = {}
+    kinds = []
     for name in names:
         ending = name[name.rfind(".") + 1 :] if "." in name else ""
         kind = known.get(ending)
@@ -65,7 +73,7 @@ def kinds_of(names):
     return kinds
 
 
-def read_names(names, pattern=RUBIN):
+def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     """What each of a Series of file names tells.
 
     Returns
@@ -121,11 +129,11 @@ def split(paths):
     return tuple(columns.texts(made).set_axis(paths.index) for made in (before, texts.take(pa.array(ends - 1))))
 
 
-def last_parts(paths):
+def last_parts(paths: Series[str]) -> Series[str]:
     """The names at the end of a Series of paths."""
     return paths.str.replace(r"(?s)^.*/", "", regex=True)
 
 
-def folders(paths):
+def folders(paths: Series[str]) -> Series[str]:
     """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
     return paths.str.replace(r"[^/]*$", "", regex=True)

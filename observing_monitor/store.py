@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+from typing import TypedDict
 
 from observing_monitor import columns
 from observing_monitor.errors import OutputError, StoreError
@@ -21,6 +22,13 @@ from observing_monitor.nights import night_named
 
 FOLDER = "data"
 ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
+
+
+class Silent(TypedDict):
+    """A source that did not answer: why, and since when (ISO 8601, UTC)."""
+
+    problem: str
+    since: str
 
 
 class Store:

@@ -83,6 +83,83 @@ def update(known, readings, silent=()):
     )
 
 
+def split_history(known):
+    """A night's Tables as two: what sources told, and what was taken over from the prototype's database."""
+    parts = [(frame, frame["source"] == columns.HISTORY) for frame in (known.files, known.ingests, known.metrics)]
+    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(*(frame[is_old] for frame, is_old in parts))
+
+
+def join_history(new, before):
+    """What is taken over now with what was before: a row of the same file, stage, or metric and time is the new one."""
+    joined = {}
+    for name, described in columns.TABLES.items():
+        now, old = getattr(new, name), getattr(before, name)
+        joined[name] = _joined([now, old[~history_keys(name, old).isin(history_keys(name, now))]], described)
+    return Tables(**joined)
+
+
+def history_keys(name, frame):
+    """What tells the rows of one of the tables apart, where two may tell the same history."""
+    by = {"files": ["file_id"], "ingests": ["file_id", "stage"], "metrics": ["name", "node", "sampled_at"]}[name]
+    return pd.MultiIndex.from_frame(frame[by].astype("str").fillna(""))
+
+
+def with_history(told, history):
+    """A night's tables with what was taken over from the prototype's database, in whichever order the two came.
+
+    Parameters
+    ----------
+    told : Tables
+        What the stream's sources tell of the night; empty where they never did.
+    history : Tables
+        What the prototype knew: all of source `columns.HISTORY`.
+
+    Returns
+    -------
+    Tables
+        A file that both know is one row, the source's, which gains what only the prototype knew of it; so is a stage of it
+        that both know. All else that the prototype knew stays. Where a source lists the night's files, those that it does
+        not list are no longer on disk.
+    """
+    if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
+        return told
+    files, old = told.files, history.files
+    is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
+    # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
+    by_path = pd.concat([history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], _by_itself(old["file_id"])])
+    same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
+    renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
+    ingests = (
+        told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
+    )
+    old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
+    if not is_made_up.all():
+        old = old.assign(on_disk=False)
+    files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
+    old = old[_places(old["file_id"], files["file_id"]) < 0]
+    kept = history.ingests[_places(_of_stage(history.ingests), _of_stage(ingests)) < 0]
+    return Tables(
+        _sorted(_joined([files, old], columns.FILES), ["file_id"]),
+        _sorted(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
+        _sorted(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
+    )
+
+
+def _by_itself(values):
+    return pd.Series(values.to_numpy(), index=values.to_numpy(), dtype="str")
+
+
+def _of_stage(ingests):
+    return ingests["file_id"] + "\0" + ingests["stage"]
+
+
+def _filled(files, others, facts):
+    """Files with those facts filled, where they are null, that other rows of the same file_id have."""
+    places = _places(files["file_id"], others["file_id"])
+    theirs = others[list(facts)].reset_index(drop=True).reindex(places).set_axis(files.index)
+    return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
+
+
 def _joined(frames, described):
     """Frames one below the other; empty ones are left out, for they would spoil the others' dtypes."""
     kept = [frame for frame in frames if len(frame)]
@@ -634,7 +711,11 @@ def attention(judged):
 
 def anchor_of(file_id):
     """A file's address on its night's page: the same as long as the file has its path, whatever comes or goes beside it."""
-    return f"file-{hashlib.blake2b(file_id.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
+    return _anchor("file", file_id)
+
+
+def _anchor(prefix, text):
+    return f"{prefix}-{hashlib.blake2b(text.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
 
 
 _PATH = re.compile(r"[^\s'\"(),;:=]*/[^\s'\"(),;:=]+")
@@ -665,7 +746,7 @@ def group_attention(rows):
         times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
         made.append(
             {
-                "anchor": f"group-{len(made) + 1}" if file_class in seen else file_class,
+                "anchor": _anchor("group", f"{file_class} {pattern}") if file_class in seen else file_class,
                 "file_class": file_class,
                 "words": own[0]["reason"] if len({row["reason"] for row in own}) == 1 else pattern,
                 "detail": next((row["detail"] for row in own if row["detail"]), ""),
