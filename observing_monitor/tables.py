@@ -350,7 +350,9 @@ def match(files, attempts, made_up=None):
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
     keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
-    is_told_anew = (places_of(made_up["file_id"], new["file_id"]) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
+    named_now = np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]) if len(made_up) else ())
+    is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 

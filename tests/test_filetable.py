@@ -74,6 +74,14 @@ def test_same_rows_same_bytes():
     assert filetable.render_files_js(table(500)) == filetable.render_files_js(table(500))
 
 
+def test_rows_of_several_tables():
+    """A table that was put together from others, with Unicode in its names, gives the script of one that was made whole."""
+    whole = table(60, path=[f"Nächte/α/{n}.fits" if n % 2 else f"{n}.fits" for n in range(60)])
+    pieces = pd.concat([whole.iloc[:20], whole.iloc[20:25], whole.iloc[25:25], whole.iloc[25:]])
+    assert filetable.render_files_js(pieces) == filetable.render_files_js(whole)
+    assert [row["path"] for row in rows_of(unpack(filetable.render_files_js(pieces)))] == whole["path"].tolist()
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_rows(n):
     """A night of no file, or of one, has a script too."""

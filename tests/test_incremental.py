@@ -1,6 +1,7 @@
 """A run does what has changed and no more, and keeps what was known."""
 
 import datetime
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,28 @@ def test_one_night_changed(made, tmp_path):
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
+
+
+def test_a_night_that_grew_is_as_one_read_whole(tmp_path):
+    """A night whose files and links came in three parts, a run after each, has the tables and pages of one run over all, byte by byte."""
+    now, root = later(), tmp_path / "input"
+    counts_of = {"ingested": 90, "missing": 9, "failed": 6, "not_fits": 5, "small": 4, "pending": 7}
+    make_night(root, FIRST, counts_of, now=now, camera="comCam", layout="night")
+    files = sorted(path for path in [*root.glob("storage/*/*"), *root.glob("gen2repo/raw/*/**/*")] if path.is_file() or path.is_symlink())
+    parts = [files[number::3] for number in range(3)]  # a file and its link rarely come together
+    aside = tmp_path / "aside"
+    for path in [*parts[1], *parts[2]]:
+        (aside / path.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside / path.relative_to(root))
+    arguments = ("--input_dir", root, "--first_day", FIRST, "--last_day", FIRST)
+    for part in parts:
+        for path in part:
+            if not os.path.lexists(path):
+                (aside / path.relative_to(root)).rename(path)
+        assert run(*arguments, "--output_dir", tmp_path / "grown", now=now) == 0
+    assert run(*arguments, "--output_dir", tmp_path / "whole", now=now) == 0
+    assert counts(nights(tmp_path / "grown")[str(FIRST)]) == counts_of
+    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
 
 
 def test_new_night_changes_its_neighbour(made, tmp_path):

@@ -44,6 +44,17 @@ def test_night_comes_back(store):
     assert store.nights() == [NIGHT]
 
 
+def test_full_nights_take_little_room(store):
+    """Of 20,000 files in order, whose numbers go up and whose names differ by a number, each takes less than ten bytes."""
+    n = 20_000
+    many = files(
+        *({"file_id": f"2020-02-12/CC_O_20200212_{k:06d}_R22_S00.fits", "inode": 700_000 + k, "size_bytes": 20_000 + k} for k in range(n))
+    )
+    store.save(NIGHT, Tables(many, night().ingests, night().metrics))
+    pd.testing.assert_frame_equal(store.load(NIGHT).files, many)
+    assert os.path.getsize(store.output.path(store.folder, f"night={NIGHT}", "files.parquet")) < 10 * n
+
+
 def test_nothing_known(store):
     """A night that was never saved is empty, with all columns."""
     assert store.nights() == [] and store.read_looked(NIGHT) == {} and store.read_index()["nights"] == {}

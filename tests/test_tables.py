@@ -200,6 +200,16 @@ def test_delays_and_percentiles():
     assert summary["last_ingested_at"] == datetime.datetime(2020, 2, 13, 6, 1, tzinfo=datetime.UTC)
 
 
+def test_nothing_is_judged_like_something():
+    """A night without files has the columns and dtypes of one with files; what is done to one such night is not done to the next."""
+    nothing = tables.classify(columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW)
+    something = tables.classify(files({"file_id": "a"}), ingests({"file_id": "a"}), Limits(), NOW)
+    assert nothing.empty and nothing.dtypes.to_dict() == something.dtypes.to_dict()
+    nothing["file_class"] = nothing["file_class"].astype("object")
+    again = tables.classify(columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW)
+    assert again.empty and again.dtypes["file_class"] == columns.DTYPES["text"]
+
+
 def test_summary_of_nothing():
     """A night without files has zeros for counts and None for times, delays and completeness."""
     summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))

@@ -97,15 +97,13 @@ class FileStore(Telling):
         paths, numbers = self._wanted(listing)
         if not paths:
             return self._reading(columns.empty(columns.FILES), listing)
-        shown = shown_all(paths)
-        plain = [path.rpartition("/")[2] for path in shown]
-        name = pd.Series(plain, dtype="str")
-        file_id = pd.Series(shown, dtype="str")
+        file_id = columns.texts(shown_all(paths))
+        name = names.split(file_id)[1]
         files = {
             "file_id": file_id,
             "name": name,
             "path": shown_all([f"{self.settings.path}/"])[0] + file_id,
-            "kind": pd.Series(names.kinds_of(plain), dtype="str"),
+            "kind": columns.texts(names.kinds_of(name.tolist())),
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
             # a link is as old as its own making; a name with brothers has lost the time of its arrival

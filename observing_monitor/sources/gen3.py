@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import os
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -274,7 +275,8 @@ class Gen3Repository(Telling):
                 wanted += [f"f{number}.path as path{number}", f"f{number}.file_size as size{number}"]
             answer = self._ask(connection, text, night, wanted)
             names, rows = list(answer.keys()), answer.fetchall()
-        raws = pd.DataFrame([tuple(row) for row in rows], columns=names, dtype="object")
+        told = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+        raws = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in told.items()})
         raws["path"], raws["size"], raws["root"] = None, None, None
         for number, (root, _) in enumerate(self._where().datastores):
             here = raws["path"].isna() & raws[f"path{number}"].notna()
@@ -285,35 +287,37 @@ class Gen3Repository(Telling):
         numbers = dict.fromkeys(("seq_num", "ended", "detector", "size"), "Int64")
         texts = dict.fromkeys(("obsid", "full_name", "raft", "sensor"), "str")
         # a dataset that was stored in components has a record of each
-        return raws.drop_duplicates("dataset", ignore_index=True).astype({**numbers, **texts}), []
+        raws = raws.drop_duplicates("dataset", ignore_index=True).astype({**numbers, **texts})
+        raws["located"] = pd.Series([locate(path, root) for path, root in zip(raws.pop("path"), raws["root"], strict=True)], dtype="object")
+        return raws, []
 
     # --- files -------------------------------------------------------------------------------------------------------
 
     def _folders(self, night: datetime.date) -> list[str]:
         """The folders, on this machine, of the night's files."""
         raws, _ = self._looked[night] = self._raws(night)  # the night is about to be read
-        here = {place.file for place in map(locate, raws["path"], raws["root"]) if place.file} if len(raws) else ()
-        return sorted({os.path.dirname(path) for path in here})
+        return sorted({place.file.rpartition("/")[0] or "/" for place in raws["located"] if place.file}) if len(raws) else []
 
     def _places(self, raws: DataFrame) -> DataFrame:
-        """Where each raw's file is, and what `stat` says of it: by the index of `raws`, in place of its `path`."""
+        """Where each raw's file is, and what `stat` says of it: by the index of `raws`."""
         import pandas as pd
 
-        found = [locate(path, root) for path, root in zip(raws.pop("path"), raws["root"], strict=True)]
         exists = _Existing()
         rows = []
-        for place, root in zip(found, raws["root"], strict=True):
+        for place, root in zip(raws["located"], raws["root"], strict=True):
             state = _stat(place.file)
             is_lost = not place.shown or (bool(place.file) and state is None and exists.is_ours(place.file, root))
             # signed 64 bits is what the tables hold, here as in tree.py
             links = (state.st_dev & 0x7FFF_FFFF_FFFF_FFFF, state.st_ino & 0x7FFF_FFFF_FFFF_FFFF) if state else ()
             numbers = (state.st_size, state.st_mtime_ns, *links) if state else (None,) * 4
             rows.append((place.key, place.name, place.shown or "no datastore has it", is_lost, *numbers))
-        table = pd.DataFrame(
-            rows, columns=["path", "name", "place", "is_lost", "seen_size", "mtime_ns", "device", "inode"], index=raws.index
-        )
-        kinds = dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
-        return table.astype({**kinds, "path": "str", "name": "str", "place": "str"})
+        kinds = {"path": "str", "name": "str", "place": "str", "is_lost": "bool"}
+        kinds |= dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
+        found = {
+            name: pd.Series(values, index=raws.index, dtype=kind)
+            for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
+        }
+        return pd.DataFrame(found)
 
 
 # --- butler.yaml -------------------------------------------------------------------------------------------------------
@@ -398,8 +402,7 @@ def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:
 # --- places ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a datastore's record says that a file is."""
 
     key: str | None  # names the file for good: as recorded, without scheme and quoting; None where there is no record
@@ -425,11 +428,17 @@ def locate(path: str, root: str) -> Place:
         key = shown = file = whole
     else:
         key = whole
-        base = urllib.parse.unquote(root.removeprefix("file://")) if root.startswith("file://") else root
+        base = _base(root)
         shown = f"{base}/{whole}"
         file = "" if "://" in base else shown
     key = f"{key}/{inside}" if inside else key
     return Place(key, key.rpartition("/")[2], f"{shown}#{inside}" if inside else shown, file)
+
+
+@functools.cache  # asked for every file, and there are few
+def _base(root):
+    """A datastore's root as a path, where it is one."""
+    return urllib.parse.unquote(root.removeprefix("file://")) if root.startswith("file://") else root
 
 
 class _Existing:

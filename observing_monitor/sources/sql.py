@@ -7,6 +7,7 @@ A password comes from the URL, from the environment (`password_env` names the va
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import urllib.parse
 from collections.abc import Iterator
@@ -121,4 +122,4 @@ class Database:
 
 def _take_any_text(connection: sqlite3.Connection, _: object) -> None:
     """SQLite keeps whatever bytes it was given as text: what is not UTF-8 is shown as \\x.., and hides no row."""
-    connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="backslashreplace")  # called for every text: no Python in it
