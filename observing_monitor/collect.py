@@ -1,5 +1,6 @@
 """Per night: ask every source, build the tables, save them. Pages are none of its business."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -7,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError, one_line
 from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
@@ -56,10 +57,8 @@ def collect_night(stream, sources, output, night, now):
     outcome = Outcome(night, row={name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at", "is_told")})
     states = {}
     for source in sources:
-        try:
+        with _told_of(source, night, outcome):
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
-        except SourceError as error:
-            outcome.problems[source.name] = str(error)
     was_silent = {name: silent["problem"] for name, silent in (looked.get("silent") or {}).items()}
     is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
     is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
@@ -83,10 +82,9 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
         before = tables.Tables.empty()
     for source in sources:
         if source.name not in outcome.problems:
-            try:
+            with _told_of(source, night, outcome):
                 readings[source.name] = source.read(night)
-            except SourceError as error:
-                outcome.problems[source.name] = str(error)
+            if source.name in outcome.problems:
                 states.pop(source.name)
     after = tables.update(before, readings, silent=set(outcome.problems))
     outcome.n_files = len(after.files)
@@ -106,6 +104,20 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     kept = {name: state for name, state in known.items() if name in outcome.problems}
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+@contextlib.contextmanager
+def _told_of(source, night, outcome):
+    """The edge of one source: what goes wrong inside stands in the outcome as this source's fault, and no other source is lost for it."""
+    try:
+        yield
+    except SourceError as error:
+        outcome.problems[source.name] = str(error)
+    except (OutputError, MemoryError):
+        raise
+    except Exception as error:  # what nobody foresaw of other people's data
+        log.exception("%s %s: could not be read", source.name, night)
+        outcome.problems[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
 
 
 def _told(state):
@@ -208,7 +220,7 @@ def _guarded(stream, sources, output, night, now):
             log.exception("%s %s: could not be collected", stream.name, night)
         return Outcome(
             night,
-            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {error})"},
+            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {one_line(error)})"},
             is_broken=True,
         )
 

@@ -165,11 +165,33 @@ def frame(columns, data):
         dtype = DTYPES[column.kind]
         if column.name in data.columns:
             values = data[column.name]
-            made[column.name] = values if values.dtype == dtype else _convert(values, column)
+            values = values if values.dtype == dtype else _convert(values, column)
+            made[column.name] = in_calendar(values) if column.kind == "instant" else values
         else:
             absent = True if column.kind == "bool" else None
             made[column.name] = pd.Series([absent] * len(data), index=data.index, dtype=dtype)
     return pd.DataFrame(made, index=data.index)
+
+
+def whole_numbers(values):
+    """A Series of whatever it holds as Int64: null for what is no number, or none that 64 bits hold."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.dtype.kind in "iu" and numbers.dtype != "uint64":
+        return numbers.astype("Int64")
+    numbers = numbers.astype("float64")
+    return numbers.where(numbers.abs() < 2**63).round().astype("Int64")
+
+
+def in_calendar(values):
+    """A Series of instants, with NaT for those that Python's calendar, of the years 1 to 9999, can't show in every zone."""
+    import pandas as pd
+
+    first, last = pd.Timestamp("0001-01-02", tz="UTC"), pd.Timestamp("9999-12-31", tz="UTC")
+    if not len(values) or not (values.min() < first or values.max() >= last):
+        return values
+    return values.where((values >= first) & (values < last))
 
 
 def _convert(values, column):

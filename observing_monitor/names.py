@@ -8,6 +8,7 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 
 import re
 
+from observing_monitor import columns
 from observing_monitor.errors import UsageError
 
 FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
@@ -54,6 +55,9 @@ def kinds_of(names):
     """The kind of each of a list of names: as `kind_of`, but quick where endings are few."""
     known, kinds = {}, []
     for name in names:
+        if not isinstance(name, str):  # null
+            kinds.append("")
+            continue
         ending = name[name.rfind(".") + 1 :] if "." in name else ""
         kind = known.get(ending)
         if kind is None:
@@ -77,11 +81,11 @@ def read_names(names, pattern=RUBIN):
 
     compiled = re.compile(pattern)
     search, nothing = compiled.search, (None,) * compiled.groups
-    rows = [found.groups() if (found := search(name)) else nothing for name in names.tolist()]
+    rows = [found.groups() if isinstance(name, str) and (found := search(name)) else nothing for name in names.tolist()]
     groups = {name: [row[at - 1] for row in rows] for name, at in compiled.groupindex.items()}
     told = {name: pd.Series(_first(groups, *forms), index=names.index, dtype="str") for name, forms in FORMS.items() if name != "seq_num"}
     number = pd.Series(_first(groups, *FORMS["seq_num"]), index=names.index, dtype="str")
-    told["seq_num"] = pd.to_numeric(number, errors="coerce").astype("Int64")
+    told["seq_num"] = columns.whole_numbers(number)
     return pd.DataFrame({name: told[name] for name in FORMS}, index=names.index)
 
 

@@ -15,7 +15,7 @@ import json
 import os
 
 from observing_monitor import columns
-from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.errors import OutputError, StoreError, one_line
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
@@ -127,9 +127,8 @@ class Store:
             table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False)
             return columns.frame(described, table.to_pandas())
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
-            words = str(error).splitlines()[0]
             raise StoreError(
-                f"{self.output.path(relative)}: can't be read ({words}); the next run makes it anew from the sources"
+                f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run makes it anew from the sources"
             ) from error
 
 

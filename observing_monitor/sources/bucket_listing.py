@@ -197,7 +197,7 @@ def _files(alerts):
         "name": names.last_parts(alerts["path"]),
         "path": alerts["address"],
         "kind": "avro",
-        "size_bytes": pd.to_numeric(alerts["size"], errors="coerce").astype("Int64"),
+        "size_bytes": columns.whole_numbers(alerts["size"]),
         "created_at": created,
         "transferred_at": stored,
         "exposure": alerts["candid"].str.slice(0, -9),

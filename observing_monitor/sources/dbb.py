@@ -15,6 +15,7 @@ from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources.mapping import to_text
 from observing_monitor.sources.sql import Database
 
 STATUSES = {  # the manager's word -> ours, in the order in which events of the very same time follow each other
@@ -112,6 +113,9 @@ class DataBackbone(Telling):
             rows = self._query(connection, night, self._since.get(night, Since()), what, duration="duration" in self._there)
         named = ["id", "relpath", "filename", "added_on", "start_time", "status", *optional]
         events = pd.DataFrame([tuple(row) for row in rows], columns=named, dtype="object")
+        events = events[events["filename"].notna()].assign(  # SQLite keeps anything in any column
+            relpath=to_text(events["relpath"]).fillna(""), filename=to_text(events["filename"])
+        )
         events["added_at"] = _instants(events["added_on"], self.zone)
         events = events[self._is_of(events, night)].reset_index(drop=True)
         if events.empty:
@@ -150,7 +154,7 @@ class DataBackbone(Telling):
             "attempt": (events.groupby("id").cumcount() + 1).where(has_event),
             "path": path,
             "names": events["filename"],
-            "size_bytes": pd.to_numeric(events["size_bytes"], errors="coerce").astype("Int64"),
+            "size_bytes": columns.whole_numbers(events["size_bytes"]),
             "transferred_at": events["added_at"],
             **names.read_names(events["filename"].astype("str"), self.settings.name_pattern).to_dict("series"),
         }
@@ -209,8 +213,11 @@ class DataBackbone(Telling):
             ((first, added),) = _rows(connection, f"select max(id), max(added_on) from {files}")
         if first is None or added is None:
             return Since()
-        added = datetime.datetime.fromisoformat(added) if isinstance(added, str) else added
-        return Since(max(0, first - ID_MARGIN), (added.replace(tzinfo=None) - TIME_MARGIN).isoformat())
+        try:
+            added = datetime.datetime.fromisoformat(added) if isinstance(added, str) else added
+            return Since(max(0, first - ID_MARGIN), (added.replace(tzinfo=None) - TIME_MARGIN).isoformat())
+        except (ValueError, TypeError, AttributeError, OverflowError):  # no number, no time: SQLite keeps anything
+            return Since()
 
     # --- nights ------------------------------------------------------------------------------------------------------
 
@@ -236,7 +243,7 @@ def _events_table(settings):
 
 def _named_in(relpath):
     """The night that a directory's path says: that of its first part which is a night's name; None if none is."""
-    return next((night for part in relpath.split("/") if (night := night_named(part))), None)
+    return next((night for part in str(relpath).split("/") if (night := night_named(part))), None)
 
 
 def _rows(connection, sql, values=None, *, duration=False):
@@ -248,7 +255,10 @@ def _rows(connection, sql, values=None, *, duration=False):
     statement = sqlalchemy.text(sql).bindparams(*typed)
     if duration:
         statement = statement.columns(duration=sqlalchemy.Interval())
-    return connection.execute(statement, values).fetchall()
+    try:
+        return connection.execute(statement, values).fetchall()
+    except TypeError as error:  # SQLite keeps a number, or bytes, where a duration should be
+        raise ValueError(f"a duration is none ({error})") from error
 
 
 def _instants(values, zone):
@@ -260,6 +270,7 @@ def _instants(values, zone):
     aware = plain.map(lambda value: isinstance(value, datetime.datetime) and value.tzinfo is not None)
     if aware.any():
         return pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"])
+    plain = plain.where(plain.map(lambda value: isinstance(value, str | datetime.datetime)))
     local = pd.to_datetime(plain, errors="coerce", format="ISO8601").astype("datetime64[us]")
     # the hour that comes twice in autumn is taken as winter's, the one that is left out in spring as the next
     local = local.dt.tz_localize(zone, ambiguous=[False] * len(local), nonexistent="shift_forward")

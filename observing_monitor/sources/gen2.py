@@ -258,12 +258,12 @@ class Gen2Repository(Telling):
         number = told.get("expId") or told.get("visit") or ()
         if None in number and "visit" in told:
             number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
-        detectors = pd.to_numeric(pd.Series(told.get("detector", [0] * len(rows)), dtype="object"), errors="coerce")
+        detectors = columns.whole_numbers(pd.Series(told.get("detector", [0] * len(rows)), dtype="object"))
         raws = pd.DataFrame(
             {
                 "exposure": pd.Series([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number], dtype="str"),
                 "detector_number": detectors.fillna(0).astype("int64"),
-                "seqNum": pd.to_numeric(pd.Series(told.get("seqNum", [None] * len(rows)), dtype="object"), errors="coerce").astype("Int64"),
+                "seqNum": columns.whole_numbers(pd.Series(told.get("seqNum", [None] * len(rows)), dtype="object")),
                 **{name: _texts(told.get(name, [None] * len(rows))) for name in ("detectorName", "raftName", "obsid")},
             }
         )

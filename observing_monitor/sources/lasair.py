@@ -253,7 +253,7 @@ class _Rows:
         return f"{self.database.place}: night {nid} of {self.table}"
 
     def nids(self):
-        return {int(nid) for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if nid is not None and 0 <= nid <= LAST_NID}
+        return {int(nid) for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if isinstance(nid, int | float) and 0 <= nid <= LAST_NID}
 
     def look(self, nid):
         # + 0E0: MySQL shows a FLOAT with six digits only, a sum with all that it has

@@ -125,6 +125,8 @@ def by_night(rows, settings, rule, night=None):
 
     That something tells a row's night, and the columns are there, was made sure of before (`check_settings`, `require`).
     """
+    if not rows.rows:
+        return apart(rows, [], "", night)
     if settings.night_column:
         return apart(rows, _nights_told(rows, settings), f" in {settings.night_column!r}", night)
     if night is not None:
@@ -390,7 +392,7 @@ def to_instants(values, form, zone):
         with_offset = spoken.str.contains(r"(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)$", na=False) & spoken.str.contains(":", na=False, regex=False)
         says = with_offset if form == "iso" else pd.Series("%z" in form, index=values.index)
         is_aware = values.map(lambda value: getattr(value, "tzinfo", None) is not None).astype(bool) | (is_text & says)
-    told = told.where(told < pd.Timestamp("2200-01-01", tz="UTC"))  # datetime.max and `infinity` stand for "never"
+    told = columns.in_calendar(told).where(told < pd.Timestamp("2200-01-01", tz="UTC"))  # datetime.max and `infinity` stand for "never"
     return told.where(is_aware, _from_zone(told, zone))
 
 

@@ -54,7 +54,7 @@ class Database:
             engine = self._engine(sqlalchemy)
             with engine.connect() as connection:
                 yield connection
-        except (exc.SQLAlchemyError, OSError, UnicodeError) as error:
+        except (exc.SQLAlchemyError, OSError, ValueError, OverflowError) as error:  # the latter: a value that its driver can't turn into ours
             raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
         finally:
             if engine is not None:
@@ -70,6 +70,8 @@ class Database:
             raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
         if url.drivername.startswith("sqlite"):
             sqlalchemy.event.listen(engine, "connect", _take_any_text)
+        if url.drivername == "postgresql+psycopg2":
+            sqlalchemy.event.listen(engine, "connect", _take_any_time)
         return engine
 
     def _url(self, sqlalchemy):
@@ -105,6 +107,24 @@ class Database:
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words
+
+
+def _take_any_time(connection, _):
+    """PostgreSQL's years go from −4713 to 294276, ours from 1 to 9999: a time beyond is none, and hides no row."""
+    from psycopg2 import extensions
+
+    def ours_or_none(cast):
+        def to_python(text, cursor):
+            try:
+                return cast(text, cursor)
+            except (ValueError, OverflowError):
+                return None
+
+        return to_python
+
+    for name in ("PYDATE", "PYDATETIME", "PYDATETIMETZ", "PYINTERVAL"):
+        cast = getattr(extensions, name)
+        extensions.register_type(extensions.new_type(cast.values, name, ours_or_none(cast)), connection)
 
 
 def _take_any_text(connection, _):
