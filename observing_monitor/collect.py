@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError, one_line
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, UsageError, one_line
 from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
@@ -75,11 +75,9 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     from observing_monitor import tables
 
     night, readings = outcome.night, {}
-    try:
-        before = store.load(night)
-    except StoreError as error:
-        log.error("%s", error)
-        before = tables.Tables.empty()
+    before, damaged = store.load_whole(night)
+    for fault in damaged:
+        log.error("%s", fault)
     for source in sources:
         if source.name not in outcome.problems:
             with _told_of(source, night, outcome):

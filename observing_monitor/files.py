@@ -1,6 +1,7 @@
 """Writing so that a reader never sees half a file: beside the target, synced, renamed."""
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -93,9 +94,28 @@ class Output:
             raise OutputError(f"{path}: {words}; whoever runs this must be able to read all of output_dir") from error
 
     def read_json(self, relative):
-        """A JSON file's value; None where there is none, or where it is none that can be read."""
+        """A JSON file's value; None where there is none, or where it is none that can be read, or not as `sealed` made it."""
         data = self.read(relative)
         try:
-            return None if data is None else json.loads(data)
-        except ValueError:
+            return None if data is None or not is_sealed(data) else json.loads(data)
+        except (ValueError, RecursionError):
             return None
+
+
+_SEAL, _SEAL_END = b',"seal":"', b'"}'
+
+
+def sealed(data):
+    """A JSON object's text, as bytes, with a digest of itself as its last member: what a disk, or a hand, changed in it is noticed."""
+    data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    return data[:-1] + _SEAL + _seal_of(data[:-1]) + _SEAL_END
+
+
+def is_sealed(data):
+    """Whether a JSON object's text is just as `sealed` made it, or was never sealed: earlier versions did not."""
+    body, mark, seal = data.rpartition(_SEAL)
+    return seal == _seal_of(body) + _SEAL_END if mark else b'"seal"' not in data
+
+
+def _seal_of(data):
+    return hashlib.blake2b(data, digest_size=12).hexdigest().encode()

@@ -25,6 +25,7 @@ from pathlib import Path
 from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
 from observing_monitor.nights import parse_night
+from observing_monitor.files import sealed
 from observing_monitor.pages import Preview
 from observing_monitor.store import Store
 
@@ -296,7 +297,7 @@ def _keep(stream, output, plan, row):
     folder = _folder(stream, plan["night"])
     if plan["files"] or os.path.isdir(output.path(folder)):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
-        output.write_changed(f"{folder}/index.json", json.dumps(kept, ensure_ascii=False, indent=0))
+        output.write_changed(f"{folder}/index.json", sealed(json.dumps(kept, ensure_ascii=False, indent=0)))
     seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
     digest = hashlib.blake2b(json.dumps([plan["n_images"], seen]).encode(), digest_size=8).hexdigest()
     n_waiting = sum(one["is_waiting"] for one in plan["files"])

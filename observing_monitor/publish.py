@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass, field
 
 from observing_monitor.errors import StoreError
+from observing_monitor.files import sealed
 from observing_monitor.judge import NightJob, is_judged, is_of_now, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
@@ -63,9 +64,11 @@ def _made_for(job, common):
 
 def publish_night(job):
     """Judge a night and write its page and data: a `NightDone`. Writes nothing else, so that it can be done anywhere."""
+    store = Store(job.site.output, job.stream.name)
     try:
-        known = Store(job.site.output, job.stream.name).load(job.night)
+        known = store.load(job.night)
     except StoreError as error:
+        store.look_again(job.night)
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
     key = page_key(job, row)
@@ -181,7 +184,7 @@ def write_heartbeat(site, now, read):
             old = {"read_at": at, "sources": sources}
         streams[stream.name] = old
     beat = {"run_at": at, "streams": streams}
-    site.output.write("data/heartbeat.json", json.dumps(beat, ensure_ascii=False))
+    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
 
 

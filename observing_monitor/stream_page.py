@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict
 
 from observing_monitor import columns, pages, status
+from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc
 from observing_monitor.pages import Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
@@ -155,9 +156,9 @@ def publish_site(site, cards, done):
 
 def _write_if_new(site, relative, page, key):
     """Write the site's page unless the one there was made from the same; whether it was written."""
-    record = site.output.read_json("data/site.json") or {}
-    if record.get("page") == key and os.path.exists(site.output.path(relative)):
+    record = site.output.read_json("data/site.json")
+    if isinstance(record, dict) and record.get("page") == key and os.path.exists(site.output.path(relative)):
         return False
     site.output.write(relative, pages.render_site(page, site.assets))
-    site.output.write("data/site.json", json.dumps({"page": key}))
+    site.output.write("data/site.json", sealed(json.dumps({"page": key})))
     return True
