@@ -173,7 +173,7 @@ class Gen2Repository(Telling):
             before = self._registry_state()
             try:
                 rows = self._query_once(sql, values)
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeError) as error:  # the latter: a message with bytes of the file in it
                 if self._registry_state() == before:
                     raise SourceError(f"{self.registry}: {error}; is it a whole Gen2 registry?") from error
                 continue
