@@ -11,13 +11,12 @@ import itertools
 import re
 from fnmatch import fnmatchcase
 
-from observing_monitor import columns, pages, sky
+from observing_monitor import columns, pages, sky, usual
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
 FILES_PER_BIN = 10  # fewer, and median, 90 % and 99 % are all but the same file
 MIN_BINS = 12
-MAX_NIGHTS = 1000  # the newest that the charts over nights show
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 MAX_HISTORIES = 12  # charts of metrics over a night
 MAX_POINTS = 6000  # of all of these together, which keeps a page below 500 kB
@@ -25,8 +24,6 @@ MAX_OF_LINE = 1500  # points of one line
 MAX_NODES = 60  # lines, or bars, of a chart
 MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
 N_SERIES = 10  # tones of lines and bars that have no meaning of their own
-USUAL_NIGHTS = 30  # a night is compared with so many before it
-LEAST_USUAL = 5  # fewer known, and there is no "usual"
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
@@ -364,7 +361,7 @@ def _value_axis(values, unit):
     return axis | ({"dtick": 1} if is_count and values.max() <= 5 else {})
 
 
-def stream_charts(nights, headlines=()):
+def stream_charts(nights, headlines=(), before=()):
     """The charts over nights: headlines, files by class, delays, completeness; none without nights.
 
     Parameters
@@ -373,15 +370,21 @@ def stream_charts(nights, headlines=()):
         A dict a night with the names of `columns.NIGHTS`, in any order; its page is `NIGHT.html`.
     headlines : list of pages.Headline
         Further names in these.
+    before : list of dict
+        The nights before these, oldest first: they tell what is usual, and are not drawn.
     """
-    shown = sorted(nights, key=lambda values: values["night"])[-MAX_NIGHTS:]
+    shown = sorted(nights, key=lambda values: values["night"])
     if not shown:
         return []
-    left_out = f" The newest {len(shown):,} of {len(nights):,} nights." if len(shown) < len(nights) else ""
+    before = before[-usual.NIGHTS :]
     share = next((headline for headline in headlines if headline.name == "completeness"), None)
     units = dict.fromkeys(headline.unit for headline in headlines if headline is not share)
-    made = [_headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit, left_out) for unit in units]
-    made += (_classes_chart(shown, left_out), _night_delays_chart(shown, left_out), _completeness_chart(shown, left_out, share))
+    made = [_headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit) for unit in units]
+    made += (
+        _classes_chart(shown),
+        _night_delays_chart(shown, before),
+        _completeness_chart(shown, before, share),
+    )
     return _addressed([chart for chart in made if chart])
 
 
@@ -622,7 +625,7 @@ def _in_legend(stage, dash):
     return {"legendgroup": stage, "showlegend": False}
 
 
-def _headlines_chart(nights, headlines, unit, left_out):
+def _headlines_chart(nights, headlines, unit):
     """Headlines of one unit, side by side, night by night."""
     say = _words_of(unit)
     bars, words = [], []
@@ -645,11 +648,11 @@ def _headlines_chart(nights, headlines, unit, left_out):
     drawn = [v for bar in bars for v in bar["y"] if v is not None]
     layout = {"barmode": "group", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": _value_axis([0.0, *drawn], unit)}
     title = headlines[0].label if len(headlines) == 1 else "Side by side" if not unit else f"Side by side, in {unit}"
-    caption = f"Night by night. {_sentence(words)}{left_out}"
+    caption = f"Night by night. {_sentence(words)}"
     return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
-def _classes_chart(nights, left_out):
+def _classes_chart(nights):
     """The files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
@@ -664,12 +667,12 @@ def _classes_chart(nights, left_out):
         )
     if not bars:
         return None
-    caption = f"Files of each night by what became of them; together {', '.join(words)}.{left_out}"
+    caption = f"Files of each night by what became of them; together {', '.join(words)}."
     layout = {"barmode": "stack", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": {"title": {"text": "files"}}}
     return pages.Chart("chart-classes", "Files by class", caption, {"data": bars, "layout": layout})
 
 
-def _night_delays_chart(nights, left_out):
+def _night_delays_chart(nights, before):
     """Median and 90 % point of the delays, night by night."""
     import numpy as np
 
@@ -681,7 +684,7 @@ def _night_delays_chart(nights, left_out):
             if not known:
                 continue
             everything += known
-            traces.append((values, f"{stage} {name}", stage, dash))
+            traces.append((values, [_number(night[f"{stage}_delay_{key}_s"]) for night in before], f"{stage} {name}", stage, dash))
             if name == "median":
                 words.append(f"{stage}: the medians lie between {pages.seconds(min(known))} and {pages.seconds(max(known))}")
     if not traces:
@@ -689,10 +692,10 @@ def _night_delays_chart(nights, left_out):
     late = np.array(everything)
     logarithmic = _wants_log(late)
     drawn = []
-    for values, name, stage, dash in traces:
+    for values, earlier, name, stage, dash in traces:
         y = [None if v is None else _floored([v], logarithmic)[0] for v in values]
         if dash == "solid":
-            drawn += _usual_band(values, nights, stage, SHORTEST_S if logarithmic else None)
+            drawn += _usual_band(earlier, values, nights, stage, SHORTEST_S if logarithmic else None)
         drawn.append(
             _line([], y, name, stage, dash)
             | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
@@ -701,17 +704,20 @@ def _night_delays_chart(nights, left_out):
             | _nights(nights)
         )
     caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
-    caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}{left_out}"
+    caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
 
-def _usual_band(values, nights, tone, least=None):
-    """Two lines with a shade between: where the middle 80 % of the USUAL_NIGHTS before each night lie; none while few are known."""
+def _usual_band(earlier, values, nights, tone, least=None):
+    """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known.
+
+    `values` are those of `nights`, `earlier` those of the nights before.
+    """
     import pandas as pd
 
-    before = pd.Series(values, dtype="float64").shift().rolling(USUAL_NIGHTS, min_periods=LEAST_USUAL)
-    low, high = (before.quantile(share).clip(lower=least) for share in (0.1, 0.9))
+    before = pd.Series([*earlier, *values], dtype="float64").shift().rolling(usual.NIGHTS, min_periods=usual.LEAST)
+    low, high = (before.quantile(share).clip(lower=least)[len(earlier) :] for share in (0.1, 0.9))
     if not low.notna().any():
         return []
     edges = []
@@ -730,10 +736,10 @@ def _band_words(traces, what):
     """A sentence on the shade of `_usual_band`, where there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
-    return f" Shaded is the usual: the middle 80 % of the {what} of the {USUAL_NIGHTS} nights before each."
+    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
 
 
-def _completeness_chart(nights, left_out, headline=None):
+def _completeness_chart(nights, before, headline=None):
     """The share of the expected that was ingested, night by night; or what the headline of that name says."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
@@ -755,7 +761,7 @@ def _completeness_chart(nights, left_out, headline=None):
     )
     caption = f"{share}: {whole:,} of {len(known):,} nights are complete"
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
-    drawn = [bars, *_usual_band(values, nights, "total")]
+    drawn = [bars, *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total")]
     caption += _band_words(drawn, "shares")
     layout = {
         "xaxis": _night_axis(),
@@ -763,7 +769,7 @@ def _completeness_chart(nights, left_out, headline=None):
         "showlegend": False,
         "yaxis": {"title": {"text": "complete" if headline else "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
     }
-    return pages.Chart("chart-completeness", "Completeness", caption + left_out, {"data": drawn, "layout": layout})
+    return pages.Chart("chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout})
 
 
 def _nights(nights):

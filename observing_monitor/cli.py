@@ -270,8 +270,8 @@ def _lock(output):
 def _work(command, options, streams, nights, output, now):
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import previews, publish
-    from observing_monitor.site import make_site
     from observing_monitor.collect import collect
+    from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
     started = time.monotonic()

@@ -146,6 +146,24 @@ NIGHTS = (
     ),
 )
 
+# A row is a month or a year: what stands on the pages of years and in YYYY.json. Sums over its nights, but for the delays.
+PERIODS = (
+    Column("period", "text", "The month, or the year", "Period"),
+    Column("n_nights", "int", "Nights that have been looked at", "Nights"),
+    Column("n_nights_error", "int", "Nights whose status is error", "In error"),
+    Column("n_nights_warning", "int", "Nights whose status is warning", "In warning"),
+    *(c for c in NIGHTS if c.name in ("n_files", "n_ingested", "n_pending", "n_error", "size_bytes", "completeness")),
+    *(
+        Column(
+            f"{stage}_delay_p90_s",
+            "float",
+            f"The 90 % point of the {stage} delay, in the median night",
+            f"{stage.capitalize()} 90 %",
+        )
+        for stage in ("transfer", "ingest")
+    ),
+)
+
 
 def empty(columns):
     """A DataFrame of these columns, with their dtypes and no row."""

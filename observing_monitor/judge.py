@@ -1,10 +1,10 @@
 """From a night's tables to its row of the index: the summary, the findings, the status, and when time alone changes these."""
 
 import datetime
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from observing_monitor import __version__, columns, status
+from observing_monitor import __version__, columns, status, usual
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import clock
 from observing_monitor.site import Site, as_json, digest
@@ -22,6 +22,7 @@ class NightJob:
     previous: datetime.date | None
     next: datetime.date | None
     now: datetime.datetime
+    edges: dict = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
 
 
 def judging_key(stream):
@@ -43,7 +44,13 @@ def is_of_now(job):
 
 
 def is_judged(job):
-    return job.row.get("basis") == basis(job.stream, job.row) and is_of_now(job)
+    """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
+    return job.row.get("basis") == basis(job.stream, job.row) and is_as_usual(job) and is_of_now(job)
+
+
+def is_as_usual(job):
+    """Whether what is usual changed nothing of what a night's row says."""
+    return job.row.get("worse") == usual.worse(job.row.get("summary") or {}, job.edges)
 
 
 def judge(job, known):
@@ -72,6 +79,7 @@ def judge(job, known):
         is_told,
         stream.delay_warning_s,
         *tellers_of_files(stream),
+        worse=usual.worse(summary, job.edges),
         since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )
     found = status.findings(night, _found_by_sources(job, known))
@@ -80,6 +88,7 @@ def judge(job, known):
     row["summary"] = {"night": job.night.isoformat(), "status": word, "info": info, **as_json(summary), **headlines}
     row["findings"] = [asdict(finding) for finding in found]
     row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
+    row["worse"] = night.worse
     row["basis"] = basis(stream, row)
     return row, judged, found
 

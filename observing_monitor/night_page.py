@@ -239,6 +239,7 @@ def write_night(job, row, known, judged, found):
         frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
         site=site_link(job.site, stream),
         index=Link(stream.title, "index.html"),
+        calendar=Link(f"{job.night:%B %Y}", f"{job.night:%Y}.html#month-{job.night:%Y-%m}"),
         previous=night_link(job.previous),
         next=night_link(job.next),
         night=job.night.isoformat(),

@@ -261,6 +261,35 @@ class StreamCard:
 
 
 @dataclass
+class Day:
+    """A square of the calendar; without `href` there is no page of that night."""
+
+    number: int  # of the month
+    href: str
+    status: str  # normal, warning or error; "empty" for a night that is well and has no file; "" without a page
+    word: str  # the status as the square says it
+    words: str  # and the whole of it
+
+
+@dataclass
+class Month:
+    """A month of the calendar: weeks from Monday to Sunday, None where a day is another month's."""
+
+    name: str  # March 2020
+    anchor: str  # month-2020-03
+    weeks: list[list[Day | None]]
+
+
+@dataclass
+class RollUp:
+    """A month or a year in numbers, by the names of `columns.PERIODS`, and of the stream's headlines the median over its nights."""
+
+    name: str
+    href: str
+    values: dict
+
+
+@dataclass
 class Frame:
     """What every page has around its content."""
 
@@ -291,11 +320,35 @@ class StreamPage:
     rule: str  # which instant belongs to which night, in words
     stage: str  # the stream's last stage: what "ingested" means here
     latest: NightRow | None
-    nights: list[NightRow]
+    nights: list[NightRow]  # the newest; all are on the pages of the years
+    n_nights: int
+    months: list[Month]  # the newest, in order
+    years: list[RollUp]  # newest first
     charts: list[Chart]
     sources: list[SourceLine]
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # whether its sources tell of files at all
+    headlines: list[Headline]
+
+
+@dataclass
+class YearPage:
+    """`YYYY.html`: a year of one stream: its calendar, months in numbers, charts, and all its nights, newest first."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # the stream's page
+    previous: Link | None  # the year before
+    next: Link | None
+    year: str
+    rule: str
+    months: list[Month]
+    periods: list[RollUp]  # its months, newest first
+    total: RollUp
+    nights: list[NightRow]
+    charts: list[Chart]
+    data: list[Link]
+    has_files: bool
     headlines: list[Headline]
 
 
@@ -306,6 +359,7 @@ class NightPage:
     frame: Frame
     site: Link | None
     index: Link  # the stream's page
+    calendar: Link  # the night's month on the page of its year
     previous: Link | None  # older
     next: Link | None  # newer
     night: str
@@ -346,7 +400,9 @@ _ICON_SHAPES = {
     "error": ("#c0262d", "<rect x='1' y='1' width='30' height='30' rx='5'/>", "M10 10l12 12m0-12L10 22"),
 }
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
+_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
 
 
 def render_site(page, assets):
@@ -357,6 +413,11 @@ def render_site(page, assets):
 def render_stream(page, assets):
     """The text of a stream's page; `assets` as for `render_site`."""
     return _render("stream.html", page, assets)
+
+
+def render_year(page, assets):
+    """The text of the page of a stream's year; `assets` as for `render_site`."""
+    return _render("year.html", page, assets)
 
 
 def render_night(page, assets):
@@ -399,6 +460,7 @@ def environment():
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {
         "classes": columns.CLASSES,
+        "period_columns": columns.PERIODS,
         "night_columns": {c.name: c for c in columns.NIGHTS},
         "file_columns": {c.name: c for c in columns.FILES},
         "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},
@@ -407,10 +469,10 @@ def environment():
 
 
 def visible(value):
-    """Text with its control characters as pictures of them, and what is no character as �; other values as they are.
+    """Text with its control characters as pictures of them, ⟨U+202E⟩ for the unseen, � for what is no character; other values as they are.
 
     A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
-    isn't UTF-8) can't be written at all.
+    isn't UTF-8) can't be written at all, and a mark that turns the direction of writing around makes one name look like another.
     """
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
@@ -419,7 +481,9 @@ def visible(value):
 
 def _picture(found):
     code = ord(found[0])
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
+    if code < 0x20 or code == 0x7F:
+        return chr(0x2400 + code) if code < 0x20 else "␡"
+    return "�" if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF else f"⟨U+{code:04X}⟩"
 
 
 def is_nothing(value):

@@ -7,14 +7,16 @@ the indexes last, so that a reader never follows a link to something that is not
 """
 
 import datetime
+import itertools
 import json
 import logging
 import os
 from dataclasses import dataclass, field
 
+from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.files import sealed
-from observing_monitor.judge import NightJob, is_judged, is_of_now, judge, judging_key
+from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.site import digest, write_assets
@@ -43,13 +45,21 @@ class NightDone:
     problem: str = ""
 
 
+def _is_untouched(job, names, common):
+    """Whether a night's row tells, without any digest, that nothing but the clock changed; `common` is `_common_key`.
+
+    `names` are the files that its stream's folder has.
+    """
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    return is_there and job.row.get("made_for") == _made_for(job, common) and is_of_now(job)
+
+
 def _is_current(job, names, common):
-    """Whether nothing has to be done for a night; `names` are the files that its stream's folder has, `common` is `_common_key`."""
-    if not (all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)):
-        return False
-    if job.row.get("made_for") == _made_for(job, common):  # that, but for the clock, nothing changed is told without any digest
-        return is_of_now(job)
-    return is_judged(job) and job.row.get("page") == page_key(job, job.row)
+    """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
+    if _is_untouched(job, names, common):
+        return is_as_usual(job)
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    return is_there and is_judged(job) and job.row.get("page") == page_key(job, job.row)
 
 
 def _common_key(site, stream):
@@ -112,32 +122,50 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
     except FileNotFoundError:
         there = set()
     common = _common_key(site, stream)
-    jobs = {}
-    for job in _jobs(site, stream, index, now):
-        if _is_current(job, there, common):
+    if index.get("is_settled") and all(_is_untouched(job, there, common) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
+        return
+    index.pop("is_settled", None)
+    failed = set()
+    try:
+        # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
+        # something else then are judged once more. Their numbers stay, so that is the end of it.
+        for _ in range(2):
+            edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
+            stale = _stale(_jobs(site, stream, index, now, edges), there, common)
+            jobs = {job.night: job for job in stale if job.night not in failed}
+            for result in _results(list(jobs.values()), executor):
+                index["nights"][result.night.isoformat()] = result.row
+                if result.problem:
+                    failed.add(result.night)
+                    done.problems.append(result.problem)
+                else:
+                    result.row["made_for"] = _made_for(jobs[result.night], common)
+                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night])}
+                store.note(result.night, result.row)
+                done.n_pages += result.is_written
+                if progress:
+                    progress(result)
+        index["is_settled"] = not failed
+    finally:
+        store.write_index(index)
+
+
+def _jobs(site, stream, index, now, edges):
+    """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
+    nights = [parse_night(text) for text in sorted(index["nights"])]
+    for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
+        yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now, edge_of)
+
+
+def _stale(jobs, names, common):
+    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current."""
+    stale = []
+    for job in jobs:
+        if _is_current(job, names, common):
             job.row["made_for"] = _made_for(job, common)
         else:
-            jobs[job.night] = job
-    try:
-        for result in _results(list(jobs.values()), executor):
-            index["nights"][result.night.isoformat()] = result.row
-            if not result.problem:
-                result.row["made_for"] = _made_for(jobs[result.night], common)
-            store.note(result.night, result.row)
-            done.n_pages += result.is_written
-            if result.problem:
-                done.problems.append(result.problem)
-            if progress:
-                progress(result)
-    finally:
-        if jobs:
-            store.write_index(index)
-
-
-def _jobs(site, stream, index, now):
-    nights = [parse_night(text) for text in sorted(index["nights"])]
-    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
-        yield NightJob(site, stream, night, index["nights"][night.isoformat()], before, after, now)
+            stale.append(job)
+    return stale
 
 
 def _results(jobs, executor):

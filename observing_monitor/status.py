@@ -6,7 +6,7 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from observing_monitor.pages import Finding, seconds
+from observing_monitor.pages import Finding, percent, seconds
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
@@ -24,6 +24,7 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
+    worse: dict = field(default_factory=dict)  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
     since: dict = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
@@ -80,8 +81,26 @@ def check_delay(night: Night) -> Iterable[Finding]:
     for stage in ("transfer", "ingest"):
         p90 = night.summary[f"{stage}_delay_p90_s"]
         if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
-            words = f"slow {stage}: one file in ten took longer than {seconds(p90)}"
+            words = f"slow {stage}: one file in ten took longer than {seconds(p90)}{_usually(night, f'{stage}_delay_p90_s')}"
             yield Finding("warning", words, "#delays", teller_of(night, stage))
+
+
+def _usually(night: Night, name: str) -> str:
+    return f", usually at most {seconds(night.worse[name])}" if name in night.worse else ""
+
+
+def check_usual(night: Night) -> Iterable[Finding]:
+    """The night is no worse than the stream's own last 30; a delay beyond the limit is said by `check_delay`."""
+    for stage in ("transfer", "ingest"):
+        name = f"{stage}_delay_p90_s"
+        if name in night.worse and not (night.delay_warning_s is not None and night.summary[name] > night.delay_warning_s):
+            words = f"slower {stage} than usual: one file in ten took longer than {seconds(night.summary[name])}{_usually(night, name)}"
+            yield Finding("warning", words, "#delays", teller_of(night, stage))
+    if "error_share" in night.worse:
+        share, edge = night.summary["n_error"] / night.summary["n_files"], night.worse["error_share"]
+        usual = f"at most {percent(edge)}" if edge else "none"
+        words = f"more errors than usual: {percent(share)} of the files failed or are missing, usually {usual}"
+        yield Finding("warning", words, "#attention", teller_of(night, "failed"))
 
 
 def check_notes(night: Night) -> Iterable[Finding]:
@@ -108,7 +127,7 @@ def tell_pending(night: Night) -> Iterable[Finding]:
         yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending", teller_of(night, "pending"))
 
 
-CHECKS = (check_silence, check_classes, check_lost, check_delay, check_notes, tell_pending, tell_twice)
+CHECKS = (check_silence, check_classes, check_lost, check_delay, check_usual, check_notes, tell_pending, tell_twice)
 
 
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:

@@ -50,7 +50,9 @@ class Store:
                 index["nights"][night.isoformat()] = {
                     key: looked[key] for key in ("tables", "notes", "silent", "changed_at", "is_told") if key in looked
                 }
-        index["nights"].update(self._noted())
+        if noted := dict(self._noted()):
+            index["nights"].update(noted)
+            index.pop("is_settled", None)  # nor was it told what these nights change of others
         return index
 
     def _noted(self):
@@ -73,7 +75,7 @@ class Store:
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
-        index.pop("seal", None)
+        index = {key: index[key] for key in sorted(index) if key != "seal"}
         self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(index)))
         self.output.remove(f"{self.folder}/index.notes")
 

@@ -6,15 +6,18 @@ import json
 import os
 from dataclasses import asdict
 
-from observing_monitor import columns, pages, status
+from observing_monitor import columns, pages, status, usual
 from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc
 from observing_monitor.pages import Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
 from observing_monitor.store import Store
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files
+from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
+SHOWN_NIGHTS = 90  # in the table and the charts of a stream's page; all are on the pages of the years
+SHOWN_MONTHS = 3  # of the calendar there
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
@@ -29,13 +32,21 @@ def publish_stream(site, stream, index, now, done):
     info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
     headlines = described_headlines(stream, units)
-    described = [tells_of_files(stream), [asdict(headline) for headline in headlines]]
-    parts = [site.key, site.title, stream.title, stream.rule.text, stream.stale_after_s, summaries, index["sources"], word, info, described]
-    key = digest(parts)
+    has_files = tells_of_files(stream)
+    common = [
+        site.key,
+        site.title,
+        stream.title,
+        stream.rule.text,
+        stream.stale_after_s,
+        has_files,
+        [asdict(headline) for headline in headlines],
+    ]
+    _publish_years(site, stream, index, summaries[::-1], headlines, common, done)
+    key = digest([common, _row_keys(index, summaries), index["sources"], word, info])
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
-    rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
-        page = _stream_page(site, stream, rows, word, info, silent, headlines)
+        page = _stream_page(site, stream, summaries, word, info, silent, headlines)
         site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
         site.output.write_changed(names[2], pages.render_latest(page, site.assets))
@@ -43,9 +54,9 @@ def publish_stream(site, stream, index, now, done):
         index["page"] = key
         Store(site.output, stream.name).write_index(index)
         done.n_pages += 1
-    cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows[:CARD_NIGHTS]]
+    rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries[:CARD_NIGHTS]]
+    cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
     latest = cards[0] if cards else None
-    has_files = tells_of_files(stream)
     trouble, its_night = _trouble(index, recent, silent, word)
     return StreamCard(
         stream=stream.name,
@@ -61,6 +72,33 @@ def publish_stream(site, stream, index, now, done):
         has_files=has_files,
         headlines=headlines,
     )
+
+
+def _row_keys(index, summaries):
+    """What tells that a night's summary is another: the fingerprints of the nights' pages, which hold the summaries whole."""
+    return [index["nights"][summary["night"]].get("page") for summary in summaries]
+
+
+def _publish_years(site, stream, index, summaries, headlines, common, done):
+    """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
+    folder = f"{stream.folder}/" if stream.folder else ""
+    before, known = index.get("years") or {}, dict.fromkeys(year_of(summary) for summary in summaries)
+    index["years"], start = {}, 0
+    for year in known:
+        n_nights = sum(year_of(summary) == year for summary in summaries[start:])
+        nights, earlier = summaries[start : start + n_nights], summaries[max(0, start - usual.NIGHTS) : start]
+        start += n_nights
+        key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
+        names = [f"{folder}{year}{ending}" for ending in (".json", ".html")]
+        if before.get(year) != key or not all(os.path.exists(site.output.path(name)) for name in names):
+            page = year_page(site, stream, year, nights, earlier, list(known), headlines)
+            site.output.write_changed(names[0], year_json(stream, page, nights))
+            site.output.write(names[1], pages.render_year(page, site.assets))
+            done.n_pages += 1
+        index["years"][year] = key
+    for year in set(before) - set(known):
+        for ending in (".html", ".json"):
+            site.output.remove(f"{folder}{year}{ending}")
 
 
 def _trouble(index, recent, silent, word):
@@ -111,9 +149,13 @@ def _parts_of(summary):
     return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
-def _stream_page(site, stream, rows, word, info, silent, headlines):
+def _stream_page(site, stream, summaries, word, info, silent, headlines):
+    """The stream's page; `summaries` are newest first."""
     from observing_monitor import charts
 
+    has_files = tells_of_files(stream)
+    shown, earlier = summaries[:SHOWN_NIGHTS], summaries[SHOWN_NIGHTS : SHOWN_NIGHTS + usual.NIGHTS]
+    rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in shown]
     return StreamPage(
         frame=frame(site, stream, stream.title, word, info),
         site=site_link(site, stream),
@@ -121,10 +163,13 @@ def _stream_page(site, stream, rows, word, info, silent, headlines):
         stage=stream.last_stage or "transfer",
         latest=rows[0] if rows else None,
         nights=rows,
-        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines),
+        n_nights=len(summaries),
+        months=months(summaries[:SHOWN_NIGHTS], has_files)[-SHOWN_MONTHS:],
+        years=years(summaries, headlines),
+        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines, earlier[::-1]),
         sources=source_lines(stream, silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
-        has_files=tells_of_files(stream),
+        has_files=has_files,
         headlines=headlines,
     )
 

@@ -173,6 +173,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
     values = {
         "frame": frame(),
         "site": pages.Link("All streams", "../index.html"),
+        "calendar": pages.Link("February 2020", "2020.html#month-2020-02"),
         "index": pages.Link("auxTel", "index.html"),
         "previous": pages.Link("2020-02-11", "2020-02-11.html"),
         "next": pages.Link("2020-02-13", "2020-02-13.html"),
@@ -273,6 +274,9 @@ def stream_page(text="auxTel", **changed):
         "stage": "ingest",
         "latest": night_rows(text)[0],
         "nights": night_rows(text),
+        "n_nights": 3,
+        "months": [month(text)],
+        "years": [roll_up(text)],
         "charts": [chart(text)],
         "sources": [source_line(text)],
         "data": [pages.Link("nights.json", "nights.json")],
@@ -280,6 +284,43 @@ def stream_page(text="auxTel", **changed):
         "headlines": headlines(text),
     }
     return pages.StreamPage(**values | changed)
+
+
+def month(text="February 2020"):
+    """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
+    days = [
+        pages.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
+        pages.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
+        pages.Day(12, "2020-02-12.html", "empty", "no files", "2020-02-12: no files"),
+    ]
+    return pages.Month(text, "month-2020-02", [[None, pages.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]])
+
+
+def roll_up(text="2020"):
+    """A year in numbers."""
+    values = dict.fromkeys((c.name for c in columns.PERIODS), 3) | {"period": text, "completeness": 0.5, "seeing": 0.8}
+    return pages.RollUp(text, "2020.html", values)
+
+
+def year_page(text="auxTel"):
+    """A year of one month."""
+    return pages.YearPage(
+        frame=frame(title="2020 auxTel"),
+        site=pages.Link("All streams", "../index.html"),
+        index=pages.Link(text, "index.html"),
+        previous=pages.Link("2019", "2019.html"),
+        next=None,
+        year="2020",
+        rule="UTC−12h",
+        months=[month(text)],
+        periods=[roll_up(text)],
+        total=roll_up(text),
+        nights=night_rows(text),
+        charts=[chart(text)],
+        data=[pages.Link("JSON", "2020.json")],
+        has_files=True,
+        headlines=headlines(text),
+    )
 
 
 def site_page(text="auxTel"):

@@ -157,13 +157,15 @@ def test_stream_with_nothing_known():
     assert charts.stream_charts([]) == [] and charts.stream_charts([empty]) == []
 
 
-def test_ten_years_of_nights():
-    """Of ten years of nights the charts show the newest thousand, and say so."""
-    days = pd.date_range("2015-01-01", periods=3650).strftime("%Y-%m-%d")
-    made = charts.stream_charts([summary(day) for day in days])
+def test_nights_before_tell_what_is_usual():
+    """Of nights before those that are drawn, only the shade of what is usual is made."""
+    nights = [summary(f"2020-02-{day:02}", ingest_delay_median_s=50.0 + day) for day in range(1, 12)]
+    made = charts.stream_charts(nights[8:], before=nights[:8])
     assert_sound(made)
-    assert made[0].figure["data"][0]["x"][-1] == days[-1]
-    assert all("The newest 1,000 of 3,650 nights." in chart.caption for chart in made)
+    whole = {chart.chart_id: chart for chart in charts.stream_charts(nights)}
+    for chart in made:
+        for trace, of_all in zip(chart.figure["data"], whole[chart.chart_id].figure["data"], strict=True):
+            assert trace["x"] == of_all["x"][8:] and trace["y"] == of_all["y"][8:]
 
 
 def metrics(rows):

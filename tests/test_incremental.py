@@ -55,6 +55,7 @@ def test_one_night_changed(made, tmp_path):
     folder = "data/stream=input"
     assert changed == {
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
+        "2020.html", "2020.json",
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
@@ -68,7 +69,7 @@ def test_new_night_changes_its_neighbour(made, tmp_path):
     assert run(*arguments[:-1], "2020-02-15", now=now) == 0
     after = times(tmp_path / "site")
     pages = {name for name in after if name.startswith("2020") and name.endswith(".html") and after[name] != before.get(name)}
-    assert pages == {"2020-02-14.html", "2020-02-15.html"}
+    assert pages == {"2020-02-14.html", "2020-02-15.html", "2020.html"}
 
 
 def test_page_that_was_removed_is_made_again(made, tmp_path):

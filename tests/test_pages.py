@@ -19,7 +19,7 @@ from observing_monitor import columns, pages
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
     pages.Frame: "page.frame",
-    pages.Link: "link|shown|page.previous|page.next|page.index|page.site",
+    pages.Link: "link|shown|page.previous|page.next|page.index|page.site|page.calendar",
     pages.Finding: "finding",
     pages.SourceLine: "source",
     pages.Chart: "chart",
@@ -41,11 +41,16 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.SitePage: "page",
     pages.StreamPage: "page",
     pages.NightPage: "page",
+    pages.YearPage: "page",
+    pages.Month: "month",
+    pages.Day: "day",
+    pages.RollUp: "row",
 }
 PAGES = {
     "site": (pages.render_site, samples.site_page),
     "stream": (pages.render_stream, samples.stream_page),
     "night": (pages.render_night, samples.night_page),
+    "year": (pages.render_year, samples.year_page),
 }
 
 

@@ -25,7 +25,8 @@ def tree(tmp_path_factory):
     folder = tmp_path_factory.mktemp("history")
     now = later()
     for night in DAYS:
-        make_night(folder / "input", night, {"ingested": 40, "failed": 2, "missing": 1}, now=now)
+        # the tenth night is worse than usual, so what is said of it hangs on the nights before it
+        make_night(folder / "input", night, {"ingested": 40, "failed": 9 if night == DAYS[9] else 2, "missing": 1}, now=now)
     assert run(*arguments(folder, folder / "whole"), "--jobs", "1", now=now) == 0
     return folder, now, contents(folder / "whole")
 

@@ -1,0 +1,136 @@
+"""A stream's years: the calendar, months and years in numbers, and the page of each year. Made of the rows of the index alone."""
+
+import calendar
+import datetime
+import itertools
+import json
+import statistics
+
+from observing_monitor import columns
+from observing_monitor.pages import Day, Link, Month, NightRow, RollUp, YearPage
+from observing_monitor.site import as_json, frame, site_link, with_instants
+from observing_monitor.status import n_of, worst
+from observing_monitor.streams import tells_of_files
+
+SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
+MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
+
+
+def year_of(summary):
+    """The year of a night's summary, as four digits."""
+    return summary["night"][:4]
+
+
+def months(summaries, has_files):
+    """The calendar of some nights: every month from the first to the last of them, oldest first."""
+    by_night = {summary["night"]: summary for summary in summaries}
+    if not by_night:
+        return []
+    first, last = (datetime.date.fromisoformat(night).replace(day=1) for night in (min(by_night), max(by_night)))
+    n_months = 12 * (last.year - first.year) + last.month - first.month + 1
+    starts = (divmod(12 * first.year + first.month - 1 + n, 12) for n in range(n_months))
+    return [_month(year, month + 1, by_night, has_files) for year, month in starts]
+
+
+def _month(year, month, by_night, has_files):
+    weeks = calendar.Calendar().monthdatescalendar(year, month)
+    days = [[_day(date, by_night.get(date.isoformat()), has_files) if date.month == month else None for date in week] for week in weeks]
+    return Month(f"{calendar.month_name[month]} {year}", f"month-{year:04}-{month:02}", days)
+
+
+def _day(date, summary, has_files):
+    night = date.isoformat()
+    if summary is None:
+        return Day(date.day, "", "", "", f"{night}: not looked at")
+    is_empty = has_files and not summary["n_files"] and summary["status"] == "normal"
+    word = "no files" if is_empty else summary["status"]
+    words = f"{night}: {word}" + (f", {summary['info']}" if summary["info"] else "")
+    return Day(date.day, f"{night}.html", "empty" if is_empty else summary["status"], word, words)
+
+
+def roll_up(name, href, summaries, headlines):
+    """Some nights in numbers, by the names of `columns.PERIODS`; of the headlines the median over the nights that have one."""
+    due = sum(s["n_files"] - s["n_ignored"] - s["n_not_fits"] for s in summaries)
+    values = {
+        "period": name,
+        "n_nights": len(summaries),
+        "n_nights_error": sum(s["status"] == "error" for s in summaries),
+        "n_nights_warning": sum(s["status"] == "warning" for s in summaries),
+        **{column: sum(s[column] or 0 for s in summaries) for column in SUMS},
+        "completeness": sum(s["n_ingested"] for s in summaries) / due if due else None,
+        **{column: _median(s[column] for s in summaries) for column in MEDIANS},
+        **{headline.name: _median(s.get(headline.name) for s in summaries) for headline in headlines},
+    }
+    return RollUp(name, href, values)
+
+
+def _median(values):
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def years(summaries, headlines):
+    """A stream's years in numbers, newest first; `summaries` in any order."""
+    by_year = itertools.groupby(sorted(summaries, key=lambda s: s["night"]), year_of)
+    return [roll_up(year, f"{year}.html", list(of_year), headlines) for year, of_year in by_year][::-1]
+
+
+def year_page(site, stream, year, summaries, before, others, headlines):
+    """The page of one year, a `YearPage`.
+
+    Parameters
+    ----------
+    summaries : list of dict
+        The year's nights, oldest first.
+    before : list of dict
+        The nights before these, oldest first, which tell what was usual.
+    others : list of str
+        All years that the stream has pages of, in order.
+    headlines : list of pages.Headline
+    """
+    from observing_monitor import charts
+
+    has_files, number = tells_of_files(stream), others.index(year)
+    by_month = itertools.groupby(summaries, lambda summary: summary["night"][:7])
+    made = months(summaries, has_files)
+    names = {month.anchor: month.name for month in made}
+    periods = [roll_up(names[f"month-{month}"], f"#month-{month}", list(nights), headlines) for month, nights in by_month][::-1]
+    total = roll_up(year, f"{year}.html", summaries, headlines)
+    word = worst(summary["status"] for summary in summaries)
+    neighbours = [others[n] if 0 <= n < len(others) else None for n in (number - 1, number + 1)]
+    return YearPage(
+        frame=frame(site, stream, f"{year} {stream.title}", word, said_of(total.values)),
+        site=site_link(site, stream),
+        index=Link(stream.title, "index.html"),
+        previous=_year_link(neighbours[0]),
+        next=_year_link(neighbours[1]),
+        year=year,
+        rule=stream.rule.text,
+        months=made,
+        periods=periods,
+        total=total,
+        nights=[NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in reversed(summaries)],
+        charts=charts.stream_charts(summaries, headlines, before),
+        data=[Link("JSON", f"{year}.json")],
+        has_files=has_files,
+        headlines=headlines,
+    )
+
+
+def _year_link(year):
+    return Link(year, f"{year}.html") if year else None
+
+
+def said_of(values):
+    """How many nights of a period were not well, in words; "" where all were."""
+    counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
+    said = [f"{count:,} in {word}" for count, word in counts if count]
+    return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
+
+
+def year_json(stream, page, summaries):
+    """A year's data: its months and nights, a line each."""
+    about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
+    parts = {"months": [as_json(month.values) for month in reversed(page.periods)], "nights": summaries}
+    lists = (f'"{name}": [\n' + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for name, rows in parts.items())
+    return f"{about[:-1]}, {', '.join(lists)}}}\n"

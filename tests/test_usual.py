@@ -1,0 +1,109 @@
+"""What is usual for a stream, and that a night says when it is worse."""
+
+import datetime
+import re
+import shutil
+import statistics
+
+import pytest
+from gen2tree import later, make_night
+from running import nights, run, times
+
+from observing_monitor import status, usual
+
+DAYS = [datetime.date(2020, 3, 1) + datetime.timedelta(days=n) for n in range(9)]
+
+
+def summary(p90=None, n_files=100, n_error=0):
+    return {"n_files": n_files, "n_error": n_error, "transfer_delay_p90_s": None, "ingest_delay_p90_s": p90}
+
+
+def test_edges_are_of_the_nights_before():
+    """The edge is what nine of ten of the 30 nights before a night stayed below; the night itself and older ones have no say."""
+    values = [float((7 * n) % 41) for n in range(80)]
+    told = usual.edges([summary(value) for value in values])
+    assert all("ingest_delay_p90_s" not in edge for edge in told[: usual.LEAST])
+    for n in (usual.LEAST, 29, 30, 31, 79):
+        before = sorted(values[max(0, n - 30) : n])
+        assert told[n]["ingest_delay_p90_s"] == before[int(-(-0.9 * len(before) // 1)) - 1]
+
+
+def test_nights_without_a_value_are_no_measure():
+    """A night without files, or not judged yet, takes a place among the 30 but tells nothing."""
+    told = usual.edges([*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30])
+    assert "ingest_delay_p90_s" not in told[6] and told[7]["ingest_delay_p90_s"] == 90.0
+    assert "error_share" not in usual.edges([summary(n_files=0)] * 20)[-1]
+
+
+@pytest.mark.parametrize(
+    ("night", "edge", "is_worse"),
+    [
+        (summary(300.0), {"ingest_delay_p90_s": 100.0}, True),
+        (summary(149.0), {"ingest_delay_p90_s": 100.0}, False),
+        (summary(30.0), {"ingest_delay_p90_s": 2.0}, False),
+        (summary(300.0), {}, False),
+        (summary(-300.0), {"ingest_delay_p90_s": -900.0}, False),
+        (summary(n_error=10), {"error_share": 0.02}, True),
+        (summary(n_error=3), {"error_share": 0.02}, False),
+        (summary(n_files=2, n_error=2), {"error_share": 0.0}, False),
+    ],
+)
+def test_what_is_worse(night, edge, is_worse):
+    """Worse is beyond the usual by half and by enough to matter; a few files, or a few seconds, are no news."""
+    assert usual.worse(night, edge) == (edge if is_worse else {})
+
+
+def test_slow_night_is_said_once():
+    """A delay beyond the stream's limit and beyond the usual is one finding, with what is usual in it."""
+    classes = dict.fromkeys([f"n_{name}" for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice", "error")], 0)
+    numbers = {**classes, "n_files": 100, "transfer_delay_p90_s": None, "ingest_delay_p90_s": 700.0}
+    worse = {"ingest_delay_p90_s": 40.0}
+    over = status.findings(status.Night(numbers, delay_warning_s=600, worse=worse))
+    under = status.findings(status.Night(numbers, worse=worse))
+    assert [f.text for f in over] == ["slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
+    assert [f.text for f in under] == ["slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
+    assert {f.level for f in (*over, *under)} == {"warning"}
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """Nine nights of which the last has ten times the usual failures; its clock, and the arguments that make its pages."""
+    folder = tmp_path_factory.mktemp("usual")
+    now = later()
+    for day in DAYS:
+        make_night(folder / "input", day, {"ingested": 97, "failed": 30 if day == DAYS[-1] else 3}, now=now)
+    arguments = ("--input_dir", folder / "input", "--output_dir", folder / "pages", "--first_day", DAYS[0], "--last_day", DAYS[-1])
+    assert run("--jobs", "1", *arguments, now=now) == 0
+    return folder, now, arguments
+
+
+def test_page_says_worse_than_usual(history):
+    """A night with ten times the usual failures says so, with both numbers; the nights before, which are as usual, do not."""
+    folder, _, _ = history
+    page = (folder / "pages" / f"{DAYS[-1]}.html").read_text()
+    sentence = "more errors than usual: 23.6 % of the files failed or are missing, usually at most 3 %"
+    assert re.search(rf'<a href="#attention"><bdi>{re.escape(sentence)}</bdi></a>', page)
+    assert sentence in nights(folder / "pages")[str(DAYS[-1])]["info"]
+    assert not any("usual" in night["info"] for day, night in nights(folder / "pages").items() if day != str(DAYS[-1]))
+    assert statistics.median(n["n_failed"] for n in nights(folder / "pages").values()) == 3
+
+
+def test_change_of_an_old_night_is_told_by_those_after_it(history, tmp_path):
+    """When older nights turn out bad, what is usual changes, and just the night that said otherwise is written again, with them."""
+    folder, now, _ = history
+    shutil.copytree(folder / "input", tmp_path / "input", symlinks=True)
+    arguments = ("--input_dir", tmp_path / "input", "--first_day", DAYS[0], "--last_day", DAYS[-1])
+    assert run(*arguments, "--output_dir", tmp_path / "pages", now=now) == 0
+    before = times(tmp_path / "pages")
+    for day in DAYS[1:3]:
+        for number in range(70):
+            with open(tmp_path / "input" / "storage" / str(day) / f"extra_{number}.fits", "wb") as file:
+                file.truncate(28_800)
+    later_on = now + datetime.timedelta(minutes=1)
+    assert run(*arguments, "--full", "--output_dir", tmp_path / "pages", now=later_on) == 0
+    after = times(tmp_path / "pages")
+    written = {name for name in after if name.startswith("2020-") and name.endswith(".html") and after[name] != before.get(name)}
+    assert written == {f"{DAYS[1]}.html", f"{DAYS[2]}.html", f"{DAYS[-1]}.html"}
+    assert "usual" not in nights(tmp_path / "pages")[str(DAYS[-1])]["info"]
+    assert run("rebuild", *arguments, "--jobs", "2", "--output_dir", tmp_path / "anew", now=later_on) == 0
+    assert nights(tmp_path / "anew") == nights(tmp_path / "pages")
