@@ -269,17 +269,17 @@ def _instants(values, zone):
     plain = values.map(lambda value: None if isinstance(value, datetime.datetime) and value.year in (1, 9999) else value)
     aware = plain.map(lambda value: isinstance(value, datetime.datetime) and value.tzinfo is not None)
     if aware.any():
-        return pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"])
+        return columns.in_calendar(pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"]))
     plain = plain.where(plain.map(lambda value: isinstance(value, str | datetime.datetime)))
     local = pd.to_datetime(plain, errors="coerce", format="ISO8601").astype("datetime64[us]")
     # the hour that comes twice in autumn is taken as winter's, the one that is left out in spring as the next
     local = local.dt.tz_localize(zone, ambiguous=[False] * len(local), nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    return columns.in_calendar(local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"]))
 
 
 def _messages(events):
     """What was said of each event: the manager's message; where it says none, what its status means, and what was said before."""
-    said = events["err_message"].astype("object").where(events["err_message"].notna(), "").astype("str")
+    said = to_text(events["err_message"]).fillna("").astype("str")
     before = said.mask(said == "").groupby(events["id"]).ffill().groupby(events["id"]).shift().fillna("")
     meaning = events["status"].map({word: f"{word}: {columns.STATUSES[STATUSES[word]]}" for word in SILENT})
     silent = (said == "") & meaning.notna()
