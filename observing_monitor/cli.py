@@ -18,6 +18,7 @@ from observing_monitor import __version__, config
 from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+from observing_monitor.pages import visible
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
@@ -147,26 +148,41 @@ def main(arguments=None, now=None):
         _set_up_log(options.verbose)
         return _run(command, options, now)
     except LockedError as error:
-        print(f"observing_monitor: {error}", file=sys.stderr)
+        _complain(error)
         return LOCKED
     except (UsageError, OutputError) as error:
-        print(f"observing_monitor: {error}", file=sys.stderr)
+        _complain(error)
         return USAGE
     except OSError as error:
         if error.filename is None:
             raise
         words = f"{(error.strerror or str(error)).lower()}; output_dir must be a folder that can be read and written"
-        print(f"observing_monitor: {error.filename}: {words}", file=sys.stderr)
+        _complain(f"{error.filename}: {words}")
         return USAGE
     except KeyboardInterrupt:
         print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
         return 130
 
 
+def _complain(error):
+    print(visible(f"observing_monitor: {error}"), file=sys.stderr)
+
+
 def _set_up_log(verbose):
     """Messages to stderr: warnings, and where somebody looks, what is done as well."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
-    logging.basicConfig(level=level, format="observing_monitor: %(message)s", stream=sys.stderr, force=True)
+    logging.basicConfig(level=level, stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].setFormatter(_Plain("observing_monitor: %(message)s"))
+
+
+class _Plain(logging.Formatter):
+    """A record as text that speaks to no terminal: file names and other people's messages may hold its language."""
+
+    def formatMessage(self, record):  # noqa: N802 - logging's own name
+        return super().formatMessage(record).replace("\n", "␊")
+
+    def format(self, record):
+        return visible(super().format(record))
 
 
 def _run(command, options, now):
@@ -394,8 +410,8 @@ def _check(streams, nights, now):
                 span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"
                 for night in nights[stream.name]:
                     source.look(night, None)
-                print(f"  ok     {source.name} at {described.place}: {span}")
+                print(visible(f"  ok     {source.name} at {described.place}: {span}".replace("\n", "␊")))
             except ObservingMonitorError as error:
                 failed = True
-                print(f"  FAILED {source.name}: {error}")
+                print(visible(f"  FAILED {source.name}: {error}".replace("\n", "␊")))
     return INCOMPLETE if failed else OK

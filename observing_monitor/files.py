@@ -111,10 +111,10 @@ def sealed(data):
     return data[:-1] + _SEAL + _seal_of(data[:-1]) + _SEAL_END
 
 
-def is_sealed(data):
-    """Whether a JSON object's text is just as `sealed` made it, or was never sealed: earlier versions did not."""
+def is_sealed(data, or_never=True):
+    """Whether a JSON object's text is just as `sealed` made it; or, with `or_never`, was never sealed: earlier versions did not."""
     body, mark, seal = data.rpartition(_SEAL)
-    return seal == _seal_of(body) + _SEAL_END if mark else b'"seal"' not in data
+    return seal == _seal_of(body) + _SEAL_END if mark else or_never and b'"seal"' not in data
 
 
 def _seal_of(data):

@@ -59,7 +59,7 @@ class Store:
         """The rows that were noted after the index was written, by a run that was killed."""
         for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
             with contextlib.suppress(ValueError):  # the line at which it was killed
-                told = json.loads(line) if is_sealed(line) else None
+                told = json.loads(line) if is_sealed(line, or_never=False) else None
                 if isinstance(told, dict) and isinstance(told.get("row"), dict) and night_named(str(told.get("night"))):
                     yield told["night"], told["row"]
 

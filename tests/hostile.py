@@ -9,6 +9,7 @@ import datetime
 import gzip
 import json
 import logging
+import os
 import random
 import sqlite3
 
@@ -308,3 +309,32 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
     site = make_site("Hostile", [stream], output)
     done = publish.publish_night(NightJob(site, stream, night, dict(outcome.row), None, None, now))
     return outcome, done
+
+
+# --- names ---------------------------------------------------------------------------------------------------------------
+
+
+def make_names(folder, payloads):
+    """A night's folder with all that a file system allows: every byte, every length, pipes, sockets, links in circles; how many are files."""
+    place = os.fsencode(folder / "storage" / NIGHT.isoformat())
+    os.makedirs(place)
+    names = [bytes([byte]) * 3 + b".fits" for byte in range(1, 256) if byte not in b"./"]
+    names += [payload.encode("utf-8", "surrogatepass").replace(b"/", b"\\")[:250] + b".fits" for payload in payloads]
+    names += [b"n" * 250 + b".fits", b"\xff" * 255, b" ", b"-rf", b"~", b"*", b"?", b"[", b"a" + b" " * 200 + b".fits"]
+    names = list(dict.fromkeys(names))
+    for name in names:
+        with open(os.path.join(place, name), "wb") as file:
+            file.truncate(20_000)
+    deep = place
+    for _ in range(100):
+        deep = os.path.join(deep, b"d" * 20)
+        os.mkdir(deep)
+    with open(os.path.join(deep, b"deepest.fits"), "wb"):
+        names.append(deep)
+    os.symlink(b"loop2", os.path.join(place, b"loop1"))
+    os.symlink(b"loop1", os.path.join(place, b"loop2"))
+    os.symlink(b".", os.path.join(place, b"here"))
+    os.symlink(b"..", os.path.join(place, b"up"))
+    os.symlink(b"x" * 4000, os.path.join(place, b"far"))
+    os.mkfifo(os.path.join(place, b"pipe.fits"))
+    return len(names)

@@ -297,7 +297,7 @@ def _metrics(table, settings, say):
     joined = pd.concat(parts, ignore_index=True)
     if "text" in settings.columns:
         joined["text"] = to_text(pd.concat([table[settings.columns["text"]]] * len(parts), ignore_index=True)).fillna(joined["text"])
-    unit = joined["name"].map(settings.units)
+    unit = joined["name"].map(settings.units).astype("str")
     joined["unit"] = unit.fillna(joined["unit"]) if "unit" in joined else unit
     return columns.frame(columns.METRICS, joined[joined["name"].notna()])
 

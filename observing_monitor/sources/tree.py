@@ -5,6 +5,7 @@ Looks at names and times alone, never into a file. Files outside such directorie
 
 import hashlib
 import os
+import re
 import stat
 from array import array
 from fnmatch import fnmatch
@@ -17,6 +18,7 @@ from observing_monitor.nights import night_named
 MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
+_SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how a byte is shown that is no text; a name may have just these letters
 _by_name = attrgetter("name")
 
 
@@ -294,7 +296,9 @@ def _is_not_utf8(text):
 
 
 def _shown(path):
-    """A path as text that can be written and read anywhere: bytes that are no UTF-8 as \\x.."""
+    r"""A path as text that can be written and read anywhere: bytes that are no UTF-8 as \x.., and different paths as different texts."""
+    if _is_not_utf8(path) or _SHOWN_BYTE.search(path):
+        path = path.replace("\\", r"\\")
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -316,7 +320,7 @@ def instants(values, is_known=True):
 
 def shown_all(paths):
     """Many paths as `_shown` gives one; quick where, as nearly always, nothing is odd."""
-    return [path if path.isascii() or not _is_not_utf8(path) else _shown(path) for path in paths]
+    return [path if path.isascii() and "\\" not in path else _shown(path) for path in paths]
 
 
 def _why(error):
