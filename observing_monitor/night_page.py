@@ -140,26 +140,30 @@ def _queues(stream, ingests):
 
     wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
     rows = tables.queue_rows(ingests, wanted)
-    room, made = MAX_DETAIL, []
-    for number, row in enumerate(rows, 1):
+    room, made, taken = MAX_DETAIL, [], set()
+    for row in rows:
         kept = {}
         for part in ("errors", "waiting"):  # room for whole messages goes to the errors first
             kept[part] = _entries(row[part], room)
             room -= sum(len(entry.detail) for entry in kept[part])
         n_errors = len(row["errors"])
         words = status.n_of(n_errors, "error") if n_errors else ""
-        made.append(pages.Queue(row["name"], f"queue-{number}", len(row["waiting"]), n_errors, **kept, error_words=words))
+        made.append(
+            pages.Queue(row["name"], pages.address("queue", row["name"], taken), len(row["waiting"]), n_errors, **kept, error_words=words)
+        )
     return rows, made
 
 
 def _stages(stream, staged, queues):
     """The rows of the stages' table; with what failed in a stage, where the page doesn't list it as a queue or as what needs attention."""
-    listed, room, made = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, []
-    for number, values in enumerate(staged, 1):
+    listed, room, made, taken = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, [], set()
+    for values in staged:
         failures = [] if values["name"] in listed else _entries(values["failures"], room)
         room -= sum(len(entry.detail) for entry in failures)
         words = status.n_of(values["n_failed"], "file")
-        made.append(pages.StageRow(**values | {"anchor": f"stage-{number}", "failures": failures, "error_words": words}))
+        made.append(
+            pages.StageRow(**values | {"anchor": pages.address("stage", values["name"], taken), "failures": failures, "error_words": words})
+        )
     return made
 
 

@@ -34,6 +34,7 @@ class Finding:
     href: str = ""
     source: str = ""
     node: str = ""  # the one machine, band or queue that it speaks of: charts mark it
+    anchor: str = ""  # its own address on the page, the same while only its numbers change
 
 
 @dataclass
@@ -403,6 +404,18 @@ _ICON_SHAPES = {
 # Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
 _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
+
+
+def address(kind, words, taken):
+    """An address on a page for what is said in some words: `kind-` and these in plain letters, told apart from those `taken` (a set)."""
+    plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower())).strip("-")[:60].rstrip("-")
+    made = first = f"{kind}-{plain or 'other'}"
+    number = 1
+    while made in taken:
+        number += 1
+        made = f"{first}-{number}"
+    taken.add(made)
+    return made
 
 
 def render_site(page, assets):

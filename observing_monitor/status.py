@@ -4,9 +4,9 @@ A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from observing_monitor.pages import Finding, percent, seconds
+from observing_monitor.pages import Finding, address, percent, seconds
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
@@ -133,7 +133,9 @@ CHECKS = (check_silence, check_classes, check_lost, check_delay, check_usual, ch
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     """All that the checks found, and what the sources' own checks did (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
-    return sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    taken: set[str] = set()
+    ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
+    return [replace(finding, anchor=address("finding", finding.text.partition(":")[0], taken)) for finding in ordered]
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:

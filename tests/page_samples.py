@@ -184,8 +184,8 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
         "findings": [
-            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files"),
-            pages.Finding("warning", "12 files are pending since 03:12", "#files"),
+            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files", anchor="finding-a"),
+            pages.Finding("warning", "12 files are pending since 03:12", "#files", anchor="finding-b"),
         ],
         "charts": [chart(text)],
         "attention": [
@@ -204,7 +204,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "n_attention_groups": 3,
         "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
         "n_groups": 130,
-        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text)],
+        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
         "has_files": True,
         "headlines": headlines(text),
         "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],

@@ -71,3 +71,12 @@ def test_since_when():
         "14 files failed since 03:12",
         "2 files never tried since 01:00, though older than the limit",
     ]
+
+
+def test_findings_have_addresses():
+    """A finding's address stays while its numbers change, and is its own, however many say nearly the same."""
+    more = [Finding("error", "node 2 is out of line"), Finding("error", "node 3 is out of line")]
+    one, two = (status.findings(status.Night({**NOTHING, "n_failed": n}), more) for n in (14, 1200))
+    addresses = [finding.anchor for finding in one]
+    assert addresses == [finding.anchor for finding in two]
+    assert addresses == ["finding-files-failed", "finding-node-is-out-of-line", "finding-node-is-out-of-line-2"]
