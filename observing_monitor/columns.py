@@ -31,6 +31,10 @@ DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own s
     "instant": "datetime64[us, UTC]",
 }
 
+# Text that begins so is a formula to a spreadsheet, which may start programs: in CSV files an apostrophe stands before it. Numbers are
+# no text, and stay as they are. (OWASP, "CSV injection"; the last four are the first in full width)
+FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"  # noqa: RUF001
+
 # A row is a file that was taken or has arrived. In order of `file_id`, which occurs once.
 FILES = (
     Column("file_id", "text", "Path below the source's root: names the file for good", "Path"),

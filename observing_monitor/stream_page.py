@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from dataclasses import asdict
 
 from observing_monitor import columns, pages, status, usual
@@ -185,9 +186,13 @@ def _nights_csv(summaries, headlines):
     text = io.StringIO()
     names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
     writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(summaries)
+    writer.writerow({name: _cell(name) for name in names})
+    writer.writerows({name: _cell(value) for name, value in summary.items()} for summary in summaries)
     return text.getvalue()
+
+
+def _cell(value):
+    return re.sub(columns.FORMULA, r"'\1", value) if isinstance(value, str) else value
 
 
 def publish_site(site, cards, done):

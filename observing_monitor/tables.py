@@ -748,6 +748,6 @@ def _cells(values):
     if pa.types.is_timestamp(values.type):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, b"T"), b"Z", b"").cast(pa.string())
-    if pa.types.is_large_string(values.type):
-        return pc.replace_substring_regex(values, r"^([=+\-@\t\r])", r"'\1")
+    if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
+        return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
     return values

@@ -348,3 +348,15 @@ def test_unseen_characters_are_shown():
     """What turns the direction of writing around, or can't be seen, is told by its number, once for text and once for a page's script."""
     assert pages.visible("a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85") == "a⟨U+202E⟩gpj⟨U+200B⟩⟨U+FEFF⟩⟨U+E0041⟩.␛[0m␡�"
     assert pages.visible("漢字 שלום é\n\t") == "漢字 שלום é\n\t"
+
+
+def test_headlines_are_no_formulas(tmp_path):
+    """A metric whose name, or a title, begins as a formula is text in nights.csv; a number below zero stays a number."""
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "t.csv").write_text("n,a\n2020-02-12,-2.5\n")
+    settings = '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "table"\npath = "input/t.csv"\nnight_column = "n"\n'
+    (tmp_path / "site.toml").write_text(settings + 'values = { "=1+1" = "a" }\nheadlines = ["=1+1"]\n')
+    assert run("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
+    with open(tmp_path / "site" / "a" / "nights.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["'=1+1"] == "-2.5" and "=1+1" not in row
