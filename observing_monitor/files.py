@@ -1,15 +1,33 @@
-"""Writing so that a reader never sees half a file: beside the target, synced, renamed."""
+"""Files: read only where they should lie; written so that a reader never sees half of one: beside the target, synced, renamed."""
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
 import os
 import socket
+import stat
 
 from observing_monitor.errors import OutputError
 
 _numbers = itertools.count()
+
+
+def open_plain(path, roots=None):
+    """A file of others opened for reading in binary, if it is a plain one and lies, all links resolved, in one of `roots` (None: anywhere).
+
+    OSError else, whose `strerror` says why. What is no plain file is never waited for: a pipe without a writer would keep us for ever.
+    """
+    real = os.path.realpath(path, strict=True)
+    if roots is not None and not any(os.path.commonpath([real, folder]) == folder for folder in map(os.path.realpath, roots)):
+        raise PermissionError(errno.EPERM, "it lies outside the folders that are read", os.fspath(path))
+    # what became a link meanwhile is not opened
+    number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
+    return open(number, "rb")
 
 
 class Output:

@@ -30,11 +30,13 @@ class WritableDatabase(Database):
         """A SQLAlchemy Engine that keeps its connection."""
         url = self._url(sqlalchemy)
         if url.drivername.startswith("sqlite"):
-            url = url.set(query={"mode": "rwc" if self.create else "rw", "uri": "true"})
             return sqlalchemy.create_engine(url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True)
         # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
         how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "hide_parameters": True}
         return sqlalchemy.create_engine(url, connect_args=self._arguments(url), **how)
+
+    def _sqlite_mode(self, path):
+        return {"mode": "rwc" if self.create else "rw"}
 
     def _arguments(self, url):
         arguments = super()._arguments(url)

@@ -132,19 +132,19 @@ class BucketListing(Telling):
         import pandas as pd
 
         notes = []
-        parts = [_alerts(path, notes) for path in paths]
+        parts = [_alerts(path, notes, self.files.roots) for path in paths]
         joined = pd.concat(parts, ignore_index=True) if parts else _alerts(None, notes)
         return joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True), notes
 
 
-def _alerts(path, notes):
+def _alerts(path, notes, roots=None):
     """The alerts of one listing: address, path, version, size, stored_at, night (date), node, candid, kafka_ms, key (text).
 
     `key` is the same for the same alert. Adds what was odd to `notes`.
     """
     import pandas as pd
 
-    lines = _lines(path) if path else pd.Series([], dtype="str")
+    lines = _lines(path, roots) if path else pd.Series([], dtype="str")
     listed = lines.str.extract(LINE)
     told = listed["path"].str.extract(NAME)
     day = told["day1"].fillna(told["day2"]).fillna(told["day3"])
@@ -160,10 +160,10 @@ def _alerts(path, notes):
     return alerts[alerts["night"].notna()]
 
 
-def _lines(path):
+def _lines(path, roots):
     import pandas as pd
 
-    with textfiles.opened(path) as text:
+    with textfiles.opened(path, roots) as text:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing where it fails, and says why elsewhere: that is not a bucket with nothing in it

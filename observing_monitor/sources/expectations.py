@@ -21,6 +21,7 @@ from typing import Literal
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.nights import EPOCH, iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.textfiles import parse_json
@@ -156,7 +157,7 @@ class Expectations(Telling):
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
             try:
-                told, flaw = read_sensors(self._text(os.path.join(self.tree.root, entry.path)))
+                told, flaw = read_sensors(self._text(os.path.join(self.tree.root, entry.path), [self.tree.root]))
             except (OSError, ValueError) as error:
                 notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; the sensors of its exposure are not known")
                 continue
@@ -173,8 +174,8 @@ class Expectations(Telling):
         return list(rows.values())
 
     @staticmethod
-    def _text(path):
-        with open(path, "rb") as file:
+    def _text(path, roots=None):
+        with open_plain(path, roots) as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
@@ -232,7 +233,7 @@ class Expectations(Telling):
 
     def _names_in(self, path, notes):
         try:
-            return read_exposures(self._text(path), self.settings.column, path.suffix)
+            return read_exposures(self._text(path, [path.parent] if self._is_nightly() else None), self.settings.column, path.suffix)
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
         except ValueError as error:

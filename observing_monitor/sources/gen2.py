@@ -7,10 +7,12 @@ The registry's writer makes a copy and renames it, so the file is opened anew at
 """
 
 import datetime
+import errno
 import hashlib
 import marshal
 import os
 import sqlite3
+import stat
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +165,8 @@ class Gen2Repository(Telling):
     def _registry_state(self):
         try:
             state = os.stat(self.registry)
+            if not stat.S_ISREG(state.st_mode):
+                raise OSError(errno.EINVAL, "not a plain file")
         except OSError as error:
             raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
         return [state.st_size, state.st_mtime_ns, state.st_ino]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError, one_line
+from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
@@ -348,7 +349,8 @@ def _read_yaml(file):
     import yaml
 
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        with open_plain(file) as opened:
+            config = yaml.safe_load(opened.read().decode("utf-8"))
     except OSError as error:
         raise SourceError(f"{file}: {error.strerror.lower()}; it tells where a Gen3 repository's registry is") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

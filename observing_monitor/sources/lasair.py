@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.metrics import LAST_NID, OWN_KEYS, as_written
 from observing_monitor.nights import UTC, nid_of, night_of_nid
 from observing_monitor.pages import Finding
@@ -207,7 +208,7 @@ class _Files:
             return {}, None, []
         path = self.place_of(nid)
         try:
-            with open(path, "rb") as file:
+            with open_plain(path, [self.folder]) as file:
                 raw = parse_json(file.read())
         except OSError as error:
             raise self._fault(path, error) from error

@@ -10,6 +10,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 
 DRIVERS = {"postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 EXTRAS = {"psycopg2": "postgresql", "pymysql": "mysql"}  # the driver -> the extra of this package that brings it
@@ -56,6 +57,10 @@ class Database:
                 yield connection
         except (exc.SQLAlchemyError, OSError, ValueError, OverflowError) as error:  # the latter: a value that its driver can't turn into ours
             raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+        except Exception as error:
+            if self._tells_secrets(error):  # a traceback goes to a log, and to whoever cron mails
+                raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+            raise
         finally:
             if engine is not None:
                 engine.dispose()
@@ -86,9 +91,19 @@ class Database:
                 raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
             url = url.set(password=password)
         if url.drivername.startswith("sqlite") and url.database and not url.database.startswith("file:"):
-            path = urllib.parse.quote(os.path.abspath(url.database))
-            url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+            url = url.set(database=f"file:{urllib.parse.quote(os.path.abspath(url.database))}", query={**self._sqlite_mode(url.database), "uri": "true"})
         return url
+
+    @staticmethod
+    def _sqlite_mode(path):
+        """How SQLite opens a file so that nothing is written, not even beside it; OSError where it is no plain file.
+
+        Of a database in WAL mode that nobody has open, a reader would make the files -wal and -shm, and leave them there.
+        """
+        with open_plain(path) as file:
+            is_wal = file.read(20)[18:] == b"\2\2"
+        is_idle = is_wal and not (os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"))
+        return {"mode": "ro", "immutable": "1"} if is_idle else {"mode": "ro"}
 
     def _arguments(self, url):
         """What tells each driver to give up in time, and to refuse to write."""
@@ -100,9 +115,17 @@ class Database:
             return {"connect_timeout": seconds, "read_timeout": seconds, "init_command": "SET SESSION TRANSACTION READ ONLY"}
         return {"timeout": seconds}
 
+    def _tells_secrets(self, error):
+        """Whether an exception, or one that it came of, says what must not be shown."""
+        while error is not None:
+            if any(secret in str(error) for secret in self._secrets):
+                return True
+            error = error.__cause__ or error.__context__
+        return False
+
     def _without_secrets(self, error):
         """The first line of what the driver said, the password struck out."""
-        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        lines = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).strip().splitlines()
         words = lines[0] if lines else type(error).__name__
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
