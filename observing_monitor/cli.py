@@ -14,7 +14,7 @@ from pathlib import Path
 
 import configargparse
 
-from observing_monitor import __version__, config
+from observing_monitor import __version__, config, pages, redact
 from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
 from observing_monitor.nights import ONE_DAY, nights_between, parse_night
@@ -77,6 +77,10 @@ def make_parser():
         "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
     )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
+    parser.add_argument("--store_dir", type=Path, metavar="DIR", help="where the store is, if not in output_dir/data: out of a web server's reach")
+    parser.add_argument(
+        "--redact", action="append", metavar="TEXT", help="hide a folder or a host from all pages and their data; may be given again"
+    )
     one = parser.add_argument_group("one stream, without a settings file")
     one.add_argument("--input_dir", type=Path, metavar="DIR", help="directory with storage/ (files) and gen2repo/ or gen3repo/")
     one.add_argument("--gen", type=int, choices=[2, 3], help="generation of the Butler repository (default 2)")
@@ -195,7 +199,7 @@ def _run(command, options, now):
         return _check(streams, nights, now)
     if options.output_dir is None:
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
-    output = Output(options.output_dir)
+    output = _output(options)
     _check_apart(output, streams)
     _check_alone(output, streams)
     output.make()
@@ -204,6 +208,17 @@ def _run(command, options, now):
         code = _work(command, options, streams, nights, output, now)
         output.sweep()  # what a worker that died was writing
         return code
+
+
+def _output(options):
+    """The output as the options describe it; UsageError where what is to be hidden would be served all the same."""
+    texts = options.redact or []
+    if texts and options.store_dir is None:
+        words = "the store, which keeps the truth, would lie beside the pages; set store_dir to a folder that no web server shows"
+        raise UsageError(f"redact hides {texts[0]!r} and more from the pages, but {words}")
+    if texts:
+        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
+    return Output(options.output_dir, options.store_dir, redact.Redaction(texts))
 
 
 def _streams(options):
@@ -249,8 +264,9 @@ def _check_apart(output, streams):
     for stream in streams:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if path and Path(os.path.realpath(output.root)).is_relative_to(os.path.realpath(path)):
-                raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+            for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
+                if path and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(path)):
+                    raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
 
 
 def _check_alone(output, streams):

@@ -123,8 +123,9 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
-        if isinstance(table.get("output_dir"), str):
-            table["output_dir"] = str(path.parent / table["output_dir"])
+        for key in ("output_dir", "store_dir"):
+            if isinstance(table.get(key), str):
+                table[key] = str(path.parent / table[key])
         return {
             key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in table.items()

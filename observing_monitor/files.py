@@ -10,6 +10,9 @@ import socket
 import stat
 
 from observing_monitor.errors import OutputError
+from observing_monitor.redact import Redaction
+
+STORE, UNFINISHED = "data", ".unfinished"
 
 _numbers = itertools.count()
 
@@ -37,23 +40,35 @@ class Output:
     are swept by the next run, which holds the lock.
     """
 
-    def __init__(self, root):
+    def __init__(self, root, store=None, redaction=None):
         self.root = os.path.abspath(root)
-        self.unfinished = os.path.join(self.root, ".unfinished")
+        self.store = os.path.abspath(store) if store else os.path.join(self.root, STORE)  # what is below `data/` lies there
+        self.redaction = redaction or Redaction([])  # of all files but the store's
+        self.unfinished = os.path.join(self.root, UNFINISHED)
 
     def path(self, *parts):
-        return os.path.join(self.root, *parts)
+        """Where a path below the folder is; one below `data/` is in the store, which may lie elsewhere."""
+        relative = os.path.join(*parts)
+        first, _, rest = relative.partition("/")
+        return os.path.join(self.store, rest) if first == STORE else os.path.join(self.root, relative)
 
     def make(self):
         """Make the folder; OutputError if that can't be done."""
         with self._writable():
-            os.makedirs(self.unfinished, exist_ok=True)
+            for folder in self._all_unfinished():
+                os.makedirs(folder, exist_ok=True)
+
+    def _all_unfinished(self):
+        """Where files are written first: on the disk where they are to be, for a rename leads no further."""
+        apart = [os.path.join(self.store, UNFINISHED)] if self.store != os.path.join(self.root, STORE) else []
+        return [self.unfinished, *apart]
 
     def sweep(self):
         """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
         with self._writable():
-            for name in os.listdir(self.unfinished):
-                os.unlink(os.path.join(self.unfinished, name))
+            for folder in self._all_unfinished():
+                for name in os.listdir(folder):
+                    os.unlink(os.path.join(folder, name))
 
     @contextlib.contextmanager
     def _writable(self):
@@ -66,10 +81,17 @@ class Output:
 
     def write(self, relative, data):
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
+        self._write(relative, self._public(relative, data))
+
+    def _public(self, relative, data):
+        """What a file is to hold, as bytes: without what is hidden, but for the store's."""
         data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        return data if relative.startswith(f"{STORE}/") else self.redaction.file(relative, data)
+
+    def _write(self, relative, data):
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
-        beside = os.path.join(self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
+        beside = os.path.join(self._all_unfinished()[-1] if relative.startswith(f"{STORE}/") else self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(beside, "wb") as file:  # not mkstemp, whose files no web server may read: the umask decides
@@ -88,10 +110,10 @@ class Output:
 
     def write_changed(self, relative, data):
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
-        data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        data = self._public(relative, data)
         if self.read(relative) == data:
             return False
-        self.write(relative, data)
+        self._write(relative, data)
         return True
 
     def remove(self, relative):
