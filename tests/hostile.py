@@ -38,6 +38,11 @@ TOKENS = (
 )  # fmt: skip
 
 
+def age(path):
+    """Give a file a time in the night, for what is told by a file's own time."""
+    os.utime(path, (1_581_580_000, 1_581_580_000))
+
+
 def broken(data, seed):
     """Bytes cut at some place, with a byte or a bit changed, or with one of TOKENS in the middle; one to three times."""
     chance = random.Random(seed)
@@ -183,6 +188,7 @@ def lwa(folder):
     points["/mon/drvs2/multi"] = {"timestamp": at, "value": [1, 2], "field": ["a", "b"], "unit": ["s", "B"]}
     points["/mon/drvs2/latest_time_tag"] = {"timestamp": at, "value": 310_000_000_000_000_000, "unit": ""}
     path.write_text(json.dumps(points, indent=1))
+    age(path)
     return [{"type": "lwa", "dump": path, "recorders": ["drvs1-3"]}], [path]
 
 

@@ -73,6 +73,7 @@ def test_broken_input(tmp_path, kind):
             upset(target, f"{kind} {number}")
         else:
             target.write_bytes(broken(whole[target], f"{kind} {number}"))
+        hostile.age(target)
         outcome, done = one_night(stream, tmp_path / "broken")
         assert not done.problem, number
         target.write_bytes(whole[target])
@@ -228,7 +229,7 @@ def site(tmp_path_factory):
             points[f"/mon/drvs{number % 3 + 1}/{name}"] = {"timestamp": 1581559200 + number, "value": value, "unit": payload}
     points["/mon/drvs1/image"] = {"timestamp": 1581559200, "value": "PHN2Zy8+", "mime": f"image/svg+xml'onload={RUN}"}
     (folder / "mon.json").write_text(json.dumps(points))
-    os.utime(folder / "mon.json", (1581580000, 1581580000))
+    hostile.age(folder / "mon.json")
     (folder / "site.toml").write_text(SITE.format(title=f"<b>{{{{7*7}}}}</b></script><script>{RUN}</script>", run=RUN))
     code = run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
     listening.close()
