@@ -53,7 +53,7 @@ $(VENV)/made:
 
 # Stamps: installed once, and again only when the lists of packages change. setuptools warns of every editable installation.
 $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[previews]'
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml

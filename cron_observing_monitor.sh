@@ -19,6 +19,11 @@
 #     2   the command line or the settings are wrong, or the output can't be written: nothing was done
 #     75  another run is still at work on the same output: this one left at once. It is no fault, the next run looks again
 #
+# Each run leaves three lines in the log: when it started, what it came to, when it ended. The second is observing_monitor's own,
+# its words always in this order (the same line goes to the settings' log_file, if there is one):
+#
+#     observing_monitor: at=2026-02-12T03:05:01Z command=run nights=4 changed=1 pages=3 seconds=1.92 problems=0 exit=0
+#
 # After 0 and 75 it is quiet. After any other code it prints what the run added to the log, and cron mails that.
 # Cron gives commands hardly any environment; what else yours needs (a proxy, a conda environment, a umask) goes below.
 
@@ -40,7 +45,7 @@ touch -- "$log" || exit 2  # touch has said why
 old_bytes=$(wc -c <"$log")
 
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) run $$ starts: $config" >>"$log"
-observing_monitor -c "$config" "$@" >>"$log" 2>&1
+observing_monitor -c "$config" --verbose "$@" >>"$log" 2>&1
 code=$?
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) run $$ ends: exit $code" >>"$log"
 

@@ -50,6 +50,12 @@ def write_hollow(path, size_bytes, at):
     os.utime(path, (at.timestamp(), at.timestamp()))
 
 
+def write_at(path, data, at):
+    """A file with the time of its making."""
+    write_whole(path, data)
+    os.utime(path, (at.timestamp(), at.timestamp()))
+
+
 def append_lines(path, lines):
     """Add lines to the end of a log."""
     path.parent.mkdir(parents=True, exist_ok=True)

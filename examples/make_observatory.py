@@ -24,6 +24,7 @@ import cameras
 import fitsstorage_logs
 import gen3
 import generic
+import guider
 import lasair_status
 import lwa_dump
 import lwa_files
@@ -53,6 +54,7 @@ def make_input(folder, now, n_nights=10, seed=1):
 
     n_new = cameras.make_cameras(folder, clock)
     n_new += gen3.make_gen3(folder / "lsstCam", clock, GEN3_BACKLOG)
+    n_new += guider.make_images(folder / "guider", clock)
     n_new += lwa_files.make_visibilities(folder / "lwa", clock)
     lwa_dump.write_dump(folder / "lwa" / "mon.json", clock.until)
     summit_messages.make_messages(folder / "summit", clock)

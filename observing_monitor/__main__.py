@@ -1,8 +1,6 @@
 """`python -m observing_monitor` is the command `observing_monitor`."""
 
-import sys
-
-from observing_monitor.cli import main
+from observing_monitor.cli import command_line
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line()

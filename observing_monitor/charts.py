@@ -45,6 +45,8 @@ def night_charts(files, starts_at, ends_at):
     list of pages.Chart
         Only those that have something to show: none for a night without files.
     """
+    if files.empty:
+        return []
     instants = {name: _seconds_since_1970(files[f"{name}_at"]) for name in ("created", "transferred", "ingested")}
     bounds = starts_at.timestamp(), ends_at.timestamp()
     delays = _delays(**instants)
@@ -71,7 +73,7 @@ def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
     list of pages.Chart
     """
     made, wanted = [], []
-    for source, teller in tellers.items():
+    for source, teller in tellers.items() if len(metrics) else ():
         own = metrics[metrics["source"] == source]
         nodes = (odd or {}).get(source, ())
         made += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]

@@ -15,15 +15,23 @@ from pathlib import Path
 import configargparse
 
 from observing_monitor import __version__, config, pages, redact
-from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, SourceError, UsageError
+from observing_monitor.arguments import OneLine
+from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.files import Output
-from observing_monitor.nights import ONE_DAY, nights_between, parse_night
+from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
 from observing_monitor.pages import visible
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
+from observing_monitor.workers import suit_full_nights
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
-ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s")  # what describes a stream on the command line
+USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
+MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
+COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
+# what describes a stream on the command line
+ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
+NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
 
 log = logging.getLogger("observing_monitor")
@@ -33,14 +41,16 @@ COMMANDS = {
     "collect": "read the sources into the store, make no page",
     "publish": "make the pages from the store, read no source",
     "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
-    "check": "tell what the settings say and what each source answers; write nothing",
+    "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
+    "notify": "send every receiver of the settings a message to try it out; nothing else",
+    "check": "tell what each source has, what is wrong with it or odd, and whether the output can be written; write nothing",
 }
 
 DESCRIPTION = "Static pages that tell, night by night, what was taken, transferred and ingested, and what was not."
 
 EPILOG = """commands:
 {commands}
-  metrics   record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
+  metrics           record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
 
 examples:
   observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
@@ -62,10 +72,13 @@ def make_parser():
     class FileParser(config.SettingsFileParser):
         options = []
 
-    parser = configargparse.ArgParser(
+    class Parser(OneLine, configargparse.ArgParser):
+        words = (*COMMANDS, "metrics")
+
+    parser = Parser(
         prog="observing_monitor",
         description=DESCRIPTION,
-        epilog=EPILOG.format(commands="\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items())),
+        epilog=EPILOG.format(commands="\n".join(f"  {name:17} {words}" for name, words in COMMANDS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         config_file_parser_class=FileParser,
         auto_env_var_prefix="OBSMON_",
@@ -77,7 +90,7 @@ def make_parser():
         "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
     )
     parser.add_argument("--output_dir", "--output", type=Path, metavar="DIR", help="where the pages and the store are written")
-    parser.add_argument("--store_dir", type=Path, metavar="DIR", help="where the store is, if not in output_dir/data: out of a web server's reach")
+    parser.add_argument("--store_dir", type=Path, metavar="DIR", help="where the store is, if not in output_dir/data")
     parser.add_argument(
         "--redact", action="append", metavar="TEXT", help="hide a folder or a host from all pages and their data; may be given again"
     )
@@ -93,17 +106,45 @@ def make_parser():
     one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
     one.add_argument("--night_rule", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
     one.add_argument("--pending_limit_s", type=float, metavar="S", help="younger files are pending, older ones missing (default 3600)")
+    one.add_argument(
+        "--time_limit_s",
+        type=float,
+        metavar="S",
+        help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
+    )
     which = parser.add_argument_group("which nights")
-    which.add_argument("--num_days", type=int, default=2, metavar="N", help="so many nights, the last is tonight or last_day (default 2)")
+    which.add_argument("--num_days", type=int, metavar="N", help="so many nights, up to last_day or from first_day on (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
     which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
+    old = parser.add_argument_group("import-prototype")
+    old.add_argument(
+        "--database",
+        type=Path,
+        metavar="FILE",
+        help="the prototype's observing_monitor.sqlite3, or the folder that has it; "
+        "with a settings file --stream says whose history it is, and --gen takes that of one Butler alone",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
+    how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
+    how.add_argument("--prometheus_file", type=Path, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
     )
+    how.add_argument(
+        "--max_run_s",
+        type=float,
+        metavar="S",
+        help=f"a run begins no further night after it; tonight comes first (default {MAX_RUN_S:g}; rebuild: no limit)",
+    )
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
+    how.add_argument(
+        "--log_file",
+        type=Path,
+        metavar="FILE",
+        help="add a line on the run to this file: key=value, always in one order",
+    )
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
@@ -130,6 +171,16 @@ def split_command(arguments):
     return "run", list(arguments)
 
 
+def _nearness(parser, options):
+    """How near to the user each option was given: 3 on the command line, 2 in the environment, 1 in the settings file."""
+    nearness = {name: 3 for name, value in vars(options).items() if value is not None}
+    for place, settings in parser.get_source_to_settings_dict().items():
+        level = {"environment_variables": 2, "defaults": 0}.get(place, 1)
+        if place != "command_line":
+            nearness |= {action.dest: level for action, _ in settings.values() if action is not None}
+    return nearness
+
+
 def _takes_value(argument):
     """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
     switches = ("--query_links", "--full", "--verbose", "-v")
@@ -140,15 +191,16 @@ def main(arguments=None, now=None):
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
-    # Arrow's own allocators keep what a full night took; the system's gives it back
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    suit_full_nights()
     if arguments[:1] == ["metrics"]:
         from observing_monitor import metrics_cli
 
         return metrics_cli.main(arguments[1:])
     try:
         command, rest = split_command(arguments)
-        options = make_parser().parse_args(rest)
+        parser = make_parser()
+        options = parser.parse_args(rest)
+        options.nearness = _nearness(parser, options)
         _set_up_log(options.verbose)
         return _run(command, options, now)
     except LockedError as error:
@@ -168,6 +220,11 @@ def main(arguments=None, now=None):
         return 130
 
 
+def command_line():
+    """The command, as a process of its own: never returns."""
+    leave(main())
+
+
 def _complain(error):
     print(visible(f"observing_monitor: {error}"), file=sys.stderr)
 
@@ -182,7 +239,7 @@ def _set_up_log(verbose):
 class _Plain(logging.Formatter):
     """A record as text that speaks to no terminal: file names and other people's messages may hold its language."""
 
-    def formatMessage(self, record):  # noqa: N802 - logging's own name
+    def formatMessage(self, record):
         return super().formatMessage(record).replace("\n", "␊")
 
     def format(self, record):
@@ -192,20 +249,30 @@ class _Plain(logging.Formatter):
 def _run(command, options, now):
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
-    streams = _streams(options)
+    if options.max_run_s is not None and not options.max_run_s > 0:
+        raise UsageError(f"--max_run_s {options.max_run_s:g} is no length of a run; give seconds, more than 0")
+    if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
+        raise UsageError(f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/")
+    streams = _streams(options, command)
     _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
+    receivers = config.receivers_of_file(options.config) if options.config else []
     if command == "check":
-        return _check(streams, nights, now)
+        return _check(options, streams, nights, now)
+    if command == "notify":
+        return _notify(options, receivers, now)
     if options.output_dir is None:
         raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
     output = _output(options)
     _check_apart(output, streams)
     _check_alone(output, streams)
     output.make()
-    with _lock(output):
+    with _logged_lock(options, command, output, now):
         output.sweep()
-        code = _work(command, options, streams, nights, output, now)
+        if command == "import-prototype":
+            code = _import_prototype(command, options, streams, output, now)
+        else:
+            code = _work(command, options, streams, nights, receivers, output, now)
         output.sweep()  # what a worker that died was writing
         return code
 
@@ -221,8 +288,14 @@ def _output(options):
     return Output(options.output_dir, options.store_dir, redact.Redaction(texts))
 
 
-def _streams(options):
+def _streams(options, command):
     flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
+    if command == "import-prototype" and options.database is None:
+        raise UsageError("--database is not given; it names the prototype's observing_monitor.sqlite3")
+    if options.database is not None and command != "import-prototype":
+        raise UsageError(f"--database is for import-prototype, not for {command}")
+    if options.config and command == "import-prototype":
+        flags = {name: value for name, value in flags.items() if name not in ("stream", "gen")}
     if options.config:
         if flags:
             raise UsageError(
@@ -248,15 +321,32 @@ def _check_settings(options, streams, now):
 
 def _nights(options, stream, now):
     """The nights asked for, in order; UsageError where the options name none."""
-    if not 1 <= options.num_days <= MAX_DAYS:
-        raise UsageError(f"--num_days {options.num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
-    last = options.last_day or stream.rule.night_of(now)
-    first = options.first_day or last - ONE_DAY * (options.num_days - 1)
-    if first > last and options.last_day:
+    num_days, first, last = _days(options)
+    if num_days is not None and not 1 <= num_days <= MAX_DAYS:
+        raise UsageError(f"--num_days {num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
+    tonight = stream.rule.night_of(now)
+    if first and last and first > last:
         raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
-    if first > last:
-        raise UsageError(f"--first_day {first} is yet to come; tonight is {last} in {stream.name}")
-    return nights_between(first, last)
+    if first and not last and first > tonight:
+        raise UsageError(f"--first_day {first} is yet to come; tonight is {tonight} in {stream.name}")
+    if first and last and num_days and (last - first).days + 1 != num_days:
+        words = f"--first_day {first} to --last_day {last} are {(last - first).days + 1:,} nights, and --num_days says {num_days:,}"
+        raise UsageError(f"{words}; two of the three are enough")
+    if first:
+        return nights_between(first, last or (min(first + ONE_DAY * (num_days - 1), tonight) if num_days else tonight))
+    last = last or tonight
+    return nights_between(last - ONE_DAY * ((num_days or USUAL_DAYS) - 1), last)
+
+
+def _days(options):
+    """num_days, first_day and last_day as they count: two of them are enough, and what was given farthest from the user gives way."""
+    names = ("num_days", "first_day", "last_day")
+    given = {name: options.nearness.get(name, 3) for name in names if getattr(options, name) is not None}
+    if {"num_days", "first_day"} <= set(given) and len(set(given.values())) > 1:
+        # the last night is needed by neither: without it, it is tonight or follows from these two
+        weighed = given if len(given) == 3 else ("num_days", "first_day")
+        del given[min(weighed, key=lambda name: given[name])]
+    return [getattr(options, name) if name in given else None for name in names]
 
 
 def _check_apart(output, streams):
@@ -265,8 +355,14 @@ def _check_apart(output, streams):
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
             for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
-                if path and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(path)):
+                if path and _lies_in(folder, path):
                     raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
+
+
+def _lies_in(folder, path):
+    """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
+    really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
+    return Path(os.path.realpath(folder)).is_relative_to(really)
 
 
 def _check_alone(output, streams):
@@ -299,24 +395,42 @@ def _lock(output):
         yield
 
 
-def _work(command, options, streams, nights, output, now):
+@contextlib.contextmanager
+def _logged_lock(options, command, output, now):
+    """As `_lock`; a run that finds it taken leaves its line in the log as well."""
+    try:
+        with _lock(output):
+            yield
+    except LockedError:
+        _log_run(options, command, now, time.monotonic(), NO_COUNTS, 0, LOCKED)
+        raise
+
+
+def _work(command, options, streams, nights, receivers, output, now):
     """Collect, publish, or both; returns the exit code."""
-    from observing_monitor import previews, publish
-    from observing_monitor.collect import collect
+    from observing_monitor import feeds, previews, publish
+    from observing_monitor.collect import collect, unlooked, words_of_unlooked
     from observing_monitor.site import make_site
     from observing_monitor.store import Store
 
     started = time.monotonic()
+    limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
+    deadline = limit_s and started + limit_s
     problems, read, n_changed, n_looked = [], {}, 0, 0
-    site = make_site(options.title, streams, output)
+    site = make_site(options.title, streams, output, options.site_url)
     n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
     with _executor(command, options, n_new) as executor:
-        for stream in streams if command != "publish" else []:
+        for number, stream in enumerate(streams if command != "publish" else [], 1):
+            # no stream's history may take the time of another's tonight
+            ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
             asked, unasked = _asked(command, options, stream, nights[stream.name], now)
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
-                outcomes = collect(stream, asked, output, now, look_at_everything=options.full, executor=executor, progress=step)
+                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends}
+                outcomes = collect(stream, asked, output, now, **how)
+            left = unlooked(asked, outcomes)
             read[stream.name] = _source_faults(stream, unasked, outcomes)
             told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+            told += [words_of_unlooked(left)] if left else []
             problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
             n_looked += len(outcomes)
             n_changed += sum(outcome.is_changed for outcome in outcomes)
@@ -325,18 +439,114 @@ def _work(command, options, streams, nights, output, now):
         done = publish.Published()
         if command != "collect":
             with _progress(command, "publishing", None) as step:
-                done = publish.publish(site, now, executor, step)
+                done = publish.publish(site, now, executor, step, deadline)
             problems += done.problems
-        publish.write_heartbeat(site, now, read)
+        heartbeat = publish.write_heartbeat(site, now, read, done.pages)
+        if command != "collect":
+            run = feeds.Run(time.monotonic() - started, n_looked, n_changed, done.n_pages, len(problems))
+            standings = feeds.with_since(done.standings, output, now)
+            problems += feeds.write_feeds(standings, done.news, heartbeat, run, output, now, options.site_url, options.prometheus_file)
+            if receivers and command != "rebuild":  # a history passes through many states; the next run tells the one it came to
+                problems += _tell(receivers, standings, output, now)
     for problem in problems:
         log.warning("%s", problem)
-    seconds = time.monotonic() - started
-    log.info(
-        "%d nights looked at, %d changed, %d pages written, %.1f s, %d problems", n_looked, n_changed, done.n_pages, seconds, len(problems)
-    )
+    counts = {"nights": n_looked, "changed": n_changed, "pages": done.n_pages}
+    code = _log_run(options, command, now, started, counts, len(problems))
     if command != "collect":
         log.info("%s", output.path("index.html"))
-    return INCOMPLETE if problems else OK
+    return code
+
+
+def _log_run(options, command, now, started, counts, n_problems, code=None):
+    """Tell in one line what a run came to, on stderr where somebody looks and in log_file; returns the exit code."""
+    code = code or (INCOMPLETE if n_problems else OK)
+    seconds = f"{time.monotonic() - started:.2f}"
+    told = {
+        "at": iso_utc(now.replace(microsecond=0)),
+        "command": command,
+        **counts,
+        "seconds": seconds,
+        "problems": n_problems,
+        "exit": code,
+    }
+    line = " ".join(f"{name}={value}" for name, value in told.items())
+    log.info("%s", line)
+    if options.log_file:
+        try:
+            with open(options.log_file, "a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError as error:
+            log.warning("log_file %s: %s; it must be a file that can be written", options.log_file, (error.strerror or str(error)).lower())
+            code = code or INCOMPLETE
+    return code
+
+
+def _import_prototype(command, options, streams, output, now):
+    """Take over a prototype's history and make its pages; prints what came of it, and returns the exit code."""
+    from observing_monitor import publish
+    from observing_monitor.prototype import import_history
+    from observing_monitor.site import make_site
+
+    started = time.monotonic()
+    stream = _stream_named(options, streams)
+    try:
+        with _progress(command, f"{stream.name}: taking over", None) as step:
+            done = import_history(stream, options.database, output, now, options.gen, step)
+    except SourceError as error:
+        print(f"observing_monitor: {error}; nothing was taken over", file=sys.stderr)
+        return USAGE
+    published = publish.publish(make_site(options.title, streams, output), now)
+    print(f"{options.database} -> {stream.name}")
+    for name, n_rows in done.n_rows.items():
+        why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
+        print(f"  {name:16} {n_rows:>9,} rows{why}")
+    span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
+    print(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
+    print(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
+    print(f"  {published.n_pages:,} pages written: {output.path(stream.folder, 'index.html')}")
+    problems = [*done.problems, *published.problems]
+    for name, n_rows in done.n_rows.items():
+        if name not in done.left and done.n_placed[name] != n_rows:
+            problems.append(f"{name}: of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet")
+    for problem in problems:
+        log.warning("%s: %s", stream.name, problem)
+    counts = {"nights": len(done.nights), "changed": done.n_changed, "pages": published.n_pages}
+    return _log_run(options, command, now, started, counts, len(problems))
+
+
+def _stream_named(options, streams):
+    """The one stream that a command is for: that of --stream, or the only one."""
+    if len(streams) == 1 and (not options.config or options.stream in (None, streams[0].name)):
+        return streams[0]
+    names = ", ".join(stream.name for stream in streams)
+    found = next((stream for stream in streams if stream.name == options.stream), None)
+    if found is None:
+        words = f"--stream {options.stream}: there is no such stream" if options.stream else "--stream is not given"
+        raise UsageError(f"{words}; it is one of {names}")
+    return found
+
+
+def _tell(receivers, standings, output, now):
+    from observing_monitor import notify
+
+    return notify.tell(receivers, standings, output, now)
+
+
+def _notify(options, receivers, now):
+    """Send every receiver a message to try it out, and print how that went; returns the exit code."""
+    from observing_monitor import notify
+
+    if not receivers:
+        raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
+    failed = False
+    for receiver in receivers:
+        try:
+            notify.deliver(receiver, notify.trial(options.title, receiver.stream, options.site_url, now))
+            print(f"  ok     {receiver.name}: told")
+        except notify.DeliveryError as error:
+            failed = True
+            print(f"  FAILED {receiver.name}: {error}")
+    return INCOMPLETE if failed else OK
 
 
 def _source_faults(stream, unasked, outcomes):
@@ -353,10 +563,10 @@ def _asked(command, options, stream, nights, now):
     """
     if command != "rebuild" or options.first_day or options.last_day:
         return nights, {}
-    from observing_monitor.collect import make_sources
+    from observing_monitor.collect import timed_sources
 
     known, faults = set(), {}
-    for source in make_sources(stream, now):
+    for source in timed_sources(stream, now):
         try:
             known |= set(source.nights())
         except SourceError as error:
@@ -380,8 +590,8 @@ def _executor(command, options, n_new):
 
 @contextlib.contextmanager
 def _progress(command, what, total):
-    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; only for rebuild."""
-    if command != "rebuild":
+    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; for what may take long."""
+    if command not in ("rebuild", "import-prototype"):
         yield None
         return
     from tqdm import tqdm
@@ -413,21 +623,30 @@ def _progress_words(n_nights, total, n_files, seconds):
     return words + (f", {in_words(seconds / n_nights * (total - n_nights))} left" if total else "")
 
 
-def _check(streams, nights, now):
-    """Print, source by source, what was found; returns the exit code."""
-    from observing_monitor.collect import make_sources
+def _check(options, streams, nights, now):
+    """Print of the settings, the output and each source what was found; returns the exit code."""
+    from observing_monitor import check
 
-    failed = False
+    output = Output(options.output_dir) if options.output_dir else None
+    if output:
+        _check_apart(output, streams)
+        _check_alone(output, streams)
+    answers = [check.check_output(output, streams, now)]
+    print(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
+    _print_answer(answers[0], f"output {output.root if output else ''}".strip())
     for stream in streams:
-        print(f"stream {stream.name}: a night is the date of {stream.rule.text}")
-        for described, source in zip(stream.sources, make_sources(stream, now), strict=True):
-            try:
-                known = sorted(source.nights())
-                span = f"{len(known)} nights, {known[0]} to {known[-1]}" if known else "no night yet"
-                for night in nights[stream.name]:
-                    source.look(night, None)
-                print(visible(f"  ok     {source.name} at {described.place}: {span}".replace("\n", "␊")))
-            except ObservingMonitorError as error:
-                failed = True
-                print(visible(f"  FAILED {source.name}: {error}".replace("\n", "␊")))
-    return INCOMPLETE if failed else OK
+        asked = nights[stream.name]
+        print(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
+        print(f"         {check.describe_night(stream, now)}")
+        for described, answer in zip(stream.sources, check.check_stream(stream, asked, now), strict=True):
+            _print_answer(answer, f"{described.name} at {described.place}")
+            answers.append(answer)
+    n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))
+    print(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
+    return INCOMPLETE if n_failed else OK
+
+
+def _print_answer(answer, of_what):
+    print(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
+    for line in answer.said:
+        print(visible(f"           {line}".replace("\n", "␊")))

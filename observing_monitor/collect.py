@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
@@ -13,6 +14,7 @@ from observing_monitor.nights import iso_utc
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import Store
+from observing_monitor.timelimit import TimedSource
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,12 @@ def make_sources(stream, now, look_at_everything=False):
         source.name = described.name
         made.append(source)
     return made
+
+
+def timed_sources(stream, now, look_at_everything=False, deadline=None):
+    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline` (`time.monotonic`)."""
+    made = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True)
+    return [TimedSource(source, described.place, described.time_limit_s, deadline) for source, described in made]
 
 
 def collect_night(stream, sources, output, night, now):
@@ -84,7 +92,8 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
                 readings[source.name] = source.read(night)
             if source.name in outcome.problems:
                 states.pop(source.name)
-    after = tables.update(before, readings, silent=set(outcome.problems))
+    before, history = tables.split_history(before)
+    after = tables.with_history(tables.update(before, readings, silent=set(outcome.problems)), history)
     outcome.n_files = len(after.files)
     staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
@@ -143,13 +152,14 @@ def _source_key(stream, source):
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None):
-    """Bring the nights of one stream up to date, and its index.
+def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None, deadline=None):
+    """Bring the nights of one stream up to date, the last one first, and its index.
 
     Parameters
     ----------
     stream : config.Stream
     nights : list of date
+        In order.
     output : files.Output
     now : datetime
     look_at_everything : bool
@@ -158,15 +168,18 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
         Where nights are worked on; here, one after the other, without one.
     progress : callable, optional
         Called with each Outcome as it comes.
+    deadline : float, optional
+        By `time.monotonic`: after it no night but the last is looked at; what is known of those stays, and the stream's page says so.
 
     Returns
     -------
     list of Outcome
+        Of the nights that were looked at.
     """
     store = Store(output, stream.name)
     index = store.read_index()
     outcomes = []
-    for outcome in _outcomes(stream, nights, output, now, look_at_everything, executor):
+    for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
         before = dict(row)
         if outcome.is_broken:
@@ -177,32 +190,44 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
         outcomes.append(outcome)
         if progress:
             progress(outcome)
-    _note_sources(index, stream, outcomes, now)
+    _note_sources(index, stream, outcomes, nights, now)
     store.write_index(index)
     return outcomes
 
 
-def _outcomes(stream, nights, output, now, look_at_everything, executor):
+def _outcomes(stream, nights, output, now, look_at_everything, executor, deadline):
     if executor is None:
-        sources = make_sources(stream, now, look_at_everything)
-        for night in nights:
-            yield _guarded(stream, sources, output, night, now)
+        sources = timed_sources(stream, now, look_at_everything, deadline)
+        for number, night in enumerate(nights):
+            if number == 0 or not _is_over(deadline):
+                yield _guarded(stream, sources, output, night, now)
+        for source in sources:
+            source.end()
         return
-    tasks = [(stream, output, night, now, look_at_everything) for night in nights]
-    yield from executor.results(_collect_elsewhere, tasks, _lost)
+    tasks = [(stream, output, night, now, look_at_everything, deadline, number == 0) for number, night in enumerate(nights)]
+    for outcome in executor.results(_collect_elsewhere, tasks, _lost):
+        if outcome:
+            yield outcome
+
+
+def _is_over(deadline):
+    return deadline is not None and time.monotonic() >= deadline
 
 
 _made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
 
 
-def _collect_elsewhere(stream, output, night, now, look_at_everything):
-    key = (stream, now, look_at_everything)
+def _collect_elsewhere(stream, output, night, now, look_at_everything, deadline, is_first):
+    """One night's Outcome, in a worker; None where the time for it is over."""
+    if not is_first and _is_over(deadline):
+        return None
+    key = (stream, now, look_at_everything, deadline)
     if getattr(_made, "key", None) != key:
-        _made.sources, _made.key = make_sources(stream, now, look_at_everything), key
+        _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline), key
     return _guarded(stream, _made.sources, output, night, now)
 
 
-def _lost(stream, output, night, now, look_at_everything):
+def _lost(stream, output, night, *_):
     words = f"{night}: its worker died each time that it was collected"
     return Outcome(night, problems={"observing_monitor": words}, is_broken=True)
 
@@ -223,15 +248,37 @@ def _guarded(stream, sources, output, night, now):
         )
 
 
-def _note_sources(index, stream, outcomes, now):
-    """The faults of sources, with since when, for the stream's page."""
+def _note_sources(index, stream, outcomes, nights, now):
+    """The faults of sources, and of our own that the run's time was too short, with since when, for the stream's page."""
     before = index["sources"]
     faults = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.night):
         faults.update(outcome.problems)
     asked = [described.name for described in stream.sources]
-    if outcomes:
+    levels = {}
+    if left := unlooked(nights, outcomes):
+        faults["observing_monitor"] = words_of_unlooked(left)
+        levels["observing_monitor"] = "warning"
+    if nights:
         index["sources"] = {
-            name: {"problem": faults[name], "since": (before.get(name) or {}).get("since") or iso_utc(now)} if name in faults else {}
+            name: _fault(before.get(name) or {}, faults[name], now, levels.get(name)) if name in faults else {}
             for name in [*asked, *(set(faults) - set(asked))]
         }
+
+
+def _fault(before, problem, now, level=None):
+    fault = {"problem": problem, "since": before.get("since") or iso_utc(now)}
+    return fault | {"level": level} if level else fault
+
+
+def unlooked(nights, outcomes):
+    """The nights that were to be looked at and were not, in order."""
+    looked = {outcome.night for outcome in outcomes}
+    return [night for night in nights if night not in looked]
+
+
+def words_of_unlooked(nights):
+    """What is said of nights that the run had no time for."""
+    span = f"{nights[0]} to {nights[-1]}" if len(nights) > 1 else str(nights[0])
+    how_many = f"{len(nights):,} nights" if len(nights) > 1 else "1 night"
+    return f"{how_many} not looked at, {span}: the run's time was up; they stay as they were, the next run goes on (max_run_s is its limit)"

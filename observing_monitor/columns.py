@@ -8,9 +8,18 @@ History of the schema (`SCHEMA_VERSION` stands in the footer of every table and 
 1. The first: files, ingests, metrics.
 """
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 SCHEMA_VERSION = 1
+HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Column:
     label: str = ""
 
 
-DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+DTYPES: dict[str, Any] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
     "text": "str",
     "int": "Int64",
     "float": "float64",
@@ -33,7 +42,8 @@ DTYPES = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own s
 
 # Text that begins so is a formula to a spreadsheet, which may start programs: in CSV files an apostrophe stands before it. Numbers are
 # no text, and stay as they are. (OWASP, "CSV injection"; the last four are the first in full width)
-FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"  # noqa: RUF001
+FORMULA_HEADS = "=+-@\t\r\n＝＋－＠"
+FORMULA = "^([" + FORMULA_HEADS.replace("-", r"\-") + "])"
 
 # A row is a file that was taken or has arrived. In order of `file_id`, which occurs once.
 FILES = (
@@ -150,6 +160,70 @@ NIGHTS = (
     ),
 )
 
+LEVELS = (
+    Column("normal", "text", "Nothing needs attention", "normal"),
+    Column("warning", "text", "Something is odd, and should be looked at by day", "warning"),
+    Column("error", "text", "Something failed or is missing, and needs attention now", "error"),
+)
+
+# What tables of the pages have beside these: the heads that follow are explained on the pages, and in their glossary.
+FILE_LIST = (  # the list of all files, and the files that need attention
+    Column("path", "text", "The file's path below the source's root, which names it for good", "File"),
+    Column("file_class", "text", "What became of the file: one of the classes", "Class"),
+    Column("reason", "text", "Why the file needs attention: of a message its first line, of a traceback the last", "Why"),
+    Column("size_bytes", "int", "Size when last seen", "Size"),
+    Column(
+        "created_at", "instant", "When the file was written at the telescope, or its exposure ended where a registry tells that", "Created"
+    ),
+    Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
+    Column("stage_at", "instant", "When the file passed the stage that stands over the column", "Stage"),
+    Column("ingested_at", "instant", "When the file passed the stream's last stage", "Ingested"),
+    Column("tried_at", "instant", "When the last attempt ended", "Last tried"),
+    Column("n_attempts", "int", "How often it was tried", "Attempts"),
+    Column("seq_num", "int", "The exposure's number within its night, from 1", "Seq."),
+    Column("detector", "text", "The detector's number or name", "Detector"),
+    Column("exposure", "text", "The exposure's identifier", "Exposure"),
+    Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
+)
+EXPOSURES = (
+    Column("name", "text", "The exposure's identifier; where files tell of no exposure, the folder that they lie in", "Exposure or folder"),
+    Column("counts", "text", "What became of the files of the exposure: each is in one class", "Of these"),
+)
+DELAYS = (
+    Column("median", "float", "Half of the files took no longer", "median"),
+    Column("p90", "float", "Nine of ten files took no longer", "90 %"),
+    Column("max", "float", "No file took longer", "worst"),
+)
+STAGES = (
+    Column("name", "text", "A step that files go through: transfer, ingest, export …", "Stage"),
+    Column("n_done", "int", "Files that passed the stage", "Done"),
+    Column("n_failed", "int", "Files whose last attempt failed", "Failed"),
+    Column("n_waiting", "int", "Files that wait for the stage", "Waiting"),
+    Column("n_running", "int", "Files that are being worked on", "In progress"),
+    Column("n_deferred", "int", "Files that were put off until later", "Deferred"),
+    Column("n_attempts", "int", "How often the stage was tried, on all files together", "Attempts"),
+    Column("last_done_at", "instant", "When the latest file passed the stage", "Latest done"),
+    Column("median_s", "float", "Half of the files had passed the stage so long after their creation", "Median"),
+    Column("p90_s", "float", "Nine of ten files had passed the stage so long after their creation", "90 %"),
+)
+QUEUES = (
+    Column("waiting", "int", "Entries that wait in the queue, are being worked on, or were put off", "Waiting"),
+    Column("errors", "int", "Entries that failed, and were not done since", "Errors"),
+)
+NUMBERS = (
+    Column("name", "text", "What was measured, by the name that its source gives it", "Name"),
+    Column("value", "float", "The latest value of the whole", "Value"),
+    Column("by_node", "text", "The latest values of the single machines, bands or queues: from which to which they go", "By node"),
+    Column("unit", "text", "The unit of the values", "Unit"),
+    Column("sampled_at", "instant", "When the latest of the values was read", "Read at"),
+)
+SOURCES = (
+    Column("name", "text", "A place where facts are read: a folder, a database, a log", "Source"),
+    Column("kind", "text", "Which kind of source it is: the settings call it its type", "Kind"),
+    Column("place", "text", "Where it is", "Place"),
+    Column("answered_at", "instant", "When it was last read without a fault", "Last answered"),
+    Column("problem", "text", "Why it could not be read; the last that was known of it stays on the pages", "Fault"),
+)
 # A row is a month or a year: what stands on the pages of years and in YYYY.json. Sums over its nights, but for the delays.
 PERIODS = (
     Column("period", "text", "The month, or the year", "Period"),
@@ -169,12 +243,17 @@ PERIODS = (
 )
 
 
-def empty(columns):
+def empty(columns: Sequence[Column]) -> DataFrame:
     """A DataFrame of these columns, with their dtypes and no row."""
+    return _empty(columns).copy(deep=False)
+
+
+@functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
+def _empty(columns):
     return frame(columns, {})
 
 
-def frame(columns, data):
+def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> DataFrame:
     """A DataFrame of just these columns, in their order and dtypes, from a mapping or a DataFrame; what it lacks is null.
 
     Raises ValueError or TypeError where a column's values can't be had in its kind.
@@ -216,7 +295,30 @@ def in_calendar(values):
     return values.where((values >= first) & (values < last))
 
 
-def _convert(values, column):
+def texts(values: Any) -> Series[str]:
+    """A Series of text from a list or an Arrow array of it, None for null: in half the time that pandas takes.
+
+    Raises TypeError or ValueError where a value is neither text nor None.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        kept = pa.array(values, pa.large_string())
+    except pa.ArrowException as error:
+        raise TypeError(str(error)) from error
+    return pd.Series(kept, dtype="str")
+
+
+def arrow(texts: Series[str]) -> Any:
+    """A Series of text as one Arrow array: the other way of `texts`."""
+    import pyarrow as pa
+
+    made = pa.array(texts, pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
+
+
+def _convert(values: Series[Any], column: Column) -> Series[Any]:
     """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
     import pandas as pd
 

@@ -1,7 +1,8 @@
 """The settings: one dataclass each, a default and a comment per setting; arguments before environment before file.
 
 The settings file is TOML. Its table `[observing_monitor]` may hold whatever the command line can; each `[streams.NAME]`
-is a stream, each `[[streams.NAME.sources]]` one of its sources. A wrong key is an error that names the file, the table,
+is a stream, each `[[streams.NAME.sources]]` one of its sources; each `[notify.NAME]` and `[streams.NAME.notify.NAME]` says who is
+told of a change of status. A wrong key is an error that names the file, the table,
 the key and the nearest right one. Paths are relative to the file.
 """
 
@@ -11,18 +12,23 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import configargparse
 import msgspec
 
+from observing_monitor.columns import HISTORY
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
 
 TABLE = "observing_monitor"
-RESERVED = ("assets", "data", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
+PATHS = ("output_dir", "store_dir", "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
+RESERVED = ("assets", "data", "glossary.html", "heartbeat.js", "index.html")  # what the site itself has beside the streams' folders
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -44,11 +50,68 @@ class StreamSettings:
     ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
+    time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
     previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
     latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
     longitude_deg: float | None = None  # east positive; both or none
     timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
+    notify: dict = field(default_factory=dict)  # who is told when this stream's status changes: each has a `type`
     sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+
+
+@dataclass(kw_only=True)
+class ReceiverSettings:
+    """What every `[notify.NAME]` and `[streams.NAME.notify.NAME]` table may hold."""
+
+    of: Literal["streams", "site"] = "streams"  # at the site: told of each stream that changes, or of the site's own status, the worst
+    when: list[str] = field(default_factory=lambda: ["normal", "warning", "error"])  # the statuses that it is told of
+    timeout_s: float = 20  # a delivery that takes longer has failed; the next run tries again
+
+
+@dataclass(kw_only=True)
+class CommandSettings(ReceiverSettings):
+    """`type = "command"`: a program that is run for every change, the facts in its environment and, as JSON, on its stdin."""
+
+    command: list[str]  # the program and its arguments; no shell reads them. With a slash, its path is relative to the settings file
+    folder: Path = Path()  # where it is run; by default where the settings file is
+
+
+@dataclass(kw_only=True)
+class MailSettings(ReceiverSettings):
+    """`type = "mail"`: a mail for every change."""
+
+    to: list[str]  # addresses
+    sender: str  # the address that it is from
+    server: str = ""  # the mail server's name; without one, this machine's own sendmail is called
+    port: int = 0  # by default 25, with starttls 587, with tls 465
+    security: Literal["none", "starttls", "tls"] = "none"  # how the connection is encrypted
+    user: str = ""  # where the server wants to know who sends
+    password_env: str = ""  # the environment variable that holds the password …
+    password_file: Path | None = None  # … or the file in whose first line it stands
+    sendmail: str = "/usr/sbin/sendmail"  # the program that takes mails where there is no server
+
+
+@dataclass(kw_only=True)
+class WebhookSettings(ReceiverSettings):
+    """`type = "webhook"`: an HTTP POST of JSON for every change. A redirect is not followed."""
+
+    url: str = ""  # where to: https://… or http://…
+    url_env: str = ""  # the environment variable that holds it, where the url itself is the password …
+    url_file: Path | None = None  # … or the file in whose first line it stands
+    token_env: str = ""  # the environment variable that holds a token: sent as `Authorization: Bearer TOKEN` …
+    token_file: Path | None = None  # … or the file in whose first line it stands
+
+
+RECEIVERS = {"command": CommandSettings, "mail": MailSettings, "webhook": WebhookSettings}
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """One who is told of changes."""
+
+    name: str  # as the settings have it, with the stream before it where it is a stream's: auxTel/observers
+    stream: str  # "" where it is the site's
+    settings: CommandSettings | MailSettings | WebhookSettings
 
 
 @dataclass
@@ -68,6 +131,7 @@ class DescribedSource:
     name: str
     kind: str
     settings: object
+    time_limit_s: float = field(default=LIMIT_S, repr=False)  # no part of what a night's page follows from
 
     @property
     def place(self):
@@ -105,7 +169,7 @@ def read_settings(path):
         raise UsageError(f"{path}: {error.strerror.lower()}; -c names the settings file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    _check_keys(f"{path}:", tables, [TABLE, "streams"])
+    _check_keys(f"{path}:", tables, [TABLE, "streams", "notify"])
     if not isinstance(tables.get(TABLE, {}), dict):
         raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
@@ -123,9 +187,9 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
-        for key in ("output_dir", "store_dir"):
+        for key in PATHS:
             if isinstance(table.get(key), str):
-                table[key] = str(path.parent / table[key])
+                table[key] = str(path.parent / Path(table[key]).expanduser())
         return {
             key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in table.items()
@@ -148,9 +212,93 @@ def streams_of_file(path):
     return streams
 
 
+def receivers_of_file(path):
+    """Who is told when a status changes, as a settings file describes them, its own first: `Receiver`s; UsageError where one is wrong."""
+    tables = read_settings(path)
+    base = Path(path).absolute().parent
+    receivers = _receivers(f"{path}: [notify", base, "", tables.get("notify", {}))
+    for name, table in tables.get("streams", {}).items():
+        receivers += _receivers(f"{path}: [streams.{name}.notify", base, name, table.get("notify", {}))
+    return receivers
+
+
+def _receivers(where, base, stream, tables):
+    """The receivers of the site, or of one stream; `where` begins every complaint."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"{where}] holds a table for each receiver; write {where.partition(': ')[2]}.NAME]")
+    return [_receiver(f"{where}.{name}]", base, name, stream, dict(table)) for name, table in tables.items()]
+
+
+def _receiver(where, base, name, stream, table):
+    kind = table.pop("type", None)
+    if kind not in RECEIVERS:
+        raise UsageError(f"{where} the type of a receiver is {kind!r}; it is one of {', '.join(RECEIVERS)}")
+    if not (name and name.isprintable()):
+        raise UsageError(f"{where} the name of a receiver is {name!r}; write some plain text")
+    made = _convert(where, base, table, RECEIVERS[kind])
+    if stream and "of" in table:
+        raise UsageError(f"{where} key 'of': a stream's receiver is told of that stream alone; leave it out")
+    for word in made.when:
+        if word not in ("normal", "warning", "error"):
+            raise UsageError(f"{where} key 'when': {word!r} is no status; they are normal, warning, error")
+    if not made.when:
+        raise UsageError(f"{where} key 'when' is empty; leave it out, or name what to tell of: normal, warning, error")
+    if not 0 < made.timeout_s <= 600:
+        raise UsageError(f"{where} key 'timeout_s': {made.timeout_s:g} is no time limit; write seconds, 600 at most")
+    {"command": _check_command, "mail": _check_mail, "webhook": _check_webhook}[kind](where, base, made)
+    return Receiver(f"{stream}/{name}" if stream else name, stream, made)
+
+
+def _check_command(where, base, made):
+    if not made.command or not made.command[0] or any("\0" in part for part in made.command):
+        raise UsageError(f"{where} key 'command' names no program; write a list such as ['/usr/local/bin/tell', '--urgent']")
+    if "/" in made.command[0]:
+        made.command[0] = str(base / Path(made.command[0]).expanduser())
+    made.folder = base / made.folder
+
+
+def _check_mail(where, base, made):
+    for key, addresses in (("to", made.to), ("sender", [made.sender])):
+        wrong = [address for address in addresses if not re.fullmatch(r"[^\s,;<>\x00-\x1f]+", address)]
+        if wrong or not addresses:
+            said = repr(wrong[0]) if wrong else "[]"
+            raise UsageError(f"{where} key {key!r}: {said} is no mail address; write one such as observers@example.org")
+    if not 0 <= made.port <= 65535:
+        raise UsageError(f"{where} key 'port': {made.port} is no port; write 1 to 65535")
+    _check_one(where, made, "password_env", "password_file")
+    if made.user and not made.server:
+        raise UsageError(f"{where} key 'user': sendmail asks for none; name the server, or leave it out")
+    if bool(made.user) != bool(made.password_env or made.password_file):
+        raise UsageError(f"{where} a user and a password belong together; set user, and password_env or password_file")
+    if made.user and made.security == "none" and made.server not in ("localhost", "127.0.0.1", "::1"):
+        raise UsageError(f'{where} the password would be sent in the open; set security = "starttls" or "tls"')
+
+
+def _check_webhook(where, base, made):
+    _check_one(where, made, "url", "url_env", "url_file", is_needed=True)
+    _check_one(where, made, "token_env", "token_file")
+    if made.url:
+        try:
+            parts = urlsplit(made.url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or not made.url.isprintable() or " " in made.url:
+            raise UsageError(f"{where} key 'url' is no address that can be posted to; write https://host/path, without user or password")
+
+
+def _check_one(where, made, *keys, is_needed=False):
+    """Of several ways to say one thing, no more than one may be used."""
+    used = [key for key in keys if getattr(made, key)]
+    if len(used) > 1:
+        raise UsageError(f"{where} {' and '.join(used)} say the same; keep one of them")
+    if is_needed and not used:
+        raise UsageError(f"{where} key {keys[0]!r} is missing; set one of {', '.join(keys)}")
+
+
 def stream_of_flags(name, input_dir, **settings):
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
-    if not input_dir.is_dir():
+    if not within(LOOK_S, input_dir.is_dir, True):
         raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
     return _stream("the command line:", Path(), name, described, folder="")
@@ -161,6 +309,7 @@ def _stream(where, base, name, described, folder):
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
+    _check_time_limit(where, described.time_limit_s)
     for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
@@ -172,7 +321,7 @@ def _stream(where, base, name, described, folder):
     tables = [*_input_dir_sources(where, described), *described.sources]
     if not tables:
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
-    sources = tuple(_source(where, base, table) for table in tables)
+    sources = tuple(_source(where, base, table, described.time_limit_s) for table in tables)
     names = [source.name for source in sources]
     for twice in {n for n in names if names.count(n) > 1}:
         raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
@@ -259,21 +408,31 @@ def _input_dir_sources(where, described):
     raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
 
 
-def _source(where, base, table):
-    """One source's settings, as its own class describes them."""
+def _check_time_limit(where, seconds):
+    if not 0 < seconds <= MOST_S:
+        raise UsageError(f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most")
+
+
+def _source(where, base, table, time_limit_s):
+    """One source's settings, as its own class describes them, beside those that every source has."""
     table = dict(table)
     kind = table.pop("type", None)
     name = table.pop("name", kind)
     if kind not in BUILT_IN and kind not in source_kinds():
         raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
-    if not (isinstance(name, str) and name and name.isprintable()):
-        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text")
-    return DescribedSource(name, kind, _convert(f"{where} source {name!r}:", base, table, source_class(kind).Settings))
+    if not (isinstance(name, str) and name and name.isprintable()) or name == HISTORY:
+        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}")
+    where = f"{where} source {name!r}:"
+    own = table.pop("time_limit_s", time_limit_s)
+    if isinstance(own, bool) or not isinstance(own, int | float):
+        raise UsageError(f"{where} key 'time_limit_s': expected `float`, got `{type(own).__name__}`")
+    _check_time_limit(where, own)
+    return DescribedSource(name, kind, _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"]), float(own))
 
 
-def _convert(where, base, table, into):
-    """A table as a dataclass, relative paths made absolute from `base`."""
-    _check_keys(where, table, [f.name for f in dataclasses.fields(into)])
+def _convert(where, base, table, into, more=()):
+    """A table as a dataclass, relative paths made absolute from `base`; `more` keys are known beside the dataclass's."""
+    _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
     def to_path(kind, value):
         if kind is Path and isinstance(value, str | Path):

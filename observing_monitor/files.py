@@ -1,5 +1,7 @@
 """Files: read only where they should lie; written so that a reader never sees half of one: beside the target, synced, renamed."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
@@ -8,6 +10,8 @@ import json
 import os
 import socket
 import stat
+from collections.abc import Iterator
+from typing import Any
 
 from observing_monitor.errors import OutputError
 from observing_monitor.redact import Redaction
@@ -40,19 +44,21 @@ class Output:
     are swept by the next run, which holds the lock.
     """
 
-    def __init__(self, root, store=None, redaction=None):
+    def __init__(
+        self, root: str | os.PathLike[str], store: str | os.PathLike[str] | None = None, redaction: Redaction | None = None
+    ) -> None:
         self.root = os.path.abspath(root)
         self.store = os.path.abspath(store) if store else os.path.join(self.root, STORE)  # what is below `data/` lies there
         self.redaction = redaction or Redaction([])  # of all files but the store's
         self.unfinished = os.path.join(self.root, UNFINISHED)
 
-    def path(self, *parts):
+    def path(self, *parts: str) -> str:
         """Where a path below the folder is; one below `data/` is in the store, which may lie elsewhere."""
         relative = os.path.join(*parts)
         first, _, rest = relative.partition("/")
         return os.path.join(self.store, rest) if first == STORE else os.path.join(self.root, relative)
 
-    def make(self):
+    def make(self) -> None:
         """Make the folder; OutputError if that can't be done."""
         with self._writable():
             for folder in self._all_unfinished():
@@ -63,7 +69,7 @@ class Output:
         apart = [os.path.join(self.store, UNFINISHED)] if self.store != os.path.join(self.root, STORE) else []
         return [self.unfinished, *apart]
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
         with self._writable():
             for folder in self._all_unfinished():
@@ -71,15 +77,15 @@ class Output:
                     os.unlink(os.path.join(folder, name))
 
     @contextlib.contextmanager
-    def _writable(self):
+    def _writable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise OutputError(
-                f"{error.filename or self.root}: {error.strerror.lower()}; output_dir must be a folder that can be written"
+                f"{error.filename or self.root}: {(error.strerror or str(error)).lower()}; output_dir must be a folder that can be written"
             ) from error
 
-    def write(self, relative, data):
+    def write(self, relative: str, data: bytes | str) -> None:
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
         self._write(relative, self._public(relative, data))
 
@@ -91,7 +97,8 @@ class Output:
     def _write(self, relative, data):
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
-        beside = os.path.join(self._all_unfinished()[-1] if relative.startswith(f"{STORE}/") else self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
+        unfinished = self._all_unfinished()[-1] if relative.startswith(f"{STORE}/") else self.unfinished
+        beside = os.path.join(unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(beside, "wb") as file:  # not mkstemp, whose files no web server may read: the umask decides
@@ -108,7 +115,7 @@ class Output:
                 f"{place}: {(error.strerror or str(error)).lower()}; {'it' if place == target else target} was left as it was"
             ) from error
 
-    def write_changed(self, relative, data):
+    def write_changed(self, relative: str, data: bytes | str) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
         data = self._public(relative, data)
         if self.read(relative) == data:
@@ -116,12 +123,12 @@ class Output:
         self._write(relative, data)
         return True
 
-    def remove(self, relative):
+    def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
         with self._writable(), contextlib.suppress(FileNotFoundError):
             os.unlink(self.path(relative))
 
-    def read(self, relative):
+    def read(self, relative: str) -> bytes | None:
         """A file's bytes, or None where there is none. Raises OutputError where it can't be read: what it holds is not to be lost."""
         path = self.path(relative)
         try:
@@ -133,7 +140,7 @@ class Output:
             words = (error.strerror or str(error)).lower()
             raise OutputError(f"{path}: {words}; whoever runs this must be able to read all of output_dir") from error
 
-    def read_json(self, relative):
+    def read_json(self, relative: str) -> Any:
         """A JSON file's value; None where there is none, or where it is none that can be read, or not as `sealed` made it."""
         data = self.read(relative)
         try:

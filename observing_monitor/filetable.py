@@ -4,30 +4,44 @@ A page opened from disk may load a script but fetch nothing else, so the rows co
 JSON, gzipped, in base64. Nothing that others wrote can be code in there. `assets/monitor.js` is the reader.
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from observing_monitor import columns
+from observing_monitor.names import split
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
 
 FUNCTION = "observing_monitor_files"
 
-# name, how it is packed, the words over it, what it means; in the order in which the page shows them.
+# name (of columns.FILE_LIST), how it is packed; in the order in which the page shows them.
 COLUMNS = (
-    ("path", "path", "File", "Path below the source's root"),
-    ("file_class", "word", "Class", "What became of the file"),
-    ("reason", "word", "Why", "Why the file needs attention"),
-    ("size_bytes", "bytes", "Size", "Size when last seen"),
-    ("created_at", "instant", "Created", "When the file was written at the telescope"),
-    ("transferred_at", "instant", "Transferred", "When the file had arrived here"),
-    ("ingested_at", "instant", "Ingested", "When the file was ingested"),
-    ("seq_num", "int", "Seq.", "The exposure's number within its night, from 1"),
-    ("detector", "word", "Detector", "The detector's number or name"),
-    ("exposure", "word", "Exposure", "The exposure's identifier"),
-    ("obsid", "word", "Obsid", "The observation's name"),
+    ("path", "path"),
+    ("file_class", "word"),
+    ("reason", "word"),
+    ("size_bytes", "bytes"),
+    ("created_at", "instant"),
+    ("transferred_at", "instant"),
+    ("ingested_at", "instant"),
+    ("seq_num", "int"),
+    ("detector", "word"),
+    ("exposure", "word"),
+    ("obsid", "word"),
 )
 BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
 
 
-def render_files_js(files, stages=()):
+def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
     """The script with all rows of `files`, in their order: the same rows give the same bytes.
 
     Parameters
@@ -41,57 +55,81 @@ def render_files_js(files, stages=()):
     -------
     str
         One call of `FUNCTION` with a base64 text: a gzipped JSON object `{"n", "columns": [{"name", "kind", "label",
-        "meaning", ...}]}`. Text columns have `words` and, per row, the `codes` of a word (-1: none); a path is a word (its
-        folder) and a `values` text (its name); numbers are `values`; instants are seconds since the `zero` of their
-        column, which is in seconds since 1970 (UTC). None is null.
+        "meaning", "anchor", ...}]}`; `anchor` is the glossary's. Text columns have `words` and, per row, the `codes` of a word
+        (-1: none); a path is a word (its folder) and a `values` text (its name); numbers are `values`; instants are seconds
+        since the `zero` of their column, which is in seconds since 1970 (UTC). None is null.
     """
-    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}") for stage in stages]
+    described = {c.name: c for c in columns.FILE_LIST}
+    shown = [(name, kind, described[name].label, described[name].meaning, name) for name, kind in COLUMNS]
+    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}", "stage_at") for stage in stages]
     packed = [
-        {"name": name, "kind": kind, "label": label, "meaning": meaning} | _PACKERS[kind](files[name])
-        for name, kind, label, meaning in [*COLUMNS[:BEFORE_STAGES], *beside, *COLUMNS[BEFORE_STAGES:]]
+        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": f"file-{word}"} | _PACKERS[kind](files[name])
+        for name, kind, label, meaning, word in [*shown[:BEFORE_STAGES], *beside, *shown[BEFORE_STAGES:]]
     ]
-    text = json.dumps({"n": len(files), "columns": packed}, separators=(",", ":"))
-    payload = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
-    return f'{FUNCTION}("{payload}");\n'
+    table = {"n": len(files), "columns": packed}
+    try:
+        text = msgspec.json.encode(table)  # in a tenth of the time that json takes
+    except UnicodeEncodeError:  # text that is no Unicode
+        text = json.dumps(table, separators=(",", ":")).encode("ascii")
+    # of a night's list, level 5 makes less than 6 does, in half the time
+    return f'{FUNCTION}("{base64.b64encode(gzip.compress(text, compresslevel=5, mtime=0)).decode("ascii")}");\n'
 
 
-def _pack_path(values):
+def _pack_path(values: Series[Any]) -> Packed:
     """Folders are few and long: a night's names cost a third without them."""
-    parts = [path.rpartition("/") for path in _listed(values.fillna(""))]
-    return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
+    values = values.fillna("")
+    if values.dtype == "object":
+        parts = [path.rpartition("/") for path in values]
+        return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
+    folders, names = split(values)
+    return _pack_word(folders) | {"values": names.tolist()}
 
 
-def _pack_word(values):
-    return _words(_listed(values))
-
-
-def _listed(values):
-    """A column's plain values, None for null; text by way of Arrow, which is quick."""
-    import pyarrow as pa
-
+def _pack_word(values: Series[Any]) -> Packed:
+    """Each text once, in order of first use, and per row which one it is; -1 for null."""
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
-        return values.where(values.notna(), None).tolist()
-    return pa.array(values).to_pylist()
+        return _words(_listed(values))
+    found = columns.arrow(values).dictionary_encode()
+    return {"words": found.dictionary.to_pylist(), "codes": found.indices.fill_null(-1).to_numpy().tolist()}
 
 
-def _words(texts):
+def _words(texts: Iterable[str | None]) -> Packed:
     """Each text once, in order of first use, and per row which one it is."""
-    codes = {}
+    codes: dict[str, int] = {}
     rows = [-1 if text is None else codes.setdefault(text, len(codes)) for text in texts]
     return {"words": list(codes), "codes": rows}
 
 
-def _pack_int(values):
-    return {"values": _listed(values) if values.isna().any() else values.to_numpy("int64").tolist()}
+def _listed(values: Series[Any]) -> list[Any]:
+    """A column's plain values, None for null; text by way of Arrow, which is quick."""
+    import pyarrow as pa
+
+    if values.dtype == "object":
+        return values.where(values.notna(), None).tolist()
+    plain: list[Any] = pa.array(values).to_pylist()
+    return plain
 
 
-def _pack_instant(values):
+def _pack_int(values: Series[Any]) -> Packed:
+    return {"values": _whole(values.to_numpy("int64", na_value=0), values.isna())}
+
+
+def _pack_instant(values: Series[Any]) -> Packed:
     import pandas as pd
 
-    whole = pd.Series(pd.to_datetime(values, utc=True).astype("datetime64[s, UTC]")).astype("int64")
-    known = values.notna()
-    zero = int(whole[known].min()) if known.any() else 0
-    return {"zero": zero} | _pack_int((whole - zero).astype("Int64").where(known))
+    instants = pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]")
+    absent = instants.isna()
+    whole = instants.astype("int64").to_numpy() // 1_000_000
+    zero = 0 if absent.all() else int(whole[~absent].min())
+    return {"zero": zero, "values": _whole(whole - zero, absent)}
+
+
+def _whole(numbers, absent):
+    """An array's plain numbers, None where they are absent."""
+    listed = numbers.tolist()
+    for row in absent.to_numpy().nonzero()[0]:
+        listed[row] = None
+    return listed
 
 
 _PACKERS = {"path": _pack_path, "word": _pack_word, "int": _pack_int, "bytes": _pack_int, "instant": _pack_instant}

@@ -97,6 +97,8 @@ def _for_source(known, described, kind):
     """A night's tables as one source's own rules are given them: its own metrics, and those of others that it asks for."""
     import pandas as pd
 
+    if known.metrics.empty:
+        return known
     names = known.metrics["name"]
     asked = {name for name in names.unique() if any(fnmatchcase(name, pattern) for pattern in kind.of_others)}
     mine = known.metrics["source"] == described.name

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+from observing_monitor.arguments import OneLine
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics import Metrics, nid_of_night
 from observing_monitor.nights import night_of_nid
@@ -39,7 +40,7 @@ def main(arguments):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = OneLine(
         prog="observing_monitor metrics",
         description="Record a night's numbers, or show them.",
         epilog=EPILOG,

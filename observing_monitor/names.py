@@ -6,10 +6,17 @@ day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S0
 controller but the telescope's own (2018 becomes 3018), seq_num in five digits, detector.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from observing_monitor import columns
 from observing_monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
@@ -31,7 +38,7 @@ FORMS = {
 }
 
 
-def named_pattern(setting, pattern, *groups):
+def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
     """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
     try:
         compiled = re.compile(pattern)
@@ -43,7 +50,7 @@ def named_pattern(setting, pattern, *groups):
     return compiled
 
 
-def kind_of(name):
+def kind_of(name: str) -> str:
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
     rest, dot, ending = name.lower().rpartition(".")
     if ending in PACKED and rest.rpartition(".")[2] in FITS:
@@ -51,9 +58,10 @@ def kind_of(name):
     return "fits" if ending in FITS else ending if dot else ""
 
 
-def kinds_of(names):
+def kinds_of(names: Iterable[str]) -> list[str]:
     """The kind of each of a list of names: as `kind_of`, but quick where endings are few."""
-    known, kinds = {}, []
+    known: dict[str, str] = {}
+    kinds = []
     for name in names:
         if not isinstance(name, str):  # null
             kinds.append("")
@@ -68,7 +76,7 @@ def kinds_of(names):
     return kinds
 
 
-def read_names(names, pattern=RUBIN):
+def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     """What each of a Series of file names tells.
 
     Returns
@@ -78,33 +86,57 @@ def read_names(names, pattern=RUBIN):
         A pattern of one's own may name any of these groups.
     """
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     compiled = re.compile(pattern)
-    search, nothing = compiled.search, (None,) * compiled.groups
-    rows = [found.groups() if isinstance(name, str) and (found := search(name)) else nothing for name in names.tolist()]
-    groups = {name: [row[at - 1] for row in rows] for name, at in compiled.groupindex.items()}
-    told = {name: pd.Series(_first(groups, *forms), index=names.index, dtype="str") for name, forms in FORMS.items() if name != "seq_num"}
-    number = pd.Series(_first(groups, *FORMS["seq_num"]), index=names.index, dtype="str")
-    told["seq_num"] = columns.whole_numbers(number)
-    return pd.DataFrame({name: told[name] for name in FORMS}, index=names.index)
+    wanted = [group for forms in FORMS.values() for group in forms if group in compiled.groupindex]
+    search, nothing = compiled.search, (None,) * len(wanted)
+    if len(wanted) < 2:  # then `group` gives no tuple
+        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else None for name in names.tolist()]
+        groups = {group: pa.array(rows, pa.large_string()) for group in wanted}
+    else:
+        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else nothing for name in names.tolist()]
+        groups = dict(zip(wanted, (pa.array(texts, pa.large_string()) for texts in zip(*rows, strict=True)), strict=False))
+    told = {}
+    for name, forms in FORMS.items():  # of several forms the first that matched
+        there = [groups[form] for form in forms if form in groups] or [pa.nulls(len(names), pa.large_string())]
+        told[name] = columns.texts(pc.coalesce(*there)).set_axis(names.index)
+    told["seq_num"] = _whole(told["seq_num"])
+    return pd.DataFrame(told, index=names.index)
 
 
-def _first(groups, *forms):
-    """The first of these groups that matched, row by row; None where none did, or the pattern has none of them."""
-    columns = [groups[form] for form in forms if form in groups]
-    if not columns:
-        return None
-    first = columns[0]
-    for other in columns[1:]:
-        first = [theirs if own is None else own for own, theirs in zip(first, other, strict=True)]
-    return first
+def _whole(texts):
+    """A Series of texts as whole numbers, null for what is none."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
+    except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
+        return columns.whole_numbers(texts)
 
 
-def last_parts(paths):
+def split(paths):
+    """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
+    n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
+    texts, ends = pc.list_flatten(parts), n_parts.cumsum()
+    before = pc.binary_join_element_wise(
+        texts.take(pa.array(ends - n_parts)), pa.scalar("/", pa.large_string()), pa.scalar("", pa.large_string())
+    )
+    before = pc.if_else(pa.array(n_parts > 1), before, pa.scalar("", pa.large_string()))
+    return tuple(columns.texts(made).set_axis(paths.index) for made in (before, texts.take(pa.array(ends - 1))))
+
+
+def last_parts(paths: Series[str]) -> Series[str]:
     """The names at the end of a Series of paths."""
     return paths.str.replace(r"(?s)^.*/", "", regex=True)
 
 
-def folders(paths):
+def folders(paths: Series[str]) -> Series[str]:
     """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
     return paths.str.replace(r"[^/]*$", "", regex=True)

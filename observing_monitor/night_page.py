@@ -216,7 +216,7 @@ def _remove_stale_images(job, kept):
             os.rmdir(folder)
 
 
-def write_night(job, row, known, judged, found):
+def write_night(job, row, known, judged, found, key):
     """Write a night's page, and before it the data that it links; the names of its images."""
     from observing_monitor import charts, filetable, tables
 
@@ -241,7 +241,7 @@ def write_night(job, row, known, judged, found):
     numbers = charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found))
     drawn = charts.night_charts(judged, starts_at, ends_at) + numbers
     page = NightPage(
-        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"]),
+        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"], os.path.basename(to_html), key),
         site=site_link(job.site, stream),
         index=Link(stream.title, "index.html"),
         calendar=Link(f"{job.night:%B %Y}", f"{job.night:%Y}.html#month-{job.night:%Y-%m}"),

@@ -3,9 +3,12 @@
 A night is a `datetime.date` everywhere in the program and `YYYY-MM-DD` wherever it is written.
 """
 
+from __future__ import annotations
+
 import datetime
 import re
 from dataclasses import dataclass
+from typing import overload
 
 from observing_monitor.errors import UsageError
 
@@ -31,7 +34,7 @@ class NightRule:
     text: str = "UTC−12h"
 
     @classmethod
-    def parse(cls, text):
+    def parse(cls, text: str) -> NightRule:
         """Read a rule such as `UTC-12h`, `UTC`, `UTC+4h` or `TAI-12h` (Rubin's day_obs); UsageError if it is none."""
         found = _RULE.fullmatch(text.strip())
         if not found or float(found["hours"] or 0) > 24:
@@ -41,25 +44,25 @@ class NightRule:
         words = f"{scale}{'+' if hours > 0 else '−'}{abs(hours):g}h" if hours else scale
         return cls(hours * 3600 + (TAI_MINUS_UTC_S if scale == "TAI" else 0), words)
 
-    def night_of(self, instant):
+    def night_of(self, instant: datetime.datetime) -> datetime.date:
         """The night of an aware datetime."""
         return (instant.astimezone(UTC) + datetime.timedelta(seconds=self.offset_s)).date()
 
-    def night_of_ns(self, ns):
+    def night_of_ns(self, ns: int) -> datetime.date:
         """The night of nanoseconds since 1970 (UTC), as `stat` gives them; OverflowError beyond the years 1 to 9999."""
         return EPOCH.date() + datetime.timedelta(days=(ns + int(self.offset_s * 1e9)) // 86_400_000_000_000)
 
-    def bounds(self, night):
+    def bounds(self, night: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
         """The first instant of a night and the first of the next, aware, in UTC."""
         start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(seconds=self.offset_s)
         return start, start + ONE_DAY
 
-    def is_open(self, night, now):
+    def is_open(self, night: datetime.date, now: datetime.datetime) -> bool:
         """Whether the night is not over yet at `now`."""
         return now < self.bounds(night)[1]
 
 
-def parse_night(text):
+def parse_night(text: str) -> datetime.date:
     """Read a night as people and directories write it: `YYYY-MM-DD` or `YYYYMMDD`; UsageError if it is no date."""
     found = _NIGHT.fullmatch(text)
     try:
@@ -70,7 +73,7 @@ def parse_night(text):
     raise UsageError(f"{text!r} is not a night; write YYYY-MM-DD or YYYYMMDD, such as 2020-12-24")
 
 
-def night_named(text):
+def night_named(text: str) -> datetime.date | None:
     """The night that a directory's name says, or None where it says none; only 1970 to 2099, for ids are dates too."""
     if len(text) not in (8, 10) or not text.startswith(("19", "20")):
         return None
@@ -81,27 +84,31 @@ def night_named(text):
     return night if 1970 <= night.year < 2100 else None
 
 
-def nights_between(first, last):
+def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
     """Every night from `first` to `last`, both included, in order."""
     return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def night_of_nid(nid):
+def night_of_nid(nid: int) -> datetime.date:
     """The UTC date of a ZTF or Lasair night number."""
     return NID_ZERO + datetime.timedelta(days=int(nid))
 
 
-def nid_of(night):
+def nid_of(night: datetime.date) -> int:
     """The ZTF or Lasair night number of a UTC date."""
     return (night - NID_ZERO).days
 
 
-def night_of_mjd(mjd):
+def night_of_mjd(mjd: float) -> datetime.date:
     """The UTC date of a Modified Julian Date."""
     return MJD_ZERO + datetime.timedelta(days=int(mjd // 1))
 
 
-def parse_utc(text):
+@overload
+def parse_utc(text: str) -> datetime.datetime: ...
+@overload
+def parse_utc(text: str | None) -> datetime.datetime | None: ...
+def parse_utc(text: str | None) -> datetime.datetime | None:
     """An ISO 8601 instant as an aware datetime in UTC; text without a zone is UTC; None in, None out."""
     if text is None:
         return None
@@ -109,6 +116,10 @@ def parse_utc(text):
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def iso_utc(instant):
+@overload
+def iso_utc(instant: datetime.datetime) -> str: ...
+@overload
+def iso_utc(instant: datetime.datetime | None) -> str | None: ...
+def iso_utc(instant: datetime.datetime | None) -> str | None:
     """An aware datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; None in, None out."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

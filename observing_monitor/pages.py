@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from observing_monitor import columns
+from observing_monitor.columns import Column
 
 NOTHING = "–"
 
@@ -128,6 +129,26 @@ class Preview:
     why: str
 
 
+@dataclass(frozen=True)
+class Word:
+    """A word of the pages, such as a column's head: what it means, and its address in the glossary."""
+
+    name: str
+    label: str
+    meaning: str
+    anchor: str
+
+
+@dataclass
+class WordGroup:
+    """Words of the glossary that belong together."""
+
+    title: str
+    anchor: str
+    note: str  # what holds for all of them; "" where nothing does
+    words: list[Word]
+
+
 @dataclass
 class Headline:
     """A number of every night that the stream's sources put into the first row; its values stand beside those of `columns.NIGHTS`."""
@@ -136,6 +157,7 @@ class Headline:
     label: str
     meaning: str = ""
     unit: str = ""
+    anchor: str = "numbers"  # in the glossary
 
 
 @dataclass
@@ -296,11 +318,13 @@ class Frame:
 
     title: str
     root: str  # the way from the page to the site's root: "" or "../"
-    status: str  # normal, warning or error
+    status: str  # normal, warning or error; "" where the page is about no night
     info: str  # the status in words; "" where all is well
     version: str  # of this program
     stream: str  # "" on the site's page
     stale_after_s: float  # older than this without a run, and the page warns
+    name: str  # the page's own, in its folder
+    made_of: str  # differs when the page does: the heartbeat tells that of the newest pages, so that they can renew themselves
 
 
 @dataclass
@@ -310,6 +334,15 @@ class SitePage:
     frame: Frame
     line: str  # how many streams need attention, in words; "" where all are well
     streams: list[StreamCard]
+
+
+@dataclass
+class GlossaryPage:
+    """`glossary.html`: what the words on all pages mean."""
+
+    frame: Frame
+    index: Link  # back to the site's page
+    groups: list[WordGroup]
 
 
 @dataclass
@@ -396,10 +429,66 @@ class NightPage:
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
 SIGNS = {"normal": "✓", "warning": "!", "error": "✕"}
 _ICON_SHAPES = {
+    "": ("#5a6472", "<circle cx='16' cy='16' r='15'/>", "M11 12a5 5 0 1 1 7 4.5c-2 1-2 2-2 3.5m0 4v2"),
     "normal": ("#1a7f37", "<circle cx='16' cy='16' r='15'/>", "M9 16.5l5 5 9-11"),
     "warning": ("#9a5b00", "<path d='M16 1l15.5 29H.5z'/>", "M16 11v9m0 4v2"),
     "error": ("#c0262d", "<rect x='1' y='1' width='30' height='30' rx='5'/>", "M10 10l12 12m0-12L10 22"),
 }
+
+_GLOSSARY = (  # what the anchors of a group's words begin with, its title, what holds for all of them, the words
+    (
+        "status",
+        "Status",
+        "The worst that was found in a file rules its night, the worst night its stream, the worst stream the site.",
+        columns.LEVELS,
+    ),
+    (
+        "class",
+        "What became of a file",
+        "Every file is in exactly one class, the first of these that holds: they add up to all files. “Lost” is counted beside them.",
+        (*columns.CLASSES, columns.LOST),
+    ),
+    ("night", "A night", "", columns.NIGHTS),
+    ("period", "A month, or a year", "Sums over its nights, but for the delays.", columns.PERIODS),
+    ("delay", "How late files were", "", columns.DELAYS),
+    ("file", "A file", "", columns.FILE_LIST),
+    ("exposure", "An exposure", "", columns.EXPOSURES),
+    ("stage", "The stages", "The last attempt on a file counts.", columns.STAGES),
+    ("queue", "The queues", "", columns.QUEUES),
+    (
+        "attempt",
+        "How an attempt can end",
+        "",
+        [Column(name, "text", words[0].upper() + words[1:], name) for name, words in columns.STATUSES.items()],
+    ),
+    ("number", "The systems’ own numbers", "", columns.NUMBERS),
+    ("source", "The sources", "", columns.SOURCES),
+)
+
+
+def _words():
+    """All words that every site has, by group and name; a count of a class is explained where the class is, a column where it is first."""
+    made, known = {}, {}
+    for prefix, _, _, described in _GLOSSARY:
+        if prefix == "night":
+            known = {c: made["class"][c.name.removeprefix("n_")] for c in described if c.name.removeprefix("n_") in made["class"]}
+        made[prefix] = {c.name: known.setdefault(c, Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}")) for c in described}
+    return made
+
+
+WORDS = _words()
+
+
+def glossary_groups(told):
+    """The groups of the glossary; `told` are the words of the numbers that the streams' sources tell."""
+    made = []
+    for prefix, title, note, _ in _GLOSSARY:
+        words = [word for word in WORDS[prefix].values() if word.anchor.startswith(f"{prefix}-")]
+        made.append(WordGroup(title, prefix, note, words))
+    if told:
+        made.append(WordGroup("Numbers, by their sources", "numbers", "", told))
+    return made
+
 
 # Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
 _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
@@ -438,6 +527,11 @@ def render_night(page, assets):
     return _render("night.html", page, assets)
 
 
+def render_glossary(page, assets):
+    """The text of the glossary; `assets` as for `render_site`."""
+    return _render("glossary.html", page, assets)
+
+
 def render_latest(page, assets):
     """The text of `latest.html`, which leads to the newest night of a `StreamPage`; `assets` as for `render_site`."""
     return _render("latest.html", page, assets)
@@ -471,13 +565,8 @@ def environment():
     )
     filters = (utc, iso, near, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
-    made.globals |= {
-        "classes": columns.CLASSES,
-        "period_columns": columns.PERIODS,
-        "night_columns": {c.name: c for c in columns.NIGHTS},
-        "file_columns": {c.name: c for c in columns.FILES},
-        "class_columns": {c.name: c for c in (*columns.CLASSES, columns.LOST)},
-    }
+    made.globals |= {"classes": [WORDS["class"][c.name] for c in columns.CLASSES]}
+    made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
     return made
 
 

@@ -24,10 +24,11 @@ from pathlib import Path
 
 from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
-from observing_monitor.nights import parse_night
 from observing_monitor.files import sealed
+from observing_monitor.nights import parse_night
 from observing_monitor.pages import Preview
 from observing_monitor.store import FOLDER, Store
+from observing_monitor.timelimit import LOOK_S, within
 
 VERSION = 1  # another one makes all pictures anew
 FILE_SECONDS = 20.0  # a file that takes longer is given up
@@ -64,7 +65,7 @@ def make_previews(stream, output, jobs=None):
 
 def _make_previews(stream, output, jobs):
     roots = _roots(stream)
-    if not any(os.path.isdir(root) for root in roots):
+    if not any(within(LOOK_S, lambda root=root: os.path.isdir(root), False) for root in roots):
         return []  # all is as it was
     deadline = time.monotonic() + stream.previews.seconds
     store = Store(output, stream.name)

@@ -11,17 +11,19 @@ import itertools
 import json
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
+from observing_monitor.feeds import newest
 from observing_monitor.files import sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, judge, judging_key
 from observing_monitor.night_page import files_of, has_images, is_whole, look_of, page_key, shown_previews, write_night
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.site import digest, write_assets
+from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
-from observing_monitor.stream_page import publish_site, publish_stream
+from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,10 @@ class Published:
     """What publishing came to."""
 
     n_pages: int = 0  # pages written
-    statuses: dict[str, str] = field(default_factory=dict)  # of each stream
+    standings: list = field(default_factory=list)  # feeds.Standing of the site, and of each stream
+    news: list = field(default_factory=list)  # feeds.News: of each stream the nights that changed last
     problems: list[str] = field(default_factory=list)
+    pages: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stream, "" for the site: the newest pages' fingerprints
 
 
 @dataclass
@@ -81,15 +85,25 @@ def publish_night(job):
         store.look_again(job.night)
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
+    row["news_at"] = _news_at(job, row)
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
-        row["images"] = write_night(job, row, known, judged, found)
+        row["images"] = write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
 
-def publish(site, now, executor=None, progress=None):
+def _news_at(job, row):
+    """When a night's status, or what is wrong with it, last changed: that is news; one more file that is well is none."""
+    before, after = job.row.get("summary"), row["summary"]
+    if not before:
+        return row.get("changed_at") or iso_utc(job.now)
+    is_same = all(before.get(name) == after[name] for name in ("status", "info"))
+    return (job.row.get("news_at") or row.get("changed_at")) if is_same else iso_utc(job.now)
+
+
+def publish(site, now, executor=None, progress=None, deadline=None):
     """Write every page of a site that is not current; a `Published`.
 
     Parameters
@@ -100,21 +114,34 @@ def publish(site, now, executor=None, progress=None):
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
+    deadline : float, optional
+        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
     """
     write_assets(site)
     done = Published()
     cards = []
     for stream in site.streams:
         index = Store(site.output, stream.name).read_index()
-        _publish_nights(site, stream, index, now, executor, progress, done)
+        _publish_nights(site, stream, index, now, executor, progress, done, deadline)
         cards.append(publish_stream(site, stream, index, now, done))
-        done.statuses[stream.name] = cards[-1].status
+        done.pages[stream.name] = _newest_pages(index)
+        done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
+    key = publish_site(site, cards, done)
     if site.has_site_page:
-        publish_site(site, cards, done)
+        done.pages[""] = {"index.html": short(key)}
+    publish_glossary(site, done)
     return done
 
 
-def _publish_nights(site, stream, index, now, executor, progress, done):
+def _newest_pages(index):
+    """The fingerprints of a stream's page and of its newest nights' pages, which may be open when the next ones are made."""
+    newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
+    years = {f"{year}.html": key for year, key in sorted((index.get("years") or {}).items())[-1:]}
+    made = {"index.html": index.get("page"), **years, **{f"{night}.html": row.get("page") for night, row in newest}}
+    return {name: short(key) for name, key in made.items() if key}
+
+
+def _publish_nights(site, stream, index, now, executor, progress, done, deadline=None):
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
     try:
@@ -125,7 +152,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
     if index.get("is_settled") and all(_is_untouched(job, there, common) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
         return
     index.pop("is_settled", None)
-    failed = set()
+    failed, jobs = set(), {}
     try:
         # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
         # something else then are judged once more. Their numbers stay, so that is the end of it.
@@ -133,7 +160,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
             edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
             stale = _stale(_jobs(site, stream, index, now, edges), there, common)
             jobs = {job.night: job for job in stale if job.night not in failed}
-            for result in _results(list(jobs.values()), executor):
+            for result in _results(list(jobs.values())[::-1], executor, deadline):  # tonight first
                 index["nights"][result.night.isoformat()] = result.row
                 if result.problem:
                     failed.add(result.night)
@@ -145,7 +172,12 @@ def _publish_nights(site, stream, index, now, executor, progress, done):
                 done.n_pages += result.is_written
                 if progress:
                     progress(result)
-        index["is_settled"] = not failed
+                del jobs[result.night]
+            if jobs:
+                words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
+                done.problems.append(f"{stream.name}: {words}")
+                break
+        index["is_settled"] = not failed and not jobs
     finally:
         store.write_index(index)
 
@@ -168,21 +200,28 @@ def _stale(jobs, names, common):
     return stale
 
 
-def _results(jobs, executor):
+def _results(jobs, executor, deadline):
+    """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from map(_guarded, jobs)
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
         return
-    yield from executor.results(_guarded, [(job,) for job in jobs], _lost)
+    tasks = [(job, deadline if number else None) for number, job in enumerate(jobs)]
+    yield from (result for result in executor.results(_guarded, tasks, _lost) if result)
 
 
-def _lost(job):
+def _lost(job, deadline):
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made")
 
 
-def _guarded(job):
-    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made."""
+def _guarded(job, deadline):
+    """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
+
+    None after the deadline.
+    """
     from observing_monitor.errors import OutputError
 
+    if deadline is not None and time.monotonic() >= deadline:
+        return None
     try:
         return publish_night(job)
     except OutputError:
@@ -193,11 +232,13 @@ def _guarded(job):
         return NightDone(job.night, job.row, False, words)
 
 
-def write_heartbeat(site, now, read):
-    """Write the small script that every page loads: when each stream and each of its sources was last read.
+def write_heartbeat(site, now, read, made):
+    """Write the small script that every page loads: when each stream and each of its sources was last read, and the newest pages.
 
-    `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; what
-    earlier runs wrote of others is kept.
+    `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; `made` is what
+    `publish` says of their `pages`, an open one of which renews itself when it is not that any more. What earlier runs wrote
+    of others is kept. Returns what it wrote:
+    {"run_at", "streams": {name: {"read_at", "sources": {name: {"answered_at", "problem"}}}}}.
     """
     at = iso_utc(now.replace(microsecond=0))
     before = _read_heartbeat(site)
@@ -209,17 +250,19 @@ def write_heartbeat(site, now, read):
             for name, problem in read[stream.name].items():
                 answered = old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
                 sources[name] = {"answered_at": answered, "problem": problem}
-            old = {"read_at": at, "sources": sources}
-        streams[stream.name] = old
-    beat = {"run_at": at, "streams": streams}
+            old = old | {"read_at": at, "sources": sources}
+        streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
+    beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
     site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
+    return beat
 
 
 def _read_heartbeat(site):
-    """The streams of the heartbeat before, by name; none where it can't be made out."""
+    """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
     beat = site.output.read_json("data/heartbeat.json")
     try:
-        return {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+        sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+        return sound | {"": beat.get("pages", {})}
     except (TypeError, KeyError, AttributeError):
         return {}

@@ -48,9 +48,10 @@ def _forms(text):
     """A text as it may stand in a file: plain, in HTML, JSON, CSV, in an address."""
     in_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
     in_script = [form.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("'", "\\u0027") for form in in_json]
-    in_html = html.escape(text)
+    in_html, in_csv = html.escape(text), text.replace('"', '""')
+    in_jinja = in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     quoted = (urllib.parse.quote(text), urllib.parse.quote(text, safe=""))
-    return {text, in_html, in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"), text.replace('"', '""'), *in_json, *in_script, *quoted}
+    return {text, in_html, in_jinja, in_csv, *in_json, *in_script, *quoted}
 
 
 def check(texts, own_words):

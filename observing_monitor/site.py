@@ -25,13 +25,14 @@ class Site:
     output: object  # files.Output
     assets: dict[str, str]  # a static file's plain name -> its name under assets/
     key: str  # of the templates, the assets and our version
+    url: str = ""  # where it is served; "" where the settings don't tell
 
     @property
     def has_site_page(self):
         return any(stream.folder for stream in self.streams)
 
 
-def make_site(title, streams, output):
+def make_site(title, streams, output, url=""):
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
@@ -44,7 +45,7 @@ def make_site(title, streams, output):
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
     digest.update(assets["plotly.min.js"].encode())
     digest.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
-    return Site(title, tuple(streams), output, assets, digest.hexdigest())
+    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url)
 
 
 def _plotly_script():
@@ -83,8 +84,8 @@ def with_instants(summary):
     return {name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()}
 
 
-def frame(site, stream, title, word, info):
-    """What stands around a page's content; `stream` is None for the site's own pages."""
+def frame(site, stream, title, word, info, name, key):
+    """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
     return Frame(
         title=title,
         root="../" if stream and stream.folder else "",
@@ -93,7 +94,14 @@ def frame(site, stream, title, word, info):
         version=__version__,
         stream=stream.name if stream else "",
         stale_after_s=stream.stale_after_s if stream else min((s.stale_after_s for s in site.streams), default=3600),
+        name=name,
+        made_of=short(key),
     )
+
+
+def short(key):
+    """A fingerprint as pages and the heartbeat have it: long enough to differ from that of the same page before."""
+    return key[:10]
 
 
 def site_link(site, stream):

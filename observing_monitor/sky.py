@@ -4,9 +4,16 @@ The Sun sets when its centre is 0.833° below the horizon (refraction and its ow
 civil, nautical and astronomical twilight end at 6, 12 and 18°. The Moon is up while its upper limb is, by the same refraction.
 """
 
+from __future__ import annotations
+
 import datetime
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ephem
 
 UTC = datetime.UTC
 # how far the Sun is below the horizon, in degrees, at the least -> what that is called, darkest first
@@ -39,7 +46,7 @@ class Sky:
     moon_lit: float
 
 
-def sky_of(starts_at, ends_at, position):
+def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position) -> Sky:
     """The Sky between two instants (aware), at a `Position`; also where the Sun never sets, or never rises."""
     import ephem
 
@@ -56,11 +63,18 @@ def sky_of(starts_at, ends_at, position):
     return Sky(tuple(_joined(sun)), tuple(moon), middle.phase / 100)
 
 
-def _naive(instant):
+def _naive(instant: datetime.datetime) -> datetime.datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
-def _crossings(observer, body, horizon_deg, starts_at, ends_at, use_center):
+def _crossings(
+    observer: ephem.Observer,
+    body: ephem.Body,
+    horizon_deg: float,
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    use_center: bool,
+) -> list[datetime.datetime]:
     """When a body crosses a height between two instants, in order."""
     import ephem
 
@@ -77,29 +91,29 @@ def _crossings(observer, body, horizon_deg, starts_at, ends_at, use_center):
     return sorted(found)
 
 
-def _height_deg(observer, body, instant):
+def _height_deg(observer: ephem.Observer, body: ephem.Body, instant: datetime.datetime) -> float:
     observer.date = _naive(instant)
     body.compute(observer)
     return math.degrees(body.alt)
 
 
-def _sun_span(observer, starts_at, ends_at):
+def _sun_span(observer: ephem.Observer, starts_at: datetime.datetime, ends_at: datetime.datetime) -> Span:
     import ephem
 
     height = _height_deg(observer, ephem.Sun(), starts_at + (ends_at - starts_at) / 2)
     return Span(starts_at, ends_at, next(name for depth, name in DEPTHS if height <= -depth))
 
 
-def _is_moon_up(observer, instant):
+def _is_moon_up(observer: ephem.Observer, instant: datetime.datetime) -> bool:
     import ephem
 
     moon = ephem.Moon()
     return _height_deg(observer, moon, instant) + math.degrees(moon.radius) > -34 / 60
 
 
-def _joined(spans):
+def _joined(spans: Iterable[Span]) -> list[Span]:
     """Spans of one name, side by side, as one."""
-    joined = []
+    joined: list[Span] = []
     for span in spans:
         if joined and joined[-1].name == span.name:
             joined[-1] = Span(joined[-1].starts_at, span.ends_at, span.name)

@@ -3,10 +3,12 @@
 A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists them. A new question is a new function.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from observing_monitor.pages import Finding, address, percent, seconds
+from observing_monitor.store import Silent
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
@@ -17,15 +19,15 @@ MAX_SAID = 8  # findings that a night's one line names
 class Night:
     """What a check may look at."""
 
-    summary: dict  # by the names of columns.NIGHTS
-    silent: dict = field(default_factory=dict)  # source -> {"problem", "since"}
-    notes: dict = field(default_factory=dict)  # source -> sentences
+    summary: Mapping[str, Any]  # by the names of columns.NIGHTS
+    silent: Mapping[str, Silent] = field(default_factory=dict)  # source -> {"problem", "since"}
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # source -> sentences
     is_told: bool = True  # whether the last stage's source ever answered for this night
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
-    worse: dict = field(default_factory=dict)  # what is worse than usual, with the edge of the usual, as `usual.worse` has it
-    since: dict = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
+    worse: Mapping[str, float] = field(default_factory=dict)  # what is worse than usual, with its edge, as `usual.worse` has it
+    since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
 def worst(levels: Iterable[str]) -> str:

@@ -5,15 +5,16 @@ import io
 import json
 import os
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from observing_monitor import columns, pages, status, usual
+from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc
-from observing_monitor.pages import Link, NightRow, SitePage, StreamCard, StreamPage
+from observing_monitor.pages import GlossaryPage, Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
 from observing_monitor.store import Store
-from observing_monitor.streams import described_headlines, source_lines, tells_of_files
+from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
@@ -29,8 +30,10 @@ def publish_stream(site, stream, index, now, done):
     recent = summaries[:RECENT_NIGHTS]
     own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
-    word = status.worst([*(s["status"] for s in recent), *("error" for _ in silent)])
-    info = "; ".join(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])
+    word = status.worst([*(s["status"] for s in recent), *(fault.get("level", "error") for fault in silent.values())])
+    own_fault = silent.get("observing_monitor", {})  # no source's, so that no line of the table of sources has it
+    said = [own_fault["problem"]] if own_fault.get("level", "error") == word and own_fault else []
+    info = "; ".join([*said, *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])])
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
     headlines = described_headlines(stream, units)
     has_files = tells_of_files(stream)
@@ -44,13 +47,14 @@ def publish_stream(site, stream, index, now, done):
         [asdict(headline) for headline in headlines],
     ]
     _publish_years(site, stream, index, summaries[::-1], headlines, common, done)
-    key = digest([common, _row_keys(index, summaries), index["sources"], word, info])
+    read = [(source.name, source.kind, source.place) for source in stream.sources]
+    key = digest([common, _row_keys(index, summaries), read, silent, word, info])
     names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
     if index.get("page") != key or not all(os.path.exists(site.output.path(name)) for name in names):
-        page = _stream_page(site, stream, summaries, word, info, silent, headlines)
+        page = _stream_page(site, stream, summaries, word, info, silent, headlines, key)
         site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
         site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
-        site.output.write_changed(names[2], pages.render_latest(page, site.assets))
+        site.output.write_changed(names[2], pages.render_latest(_for_ever(page), site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
         index["page"] = key
         Store(site.output, stream.name).write_index(index)
@@ -59,6 +63,24 @@ def publish_stream(site, stream, index, now, done):
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
     latest = cards[0] if cards else None
     trouble, its_night = _trouble(index, recent, silent, word)
+    href = f"{folder}index.html"
+    done.standings.append(
+        Standing(
+            site=site.title,
+            stream=stream.name,
+            title=stream.title,
+            status=word,
+            info=info,
+            trouble=trouble,
+            night=summaries[0]["night"] if summaries else "",
+            href=href,
+            url=address(site.url, href),
+            latest=summaries[0] if summaries else None,
+            rule=stream.rule,
+            silent=silent,
+            sources=[(source.name, source.kind) for source in stream.sources],
+        )
+    )
     return StreamCard(
         stream=stream.name,
         name=stream.title,
@@ -73,6 +95,11 @@ def publish_stream(site, stream, index, now, done):
         has_files=has_files,
         headlines=headlines,
     )
+
+
+def _for_ever(page):
+    """The page as `latest.html` takes it: it leads on at once, and is the same until there is another night, or status."""
+    return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
 def _row_keys(index, summaries):
@@ -92,7 +119,7 @@ def _publish_years(site, stream, index, summaries, headlines, common, done):
         key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
         names = [f"{folder}{year}{ending}" for ending in (".json", ".html")]
         if before.get(year) != key or not all(os.path.exists(site.output.path(name)) for name in names):
-            page = year_page(site, stream, year, nights, earlier, list(known), headlines)
+            page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
             site.output.write_changed(names[0], year_json(stream, page, nights))
             site.output.write(names[1], pages.render_year(page, site.assets))
             done.n_pages += 1
@@ -108,7 +135,8 @@ def _trouble(index, recent, silent, word):
         if summary["status"] == word:
             first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
             return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
-    return "; ".join(f"{name} could not be read" for name in silent), ""
+    own = [fault["problem"] for name, fault in silent.items() if name == "observing_monitor"]
+    return "; ".join([*own, *(f"{name} could not be read" for name in silent if name != "observing_monitor")]), ""
 
 
 CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
@@ -150,7 +178,7 @@ def _parts_of(summary):
     return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
-def _stream_page(site, stream, summaries, word, info, silent, headlines):
+def _stream_page(site, stream, summaries, word, info, silent, headlines, key):
     """The stream's page; `summaries` are newest first."""
     from observing_monitor import charts
 
@@ -158,7 +186,7 @@ def _stream_page(site, stream, summaries, word, info, silent, headlines):
     shown, earlier = summaries[:SHOWN_NIGHTS], summaries[SHOWN_NIGHTS : SHOWN_NIGHTS + usual.NIGHTS]
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in shown]
     return StreamPage(
-        frame=frame(site, stream, stream.title, word, info),
+        frame=frame(site, stream, stream.title, word, info, "index.html", key),
         site=site_link(site, stream),
         rule=stream.rule.text,
         stage=stream.last_stage or "transfer",
@@ -196,19 +224,39 @@ def _cell(value):
 
 
 def publish_site(site, cards, done):
+    """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = status.worst(card.status for card in cards)
     troubled = [card for card in cards if card.status == word] if word != "normal" else []
     line = f"{status.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
     info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
-    page = SitePage(frame(site, None, site.title, word, info), line, cards)
-    done.n_pages += _write_if_new(site, "index.html", page, digest([site.key, site.title, [asdict(card) for card in cards]]))
+    night = max((standing.night for standing in done.standings), default="")
+    url = address(site.url, "index.html")
+    done.standings.insert(0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url))
+    key = digest([site.key, site.title, [asdict(card) for card in cards]])
+    if site.has_site_page:
+        page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, cards)
+        _write_if_new(site, key, page, pages.render_site, done)
+    return key
 
 
-def _write_if_new(site, relative, page, key):
-    """Write the site's page unless the one there was made from the same; whether it was written."""
-    record = site.output.read_json("data/site.json")
-    if isinstance(record, dict) and record.get("page") == key and os.path.exists(site.output.path(relative)):
-        return False
-    site.output.write(relative, pages.render_site(page, site.assets))
-    site.output.write("data/site.json", sealed(json.dumps({"page": key})))
-    return True
+def publish_glossary(site, done):
+    """Write the page that explains the words of all others, if it changed."""
+    groups = pages.glossary_groups(told_words(site.streams))
+    key = digest([site.key, site.title, [asdict(group) for group in groups]])
+    page = GlossaryPage(
+        frame=frame(site, None, "What the words mean", "", "", "glossary.html", key),
+        index=Link(site.title, "index.html"),
+        groups=groups,
+    )
+    _write_if_new(site, key, page, pages.render_glossary, done)
+
+
+def _write_if_new(site, key, page, render, done):
+    """Write one of the site's own pages unless the one there was made from the same."""
+    record, name = site.output.read_json("data/site.json"), page.frame.name
+    record = {other: of for other, of in record.items() if other != "seal"} if isinstance(record, dict) else {}
+    if record.get(name) == key and os.path.exists(site.output.path(name)):
+        return
+    site.output.write(name, render(page, site.assets))
+    site.output.write("data/site.json", sealed(json.dumps(record | {name: key})))
+    done.n_pages += 1

@@ -1,5 +1,7 @@
 """What the sources of a stream tell of it, by their kinds and settings alone: which stages, files, headlines; nothing is read."""
 
+import re
+
 from observing_monitor import columns, pages
 from observing_monitor.nights import parse_utc
 from observing_monitor.pages import SourceLine
@@ -25,14 +27,36 @@ def tellers_of_files(stream):
 
 def described_headlines(stream, units):
     """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
-    meanings = metric_meanings(stream)
-    names = dict.fromkeys(name for described, kind in classes_of_sources(stream) for name in kind.headlines(described.settings))
-    names = sorted(names, key=lambda name: name == "completeness")  # after all that it is made of
+    words, explained = {}, set()
+    for described, kind in classes_of_sources(stream):
+        for name in kind.headlines(described.settings):
+            if name not in words or (name in kind.meanings and name not in explained):
+                words[name] = _word(described.kind, name, kind.meanings)
+            explained |= {name} & set(kind.meanings)
+    names = sorted(words, key=lambda name: name == "completeness")  # after all that it is made of
     usual = {c.name for c in columns.NIGHTS} if tells_of_files(stream) else set()
-    return [pages.Headline(name, _in_words(name), meanings.get(name, ""), units.get(name, "")) for name in names if name not in usual]
+    chosen = [words[name] for name in names if name not in usual]
+    return [pages.Headline(word.name, word.label, word.meaning, units.get(word.name, ""), word.anchor) for word in chosen]
 
 
-def _in_words(name):
+def told_words(streams):
+    """What the sources of all streams tell as numbers, each explained once for each kind of source: `pages.Word`s, in order."""
+    words = {}
+    for stream in streams:
+        for described, kind in classes_of_sources(stream):
+            for name in dict.fromkeys([*kind.headlines(described.settings), *kind.meanings]):
+                word = _word(described.kind, name, kind.meanings)
+                words[word.anchor] = word
+    return [words[anchor] for anchor in sorted(words)]
+
+
+def _word(teller, name, meanings):
+    """A number by its name, as a kind of source tells it."""
+    meaning = meanings.get(name) or f"The night’s latest {name}, as the source of the kind {teller} tells it"
+    return pages.Word(name, in_words(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}")
+
+
+def in_words(name):
     """`Expected missing` of n_expected_missing."""
     words = name.removeprefix("n_").replace("_", " ").strip() or name
     return words[0].upper() + words[1:]

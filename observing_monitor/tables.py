@@ -1,6 +1,7 @@
 """From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
 
 import datetime
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -70,8 +71,9 @@ def update(known, readings, silent=()):
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
     store, found = match(store, attempts, made_up)
-    logged = found["source"].isin([name for name, reading in readings.items() if reading.append_attempts])
-    found = found[~(logged & found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last"))]
+    if logs := [name for name, reading in readings.items() if reading.append_attempts]:
+        told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
+        found = found[~(found["source"].isin(logs) & told_twice)]
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     return Tables(
@@ -79,6 +81,83 @@ def update(known, readings, silent=()):
         _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def split_history(known):
+    """A night's Tables as two: what sources told, and what was taken over from the prototype's database."""
+    parts = [(frame, frame["source"] == columns.HISTORY) for frame in (known.files, known.ingests, known.metrics)]
+    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(*(frame[is_old] for frame, is_old in parts))
+
+
+def join_history(new, before):
+    """What is taken over now with what was before: a row of the same file, stage, or metric and time is the new one."""
+    joined = {}
+    for name, described in columns.TABLES.items():
+        now, old = getattr(new, name), getattr(before, name)
+        joined[name] = _joined([now, old[~history_keys(name, old).isin(history_keys(name, now))]], described)
+    return Tables(**joined)
+
+
+def history_keys(name, frame):
+    """What tells the rows of one of the tables apart, where two may tell the same history."""
+    by = {"files": ["file_id"], "ingests": ["file_id", "stage"], "metrics": ["name", "node", "sampled_at"]}[name]
+    return pd.MultiIndex.from_frame(frame[by].astype("str").fillna(""))
+
+
+def with_history(told, history):
+    """A night's tables with what was taken over from the prototype's database, in whichever order the two came.
+
+    Parameters
+    ----------
+    told : Tables
+        What the stream's sources tell of the night; empty where they never did.
+    history : Tables
+        What the prototype knew: all of source `columns.HISTORY`.
+
+    Returns
+    -------
+    Tables
+        A file that both know is one row, the source's, which gains what only the prototype knew of it; so is a stage of it
+        that both know. All else that the prototype knew stays. Where a source lists the night's files, those that it does
+        not list are no longer on disk.
+    """
+    if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
+        return told
+    files, old = told.files, history.files
+    is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
+    # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
+    by_path = pd.concat([history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], _by_itself(old["file_id"])])
+    same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
+    renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
+    ingests = (
+        told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
+    )
+    old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
+    if not is_made_up.all():
+        old = old.assign(on_disk=False)
+    files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
+    old = old[_places(old["file_id"], files["file_id"]) < 0]
+    kept = history.ingests[_places(_of_stage(history.ingests), _of_stage(ingests)) < 0]
+    return Tables(
+        _sorted(_joined([files, old], columns.FILES), ["file_id"]),
+        _sorted(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
+        _sorted(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
+    )
+
+
+def _by_itself(values):
+    return pd.Series(values.to_numpy(), index=values.to_numpy(), dtype="str")
+
+
+def _of_stage(ingests):
+    return ingests["file_id"] + "\0" + ingests["stage"]
+
+
+def _filled(files, others, facts):
+    """Files with those facts filled, where they are null, that other rows of the same file_id have."""
+    places = _places(files["file_id"], others["file_id"])
+    theirs = others[list(facts)].reset_index(drop=True).reindex(places).set_axis(files.index)
+    return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
 
 
 def _joined(frames, described):
@@ -93,12 +172,24 @@ def _sorted(frame, by):
         return frame.reset_index(drop=True)
     import numpy as np
 
+    if _is_in_order(frame[by[0]]):
+        return frame.reset_index(drop=True)
     keys = [_ranks(frame[name]) for name in by]
     keys = [key for key in keys if key.min() != key.max()]  # a column of one value says nothing of the order
     order = np.lexsort(keys[::-1]) if keys else np.arange(len(frame))
     if (order[1:] > order[:-1]).all():
         return frame.reset_index(drop=True)
     return frame.take(order).reset_index(drop=True)
+
+
+def _is_in_order(values):
+    """Whether each of a column's texts comes after the one before: then nothing else can change the order."""
+    import pyarrow.compute as pc
+
+    if values.dtype != columns.DTYPES["text"]:
+        return False
+    texts = columns.arrow(values)
+    return texts.null_count == 0 and bool(pc.all(pc.less(texts[:-1], texts[1:])).as_py())
 
 
 def _ranks(values):
@@ -164,7 +255,7 @@ def _keep_known(known, seen, reading):
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
-    was = _taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
+    was = taken(known, _places(seen["file_id"], known["file_id"]), seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
@@ -179,7 +270,7 @@ def _keep_known(known, seen, reading):
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
-def _taken(frame, places, index):
+def taken(frame, places, index):
     """The rows of a frame at these places, with a new index; nulls where a place is -1."""
     taken = frame.reset_index(drop=True)
     if (places < 0).any():
@@ -219,7 +310,7 @@ def match(files, attempts, made_up=None):
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = _taken(files[["file_id"]], places, attempts.index)["file_id"]
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
     lone = places < 0
     new = attempts[lone].drop_duplicates(["source", "path"])
     new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
@@ -281,10 +372,10 @@ def _enrich(files, attempts, places):
 
     rows = np.flatnonzero(places >= 0)
     facts = [*ENRICHED, "transferred_at"]
-    if len(np.unique(places[rows])) == len(rows):
+    if np.bincount(places[rows], minlength=1).max() <= 1:
         of_file = np.full(len(files), -1)
         of_file[places[rows]] = rows
-        told = _taken(attempts[facts], of_file, files.index)
+        told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
     known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
@@ -330,13 +421,25 @@ def classify(files, ingests, limits, now, is_told=True):
         late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
         where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
+    if files.empty and ingests.empty:
+        return _classified_nothing().copy(deep=False)
+    return _classified(files, ingests, limits, now, is_told)
+
+
+@functools.cache  # a history has many empty nights, and to classify nothing takes as long as a thousand files
+def _classified_nothing():
+    nothing = Tables.empty()
+    return _classified(nothing.files, nothing.ingests, Limits(), datetime.datetime.fromtimestamp(0, datetime.UTC), is_told=True)
+
+
+def _classified(files, ingests, limits, now, is_told):
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
     all_places = _places(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
     of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
-    told = _taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
+    told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
         created_at=files["exposed_at"].fillna(files["created_at"]),
@@ -348,7 +451,7 @@ def classify(files, ingests, limits, now, is_told=True):
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
     succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
-    done = _taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
+    done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
@@ -469,6 +572,8 @@ def stages_there(ingests, stages):
 
 def done_by_stage(judged, ingests, stages):
     """When each file last passed each stage: a column `STAGE_at` a stage, in the rows of `judged`."""
+    if not stages:
+        return pd.DataFrame(index=judged.index)
     done = ingests[ingests["status"].isin(DONE) & ingests["stage"].isin(stages)]
     latest = done.groupby(["file_id", "stage"])["attempted_at"].max().unstack().reindex(index=judged["file_id"], columns=list(stages))
     return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
@@ -541,6 +646,8 @@ def _reasons(judged):
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
+    if not is_said.any():
+        return pd.Series("", index=judged.index, dtype="str")
     return _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
 
 
@@ -602,7 +709,11 @@ def attention(judged):
 
 def anchor_of(file_id):
     """A file's address on its night's page: the same as long as the file has its path, whatever comes or goes beside it."""
-    return f"file-{hashlib.blake2b(file_id.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
+    return _anchor("file", file_id)
+
+
+def _anchor(prefix, text):
+    return f"{prefix}-{hashlib.blake2b(text.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
 
 
 _PATH = re.compile(r"[^\s'\"(),;:=]*/[^\s'\"(),;:=]+")
@@ -633,7 +744,7 @@ def group_attention(rows):
         times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
         made.append(
             {
-                "anchor": f"group-{len(made) + 1}" if file_class in seen else file_class,
+                "anchor": _anchor("group", f"{file_class} {pattern}") if file_class in seen else file_class,
                 "file_class": file_class,
                 "words": own[0]["reason"] if len({row["reason"] for row in own}) == 1 else pattern,
                 "detail": next((row["detail"] for row in own if row["detail"]), ""),
@@ -658,17 +769,23 @@ def group(judged, most):
     """
     if judged.empty:
         return [], 0
-    named = judged.assign(group_name=judged["obsid"].fillna(judged["exposure"]).fillna(folders(judged["file_id"])))
-    by = named.groupby("group_name")
+    named = judged["obsid"].fillna(judged["exposure"])
+    if named.isna().any():
+        named = named.fillna(folders(judged["file_id"]))
+    codes, names = pd.factorize(named)  # numbers are quicker to group by than names
+    names = pd.Index(names)
+    by = judged.assign(group_code=names.argsort().argsort()[codes]).groupby("group_code")
     facts = by.agg(
         seq_num=("seq_num", "first"),
         n_files=("file_id", "size"),
         created_at=("created_at", "max"),
         transferred_at=("transferred_at", "max"),
         ingested_at=("ingested_at", "max"),
-    ).sort_values("created_at", kind="stable")
+    )
+    facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
     shown = facts.head(most)
-    counts = named[named["group_name"].isin(shown.index)].groupby(["group_name", "file_class"]).size().unstack(fill_value=0)
+    is_shown = named.isin(shown.index)
+    counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
     rows = [
         {
             "name": row.Index,
@@ -696,6 +813,8 @@ def latest_metrics(metrics):
 
     Plain Python values, None for "not available", "" for no text; nodes in the order of their numbers. Documents are left out.
     """
+    if metrics.empty:
+        return []
     metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
     latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
     rows = [
@@ -720,6 +839,8 @@ def in_number_order(node):
 
 def images(metrics):
     """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
+    if metrics.empty:
+        return []
     shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
     rows = [
         {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
@@ -749,5 +870,7 @@ def _cells(values):
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, b"T"), b"Z", b"").cast(pa.string())
     if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
-        return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
+        heads = pc.unique(pc.utf8_slice_codeunits(values, 0, 1)).to_pylist()  # nearly always none that matters: that is told in a tenth
+        if not set(columns.FORMULA_HEADS).isdisjoint(heads):
+            return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
     return values

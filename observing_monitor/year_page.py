@@ -75,7 +75,7 @@ def years(summaries, headlines):
     return [roll_up(year, f"{year}.html", list(of_year), headlines) for year, of_year in by_year][::-1]
 
 
-def year_page(site, stream, year, summaries, before, others, headlines):
+def year_page(site, stream, year, summaries, before, others, headlines, key):
     """The page of one year, a `YearPage`.
 
     Parameters
@@ -87,6 +87,8 @@ def year_page(site, stream, year, summaries, before, others, headlines):
     others : list of str
         All years that the stream has pages of, in order.
     headlines : list of pages.Headline
+    key : str
+        The page's fingerprint.
     """
     from observing_monitor import charts
 
@@ -99,7 +101,7 @@ def year_page(site, stream, year, summaries, before, others, headlines):
     word = worst(summary["status"] for summary in summaries)
     neighbours = [others[n] if 0 <= n < len(others) else None for n in (number - 1, number + 1)]
     return YearPage(
-        frame=frame(site, stream, f"{year} {stream.title}", word, said_of(total.values)),
+        frame=frame(site, stream, f"{year} {stream.title}", word, said_of(total.values), f"{year}.html", key),
         site=site_link(site, stream),
         index=Link(stream.title, "index.html"),
         previous=_year_link(neighbours[0]),

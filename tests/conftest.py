@@ -1,8 +1,10 @@
 """What all tests share: the checkout on the path, and the things a machine may lack."""
 
+import contextlib
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,41 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     assert make_observatory.main([str(folder)]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def strict():
+    """Serves a folder as a plain server does that forbids whatever the pages don't need: a context manager that gives its address."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Strict(SimpleHTTPRequestHandler):
+        policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+        def end_headers(self):
+            self.send_header("Content-Security-Policy", self.policy)
+            super().end_headers()
+
+        def log_message(self, *_):
+            """Silence."""
+
+    @contextlib.contextmanager
+    def serve(folder):
+        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(folder))) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+            server.shutdown()
+            thread.join()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def served(demo, strict):
+    """The address of the example's pages on a strict server of this machine."""
+    with strict(demo / "site") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

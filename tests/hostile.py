@@ -33,7 +33,8 @@ TOKENS = (
     b"10000-01-01", b"-4713-11-24", b"9999-12-31T23:59:59-12:00", b"24:00:00", b"2020-02-12T23:59:60Z", b"2020-W07-3", b"2020-02-12",
     b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xf0\x9f\x92", b"\\ud83d", b"\\u0000", b"\xe2\x80\xae", b"\xe2\x80\xa8", b"\x1b[31m", b"\x85",
     b"<script>window.pwned=1</script>", b"{{ 7*7 }}{% for %}", b"]]>-->", b"=cmd|' /C calc'!A0", b'"', b"'", b"\\", b"\r", b"\n", b"\t",
-    b",", b";", b"{", b"}", b"[", b"]", b"[" * 3000, b'{"a":' * 3000, b"null", b"true", b"%s%n", b"../../../../etc/passwd", b"/", b":", b"-",
+    b",", b";", b"{", b"}", b"[", b"]", b"[" * 3000, b'{"a":' * 3000, b"null", b"true", b"%s%n", b"../../../../etc/passwd", b"/", b":",
+    b"-",
     b"\xef\xbb\xbf", b"SELECT", b"\x1f\x8b", b"",
 )  # fmt: skip
 
@@ -69,7 +70,8 @@ def broken(data, seed):
 
 VALUES = (
     None, 0, -1, 2**63 - 1, -(2**63), 1e308, float("inf"), 1.5, "", " ", "x", "1e999", "9" * 400, "9999-12-31 23:59:59.999999",
-    "0000-00-00", "-4713-01-01", "2020-02-12", "2020-02-12 23:01:00", b"\xff\xfe", b"", "\0", "<b>", "a\u202eb", "x" * 100_000, "inf", "NaN",
+    "0000-00-00", "-4713-01-01", "2020-02-12", "2020-02-12 23:01:00", b"\xff\xfe", b"", "\0", "<b>", "a\u202eb", "x" * 100_000, "inf",
+    "NaN",
     "/", "../../etc/passwd", "file:///etc/passwd", "://", "#zip-path=", "20200212", 20200212, 99999999, "1970-01-01 00:00:00",
 )  # fmt: skip
 
@@ -120,7 +122,8 @@ def dbb(folder):
     path = folder / "dbb.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript("""
-            create table files (id integer primary key, relpath varchar, filename varchar, checksum varchar, size_bytes bigint, added_on timestamp);
+            create table files (id integer primary key, relpath varchar, filename varchar, checksum varchar, size_bytes bigint,
+                added_on timestamp);
             create table gen3_file_events (ingest_ver varchar, start_time timestamp, duration timestamp, err_message text, status varchar,
                 files_id integer);""")
         for number in range(1, 6):
@@ -136,7 +139,14 @@ def dbb(folder):
 def lasair(folder):
     path = folder / "status_1137.json"
     told = {"nid": 1137, "update_time": "2020-02-13T03:12:00", "today_alert": 1200, "today_lsst": 1300, "today_filter": 1100}
-    told |= {"today_filter_out": 80, "min_delay": "-1.0", "icassandra_0": 10.5, "icassandra_1": 100.5, "itotal_0": 20.0, "a_alerts_produced": 3}
+    told |= {
+        "today_filter_out": 80,
+        "min_delay": "-1.0",
+        "icassandra_0": 10.5,
+        "icassandra_1": 100.5,
+        "itotal_0": 20.0,
+        "a_alerts_produced": 3,
+    }
     path.write_text(json.dumps(told, indent=1))
     return [{"type": "lasair", "path": folder}], [path]
 
@@ -144,8 +154,13 @@ def lasair(folder):
 def lasair_table(folder):
     path = folder / "lasair.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("create table lasair_statistics (nid int not null, name varchar(32), value float default 0, primary key (nid, name))")
-        rows = [(1137, name, value) for name, value in (("today_alert", 120.0), ("today_filter", 110.0), ("icassandra_0", 12.5), ("nid", 1137.0))]
+        connection.execute(
+            "create table lasair_statistics (nid int not null, name varchar(32), value float default 0, primary key (nid, name))"
+        )
+        rows = [
+            (1137, name, value)
+            for name, value in (("today_alert", 120.0), ("today_filter", 110.0), ("icassandra_0", 12.5), ("nid", 1137.0))
+        ]
         connection.executemany("insert into lasair_statistics values (?, ?, ?)", rows)
         connection.commit()
     return [{"type": "lasair", "url": f"sqlite:///{path}"}], [path]
@@ -153,14 +168,17 @@ def lasair_table(folder):
 
 def broker_counts(folder):
     path = folder / "counts.csv"
-    path.write_text("night,alerts_produced,messages_published,avros_stored\n2020-02-11,100,90,\nztf_20200212_programid1,288533,577066,283911\n")
+    path.write_text(
+        "night,alerts_produced,messages_published,avros_stored\n2020-02-11,100,90,\nztf_20200212_programid1,288533,577066,283911\n"
+    )
     return [{"type": "broker_counts", "path": path}], [path]
 
 
 def bucket_listing(folder):
     path, packed = folder / "20200212.txt", folder / "20200212b.txt.gz"
     lines = "".join(
-        f"     54321  2020-02-12T06:0{n}:00Z  gs://bucket/ZTF18aamyaaj.113721790101501500{n}.ztf_20200212_programid1.avro\n" for n in range(5)
+        f"     54321  2020-02-12T06:0{n}:00Z  gs://bucket/ZTF18aamyaaj.113721790101501500{n}.ztf_20200212_programid1.avro\n"
+        for n in range(5)
     )
     path.write_text(f"{lines}TOTAL: 5 objects, 271605 bytes (265 KiB)\n")
     packed.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
@@ -172,7 +190,8 @@ def fitsstorage_logs(folder):
     path.write_text(
         "2020-02-12 04:32:00,771 28851:copy_from_dhs:41 INFO: Copying N20200212S0018.fits to /sci/dataflow\n"
         "2020-02-12 04:32:01,771 28851:service_ingest_queue:41 INFO: Ingesting N20200212S0018.fits - 3 (5 on queue)\n"
-        "2020-02-12 04:32:02,771 28851:service_ingest_queue:41 ERROR: String - no\nTraceback (most recent call last):\n  File x\nKeyError: 'a'\n"
+        "2020-02-12 04:32:02,771 28851:service_ingest_queue:41 ERROR: String - no\n"
+        "Traceback (most recent call last):\n  File x\nKeyError: 'a'\n"
         "2020-02-12 04:32:03,771 28851:service_ingest_queue:41 INFO: Nothing on queue... Waiting\n"
     )
     text = path.read_bytes().replace(b"Ingesting", b"Exporting").replace(b"28851", b"77")
@@ -205,10 +224,17 @@ def summit(folder):
     inside = folder / "20200212"
     inside.mkdir(parents=True)
     readout, notice = inside / "readout.json", inside / "notices.jsonl"
-    told = {"imageName": "MC_O_20200212_000001", "imageDate": "20200212", "timestampEndOfReadout": 1581559237.5, "requestedExposureTime": 30.0}
+    told = {
+        "imageName": "MC_O_20200212_000001",
+        "imageDate": "20200212",
+        "timestampEndOfReadout": 1581559237.5,
+        "requestedExposureTime": 30.0,
+    }
     readout.write_text(json.dumps(told | {"additionalKeys": "imageType:groupId", "additionalValues": "OBJECT:2020-02-12T23\\:00"}))
     key = "LSSTCam/20200212/MC_O_20200212_000001/MC_O_20200212_000001_R22_S11.fits"
-    one = {"eventTime": "2020-02-12T23:05:00Z", "eventName": "ObjectCreated:Put"} | {"s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": 9}}}
+    one = {"eventTime": "2020-02-12T23:05:00Z", "eventName": "ObjectCreated:Put"} | {
+        "s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": 9}}
+    }
     notice.write_text(json.dumps({"Records": [one]}) + "\n")
     return [{"type": "summit", "path": folder}], [readout, notice]
 
@@ -303,7 +329,7 @@ def unforeseen_raised():
 
 
 def one_night(stream, folder, night=NIGHT, now=NOW):
-    """Collect and publish a night into `folder`; whatever goes wrong other than a source's own fault is raised. Gives (Outcome, NightDone)."""
+    """Collect and publish a night into `folder`: (Outcome, NightDone). Whatever goes wrong other than a source's own fault is raised."""
     output = Output(folder)
     output.make()
     sources = make_sources(stream, now)
@@ -321,7 +347,7 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
 
 
 def make_names(folder, payloads):
-    """A night's folder with all that a file system allows: every byte, every length, pipes, sockets, links in circles; how many are files."""
+    """A night's folder with all that a file system allows: every byte, every length, pipes, links in circles; how many are files."""
     place = os.fsencode(folder / "storage" / NIGHT.isoformat())
     os.makedirs(place)
     names = [bytes([byte]) * 3 + b".fits" for byte in range(1, 256) if byte not in b"./"]

@@ -56,6 +56,8 @@ def frame(**changed):
         "version": "0.1.0",
         "stream": "auxTel",
         "stale_after_s": 900.0,
+        "name": "2020-02-12.html",
+        "made_of": "0123456789",
     }
     return pages.Frame(**values | changed)
 
@@ -286,6 +288,13 @@ def stream_page(text="auxTel", **changed):
     return pages.StreamPage(**values | changed)
 
 
+def glossary_page(text="Alerts"):
+    """The words that every site has, and one of a source."""
+    told = [pages.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
+    nothing = frame(title="What the words mean", root="", stream="", status="", info="", name="glossary.html")
+    return pages.GlossaryPage(nothing, pages.Link(text, "index.html"), pages.glossary_groups(told))
+
+
 def month(text="February 2020"):
     """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
     days = [
@@ -305,7 +314,7 @@ def roll_up(text="2020"):
 def year_page(text="auxTel"):
     """A year of one month."""
     return pages.YearPage(
-        frame=frame(title="2020 auxTel"),
+        frame=frame(title="2020 auxTel", name="2020.html"),
         site=pages.Link("All streams", "../index.html"),
         index=pages.Link(text, "index.html"),
         previous=pages.Link("2019", "2019.html"),

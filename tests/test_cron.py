@@ -1,6 +1,7 @@
 """The script for the crontab: exit codes, the log, and silence when all is well."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def test_exit_code_is_passed_on(tmp_path, code):
     assert done.returncode == code
     log = (tmp_path / "site.log").read_text()
     assert log.startswith("of an earlier run\n")
-    assert f"\ngot -c {tmp_path}/site.toml --num_days 3\ntrouble\n" in log
+    assert f"\ngot -c {tmp_path}/site.toml --verbose --num_days 3\ntrouble\n" in log
     assert log.endswith(f" ends: exit {code}\n")
     assert done.stdout == ""
     assert done.stderr == ("" if code in (0, 75) else log.removeprefix("of an earlier run\n"))
@@ -97,3 +98,5 @@ def test_real_program(tmp_path):
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()
+    said = [line for line in (tmp_path / "site.log").read_text().splitlines() if " at=" in line]
+    assert len(said) == 1 and re.search(r" command=run nights=2 changed=2 pages=\d+ seconds=\S+ problems=0 exit=0$", said[0])

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from running import CLASSES, counts, nights
 
-STREAMS = ("auxTel", "comCam", "testStand", "lsstCam", "summit", "gemini", "ztf", "lasair", "ovro_lwa", "weather", "allSky")
+STREAMS = ("auxTel", "comCam", "testStand", "lsstCam", "summit", "gemini", "ztf", "lasair", "ovro_lwa", "guider", "weather", "allSky")
 TOLD = {  # what some night of the stream says
     "lsstCam": (
         "missing: 17–19, 42; exposure 65: 8 of 9 detectors, lacking R22_S11",

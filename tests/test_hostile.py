@@ -150,7 +150,9 @@ def test_a_damaged_table_costs_itself_alone(tmp_path, capfd):
     """Where one table of a night can't be read, the others keep what no source could tell again; it is set aside, and named."""
     (tmp_path / "input").mkdir()
     hostile.lasair(tmp_path / "input")
-    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "lasair"\npath = "input"\n')
+    (tmp_path / "site.toml").write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "lasair"\npath = "input"\n'
+    )
     given = ("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT)
     assert run(*given, now=NOW) == 0
     folder = tmp_path / "site" / "data" / "stream=a" / f"night={NIGHT}"
@@ -213,7 +215,13 @@ def site(tmp_path_factory):
     files = [path.name for path in place.iterdir() if path.suffix == ".fits" and not path.name.startswith(".") and path.is_file()]
     long = "<b>" + "x" * 1_000_000 + f"<script>{RUN}</script>"
     tries = [
-        {"path": f"{NIGHT}/{name}", "at": "2020-02-12T23:30:00", "status": "failure", "stage": chance.choice(("ingest", "export")), "message": message}
+        {
+            "path": f"{NIGHT}/{name}",
+            "at": "2020-02-12T23:30:00",
+            "status": "failure",
+            "stage": chance.choice(("ingest", "export")),
+            "message": message,
+        }
         for name, message in zip(sorted(files), [*PAYLOADS, long, *(f"{a}\n{b}" for a in PAYLOADS for b in PAYLOADS)], strict=False)
     ]
     (folder / "attempts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in tries))
@@ -238,6 +246,25 @@ def site(tmp_path_factory):
     return folder / "site"
 
 
+def watched(context, address, wrong):
+    """A new page of a browser, whose complaints are added to `wrong`."""
+    page = context.new_page()
+
+    def said(message):
+        if message.type == "error" and "favicon" not in message.text:
+            wrong.append(f"console {message.text}")
+
+    def asked(request):
+        if not request.url.startswith((address, "data:")):
+            wrong.append(f"asked for {request.url}")
+
+    page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("pageerror", lambda error: wrong.append(f"error {error}"))
+    page.on("console", said)
+    page.on("request", asked)
+    return page
+
+
 def look_at(browser, address, site):
     """What went wrong on every page of a site, opened in a browser, its charts drawn and its tables opened."""
     wrong = []
@@ -245,11 +272,7 @@ def look_at(browser, address, site):
     for path in sorted(site.rglob("*.html")):
         if path.name == "latest.html":  # leads elsewhere by itself
             continue
-        page = context.new_page()
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("pageerror", lambda error: wrong.append(f"error {error}"))
-        page.on("console", lambda said: wrong.append(f"console {said.text}") if said.type == "error" and "favicon" not in said.text else None)
-        page.on("request", lambda request: None if request.url.startswith((address, "data:")) else wrong.append(f"asked for {request.url}"))
+        page = watched(context, address, wrong)
         page.goto(f"{address}/{path.relative_to(site).as_posix()}")
         for place in page.query_selector_all(".plot"):
             place.scroll_into_view_if_needed()
@@ -257,7 +280,7 @@ def look_at(browser, address, site):
         if page.query_selector("#all-files"):
             page.locator("#all-files").scroll_into_view_if_needed()
             page.wait_for_selector("#all-files[data-ready]")
-            page.fill("#files-search" if page.query_selector("#files-search") else "input[type=search]", "<")
+            page.fill("#files-search", "<")
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.evaluate("document.querySelectorAll('*').forEach((one) => one.dispatchEvent(new MouseEvent('mouseover')))")
         if page.evaluate("window.pwned !== undefined"):
@@ -306,7 +329,7 @@ def test_no_cell_is_a_formula(site):
             with contextlib.suppress(ValueError):
                 float(cell)
                 continue
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")), cell  # noqa: RUF001 - spreadsheets take them too
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")), cell
 
 
 def test_ten_thousand_names_in_one_folder(tmp_path):
@@ -336,8 +359,8 @@ def test_names_are_told_apart(tmp_path):
 def test_terminals_are_not_spoken_to(tmp_path, capfd):
     """What a file's name holds of a terminal's own language is shown on stderr, not acted on, and stays in its line."""
     name = "x\x1b]0;title\x07\x1b[31m\u202e\nobserving_monitor: all is well.json"
-    settings = '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "table"\npath = %s\nnight_column = "n"\nvalues = {a = "b"}\n'
-    (tmp_path / "site.toml").write_text(settings % json.dumps(name))
+    settings = '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "table"\npath = %s\nnight_column = "n"\n'
+    (tmp_path / "site.toml").write_text(settings % json.dumps(name) + 'values = { a = "b" }\n')
     for command in ("run", "check"):
         assert run(command, "-c", tmp_path / "site.toml") == 1
         said = capfd.readouterr()

@@ -13,7 +13,7 @@ import test_charts
 import test_position
 from axe_playwright_python.sync_playwright import Axe
 from lwa_dump import waterfall
-from page_samples import NASTY, empty_night_page, frame, night_page, night_rows, site_page, stream_page, summary
+from page_samples import NASTY, empty_night_page, frame, glossary_page, night_page, night_rows, site_page, stream_page, summary
 from test_filetable import table
 
 from observing_monitor import charts, filetable, pages
@@ -44,6 +44,7 @@ def gallery(site):
     over_nights = charts.stream_charts([row.values for row in night_rows()])
     texts = {
         "index.html": pages.render_site(site_page(), ASSETS),
+        "glossary.html": pages.render_glossary(glossary_page(), ASSETS),
         "auxTel/index.html": pages.render_stream(stream_page(charts=over_nights), ASSETS),
         "auxTel/2020-02-11.html": pages.render_night(empty_night_page(), ASSETS),
         "auxTel/2020-02-13.html": pages.render_night(
@@ -288,3 +289,74 @@ def test_an_address_inside_a_folded_group_opens_it(browser, site):
     assert not page.is_visible("#file-1")
     page.evaluate("location.hash = '#file-1'")
     page.wait_for_selector("#file-1", state="visible")
+
+
+MEANING = "Tried, and it failed: the message says why"
+
+
+def tip(page):
+    """What is said of a word just now; "" where nothing is."""
+    return page.evaluate("(document.querySelector('.tip:popover-open') || {}).textContent || ''")
+
+
+def test_words_explain_themselves(browser, site):
+    """A head says what it means under the mouse and by keyboard, closes by Escape, and its line lies in the window, above all else."""
+    page = open_page(browser, site)
+    word = page.locator(".stages th .word").nth(2)
+    assert word.get_attribute("title") == "Files whose last attempt failed"
+    word.hover()
+    assert tip(page) == "Files whose last attempt failed. All words"
+    assert word.get_attribute("title") is None, "or the browser would say it, too"
+    page.locator(".tip").hover()
+    page.wait_for_timeout(400)
+    assert tip(page), "the mouse may rest on what is said"
+    page.locator("h1").hover()
+    page.wait_for_function("!document.querySelector('.tip:popover-open')")
+    assert word.get_attribute("title") == "Files whose last attempt failed"
+    page.keyboard.press("Tab")
+    word.focus()
+    assert tip(page).startswith("Files whose last attempt failed")
+    assert page.locator(".stages th .word:focus").get_attribute("title"), "a screen reader says the title"
+    page.keyboard.press("Escape")
+    assert tip(page) == ""
+    page.close()
+
+
+def test_words_on_a_phone(browser, site):
+    """The first tap explains a head inside the window, the second follows it; a tap beside it closes what is said."""
+    context = browser.new_context(viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto((site / "auxTel/2020-02-12.html").as_uri())
+    word = page.locator(".tile.failed .word")
+    word.scroll_into_view_if_needed()
+    before = page.evaluate("document.documentElement.scrollHeight")
+    word.tap()
+    assert tip(page) == f"{MEANING}. All words"
+    box = page.locator(".tip").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["y"] >= 0 and box["y"] + box["height"] <= 700
+    assert page.evaluate("document.documentElement.scrollHeight") == before, "nothing moves"
+    page.locator("h1").tap()
+    assert tip(page) == "" and page.url.endswith("2020-02-12.html")
+    word.tap()
+    (site / "glossary.html").write_text(pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8")
+    word.tap()
+    page.wait_for_url("**/glossary.html#class-failed")
+    context.close()
+
+
+def test_heads_that_sort_explain_themselves(browser, site):
+    """A head of the table of all files sorts and explains itself; without a script a word leads to the glossary."""
+    page = open_page(browser, site, "#files?class=failed")
+    shown(page)
+    page.get_by_role("button", name="Ingested").hover()
+    assert tip(page).startswith("When the file passed the stream's last stage")
+    assert page.locator(".tip a").get_attribute("href") == "../glossary.html#file-ingested_at"
+    page.close()
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto((site / "auxTel/2020-02-12.html").as_uri())
+    (site / "glossary.html").write_text(pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8")
+    plain.locator(".tile.failed .word").click()
+    plain.wait_for_url("**/glossary.html#class-failed")
+    assert MEANING in plain.locator(":target").inner_text()
+    context.close()

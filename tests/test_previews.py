@@ -527,7 +527,11 @@ def test_index_lost(tmp_path):
     assert picture.stat().st_mtime_ns == before and picture.name in made(tmp_path)[1]
     shutil.rmtree(picture.parent)
     assert run("rebuild", "-c", settings(tmp_path), "--jobs", 2) == 0
-    assert picture.exists() and json.loads((tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json").read_text())["files"][0]["picture"] == picture.name
+    assert (
+        picture.exists()
+        and json.loads((tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json").read_text())["files"][0]["picture"]
+        == picture.name
+    )
 
 
 def test_in_a_browser(tmp_path, browser):

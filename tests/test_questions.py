@@ -1,39 +1,12 @@
 """The questions that observers ask, each answered on the example's pages, at most one click away from the stream's page."""
 
 import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from running import nights
 from test_demo_pages import kinds
 
 from observing_monitor import pages
-
-STRICT = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-
-
-class Strict(SimpleHTTPRequestHandler):
-    """Plain files, with a header that forbids inline scripts, eval, and whatever else the site doesn't hold."""
-
-    def end_headers(self):
-        self.send_header("Content-Security-Policy", STRICT)
-        super().end_headers()
-
-    def log_message(self, *_):
-        """Silence."""
-
-
-@pytest.fixture(scope="module")
-def served(demo):
-    """The address of the example's pages on a plain server of this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(demo / "site"))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def test_pages_from_a_strict_server(demo, browser, served):

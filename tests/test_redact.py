@@ -35,7 +35,12 @@ def settings(folder, root, hidden, store="store"):
     """A settings file of one stream that tells of a folder and a host wherever it can: names, messages, nodes, faults."""
     path = folder / "site.toml"
     rows = [
-        {"path": f"{NIGHT}/a.fits", "at": "2020-02-12T23:10:00", "status": "failure", "message": f"{HOST}: no {root}/storage\n{HOST.upper()}"},
+        {
+            "path": f"{NIGHT}/a.fits",
+            "at": "2020-02-12T23:10:00",
+            "status": "failure",
+            "message": f"{HOST}: no {root}/storage\n{HOST.upper()}",
+        },
         {"path": f"{root}/storage/{NIGHT}/b.fits", "at": "2020-02-12T23:10:00", "status": "failure", "message": f"<{HOST}>&'{root}'"},
     ]
     (folder / "in").mkdir(exist_ok=True)
@@ -95,7 +100,9 @@ def test_nothing_hidden_is_told(tmp_path, root, capfd):
     for form in (str(root), HOST, HOST.upper(), "da ta'é", "da%20ta", "da ta&#39;", "da ta\\u0027"):
         assert form not in told, form
     assert told.count(WORD) > 20 and "Traceback" not in told
-    assert {path.name for path in (tmp_path / "store").iterdir()} >= {"stream=a", "heartbeat.json"} and not (tmp_path / "site" / "data").exists()
+    assert {path.name for path in (tmp_path / "store").iterdir()} >= {"stream=a", "heartbeat.json"} and not (
+        tmp_path / "site" / "data"
+    ).exists()
     assert str(root) in (tmp_path / "store" / "heartbeat.json").read_text()
     assert str(root) in capfd.readouterr().err
     pages = times(tmp_path / "site")

@@ -1,6 +1,7 @@
 """Match, classify, count, merge: pure functions from tables to tables."""
 
 import datetime
+import re
 
 import pandas as pd
 import pytest
@@ -245,9 +246,9 @@ def test_attention_by_what_is_said():
         {"file_id": f"n/{n}.fits", "status": "failure", "message": m, "attempted_at": NOW - HOUR} for n, m in enumerate(["full", *said])
     ]
     groups = tables.group_attention(tables.attention(tables.classify(files(*rows), ingests(*tried), Limits(), NOW)))
-    assert [(g["anchor"], g["words"], len(g["rows"])) for g in groups] == [
+    assert [(re.sub("[0-9a-f]{10}$", "…", g["anchor"]), g["words"], len(g["rows"])) for g in groups] == [
         ("failed", "KeyError: no DATE-OBS in …", 3),
-        ("group-2", "full", 1),
+        ("group-…", "full", 1),
         ("missing", "never tried; here since … UTC", 2),
     ]
     assert groups[0]["detail"] == said[0] and groups[2]["first_at"] == NOW - 5 * HOUR and groups[2]["last_at"] == NOW - 4 * HOUR

@@ -4,12 +4,25 @@ A source is a class with the shape of `Source`. Those of other packages are foun
 `observing_monitor.sources`. A source only reads; what it finds it hands over as DataFrames in a `Reading`.
 """
 
+from __future__ import annotations
+
 import datetime
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from observing_monitor.errors import UsageError
 from observing_monitor.nights import NightRule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pandas import DataFrame
+
+    from observing_monitor.pages import Finding
+    from observing_monitor.tables import Tables
+
+# What a look at a night gave, as JSON has it: of each source's own shape, and perhaps of an earlier version's.
+Known = Any
 
 ENTRY_POINTS = "observing_monitor.sources"
 
@@ -43,12 +56,12 @@ class Reading:
     `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
     """
 
-    files: Any = None
-    attempts: Any = None
-    metrics: Any = None
+    files: DataFrame | None = None
+    attempts: DataFrame | None = None
+    metrics: DataFrame | None = None
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    elsewhere: Any = ()
+    elsewhere: Collection[str] = ()
     append: bool = False
     append_attempts: bool = False
 
@@ -62,14 +75,55 @@ class Asked:
     now: datetime.datetime
     look_at_everything: bool = False  # --full: trust no folder's modification time
 
-    def is_settled(self, night, changed_ns):
+    def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
         """Whether a night is over, and nothing of it changed for an hour: then a folder's time is enough to trust."""
         hour_ago = self.now - datetime.timedelta(hours=1)
         ended = self.rule.bounds(night)[1]
         return not self.look_at_everything and ended < hour_ago and changed_ns < hour_ago.timestamp() * 1e9
 
 
-class Source(Protocol):
+class Telling(Protocol):
+    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
+
+    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
+    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
+    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
+    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+
+    @staticmethod
+    def tells_of_files(settings: Any) -> bool:
+        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
+        return True
+
+    @staticmethod
+    def queues_of(settings: Any) -> tuple[str, ...]:
+        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
+        return ()
+
+    @staticmethod
+    def headlines(settings: Any) -> tuple[str, ...]:
+        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
+        return ()
+
+    @staticmethod
+    def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
+        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
+
+        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
+        """
+        return {}
+
+    @staticmethod
+    def check(night: datetime.date, tables: Tables, settings: Any) -> list[Finding]:
+        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
+
+        The tables are those that `numbers` is given.
+        """
+        return []
+
+
+class Source(Telling, Protocol):
     """The shape of a source; made once a run from its settings and an `Asked`.
 
     A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
@@ -80,21 +134,24 @@ class Source(Protocol):
     Settings: ClassVar[type]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
     name: str  # on the pages, and in the column `source`; set by the one that made it
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Any, asked: Asked) -> None:
         """Keep them; anything slow, or that can fail, waits for the first question."""
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Any) -> tuple[str, ...]:
         """The stages whose attempts a source with these settings tells of, in order: a tuple of names."""
+        ...
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Any) -> str:
         """Where it reads, as pages and messages show it, without any password."""
+        ...
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         """The nights it knows of, for a rebuild without first and last day: a set of dates."""
+        ...
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
 
         `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
@@ -102,64 +159,30 @@ class Source(Protocol):
         (folders' times, a registry's size) helps the next look to be short, and is not compared: the night is read anew
         only where something else differs.
         """
+        ...
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's `Reading`."""
+        ...
 
 
-class Telling:
-    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
-
-    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
-    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
-    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
-    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
-    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
-
-    @staticmethod
-    def tells_of_files(settings):
-        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
-        return True
-
-    @staticmethod
-    def queues_of(settings):
-        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
-        return ()
-
-    @staticmethod
-    def headlines(settings):
-        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
-        return ()
-
-    @staticmethod
-    def numbers(night, tables, settings):
-        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
-
-        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
-        """
-        return {}
-
-    @staticmethod
-    def check(night, tables, settings):
-        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
-
-        The tables are those that `numbers` is given.
-        """
-        return []
+SourceClass = type[Source]
 
 
-def source_class(kind):
+def source_class(kind: str) -> SourceClass:
     """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
     import importlib
 
     if kind in BUILT_IN:
         module, _, name = BUILT_IN[kind].partition(":")
-        return getattr(importlib.import_module(module), name)
+        found: SourceClass = getattr(importlib.import_module(module), name)
+        return found
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
         try:
-            return entry.load()
+            loaded: SourceClass = entry.load()
+            return loaded
         except (ImportError, AttributeError, SyntaxError) as error:
             package = entry.dist.name if entry.dist else entry.module
             raise UsageError(
@@ -168,7 +191,7 @@ def source_class(kind):
     raise KeyError(kind)
 
 
-def source_kinds():
+def source_kinds() -> list[str]:
     """The names that a `type` in the settings may have."""
     from importlib.metadata import entry_points
 

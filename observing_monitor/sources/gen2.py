@@ -91,10 +91,13 @@ class Gen2Repository(Telling):
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
+        notes = list(listing.notes)
+        if not listing.paths and not self._rows_of(night)[1]:
+            self.tree.forget(night)
+            return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
         self.tree.forget(night)
         self._rows = None, [], []
-        notes = list(listing.notes)
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
         both = _side_by_side(raws, self._links(listing, night))
@@ -126,21 +129,28 @@ class Gen2Repository(Telling):
         import numpy as np
         import pandas as pd
 
-        match = self.pattern.match
-        found = [
-            (row, told["exposure"], told["detector"])
-            for row, path in enumerate(listing.paths)
-            if (told := match(path.rpartition("/")[2])) and _is_plain(told) and path.startswith(folders)
-        ]
-        rows, exposures, detectors = zip(*found, strict=True) if found else ((), (), ())
-        numbers = {name: values[np.array(rows, dtype=int)] for name, values in listing.columns().items()}
+        match, numbered = self.pattern.match, {}  # of the detectors, which are few: the text in a link's name -> the number, or None
+        kept, exposures, detectors = [], [], []
+        for row, path in enumerate(listing.paths):
+            told = match(path[path.rfind("/") + 1 :])
+            if told is None:
+                continue
+            exposure, detector = told.group("exposure", "detector")
+            if detector not in numbered:
+                numbered[detector] = _detector_number(detector)
+            if len(exposure) <= 18 and numbered[detector] is not None and path.startswith(folders):
+                kept.append(row)
+                exposures.append(exposure)
+                detectors.append(numbered[detector])
+        rows = slice(None) if len(kept) == len(listing.paths) else np.array(kept, dtype=int)
+        numbers = {name: values[rows] for name, values in listing.columns().items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         table = pd.DataFrame(
             {
-                "exposure": pd.Series(exposures, dtype="str"),
-                "detector_number": np.array([int(text or 0) for text in detectors], dtype="int64"),
-                "link": "raw/" + pd.Series(shown_all(listing.paths[row] for row in rows), dtype="str"),
+                "exposure": columns.texts(exposures),
+                "detector_number": np.array(detectors, dtype="int64"),
+                "link": columns.texts([f"raw/{path}" for path in shown_all(listing.paths[row] for row in kept)]),
                 "linked_ns": linked_ns,
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
@@ -149,7 +159,8 @@ class Gen2Repository(Telling):
             }
         )
         # of two links of one raw, the one that leads to a file
-        table = table.sort_values("is_dangling", kind="stable", ignore_index=True)
+        if (is_dangling := table["is_dangling"].to_numpy()).any():
+            table = table.take(np.argsort(is_dangling, kind="stable")).reset_index(drop=True)
         return table[~_keys(table, table)[0].duplicated()]
 
     def _night_of(self, exposure, linked_ns):
@@ -189,8 +200,14 @@ class Gen2Repository(Telling):
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
         address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True)
-        connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # one odd text is no reason to read nothing
         try:
+            try:
+                return connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "UTF-8" not in str(error):
+                    raise
+            # one odd text is no reason to read nothing; only then, for a call for every text takes half as long again
+            connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()
@@ -259,16 +276,16 @@ class Gen2Repository(Telling):
 
         have, rows = self._rows_of(night)
         told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
+        nothing = [None] * len(rows)
         number = told.get("expId") or told.get("visit") or ()
         if None in number and "visit" in told:
             number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
-        detectors = columns.whole_numbers(pd.Series(told.get("detector", [0] * len(rows)), dtype="object"))
         raws = pd.DataFrame(
             {
-                "exposure": pd.Series([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number], dtype="str"),
-                "detector_number": detectors.fillna(0).astype("int64"),
-                "seqNum": columns.whole_numbers(pd.Series(told.get("seqNum", [None] * len(rows)), dtype="object")),
-                **{name: _texts(told.get(name, [None] * len(rows))) for name in ("detectorName", "raftName", "obsid")},
+                "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number]),
+                "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
+                "seqNum": _whole(told.get("seqNum", nothing)),
+                **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
             }
         )
         return raws[~_keys(raws, raws)[0].duplicated()]
@@ -313,20 +330,29 @@ class Gen2Repository(Telling):
             return None
 
 
-def _is_plain(match):
-    """Whether a link's numbers are such as a registry can hold."""
-    detector = match["detector"] or "0"
-    return len(match["exposure"]) <= 18 and detector.isdecimal() and len(detector) <= 9
+def _detector_number(text):
+    """The detector's number in a link's name, 0 where it has none; None for one that no registry can hold."""
+    text = text or "0"
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
 def _texts(values):
     """Values of a registry's column as text; what was written as a number is text too."""
+    try:
+        return columns.texts(values)
+    except (TypeError, ValueError):
+        return columns.texts([None if value is None else str(value) for value in values])
+
+
+def _whole(values):
+    """Values of a registry's column as whole numbers, null where there is none."""
     import pandas as pd
+    import pyarrow as pa
 
     try:
-        return pd.Series(values, dtype="str")
-    except (TypeError, ValueError):
-        return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+        return pd.Series(pa.array(values, pa.int64())).astype("Int64")
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):  # SQLite holds anything in any column
+        return columns.whole_numbers(pd.Series(values, dtype="object"))
 
 
 def _keys(*tables):
@@ -345,12 +371,25 @@ def _keys(*tables):
 
 def _side_by_side(raws, links):
     """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
+    import numpy as np
+    import pandas as pd
+
+    from observing_monitor.tables import taken
+
     raw_keys, link_keys = _keys(raws, links)
-    both = raws.assign(key=raw_keys, is_registered=True).merge(links.assign(key=link_keys), how="outer", on="key", suffixes=("", "_link"))
-    both["is_registered"] = both["is_registered"].eq(True)
-    both["exposure"] = both["exposure"].fillna(both["exposure_link"])
-    both["detector_number"] = both["detector_number"].fillna(both["detector_number_link"]).astype("int64")
-    return both
+    links_of = pd.Index(link_keys).get_indexer(raw_keys)
+    has_raw = np.zeros(len(links), dtype=bool)
+    has_raw[links_of[links_of >= 0]] = True
+    alone = np.flatnonzero(~has_raw)
+    index = pd.RangeIndex(len(raws) + len(alone))
+    registered = taken(raws, np.concatenate([np.arange(len(raws)), np.full(len(alone), -1)]), index)
+    linked = taken(links, np.concatenate([links_of, alone]), index)
+    both = registered.assign(
+        is_registered=index < len(raws),
+        exposure=registered["exposure"].fillna(linked["exposure"]),
+        detector_number=registered["detector_number"].fillna(linked["detector_number"]).astype("int64"),
+    )
+    return pd.concat([both, linked.drop(columns=["exposure", "detector_number"])], axis=1)
 
 
 def _attempts(both):
@@ -391,23 +430,31 @@ def _plain_name(both):
     import pandas as pd
 
     codes, numbers = pd.factorize(both["detector_number"])
-    return both["exposure"] + pd.Series([f"-det{number:03d}" for number in numbers], dtype="str").take(codes).set_axis(both.index)
+    return _side_to_side(both["exposure"], columns.texts([f"-det{number:03d}" for number in numbers]).take(codes))
+
+
+def _side_to_side(*parts, between="", is_partly=False):
+    """Texts of several columns put together, row by row; null where one is null, unless `is_partly`, when it is left out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
+    joined = pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()), null_handling="skip" if is_partly else "emit_null")
+    return columns.texts(joined)
 
 
 def _detector_of(both):
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
-    named = both["raftName"] + "_" + both["detectorName"]
+    named = _side_to_side(both["raftName"], "_", both["detectorName"])
     return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
 
 
 def _names_of(both, plain):
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    link = last_parts(both["link"].fillna(""))
-    names = link + "\n" + plain
-    obsid = both["obsid"]
+    forms, obsid = [last_parts(both["link"]), plain], both["obsid"]
     if both["raftName"].notna().any():
-        for form in (obsid + "-" + both["raftName"] + both["detectorName"], obsid + "_" + both["raftName"] + "_" + both["detectorName"]):
-            names = names + ("\n" + form).fillna("")
+        raft, sensor = both["raftName"], both["detectorName"]
+        forms += [_side_to_side(obsid, "-", raft, sensor), _side_to_side(obsid, "_", raft, "_", sensor)]
     # the observation's name alone tells the file where a camera has one detector
-    alone = ("\n" + obsid).mask(obsid.duplicated(keep=False))
-    return names + alone.fillna("") if alone.notna().any() else names
+    forms.append(obsid.mask(obsid.duplicated(keep=False)))
+    return _side_to_side(*forms, between="\n", is_partly=True)

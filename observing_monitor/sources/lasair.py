@@ -254,7 +254,8 @@ class _Rows:
         return f"{self.database.place}: night {nid} of {self.table}"
 
     def nids(self):
-        return {int(nid) for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if isinstance(nid, int | float) and 0 <= nid <= LAST_NID}
+        told = [nid for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if isinstance(nid, int | float)]
+        return {int(nid) for nid in told if 0 <= nid <= LAST_NID}
 
     def look(self, nid):
         # + 0E0: MySQL shows a FLOAT with six digits only, a sum with all that it has

@@ -55,7 +55,12 @@ class Database:
             engine = self._engine(sqlalchemy)
             with engine.connect() as connection:
                 yield connection
-        except (exc.SQLAlchemyError, OSError, ValueError, OverflowError) as error:  # the latter: a value that its driver can't turn into ours
+        except (
+            exc.SQLAlchemyError,
+            OSError,
+            ValueError,
+            OverflowError,
+        ) as error:  # the latter: a value that its driver can't turn into ours
             raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
         except Exception as error:
             if self._tells_secrets(error):  # a traceback goes to a log, and to whoever cron mails
@@ -91,7 +96,10 @@ class Database:
                 raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
             url = url.set(password=password)
         if url.drivername.startswith("sqlite") and url.database and not url.database.startswith("file:"):
-            url = url.set(database=f"file:{urllib.parse.quote(os.path.abspath(url.database))}", query={**self._sqlite_mode(url.database), "uri": "true"})
+            url = url.set(
+                database=f"file:{urllib.parse.quote(os.path.abspath(url.database))}",
+                query={**self._sqlite_mode(url.database), "uri": "true"},
+            )
         return url
 
     @staticmethod

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 from array import array
 from fnmatch import fnmatch
 from operator import attrgetter
@@ -20,6 +21,7 @@ ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes i
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
 _SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how a byte is shown that is no text; a name may have just these letters
 _by_name = attrgetter("name")
+_packed = struct.Struct("@8q").pack  # a file's numbers as Listing.numbers holds them: a third of the time that array.extend takes
 
 
 class Entry(NamedTuple):
@@ -71,9 +73,8 @@ class Listing:
     def add(self, path, row):
         """Add a file by its numbers, in the order of NUMBERS; one that 64 bits do not hold is ABSENT."""
         try:
-            self.numbers.extend(row)
-        except OverflowError:
-            del self.numbers[len(self.paths) * len(NUMBERS) :]
+            self.numbers.frombytes(_packed(*row))
+        except struct.error:
             self.beyond[len(self.paths)] = row[1]
             self.numbers.extend(number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row)
         self.paths.append(path)
@@ -217,7 +218,7 @@ class NightTree:
         inner = []
         with os.scandir(opened) as found:
             entries = sorted(found, key=_by_name, reverse=True)
-        add, is_file, is_folder, is_plain = listing.add, stat.S_ISREG, stat.S_ISDIR, prefix.isascii()
+        paths, numbers, is_plain = listing.paths, listing.numbers, prefix.isascii()
         while entries:
             entry = entries.pop()  # and let go of at once, for it keeps what `stat` gave
             name = entry.name
@@ -226,36 +227,46 @@ class NightTree:
             path = prefix + name
             try:
                 # what the listing itself knows costs nothing; only a symlink must be followed to tell
-                if entry.is_symlink():
+                if entry.is_file(follow_symlinks=False):
+                    state = entry.stat(follow_symlinks=False)
+                    link_ns, ctime_ns, is_dangling = ABSENT, state.st_ctime_ns, False
+                elif entry.is_symlink():
                     link = entry.stat(follow_symlinks=False)
                     link_ns, ctime_ns, is_dangling = link.st_mtime_ns, link.st_ctime_ns, False  # as old as its own arrival
                     try:
                         state = entry.stat()
                     except FileNotFoundError:
                         state, is_dangling = link, True
+                    if not stat.S_ISREG(state.st_mode) and not is_dangling:
+                        if stat.S_ISDIR(state.st_mode):
+                            inner.append((path, True))
+                        else:
+                            listing.notes.append(self._left_out(path))
+                        continue
                 elif entry.is_dir(follow_symlinks=False):
-                    inner.append(path)
+                    inner.append((path, False))
                     continue
                 else:
-                    state = entry.stat(follow_symlinks=False)
-                    link_ns, ctime_ns, is_dangling = ABSENT, state.st_ctime_ns, False
-                if not is_file(state.st_mode) and not is_dangling:
-                    if is_folder(state.st_mode):
-                        inner.append(path)
-                    else:
-                        listing.notes.append(f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out")
+                    listing.notes.append(self._left_out(path))
                     continue
                 if not (is_plain and name.isascii()) and _is_not_utf8(path):
                     listing.notes.append(f"{self._shown(path)}: its name is not UTF-8; shown with its bytes as \\x..")
-                device, inode = state.st_dev & _LARGEST, state.st_ino & _LARGEST
-                add(path, (state.st_size, state.st_mtime_ns, ctime_ns, device, inode, state.st_nlink, link_ns, is_dangling))
+                row = state.st_size, state.st_mtime_ns, ctime_ns, state.st_dev, state.st_ino, state.st_nlink, link_ns, is_dangling
+                try:
+                    numbers.frombytes(_packed(*row))
+                    paths.append(path)
+                except struct.error:
+                    listing.add(path, (*row[:3], row[3] & _LARGEST, row[4] & _LARGEST, *row[5:]))
             except FileNotFoundError:
                 listing.notes.append(f"{self._shown(path)}: vanished while it was looked at")
             except OSError as error:
                 listing.notes.append(f"{self._shown(path)}: {_why(error)}")
-        return [path for path in inner if self._is_entered(path, listing, nights)]
+        return [path for path, is_link in inner if self._is_entered(path, is_link, listing, nights)]
 
-    def _is_entered(self, path, listing, nights):
+    def _left_out(self, path):
+        return f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out"
+
+    def _is_entered(self, path, is_link, listing, nights):
         """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
         name = path.rpartition("/")[2]
         if any(fnmatch(name, pattern) for pattern in self.whole):
@@ -263,13 +274,11 @@ class NightTree:
         elif nights is not None and (night := night_named(name)):
             nights.setdefault(night, []).append(path)
         else:
-            return not self._is_alias(os.path.join(self.root, path))
+            return not (is_link and self._is_alias(os.path.join(self.root, path)))
         return False
 
     def _is_alias(self, path):
         """Whether a symlinked folder (such as `latest`) is another name of one that is listed anyway."""
-        if not os.path.islink(path):
-            return False
         inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
         return not any(part.startswith(".") and part != "." for part in inside)
 

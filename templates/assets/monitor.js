@@ -1,4 +1,5 @@
-// What a page does beyond showing itself: ages by the reader's clock, charts, the table of all files, arrow keys.
+// What a page does beyond showing itself: ages by the reader's clock, words that explain themselves, the newer page when there is
+// one, charts, the table of all files, arrow keys.
 // A page is whole without it. Works from disk (no fetch, no module, no worker) and under `script-src 'self'` (no eval).
 // Everything others wrote goes in as text, never as markup.
 (function () {
@@ -110,15 +111,212 @@
   function reloadHeartbeat() {
     const script = make("script");
     script.src = page.root + "heartbeat.js?" + Date.now();
-    script.onload = () => { script.remove(); showHeartbeat(); };
+    script.onload = () => { script.remove(); showHeartbeat(); renew(); };
     script.onerror = () => script.remove(); // the old one stays, and grows old
     document.head.append(script);
   }
+
+  // ---------------------------------------------------------------- words that explain themselves, and lead to the glossary
+
+  const CLOSES_AFTER_MS = 200; // time to get with the mouse from a word to what is said of it
+  const tip = make("div", undefined, "tip");
+  tip.popover = "manual"; // above all else, in no table's way
+  let explained = null; // the word that it speaks of …
+  let explainedTop = 0; // … and where that was
+  let pointer = ""; // what the reader last pointed with, "" for the keyboard
+  let closing = 0;
+
+  const wordAt = (event) => event.target.closest && event.target.closest(".word");
+
+  function explain(word) {
+    clearTimeout(closing);
+    if (word === explained || !tip.showPopover) return; // an old browser shows the title itself
+    hideTip();
+    explained = word;
+    word.dataset.meaning = word.dataset.meaning || word.title;
+    const more = make("a", "All words");
+    more.href = word.dataset.glossary || word.href;
+    tip.replaceChildren(word.dataset.meaning + ". ", more);
+    (word.closest("main") || document.body).append(tip);
+    tip.showPopover();
+    const [at, own, room] = [word.getBoundingClientRect(), tip.getBoundingClientRect(), document.documentElement.clientWidth];
+    explainedTop = at.top;
+    tip.style.left = Math.max(8, Math.min(at.left, room - own.width - 8)) + "px";
+    const below = at.bottom + 4;
+    tip.style.top = (below + own.height < window.innerHeight || at.top < own.height + 4 ? below : at.top - own.height - 4) + "px";
+  }
+
+  function hideTip() {
+    clearTimeout(closing);
+    if (!explained) return;
+    explained.title = explained.dataset.meaning; // what a screen reader says of the word
+    explained = null;
+    tip.hidePopover();
+  }
+
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType !== "mouse") return;
+    const word = wordAt(event);
+    if (word) {
+      explain(word);
+      word.removeAttribute("title"); // or the browser says it, too
+    } else if (explained) {
+      clearTimeout(closing);
+      if (!tip.contains(event.target)) closing = setTimeout(hideTip, CLOSES_AFTER_MS);
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    const word = wordAt(event);
+    if (word && !pointer) explain(word);
+    else if (!word && !tip.contains(event.target)) hideTip();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    pointer = event.pointerType;
+    if (!wordAt(event) && !tip.contains(event.target)) hideTip();
+  }, true);
+  document.addEventListener("click", (event) => {
+    const word = wordAt(event);
+    if (!word || !pointer || pointer === "mouse" || word === explained) return;
+    if (word.href) event.preventDefault(); // the first tap explains, the second one follows the link
+    explain(word);
+  });
+  document.addEventListener("keydown", (event) => {
+    pointer = "";
+    if (event.key === "Escape") hideTip();
+  }, true);
+  window.addEventListener("scroll", () => { if (explained && explained.getBoundingClientRect().top !== explainedTop) hideTip(); }, true);
+  window.addEventListener("resize", hideTip);
 
   showAges();
   showHeartbeat();
   setInterval(() => { showAges(); showHeartbeat(); }, AGES_EVERY_MS);
   setInterval(reloadHeartbeat, HEARTBEAT_EVERY_MS);
+
+  // ---------------------------------------------------------------- a newer page: shown where the reader was, and never in the way
+
+  const IN_USE_MS = 3000; // so long after a key or a click nothing is renewed …
+  const TYPING_MS = 30000; // … and so long in a field
+  const SCROLLS = ".scroll, pre";
+  const newer = byId("newer");
+  const zooms = {}; // by the chart's id: what the reader looks at more closely
+  const kept = (history.state || {}).observing_monitor; // what the page before this one kept of itself
+  const runAtOpening = (window.observing_monitor_heartbeat || {}).run_at;
+  let restoring = Boolean(kept);
+  let lastUsed = 0;
+
+  ["keydown", "input", "pointerdown", "wheel", "touchmove"].forEach((name) => {
+    document.addEventListener(name, () => { lastUsed = Date.now(); restoring = false; }, { capture: true, passive: true });
+  });
+
+  // The fingerprint of the page that lies where this one was loaded from; none where the heartbeat tells of none that came since.
+  function fingerprintThere() {
+    const heartbeat = window.observing_monitor_heartbeat;
+    if (!heartbeat || heartbeat.run_at === runAtOpening) return null; // this page may have been made by a run that has not ended yet
+    const pages = (page.stream ? (heartbeat.streams[page.stream] || {}).pages : heartbeat.pages) || {};
+    const nights = Object.keys(pages).filter((name) => /^\d{4}-/.test(name)).sort();
+    const isOver = location.search === "?latest" && nights.length && nights[nights.length - 1] > page.page;
+    return isOver ? "another night" : pages[page.page];
+  }
+
+  function isInUse() {
+    const field = document.activeElement && document.activeElement.matches("input, select, textarea");
+    return !getSelection().isCollapsed || Date.now() - lastUsed < (field ? TYPING_MS : IN_USE_MS);
+  }
+
+  function renew() {
+    const there = fingerprintThere();
+    if (!there || there === page.madeOf) return;
+    if (isInUse() || (kept && kept.wanted === there)) { // or it was asked for already, and an old one came
+      if (newer.childElementCount) return;
+      const button = make("button", "Show it");
+      button.type = "button";
+      button.addEventListener("click", () => reload(there));
+      newer.replaceChildren("A newer page is there. ", button);
+      newer.className = "newer";
+      return;
+    }
+    reload(there);
+  }
+
+  function reload(wanted) {
+    if (wanted === "another night") {
+      location.replace("latest.html");
+      return;
+    }
+    history.scrollRestoration = "manual";
+    history.replaceState({ observing_monitor: { wanted: wanted, ...whereReaderIs() } }, "");
+    location.reload();
+  }
+
+  // All elements that a selector finds, each with a name that it will have in the next page, too.
+  function named(selector) {
+    const found = new Map();
+    document.querySelectorAll(selector).forEach((element) => {
+      const around = element.parentElement.closest("[id]");
+      const row = element.closest("li, tr");
+      const own = (row && row.querySelector("bdi")) || element.querySelector("bdi") || element;
+      const label = element.getAttribute("aria-label") || element.getAttribute("href") || own.textContent.slice(0, 80);
+      const name = element.id || [around && around.id, element.localName, label].join("|");
+      let unique = name;
+      for (let nth = 2; found.has(unique); nth += 1) unique = name + "|" + nth;
+      found.set(unique, element);
+    });
+    return found;
+  }
+
+  function nameOf(element, selector) {
+    const found = [...named(selector)].find(([, one]) => one === element);
+    return found && found[0];
+  }
+
+  const FOCUSABLE = "a, button, input, select, summary, [tabindex]";
+
+  function whereReaderIs() {
+    const marks = [...document.querySelectorAll("main [id]")].filter((mark) => !mark.closest(".plot") && mark.getClientRects().length);
+    const top = (mark) => mark.getBoundingClientRect().top;
+    const mark = marks.reduce((best, one) => (best && Math.abs(top(best)) <= Math.abs(top(one)) ? best : one), null);
+    const field = document.activeElement;
+    return {
+      scrollY: window.scrollY,
+      mark: mark && { id: mark.id, top: top(mark) },
+      scrolled: [...named(SCROLLS)].map(([name, box]) => [name, box.scrollLeft, box.scrollTop]).filter(([, left, down]) => left || down),
+      open: [...named("details")].map(([name, details]) => [name, details.open]),
+      chosen: [...document.querySelectorAll(".tab input:checked")].map((choice) => choice.id),
+      focus: field === document.body ? null : nameOf(field, FOCUSABLE),
+      caret: field.matches("input[type=search]") ? [field.selectionStart, field.selectionEnd] : null,
+      files: Boolean(byId("all-files") && byId("all-files").dataset.ready),
+      zooms: zooms,
+    };
+  }
+
+  function goBack() {
+    if (!restoring) return;
+    const mark = kept.scrollY > 0 && kept.mark && byId(kept.mark.id); // who was at the top sees what is new on top
+    const there = mark && mark.getClientRects().length;
+    const boxes = named(SCROLLS);
+    kept.scrolled.forEach(([name, left, down]) => { if (boxes.has(name)) boxes.get(name).scrollTo(left, down); });
+    window.scrollTo(window.scrollX, there ? window.scrollY + mark.getBoundingClientRect().top - kept.mark.top : kept.scrollY);
+    const focus = kept.focus && named(FOCUSABLE).get(kept.focus);
+    if (!focus) return;
+    focus.focus({ preventScroll: true });
+    if (kept.caret) focus.setSelectionRange(...kept.caret);
+  }
+
+  function goBackAtFirst() {
+    Object.assign(zooms, kept.zooms);
+    const all = named("details");
+    kept.open.forEach(([name, isOpen]) => { if (all.has(name)) all.get(name).open = isOpen; });
+    kept.chosen.map(byId).filter(Boolean).forEach((choice) => { choice.checked = true; });
+    goBack();
+    window.addEventListener("load", () => {
+      goBack();
+      history.scrollRestoration = "auto";
+      newer.className = "heard";
+      newer.textContent = "This page was renewed.";
+    });
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) reloadHeartbeat(); });
 
   // ---------------------------------------------------------------- arrow keys: the night before, the night after
 
@@ -140,14 +338,15 @@
       opened = opened || !place.open;
       place.open = true;
     }
-    if (opened) target.scrollIntoView();
+    if (opened && !restoring) target.scrollIntoView();
   }
 
   window.addEventListener("hashchange", unfold);
   window.addEventListener("click", (event) => { // the same address again: no hashchange comes
     if (event.target.closest('a[href^="#"]')) setTimeout(unfold);
   });
-  unfold();
+  if (restoring) goBackAtFirst();
+  else unfold();
 
   // ---------------------------------------------------------------- charts: drawn when they come near
 
@@ -232,6 +431,10 @@
   }
 
   function zoomed(place, event) {
+    const names = ["xaxis", "yaxis"].filter((axis) => axis + ".range[0]" in event);
+    const whole = ["xaxis", "yaxis"].some((axis) => axis + ".autorange" in event);
+    if (names.length) zooms[place.dataset.figure] = Object.fromEntries(names.map((axis) => [axis, place.layout[axis].range.slice()]));
+    else if (whole) delete zooms[place.dataset.figure];
     if (!place.layout.xaxis2 || !Object.keys(event).some((key) => key.startsWith("xaxis.") || key === "autosize")) return;
     const range = place.layout.xaxis.range.map(inMilliseconds);
     const ticks = localTicks(place.layout.meta.local_time, ...range, place.clientWidth);
@@ -242,11 +445,14 @@
     const figure = JSON.parse(byId(place.dataset.figure).textContent);
     const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]]; // no other: plotly's own list can send a chart to its makers
     const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
+    const zoom = zooms[place.dataset.figure];
     const layout = withLocalTime(place, themed(figure.layout));
+    if (zoom) Object.keys(zoom).forEach((axis) => { layout[axis] = Object.assign({}, layout[axis], { range: zoom[axis], autorange: false }); });
     return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
       if (!drawn.has(place)) {
         place.on("plotly_click", follow);
         place.on("plotly_relayout", (event) => zoomed(place, event));
+        place.on("plotly_doubleclick", () => { delete zooms[place.dataset.figure]; });
       }
       drawn.add(place);
       place.dataset.drawn = "yes";
@@ -395,7 +601,7 @@
     });
   }
 
-  const named = (name) => table.columns.find((column) => column.name === name);
+  const columnOf = (name) => table.columns.find((column) => column.name === name);
 
   // The first instant that is known of a row, of several columns; null where none is.
   function firstKnown(columns, row) {
@@ -406,26 +612,26 @@
   // A test of rows for each filter that is set, but for the search's words.
   function tests() {
     const made = [];
-    const classes = named("file_class");
+    const classes = columnOf("file_class");
     if (choice.value) {
       const wanted = classes.words.indexOf(choice.value);
       made.push((row) => classes.codes[row] === wanted);
     }
     if (stage.value) {
       const [outcome, name] = stage.value.split(":");
-      const column = named(name); // a column in which nothing is known is not there
+      const column = columnOf(name); // a column in which nothing is known is not there
       made.push((row) => (outcome === "done") === Boolean(column && column.values[row] !== null));
     }
     const told = exposure.value.trim().toLowerCase();
     if (told) {
-      const numbers = named("seq_num");
-      const words = ["exposure", "obsid"].map(named).filter(Boolean);
+      const numbers = columnOf("seq_num");
+      const words = ["exposure", "obsid"].map(columnOf).filter(Boolean);
       const codes = words.map((column) => column.words.findIndex((word) => word.toLowerCase() === told));
       const isNamed = (row) => words.some((column, i) => codes[i] >= 0 && column.codes[row] === codes[i]);
       made.push((row) => isNamed(row) || Boolean(numbers && String(numbers.values[row]) === told));
     }
     if (time) {
-      const columns = time.by.split(",").map(named).filter((column) => column && column.kind === "instant");
+      const columns = time.by.split(",").map(columnOf).filter((column) => column && column.kind === "instant");
       made.push((row) => {
         const at = firstKnown(columns, row);
         return at !== null && at >= time.from && at <= time.to;
@@ -458,7 +664,7 @@
   function showTime() {
     between.hidden = !time;
     if (!time) return;
-    const column = named(time.by.split(",")[0]);
+    const column = columnOf(time.by.split(",")[0]);
     const label = column ? column.label : time.by;
     const [from, to] = [instant(time.from), instant(time.to)];
     between.textContent = label + " " + from + " to " + (from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to) + " UTC ✕";
@@ -474,7 +680,7 @@
       stage.append(option);
     }));
     stage.parentElement.hidden = !offered.length;
-    exposure.parentElement.hidden = !["exposure", "obsid", "seq_num"].some(named);
+    exposure.parentElement.hidden = !["exposure", "obsid", "seq_num"].some(columnOf);
   }
 
   function spacer(rows) {
@@ -517,9 +723,10 @@
     table.columns.forEach((column) => {
       const title = make("th");
       title.scope = "col";
-      title.title = column.meaning;
-      const button = make("button", column.label);
+      const button = make("button", column.label, "word");
       button.type = "button";
+      button.title = column.meaning;
+      button.dataset.glossary = page.root + "glossary.html#" + column.anchor;
       button.addEventListener("click", () => {
         sorting = { name: column.name, down: sorting.name === column.name && !sorting.down };
         update(true);
@@ -624,6 +831,7 @@
       showSorting();
       filter();
       section.dataset.ready = "yes";
+      if (restoring) goBack();
       setTimeout(buildIndexInIdleTime, 50);
     }).catch((error) => {
       byId("files-open").parentElement.textContent = "The table cannot be shown: " + error.message;
@@ -639,7 +847,8 @@
       sort();
       showSorting();
       filter();
-      byId("files").scrollIntoView();
+      if (restoring) goBack();
+      else byId("files").scrollIntoView();
     });
   }
 
@@ -664,4 +873,5 @@
     waiting.observe(section);
   }
   openAsAddressed();
+  if (restoring && kept.files) open();
 })();

@@ -1,0 +1,145 @@
+"""How long a source may take: each is asked in a thread of its own, which is left behind when no answer comes in time.
+
+A `stat` on a file server that is down can't be interrupted, and a database that was stopped answers no limit that it was given:
+nothing in the same thread could go on. So the run goes on without it. A source that did not answer in time is not asked
+again in that run; what is known of its nights stays, and the pages say so.
+"""
+
+import contextlib
+import datetime
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, NoReturn, TypeVar
+
+from observing_monitor.errors import SourceError
+
+LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
+LOOK_S = 5.0  # of a look at a directory before a run begins; its source finds out what is the matter
+MOST_S = 7 * 86_400.0  # longer than that is no limit
+LAST_S = 1.0  # what a question is given whose run has no time left
+T = TypeVar("T")
+
+_left_behind = 0
+
+
+class TooLateError(Exception):
+    """No answer came in time."""
+
+
+class Asked:
+    """A thread that answers one question after the other, until one takes too long."""
+
+    def __init__(self, name: str) -> None:
+        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[tuple[Any, BaseException | None]]] | None] = SimpleQueue()
+        self._name = name
+        self._is_begun = False
+
+    def ask(self, question: Callable[[], T], limit_s: float) -> T:
+        """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
+        global _left_behind
+        if not self._is_begun:
+            self._is_begun = True
+            # a daemon: the process ends though it hangs
+            threading.Thread(target=self._answer, name=self._name, daemon=True).start()
+        answers: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
+        self._questions.put((question, answers))
+        try:
+            answer, error = answers.get(timeout=limit_s)
+        except Empty:
+            _left_behind += 1
+            raise TooLateError from None
+        if error is not None:
+            raise error
+        return answer
+
+    def end(self) -> None:
+        """Let the thread end, once it has answered."""
+        self._questions.put(None)
+
+    def _answer(self) -> None:
+        while asked := self._questions.get():
+            question, answers = asked
+            try:
+                answers.put((question(), None))
+            except BaseException as error:
+                answers.put((None, error))
+            del asked, question, answers  # a reading is large, and the next question may be long in coming
+
+
+class TimedSource:
+    """A source (`sources.Source`) whose every answer has to come in time; SourceError where it doesn't, and ever after.
+
+    Parameters
+    ----------
+    source : Source
+    place : str
+        Where it reads, for messages.
+    limit_s : float
+        Of each question.
+    deadline : float, optional
+        When the run's own time is up, by `time.monotonic`: no question takes much longer.
+    """
+
+    def __init__(self, source: Any, place: str, limit_s: float, deadline: float | None = None) -> None:
+        self.source = source
+        self.name: str = source.name
+        self.given_up = ""  # why it is asked no more; "" while it is
+        self._place = place
+        self._limit_s = limit_s
+        self._deadline = deadline
+        self._thread = Asked(f"source {source.name}")
+
+    def nights(self) -> set[datetime.date]:
+        """As the source's own."""
+        return self._ask(lambda: self.source.nights())
+
+    def look(self, night: datetime.date, known: Any) -> Any:
+        """As the source's own."""
+        return self._ask(lambda: self.source.look(night, known))
+
+    def read(self, night: datetime.date) -> Any:
+        """As the source's own."""
+        return self._ask(lambda: self.source.read(night))
+
+    def end(self) -> None:
+        """Let its thread end."""
+        self._thread.end()
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        if self.given_up:
+            raise SourceError(self.given_up)
+        left = self._limit_s if self._deadline is None else max(self._deadline - time.monotonic(), LAST_S)
+        with contextlib.suppress(TooLateError):
+            return self._thread.ask(question, min(self._limit_s, left))
+        # the same words at every run, or each would be a change
+        words = f"no answer within {self._limit_s:g} s" if self._limit_s <= left else "no answer before the run's own time was up"
+        setting = "time_limit_s" if self._limit_s <= left else "max_run_s"
+        self.given_up = f"{self._place}: {words}; see whether it hangs, or raise {setting} if it is only slow"
+        raise SourceError(self.given_up) from None
+
+
+def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
+    """What a function returns, or `otherwise` where it takes longer than that: for a look at a disk that may be down."""
+    thread = Asked("look")
+    try:
+        return thread.ask(question, seconds)
+    except TooLateError:
+        return otherwise
+    finally:
+        thread.end()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; at once where a thread was left behind, which might come back while Python takes itself apart."""
+    if _left_behind:
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
