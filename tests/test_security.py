@@ -90,6 +90,7 @@ def test_a_run_is_watched(tmp_path):
     watched = tmp_path / "watched"
     environment = os.environ | {
         "WATCHED": str(watched),
+        "MARK": MARK,
         "PYTHONPATH": os.pathsep.join([str(hook), str(CHECKOUT)]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
