@@ -274,7 +274,7 @@ def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> Dat
     return pd.DataFrame(made, index=data.index)
 
 
-def whole_numbers(values):
+def whole_numbers(values: Series[Any]) -> Series[Any]:
     """A Series of whatever it holds as Int64: null for what is no number, or none that 64 bits hold."""
     import pandas as pd
 
@@ -285,7 +285,7 @@ def whole_numbers(values):
     return numbers.where(numbers.abs() < 2**63).round().astype("Int64")
 
 
-def in_calendar(values):
+def in_calendar(values: Series[Any]) -> Series[Any]:
     """A Series of instants, with NaT for those that Python's calendar, of the years 1 to 9999, can't show in every zone."""
     import pandas as pd
 

@@ -10,7 +10,8 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from typing import Any
 
 from observing_monitor.errors import OutputError
@@ -21,7 +22,7 @@ STORE, UNFINISHED = "data", ".unfinished"
 _numbers = itertools.count()
 
 
-def open_plain(path, roots=None):
+def open_plain(path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] | None = None) -> BufferedReader:
     """A file of others opened for reading in binary, if it is a plain one and lies, all links resolved, in one of `roots` (None: anywhere).
 
     OSError else, whose `strerror` says why. What is no plain file is never waited for: a pipe without a writer would keep us for ever.
@@ -64,7 +65,7 @@ class Output:
             for folder in self._all_unfinished():
                 os.makedirs(folder, exist_ok=True)
 
-    def _all_unfinished(self):
+    def _all_unfinished(self) -> list[str]:
         """Where files are written first: on the disk where they are to be, for a rename leads no further."""
         apart = [os.path.join(self.store, UNFINISHED)] if self.store != os.path.join(self.root, STORE) else []
         return [self.unfinished, *apart]
@@ -89,12 +90,12 @@ class Output:
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
         self._write(relative, self._public(relative, data))
 
-    def _public(self, relative, data):
+    def _public(self, relative: str, data: bytes | str) -> bytes:
         """What a file is to hold, as bytes: without what is hidden, but for the store's."""
         data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
         return data if relative.startswith(f"{STORE}/") else self.redaction.file(relative, data)
 
-    def _write(self, relative, data):
+    def _write(self, relative: str, data: bytes) -> None:
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
         unfinished = self._all_unfinished()[-1] if relative.startswith(f"{STORE}/") else self.unfinished
@@ -152,17 +153,17 @@ class Output:
 _SEAL, _SEAL_END = b',"seal":"', b'"}'
 
 
-def sealed(data):
+def sealed(data: bytes | str) -> bytes:
     """A JSON object's text, as bytes, with a digest of itself as its last member: what a disk, or a hand, changed in it is noticed."""
     data = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     return data[:-1] + _SEAL + _seal_of(data[:-1]) + _SEAL_END
 
 
-def is_sealed(data, or_never=True):
+def is_sealed(data: bytes, or_never: bool = True) -> bool:
     """Whether a JSON object's text is just as `sealed` made it; or, with `or_never`, was never sealed: earlier versions did not."""
     body, mark, seal = data.rpartition(_SEAL)
     return seal == _seal_of(body) + _SEAL_END if mark else or_never and b'"seal"' not in data
 
 
-def _seal_of(data):
+def _seal_of(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=12).hexdigest().encode()

@@ -374,3 +374,16 @@ def test_headlines_are_no_formulas(tmp_path):
     with open(tmp_path / "site" / "a" / "nights.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["'=1+1"] == "-2.5" and "=1+1" not in row
+
+
+def test_years_of_postgresql_hide_no_row(postgres):
+    """Times before the year 1 and after 9999, which PostgreSQL has and Python has not, are none; their rows, and all others, are read."""
+    import sqlalchemy
+
+    from observing_monitor.sources.sql import Database
+
+    url = postgres.create("years")
+    statement = "select timestamp '4713-01-01 BC' a, timestamptz '20000-01-01' b, date '5874897-12-31' c, interval '178000000 years' d, 7 e"
+    with Database(url).connect() as connection:
+        (row,) = connection.execute(sqlalchemy.text(statement)).fetchall()
+    assert tuple(row) == (None, None, None, None, 7)
