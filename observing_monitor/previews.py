@@ -181,7 +181,7 @@ def _is_done(stream, output, night, row):
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
-    return not told.get("shown") or os.path.exists(output.path(_index(stream, night)))
+    return not told.get("shown") or all(os.path.exists(output.path(path)) for path in (_index(stream, night), _folder(stream, night)))
 
 
 def _folder(stream, night):
@@ -194,6 +194,8 @@ def _index(stream, night):
 
 
 def _read(output, stream, night):
+    if not os.path.isdir(output.path(_folder(stream, night))):  # whoever removed the pictures wants them anew
+        return {"files": [], "n_images": 0}
     index = output.read_json(_index(stream, night)) or output.read_json(f"{_folder(stream, night)}/index.json")  # where it was
     return index if isinstance(index, dict) and index.get("version") == VERSION else {"files": [], "n_images": 0}
 
@@ -303,6 +305,7 @@ def _keep(stream, output, plan, row):
     folder = _folder(stream, plan["night"])
     if plan["files"] or os.path.isdir(output.path(folder)):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
+        os.makedirs(output.path(folder), exist_ok=True)
         output.write_changed(_index(stream, plan["night"]), sealed(json.dumps(kept, ensure_ascii=False, indent=0)))
         output.remove(f"{folder}/index.json")  # where earlier versions had it
     seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
