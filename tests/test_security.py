@@ -276,8 +276,8 @@ def test_pipes_are_not_waited_for(tmp_path, kind):
 
 
 def test_every_kind_of_source_is_tried():
-    """No kind of source is left out of what is tried here; fitsstorage's tables are PostgreSQL's alone, and have their own test."""
-    assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage"} == set(BUILT_IN)
+    """No kind of source is left out of what is tried here; fitsstorage's tables and listings of objects are servers', and have tests of their own."""
+    assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage", "objects"} == set(BUILT_IN)
 
 
 # --- passwords -----------------------------------------------------------------------------------------------------------------
