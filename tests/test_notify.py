@@ -38,13 +38,13 @@ def site(tmp_path):
         def write(self, tables, title="Observing monitor"):
             (tmp_path / "site.toml").write_text(
                 f'[observing_monitor]\noutput_dir = "site"\ntitle = {json.dumps(title)}\nsite_url = "https://example.org/n/"\n'
-                f'first_day = "{NIGHT}"\nlast_day = "{NIGHT}"\n[streams.latiss]\ninput_dir = "input"\n{tables}'
+                f'first_day = "{NIGHT}"\nlast_day = "{NIGHT}"\n[streams.latiss]\ninput_dir = "input"\ntransfer_log = "rsync.log"\n{tables}'
             )
 
         def run(self, hours=0.0, command="run"):
             return run(command, "-c", tmp_path / "site.toml", now=self.now + hours * HOUR)
 
-    Made.made = make_night(tmp_path / "input", NIGHT, {"ingested": 4, "pending": 3}, now=Made.now)
+    Made.made = make_night(tmp_path / "input", NIGHT, {"ingested": 4, "pending": 3}, now=Made.now, transfer_log=True)
     return Made()
 
 
