@@ -13,11 +13,12 @@ from pathlib import Path
 
 import configargparse
 
-from observing_monitor import __version__, config
+from observing_monitor import __version__, config, pages, redact
 from observing_monitor.arguments import OneLine
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
-from observing_monitor.files import Output, is_address
+from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
+from observing_monitor.pages import visible
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
 
@@ -90,6 +91,11 @@ def make_parser():
     )
     words = "where the pages and the store are written: a directory, or s3://bucket/prefix"
     parser.add_argument("--output_dir", "--output", type=_place, metavar="DIR", help=words)
+    words = "where the store is, if not in output_dir/data: a directory, or s3://bucket/prefix"
+    parser.add_argument("--store_dir", type=_place, metavar="DIR", help=words)
+    parser.add_argument(
+        "--redact", action="append", metavar="TEXT", help="hide a folder or a host from all pages and their data; may be given again"
+    )
     one = parser.add_argument_group("one stream, without a settings file")
     words = "directory with storage/ (files) and gen2repo/ or gen3repo/; or s3://bucket/prefix: the files below it"
     one.add_argument("--input_dir", type=_place, metavar="DIR", help=words)
@@ -213,16 +219,16 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         _set_up_log(options.verbose)
         return _run(command, options, now)
     except LockedError as error:
-        print(f"observing_monitor: {error}", file=sys.stderr)
+        _complain(error)
         return LOCKED
     except (UsageError, OutputError) as error:
-        print(f"observing_monitor: {error}", file=sys.stderr)
+        _complain(error)
         return USAGE
     except OSError as error:
         if error.filename is None:
             raise
         words = f"{(error.strerror or str(error)).lower()}; output_dir must be a folder that can be read and written"
-        print(f"observing_monitor: {error.filename}: {words}", file=sys.stderr)
+        _complain(f"{error.filename}: {words}")
         return USAGE
     except KeyboardInterrupt:
         print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
@@ -234,10 +240,25 @@ def command_line():
     leave(main())
 
 
+def _complain(error):
+    print(visible(f"observing_monitor: {error}"), file=sys.stderr)
+
+
 def _set_up_log(verbose):
     """Messages to stderr: warnings, and where somebody looks, what is done as well."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
-    logging.basicConfig(level=level, format="observing_monitor: %(message)s", stream=sys.stderr, force=True)
+    logging.basicConfig(level=level, stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].setFormatter(_Plain("observing_monitor: %(message)s"))
+
+
+class _Plain(logging.Formatter):
+    """A record as text that speaks to no terminal: file names and other people's messages may hold its language."""
+
+    def formatMessage(self, record):
+        return super().formatMessage(record).replace("\n", "␊")
+
+    def format(self, record):
+        return visible(super().format(record))
 
 
 def _run(command, options, now):
@@ -271,6 +292,23 @@ def _run(command, options, now):
             code = _work(command, options, streams, nights, receivers, output, now)
         output.sweep()  # what a worker that died was writing
         return code
+
+
+def _output(options):
+    """The output as the options describe it; UsageError where what is to be hidden would be served all the same."""
+    texts = options.redact or []
+    if texts and options.store_dir is None:
+        words = "the store, which keeps the truth, would lie beside the pages; set store_dir to a folder that no web server shows"
+        raise UsageError(f"redact hides {texts[0]!r} and more from the pages, but {words}")
+    if texts:
+        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
+    pages_at = _place_of("output_dir", options.output_dir, options.config, redact.Redaction(texts))
+    if options.store_dir is None:
+        return pages_at
+    kept_at = _place_of("store_dir", options.store_dir, options.config)
+    if kept_at.root == pages_at.root:
+        raise UsageError(f"store_dir {kept_at.root} is output_dir itself; name another folder")
+    return Apart(pages_at, kept_at)
 
 
 def _streams(options, command):
@@ -335,24 +373,24 @@ def _days(options):
     return [getattr(options, name) if name in given else None for name in names]
 
 
-def _output(options):
-    """Where the pages go: a folder, or in an object store."""
-    if not is_address(options.output_dir):
-        return Output(options.output_dir)
+def _place_of(name, place, config_file, redaction=None):
+    """Where something is written, as a setting of that name says: a folder, or in an object store."""
+    if not is_address(place):
+        return Output(place, redaction)
     from observing_monitor.objects import ObjectOutput
 
     try:
-        return ObjectOutput(options.output_dir, config.storage_of_file(options.config, options.output_dir))
+        return ObjectOutput(place, config.storage_of_file(config_file, place), redaction)
     except UsageError as error:
-        raise UsageError(f"output_dir: {error}") from error
+        raise UsageError(f"{name}: {error}") from error
 
 
-def _check_addresses_apart(output, source, stream):
+def _check_addresses_apart(name, folder, source, stream):
     """Refuse an output and a source that lie in each other: what is read would be listed for what is written, or the reverse."""
     from observing_monitor.objects import lies_in
 
-    if lies_in(output, source) or lies_in(source, output):
-        raise UsageError(f"output_dir {output} and {source}, which {stream} reads, lie in each other; choose another prefix")
+    if lies_in(folder, source) or lies_in(source, folder):
+        raise UsageError(f"{name} {folder} and {source}, which {stream} reads, lie in each other; choose another prefix")
 
 
 def _check_apart(output, streams):
@@ -360,10 +398,11 @@ def _check_apart(output, streams):
     for stream in [version for described in streams for version in described.versions]:
         for source in stream.sources:
             path = getattr(source.settings, "path", None)
-            if is_address(path) or is_address(output.root):
-                _check_addresses_apart(output.root, str(path), stream.name)
-            elif path and _lies_in(output.root, path):
-                raise UsageError(f"output_dir {output.root} lies in {path}, which {stream.name} reads; choose a folder outside it")
+            for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
+                if is_address(path) or is_address(folder):
+                    _check_addresses_apart(name, folder, str(path), stream.name)
+                elif path and _lies_in(folder, path):
+                    raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
 
 
 def _lies_in(folder, path):
@@ -725,6 +764,6 @@ def _check(options, streams, nights, now):
 
 
 def _print_answer(answer, of_what):
-    print(f"  {answer.verdict:6} {of_what}")
+    print(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
     for line in answer.said:
-        print(f"           {line}")
+        print(visible(f"           {line}".replace("\n", "␊")))

@@ -1,5 +1,6 @@
 """Per night: ask every source, build the tables, save them. Pages are none of its business."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -8,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, StoreError, UsageError
+from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, UsageError, one_line
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
@@ -73,10 +74,8 @@ def collect_night(stream, sources, output, night, now):
     outcome = Outcome(night, row={name: looked.get(name) for name in INDEXED})
     states = {}
     for source in sources:
-        try:
+        with _told_of(source, night, outcome):
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
-        except SourceError as error:
-            outcome.problems[source.name] = str(error)
     was_silent = {
         name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
     }
@@ -95,17 +94,14 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     from observing_monitor import happenings, tables
 
     night, readings = outcome.night, {}
-    try:
-        before = store.load(night)
-    except StoreError as error:
-        log.error("%s", error)
-        before = tables.Tables.empty()
+    before, damaged = store.load_whole(night)
+    for fault in damaged:
+        log.error("%s", fault)
     for source in sources:
         if source.name not in outcome.problems:
-            try:
+            with _told_of(source, night, outcome):
                 readings[source.name] = source.read(night)
-            except SourceError as error:
-                outcome.problems[source.name] = str(error)
+            if source.name in outcome.problems:
                 states.pop(source.name)
     before, history = tables.split_history(before)
     before, moved = _under_new_names(before, readings)
@@ -135,6 +131,20 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
     told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
     told_by |= {"pruned": looked["pruned"]} if looked.get("pruned") else {}
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+
+
+@contextlib.contextmanager
+def _told_of(source, night, outcome):
+    """The edge of one source: what goes wrong inside stands in the outcome as this source's fault, and no other source is lost for it."""
+    try:
+        yield
+    except SourceError as error:
+        outcome.problems[source.name] = str(error)
+    except (OutputError, MemoryError):
+        raise
+    except Exception as error:  # what nobody foresaw of other people's data
+        log.exception("%s %s: could not be read", source.name, night)
+        outcome.problems[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
 
 
 def _under_new_names(before, readings):
@@ -280,7 +290,7 @@ def _guarded(stream, sources, output, night, now):
             log.exception("%s %s: could not be collected", stream.name, night)
         return Outcome(
             night,
-            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {error})"},
+            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {one_line(error)})"},
             is_broken=True,
         )
 

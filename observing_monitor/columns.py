@@ -44,6 +44,11 @@ DTYPES: dict[str, Any] = {  # kind -> pandas' dtype; store.py has Arrow's. Text 
     "instant": "datetime64[us, UTC]",
 }
 
+# Text that begins so is a formula to a spreadsheet, which may start programs: in CSV files an apostrophe stands before it. Numbers are
+# no text, and stay as they are. (OWASP, "CSV injection"; the last four are the first in full width)
+FORMULA_HEADS = "=+-@\t\r\n＝＋－＠"
+FORMULA = "^([" + FORMULA_HEADS.replace("-", r"\-") + "])"
+
 # A row is a file that was taken or has arrived. In order of `file_id`, which occurs once.
 FILES = (
     Column("file_id", "text", "Path below the source's root: names the file for good", "Path"),
@@ -270,11 +275,33 @@ def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> Dat
         dtype = DTYPES[column.kind]
         if column.name in data.columns:
             values = data[column.name]
-            made[column.name] = values if values.dtype == dtype else _convert(values, column)
+            values = values if values.dtype == dtype else _convert(values, column)
+            made[column.name] = in_calendar(values) if column.kind == "instant" else values
         else:
             absent = True if column.kind == "bool" else None
             made[column.name] = pd.Series([absent] * len(data), index=data.index, dtype=dtype)
     return pd.DataFrame(made, index=data.index)
+
+
+def whole_numbers(values: Series[Any]) -> Series[Any]:
+    """A Series of whatever it holds as Int64: null for what is no number, or none that 64 bits hold."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.dtype.kind in "iu" and numbers.dtype != "uint64":
+        return numbers.astype("Int64")
+    numbers = numbers.astype("float64")
+    return numbers.where(numbers.abs() < 2**63).round().astype("Int64")
+
+
+def in_calendar(values: Series[Any]) -> Series[Any]:
+    """A Series of instants, with NaT for those that Python's calendar, of the years 1 to 9999, can't show in every zone."""
+    import pandas as pd
+
+    first, last = pd.Timestamp("0001-01-02", tz="UTC"), pd.Timestamp("9999-12-31", tz="UTC")
+    if not len(values) or not (values.min() < first or values.max() >= last):
+        return values
+    return values.where((values >= first) & (values < last))
 
 
 def texts(values: Any) -> Series[str]:

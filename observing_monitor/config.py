@@ -33,7 +33,8 @@ from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
 
 TABLE = "observing_monitor"
 THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
-PATHS = ("output_dir", "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
+PLACES = ("output_dir", "store_dir")  # options in it that are paths, relative to the file, or addresses of object stores
+PATHS = (*PLACES, "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
 # what the site itself has beside the streams' folders
 RESERVED = (
     "assets",
@@ -236,7 +237,7 @@ class SettingsFileParser(configargparse.ConfigFileParser):
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
         for key in PATHS:
-            if isinstance(table.get(key), str) and not (key == "output_dir" and is_address(table[key])):
+            if isinstance(table.get(key), str) and not (key in PLACES and is_address(table[key])):
                 table[key] = str(path.parent / Path(table[key]).expanduser())
         return {
             key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -33,3 +33,9 @@ class StoreError(ObservingMonitorError):
 
 class SourceError(ObservingMonitorError):
     """A source didn't answer; only a source that answered can change a night."""
+
+
+def one_line(error: BaseException, most: int = 300) -> str:
+    """What an exception says, as one line of at most `most` characters: its first; its type's name where it says nothing."""
+    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return first if len(first) <= most else f"{first[:most]}…"

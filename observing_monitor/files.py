@@ -1,19 +1,42 @@
-"""Writing so that a reader never sees half a file: beside the target, synced, renamed."""
+"""Files: read only where they should lie; written so that a reader never sees half of one: beside the target, synced, renamed."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import itertools
 import json
 import os
 import socket
-from collections.abc import Container, Iterator
-from typing import Any, Self
+import stat
+from collections.abc import Container, Iterable, Iterator
+from io import BufferedReader
+from typing import Any
 
 from observing_monitor.errors import LockedError, OutputError
+from observing_monitor.redact import Redaction
+
+STORE, UNFINISHED = "data", ".unfinished"
 
 _numbers = itertools.count()
+
+
+def open_plain(path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] | None = None) -> BufferedReader:
+    """A file of others opened for reading in binary, if it is a plain one and lies, all links resolved, in one of `roots` (None: anywhere).
+
+    OSError else, whose `strerror` says why. What is no plain file is never waited for: a pipe without a writer would keep us for ever.
+    """
+    real = os.path.realpath(path, strict=True)
+    if roots is not None and not any(os.path.commonpath([real, folder]) == folder for folder in map(os.path.realpath, roots)):
+        raise PermissionError(errno.EPERM, "it lies outside the folders that are read", os.fspath(path))
+    # what became a link meanwhile is not opened
+    number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
+    return open(number, "rb")
 
 
 def is_address(place: object) -> bool:
@@ -28,9 +51,11 @@ class Output:
     are swept by the next run, which holds the lock.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], redaction: Redaction | None = None) -> None:
         self.root = os.path.abspath(root)
-        self.unfinished = os.path.join(self.root, ".unfinished")
+        self.store = os.path.join(self.root, STORE)  # where what is below `data/` lies
+        self.redaction = redaction or Redaction([])  # of every file that is written
+        self.unfinished = os.path.join(self.root, UNFINISHED)
 
     def path(self, *parts: str) -> str:
         """Where a file is, as messages name it."""
@@ -82,7 +107,13 @@ class Output:
 
     def write(self, relative: str, data: str | bytes) -> None:
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
-        data = as_bytes(data)
+        self._write(relative, self._public(relative, data))
+
+    def _public(self, relative: str, data: str | bytes) -> bytes:
+        """What a file is to hold, as bytes: without what is hidden."""
+        return self.redaction.file(relative, as_bytes(data))
+
+    def _write(self, relative: str, data: bytes) -> None:
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
         beside = os.path.join(self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
@@ -102,16 +133,21 @@ class Output:
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
-        data = as_bytes(data)
+        data = self._public(relative, data)
         if self.read(relative) == data:
             return False
-        self.write(relative, data)
+        self._write(relative, data)
         return True
 
     def append(self, relative: str, line: bytes) -> None:
         """Add a line to a file whose end may be lost when the run is killed. Raises OutputError."""
         with self._writable(), open(self.path(relative), "ab") as file:
             file.write(line + b"\n")
+
+    def rename(self, relative: str, to: str) -> None:
+        """Give a file another name. Raises OutputError."""
+        with self._writable():
+            os.replace(self.path(relative), self.path(to))
 
     def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
@@ -156,14 +192,14 @@ class Output:
             raise OutputError(f"{path}: {_why(error)}; whoever runs this must be able to read all of output_dir") from error
 
     def read_json(self, relative: str) -> Any:
-        """A JSON file's value; None where there is none, or where it is none that can be read."""
+        """A JSON file's value; None where there is none, or where it is none that can be read, or not as `sealed` made it."""
         data = self.read(relative)
         try:
-            return None if data is None else json.loads(data)
-        except ValueError:
+            return None if data is None or not is_sealed(data) else json.loads(data)
+        except (ValueError, RecursionError):
             return None
 
-    def part(self, *beginnings: str) -> Self:
+    def part(self, *beginnings: str) -> Output:
         """The output as a worker is handed it, who asks for little but what begins so: a folder needs nothing for that."""
         return self
 
@@ -175,6 +211,92 @@ class Output:
         """Take note of the `changes` that a worker made."""
 
 
+class Apart(Output):
+    """An output whose store, all that is below `data/`, lies elsewhere: two outputs, each a folder or in an object store."""
+
+    def __init__(self, pages: Output, kept: Output) -> None:
+        self.pages = pages
+        self.kept = kept  # nothing of it is redacted: it has the truth
+        self.root, self.store, self.redaction = pages.root, kept.root, pages.redaction
+
+    def _of(self, relative: str) -> tuple[Output, str]:
+        """Which of the two has a file, and how it is called there."""
+        first, _, rest = relative.partition("/")
+        return (self.kept, rest) if first == STORE else (self.pages, relative)
+
+    def path(self, *parts: str) -> str:
+        output, relative = self._of("/".join(filter(None, parts)))
+        return output.path(relative) if relative else output.root
+
+    def make(self) -> None:
+        self.pages.make()
+        self.kept.make()
+
+    def sweep(self) -> None:
+        self.pages.sweep()
+        self.kept.sweep()
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the locks of both: another run may write other pages from the same store."""
+        with self.pages.lock(), self.kept.lock():
+            yield
+
+    def is_locked(self) -> bool:
+        return self.pages.is_locked() or self.kept.is_locked()
+
+    def write(self, relative: str, data: str | bytes) -> None:
+        output, name = self._of(relative)
+        output.write(name, data)
+
+    def write_changed(self, relative: str, data: str | bytes) -> bool:
+        output, name = self._of(relative)
+        return output.write_changed(name, data)
+
+    def append(self, relative: str, line: bytes) -> None:
+        output, name = self._of(relative)
+        output.append(name, line)
+
+    def rename(self, relative: str, to: str) -> None:
+        output, name = self._of(relative)
+        output.rename(name, self._of(to)[1])
+
+    def remove(self, relative: str) -> None:
+        output, name = self._of(relative)
+        output.remove(name)
+
+    def exists(self, relative: str) -> bool:
+        output, name = self._of(relative)
+        return output.exists(name)
+
+    def size(self, relative: str) -> int | None:
+        output, name = self._of(relative)
+        return output.size(name)
+
+    def names(self, folder: str) -> list[str]:
+        output, name = self._of(folder)
+        return output.names(name)
+
+    def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
+        output, name = self._of(folder)
+        output.prune(name, ending, kept)
+
+    def read(self, relative: str) -> bytes | None:
+        output, name = self._of(relative)
+        return output.read(name)
+
+    def part(self, *beginnings: str) -> Output:
+        told = [self._of(beginning) for beginning in beginnings]
+        return Apart(*(output.part(*(name for of, name in told if of is output)) for output in (self.pages, self.kept)))
+
+    def changes(self) -> Any:
+        return self.pages.changes(), self.kept.changes()
+
+    def learn(self, changes: Any) -> None:
+        for output, made in zip((self.pages, self.kept), changes or (), strict=False):
+            output.learn(made)
+
+
 def as_bytes(data: str | bytes) -> bytes:
     """Text as it is written: UTF-8, and what is no Unicode as \\x.."""
     return data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
@@ -182,3 +304,22 @@ def as_bytes(data: str | bytes) -> bytes:
 
 def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+_SEAL, _SEAL_END = b',"seal":"', b'"}'
+
+
+def sealed(data: str | bytes) -> bytes:
+    """A JSON object's text, as bytes, with a digest of itself as its last member: what a disk, or a hand, changed in it is noticed."""
+    data = as_bytes(data)
+    return data[:-1] + _SEAL + _seal_of(data[:-1]) + _SEAL_END
+
+
+def is_sealed(data: bytes, or_never: bool = True) -> bool:
+    """Whether a JSON object's text is just as `sealed` made it; or, with `or_never`, was never sealed: earlier versions did not."""
+    body, mark, seal = data.rpartition(_SEAL)
+    return seal == _seal_of(body) + _SEAL_END if mark else or_never and b'"seal"' not in data
+
+
+def _seal_of(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=12).hexdigest().encode()

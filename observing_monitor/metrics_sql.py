@@ -40,12 +40,14 @@ class WritableDatabase(Database):
         """A SQLAlchemy Engine that keeps its connection."""
         url = self._url(sqlalchemy)
         if url.drivername.startswith("sqlite"):
-            url = url.set(query={"mode": "rwc" if self.create else "rw", "uri": "true"})
-            how = {"poolclass": sqlalchemy.NullPool}
+            how: dict[str, Any] = {"poolclass": sqlalchemy.NullPool}
         else:  # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
             how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
         engine: Engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), hide_parameters=True, **how)
         return engine
+
+    def _sqlite_place(self, path: str) -> tuple[str, dict[str, str]]:
+        return os.path.abspath(path), {"mode": "rwc" if self.create else "rw"}
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         arguments = super()._arguments(url)

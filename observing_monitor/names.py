@@ -63,6 +63,9 @@ def kinds_of(names: Iterable[str]) -> list[str]:
     known: dict[str, str] = {}
     kinds = []
     for name in names:
+        if not isinstance(name, str):  # null
+            kinds.append("")
+            continue
         ending = name[name.rfind(".") + 1 :] if "." in name else ""
         kind = known.get(ending)
         if kind is None:
@@ -90,10 +93,10 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     wanted = [group for forms in FORMS.values() for group in forms if group in compiled.groupindex]
     search, nothing = compiled.search, (None,) * len(wanted)
     if len(wanted) < 2:  # then `group` gives no tuple
-        rows = [found.group(*wanted) if (found := search(name)) else None for name in names.tolist()]
+        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else None for name in names.tolist()]
         groups = {group: pa.array(rows, pa.large_string()) for group in wanted}
     else:
-        rows = [found.group(*wanted) if (found := search(name)) else nothing for name in names.tolist()]
+        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else nothing for name in names.tolist()]
         groups = dict(zip(wanted, (pa.array(texts, pa.large_string()) for texts in zip(*rows, strict=True)), strict=False))
     told: dict[str, Series[Any]] = {}
     for name, forms in FORMS.items():  # of several forms the first that matched
@@ -114,7 +117,7 @@ def _whole(texts: Series[str]) -> Series[int]:
         )
         return whole
     except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
-        return pd.to_numeric(texts, errors="coerce").astype("Int64")
+        return columns.whole_numbers(texts)
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:

@@ -204,7 +204,8 @@ def _write_images(job, found):
             content = base64.b64decode(data, validate=True)
             if head == "data:image/png;base64" and content.startswith(_SIGNATURE):
                 digest = hashlib.blake2b(f"{image['name']} {image['node']} ".encode("utf-8", "backslashreplace") + content, digest_size=5)
-                plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{image['node']} {image['name']}").strip("-")[:80]
+                plain = job.site.output.redaction.text(f"{image['node']} {image['name']}")
+                plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:80]
                 name = f"{plain}-{digest.hexdigest()}.png"
                 job.site.output.write_changed(f"{_images_of(job)}/{name}", content)
                 shown.append(pages.Image(image["name"], image["node"], f"{os.path.basename(_images_of(job))}/{name}", image["sampled_at"]))
@@ -279,7 +280,7 @@ def write_night(job, row, known, judged, found, key):
         previews_note=pictures_note,
     )
     if lists:
-        output.write_changed(lists[0], filetable.render_files_js(listed, beside))
+        output.write_changed(lists[0], filetable.render_files_js(output.redaction.frame(listed), beside))
         output.write_changed(lists[1], tables.to_csv(listed))
     data = {
         "stream": stream.name,

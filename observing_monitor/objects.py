@@ -18,10 +18,11 @@ import threading
 import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from observing_monitor.errors import LockedError, ObservingMonitorError, OutputError, UsageError
-from observing_monitor.files import Output, as_bytes
+from observing_monitor.files import STORE, Output
+from observing_monitor.redact import Redaction
 
 log = logging.getLogger(__name__)
 
@@ -310,9 +311,11 @@ class ObjectOutput(Output):
     asks for no object's state, and writes none whose MD5 is the listing's. That nobody else writes is what the lock is for.
     """
 
-    def __init__(self, address: str, storage: Storage) -> None:
+    def __init__(self, address: str, storage: Storage, redaction: Redaction | None = None) -> None:
         self.objects = Objects(address, storage, OutputError)
         self.root = self.objects.address
+        self.store = f"{self.root}/{STORE}"
+        self.redaction = redaction or Redaction([])
         self._listed: dict[str, Object] | None = None
         self._inside: dict[str, set[str]] = {}  # folder -> the names in it
         self._sorted: list[str] | None = None  # the names of all, made when parts are cut
@@ -325,7 +328,7 @@ class ObjectOutput(Output):
         return {**self.__dict__, "_lease": None, "_sorted": None, "_growing": {}}
 
     def path(self, *parts: str) -> str:
-        return "/".join([self.root, *parts])
+        return "/".join(filter(None, [self.root, *parts]))
 
     def make(self) -> None:
         """Nothing: a prefix is there when an object is."""
@@ -349,20 +352,19 @@ class ObjectOutput(Output):
     def is_locked(self) -> bool:
         return bool(self.names(".lock"))
 
-    def write(self, relative: str, data: str | bytes) -> None:
+    def _write(self, relative: str, data: bytes) -> None:
         if self._lease:
             self._lease.check()
-        data = as_bytes(data)
         self.objects.write(relative, data)
         self._changes[relative] = Object(len(data), None, _md5(data))
         self.learn({relative: self._changes[relative]})
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
-        data = as_bytes(data)
+        data = self._public(relative, data)
         there = self._look(relative)
         if there and there.size == len(data) and (there.etag == _md5(data) or self.objects.read(relative) == data):
             return False
-        self.write(relative, data)
+        self._write(relative, data)
         return True
 
     def append(self, relative: str, line: bytes) -> None:
@@ -370,9 +372,16 @@ class ObjectOutput(Output):
         whole, written_at = self._growing.get(relative) or (self.read(relative) or b"", 0.0)
         whole += line + b"\n"
         if time.monotonic() - written_at > 5:
-            self.write(relative, whole)
+            self._write(relative, whole)
             written_at = time.monotonic()
         self._growing[relative] = whole, written_at
+
+    def rename(self, relative: str, to: str) -> None:
+        """An object can't be renamed: it is written anew under the other name."""
+        data = self.read(relative)
+        if data is not None:
+            self._write(to, data)
+            self.remove(relative)
 
     def remove(self, relative: str) -> None:
         self._growing.pop(relative, None)
@@ -402,12 +411,12 @@ class ObjectOutput(Output):
             return None
         return self.objects.read(relative)
 
-    def part(self, *beginnings: str) -> Self:
+    def part(self, *beginnings: str) -> Output:
         """The output with just that much of the listing as tells of names that begin so: little to hand to a worker."""
         listed = self._list()
         if self._sorted is None:
             self._sorted = sorted(listed)
-        made = self.__class__(self.root, self.objects.storage)
+        made = ObjectOutput(self.root, self.objects.storage, self.redaction)
         made._listed, made._covers = {}, beginnings
         for beginning in beginnings:
             first = bisect.bisect_left(self._sorted, beginning)

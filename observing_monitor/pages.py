@@ -554,7 +554,9 @@ def glossary_groups(told: list[Word]) -> list[WordGroup]:
     return made
 
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
+_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
 
 
 def address(kind: str, words: str, taken: set[str]) -> str:
@@ -643,10 +645,10 @@ def environment() -> Environment:
 
 
 def visible(value: T) -> T | str:
-    """Text with its control characters as pictures of them, and what is no character as �; other values as they are.
+    """Text with its control characters as pictures of them, ⟨U+202E⟩ for the unseen, � for what is no character; other values as they are.
 
     A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
-    isn't UTF-8) can't be written at all.
+    isn't UTF-8) can't be written at all, and a mark that turns the direction of writing around makes one name look like another.
     """
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
@@ -655,7 +657,9 @@ def visible(value: T) -> T | str:
 
 def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
+    if code < 0x20 or code == 0x7F:
+        return chr(0x2400 + code) if code < 0x20 else "␡"
+    return "�" if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF else f"⟨U+{code:04X}⟩"
 
 
 def is_nothing(value: object) -> bool:

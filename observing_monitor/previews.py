@@ -1,7 +1,7 @@
 """The previews of a stream's files: which are made, by whom, and what is kept of them beside each night's page.
 
-    STREAM/YYYY-MM-DD.previews/index.json        what was chosen, made, or can't be made, and why; in the order of the page
-    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg     one picture each
+    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg                 one picture each
+    data/stream=STREAM/night=YYYY-MM-DD/previews.json        what was chosen, made, or can't be made, and why; in the order of the page
 
 A picture is made once: its file's size and modification time, and our settings, are its key, and one that could not be made
 is tried again only when these change. What is left when a run's time is over waits for the next run, the newest first.
@@ -24,10 +24,11 @@ from pathlib import Path
 
 from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
+from observing_monitor.files import sealed
 from observing_monitor.nights import parse_night
 from observing_monitor.pages import Preview
 from observing_monitor.retention import PREVIEWS, TABLES, is_pruned
-from observing_monitor.store import Store
+from observing_monitor.store import FOLDER, Store
 from observing_monitor.timelimit import LOOK_S, within
 
 VERSION = 1  # another one makes all pictures anew
@@ -99,7 +100,7 @@ def _make_previews(stream, output, jobs):
 def previews_of(stream, output, night):
     """What a night's page shows: a list of `pages.Preview`, the newest exposure first, and a sentence on what it lacks."""
     folder = f"{night.isoformat()}.previews"
-    index = _read(output, _folder(stream, night.isoformat()))
+    index = _read(output, stream, night.isoformat())
     shown = [
         Preview(
             label=" ".join(filter(None, [one["exposure"] or one["name"], one["detector"] and f"det. {one['detector']}"])),
@@ -126,7 +127,7 @@ def previews_of(stream, output, night):
 def sweep(stream, output, night):
     """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
     folder = _folder(stream, night.isoformat())
-    kept = {one["picture"] for one in _read(output, folder)["files"]}
+    kept = {one["picture"] for one in _read(output, stream, night.isoformat())["files"]}
     output.prune(folder, ".jpg", kept)
 
 
@@ -175,16 +176,27 @@ def _is_done(stream, output, night, row):
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
-    return not told.get("shown") or output.exists(f"{_folder(stream, night)}/index.json")
+    if told.get("shown") and not output.exists(_index(stream, night)):
+        return False
+    return not told.get("n_pictures") or output.exists(_folder(stream, night))
 
 
 def _folder(stream, night):
     return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
 
 
-def _read(output, folder):
-    index = output.read_json(f"{folder}/index.json")
-    return index if isinstance(index, dict) and index.get("version") == VERSION else {"files": [], "n_images": 0}
+def _index(stream, night):
+    """Where the index of a night's previews is: in the store, for it has whole paths."""
+    return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
+
+
+def _read(output, stream, night):
+    index = output.read_json(_index(stream, night)) or output.read_json(f"{_folder(stream, night)}/index.json")  # where it was
+    if not isinstance(index, dict) or index.get("version") != VERSION:
+        return {"files": [], "n_images": 0}
+    if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
+        return {"files": [], "n_images": 0}  # whoever removed the pictures wants them anew
+    return index
 
 
 def _roots(stream):
@@ -205,7 +217,7 @@ def _is_away(path, roots):
 
 def _plan(stream, store, night, row, roots):
     """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
-    before = _read(store.output, _folder(stream, night))
+    before = _read(store.output, stream, night)
     basis = _basis(stream, row)
     if (row.get("previews") or {}).get("basis") == basis and before["files"]:
         return {**before, "night": night, "basis": basis}
@@ -273,16 +285,16 @@ def _make(stream, output, waiting, roots, deadline, jobs):
             status = status or os.stat(shown["path"])
         shown.update(_no_picture(why, _key(stream, status) if status else ""), is_waiting=False)
         if data:
-            shown.update(picture=_picture_name(shown), width=width, height=height)
+            shown.update(picture=_picture_name(output.redaction.text(shown["name"]), shown), width=width, height=height)
             output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
             n_made += 1
     left = sum(shown["is_waiting"] for _, shown in waiting)
     log.info("%s: %d previews made, %d files can't be shown, %d to come", stream.name, n_made, len(waiting) - n_made - left, left)
 
 
-def _picture_name(shown):
+def _picture_name(name, shown):
     """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
-    stem = re.sub(r"[^0-9A-Za-z+-]+", "_", shown["name"].partition(".fit")[0])[:80].lstrip("_")
+    stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
     digest = hashlib.blake2b(f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
     return f"{stem}-{digest}.jpg"
 
@@ -290,13 +302,15 @@ def _picture_name(shown):
 def _keep(stream, output, plan, row):
     """Write a night's index of previews, and note in the night's row what its page is to show."""
     folder = _folder(stream, plan["night"])
-    if plan["files"] or output.exists(folder):
+    if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
-        output.write_changed(f"{folder}/index.json", json.dumps(kept, ensure_ascii=False, indent=0))
+        output.write_changed(_index(stream, plan["night"]), sealed(json.dumps(kept, ensure_ascii=False, indent=0)))
+        output.remove(f"{folder}/index.json")  # where earlier versions had it
     seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
     digest = hashlib.blake2b(json.dumps([plan["n_images"], seen]).encode(), digest_size=8).hexdigest()
     n_waiting = sum(one["is_waiting"] for one in plan["files"])
-    row["previews"] = {"basis": plan["basis"], "n_waiting": n_waiting, "shown": digest if seen else ""}
+    n_pictures = sum(bool(one["picture"]) for one in plan["files"])
+    row["previews"] = {"basis": plan["basis"], "n_waiting": n_waiting, "shown": digest if seen else "", "n_pictures": n_pictures}
 
 
 # --- readers: processes of their own -----------------------------------------------------------------------------------

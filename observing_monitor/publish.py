@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import newest
+from observing_monitor.files import sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
     beside,
@@ -99,9 +100,11 @@ def publish_night(job):
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
+    store = Store(job.site.output, job.stream.name)
     try:
-        known = Store(job.site.output, job.stream.name).load(job.night)
+        known = store.load(job.night)
     except StoreError as error:
+        store.look_again(job.night)
         return NightDone(job.night, job.row, False, str(error))
     row, judged, found = judge(job, known)
     row["news_at"] = _news_at(job, row)
@@ -299,7 +302,7 @@ def write_heartbeat(site, now, read, made):
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", json.dumps(beat, ensure_ascii=False))
+    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 

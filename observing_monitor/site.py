@@ -44,6 +44,7 @@ def make_site(title, streams, output, url="", known=()):
             assets[path.name] = f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
     digest.update(assets["plotly.min.js"].encode())
+    digest.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
     return Site(title, tuple(streams), output, assets, digest.hexdigest(), url, tuple(known))
 
 

@@ -8,6 +8,7 @@
 A night is the unit of writing. The two JSON files open without pandas, so that a run with nothing new ends at once.
 """
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -16,8 +17,8 @@ import json
 from typing import TypedDict
 
 from observing_monitor import columns
-from observing_monitor.errors import StoreError
-from observing_monitor.files import as_bytes
+from observing_monitor.errors import StoreError, one_line
+from observing_monitor.files import is_sealed, sealed
 from observing_monitor.nights import night_named
 
 FOLDER = "data"
@@ -64,21 +65,20 @@ class Store:
     def _noted(self):
         """The rows that were noted after the index was written, by a run that was killed."""
         for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
-            try:
-                night, row = json.loads(line)
-            except (ValueError, TypeError):  # the line at which it was killed
-                continue
-            if isinstance(row, dict) and isinstance(night, str) and night_named(night):
-                yield night, row
+            with contextlib.suppress(ValueError):  # the line at which it was killed
+                told = json.loads(line) if is_sealed(line, or_never=False) else None
+                if isinstance(told, dict) and isinstance(told.get("row"), dict) and night_named(str(told.get("night"))):
+                    yield told["night"], told["row"]
 
     def note(self, night, row):
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
-        self.output.append(f"{self.folder}/index.notes", as_bytes(_json([night.isoformat(), row])))
+        self.output.append(f"{self.folder}/index.notes", sealed(_json({"night": night.isoformat(), "row": row})))
 
     def write_index(self, index):
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
-        self.output.write_changed(f"{self.folder}/index.json", _encoded(dict(sorted(index.items()))))
+        index = {key: index[key] for key in sorted(index) if key != "seal"}
+        self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(index)))
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night):
@@ -91,13 +91,34 @@ class Store:
         return looked if is_whole else {}
 
     def write_looked(self, night, looked):
-        self.output.write_changed(f"{self.night_folder(night)}/looked.json", _json(looked))
+        unsealed = {name: value for name, value in looked.items() if name != "seal"}
+        self.output.write_changed(f"{self.night_folder(night)}/looked.json", sealed(_json(unsealed)))
 
     def load(self, night):
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
         from observing_monitor.tables import Tables
 
         return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
+
+    def load_whole(self, night):
+        """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
+        from observing_monitor.tables import Tables
+
+        loaded, faults = [], []
+        for name, described in columns.TABLES.items():
+            try:
+                loaded.append(self._load_table(night, name, described))
+            except StoreError as error:
+                path = f"{self.night_folder(night)}/{name}.parquet"
+                self.output.rename(path, f"{path}.damaged")
+                faults.append(f"{error}; set aside as {name}.parquet.damaged")
+                loaded.append(columns.empty(described))
+        return Tables(*loaded), faults
+
+    def look_again(self, night):
+        """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""
+        looked = self.read_looked(night)
+        self.write_looked(night, {**looked, "sizes": {}})
 
     def is_whole(self, night, sizes):
         """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
@@ -129,12 +150,11 @@ class Store:
         import pyarrow.parquet
 
         try:
-            table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False)
+            table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False, page_checksum_verification=True)
             return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
-            words = str(error).splitlines()[0]
             raise StoreError(
-                f"{self.output.path(relative)}: can't be read ({words}); the next run makes it anew from the sources"
+                f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run that collects makes it anew"
             ) from error
 
 
@@ -176,7 +196,7 @@ def _packed(frame, described):
     )
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd", **_encodings(described))
+    pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described))
     return buffer.getvalue()
 
 
@@ -197,8 +217,8 @@ def _decoded(data):
     import msgspec
 
     try:
-        return None if data is None else msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None if data is None or not is_sealed(data) else msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
 from dataclasses import asdict, replace
 
 from observing_monitor import columns, pages, status, usual
 from observing_monitor.feeds import SITE, Standing, address
+from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Link, NightRow, SitePage, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
@@ -227,9 +229,13 @@ def _nights_csv(summaries, headlines):
     text = io.StringIO()
     names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
     writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(summaries)
+    writer.writerow({name: _cell(name) for name in names})
+    writer.writerows({name: _cell(value) for name, value in summary.items()} for summary in summaries)
     return text.getvalue()
+
+
+def _cell(value):
+    return re.sub(columns.FORMULA, r"'\1", value) if isinstance(value, str) else value
 
 
 def attention(cards):
@@ -271,9 +277,10 @@ def publish_glossary(site, done):
 
 def _write_if_new(site, key, page, render, done):
     """Write one of the site's own pages unless the one there was made from the same."""
-    record, name = site.output.read_json("data/site.json") or {}, page.frame.name
+    record, name = site.output.read_json("data/site.json"), page.frame.name
+    record = {other: of for other, of in record.items() if other != "seal"} if isinstance(record, dict) else {}
     if record.get(name) == key and site.output.exists(name):
         return
     site.output.write(name, render(page, site.assets))
-    site.output.write("data/site.json", json.dumps(record | {name: key}))
+    site.output.write("data/site.json", sealed(json.dumps(record | {name: key})))
     done.n_pages += 1

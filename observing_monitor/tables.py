@@ -940,9 +940,6 @@ def to_csv(listed):
     return buffer.getvalue()
 
 
-_FORMULA = frozenset("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
-
-
 def _cells(values):
     """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
     import pyarrow as pa
@@ -951,8 +948,8 @@ def _cells(values):
     if pa.types.is_timestamp(values.type):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, b"T"), b"Z", b"").cast(pa.string())
-    if pa.types.is_large_string(values.type):
+    if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
         heads = pc.unique(pc.utf8_slice_codeunits(values, 0, 1)).to_pylist()  # nearly always none that matters: that is told in a tenth
-        if not _FORMULA.isdisjoint(heads):
-            return pc.replace_substring_regex(values, r"^([=+\-@\t\r])", r"'\1")
+        if not set(columns.FORMULA_HEADS).isdisjoint(heads):
+            return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
     return values

@@ -14,11 +14,12 @@ import io
 import math
 import os
 import re
-import stat
 import time
 import warnings
 import zlib
 from dataclasses import dataclass
+
+from observing_monitor.files import open_plain
 
 QUALITY = 70  # JPEG's: of a noisy sky at 256 pixels WebP is no smaller and takes ten times as long, PNG is three times as large
 STRIPE_BYTES = 32_000_000  # so much of an image is held at once
@@ -72,20 +73,14 @@ def make_preview(path, size=256, seconds=20.0, roots=None):
 def open_regular(path, roots=None):
     """A file opened for reading in binary, if it is a plain file within `roots`; PreviewError says why not."""
     try:
-        real = os.path.realpath(path, strict=True)
-        if roots is not None and not any(real.startswith(os.path.join(root, "")) for root in roots):
-            raise PreviewError("it lies outside the folders that are read")
-        # what is no plain file now (a pipe would keep us waiting for ever) or became a link meanwhile is not opened
-        number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            os.close(number)
-            raise PreviewError("it is not a plain file")
-        return open(number, "rb")
+        return open_plain(path, roots)
     except FileNotFoundError as error:
         raise PreviewError("the file is not there") from error
-    except PermissionError as error:
-        raise PreviewError("permission to read it was denied") from error
     except OSError as error:
+        if error.errno == errno.EACCES:
+            raise PreviewError("permission to read it was denied") from error
+        if error.errno in (errno.EPERM, errno.EINVAL):
+            raise PreviewError(error.strerror) from error
         raise PreviewError(f"it can't be opened: {(error.strerror or str(error)).lower()}") from error
 
 

@@ -405,7 +405,7 @@ def test_broken_are_told(tmp_path):
     assert page.count("it is cut short") == 2 and "it is not a FITS file" in page and "holds no image, only tables" in page
     assert "<b>&.fits" not in page and "&lt;b&gt;" in page
     assert len(said) > 10
-    index = folder.parent.parent / "site" / "cam" / f"{NIGHT}.previews" / "index.json"
+    index = folder.parent.parent / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json"
     before = index.stat().st_mtime_ns
     add(tmp_path, 1, name="cut.fits")
     tried = []
@@ -527,7 +527,11 @@ def test_index_lost(tmp_path):
     assert picture.stat().st_mtime_ns == before and picture.name in made(tmp_path)[1]
     shutil.rmtree(picture.parent)
     assert run("rebuild", "-c", settings(tmp_path), "--jobs", 2) == 0
-    assert picture.exists() and json.loads((picture.parent / "index.json").read_text())["files"][0]["picture"] == picture.name
+    assert (
+        picture.exists()
+        and json.loads((tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json").read_text())["files"][0]["picture"]
+        == picture.name
+    )
 
 
 def test_in_a_browser(tmp_path, browser):

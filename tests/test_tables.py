@@ -222,11 +222,11 @@ def test_csv_runs_no_formula():
     import csv
     import io
 
-    names = ["=cmd|' /C calc'!A0.fits", "+1.fits", "@x", "-2", 'q"uo,te\n.fits', "<b>.fits"]
+    names = ["=cmd|' /C calc'!A0.fits", "+1.fits", "@x", "-2", "\n=1", "＝1", 'q"uo,te\n.fits', "<b>.fits"]
     night = files(*({"file_id": name} for name in names))
     text = tables.to_csv(tables.file_list(tables.classify(night, ingests(), Limits(), NOW))).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-" else name for name in names}
+    assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-\n＝" else name for name in names}
 
 
 def test_exposures_are_counted_and_cut():

@@ -112,7 +112,7 @@ class BrokerCounts(Telling):
 
     def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:
         if path not in self._apart:
-            rows = textfiles.read_csv(path, self.settings.separator, self.settings.comment)
+            rows = textfiles.read_csv(path, self.settings.separator, self.settings.comment, self.files.roots)
             column = self.settings.night_column or rows.columns[0]
             mapping.require(rows, [column, *self.settings.columns.values()])
             place = rows.columns.index(column)

@@ -142,19 +142,19 @@ class BucketListing(Telling):
         import pandas as pd
 
         notes: list[str] = []
-        parts = [_alerts(path, notes) for path in paths]
+        parts = [_alerts(path, notes, self.files.roots) for path in paths]
         joined = pd.concat(parts, ignore_index=True) if parts else _alerts(None, notes)
         return joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True), notes
 
 
-def _alerts(path: str | None, notes: list[str]) -> DataFrame:
+def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) -> DataFrame:
     """The alerts of one listing: address, path, version, size, stored_at, night (date), node, candid, kafka_ms, key (text).
 
     `key` is the same for the same alert. Adds what was odd to `notes`.
     """
     import pandas as pd
 
-    lines = _lines(path) if path else pd.Series([], dtype="str")
+    lines = _lines(path, roots) if path else pd.Series([], dtype="str")
     listed = lines.str.extract(LINE)
     told = listed["path"].str.extract(NAME)
     day = told["day1"].fillna(told["day2"]).fillna(told["day3"])
@@ -170,10 +170,10 @@ def _alerts(path: str | None, notes: list[str]) -> DataFrame:
     return alerts[alerts["night"].notna()]
 
 
-def _lines(path: str) -> Series[Any]:
+def _lines(path: str, roots: list[str] | None) -> Series[Any]:
     import pandas as pd
 
-    with textfiles.opened(path) as text:
+    with textfiles.opened(path, roots) as text:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing where it fails, and says why elsewhere: that is not a bucket with nothing in it
@@ -207,7 +207,7 @@ def _files(alerts: DataFrame) -> DataFrame:
         "name": names.last_parts(alerts["path"]),
         "path": alerts["address"],
         "kind": "avro",
-        "size_bytes": pd.to_numeric(alerts["size"], errors="coerce").astype("Int64"),
+        "size_bytes": columns.whole_numbers(alerts["size"]),
         "created_at": created,
         "transferred_at": stored,
         "exposure": alerts["candid"].str.slice(0, -9),

@@ -19,6 +19,7 @@ from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources.mapping import to_text
 from observing_monitor.sources.sql import Database
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ class DataBackbone(Telling):
             rows = self._query(connection, night, self._since.get(night, Since()), what, duration="duration" in self._there)
         named = ["id", "relpath", "filename", "added_on", "start_time", "status", *optional]
         told = pd.DataFrame([tuple(row) for row in rows], columns=named, dtype="object")
+        told = told[told["filename"].notna()].assign(  # SQLite keeps anything in any column
+            relpath=to_text(told["relpath"]).fillna(""), filename=to_text(told["filename"])
+        )
         told["added_at"] = _instants(told["added_on"], self.zone)
         events = told.loc[self._is_of(told, night)].reset_index(drop=True)
         if events.empty:
@@ -160,7 +164,7 @@ class DataBackbone(Telling):
             "attempt": (events.groupby("id").cumcount() + 1).where(has_event),
             "path": path,
             "names": events["filename"],
-            "size_bytes": pd.to_numeric(events["size_bytes"], errors="coerce").astype("Int64"),
+            "size_bytes": columns.whole_numbers(events["size_bytes"]),
             "transferred_at": events["added_at"],
             **names.read_names(events["filename"].astype("str"), self.settings.name_pattern).to_dict("series"),
         }
@@ -219,8 +223,11 @@ class DataBackbone(Telling):
             ((first, added),) = _rows(connection, f"select max(id), max(added_on) from {files}")
         if first is None or added is None:
             return Since()
-        added = datetime.datetime.fromisoformat(added) if isinstance(added, str) else added
-        return Since(max(0, first - ID_MARGIN), (added.replace(tzinfo=None) - TIME_MARGIN).isoformat())
+        try:
+            added = datetime.datetime.fromisoformat(added) if isinstance(added, str) else added
+            return Since(max(0, first - ID_MARGIN), (added.replace(tzinfo=None) - TIME_MARGIN).isoformat())
+        except (ValueError, TypeError, AttributeError, OverflowError):  # no number, no time: SQLite keeps anything
+            return Since()
 
     # --- nights ------------------------------------------------------------------------------------------------------
 
@@ -246,7 +253,7 @@ def _events_table(settings: DataBackbone.Settings) -> str:
 
 def _named_in(relpath: str) -> datetime.date | None:
     """The night that a directory's path says: that of its first part which is a night's name; None if none is."""
-    return next((night for part in relpath.split("/") if (night := night_named(part))), None)
+    return next((night for part in str(relpath).split("/") if (night := night_named(part))), None)
 
 
 def _rows(connection: Connection, sql: str, values: Mapping[str, Any] | None = None, *, duration: bool = False) -> list[Any]:
@@ -256,7 +263,10 @@ def _rows(connection: Connection, sql: str, values: Mapping[str, Any] | None = N
     values = values or {}
     typed = [sqlalchemy.bindparam(name, type_=sqlalchemy.DateTime()) for name in ("event", "start", "end") if name in values]
     statement = sqlalchemy.text(sql).bindparams(*typed)
-    return list(connection.execute(statement.columns(duration=sqlalchemy.Interval()) if duration else statement, values))
+    try:
+        return list(connection.execute(statement.columns(duration=sqlalchemy.Interval()) if duration else statement, values))
+    except TypeError as error:  # SQLite keeps a number, or bytes, where a duration should be
+        raise ValueError(f"a duration is none ({error})") from error
 
 
 def _instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
@@ -268,16 +278,17 @@ def _instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
     plain = values.map(lambda value: None if isinstance(value, datetime.datetime) and value.year in (1, 9999) else value)
     aware = plain.map(lambda value: isinstance(value, datetime.datetime) and value.tzinfo is not None)
     if aware.any():
-        return pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"])
+        return columns.in_calendar(pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"]))
+    plain = plain.where(plain.map(lambda value: isinstance(value, str | datetime.datetime)))
     local = pd.to_datetime(plain, errors="coerce", format="ISO8601").astype("datetime64[us]")
     # the hour that comes twice in autumn is taken as winter's, the one that is left out in spring as the next
     local = local.dt.tz_localize(zone, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    return columns.in_calendar(local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"]))
 
 
 def _messages(events: DataFrame) -> Series[Any]:
     """What was said of each event: the manager's message; where it says none, what its status means, and what was said before."""
-    said = events["err_message"].astype("object").where(events["err_message"].notna(), "").astype("str")
+    said = to_text(events["err_message"]).fillna("").astype("str")
     before = said.mask(said == "").groupby(events["id"]).ffill().groupby(events["id"]).shift().fillna("")
     meaning = events["status"].map({word: f"{word}: {columns.STATUSES[STATUSES[word]]}" for word in SILENT})
     silent = (said == "") & meaning.notna()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.nights import EPOCH, iso_utc, night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.textfiles import parse_json
@@ -171,7 +172,7 @@ class Expectations(Telling):
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
             try:
-                told, flaw = read_sensors(self._text(os.path.join(self.tree.root, entry.path)))
+                told, flaw = read_sensors(self._text(os.path.join(self.tree.root, entry.path), [self.tree.root]))
             except (OSError, ValueError) as error:
                 notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; the sensors of its exposure are not known")
                 continue
@@ -188,8 +189,8 @@ class Expectations(Telling):
         return list(rows.values())
 
     @staticmethod
-    def _text(path: str) -> str:
-        with open(path, "rb") as file:
+    def _text(path: str | os.PathLike[str], roots: list[str | os.PathLike[str]] | None = None) -> str:
+        with open_plain(path, roots) as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
@@ -247,7 +248,7 @@ class Expectations(Telling):
 
     def _names_in(self, path: str, notes: list[str]) -> list[str]:
         try:
-            return read_exposures(self._text(path), self.settings.column, path.suffix)
+            return read_exposures(self._text(path, [path.parent] if self._is_nightly() else None), self.settings.column, path.suffix)
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
         except ValueError as error:

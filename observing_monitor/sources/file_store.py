@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
@@ -149,7 +151,7 @@ class FileStore(Telling):
             self._came = {}
             for log in self._logs():
                 try:
-                    self._came.update(_logged(log))
+                    self._came.update(_logged(log, self.settings.path.parent))
                 except (OSError, EOFError, zlib.error) as error:
                     words = getattr(error, "strerror", None) or error
                     rest = "for what it would tell, a file's change time stands as the time of its transfer"
@@ -164,10 +166,10 @@ class FileStore(Telling):
             return None
 
 
-def _logged(log: Path) -> Iterator[tuple[str, str]]:
+def _logged(log: Path, root: Path) -> Iterator[tuple[str, str]]:
     """Path and time of each file that a log of rsync says came, in the log's order."""
-    opened = gzip.open if log.suffix == ".gz" else open
-    with opened(log, "rt", encoding="utf-8", errors="backslashreplace") as lines:
+    with open_plain(log, [root]) as raw, gzip.open(raw) if log.suffix == ".gz" else raw as data:
+        lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
         for line in lines:
             if found := RSYNC_LINE.match(line):
                 yield found["path"], found["at"]

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
+from observing_monitor.files import open_plain
 from observing_monitor.nights import ONE_DAY
 from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling
@@ -267,7 +268,7 @@ class FitsStorageLogs(Telling):
         """A log's text, from about `since` on; of a log that breaks off, or can't be read, what there is."""
         pieces = []
         try:
-            with OPENERS.get(path.suffix, open)(path, "rb") as file:
+            with open_plain(path, [self.settings.path]) as raw, OPENERS[path.suffix](raw) if path.suffix in OPENERS else raw as file:
                 if path.suffix not in OPENERS and since is not None:
                     # a day more: clocks are set back, and a line's file may have been named before
                     file.seek(_first_line_at(file, f"{(since - ONE_DAY).astimezone(self.zone):%Y-%m-%d %H:%M:%S}".encode()))

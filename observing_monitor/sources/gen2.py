@@ -9,10 +9,12 @@ One in WAL mode is copied with its log, while that has rows, into the folder for
 
 import contextlib
 import datetime
+import errno
 import hashlib
 import marshal
 import os
 import sqlite3
+import stat
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from observing_monitor import columns
 from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources import Reading, Telling, sqlite
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
 MESSAGES = {
@@ -59,7 +61,6 @@ class Gen2Repository(Telling):
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns = None
-        self._copy = None  # of a registry with a write-ahead log: its state, and a connection to a copy
         self._rows = None, [], []  # the night that was asked for last, the columns, and the registry's rows of it
         self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
         self._all_links = None  # of a repository that is not organised by night: read once for all nights
@@ -178,23 +179,19 @@ class Gen2Repository(Telling):
 
     def _registry_state(self):
         try:
-            state = os.stat(self.registry)
+            if not stat.S_ISREG(os.stat(self.registry).st_mode):
+                raise OSError(errno.EINVAL, "not a plain file")
+            return sqlite.state_of(str(self.registry))
         except OSError as error:
             raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
-        told = [state.st_size, state.st_mtime_ns, state.st_ino]
-        try:
-            log = os.stat(f"{self.registry}-wal")
-        except OSError:
-            return told
-        return [*told, log.st_size, log.st_mtime_ns, log.st_ino] if log.st_size else told
 
     def _query(self, sql, values=()):
         """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
         for _ in range(3):
             before = self._registry_state()
             try:
-                rows = self._query_once(sql, values) if len(before) == 3 else self._query_copy(before, sql, values)
-            except (sqlite3.DatabaseError, OSError) as error:
+                rows = self._query_once(sql, values)
+            except (sqlite3.DatabaseError, OSError, UnicodeError) as error:  # the latter: a message with bytes of the file in it
                 if self._registry_state() == before:
                     raise SourceError(f"{self.registry}: {error}; is it a whole Gen2 registry?") from error
                 continue
@@ -203,6 +200,9 @@ class Gen2Repository(Telling):
         raise SourceError(f"{self.registry}: changes faster than it can be read; the next run tries again")
 
     def _query_once(self, sql, values):
+        if copy := sqlite.copy_of(str(self.registry)):
+            _take_any_text(copy)
+            return copy.execute(sql, values).fetchall()
         # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
         address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
@@ -214,30 +214,6 @@ class Gen2Repository(Telling):
             # one odd text is no reason to read nothing; only then, for a call for every text takes half as long again
             _take_any_text(connection)
             return connection.execute(sql, values).fetchall()
-
-    def _query_copy(self, state, sql, values):
-        """Rows of a registry whose last rows are in a write-ahead log yet: asked of a copy of both.
-
-        To see the log in place SQLite would take locks there and keep a file of its own beside it.
-        """
-        if self._copy is None or self._copy[0] != state:
-            self._copy = None  # its connection, and with it its room on the disk, goes first
-            self._copy = state, self._copied()
-        return self._copy[1].execute(sql, values).fetchall()
-
-    def _copied(self):
-        import shutil
-        import tempfile
-
-        with tempfile.TemporaryDirectory(prefix="observing_monitor_registry_") as folder:
-            for ending in ("", "-wal"):
-                shutil.copyfile(f"{self.registry}{ending}", os.path.join(folder, f"registry{ending}"))
-            connection = sqlite3.connect(os.path.join(folder, "registry"), check_same_thread=False)
-            _take_any_text(connection)
-            # all that it reads is open then; without its names nothing is left behind, however the run ends
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("select count(*) from sqlite_master").fetchall()
-        return connection
 
     def _raw_columns(self):
         """The columns that this camera's `raw` table has, of those that we can use."""
@@ -384,7 +360,7 @@ def _whole(values):
     try:
         return pd.Series(pa.array(values, pa.int64())).astype("Int64")
     except (pa.ArrowException, TypeError, ValueError, OverflowError):  # SQLite holds anything in any column
-        return pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("Int64")
+        return columns.whole_numbers(pd.Series(values, dtype="object"))
 
 
 def _keys(*tables):

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor import columns
-from observing_monitor.errors import SourceError
+from observing_monitor.errors import SourceError, UsageError, one_line
+from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
@@ -182,8 +183,11 @@ class Gen3Repository(Telling):
         """A connection to the registry, and SQLAlchemy's `text`: imported only when a registry is really asked."""
         from sqlalchemy import text
 
-        with self._database().connect() as connection:
-            yield connection, text
+        try:
+            with self._database().connect() as connection:
+                yield connection, text
+        except UsageError as error:
+            raise SourceError(f"{self.settings.path}: {error}; that is what its butler.yaml, or the setting `url`, says") from error
 
     def _registry_state(self) -> list[int] | None:
         """The numbers of the registry's file, and of what SQLite keeps beside it; None where it is a server's."""
@@ -345,8 +349,8 @@ def read_repository(path: Path, url: str = "") -> Repository:
     database = url or filled(registry.get("db") or "sqlite:///<butlerRoot>/gen3.sqlite3")
     if database.startswith("sqlite:///") and not database.startswith("sqlite:////"):
         database = "sqlite:///" + os.path.join(root, database.removeprefix("sqlite:///"))
-    stores = tuple((filled(where).rstrip("/"), table) for where, table in _datastores(datastore))
-    return Repository(database, registry.get("namespace") or None, stores)
+    stores = tuple((filled(where).rstrip("/"), table) for where, table in _datastores(datastore, file))
+    return Repository(database, str(registry.get("namespace") or "") or None, stores)
 
 
 def _butler_yaml(path: Path) -> Path:
@@ -364,24 +368,28 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        with open_plain(file) as opened:
+            config = yaml.safe_load(opened.read().decode("utf-8"))
     except OSError as error:
         raise SourceError(f"{file}: {(error.strerror or str(error)).lower()}; it tells where a Gen3 repository's registry is") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file}: is not YAML ({str(error).splitlines()[0]}); is it a Butler's configuration?") from error
+        raise SourceError(f"{file}: is not YAML ({one_line(error)}); is it a Butler's configuration?") from error
     if not isinstance(config, dict):
         raise SourceError(f"{file}: holds no tables; is it a Butler's configuration?")
     return config
 
 
-def _datastores(config: dict[str, Any]) -> list[tuple[str, str]]:
+def _datastores(config: dict[str, Any], file: Path) -> list[tuple[str, str]]:
     """Root and table of records of each datastore that keeps files, those of a chain in its order."""
+    inner = config.get("datastores", ())
+    records = config.get("records") or {}
+    if not (isinstance(inner or (), list | tuple) and all(isinstance(table, dict) for table in (*(inner or ()), records))):
+        raise SourceError(f"{file}: its datastores and their records should be tables; is it a Butler's configuration?")
     if "datastores" in config:
-        return [store for inner in config["datastores"] or () for store in _datastores(inner)]
+        return [store for one in inner or () for store in _datastores(one, file)]
     if str(config.get("cls", "")).endswith("InMemoryDatastore"):
         return []
-    records = config.get("records") or {}
-    return [(config.get("root") or "<butlerRoot>/datastore", records.get("table") or RECORDS)]
+    return [(str(config.get("root") or "<butlerRoot>/datastore"), str(records.get("table") or RECORDS))]
 
 
 def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.metrics import LAST_NID, OWN_KEYS, as_written
 from observing_monitor.names import in_number_order
 from observing_monitor.nights import UTC, nid_of, night_of_nid
@@ -218,7 +219,7 @@ class _Files:
             return {}, None, []
         path = self.place_of(nid)
         try:
-            with open(path, "rb") as file:
+            with open_plain(path, [self.folder]) as file:
                 raw = parse_json(file.read())
         except OSError as error:
             raise self._fault(path, error) from error
@@ -264,7 +265,8 @@ class _Rows:
         return f"{self.database.place}: night {nid} of {self.table}"
 
     def nids(self) -> set[int]:
-        return {int(nid) for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if nid is not None and 0 <= nid <= LAST_NID}
+        told = [nid for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if isinstance(nid, int | float)]
+        return {int(nid) for nid in told if 0 <= nid <= LAST_NID}
 
     def look(self, nid: int) -> Known:
         # + 0E0: MySQL shows a FLOAT with six digits only, a sum with all that it has

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.nights import EPOCH, iso_utc
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.etcd import Etcd, pairs_of
@@ -198,7 +199,8 @@ class LwaRecorders(Telling):
     def _read_dump(self) -> dict[str, bytes]:
         """The dump as values (bytes) by key: keys and values as they are, or the gateway's own answer."""
         try:
-            told = parse_json(self.settings.dump.read_bytes())
+            with open_plain(self.settings.dump) as file:
+                told = parse_json(file.read())
         except OSError as error:
             raise SourceError(
                 f"{self.settings.dump}: {error.strerror.lower()}; the dump of the monitor points should be readable"

@@ -138,6 +138,8 @@ def by_night(rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date
 
     That something tells a row's night, and the columns are there, was made sure of before (`check_settings`, `require`).
     """
+    if not rows.rows:
+        return apart(rows, [], "", night)
     if settings.night_column:
         return apart(rows, _nights_told(rows, settings), f" in {settings.night_column!r}", night)
     if night is not None:
@@ -309,7 +311,7 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     joined = pd.concat(parts, ignore_index=True)
     if "text" in settings.columns:
         joined["text"] = to_text(pd.concat([table[settings.columns["text"]]] * len(parts), ignore_index=True)).fillna(joined["text"])
-    unit = joined["name"].map(settings.units)
+    unit = joined["name"].map(settings.units).astype("str")
     joined["unit"] = unit.fillna(joined["unit"]) if "unit" in joined else unit
     return columns.frame(columns.METRICS, joined[joined["name"].notna()])
 
@@ -404,7 +406,7 @@ def to_instants(values: Series[Any], form: str, zone: str) -> Series[pd.Timestam
         with_offset = spoken.str.contains(r"(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)$", na=False) & spoken.str.contains(":", na=False, regex=False)
         says = with_offset if form == "iso" else pd.Series("%z" in form, index=values.index)
         is_aware = values.map(lambda value: getattr(value, "tzinfo", None) is not None).astype(bool) | (is_text & says)
-    told = told.where(told < pd.Timestamp("2200-01-01", tz="UTC"))  # datetime.max and `infinity` stand for "never"
+    told = columns.in_calendar(told).where(told < pd.Timestamp("2200-01-01", tz="UTC"))  # datetime.max and `infinity` stand for "never"
     return told.where(is_aware, _from_zone(told, zone))
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.sources import sqlite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -65,24 +67,36 @@ class Database:
             engine = self._engine(sqlalchemy)
             with engine.connect() as connection:
                 yield connection
-        except (exc.SQLAlchemyError, OSError, UnicodeError) as error:
+        except (
+            exc.SQLAlchemyError,
+            OSError,
+            ValueError,
+            OverflowError,
+        ) as error:  # the latter: a value that its driver can't turn into ours
             raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+        except Exception as error:
+            if self._tells_secrets(error):  # a traceback goes to a log, and to whoever cron mails
+                raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+            raise
         finally:
             if engine is not None:
                 engine.dispose()
 
     def _engine(self, sqlalchemy: ModuleType) -> Engine:
         url = self._url(sqlalchemy)
+        how: dict[str, Any] = {"connect_args": self._arguments(url)}
+        if copy := self._sqlite_copy(url):
+            how = {"creator": lambda: copy}
         try:
             # no pool: a connection is closed when its work is done, whatever the server is set to keep
-            engine: Engine = sqlalchemy.create_engine(
-                url, connect_args=self._arguments(url), poolclass=sqlalchemy.NullPool, hide_parameters=True
-            )
+            engine: Engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True, **how)
         except ImportError as error:
             extra = EXTRAS.get(error.name or "", "")
             raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
         if url.drivername.startswith("sqlite"):
             sqlalchemy.event.listen(engine, "connect", _take_any_text)
+        if url.drivername == "postgresql+psycopg2":
+            sqlalchemy.event.listen(engine, "connect", _take_any_time)
         return engine
 
     def _url(self, sqlalchemy: ModuleType) -> URL:
@@ -97,9 +111,22 @@ class Database:
                 raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
             url = url.set(password=password)
         if url.drivername.startswith("sqlite") and url.database and not url.database.startswith("file:"):
-            path = urllib.parse.quote(os.path.abspath(url.database))
-            url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+            url = url.set(
+                database=f"file:{urllib.parse.quote(os.path.abspath(url.database))}",
+                query={**self._sqlite_mode(url.database), "uri": "true"},
+            )
         return url
+
+    @staticmethod
+    def _sqlite_copy(url: URL) -> sqlite3.Connection | None:
+        """What is asked in the place of an SQLite file that must not be opened where it lies."""
+        found = re.fullmatch(r"file:(/[^?]*)", url.database or "")
+        return sqlite.copy_of(urllib.parse.unquote(found[1])) if found and url.drivername.startswith("sqlite") else None
+
+    @staticmethod
+    def _sqlite_mode(path: str) -> dict[str, str]:
+        """How SQLite opens a file; OSError where it is no plain file."""
+        return sqlite.mode(path)
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         """What tells each driver to give up in time, and to refuse to write."""
@@ -111,13 +138,39 @@ class Database:
             return {"connect_timeout": seconds, "read_timeout": seconds, "init_command": "SET SESSION TRANSACTION READ ONLY"}
         return {"timeout": seconds}
 
-    def _without_secrets(self, error: Exception) -> str:
+    def _tells_secrets(self, error: BaseException | None) -> bool:
+        """Whether an exception, or one that it came of, says what must not be shown."""
+        while error is not None:
+            if any(secret in str(error) for secret in self._secrets):
+                return True
+            error = error.__cause__ or error.__context__
+        return False
+
+    def _without_secrets(self, error: BaseException) -> str:
         """The first line of what the driver said, the password struck out."""
-        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        lines = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).strip().splitlines()
         words = lines[0] if lines else type(error).__name__
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words
+
+
+def _take_any_time(connection: Any, _: object) -> None:
+    """PostgreSQL's years go from −4713 to 294276, ours from 1 to 9999: a time beyond is none, and hides no row."""
+    from psycopg2 import extensions
+
+    def ours_or_none(cast: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def to_python(text: Any, cursor: Any) -> Any:
+            try:
+                return cast(text, cursor)
+            except (ValueError, OverflowError):
+                return None
+
+        return to_python
+
+    for name in ("PYDATE", "PYDATETIME", "PYDATETIMETZ", "PYINTERVAL"):
+        cast = getattr(extensions, name)
+        extensions.register_type(extensions.new_type(cast.values, name, ours_or_none(cast)), connection)
 
 
 def _take_any_text(connection: sqlite3.Connection, _: object) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns, names
+from observing_monitor.files import open_plain
 from observing_monitor.nights import EPOCH, ONE_DAY, TAI_MINUS_UTC_S, iso_utc, night_named, parse_utc
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
@@ -126,9 +127,11 @@ class SummitMessages(Telling):
     def _messages(self, path: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
         """The messages of a file; what can't be read is noted."""
         try:
-            if os.path.getsize(path) > MAX_BYTES:
+            with open_plain(path, [self.tree.root]) as file:
+                data = file.read(MAX_BYTES + 1)
+            if len(data) > MAX_BYTES:
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
-            text = Path(path).read_text(encoding="utf-8-sig")
+            text = data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
             notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; its messages are not known")
             return []

@@ -70,10 +70,10 @@ class Table(mapping.MappedSource):
     def _rows(self, path: str) -> Rows:
         if self.format in ("csv", "tsv"):
             separator = self.settings.separator or {"csv": ",", "tsv": "\t"}[self.format]
-            rows = textfiles.read_csv(path, separator, self.settings.comment)
+            rows = textfiles.read_csv(path, separator, self.settings.comment, self.files.roots)
         elif self.format == "json":
-            rows = textfiles.read_json(path, self.settings.records)
+            rows = textfiles.read_json(path, self.settings.records, self.files.roots)
         else:
-            rows = textfiles.read_jsonl(path)
+            rows = textfiles.read_jsonl(path, self.files.roots)
         mapping.require(rows, mapping.wanted(self.settings))
         return rows

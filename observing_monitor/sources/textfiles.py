@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.files import open_plain
 from observing_monitor.nights import MJD_ZERO, nid_of, night_of_mjd, night_of_nid
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class TextFiles:
 
     def __init__(self, path: Path | str) -> None:
         self.pattern = str(path)
+        self.root = os.path.dirname(re.split(r"[*?\[{]", self.pattern, maxsplit=1)[0])
         self.has_night = bool(NIGHT_PLACE.search(self.pattern))
         for form in NIGHT_PLACE.findall(self.pattern):
             if form and form not in ("nid", "mjd") and "%" not in form:
@@ -117,12 +119,16 @@ class TextFiles:
             state[path] = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         return {"files": state}
 
+    @property
+    def roots(self) -> list[str] | None:
+        """The folders, as for `files.open_plain`, that the content of files may come from: what a pattern finds may be a link."""
+        return None if self.pattern == glob.escape(self.pattern) and not self.has_night else [self.root or "."]
+
     def _found(self, pattern: str) -> list[str]:
         """The paths that a pattern names, `*` standing where the night did; SourceError where its folder isn't there."""
         wild = NIGHT_PLACE.sub("*", self.pattern) if pattern == "*" else pattern
-        fixed = os.path.dirname(re.split(r"[*?\[{]", self.pattern, maxsplit=1)[0])
-        if not os.path.isdir(fixed or "."):
-            raise SourceError(f"{fixed}: no such directory; is its disk mounted?")
+        if not os.path.isdir(self.root or "."):
+            raise SourceError(f"{self.root}: no such directory; is its disk mounted?")
         return sorted(glob.glob(wild, recursive=True)) if glob.has_magic(wild) else [wild] * os.path.exists(wild)
 
     def _regex(self) -> re.Pattern[str]:
@@ -133,10 +139,13 @@ class TextFiles:
 
 
 @contextlib.contextmanager
-def opened(path: Path | str) -> Iterator[TextIO]:
-    """A file's text by lines, gunzipped where it is gzip, whatever its name; SourceError where it can't be read to its end."""
+def opened(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Iterator[TextIO]:
+    """A file's text by lines, gunzipped where it is gzip, whatever its name; SourceError where it can't be read to its end.
+
+    With `roots` it must lie in one of these folders, all links resolved.
+    """
     try:
-        with open(path, "rb") as raw:
+        with open_plain(path, roots) as raw:
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             with gzip.open(raw) if packed else contextlib.nullcontext(raw) as data:
@@ -166,12 +175,12 @@ def at(numbers: list[int], word: str = "line") -> str:
     return f"{word}{'s' if len(numbers) > 1 else ''} {some}{more}"
 
 
-def read_csv(path: Path | str, separator: str = ",", comment: str = "#") -> Rows:
+def read_csv(path: Path | str, separator: str = ",", comment: str = "#", roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
     """A CSV file as `Rows`; a line with too few or too many cells is left out, with a note."""
     kept, numbers, header = [], [], None
     short: list[int] = []
     long: list[int] = []
-    with opened(path) as text:
+    with opened(path, roots) as text:
         reader = csv.reader((_bare(line, comment) for line in text), delimiter=separator)
         try:
             for cells in reader:
@@ -200,12 +209,12 @@ def _bare(line: str, comment: str) -> str:
     return "\n" if comment and line.lstrip().startswith(comment) else line.replace("\0", "�")
 
 
-def read_json(path: Path | str, records: str = "") -> Rows:
+def read_json(path: Path | str, records: str = "", roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
     """A JSON file as `Rows`: a list of objects, an object of lists, or one object alone, which is one row.
 
     `records` names where in the file these stand: `data.items`. Objects inside objects become columns `a.b`.
     """
-    with opened(path) as text:
+    with opened(path, roots) as text:
         value = _parsed(text.read(), f"{path}: ")
     for key in filter(None, records.split(".")):
         if not isinstance(value, dict) or key not in value:
@@ -221,10 +230,10 @@ def read_json(path: Path | str, records: str = "") -> Rows:
     return _of_objects(str(path), list(enumerate(value, 1)), "row")
 
 
-def read_jsonl(path: Path | str) -> Rows:
+def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
     """A file with a JSON object a line as `Rows`; a line that is none is left out, with a note."""
     objects, odd = [], []
-    with opened(path) as text:
+    with opened(path, roots) as text:
         for number, line in enumerate(text, 1):
             if line.strip():
                 try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import re
 import stat
 import struct
 from array import array
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
+_SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how a byte is shown that is no text; a name may have just these letters
 _by_name = attrgetter("name")
 _packed = struct.Struct("@8q").pack  # a file's numbers as Listing.numbers holds them: a third of the time that array.extend takes
 
@@ -321,7 +323,9 @@ def _is_not_utf8(text: str) -> bool:
 
 
 def _shown(path: str) -> str:
-    """A path as text that can be written and read anywhere: bytes that are no UTF-8 as \\x.."""
+    r"""A path as text that can be written and read anywhere: bytes that are no UTF-8 as \x.., and different paths as different texts."""
+    if _is_not_utf8(path) or _SHOWN_BYTE.search(path):
+        path = path.replace("\\", r"\\")
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -343,7 +347,7 @@ def instants(values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = Tru
 
 def shown_all(paths: Iterator[Any] | list[str]) -> list[str]:
     """Many paths as `_shown` gives one; quick where, as nearly always, nothing is odd."""
-    return [path if path.isascii() or not _is_not_utf8(path) else _shown(path) for path in paths]
+    return [path if path.isascii() and "\\" not in path else _shown(path) for path in paths]
 
 
 def _why(error: OSError) -> str:

@@ -15,6 +15,16 @@
     return element;
   }
 
+  // Controls as pictures, what is unseen or turns the direction of writing around by its number: as on the rest of the page.
+  function visible(text) {
+    return text
+      .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+      .replace(/\u007f/g, "\u2421")
+      .replace(/[\u0080-\u009f\ufffe\uffff]|\p{Surrogate}/gu, "\ufffd")
+      .replace(/[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu,
+        (c) => "\u27e8U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + "\u27e9");
+  }
+
   // ---------------------------------------------------------------- ages: is this page current?
 
   const HEARTBEAT_EVERY_MS = 60000;
@@ -96,8 +106,9 @@
     });
     document.querySelectorAll("[data-fault]").forEach((place) => {
       const source = sources[place.dataset.fault];
-      if (source && source.problem && !place.textContent.includes(source.problem)) {
-        place.replaceChildren(make("span", source.problem, "fault"));
+      const problem = source && source.problem && visible(source.problem);
+      if (problem && !place.textContent.includes(problem)) {
+        place.replaceChildren(make("span", problem, "fault"));
       }
     });
   }
@@ -504,13 +515,6 @@
   let time = null; // {by, from, to}: only files with an instant of that span, in seconds since 1970
   let rowHeight = 28;
   let firstDrawn = -1;
-
-  // Controls as pictures, half pairs as �: as on the rest of the page.
-  function visible(text) {
-    return text
-      .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-      .replace(/[\u007f-\u009f]/g, "\ufffd");
-  }
 
   function unpack(payload) {
     const binary = atob(payload);

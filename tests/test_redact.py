@@ -1,0 +1,156 @@
+"""What is hidden from public pages stands in no file that a web server shows, however it is written there; the store keeps the truth."""
+
+import base64
+import gzip
+import json
+import os
+import re
+import shutil
+
+import pytest
+from gen2tree import make_night
+from hostile import NIGHT, NOW
+from running import run, times
+
+from observing_monitor.errors import UsageError
+from observing_monitor.redact import WORD, Redaction, check
+
+HOST = "nfs-7.summit.example"
+
+
+def whole_text(folder):
+    """All that the files below a folder say, and their names: what is packed unpacked."""
+    said = []
+    for path in sorted(folder.rglob("*")):
+        said.append(str(path.relative_to(folder)))
+        if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js", ".xml", ".prom", ".txt"):
+            text = path.read_text(encoding="utf-8")
+            said.append(text)
+            if packed := re.fullmatch(r'observing_monitor_files\("(.*)"\);\n', text):
+                said.append(gzip.decompress(base64.b64decode(packed[1])).decode())
+    return "\n".join(said)
+
+
+def settings(folder, root, hidden, store="store"):
+    """A settings file of one stream that tells of a folder and a host wherever it can: names, messages, nodes, faults."""
+    path = folder / "site.toml"
+    rows = [
+        {
+            "path": f"{NIGHT}/a.fits",
+            "at": "2020-02-12T23:10:00",
+            "status": "failure",
+            "message": f"{HOST}: no {root}/storage\n{HOST.upper()}",
+        },
+        {"path": f"{root}/storage/{NIGHT}/b.fits", "at": "2020-02-12T23:10:00", "status": "failure", "message": f"<{HOST}>&'{root}'"},
+    ]
+    (folder / "in").mkdir(exist_ok=True)
+    (folder / "in" / "tries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "in" / "load.csv").write_text(f"at,node,load,text\n2020-02-12T23:00:00,{HOST},1.5,{root}\n2020-02-12T23:30:00,other,2,\n")
+    (folder / "in" / "mon.json").write_text(json.dumps({"/mon/drvs1/summary": {"timestamp": 1581559200, "value": f"error on {HOST}"}}))
+    path.write_text(
+        f"""[observing_monitor]
+output_dir = "site"
+{f'store_dir = "{store}"' if store else ""}
+redact = {json.dumps(hidden)}
+[streams.a]
+input_dir = {json.dumps(str(root))}
+title = "files of {HOST}"
+[[streams.a.sources]]
+type = "table"
+path = "in/tries.jsonl"
+feeds = "ingests"
+columns = {{ path = "path", attempted_at = "at", status = "status", message = "message" }}
+[[streams.a.sources]]
+type = "table"
+name = "load"
+path = "in/load.csv"
+columns = {{ sampled_at = "at", node = "node" }}
+values = {{ load = "load", words = "text" }}
+[[streams.a.sources]]
+type = "table"
+name = "gone"
+path = "{root}/gone.csv"
+night_column = "n"
+values = {{ a = "b" }}
+[[streams.a.sources]]
+type = "sql"
+url = "postgresql://me@{HOST}:1/x"
+timeout_s = 1
+query = "select 1"
+night_column = "n"
+values = {{ a = "b" }}
+"""
+    )
+    return path
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder whose name HTML, JSON, CSV and addresses all write in ways of their own."""
+    folder = tmp_path / "da ta'é & <7>"
+    make_night(folder, NIGHT, {"ingested": 2, "failed": 1, "missing": 1, "lost": 1}, now=NOW)
+    return folder
+
+
+def test_nothing_hidden_is_told(tmp_path, root, capfd):
+    """Neither pages nor their data, packed or plain, nor names of files tell of a hidden folder or host; the store and stderr do."""
+    given = ("-c", settings(tmp_path, root, [str(root), HOST]), "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*given, now=NOW) == 1  # two of its sources are not there
+    told = whole_text(tmp_path / "site")
+    for form in (str(root), HOST, HOST.upper(), "da ta'é", "da%20ta", "da ta&#39;", "da ta\\u0027"):
+        assert form not in told, form
+    assert told.count(WORD) > 20 and "Traceback" not in told
+    assert {path.name for path in (tmp_path / "store").iterdir()} >= {"stream=a", "heartbeat.json"} and not (
+        tmp_path / "site" / "data"
+    ).exists()
+    assert str(root) in (tmp_path / "store" / "heartbeat.json").read_text()
+    assert str(root) in capfd.readouterr().err
+    pages = times(tmp_path / "site")
+    assert run(*given, now=NOW) == 1
+    assert times(tmp_path / "site") == pages  # what was struck out is no reason to write a page again
+
+
+def test_other_words_make_pages_anew(tmp_path, root):
+    """Pages are made anew when what is to be hidden changes; with nothing hidden, the truth stands on them again."""
+    given = ("--first_day", NIGHT, "--last_day", NIGHT)
+    run("-c", settings(tmp_path, root, [HOST]), *given, now=NOW)
+    assert HOST not in (told := whole_text(tmp_path / "site")) and "da ta&#39;" in told
+    run("-c", settings(tmp_path, root, [str(root)]), *given, now=NOW)
+    assert HOST in (told := whole_text(tmp_path / "site")) and "da ta&#39;" not in told
+
+
+def test_a_store_elsewhere_is_the_same(tmp_path, root):
+    """A store of its own holds what data/ would; a run that was killed leaves nothing in it, and its nights are read from it."""
+    run("-c", settings(tmp_path, root, []), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
+    elsewhere = {path.relative_to(tmp_path / "store") for path in (tmp_path / "store").rglob("*.parquet")}
+    (tmp_path / "store" / ".unfinished" / "left").write_text("")
+    (tmp_path / "site" / "a" / "index.html").unlink()
+    assert run("publish", "-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
+    assert (tmp_path / "site" / "a" / "index.html").exists() and not os.listdir(tmp_path / "store" / ".unfinished")
+    shutil.rmtree(tmp_path / "site")
+    run("-c", settings(tmp_path, root, [], store=""), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
+    assert {path.relative_to(tmp_path / "site" / "data") for path in (tmp_path / "site" / "data").rglob("*.parquet")} == elsewhere
+
+
+def test_hidden_but_served(tmp_path, root, capsys):
+    """To hide words from the pages while the store lies beside them is refused, with the setting that mends it."""
+    assert run("-c", settings(tmp_path, root, [HOST], store="")) == 2
+    assert "set store_dir to a folder that no web server shows" in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("text", ["", "a/b", "night", "summary", "index.html", "data-stream", "</td>", "2px;"])
+def test_words_that_cannot_be_hidden(tmp_path, root, capsys, text):
+    """What is too short, or a word that the pages themselves are made of, can't be hidden without breaking them: refused."""
+    assert run("-c", settings(tmp_path, root, [text])) == 2
+    assert f"redact: {text!r} can't be hidden" in capsys.readouterr().err
+
+
+def test_longer_texts_go_first():
+    """Of a folder inside another hidden one nothing is left; capital letters hide nothing; binary files stay as they are."""
+    hidden = Redaction(["/data", "/data/auxTel", "nfs-7"])
+    assert hidden.text("/data/auxTel/x /DATA/y NFS-7") == f"{WORD}/x {WORD}/y {WORD}"
+    assert hidden.file("a/b.html", b"/data\xff/data") == f"{WORD}".encode() + b"\xff" + WORD.encode()
+    assert hidden.file("a/b.png", b"/data") == hidden.file("assets/x.js", b"/data") == b"/data"
+    with pytest.raises(UsageError):
+        check(["/srv"], "… /SRV …")
