@@ -12,7 +12,7 @@ from observing_monitor import columns
 from observing_monitor.collect import timed_sources
 from observing_monitor.config import Stream
 from observing_monitor.errors import ObservingMonitorError, OutputError
-from observing_monitor.files import Output, is_address
+from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import parse_utc
 from observing_monitor.store import FOLDER, Store
 
@@ -32,7 +32,11 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     """Whether the output can be written, has room, is at work, and what is in it."""
     if output is None:
         return Answer("FAILED", ["output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"])
-    answer = _check_objects(output) if is_address(output.root) else _check_folder(output)
+    answer = Answer("ok")
+    for name, place in _places(output).items():
+        found = _check_objects(place) if is_address(place.root) else _check_folder(place, name)
+        answer.verdict = found.verdict if answer.verdict == "ok" or found.verdict == "FAILED" else answer.verdict
+        answer.said += found.said if name == "output_dir" else [f"{name} {place.root}: {said}" for said in found.said]
     if answer.verdict == "FAILED":
         return answer
     if output.is_locked():
@@ -66,15 +70,20 @@ def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
     return sorted({name.removeprefix("stream=") for name in there} - {stream.name for stream in streams})
 
 
-def _check_folder(output: Output) -> Answer:
+def _places(output: Output) -> dict[str, Output]:
+    """Where is written, by the setting that names it."""
+    return {"output_dir": output.pages, "store_dir": output.kept} if isinstance(output, Apart) else {"output_dir": output}
+
+
+def _check_folder(output: Output, name: str) -> Answer:
     """Whether a folder can be written, or made, and has room."""
     place = output.root
     while not os.path.exists(place) and place != os.path.dirname(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
-        return Answer("FAILED", [f"{place} is no folder; choose another output_dir"])
+        return Answer("FAILED", [f"{place} is no folder; choose another {name}"])
     if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
-        return Answer("FAILED", [f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or output_dir"])
+        return Answer("FAILED", [f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or {name}"])
     space = shutil.disk_usage(place)
     said = "can be written" if place == output.root else f"is not there yet, and can be made in {place}"
     said += f"; {_bytes(space.free)} of {_bytes(space.total)} free"

@@ -296,13 +296,11 @@ def _run(command, options, now):
 
 def _output(options):
     """The output as the options describe it; UsageError where what is to be hidden would be served all the same."""
-    texts = options.redact or []
+    texts, redaction = options.redact or [], _redaction(options)
     if texts and options.store_dir is None:
         words = "the store, which keeps the truth, would lie beside the pages; set store_dir to a folder that no web server shows"
         raise UsageError(f"redact hides {texts[0]!r} and more from the pages, but {words}")
-    if texts:
-        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
-    pages_at = _place_of("output_dir", options.output_dir, options.config, redact.Redaction(texts))
+    pages_at = _place_of("output_dir", options.output_dir, options.config, redaction)
     if options.store_dir is None:
         return pages_at
     kept_at = _place_of("store_dir", options.store_dir, options.config)
@@ -371,6 +369,14 @@ def _days(options):
         weighed = given if len(given) == 3 else ("num_days", "first_day")
         del given[min(weighed, key=lambda name: given[name])]
     return [getattr(options, name) if name in given else None for name in names]
+
+
+def _redaction(options):
+    """What is hidden from what is public; UsageError where it can't be."""
+    texts = options.redact or []
+    if texts:
+        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
+    return redact.Redaction(texts)
 
 
 def _place_of(name, place, config_file, redaction=None):
@@ -656,10 +662,11 @@ def _notify(options, receivers, now):
 
     if not receivers:
         raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
-    failed = False
+    failed, redaction = False, _redaction(options)
     for receiver in receivers:
         try:
-            notify.deliver(receiver, notify.trial(options.title, receiver.stream, options.site_url, now))
+            trial = notify.trial(options.title, receiver.stream, options.site_url, now)
+            notify.deliver(receiver, notify.redacted(trial, redaction))
             print(f"  ok     {receiver.name}: told")
         except notify.DeliveryError as error:
             failed = True

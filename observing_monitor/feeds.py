@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from observing_monitor import __version__, columns
-from observing_monitor.files import Output
+from observing_monitor.files import Output, as_bytes
 from observing_monitor.nights import NightRule, iso_utc, parse_night, parse_utc
 from observing_monitor.pages import visible
 from observing_monitor.status import LEVELS
@@ -256,7 +256,7 @@ def write_textfile(text: str, output: Output, more: Path | None) -> list[str]:
     # killed runs leave no more than one
     beside = more.with_name(f".{more.name}.unfinished")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(output.redaction.file(TEXTFILE, as_bytes(text)))
         os.replace(beside, more)
     except OSError as error:
         with contextlib.suppress(OSError):

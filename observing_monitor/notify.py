@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc
 from observing_monitor.pages import visible
+from observing_monitor.redact import Redaction
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def tell(receivers: Sequence[Receiver], standings: Iterable[Standing], output: O
                 return problems
             try:
                 if standing.status in receiver.settings.when:
-                    deliver(receiver, change_of(standing, was, now))
+                    deliver(receiver, redacted(change_of(standing, was, now), output.redaction))
                 own[standing.stream] = standing.status
                 output.write_changed(TOLD, json.dumps({"receivers": told}, ensure_ascii=False))
             except (DeliveryError, OutputError) as error:
@@ -120,6 +121,13 @@ def change_of(standing: Standing, was: str, now: datetime.datetime) -> Change:
         told_at=iso_utc(now.replace(microsecond=0)) or "",
         text=text,
     )
+
+
+def redacted(change: Change, redaction: Redaction) -> Change:
+    """The same without what is hidden from public pages: who is told may not be who may know. The page's address stays."""
+    told = {name: redaction.text(getattr(change, name)) for name in ("site", "title", "info")}
+    before, url, after = change.text.rpartition(change.url) if change.url else (change.text, "", "")
+    return replace(change, **told, text=redaction.text(before) + url + redaction.text(after))
 
 
 def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Change:

@@ -25,16 +25,13 @@ def publish_old_urls(site: Site, stream: Stream, index: dict[str, Any]) -> None:
     """
     output, asked = site.output, stream.prototype_urls
     if asked is None:
-        asked = "moved" in index or os.path.exists(output.path(stream.folder, DATABASE))
+        asked = "moved" in index or output.exists(os.path.join(stream.folder, DATABASE))
     if asked is False:
         return
     folder = stream.folder if asked is True else os.path.normpath(asked).removeprefix(".")
     wanted = _addresses(site, stream, folder, [night for night, row in index["nights"].items() if row.get("summary")])
     key = digest([folder, sorted(wanted.items())])
-    try:
-        there = set(os.listdir(output.path(folder)))
-    except FileNotFoundError:
-        there = set()
+    there = set(output.names(folder))
     if (index.get("moved") or {}).get("key") == key and there.issuperset(wanted):
         return
     for name, href in wanted.items():

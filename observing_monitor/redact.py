@@ -60,8 +60,9 @@ def _forms(text: str) -> set[str]:
     in_script = [form.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("'", "\\u0027") for form in in_json]
     in_html, in_csv = html.escape(text), text.replace('"', '""')
     in_jinja = in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    in_feed = {html.escape(form) for form in (in_html, in_jinja)}  # HTML as the text of XML
     quoted = (urllib.parse.quote(text), urllib.parse.quote(text, safe=""))
-    return {text, in_html, in_jinja, in_csv, *in_json, *in_script, *quoted}
+    return {text, in_html, in_jinja, *in_feed, in_csv, *in_json, *in_script, *quoted}
 
 
 def check(texts: Iterable[str], own_words: str) -> None:

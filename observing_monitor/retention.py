@@ -11,11 +11,9 @@ whole, and the next `prune` finds what is left.
 - A night whose previews were pruned gets none again.
 """
 
-import contextlib
 import datetime
 import os
 import re
-import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +67,7 @@ def plan(stream: Stream, output: Output, ages: dict[str, int | None], tonight: d
             if is_due and row.get("summary") and (files or (what == PREVIEWS and stream.previews and not is_pruned(row, what))):
                 going.nights.append(night)
                 going.n_files += len(files)
-                going.n_bytes += sum(_size(path) for path in files)
+                going.n_bytes += sum(output.size(path) or 0 for path in files)
             elif what == PAGE and not is_due and is_pruned(row, PAGE) and not is_pruned(row, TABLES):
                 going.back.append(night)
     return made
@@ -79,7 +77,7 @@ def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.
     """Note in the index which pages and previews are to go, and which pages come back; publishing makes the pages so."""
     store = Store(output, stream.name)
     index = store.read_index()
-    marks = {}
+    marks: dict[datetime.date, dict[str, str]] = {}
     for what in (PAGE, PREVIEWS):
         for night in going[what].nights:
             pruned = index["nights"][night.isoformat()].get("pruned") or {}
@@ -103,23 +101,23 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
     for night in going[PREVIEWS].nights:
         if is_pruned(index["nights"][night.isoformat()], TABLES):
             _without_previews(stream, output, night.isoformat(), now)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(output.path(stream.folder, f"{night.isoformat()}.previews"))
+        for path in _files(stream, output, night.isoformat(), PREVIEWS):
+            output.remove(path)
+        output.prune(_beside(stream, night.isoformat(), ".previews"), "", ())  # the folder as well
     for night in going[TABLES].nights:
         row = index["nights"][night.isoformat()]
         if not is_pruned(row, TABLES):
             _note(store, night, row, {**(row.get("pruned") or {}), TABLES: iso_utc(now)})
         for path in _files(stream, output, night.isoformat(), TABLES):
-            os.unlink(path)
+            output.remove(path)
     store.write_index(index)
 
 
 def sweep_page(stream: Stream, output: Output, night: str) -> None:
     """Remove what lies beside a page that was pruned; for when the small page is there."""
     for path in _files(stream, output, night, PAGE):
-        os.unlink(path)
-    with contextlib.suppress(OSError):
-        os.rmdir(output.path(stream.folder, f"{night}.images"))
+        output.remove(path)
+    output.prune(_beside(stream, night, ".images"), "", ())  # the folder as well
 
 
 def _note(store: Store, night: datetime.date, row: dict[str, Any], pruned: dict[str, str]) -> None:
@@ -135,34 +133,30 @@ def _note(store: Store, night: datetime.date, row: dict[str, Any], pruned: dict[
 
 
 def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
-    """The files of a night that are of its page, tables or previews; a small page is none of them."""
-    if what == TABLES:
-        folder = output.path(Store(output, stream.name).folder, f"night={night}")
-        return [path for name in columns.TABLES if os.path.exists(path := os.path.join(folder, f"{name}.parquet"))]
+    """The files of a night that are of its page, tables or previews, relative to the output; a small page is none of them."""
+    store = Store(output, stream.name).night_folder(parse_night(night))
+    if what == TABLES:  # and those that were set aside
+        return [path for path in _within(output, store) if os.path.basename(path).partition(".parquet")[0] in columns.TABLES]
     if what == PREVIEWS:
-        return _within(output.path(stream.folder, f"{night}.previews"))
-    beside = output.path(stream.folder, night)
-    files = [*(f"{beside}{ending}" for ending in PAGE_ENDINGS), *_within(f"{beside}.images")]
-    return [path for path in files if os.path.isfile(path) and not (path.endswith(".html") and _is_small(path))]
+        index = f"{store}/previews.json"
+        return [*_within(output, _beside(stream, night, ".previews")), *([index] if output.exists(index) else [])]
+    files = [*(_beside(stream, night, ending) for ending in PAGE_ENDINGS), *_within(output, _beside(stream, night, ".images"))]
+    return [path for path in files if output.exists(path) and not (path.endswith(".html") and _is_small(output, path))]
 
 
-def _within(folder: str) -> list[str]:
-    try:
-        return [entry.path for entry in os.scandir(folder)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _beside(stream: Stream, night: str, ending: str) -> str:
+    return os.path.join(stream.folder, f"{night}{ending}")
+
+
+def _within(output: Output, folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in output.names(folder)]
 
 
 SMALL = b'<meta name="observing_monitor" content="pruned">'  # stands in the head of a small page, and of no other
 
 
-def _is_small(path: str) -> bool:
-    with open(path, "rb") as file:
-        return SMALL in file.read(65_536)
-
-
-def _size(path: str) -> int:
-    return os.lstat(path).st_size
+def _is_small(output: Output, path: str) -> bool:
+    return SMALL in (output.read(path) or b"")[:65_536]
 
 
 _SECTION = re.compile(rb'(<section aria-labelledby="previews">\s*<h2 id="previews">[^<]*</h2>).*?(</section>)', re.DOTALL)

@@ -305,7 +305,7 @@ KINDS = {
 def stream_of(sources, name="s", rule="UTC-12h"):
     """A config.Stream of some sources, as if its settings had been read from a file."""
     described = config.StreamSettings(night_rule=rule, sources=sources)
-    return config._stream("here:", config.Path("/"), name, described, folder=name)
+    return config._stream("here:", config.Path("/"), name, described, name, {})
 
 
 @contextlib.contextmanager
