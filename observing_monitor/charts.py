@@ -5,14 +5,31 @@ light. `by` there names the column of instants that a point of it stands for, an
 since the point before): a click shows these files. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
 """
 
+from __future__ import annotations
+
 import datetime
 import html
 import itertools
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns, pages, sky, usual
+from observing_monitor.columns import Summary
 from observing_monitor.names import in_number_order
+from observing_monitor.pages import Figure, Headline, Json
+
+if TYPE_CHECKING:
+    from numpy import float64, int_
+    from numpy.typing import ArrayLike, NDArray
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import SourceClass
+
+    Floats = NDArray[float64]
+    # name, meaning, unit, samples left out, {node: (times in seconds since 1970, values)}
+    History = tuple[str, str, str, int, dict[str, tuple[Floats, Floats]]]
 
 MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
 MAX_BINS = 150  # bins of time in a night
@@ -31,7 +48,7 @@ DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 
 TICK_STEPS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400)
 
 
-def night_charts(files, starts_at, ends_at):
+def night_charts(files: DataFrame, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[pages.Chart]:
     """The charts of one night: files over time, delays over time, how the delays are spread.
 
     Parameters
@@ -55,7 +72,13 @@ def night_charts(files, starts_at, ends_at):
     return [chart for chart in made if chart]
 
 
-def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
+def metric_charts(
+    metrics: DataFrame,
+    tellers: Mapping[str, SourceClass],
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    odd: Mapping[str, Collection[str]] | None = None,
+) -> list[pages.Chart]:
     """The charts of one night's metrics: those that add up, node by node, and those that have a history.
 
     Parameters
@@ -73,21 +96,23 @@ def metric_charts(metrics, tellers, starts_at, ends_at, odd=None):
     -------
     list of pages.Chart
     """
-    made, wanted = [], []
+    stacks: list[pages.Chart | None] = []
+    wanted: list[History] = []
     for source, teller in tellers.items() if len(metrics) else ():
         own = metrics[metrics["source"] == source]
         nodes = (odd or {}).get(source, ())
-        made += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]
+        stacks += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]
         wanted += _histories(own, teller, starts_at, ends_at)
     each = min(max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20), MAX_OF_LINE)
-    made += [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
-    made = [chart for chart in made if chart]
+    made = [chart for chart in stacks if chart] + [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
     if len(wanted) > MAX_HISTORIES:
         made[-1].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
     return _addressed(made)
 
 
-def under_the_sky(made, starts_at, ends_at, position, timezone):
+def under_the_sky(
+    made: list[pages.Chart], starts_at: datetime.datetime, ends_at: datetime.datetime, position: sky.Position | None, timezone: str
+) -> list[pages.Chart]:
     """The same charts of a night; on those against time stand twilight, Moon and local time, and all have one span.
 
     Parameters
@@ -118,7 +143,7 @@ def under_the_sky(made, starts_at, ends_at, position, timezone):
     return made
 
 
-def _span(timed, over, starts_at, ends_at):
+def _span(timed: Iterable[pages.Chart], over: sky.Sky | None, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[int]:
     """What all charts against time show, in milliseconds: all of their points that lie in the night, and its dark hours."""
     low, high = _milliseconds([starts_at.timestamp(), ends_at.timestamp()])
     dark = [span for span in (over.sun if over else ()) if span.name != "day"]
@@ -133,9 +158,9 @@ def _span(timed, over, starts_at, ends_at):
     return [round(max(min(shown) - pad, low - pad)), round(min(max(shown) + pad, high + pad))]
 
 
-def _sky_shapes(over):
+def _sky_shapes(over: sky.Sky) -> list[Json]:
     """Rectangles behind a chart, named after what they are; the script paints them. The Moon is a bar along the top."""
-    boxes = [(span, 0, 1, 1.0) for span in over.sun if span.name != "day"]
+    boxes = [(span, 0.0, 1, 1.0) for span in over.sun if span.name != "day"]
     boxes += [(span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon]  # the fuller, the stronger
     return [
         {"type": "rect", "layer": "below", "line": {"width": 0}, "xref": "x", "yref": "y domain", "y0": y0, "y1": y1}
@@ -153,7 +178,7 @@ CHANGES = {  # from one span of the Sun to the next -> what that is called
 }
 
 
-def sky_words(over):
+def sky_words(over: sky.Sky) -> str:
     """Sunset and sunrise, astronomical twilight and the Moon of a `sky.Sky` in a sentence or two; times are UTC."""
     changes = [(CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)]
     words = [f"{name} {_clock(at)}" for name, at in changes if name]
@@ -169,13 +194,13 @@ def sky_words(over):
     return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
 
 
-def _clock(at):
+def _clock(at: datetime.datetime) -> str:
     return at.astimezone(datetime.UTC).strftime("%H:%M")
 
 
-def _add_local_time(figure, span, timezone):
+def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
     """A second axis above the first; its ticks are the script's, which knows how wide the window is and how far it is zoomed."""
-    offsets = _offsets(*span, timezone)
+    offsets = _offsets(span[0], span[1], timezone)
     said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
     figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
     figure["layout"]["xaxis2"] = {"type": "date", "overlaying": "x", "side": "top", "matches": "x", "tickmode": "array", "tickangle": 0}
@@ -185,20 +210,21 @@ def _add_local_time(figure, span, timezone):
     figure["data"].append(hidden | {"showlegend": False, "hoverinfo": "skip", "meta": {"tone": "total"}})
 
 
-def _offsets(low, high, timezone):
+def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
     """What a zone's clocks are ahead of UTC between two instants (milliseconds): (since when, milliseconds, `CEST` or `UTC−3`)."""
     from zoneinfo import ZoneInfo
 
-    zone, step, found = ZoneInfo(timezone), 900_000, []
+    zone, step = ZoneInfo(timezone), 900_000
+    found: list[tuple[int, int, str]] = []
     for at in range(low - low % step, high + 1, step):  # clocks are changed at full quarters of an hour
         local = datetime.datetime.fromtimestamp(at / 1000, zone)
-        offset = round(local.utcoffset().total_seconds() * 1000)
+        offset = round((local.utcoffset() or datetime.timedelta()).total_seconds() * 1000)
         if not found or found[-1][1] != offset:
-            found.append((at, offset, _zone_words(local.tzname(), offset)))
+            found.append((at, offset, _zone_words(local.tzname() or "", offset)))
     return found
 
 
-def _zone_words(name, offset):
+def _zone_words(name: str, offset: int) -> str:
     """A zone's abbreviation, where it has one that is a word: `-03` is `UTC−3`."""
     if name.isalpha():
         return name
@@ -206,9 +232,9 @@ def _zone_words(name, offset):
     return f"UTC{'−' if offset < 0 else '+'}{hours}{f':{minutes:02}' if minutes else ''}"
 
 
-def _addressed(made):
+def _addressed(made: list[pages.Chart]) -> list[pages.Chart]:
     """Charts whose addresses are their own: a second of one name has a number."""
-    seen = {}
+    seen: dict[str, int] = {}
     for chart in made:
         seen[chart.chart_id] = seen.get(chart.chart_id, 0) + 1
         if seen[chart.chart_id] > 1:
@@ -216,20 +242,22 @@ def _addressed(made):
     return made
 
 
-def _slug(text):
+def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     """A text that others wrote, for plotly, which takes `<b>` for markup: shown letter by letter."""
     return html.escape(pages.visible(text), quote=False)
 
 
-def _stack_chart(title, metrics, names, total, odd=()):
+def _stack_chart(title: str, metrics: DataFrame, names: Sequence[str], total: str | None, odd: Collection[str] = ()) -> pages.Chart | None:
     """The latest values of metrics that add up, a bar a node, the `odd` ones marked; None where there is nothing of it."""
     told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
     latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
-    values = {(row.name_, row.node): float(row.value) for row in latest.rename(columns={"name": "name_"}).itertuples()}
+    values: dict[tuple[str, str], float] = {
+        (name, node): float(value) for name, node, value in zip(latest["name"], latest["node"], latest["value"], strict=True)
+    }
     nodes = sorted({node for _, node in values}, key=in_number_order)
     sums = {node: sum(values.get((name, node), 0.0) for name in names) for node in nodes}
     shown = nodes[:MAX_NODES]
@@ -246,16 +274,16 @@ def _stack_chart(title, metrics, names, total, odd=()):
                 {"type": "bar", "x": labels, "y": heights, "name": _plain(name), "text": [_plain(say(v)) for v in heights]}
                 | {"textposition": "none", "hovertemplate": "%{text}, node %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
             )
-    whole = [values.get((total, node)) for node in shown]
-    if any(height is not None for height in whole):
+    whole = [values.get((total, node)) if total else None for node in shown]
+    if total and any(height is not None for height in whole):
         traces.append(
             {"type": "scatter", "mode": "markers", "x": labels, "y": whole, "name": _plain(total), "text": [_plain(say(v)) for v in whole]}
             | {"marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}}, "hovertemplate": "%{text}, node %{x}"}
             | {"meta": {"tone": "total"}}
         )
     shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
-    largest = max(shares, key=shares.get)
-    most, least = max(nodes, key=sums.get), min(nodes, key=sums.get)
+    largest = max(shares, key=shares.__getitem__)
+    most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
     caption = f"Node by node, as of {pages.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
     caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
     caption += f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}." if sum(shares.values()) else "."
@@ -273,7 +301,7 @@ def _stack_chart(title, metrics, names, total, odd=()):
     return pages.Chart(f"chart-stack-{_slug(title)}", title, caption, {"data": traces, "layout": layout})
 
 
-def _histories(metrics, teller, starts_at, ends_at):
+def _histories(metrics: DataFrame, teller: SourceClass, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[History]:
     """What of a source's metrics was sampled more than once: (name, meaning, unit, samples left out, {node: (times, values)})."""
     import numpy as np
 
@@ -296,7 +324,9 @@ def _histories(metrics, teller, starts_at, ends_at):
     return found
 
 
-def _history_chart(name, meaning, unit, n_outside, lines, most):
+def _history_chart(
+    name: str, meaning: str, unit: str, n_outside: int, lines: Mapping[str, tuple[Floats, Floats]], most: int
+) -> pages.Chart:
     """A metric over the night, a line a node; of long lines the lowest and the highest sample of each stretch of time."""
     import numpy as np
 
@@ -318,7 +348,7 @@ def _history_chart(name, meaning, unit, n_outside, lines, most):
     n = len(everything)
     caption = f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
     caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
-    high, low = max(latest, key=latest.get), min(latest, key=latest.get)
+    high, low = max(latest, key=latest.__getitem__), min(latest, key=latest.__getitem__)
     lowest, highest = say(float(latest[low])), say(float(latest[high]))
     caption += f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
@@ -332,7 +362,7 @@ def _history_chart(name, meaning, unit, n_outside, lines, most):
     return pages.Chart(f"chart-history-{_slug(name)}", name, caption, {"data": traces, "layout": layout})
 
 
-def _thinned(times, values, most):
+def _thinned(times: Floats, values: Floats, most: int) -> NDArray[int_]:
     """Places of samples to draw, in order of time: all, or the lowest and the highest (and a gap) of each of `most` / 2 stretches."""
     import numpy as np
     import pandas as pd
@@ -346,12 +376,12 @@ def _thinned(times, values, most):
     return np.unique(np.concatenate([known.idxmin(), known.idxmax(), blank.index]).astype(int))
 
 
-def _words_of(unit):
+def _words_of(unit: str) -> Callable[[float | None], str]:
     """A function that says a number of this unit."""
     return lambda value: pages.quantity(value, unit)
 
 
-def _value_axis(values, unit):
+def _value_axis(values: Iterable[float], unit: str) -> Json:
     """An axis of numbers of one unit, from 0 where that flattens nothing."""
     import numpy as np
 
@@ -364,7 +394,9 @@ def _value_axis(values, unit):
     return axis | ({"dtick": 1} if is_count and values.max() <= 5 else {})
 
 
-def stream_charts(nights, headlines=(), before=(), has_ingest=True):
+def stream_charts(
+    nights: Iterable[Summary], headlines: Sequence[Headline] = (), before: Sequence[Summary] = (), has_ingest: bool = True
+) -> list[pages.Chart]:
     """The charts over nights: headlines, files by class, delays, completeness; none without nights.
 
     Parameters
@@ -393,7 +425,7 @@ def stream_charts(nights, headlines=(), before=(), has_ingest=True):
     return _addressed([chart for chart in made if chart])
 
 
-def _seconds_since_1970(instants):
+def _seconds_since_1970(instants: Series[Any]) -> Floats:
     """Instants as floats in seconds since 1970, NaN for NaT."""
     import numpy as np
     import pandas as pd
@@ -402,7 +434,7 @@ def _seconds_since_1970(instants):
     return np.where(whole.isna(), np.nan, whole.astype("int64") / 1e6)
 
 
-def _delays(created, transferred, ingested):
+def _delays(created: Floats, transferred: Floats, ingested: Floats) -> dict[str, tuple[Floats, Floats]]:
     """By stage: when each file's delay began, and how long it was; only files for which both are known."""
     import numpy as np
 
@@ -415,7 +447,7 @@ def _delays(created, transferred, ingested):
     return made
 
 
-def _steps_chart(instants, bounds):
+def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) -> pages.Chart | None:
     """How many files there were of each kind, at each time."""
     import numpy as np
 
@@ -440,7 +472,7 @@ def _steps_chart(instants, bounds):
     return pages.Chart("chart-files", "Files over the night", caption, {"data": traces, "layout": layout})
 
 
-def _delay_chart(delays, bounds):
+def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[float, float]) -> pages.Chart | None:
     """How late the files were, against the time at which their wait began."""
     import numpy as np
 
@@ -474,7 +506,7 @@ def _delay_chart(delays, bounds):
 BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}  # the instant at which a wait begins: the first known
 
 
-def _bin_width(begun, bounds, n_stages):
+def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> float:
     """Seconds per bin of time, for times of which some may lie far outside of the night."""
     import numpy as np
 
@@ -488,7 +520,7 @@ def _bin_width(begun, bounds, n_stages):
     return width
 
 
-def _by_time(begun, late, width):
+def _by_time(begun: Floats, late: Floats, width: float) -> tuple[Floats, list[list[float]]]:
     """Median, 90 % and 99 % points per bin of time: the bins' middles, and the three rows of values."""
     import numpy as np
     import pandas as pd
@@ -498,7 +530,7 @@ def _by_time(begun, late, width):
     return (rows[0].index.to_numpy() + 0.5) * width, [row.round(3).tolist() for row in rows]
 
 
-def _spread_chart(delays):
+def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | None:
     """How many files had which delay."""
     import numpy as np
 
@@ -524,7 +556,7 @@ def _spread_chart(delays):
     return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
 
 
-def _delay_edges(late, logarithmic, n=50):
+def _delay_edges(late: Floats, logarithmic: bool, n: int = 50) -> Floats:
     """Edges of the histogram's bins: even in the logarithm, or even."""
     import numpy as np
 
@@ -535,30 +567,30 @@ def _delay_edges(late, logarithmic, n=50):
     return np.linspace(low - pad, high + pad, n)
 
 
-def _wants_log(late):
+def _wants_log(late: Floats) -> bool:
     """Whether delays spread so far that a linear axis would hide most; a log axis can't show those below zero."""
     import numpy as np
 
     return bool(late.min() >= 0 and late.max() > 30 * max(float(np.median(late)), SHORTEST_S))
 
 
-def _floored(values, logarithmic):
-    return [max(v, SHORTEST_S) for v in values] if logarithmic else values
+def _floored(values: Iterable[float], logarithmic: bool) -> list[float]:
+    return [max(v, SHORTEST_S) for v in values] if logarithmic else list(values)
 
 
-def _delay_axis(late, logarithmic):
+def _delay_axis(late: Floats, logarithmic: bool) -> Json:
     """An axis of durations with ticks that people say: 10 s, 1 min, 1 h."""
     low, high = min(float(late.min()), 0.0), max(float(late.max()), 1.0)
     if logarithmic:
-        ticks = DELAY_TICKS_S
+        ticks = list(DELAY_TICKS_S)
     else:
         step = next((s for s in TICK_STEPS_S if (high - low) / s <= 6), -(-(high - low) // (6 * 86_400)) * 86_400)
         ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
-    axis = {"title": {"text": "delay"}, "tickmode": "array", "tickvals": list(ticks), "ticktext": [_tick(t) for t in ticks]}
+    axis = {"title": {"text": "delay"}, "tickmode": "array", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks]}
     return axis | ({"type": "log"} if logarithmic else {"rangemode": "normal"})
 
 
-def _tick(value):
+def _tick(value: float) -> str:
     """A tick's duration in its largest whole unit: `90 s` stays, `7200` is `2 h`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if value and value % size == 0:
@@ -566,7 +598,7 @@ def _tick(value):
     return f"{value:g} s".replace("-", "−")
 
 
-def _time_axis(times, bounds):
+def _time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
     """A UTC axis over those times that lie in the night, and how many don't (they are a zoom away)."""
     import numpy as np
 
@@ -580,37 +612,38 @@ def _time_axis(times, bounds):
     return axis | {"range": _milliseconds(np.array([inside.min() - pad, inside.max() + pad]))}, len(times) - len(inside)
 
 
-def _outside(n, what):
+def _outside(n: int, what: str) -> str:
     verb = f"{what} lies" if n == 1 else f"{what}s lie"
     return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
 
 
-def _sentence(words):
+def _sentence(words: Iterable[str]) -> str:
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _clock_words(delays):
+def _clock_words(delays: Mapping[str, tuple[Floats, Floats]]) -> str:
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
     verb = "delay is" if n == 1 else "delays are"
     return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
 
 
-def _quantiles(late):
+def _quantiles(late: Floats) -> str:
     import numpy as np
 
     median, p90, p99 = (pages.seconds(value) for value in np.quantile(late, (0.5, 0.9, 0.99)))
     return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {pages.seconds(late.max())}"
 
 
-def _milliseconds(times):
+def _milliseconds(times: ArrayLike) -> list[int]:
     import numpy as np
 
-    return np.round(np.asarray(times, dtype=float) * 1000).astype("int64").tolist()
+    rounded: list[int] = np.round(np.asarray(times, dtype=float) * 1000).astype("int64").tolist()
+    return rounded
 
 
-def _line(x, y, name, tone, dash="solid", shape="linear"):
+def _line(x: Sequence[float], y: Sequence[float | None], name: str, tone: str, dash: str = "solid", shape: str = "linear") -> Json:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -623,17 +656,18 @@ def _line(x, y, name, tone, dash="solid", shape="linear"):
     }
 
 
-def _in_legend(stage, dash):
+def _in_legend(stage: str, dash: str) -> Json:
     """A stage stands in the legend once, by its solid line: six entries would fill a phone. The others go with it."""
     if dash == "solid":
         return {"legendgroup": stage, "showlegend": True, "name": stage}
     return {"legendgroup": stage, "showlegend": False}
 
 
-def _headlines_chart(nights, headlines, unit):
+def _headlines_chart(nights: Sequence[Summary], headlines: Sequence[Headline], unit: str) -> pages.Chart | None:
     """Headlines of one unit, side by side, night by night."""
     say = _words_of(unit)
-    bars, words = [], []
+    bars: list[Json] = []
+    words = []
     for number, headline in enumerate(headlines):
         values = [_number(night.get(headline.name)) for night in nights]
         known = [v for v in values if v is not None]
@@ -657,7 +691,7 @@ def _headlines_chart(nights, headlines, unit):
     return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
-def _classes_chart(nights, has_ingest):
+def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> pages.Chart | None:
     """The files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
@@ -678,7 +712,7 @@ def _classes_chart(nights, has_ingest):
     return pages.Chart("chart-classes", "Files by class", caption, {"data": bars, "layout": layout})
 
 
-def _night_delays_chart(nights, before):
+def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) -> pages.Chart | None:
     """Median and 90 % point of the delays, night by night."""
     import numpy as np
 
@@ -715,7 +749,9 @@ def _night_delays_chart(nights, before):
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
 
-def _usual_band(earlier, values, nights, tone, least=None):
+def _usual_band(
+    earlier: Sequence[float | None], values: Sequence[float | None], nights: Sequence[Summary], tone: str, least: float | None = None
+) -> list[Json]:
     """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known.
 
     `values` are those of `nights`, `earlier` those of the nights before.
@@ -738,14 +774,14 @@ def _usual_band(earlier, values, nights, tone, least=None):
     return edges
 
 
-def _band_words(traces, what):
+def _band_words(traces: Iterable[Json], what: str) -> str:
     """A sentence on the shade of `_usual_band`, where there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
     return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
 
 
-def _completeness_chart(nights, before, headline=None):
+def _completeness_chart(nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None) -> pages.Chart | None:
     """The share of the expected that was ingested, night by night; or what the headline of that name says."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
@@ -778,15 +814,15 @@ def _completeness_chart(nights, before, headline=None):
     return pages.Chart("chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout})
 
 
-def _nights(nights):
+def _nights(nights: Sequence[Summary]) -> Json:
     """The x values of a trace over nights, and the page behind each."""
     return {"x": [values["night"] for values in nights], "customdata": [f"{values['night']}.html" for values in nights]}
 
 
-def _night_axis():
+def _night_axis() -> Json:
     """Nights side by side: on an axis of dates, two nights with a year between them would be two hairlines."""
     return {"type": "category", "title": {"text": "night"}, "nticks": 6}
 
 
-def _number(value):
-    return None if pages.is_nothing(value) else float(value)
+def _number(value: float | None) -> float | None:
+    return None if value is None or pages.is_nothing(value) else float(value)

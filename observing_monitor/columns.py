@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+# A night in numbers: by the names of NIGHTS, and of the headlines that the stream's sources tell. Plain values, as JSON has them, but
+# that instants are datetimes where `site.with_instants` made them so.
+Summary = Mapping[str, Any]
+
 SCHEMA_VERSION = 1
 HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
 

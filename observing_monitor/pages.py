@@ -4,18 +4,35 @@ A template takes one dataclass, and shows it; sorting, sums and dates are done b
 durations seconds, `None` stands for "there is none" and is shown as –. What others wrote is escaped by the templates' environment, always.
 """
 
+from __future__ import annotations
+
 import datetime
 import functools
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from urllib.parse import quote
 
 from observing_monitor import columns
-from observing_monitor.columns import Column
+from observing_monitor.columns import Column, Summary
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+T = TypeVar("T")
 NOTHING = "–"
+Json = dict[str, Any]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
+
+
+class Figure(TypedDict):
+    """A figure as plotly draws it."""
+
+    data: list[Json]  # the traces
+    layout: Json
 
 
 @dataclass
@@ -57,7 +74,7 @@ class Chart:
     chart_id: str  # the chart's address on its page
     title: str
     caption: str
-    figure: dict  # {"data": [...], "layout": {...}}: plain, JSON-able, without colours of the page's own theme
+    figure: Figure  # plain, JSON-able, without colours of the page's own theme
 
 
 @dataclass
@@ -65,7 +82,7 @@ class NightRow:
     """A night's summary, by the names of `columns.NIGHTS`, and the address of its page."""
 
     href: str
-    values: dict
+    values: Summary
 
 
 @dataclass
@@ -200,7 +217,7 @@ class StageRow:
     median_s: float | None  # from a file's creation until it had passed the stage
     p90_s: float | None
     anchor: str
-    failures: list["QueueEntry"]  # of many, the first; none where the page shows them elsewhere
+    failures: list[QueueEntry]  # of many, the first; none where the page shows them elsewhere
     error_words: str = ""  # `2 files`
 
 
@@ -312,7 +329,7 @@ class RollUp:
 
     name: str
     href: str
-    values: dict
+    values: Summary
 
 
 @dataclass
@@ -407,7 +424,7 @@ class NightPage:
     ends_at: datetime.datetime
     rule: str
     changed_at: datetime.datetime | None  # when the night's data last changed
-    summary: dict  # by the names of columns.NIGHTS
+    summary: Summary  # by the names of columns.NIGHTS
     findings: list[Finding]  # worst first
     more_findings: list[Finding]  # those for which there is no room on top
     charts: list[Chart]
@@ -448,10 +465,13 @@ class PrunedPage:
     ends_at: datetime.datetime
     rule: str
     pruned_at: datetime.datetime
-    summary: dict  # by the names of columns.NIGHTS
+    summary: Summary  # by the names of columns.NIGHTS
     findings: list[Finding]  # worst first
     headlines: list[Headline]
     has_ingest: bool  # whether a stage comes after arrival
+
+
+Page = SitePage | StreamPage | YearPage | NightPage | PrunedPage | GlossaryPage  # what a template is given
 
 
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
@@ -494,9 +514,10 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
 )
 
 
-def _words():
+def _words() -> dict[str, dict[str, Word]]:
     """All words that every site has, by group and name; a count of a class is explained where the class is, a column where it is first."""
-    made, known = {}, {}
+    made: dict[str, dict[str, Word]] = {}
+    known: dict[Column, Word] = {}
     for prefix, _, _, described in _GLOSSARY:
         if prefix == "night":
             known = {c: made["class"][c.name.removeprefix("n_")] for c in described if c.name.removeprefix("n_") in made["class"]}
@@ -507,7 +528,7 @@ def _words():
 WORDS = _words()
 
 
-def words_of(prefix, has_ingest):
+def words_of(prefix: str, has_ingest: bool) -> dict[str, Word]:
     """Words by their names; where no stage comes after arrival, none of ingest among them, and what had come has another word."""
     if has_ingest:
         return WORDS[prefix]
@@ -516,13 +537,13 @@ def words_of(prefix, has_ingest):
     return kept | arrived
 
 
-def classes_of(has_ingest):
+def classes_of(has_ingest: bool) -> dict[str, Word]:
     """The classes of a file, in order: name -> word."""
     words = words_of("class", has_ingest)
     return {c.name: words[c.name] for c in columns.CLASSES}
 
 
-def glossary_groups(told):
+def glossary_groups(told: list[Word]) -> list[WordGroup]:
     """The groups of the glossary; `told` are the words of the numbers that the streams' sources tell."""
     made = []
     for prefix, title, note, _ in _GLOSSARY:
@@ -538,7 +559,7 @@ _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9
 _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
 
 
-def address(kind, words, taken):
+def address(kind: str, words: str, taken: set[str]) -> str:
     """An address on a page for what is said in some words: `kind-` and these in plain letters, told apart from those `taken` (a set)."""
     plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower())).strip("-")[:60].rstrip("-")
     made = first = f"{kind}-{plain or 'other'}"
@@ -550,51 +571,51 @@ def address(kind, words, taken):
     return made
 
 
-def render_site(page, assets):
+def render_site(page: SitePage, assets: Mapping[str, str]) -> str:
     """The text of the site's page; `assets` maps a static file's plain name to the name it has in `assets/`."""
     return _render("site.html", page, assets)
 
 
-def render_stream(page, assets):
+def render_stream(page: StreamPage, assets: Mapping[str, str]) -> str:
     """The text of a stream's page; `assets` as for `render_site`."""
     return _render("stream.html", page, assets)
 
 
-def render_year(page, assets):
+def render_year(page: YearPage, assets: Mapping[str, str]) -> str:
     """The text of the page of a stream's year; `assets` as for `render_site`."""
     return _render("year.html", page, assets)
 
 
-def render_night(page, assets):
+def render_night(page: NightPage, assets: Mapping[str, str]) -> str:
     """The text of a night's page; `assets` as for `render_site`."""
     return _render("night.html", page, assets)
 
 
-def render_pruned(page, assets):
+def render_pruned(page: PrunedPage, assets: Mapping[str, str]) -> str:
     """The text of a night's page that was pruned; `assets` as for `render_site`."""
     return _render("pruned.html", page, assets)
 
 
-def render_glossary(page, assets):
+def render_glossary(page: GlossaryPage, assets: Mapping[str, str]) -> str:
     """The text of the glossary; `assets` as for `render_site`."""
     return _render("glossary.html", page, assets)
 
 
-def render_moved(href):
+def render_moved(href: str) -> str:
     """The text of a page that leads on to another address, relative to it."""
     return environment().get_template("moved.html").render(href=href)
 
 
-def render_latest(page, assets):
+def render_latest(page: StreamPage, assets: Mapping[str, str]) -> str:
     """The text of `latest.html`, which leads to the newest night of a `StreamPage`; `assets` as for `render_site`."""
     return _render("latest.html", page, assets)
 
 
-def _render(template, page, assets):
+def _render(template: str, page: Page, assets: Mapping[str, str]) -> str:
     return environment().get_template(template).render(page=page, assets=assets)
 
 
-def templates_dir():
+def templates_dir() -> Path:
     """The directory of the templates: inside the package where it is installed, beside it in a checkout."""
     package = Path(__file__).resolve().parent
     for place in (package / "templates", package.parent / "templates"):
@@ -604,7 +625,7 @@ def templates_dir():
 
 
 @functools.cache
-def environment():
+def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
     import jinja2
 
@@ -623,7 +644,7 @@ def environment():
     return made
 
 
-def visible(value):
+def visible(value: T) -> T | str:
     """Text with its control characters as pictures of them, ⟨U+202E⟩ for the unseen, � for what is no character; other values as they are.
 
     A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
@@ -634,56 +655,56 @@ def visible(value):
     return _CONTROLS.sub(_picture, value)
 
 
-def _picture(found):
+def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 0x20 or code == 0x7F:
         return chr(0x2400 + code) if code < 0x20 else "␡"
     return "�" if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF else f"⟨U+{code:04X}⟩"
 
 
-def is_nothing(value):
+def is_nothing(value: object) -> bool:
     """Whether a value stands for "there is none": None, "", NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def dash(value):
+def dash(value: T) -> T | str:
     """The value itself, or – where there is none."""
     return NOTHING if is_nothing(value) else value
 
 
-def utc(value):
+def utc(value: datetime.datetime | None) -> str:
     """An instant as `2020-02-13 03:12:41`, in UTC."""
-    return NOTHING if is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return NOTHING if value is None or is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def iso(value):
+def iso(value: datetime.datetime | None) -> str:
     """An instant for machines: `2020-02-13T03:12:41Z`."""
-    return "" if is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "" if value is None or is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def near(value, night):
+def near(value: datetime.datetime | None, night: str) -> str:
     """An instant without its year, `02-13 03:12:41`, where that is the year of the night (`YYYY-MM-DD`) beside it."""
     text = utc(value)
     return text[5:] if text[:5] == night[:5] else text
 
 
-def clock(value, night):
+def clock(value: datetime.datetime, night: str) -> str:
     """An instant to the minute as it is said of a night (`YYYY-MM-DD`): `03:12`, with its date where that is not the night's."""
     at = value.astimezone(datetime.UTC)
     days = (at.date() - datetime.date.fromisoformat(night)).days
     return f"{at:%H:%M}" if days in (0, 1) else f"{at:%Y-%m-%d %H:%M}"
 
 
-def count(value):
+def count(value: float | None) -> str:
     """A whole number with its thousands grouped: `12,345`."""
-    return NOTHING if is_nothing(value) else f"{int(value):,}"
+    return NOTHING if value is None or is_nothing(value) else f"{int(value):,}"
 
 
-def of_bytes(value):
+def of_bytes(value: float | None) -> str:
     """A size in units of 1000: `95.1 kB`."""
-    if is_nothing(value):
+    if value is None or is_nothing(value):
         return NOTHING
     size, unit = float(value), "bytes"
     for larger in ("kB", "MB", "GB", "TB", "PB"):
@@ -695,7 +716,7 @@ def of_bytes(value):
 
 def seconds(value: float | None) -> str:
     """A duration in the two largest units that tell it: `1.4 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`."""
-    if is_nothing(value):
+    if value is None or is_nothing(value):
         return NOTHING
     minus, size = ("−", -value) if value < 0 else ("", value)
     if size < 9.95:
@@ -717,7 +738,7 @@ def n_of(count: int, noun: str) -> str:
 
 def percent(value: float | None) -> str:
     """A share as `98.2 %`; never 100 % while anything lacks, never 0 % while there is some."""
-    if is_nothing(value):
+    if value is None or is_nothing(value):
         return NOTHING
     tenths = round(value * 1000)
     tenths = min(tenths, 999) if value < 1 else tenths
@@ -726,34 +747,34 @@ def percent(value: float | None) -> str:
     return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths / 10:.1f} %"
 
 
-def number(value):
+def number(value: float | None) -> str:
     """A number as it is read: whole ones grouped, others with six digits."""
-    if is_nothing(value):
+    if value is None or is_nothing(value):
         return NOTHING
     if float(value).is_integer() and abs(value) < 1e16:
         return f"{value:,.0f}".replace("-", "−")
     return f"{value:,.{6 if abs(value) < 1e6 else 10}g}".replace("-", "−")
 
 
-def quantity(value, unit):
+def quantity(value: float | None, unit: str) -> str:
     """A number with its unit, as people say it: durations, sizes and shares by their own rules."""
-    if is_nothing(value):
+    if value is None or is_nothing(value):
         return NOTHING
     said = {"s": seconds, "B": of_bytes, "bytes": of_bytes, "B/s": lambda v: f"{of_bytes(v)}/s", "fraction": percent}.get(unit)
     return said(value) if said else f"{number(value)} {unit}".strip()
 
 
-def headline(value, described):
+def headline(value: float | None, described: Headline) -> str:
     """The value of a `Headline` in a night: completeness as a share, others with their unit."""
     return percent(value) if described.name == "completeness" else quantity(value, described.unit)
 
 
-def sign(status):
+def sign(status: str) -> str:
     """The sign that stands beside a status' word."""
     return SIGNS[status]
 
 
-def icon(status):
+def icon(status: str) -> str:
     """The tab's icon that tells a status by shape and colour: an SVG as a `data:` address."""
     colour, shape, stroke = _ICON_SHAPES[status]
     svg = (
@@ -763,14 +784,14 @@ def icon(status):
     return "data:image/svg+xml," + quote(svg, safe="/:='() ")
 
 
-def figure_json(figure):
+def figure_json(figure: Figure) -> Markup:
     """A figure as JSON that may stand inside a `<script>` element: no `<`, `>` or `&` in it, and null for NaN."""
     from jinja2.utils import htmlsafe_json_dumps
 
     return htmlsafe_json_dumps(_finite(figure), allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     """The same lists, dicts and values, with None for each number that JSON doesn't have."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
