@@ -146,7 +146,7 @@ def folders(paths: Series[str]) -> Series[str]:
     return paths.str.replace(r"[^/]*$", "", regex=True)
 
 
-def in_number_order(name):
+def in_number_order(name: str) -> list[str | tuple[int, str]]:
     """A key to sort names by as people do: 2 before 10, drvs2 before drvs10, node1-b2 before node1-b10."""
     parts = re.split("([0-9]+)", name)
     return [(len(part.lstrip("0")), part.lstrip("0")) if number % 2 else part for number, part in enumerate(parts)]
