@@ -94,7 +94,7 @@ def compare(before: "Tables", after: "Tables", stage: str, told: Iterable[str], 
     was = before.files[places >= 0].reset_index(drop=True)
     now = after.files.take(places[places >= 0]).reset_index(drop=True)
     changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
-    all_done = (
+    all_done: Any = (
         before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"] if len(changed) else []
     )
     changed = changed[changed["file_id"].isin(all_done)]

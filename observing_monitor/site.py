@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from observing_monitor import __version__, columns, pages
+from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import Frame, Link
 
@@ -21,7 +22,7 @@ class Site:
 
     title: str
     streams: tuple  # of config.Stream
-    output: object  # files.Output
+    output: Output
     assets: dict[str, str]  # a static file's plain name -> its name under assets/
     key: str  # of the templates, the assets and our version
     url: str = ""  # where it is served; "" where the settings don't tell
@@ -68,7 +69,7 @@ def write_assets(site):
             site.output.write(f"assets/{name}", source.read_bytes())
 
 
-def digest(value):
+def digest(value: object) -> str:
     """A short text that differs when a value that JSON has, does."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

@@ -48,7 +48,7 @@ def check_silence(night: Night) -> Iterable[Finding]:
         yield Finding("error", silence_words(source, silent), "#sources", source)
 
 
-def silence_words(source: str, silent: Mapping[str, str]) -> str:
+def silence_words(source: str, silent: Silent) -> str:
     """What is said of a source that does not answer."""
     return f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}"
 

@@ -156,7 +156,7 @@ def in_memory(address, to):
 
 @pytest.mark.parametrize(("pages_in_objects", "store_in_objects"), [(True, False), (False, True), (True, True)])
 def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, store_in_objects):
-    """Pages and their store may each lie in a folder or in an object store: the files are the same, nothing hidden is told, and no run leaves a lock."""
+    """Pages and their store may each lie in a folder or in an object store: the same files, nothing hidden is told."""
     given = ("--first_day", NIGHT, "--last_day", NIGHT, "--jobs", 1)
     plain, hidden = tmp_path / "plain", [str(root), HOST]
     plain.mkdir()

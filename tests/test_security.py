@@ -287,7 +287,7 @@ def test_pipes_are_not_waited_for(tmp_path, kind):
 
 
 def test_every_kind_of_source_is_tried():
-    """No kind of source is left out of what is tried here; fitsstorage's tables and listings of objects are servers', and have tests of their own."""
+    """No kind of source is left out of what is tried here; what only a server has is tried with that one."""
     assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage", "objects"} == set(BUILT_IN)
 
 
