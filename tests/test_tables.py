@@ -31,6 +31,18 @@ def ingests(*rows):
     return columns.frame(columns.INGESTS, pd.DataFrame([{**usual, **row} for row in rows] or {}))
 
 
+def metrics(*rows):
+    usual = {"node": "", "sampled_at": NOW, "source": "q"}
+    return columns.frame(columns.METRICS, pd.DataFrame([{**usual, **row} for row in rows]))
+
+
+def plain(frame, *names):
+    """A table's rows as tuples of plain values, None for null; of one column just the values."""
+    cells = frame[list(names)].astype("object")
+    rows = [tuple(None if pd.isna(value) else value for value in row) for row in cells.itertuples(index=False)]
+    return [row[0] for row in rows] if len(names) == 1 else rows
+
+
 def judge(file, *tries, limits=None, **options):
     """The class of one file."""
     night = files({"file_id": "n/a.fits", **file})
@@ -264,3 +276,236 @@ def test_attention_by_what_is_said():
     assert groups[0]["detail"] == said[0] and groups[2]["first_at"] == NOW - 5 * HOUR and groups[2]["last_at"] == NOW - 4 * HOUR
     anchors = [row["anchor"] for g in groups for row in g["rows"]]
     assert len(set(anchors)) == 6 and tables.anchor_of("n/0.fits") in anchors
+
+
+def gen2(*rows, **options):
+    """A source's attempts at NOW, each on the one file `names`."""
+    told = attempts(*({"attempted_at": NOW, "path": f"raw/{row['names']}", **row} for row in rows)).drop(columns="source")
+    return Reading(attempts=told, **options)
+
+
+NO_ATTEMPTS = columns.empty(columns.ATTEMPTS)
+
+
+def test_what_a_removed_source_told_stays():
+    """Files, attempts and metrics of a source that the stream no longer has stay, in order, as they were."""
+    one = {"n": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits", "on_disk": False}), "g": gen2({"names": "z"}, {"names": "a.fits"})}
+    known = tables.update(Tables.empty(), one | {"q": Reading(metrics=metrics({"name": "m", "value": 1.0}))})
+    assert tables.sources_of(known) == {"n", "g", "q"}
+    after = tables.update(known, {"new": reading({"file_id": "n/c.fits"})})
+    assert plain(after.files, "file_id", "source", "on_disk") == [
+        ("g:raw/z", "g", True), ("n/a.fits", "n", True), ("n/b.fits", "n", False), ("n/c.fits", "new", True),
+    ]  # fmt: skip
+    assert plain(after.ingests, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "g")]
+    assert plain(after.metrics, "name", "source", "value") == [("m", "q", 1.0)]
+
+
+def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
+    """A source by another name tells nothing twice: neither files, nor attempts of the same time, nor samples of the same time."""
+    hour_ago = {"sampled_at": NOW - HOUR}
+    numbers = [{"name": "m", "value": 1.0}, {"name": "m", "value": 2.0, **hour_ago}, {"name": "m", "value": 3.0, "node": "x"}]
+    before = {
+        "n": reading({"file_id": "n/a.fits"}),
+        "g": gen2({"names": "z"}, {"names": "a.fits"}, {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "old"}),
+        "q": Reading(metrics=metrics(*numbers)),
+    }
+    known = tables.update(Tables.empty(), before)
+    now = {
+        "new": reading({"file_id": "n/a.fits", "on_disk": False}, {"file_id": "n/z"}),
+        "r": gen2({"names": "a.fits", "message": "new"}),
+        "p": Reading(metrics=metrics({"name": "m", "value": 9.0})),
+    }
+    after = tables.update(known, now)
+    # of one file the row of a source that still has it: the one that was removed said it was there
+    assert plain(after.files, "file_id", "source", "on_disk") == [("n/a.fits", "n", True), ("n/z", "new", True)]
+    assert plain(after.ingests, "file_id", "message", "source") == [("n/a.fits", "old", "g"), ("n/a.fits", "new", "r")]
+    assert plain(after.metrics, "value", "source") == [(2.0, "q"), (9.0, "p"), (3.0, "q")]
+    same = tables.update(known, {"new": reading({"file_id": "n/a.fits"})})
+    assert plain(same.files, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "new")]
+
+
+def test_log_adds_to_what_it_told_before():
+    """Lines of a log stay when the log is gone; of lines told twice the last counts; what was under way then is told anew."""
+    facts = {"size_bytes": 5, "obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "created_at": NOW - 5 * HOUR}
+    lines = gen2(
+        {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "first", "duration_s": 3.0, "destination": "/x"},
+        {"names": "b.fits", "status": "running"},
+        {"names": "deep/c.fits", **facts},
+        {"names": "d.fits", "status": "running"},
+        append_attempts=True,
+    )
+    store = reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"}, {"file_id": "g:odd"})
+    known = tables.update(Tables.empty(), {"files": store, "g": lines})
+    told = plain(known.ingests, "file_id", "status")
+    assert told == [("g:raw/d.fits", "running"), ("g:raw/deep/c.fits", "success"), ("n/a.fits", "success"), ("n/b.fits", "running")]
+    after = tables.update(known, {"files": store, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
+    every = [c.name for c in columns.INGESTS]
+    assert plain(after.ingests, *every) == [row for row in plain(known.ingests, *every) if "running" not in row]
+    lone = after.files.set_index("file_id").loc["g:raw/deep/c.fits"]
+    assert {name: lone[name] for name in facts} == facts and (lone["name"], lone["on_disk"]) == ("c.fits", True)
+    assert plain(after.files, "file_id", "on_disk")[:2] == [("g:odd", True), ("g:raw/d.fits", False)]
+    here = reading({"file_id": "n/a.fits"}, {"file_id": "n/c.fits"})
+    came = tables.update(known, {"files": here, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
+    assert plain(came.ingests, "file_id", "attempted_at") == [("n/a.fits", NOW - HOUR), ("n/c.fits", NOW)]
+    assert "g:raw/deep/c.fits" not in set(came.files["file_id"])
+    again = {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "last"}
+    more = tables.update(known, {"files": store, "g": gen2(again, {"names": "a.fits", "status": "failure"}, append_attempts=True)})
+    own = more.ingests[more.ingests["file_id"] == "n/a.fits"]
+    assert plain(own, "message", "status") == [("last", "success"), (None, "failure")]
+    twice = tables.update(Tables.empty(), {"files": store, "g": gen2(again, again | {"message": "same time"})})
+    assert plain(twice.ingests, "message") == ["last", "same time"]  # only of logs are lines told twice
+
+
+def test_lines_stay_with_a_file_that_is_gone():
+    """What a log told of a file stays with it when nobody lists it any longer, beside what a silent source told."""
+    one = {"files": reading({"file_id": "n/a.fits"}), "g": gen2({"names": "a.fits"}), "h": gen2({"names": "a.fits", "stage": "export"})}
+    known = tables.update(Tables.empty(), one)
+    after = tables.update(known, {"files": reading(), "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}, silent=["h"])
+    assert plain(after.ingests, "file_id", "stage", "source") == [("n/a.fits", "export", "h"), ("n/a.fits", "ingest", "g")]
+    assert plain(after.files, "file_id", "on_disk") == [("n/a.fits", False)]
+
+
+def test_what_is_known_of_a_file_stays_while_it_is_the_same():
+    """What a registry told of a file stays when the registry is silent, until size, inode or creation change."""
+    told = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR}
+    first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
+    known = tables.update(Tables.empty(), {"files": reading(first), "g": gen2({"names": "a.fits", **told})})
+    for change in ({}, {"size_bytes": 5}, {"inode": 8}, {"inode": None}, {"created_at": NOW - 8 * HOUR}):
+        seen = {**first, "transferred_at": NOW - 3 * HOUR, **change}
+        after = tables.update(known, {"files": reading(seen)}, silent={"g"}).files
+        assert plain(after, *told, "transferred_at") == [(*(None if change else value for value in told.values()), NOW - 3 * HOUR)]
+    own = tables.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
+    assert plain(own, "obsid", "exposure") == [("own", "E")]
+    late = tables.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
+    assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [NOW - 2 * HOUR]
+
+
+def test_what_was_not_looked_at_or_belongs_elsewhere():
+    """What lies below an unread folder stays as it was, gone or not; what now belongs to another night is forgotten."""
+    ids = ["n/a.fits", "n/closed/b.fits", "n/closedtoo.fits", "n/gone/c.fits", "n/other.fits"]
+    known = tables.update(Tables.empty(), {"files": reading(*({"file_id": i, "on_disk": "gone" not in i} for i in ids))})
+    after = tables.update(known, {"files": reading(unread=["n/closed", "n/gone"], elsewhere=["n/other.fits"])})
+    assert plain(after.files, "file_id", "on_disk") == [
+        ("n/a.fits", False), ("n/closed/b.fits", True), ("n/closedtoo.fits", False), ("n/gone/c.fits", False),
+    ]  # fmt: skip
+    whole = tables.update(known, {"files": reading({"file_id": "n/new.fits"}, unread=[""])})
+    assert plain(whole.files, "file_id", "on_disk") == [*((i, "gone" not in i) for i in ids[:4]), ("n/new.fits", True), (ids[4], True)]
+
+
+def test_tables_come_in_order():
+    """Files come by path, attempts by file, stage, time and number, metrics by name, node and time."""
+    tries = [
+        {"names": name, "stage": stage, "attempted_at": at, "attempt": number}
+        for name in ("b", "a") for stage in ("t", "i") for at in (NOW, NOW - HOUR) for number in (2, 1)
+    ]  # fmt: skip
+    numbers = [{"name": name, "node": node, "sampled_at": at} for name in ("y", "x") for node in ("2", "1") for at in (NOW, NOW - HOUR)]
+    told = {"f": reading({"file_id": "b"}, {"file_id": "a"}), "g": gen2(*tries), "q": Reading(metrics=metrics(*numbers))}
+    made = tables.update(Tables.empty(), told)
+    assert plain(made.files, "file_id") == ["a", "b"]
+    for frame, n, keys in (
+        (made.ingests, 16, ["file_id", "stage", "attempted_at", "attempt"]), (made.metrics, 8, ["name", "node", "sampled_at"]),
+    ):  # fmt: skip
+        rows = plain(frame, *keys)
+        assert rows == sorted(rows) and len(rows) == len(set(rows)) == n
+
+
+def test_of_images_the_latest_is_kept():
+    """Of the samples of an image just the latest stays, of each source, name and node; numbers keep them all."""
+    things = [("seen", "1", "image/png"), ("seen", "2", "image/jpeg"), ("sky", "1", "image/png"), ("n", "1", None), ("t", "1", "text/x")]
+    sample = [
+        {"name": name, "node": node, "sampled_at": NOW - n * HOUR, "unit": unit, "text": f"{name}{n}"}
+        for name, node, unit in things for n in (0, 1)
+    ]  # fmt: skip
+    told = {name: Reading(metrics=metrics(*sample), append=True) for name in ("p", "q")}
+    made = tables.update(Tables.empty(), told).metrics
+    images = made[made["unit"].isin(["image/png", "image/jpeg"])]
+    assert sorted(plain(images, "source", "name", "node", "text")) == [
+        (source, name, node, f"{name}0") for source in "pq" for name, node in (("seen", "1"), ("seen", "2"), ("sky", "1"))
+    ]
+    assert len(made) == 6 + 8 and plain(made, "name") == sorted(plain(made, "name"))
+
+
+# --- what was taken over from the prototype ----------------------------------------------------------------------------
+
+OLD = {"source": columns.HISTORY}
+
+
+def test_history_is_split_off_and_joined_again():
+    """What the prototype knew is told from what sources told, and joined anew it replaces itself, row by row."""
+    numbers = [{"node": None}, {"node": "1"}, {"sampled_at": None}]
+    both = Tables(
+        files({"file_id": "n/a"}, {"file_id": "n/b", **OLD}, {"file_id": "n/c", **OLD}),
+        ingests({"file_id": "n/a"}, {"file_id": "n/b", "message": "before", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}),
+        metrics({"name": "m"}, *({"name": "m", "value": 1.0, **OLD, **number} for number in numbers)),
+    )
+    told, history = tables.split_history(both)
+    assert [plain(t, "source") for t in (told.files, told.ingests, told.metrics)] == [["files"], ["gen2"], ["q"]]
+    assert [len(t) for t in (history.files, history.ingests, history.metrics)] == [2, 2, 3]
+    now = Tables(
+        files({"file_id": "n/b", "size_bytes": 7, **OLD}, {"file_id": "n/d", **OLD}),
+        ingests({"file_id": "n/b", "message": "now", "attempted_at": None, **OLD}),
+        metrics(*({"value": 2.0, **OLD, **row} for row in ({"name": "m", "node": None}, {"name": "m", "sampled_at": None}, {"name": "k"}))),
+    )
+    joined = tables.join_history(now, history)
+    assert plain(joined.files, "file_id", "size_bytes") == [("n/b", 7), ("n/d", 1_000_000), ("n/c", 1_000_000)]
+    assert plain(joined.ingests, "file_id", "stage", "message") == [("n/b", "ingest", "now"), ("n/b", "t", None)]
+    assert plain(joined.metrics, "name", "node", "value") == [("m", None, 2.0), ("m", "", 2.0), ("k", "", 2.0), ("m", "1", 1.0)]
+    for name, described in columns.TABLES.items():
+        assert getattr(joined, name).dtypes.to_dict() == {c.name: columns.DTYPES[c.kind] for c in described}
+
+
+def test_history_of_a_file_that_a_source_lists():
+    """A file that both know is the source's, with what only the prototype knew of it; a stage that both know is the source's."""
+    facts = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR, "transferred_at": NOW - 8 * HOUR}
+    told = Tables(
+        files({"file_id": "n/b", "obsid": "own"}), ingests({"file_id": "n/b", "message": "new"}), metrics({"name": "m", "value": 1.0})
+    )
+    history = Tables(
+        files({"file_id": "n/b", "size_bytes": 5, **facts, **OLD}, {"file_id": "n/a", **facts, **OLD}),
+        ingests({"file_id": "n/b", "message": "old", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}, {"file_id": "n/a", **OLD}),
+        metrics({"name": "l", "value": 2.0, **OLD}),
+    )
+    made = tables.with_history(told, history)
+    assert plain(made.files, "file_id", "source", "on_disk", "size_bytes", *facts) == [
+        ("n/a", columns.HISTORY, False, 1_000_000, *facts.values()),
+        ("n/b", "files", True, 1_000_000, "own", *list(facts.values())[1:]),
+    ]
+    assert plain(made.ingests, "file_id", "stage", "message", "source") == [
+        ("n/a", "ingest", None, columns.HISTORY), ("n/b", "ingest", "new", "gen2"), ("n/b", "t", None, columns.HISTORY),
+    ]  # fmt: skip
+    assert plain(made.metrics, "name", "value") == [("l", 2.0), ("m", 1.0)]
+    nothing = Tables.empty()
+    assert tables.with_history(told, nothing) is told
+    assert plain(tables.with_history(nothing, history).files, "file_id", "on_disk") == [("n/a", True), ("n/b", True)]
+    for part in columns.TABLES:
+        just = Tables(**{name: getattr(history if name == part else nothing, name) for name in columns.TABLES})
+        assert len(getattr(tables.with_history(nothing, just), part)) == len(getattr(history, part))
+
+
+def test_history_of_a_raw_that_only_the_registry_tells_of():
+    """A raw that the registry alone tells of is the file that the prototype saw linked there, and keeps that file's address."""
+    registry = {"obsid": "O", "exposed_at": NOW - 9 * HOUR, "source": "gen2"}
+    told = Tables(
+        files(*({"file_id": f"gen2:{path}", "path": path, **registry} for path in ("raw/x", "n/b", "raw/new"))),
+        ingests(*({"file_id": f"gen2:{path}", "message": path} for path in ("raw/x", "n/b", "raw/new"))),
+        columns.empty(columns.METRICS),
+    )
+    links = {"n/a": "raw/x", "n/c": None, "n/b": "raw/y"}
+    history = Tables(
+        files({"file_id": "n/a", "detector": "3", **OLD}, {"file_id": "n/b", "obsid": "own", **OLD}, {"file_id": "n/c", **OLD}),
+        ingests(*({"file_id": file_id, "destination": link, **OLD} for file_id, link in links.items())),
+        columns.empty(columns.METRICS),
+    )
+    made = tables.with_history(told, history)
+    assert plain(made.files, "file_id", "source", "obsid", "detector", "exposed_at", "on_disk") == [
+        ("gen2:raw/new", "gen2", "O", None, NOW - 9 * HOUR, True),
+        ("n/a", columns.HISTORY, "O", "3", NOW - 9 * HOUR, True),
+        ("n/b", columns.HISTORY, "own", None, NOW - 9 * HOUR, True),
+        ("n/c", columns.HISTORY, None, None, None, True),
+    ]
+    assert plain(made.ingests, "file_id", "message", "source") == [
+        ("gen2:raw/new", "raw/new", "gen2"), ("n/a", "raw/x", "gen2"), ("n/b", "n/b", "gen2"), ("n/c", None, columns.HISTORY),
+    ]  # fmt: skip
+    listed = Tables(files({"file_id": "n/z", "path": "raw/x"}), told.ingests.iloc[:0], told.metrics)
+    after = tables.with_history(listed, history).files
+    assert plain(after, "file_id", "on_disk") == [("n/a", False), ("n/b", False), ("n/c", False), ("n/z", True)]
