@@ -525,7 +525,9 @@ TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
         ({}, [{"status": "failure", "message": f"\n{TRACEBACK}\n"}], "ValueError: why"),
         ({}, [{"status": "failure", "message": "Error\nTraceback\nx"}], "Error"),
         ({}, [{"status": "failure", "message": 600 * "x"}], 500 * "x"),
+        ({}, [{"status": "failure", "message": "Traceback, cut off"}], "Traceback, cut off"),
         ({}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
+        ({"size_bytes": None}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
         ({"created_at": None, "transferred_at": NOW - 2 * HOUR}, [], "never tried; here since 2020-02-13 04:00:00 UTC"),
         ({"created_at": None}, [], "never tried; here since an unknown time"),
         ({"created_at": NOW - HOUR / 2}, [], "waiting since 2020-02-13 05:30:00 UTC"),
@@ -559,6 +561,10 @@ def test_list_of_files():
         ("n/c", "ingested", 2_000_000, "O", "E", 7, "0", NOW - 10 * HOUR, NOW, NOW - 9 * HOUR, ""),
         ("n/a", "missing", 1_000_000, None, None, None, None, NOW - 9 * HOUR, None, None, f"{said} 21:00:00 UTC"),
     ]
+    quiet = files({"file_id": "n/d"}, {"file_id": "n/e"})
+    for silent in (tables.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW), judged.iloc[:0]):
+        reasons = tables.file_list(silent)["reason"]
+        assert list(reasons) == [""] * len(silent) and reasons.dtype == columns.DTYPES["text"]
     known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if "n/a" in names else "")
     staged = tables.file_list(known, tables.done_by_stage(known, tried, ["export", "transfer"]))
     assert list(staged) == ["path", *tables.LISTED[1:], "export_at", "transfer_at", "reason"]
@@ -617,8 +623,9 @@ def test_what_is_known_is_asked_of_what_alarms():
     assert tables.count_acknowledged(known) == {name: {f"known {name}": n} for name, n in counted.items()}
     summary = tables.summarise(known)
     assert (summary["n_acknowledged"], summary["n_acknowledged_errors"], summary["n_lost"]) == (6, 2, 2)
-    quiet = tables.acknowledge(judged.iloc[2:3], lambda *told: "never asked")
-    assert plain(quiet, "acknowledged") == [""] and quiet["acknowledged"].dtype == columns.DTYPES["text"]
+    for silent in (judged.iloc[2:3], judged.iloc[:0]):
+        quiet = tables.acknowledge(silent, lambda *told: "never asked")["acknowledged"]
+        assert list(quiet) == [""] * len(silent) and quiet.dtype == columns.DTYPES["text"]
 
 
 def test_rows_of_files_that_need_attention():
@@ -628,14 +635,16 @@ def test_rows_of_files_that_need_attention():
         {"file_id": "n/y", "created_at": NOW - HOUR / 2}, {"file_id": "n/s", "size_bytes": 3}, {"file_id": "n/m2"}, {"file_id": "n/m1"},
         {"file_id": "n/g", "on_disk": False}, {"file_id": "n/done"}, {"file_id": "n/l"}, {"file_id": "n/f2", **facts},
         {"file_id": "n/f1", "created_at": NOW - 11 * HOUR}, {"file_id": "n/f3", "created_at": None},
+        {"file_id": "n/f4", "created_at": None},
     )  # fmt: skip
-    messages = {"n/f1": TRACEBACK, "n/f2": 501 * "x", "n/f3": 500 * "x"}
+    messages = {"n/f1": TRACEBACK, "n/f2": 501 * "x", "n/f3": 500 * "x", "n/f4": "one\ntwo"}
     failed = [{"file_id": file_id, "status": "failure", "message": message} for file_id, message in messages.items()]
     judged = tables.classify(night, ingests({"file_id": "n/done"}, {"file_id": "n/l", "status": "lost"}, *failed), Limits(), NOW)
     known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if file_class == "gone" else "")
     rows = tables.attention(known)
     assert [(row["path"], row["file_class"]) for row in rows] == [
-        ("n/l", "lost"), ("n/f1", "failed"), ("n/f2", "failed"), ("n/f3", "failed"), ("n/m1", "missing"), ("n/m2", "missing"),
+        ("n/l", "lost"), ("n/f1", "failed"), ("n/f2", "failed"), ("n/f3", "failed"), ("n/f4", "failed"),
+        ("n/m1", "missing"), ("n/m2", "missing"),
         ("n/g", "gone"), ("n/s", "small"), ("n/y", "pending"),
     ]  # fmt: skip
     assert rows[2] == {
@@ -643,12 +652,12 @@ def test_rows_of_files_that_need_attention():
         "size_bytes": 1_000_000, "exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "created_at": NOW - 10 * HOUR,
         "transferred_at": NOW - 2 * HOUR, "tried_at": NOW - 9 * HOUR, "n_attempts": 1, "acknowledged": "",
     }  # fmt: skip
-    assert rows[6] == {
+    assert rows[7] == {
         "anchor": tables.anchor_of("n/g"), "path": "n/g", "file_class": "gone", "detail": "", "size_bytes": 1_000_000,
         "reason": "no longer on disk, and never ingested; known: a test", "exposure": "", "obsid": "", "seq_num": None, "detector": "",
         "created_at": NOW - 10 * HOUR, "transferred_at": None, "tried_at": None, "n_attempts": 0, "acknowledged": "a test",
     }  # fmt: skip
-    assert [row["detail"] for row in rows[:5]] == ["", TRACEBACK, 501 * "x", "", ""] and rows[3]["created_at"] is None
+    assert [row["detail"] for row in rows[:6]] == ["", TRACEBACK, 501 * "x", "", "one\ntwo", ""] and rows[3]["created_at"] is None
     assert {type(row["n_attempts"]) for row in rows} == {int} and type(rows[0]["created_at"]) is datetime.datetime
     assert tables.attention(judged.iloc[5:6]) == [] and {row["acknowledged"] for row in tables.attention(judged)} == {""}
 
@@ -709,9 +718,10 @@ def test_stages():
         {"file_id": "n/arrived", "created_at": None, "transferred_at": NOW + 4 * s}, {"file_id": "n/heard", "created_at": None},
     )  # fmt: skip
     states = ["success", "lost", "failure", "invalid", "waiting", "untried", "running", "deferred", "rerun"]
-    move = {"stage": "move"}
+    move, at = {"stage": "move"}, [NOW + n * 1.1234 * s for n in range(1, 10)]
     tried = ingests(
-        *({"file_id": f"n/{n}", **move, "attempted_at": NOW + (n + 1) * s, "status": x, "message": x} for n, x in enumerate(states)),
+        *({"file_id": f"n/{n}", **move, "attempted_at": at[n], "status": x, "message": x} for n, x in enumerate(states)),
+        {"file_id": "n/3", **move, "attempted_at": None},
         *({"file_id": f"n/{n}", **move, "attempted_at": NOW} for n in (4, 8, 2)),
         {"file_id": "n/heard", "stage": "hear", "status": "untried", "attempted_at": NOW},
         {"file_id": "n/heard", **move, "attempted_at": NOW + pd.Timedelta(seconds=7.0006)},
@@ -723,17 +733,17 @@ def test_stages():
     nothing = dict.fromkeys(["n_done", "n_failed", "n_waiting", "n_running", "n_deferred", "n_attempts"], 0)
     nothing |= dict.fromkeys(["last_done_at", "median_s", "p90_s"]) | {"failures": []}
     assert rows[0] == {**nothing, "name": "hear", "n_waiting": 2} and rows[2] == {**nothing, "name": "nothing"}
-    # passed: 0 after 1 s, 1 after 2 s, 4 (it waits again) at once, one 6 s after it arrived, one 7.0006 s after it was heard of
+    # passed: 0 after 1.1234 s, 1 after twice that, 4 (it waits again) at once, one 6 s after it came, one 7.0006 s after it was heard of
     assert rows[1] == {
-        "name": "move", "n_done": 5, "n_failed": 2, "n_waiting": 3, "n_running": 1, "n_deferred": 1, "n_attempts": 9,
-        "last_done_at": NOW + 10 * s, "median_s": 2.0, "p90_s": 6.6,
+        "name": "move", "n_done": 5, "n_failed": 2, "n_waiting": 3, "n_running": 1, "n_deferred": 1, "n_attempts": 10,
+        "last_done_at": NOW + 10 * s, "median_s": 2.247, "p90_s": 6.6,
         "failures": [
-            {"path": f"n/{n}", "state": states[n], "since": NOW + (n + 1) * s, "message": states[n], "destination": ""} for n in (2, 3)
+            {"path": f"n/{n}", "state": states[n], "since": at[n], "message": states[n], "destination": ""} for n in (2, 3)
         ],
     }  # fmt: skip
     assert tables.stages_there(tried, ["move", "nothing", "hear"]) == ["move", "hear", "also", "other"]
     by_stage = tables.done_by_stage(judged.set_axis(range(5, 16)), tried, ["move", "nothing"])
-    done = {0: 1, 1: 2, 2: 0, 4: 0, 8: 0, 9: 10, 10: 7.0006}
+    done = {0: 1.1234, 1: 2.2468, 2: 0, 4: 0, 8: 0, 9: 10, 10: 7.0006}
     expected = [(NOW + pd.Timedelta(seconds=done[n]) if n in done else None, None) for n in range(11)]
     assert plain(by_stage, "move_at", "nothing_at") == expected and list(by_stage.index) == list(range(5, 16))
     assert {*by_stage.dtypes} == {columns.DTYPES["instant"]} and list(by_stage) == ["move_at", "nothing_at"]
@@ -753,6 +763,7 @@ def test_queues():
         {"file_id": "z", "stage": "r", "status": "success", "source": "lwa"},
     )
     both = tables.queue_rows(tried, [("lwa", "q"), ("lwa", "p")])
+    assert both[0]["errors"] == [{"path": "d", "state": "failure", "since": NOW - 3 * HOUR, "message": "", "destination": ""}]
     assert [(row["name"], row["source"], *([e["path"] for e in row[part]] for part in ("waiting", "errors"))) for row in both] == [
         ("q", "lwa", ["c", "b", "a"], ["d"]),
         ("p", "lwa", [], ["y"]),
@@ -760,6 +771,9 @@ def test_queues():
     assert both[1]["errors"] == [{"path": "y", "state": "failure", "since": NOW - 9 * HOUR, "message": "why", "destination": "/to"}]
     assert len(tables.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2 and len(tables.queue_rows(tried, [("other", "q")])) == 1
     assert tables.queue_rows(tried, [("lwa", "r")]) == [] == tables.queue_rows(tried, [])
+    many = ingests(*({"file_id": f"{n:02}", "status": "waiting", "attempted_at": NOW - n % 2 * HOUR} for n in range(60)))
+    entries = tables.queue_rows(many, [("gen2", "ingest")])[0]["waiting"]
+    assert [e["path"] for e in entries] == [f"{n:02}" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
 
 
 def test_exposures_in_full():
@@ -781,6 +795,9 @@ def test_exposures_in_full():
         {"name": "O", "n_files": 1, "counts": {"missing": 1}, "created_at": None, **nothing},
     ]
     assert total == 4 and tables.group(judged, 2) == (rows[:2], 4) and tables.group(judged.iloc[:0], 2) == ([], 0)
+    many = files(*({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60)))
+    rows, _ = tables.group(tables.classify(many, ingests(), Limits(), NOW), 60)
+    assert [row["name"] for row in rows] == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
 
 
 def test_latest_values():
@@ -807,7 +824,7 @@ def test_latest_images():
     """Of each source, name and node the latest image, by name, nodes by number; one without data is none."""
     sky = {"name": "sky", "unit": "image/png"}
     told = metrics(
-        {**sky, "node": "n10", "text": "a"}, {**sky, "node": "n2", "text": "b"}, 
+        {**sky, "node": "n10", "text": "a"}, {**sky, "node": "n2", "text": "b"},
         {**sky, "node": "n2", "text": "c", "sampled_at": NOW + HOUR},
         {**sky, "text": "lost"}, {**sky, "text": None}, {**sky, "name": "all", "node": None, "text": "d", "sampled_at": None},
         {**sky, "unit": "image/gif", "text": "e"}, {**sky, "node": "n2", "text": "f", "source": "a"},
