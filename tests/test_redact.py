@@ -173,6 +173,12 @@ def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, stor
         assert names[0] == names[1]
         if name == "site":
             assert (told := whole_text(made)).count(WORD) > 20 and HOST not in told and "da ta" not in told
+    later, ages = NOW + datetime.timedelta(days=40), ("--keep_pages_days", "9", "--keep_tables_days", "9")
+    assert run("prune", "-c", tmp_path / "site.toml", *ages, "--yes", now=later) == 0
+    for name, address in places.items():
+        left = in_memory(address, tmp_path / f"left_of_{name}") if "://" in address else tmp_path / name
+        assert not list(left.rglob("*.parquet")) and not list(left.rglob(f"{NIGHT}.*.js"))
+        assert name == "store" or list(left.rglob(f"{NIGHT}.html"))
 
 
 def test_a_store_that_is_the_output(tmp_path, root, capsys):
