@@ -570,7 +570,7 @@ def acknowledge(judged, reason_of):
 
     `reason_of` is called for each that would: with its class, its names (path, name, exposure, obsid) and what is said of it.
     """
-    acknowledged = pd.Series("", index=judged.index, dtype="str")
+    acknowledged = pd.Series("", index=judged.index)
     shown = shown_as(judged)
     need = judged[shown.isin([*ALARMING, columns.LOST.name])]
     if len(need):
@@ -724,7 +724,7 @@ def _reasons(judged):
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
     if not is_said.any():
-        return pd.Series("", index=judged.index, dtype="str")
+        return pd.Series("", index=judged.index)
     reasons = _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
     known = judged.get("acknowledged")
     return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
