@@ -444,7 +444,7 @@ def locate(path: str, root: str) -> Place:
 
 
 @functools.cache  # asked for every file, and there are few
-def _base(root):
+def _base(root: str) -> str:
     """A datastore's root as a path, where it is one."""
     return urllib.parse.unquote(root.removeprefix("file://")) if root.startswith("file://") else root
 

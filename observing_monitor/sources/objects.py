@@ -5,15 +5,25 @@ own making, no links and no folders that could be asked whether anything in them
 night, other objects their own time. Each prefix is listed once in a run, and of those named after nights only the nights asked for.
 """
 
+from __future__ import annotations
+
+import datetime
 import hashlib
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import night_named
-from observing_monitor.objects import Objects, Storage
+from observing_monitor.objects import Object, Objects, Storage
 from observing_monitor.sources import Reading, Telling
+
+if TYPE_CHECKING:
+    from observing_monitor.sources import Asked, Known
+
+# night -> its prefixes, and night -> {path: Object} of what lies outside them
+Skeleton = tuple[dict[datetime.date, list[str]], dict[datetime.date, dict[str, Object]]]
 
 
 class ObjectFiles(Telling):
@@ -28,30 +38,30 @@ class ObjectFiles(Telling):
         storage: Storage = field(default_factory=Storage)  # how the store is reached; from [storage], unless a table here says so
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: ObjectFiles.Settings) -> tuple[str, ...]:
         return ()
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: ObjectFiles.Settings) -> str:
         return f"{settings.path} (may be absent)" if settings.optional else settings.path
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: ObjectFiles.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "files"
         self.objects = Objects(settings.path, settings.storage, SourceError)
-        self._skeleton = None  # of the run
+        self._skeleton: Skeleton | None = None  # of the run
         self._fault = ""  # why there is none
-        self._loose = None  # the paths of all objects outside the prefixes of nights
-        self._nights = {}  # night -> what lies in it, until it was read
+        self._loose: frozenset[str] | None = None  # the paths of all objects outside the prefixes of nights
+        self._nights: dict[datetime.date, dict[str, Object]] = {}  # night -> what lies in it, until it was read
         names.named_pattern("name_pattern", settings.name_pattern)
         settings.storage.check()
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         prefixes, loose = self._listed()
         return set(prefixes) | set(loose)
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of every object's name, size and time."""
         prefixes, _ = self._listed()
         if night not in prefixes and (known or {}).get("has_prefix"):
@@ -61,7 +71,7 @@ class ObjectFiles(Telling):
         digest = hashlib.blake2b(told.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
         return {"has_prefix": night in prefixes, "digest": digest}
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's objects, by name."""
         import pandas as pd
 
@@ -87,10 +97,10 @@ class ObjectFiles(Telling):
         }
         return Reading(files=columns.frame(columns.FILES, pd.DataFrame(files)), elsewhere=elsewhere)
 
-    def _is_skipped(self, path):
+    def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
-    def _of_night(self, night):
+    def _of_night(self, night: datetime.date) -> dict[str, Object]:
         """What lies in a night: path -> Object; its prefixes are listed at the first question."""
         if night not in self._nights:
             prefixes, loose = self._listed()
@@ -100,7 +110,7 @@ class ObjectFiles(Telling):
             self._nights[night] = found
         return self._nights[night]
 
-    def _listed(self):
+    def _listed(self) -> Skeleton:
         """The prefixes named after nights, and the objects outside them: (night -> prefixes, night -> {path: Object})."""
         if self._fault:  # that is not waited for at every night
             raise SourceError(self._fault)
@@ -112,9 +122,11 @@ class ObjectFiles(Telling):
                 raise
         return self._skeleton
 
-    def _walk(self):
+    def _walk(self) -> Skeleton:
         """What `_listed` tells, from the store."""
-        prefixes, loose, is_empty = {}, {}, True
+        prefixes: dict[datetime.date, list[str]] = {}
+        loose: dict[datetime.date, dict[str, Object]] = {}
+        is_empty = True
         to_do = [""]
         while to_do:
             objects, folders = self.objects.folder(to_do.pop())
@@ -133,6 +145,6 @@ class ObjectFiles(Telling):
         return prefixes, loose
 
 
-def _is_hidden(path):
+def _is_hidden(path: str) -> bool:
     """Whether a name, or that of a folder on the way to it, begins with a dot, as what is still written often does."""
     return path.startswith(".") or "/." in path
