@@ -46,8 +46,8 @@ class WritableDatabase(Database):
         engine: Engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), hide_parameters=True, **how)
         return engine
 
-    def _sqlite_place(self, path: str) -> tuple[str, dict[str, str]]:
-        return os.path.abspath(path), {"mode": "rwc" if self.create else "rw"}
+    def _sqlite_mode(self, path: str) -> dict[str, str]:
+        return {"mode": "rwc" if self.create else "rw"}
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         arguments = super()._arguments(url)

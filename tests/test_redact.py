@@ -1,6 +1,7 @@
 """What is hidden from public pages stands in no file that a web server shows, however it is written there; the store keeps the truth."""
 
 import base64
+import datetime
 import gzip
 import json
 import os
@@ -23,7 +24,7 @@ def whole_text(folder):
     said = []
     for path in sorted(folder.rglob("*")):
         said.append(str(path.relative_to(folder)))
-        if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js", ".xml", ".prom", ".txt"):
+        if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js", ".atom", ".prom", ".txt"):
             text = path.read_text(encoding="utf-8")
             said.append(text)
             if packed := re.fullmatch(r'observing_monitor_files\("(.*)"\);\n', text):
@@ -31,7 +32,7 @@ def whole_text(folder):
     return "\n".join(said)
 
 
-def settings(folder, root, hidden, store="store"):
+def settings(folder, root, hidden, store="store", site="site"):
     """A settings file of one stream that tells of a folder and a host wherever it can: names, messages, nodes, faults."""
     path = folder / "site.toml"
     rows = [
@@ -49,9 +50,15 @@ def settings(folder, root, hidden, store="store"):
     (folder / "in" / "mon.json").write_text(json.dumps({"/mon/drvs1/summary": {"timestamp": 1581559200, "value": f"error on {HOST}"}}))
     path.write_text(
         f"""[observing_monitor]
-output_dir = "site"
+output_dir = "{site}"
+prometheus_file = "told.prom"
+title = "nights of {HOST}"
 {f'store_dir = "{store}"' if store else ""}
 redact = {json.dumps(hidden)}
+[notify.all]
+type = "command"
+command = ["tee", "-a", "told.json"]
+when = ["normal", "warning", "error"]
 [streams.a]
 input_dir = {json.dumps(str(root))}
 title = "files of {HOST}"
@@ -99,7 +106,10 @@ def test_nothing_hidden_is_told(tmp_path, root, capfd):
     told = whole_text(tmp_path / "site")
     for form in (str(root), HOST, HOST.upper(), "da ta'é", "da%20ta", "da ta&#39;", "da ta\\u0027"):
         assert form not in told, form
-    assert told.count(WORD) > 20 and "Traceback" not in told
+    assert told.count(WORD) > 20 and "Traceback" not in told and (tmp_path / "site" / "changes.atom").exists()
+    for elsewhere in ("told.prom", "told.json"):  # what monitoring reads, and what a receiver was sent
+        said = (tmp_path / elsewhere).read_text()
+        assert WORD in said and HOST not in said and "da ta'é" not in said and "da ta\\u0027" not in said
     assert {path.name for path in (tmp_path / "store").iterdir()} >= {"stream=a", "heartbeat.json"} and not (
         tmp_path / "site" / "data"
     ).exists()
@@ -130,6 +140,62 @@ def test_a_store_elsewhere_is_the_same(tmp_path, root):
     shutil.rmtree(tmp_path / "site")
     run("-c", settings(tmp_path, root, [], store=""), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
     assert {path.relative_to(tmp_path / "site" / "data") for path in (tmp_path / "site" / "data").rglob("*.parquet")} == elsewhere
+
+
+def in_memory(address, to):
+    """The objects below an address, as files of a folder."""
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    for name in files.find(address.removeprefix("memory:/")):
+        path = to / name.removeprefix(address.removeprefix("memory:/")).lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files.cat_file(name))
+    return to
+
+
+@pytest.mark.parametrize(("pages_in_objects", "store_in_objects"), [(True, False), (False, True), (True, True)])
+def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, store_in_objects):
+    """Pages and their store may each lie in a folder or in an object store: the same files, nothing hidden is told."""
+    given = ("--first_day", NIGHT, "--last_day", NIGHT, "--jobs", 1)
+    plain, hidden = tmp_path / "plain", [str(root), HOST]
+    plain.mkdir()
+    run("-c", settings(plain, root, hidden), *given, now=NOW)
+    places = {"site": "site", "store": "store"}
+    for name, is_in_objects in (("site", pages_in_objects), ("store", store_in_objects)):
+        if is_in_objects:
+            places[name] = f"memory://{tmp_path.name}-{name}"
+    for _ in range(2):
+        assert run("-c", settings(tmp_path, root, hidden, places["store"], places["site"]), *given, now=NOW) == 1
+    for name, address in places.items():
+        made = in_memory(address, tmp_path / f"of_{name}") if "://" in address else tmp_path / name
+        names = [{path.relative_to(of) for path in of.rglob("*") if path.is_file() and path.name != ".lock"} for of in (made, plain / name)]
+        assert names[0] == names[1]
+        if name == "site":
+            assert (told := whole_text(made)).count(WORD) > 20 and HOST not in told and "da ta" not in told
+    later, ages = NOW + datetime.timedelta(days=40), ("--keep_pages_days", "9", "--keep_tables_days", "9")
+    assert run("prune", "-c", tmp_path / "site.toml", *ages, "--yes", now=later) == 0
+    for name, address in places.items():
+        left = in_memory(address, tmp_path / f"left_of_{name}") if "://" in address else tmp_path / name
+        assert not list(left.rglob("*.parquet")) and not list(left.rglob(f"{NIGHT}.*.js"))
+        assert name == "store" or list(left.rglob(f"{NIGHT}.html"))
+
+
+def test_a_store_that_is_the_output(tmp_path, root, capsys):
+    """A store_dir that is output_dir itself is refused."""
+    assert run("-c", settings(tmp_path, root, [], store="site")) == 2
+    assert "is output_dir itself" in capsys.readouterr().err
+
+
+def test_prune_with_a_store_elsewhere(tmp_path, root):
+    """`prune` finds tables and pages wherever they lie; the small page tells nothing hidden."""
+    given = ("-c", settings(tmp_path, root, [str(root), HOST]))
+    run(*given, "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
+    assert run("prune", *given, "--keep_pages_days", "9", "--keep_tables_days", "9", "--yes", now=NOW + datetime.timedelta(days=40)) == 0
+    assert not list((tmp_path / "store").rglob("*.parquet")) and not list((tmp_path / "site" / "a").glob(f"{NIGHT}.*.js"))
+    told = whole_text(tmp_path / "site")
+    assert (tmp_path / "site" / "a" / f"{NIGHT}.html").exists() and WORD in told and HOST not in told and "da ta" not in told
+    assert run("publish", *given, "--first_day", NIGHT, "--last_day", NIGHT, now=NOW + datetime.timedelta(days=40)) == 0
 
 
 def test_hidden_but_served(tmp_path, root, capsys):

@@ -185,17 +185,28 @@ def test_sources_are_left_as_they_were(tmp_path):
     assert states(folder) == before
 
 
-def test_a_writer_is_not_in_the_way(tmp_path):
-    """What a writer has committed to a database in WAL mode, and has not yet moved into it, is read while it is open."""
-    _, (path,) = KINDS["sql"](tmp_path)
+def test_a_writer_is_not_in_the_way(tmp_path, monkeypatch):
+    """What a writer has committed to a database in WAL mode, and not yet moved into it, is read while it is open: nothing there changes."""
+    import sqlalchemy
+
+    def n_rows():
+        with Database(f"sqlite:///{path}").connect() as reader:
+            return reader.execute(sqlalchemy.text("select count(*) from log")).scalar()
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    _, (path,) = KINDS["sql"](tmp_path / "in")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("pragma journal_mode = wal")
-        connection.execute("insert into log values ('late.fits', '2020-02-12 23:09:00', 'ok', '', 1)")
-        connection.commit()
-        with Database(f"sqlite:///{path}").connect() as reader:
-            import sqlalchemy
-
-            assert reader.execute(sqlalchemy.text("select count(*) from log")).scalar() == 5
+        for n in (5, 6):
+            connection.execute("insert into log values ('late.fits', '2020-02-12 23:09:00', 'ok', '', 1)")
+            connection.commit()
+            before = states(tmp_path / "in")
+            assert n_rows() == n_rows() == n
+            assert states(tmp_path / "in") == before
+    assert n_rows() == 6  # the log is gone with its writer
+    assert list((tmp_path / "temporary").iterdir()) == []  # nor is a copy left, however the run may end
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
@@ -276,8 +287,8 @@ def test_pipes_are_not_waited_for(tmp_path, kind):
 
 
 def test_every_kind_of_source_is_tried():
-    """No kind of source is left out of what is tried here; fitsstorage's tables are PostgreSQL's alone, and have their own test."""
-    assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage"} == set(BUILT_IN)
+    """No kind of source is left out of what is tried here; what only a server has is tried with that one."""
+    assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage", "objects"} == set(BUILT_IN)
 
 
 # --- passwords -----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 no time of ingest. Both come from the link under `raw/`, which the mapper names after the exposure and the detector:
 `raw/<night or run>/[<expId>/]<expId>[-<raftName>-<detectorName>]-det<detector>.fits`.
 The registry's writer makes a copy and renames it, so the file is opened anew at every run, read-only and without locks.
-One in WAL mode is copied with its log, while that has rows, into the folder for temporary files, and the copy is read.
+One in WAL mode is copied with its log while that has rows (see `sqlite`).
 """
 
 from __future__ import annotations

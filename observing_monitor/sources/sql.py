@@ -123,8 +123,7 @@ class Database:
         found = re.fullmatch(r"file:(/[^?]*)", url.database or "")
         return sqlite.copy_of(urllib.parse.unquote(found[1])) if found and url.drivername.startswith("sqlite") else None
 
-    @staticmethod
-    def _sqlite_mode(path: str) -> dict[str, str]:
+    def _sqlite_mode(self, path: str) -> dict[str, str]:
         """How SQLite opens a file; OSError where it is no plain file."""
         return sqlite.mode(path)
 
