@@ -391,9 +391,8 @@ def in_readers(tasks: Sequence[Task], jobs: int, deadline: float) -> Iterator[An
     isn't done at the `deadline` (of `time.monotonic()`) is None. Raises ReaderError where no reader can work at all.
     """
     readers = [_Reader() for _ in range(jobs)]
-    idle: queue.LifoQueue[_Reader] = (
-        queue.LifoQueue()
-    )  # the last that was at work is asked first, so that no more are started than are needed
+    # the last that was at work is asked first, so that no more are started than are needed
+    idle: queue.LifoQueue[_Reader] = queue.LifoQueue()
     for reader in readers:
         idle.put(reader)
 

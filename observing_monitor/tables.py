@@ -1011,14 +1011,13 @@ def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
     shown = facts.head(most)
     is_shown = named.isin(shown.index)
     counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
+    of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
     rows: list[Exposure] = [
         {
             "name": row.Index,
             "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
             "n_files": int(row.n_files),
-            "counts": {
-                c.name: int(counts[c.name].loc[row.Index]) for c in columns.CLASSES if c.name in counts and counts[c.name].loc[row.Index]
-            },
+            "counts": {name: n for name, by_exposure in of_class.items() if (n := by_exposure[row.Index])},
             "created_at": _instant(row.created_at),
             "transferred_at": _instant(row.transferred_at),
             "ingested_at": _instant(row.ingested_at),

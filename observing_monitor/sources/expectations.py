@@ -383,9 +383,8 @@ class Judged:
     n_came: int = 0  # images that came
     n_listed: int = 0  # exposures that a list, or a list of sensors, names
     never: list[tuple[str, int | None]] = field(default_factory=list)  # (name, seq_num or None) of those that never came
-    lacking: list[tuple[str, int, int, list[str]]] = field(
-        default_factory=list
-    )  # (label, how many came, how many expected, names of those that lack)
+    # (label, how many came, how many expected, names of those that lack)
+    lacking: list[tuple[str, int, int, list[str]]] = field(default_factory=list)
     beyond: list[tuple[str, int, int, list[str]]] = field(default_factory=list)  # the same, of exposures with more than expected
     span: tuple[int, int] = (0, 0)  # the first and the last number that the sequence is judged by, where it is
     gaps: list[tuple[int, int]] = field(default_factory=list)  # ranges

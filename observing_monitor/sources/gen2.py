@@ -71,11 +71,8 @@ class Gen2Repository(Telling):
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns: list[str] | None = None
-        self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = (
-            None,
-            [],
-            [],
-        )  # the night that was asked for last, the columns, and the registry's rows of it
+        # the night that was asked for last, the columns, and the registry's rows of it
+        self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = None, [], []
         self._n_asked = 0  # how many nights were
         self._spans: dict[str, tuple[int, int]] | None = None  # day -> the first and last rowid of its raws
         self._all_links: DataFrame | None = None  # of a repository that is not organised by night: read once for all nights
@@ -149,10 +146,8 @@ class Gen2Repository(Telling):
         import numpy as np
         import pandas as pd
 
-        match, numbered = (
-            self.pattern.match,
-            dict[str, int | None](),
-        )  # of the detectors, which are few: the text in a link's name -> the number, or None
+        match = self.pattern.match
+        numbered: dict[str, int | None] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
         kept, exposures, detectors = [], [], []
         for row, path in enumerate(listing.paths):
             told = match(path[path.rfind("/") + 1 :])
