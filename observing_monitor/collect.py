@@ -19,14 +19,14 @@ from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
-from observing_monitor.store import INDEXED, Store
+from observing_monitor.store import INDEXED, Look, Store
 from observing_monitor.timelimit import TimedSource
 
 if TYPE_CHECKING:
     from observing_monitor.config import DescribedSource, Stream
     from observing_monitor.files import Output
     from observing_monitor.sources import Known, Reading, Telling
-    from observing_monitor.store import Fault, Index, Look, Looked, Row, Silent
+    from observing_monitor.store import Fault, Index, Looked, Row, Silent
     from observing_monitor.tables import Tables
     from observing_monitor.workers import Workers
 
@@ -40,7 +40,7 @@ class Outcome:
     night: datetime.date
     is_changed: bool = False
     n_files: int = 0  # of a night that was read anew
-    row: Look = field(default_factory=lambda: cast("Look", {}))  # for the index: store.INDEXED
+    row: Look = field(default_factory=Look)  # for the index: store.INDEXED
     problems: dict[str, str] = field(default_factory=dict)  # source -> why it did not answer
     is_broken: bool = False  # the night could not be worked on at all
     is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
@@ -88,7 +88,7 @@ def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output
     keys = {source.name: _source_key(stream, source) for source in stream.sources}
     looked_keys = looked.get("keys") or {}
     known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
-    outcome = Outcome(night, row=cast("Look", {name: looked.get(name) for name in INDEXED}))
+    outcome = Outcome(night, row=cast(Look, {name: looked.get(name) for name in INDEXED}))
     states = {}
     for source in sources:
         with _told_of(source, night, outcome):

@@ -645,6 +645,9 @@ def _instant(value: Any) -> datetime.datetime | None:
     return None if value is pd.NaT or pd.isna(value) else value.to_pydatetime().astimezone(datetime.UTC)
 
 
+# --- what a page lists -------------------------------------------------------------------------------------------------
+
+
 class Entry(TypedDict):
     """An attempt as a list of what waits, or failed, shows it."""
 
@@ -754,9 +757,6 @@ class Picture(TypedDict):
     node: str
     sampled_at: datetime.datetime | None
     text: str  # a data URI
-
-
-# --- what a page lists -------------------------------------------------------------------------------------------------
 
 
 def _rows(frame: DataFrame) -> Iterable[Any]:

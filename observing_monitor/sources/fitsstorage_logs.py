@@ -123,9 +123,8 @@ class FitsStorageLogs(Telling):
         self.asked = asked
         self.name = "fitsstorage_logs"
         self.zone = zone_of(settings.zone)
-        self._told: dict[
-            str, tuple[datetime.datetime | None, Told]
-        ] = {}  # service -> (since, Told): a run's nights are read from the same lines
+        # service -> (since, Told): a run's nights are read from the same lines
+        self._told: dict[str, tuple[datetime.datetime | None, Told]] = {}
 
     def nights(self) -> set[datetime.date]:
         logs = self._logs(None)

@@ -334,9 +334,8 @@ def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: Lwa
     own = metrics[metrics["name"].isin(["summary", "info"]) & metrics["node"].isin([group, *bands])].drop_duplicates(
         ["name", "node"], keep="last"
     )
-    said: dict[tuple[str, str], Any] = {
-        (name, node): row for name, node, row in zip(own["name"], own["node"], own.itertuples(), strict=True)
-    }  # a row as a named tuple: what its cells hold is the columns' to know
+    # each row as a named tuple: what its cells hold is the columns' to know
+    said: dict[tuple[str, str], Any] = dict(zip(zip(own["name"], own["node"], strict=True), own.itertuples(), strict=True))
     infos = {node: row.text for (name, node), row in said.items() if name == "info" and isinstance(row.text, str)}
     of_state: dict[tuple[str, str], list[str]] = {}
     for band in bands:
