@@ -147,7 +147,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     """What tells the rows of one of the tables apart, where two may tell the same history."""
     by = {"files": ["file_id"], "ingests": ["file_id", "stage"], "metrics": ["name", "node", "sampled_at"]}[name]
-    return pd.MultiIndex.from_frame(frame[by].astype("str").fillna(""))
+    return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
 
 def with_history(told: Tables, history: Tables) -> Tables:
@@ -172,7 +172,9 @@ def with_history(told: Tables, history: Tables) -> Tables:
     files, old = told.files, history.files
     is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
     # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
-    by_path = pd.concat([history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], _by_itself(old["file_id"])])
+    by_path = pd.concat(
+        [history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], old["file_id"].set_axis(old["file_id"])]
+    )
     same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
     renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
@@ -191,18 +193,13 @@ def with_history(told: Tables, history: Tables) -> Tables:
     )
 
 
-def _by_itself(values: Series[str]) -> Series[str]:
-    return pd.Series(values.to_numpy(), index=values.to_numpy(), dtype="str")
-
-
 def _of_stage(ingests: DataFrame) -> Series[str]:
     return ingests["file_id"] + "\0" + ingests["stage"]
 
 
 def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
-    places = places_of(files["file_id"], others["file_id"])
-    theirs = others[list(facts)].reset_index(drop=True).reindex(places).set_axis(files.index)
+    theirs = taken(others[list(facts)], places_of(files["file_id"], others["file_id"]), files.index)
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
 
 
@@ -290,7 +287,7 @@ def _metrics(readings: Mapping[str, Reading]) -> list[DataFrame]:
 
 def _latest_images(metrics: DataFrame) -> DataFrame:
     """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
-    is_image = metrics["unit"].str.startswith("image/").fillna(False).astype(bool)
+    is_image = metrics["unit"].str.startswith("image/")
     if not is_image.any():
         return metrics
     latest = metrics[is_image].sort_values("sampled_at", kind="stable").drop_duplicates(["source", "name", "node"], keep="last")
@@ -437,7 +434,7 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
 
 def last_attempts(ingests: DataFrame) -> DataFrame:
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
-    ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first", kind="stable")
+    ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
 
 
@@ -566,8 +563,7 @@ def ahead(judged: DataFrame) -> tuple[int, float]:
 
 def next_change(judged: DataFrame, is_told: bool = True) -> datetime.datetime | None:
     """The instant when time alone will next change a class, or None."""
-    pending = judged.loc[judged["file_class"] == "pending", "late_at"] if is_told else judged.iloc[:0]["late_at"]
-    return None if pending.empty else _instant(pending.min())
+    return _instant(judged.loc[judged["file_class"] == "pending", "late_at"].min()) if is_told else None
 
 
 def delays(judged: DataFrame) -> DataFrame:
@@ -801,7 +797,7 @@ def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> 
     whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
     """
     of_file = judged.set_index("file_id")[["created_at", "transferred_at"]]
-    heard = ingests.groupby("file_id")["attempted_at"].min().reindex(of_file.index)
+    heard = ingests.groupby("file_id")["attempted_at"].min()
     began = of_file["created_at"].fillna(of_file["transferred_at"]).fillna(heard)
     done = done_by_stage(judged, ingests, stages).set_index(judged["file_id"])
     rows: list[Stage] = []
@@ -809,8 +805,8 @@ def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> 
         of_stage = ingests[ingests["stage"] == stage]
         last = last_attempts(of_stage)["status"]
         passed = done[f"{stage}_at"].dropna()
-        passed = passed[last.reindex(passed.index).isin([*DONE, *QUEUED])]
-        took = (passed - began.reindex(passed.index)).dt.total_seconds().dropna()
+        passed = passed[last[passed.index].isin([*DONE, *QUEUED])]
+        took = (passed - began).dt.total_seconds().dropna()
         tried = of_stage[~of_stage["status"].isin(WAITING)]
         failed = (
             last_attempts(of_stage)
@@ -884,9 +880,9 @@ def _said(judged: DataFrame) -> Series[str]:
         "missing": "never tried; here since " + since,
         "pending": "waiting since " + since,
         "small": size + " bytes: too small to be an image, and never tried",
-        "gone": pd.Series("no longer on disk, and never ingested", index=judged.index),
-        "not_fits": pd.Series("not an image", index=judged.index),
-        "ignored": pd.Series("left out on purpose", index=judged.index),
+        "gone": "no longer on disk, and never ingested",
+        "not_fits": "not an image",
+        "ignored": "left out on purpose",
     }
     reason = first_line
     for name, text in words.items():
@@ -903,7 +899,7 @@ def attention(judged: DataFrame) -> list[Attention]:
     if need.empty:
         return []
     need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
-    need = need.sort_values(["rank", "created_at", "file_id"], kind="stable")
+    need = need.sort_values(["rank", "created_at", "file_id"])
     rows: list[Attention] = []
     for row in need.astype("object").where(need.notna(), None).to_dict("records"):
         detail = row["message"] or ""
@@ -1041,7 +1037,7 @@ def latest_metrics(metrics: DataFrame) -> list[Sample]:
     """
     if metrics.empty:
         return []
-    metrics = metrics[~metrics["unit"].str.match(DOCUMENT).fillna(False).astype(bool)]
+    metrics = metrics[~metrics["unit"].str.match(DOCUMENT)]
     latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
     rows: list[Sample] = [
         {

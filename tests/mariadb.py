@@ -29,7 +29,7 @@ class MariaDB(Server):
     def prepare(self):
         """Make the system's tables."""
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        self.run(self.programs()[1], "--no-defaults", f"--datadir={self.folder / 'data'}", *how)
+        self.run(self.programs()[1], "--no-defaults", f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", *how)
 
     def command(self):
         """The server, in strict mode as it comes."""
@@ -37,6 +37,7 @@ class MariaDB(Server):
             self.programs()[0],
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",
             f"--socket={self.socket}",
             f"--pid-file={self.folder / 'pid'}",
             "--bind-address=127.0.0.1",

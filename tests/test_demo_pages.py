@@ -278,7 +278,7 @@ def test_getting_around(demo, browser):
     page.click("a[rel=next] >> nth=0")
     assert newest in page.inner_text("h1")
     page.goto((demo / "site" / "auxTel" / "latest.html").as_uri())
-    page.wait_for_url(f"**/{newest}.html")
+    page.wait_for_url(f"**/{newest}.html?latest")
     assert said == []
     context.close()
 

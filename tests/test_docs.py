@@ -138,7 +138,7 @@ def web_root(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("<!doctype html>")
     for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+        folder.chmod(folder.stat().st_mode | 0o755)  # one of them may be /tmp, which all may write
     return root
 
 

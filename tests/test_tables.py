@@ -31,6 +31,18 @@ def ingests(*rows):
     return columns.frame(columns.INGESTS, pd.DataFrame([{**usual, **row} for row in rows] or {}))
 
 
+def metrics(*rows):
+    usual = {"node": "", "sampled_at": NOW, "source": "q"}
+    return columns.frame(columns.METRICS, pd.DataFrame([{**usual, **row} for row in rows]))
+
+
+def plain(frame, *names):
+    """A table's rows as tuples of plain values, None for null; of one column just the values."""
+    cells = frame[list(names)].astype("object")
+    rows = [tuple(None if pd.isna(value) else value for value in row) for row in cells.itertuples(index=False)]
+    return [row[0] for row in rows] if len(names) == 1 else rows
+
+
 def judge(file, *tries, limits=None, **options):
     """The class of one file."""
     night = files({"file_id": "n/a.fits", **file})
@@ -264,3 +276,562 @@ def test_attention_by_what_is_said():
     assert groups[0]["detail"] == said[0] and groups[2]["first_at"] == NOW - 5 * HOUR and groups[2]["last_at"] == NOW - 4 * HOUR
     anchors = [row["anchor"] for g in groups for row in g["rows"]]
     assert len(set(anchors)) == 6 and tables.anchor_of("n/0.fits") in anchors
+
+
+def gen2(*rows, **options):
+    """A source's attempts at NOW, each on the one file `names`."""
+    told = attempts(*({"attempted_at": NOW, "path": f"raw/{row['names']}", **row} for row in rows)).drop(columns="source")
+    return Reading(attempts=told, **options)
+
+
+NO_ATTEMPTS = columns.empty(columns.ATTEMPTS)
+
+
+def test_what_a_removed_source_told_stays():
+    """Files, attempts and metrics of a source that the stream no longer has stay, in order, as they were."""
+    one = {"n": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits", "on_disk": False}), "g": gen2({"names": "z"}, {"names": "a.fits"})}
+    known = tables.update(Tables.empty(), one | {"q": Reading(metrics=metrics({"name": "m", "value": 1.0}))})
+    assert tables.sources_of(known) == {"n", "g", "q"}
+    after = tables.update(known, {"new": reading({"file_id": "n/c.fits"})})
+    assert plain(after.files, "file_id", "source", "on_disk") == [
+        ("g:raw/z", "g", True), ("n/a.fits", "n", True), ("n/b.fits", "n", False), ("n/c.fits", "new", True),
+    ]  # fmt: skip
+    assert plain(after.ingests, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "g")]
+    assert plain(after.metrics, "name", "source", "value") == [("m", "q", 1.0)]
+
+
+def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
+    """A source by another name tells nothing twice: neither files, nor attempts of the same time, nor samples of the same time."""
+    hour_ago = {"sampled_at": NOW - HOUR}
+    numbers = [{"name": "m", "value": 1.0}, {"name": "m", "value": 2.0, **hour_ago}, {"name": "m", "value": 3.0, "node": "x"}]
+    before = {
+        "n": reading({"file_id": "n/a.fits"}),
+        "g": gen2({"names": "z"}, {"names": "a.fits"}, {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "old"}),
+        "q": Reading(metrics=metrics(*numbers)),
+    }
+    known = tables.update(Tables.empty(), before)
+    now = {
+        "new": reading({"file_id": "n/a.fits", "on_disk": False}, {"file_id": "n/z"}),
+        "r": gen2({"names": "a.fits", "message": "new"}),
+        "p": Reading(metrics=metrics({"name": "m", "value": 9.0})),
+    }
+    after = tables.update(known, now)
+    # of one file the row of a source that still has it: the one that was removed said it was there
+    assert plain(after.files, "file_id", "source", "on_disk") == [("n/a.fits", "n", True), ("n/z", "new", True)]
+    assert plain(after.ingests, "file_id", "message", "source") == [("n/a.fits", "old", "g"), ("n/a.fits", "new", "r")]
+    assert plain(after.metrics, "value", "source") == [(2.0, "q"), (9.0, "p"), (3.0, "q")]
+    same = tables.update(known, {"new": reading({"file_id": "n/a.fits"})})
+    assert plain(same.files, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "new")]
+
+
+def test_log_adds_to_what_it_told_before():
+    """Lines of a log stay when the log is gone; of lines told twice the last counts; what was under way then is told anew."""
+    facts = {"size_bytes": 5, "obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "created_at": NOW - 5 * HOUR}
+    lines = gen2(
+        {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "first", "duration_s": 3.0, "destination": "/x"},
+        {"names": "b.fits", "status": "running"},
+        {"names": "deep/c.fits", **facts},
+        {"names": "d.fits", "status": "running"},
+        append_attempts=True,
+    )
+    store = reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"}, {"file_id": "g:odd"})
+    known = tables.update(Tables.empty(), {"files": store, "g": lines})
+    told = plain(known.ingests, "file_id", "status")
+    assert told == [("g:raw/d.fits", "running"), ("g:raw/deep/c.fits", "success"), ("n/a.fits", "success"), ("n/b.fits", "running")]
+    after = tables.update(known, {"files": store, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
+    every = [c.name for c in columns.INGESTS]
+    assert plain(after.ingests, *every) == [row for row in plain(known.ingests, *every) if "running" not in row]
+    lone = after.files.set_index("file_id").loc["g:raw/deep/c.fits"]
+    assert {name: lone[name] for name in facts} == facts and (lone["name"], lone["on_disk"]) == ("c.fits", True)
+    assert plain(after.files, "file_id", "on_disk")[:2] == [("g:odd", True), ("g:raw/d.fits", False)]
+    here = reading({"file_id": "n/a.fits"}, {"file_id": "n/c.fits"})
+    came = tables.update(known, {"files": here, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
+    assert plain(came.ingests, "file_id", "attempted_at") == [("n/a.fits", NOW - HOUR), ("n/c.fits", NOW)]
+    assert "g:raw/deep/c.fits" not in set(came.files["file_id"])
+    again = {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "last"}
+    more = tables.update(known, {"files": store, "g": gen2(again, {"names": "a.fits", "status": "failure"}, append_attempts=True)})
+    own = more.ingests[more.ingests["file_id"] == "n/a.fits"]
+    assert plain(own, "message", "status") == [("last", "success"), (None, "failure")]
+    twice = tables.update(Tables.empty(), {"files": store, "g": gen2(again, again | {"message": "same time"})})
+    assert plain(twice.ingests, "message") == ["last", "same time"]  # only of logs are lines told twice
+
+
+def test_lines_stay_with_a_file_that_is_gone():
+    """What a log told of a file stays with it when nobody lists it any longer, beside what a silent source told."""
+    one = {"files": reading({"file_id": "n/a.fits"}), "g": gen2({"names": "a.fits"}), "h": gen2({"names": "a.fits", "stage": "export"})}
+    known = tables.update(Tables.empty(), one)
+    after = tables.update(known, {"files": reading(), "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}, silent=["h"])
+    assert plain(after.ingests, "file_id", "stage", "source") == [("n/a.fits", "export", "h"), ("n/a.fits", "ingest", "g")]
+    assert plain(after.files, "file_id", "on_disk") == [("n/a.fits", False)]
+
+
+def test_what_is_known_of_a_file_stays_while_it_is_the_same():
+    """What a registry told of a file stays when the registry is silent, until size, inode or creation change."""
+    told = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR}
+    first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
+    known = tables.update(Tables.empty(), {"files": reading(first), "g": gen2({"names": "a.fits", **told})})
+    for change in ({}, {"size_bytes": 5}, {"inode": 8}, {"inode": None}, {"created_at": NOW - 8 * HOUR}):
+        seen = {**first, "transferred_at": NOW - 3 * HOUR, **change}
+        after = tables.update(known, {"files": reading(seen)}, silent={"g"}).files
+        assert plain(after, *told, "transferred_at") == [(*(None if change else value for value in told.values()), NOW - 3 * HOUR)]
+    own = tables.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
+    assert plain(own, "obsid", "exposure") == [("own", "E")]
+    late = tables.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
+    assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [NOW - 2 * HOUR]
+
+
+def test_what_was_not_looked_at_or_belongs_elsewhere():
+    """What lies below an unread folder stays as it was, gone or not; what now belongs to another night is forgotten."""
+    ids = ["n/a.fits", "n/closed/b.fits", "n/closedtoo.fits", "n/gone/c.fits", "n/other.fits"]
+    known = tables.update(Tables.empty(), {"files": reading(*({"file_id": i, "on_disk": "gone" not in i} for i in ids))})
+    after = tables.update(known, {"files": reading(unread=["n/closed", "n/gone"], elsewhere=["n/other.fits"])})
+    assert plain(after.files, "file_id", "on_disk") == [
+        ("n/a.fits", False), ("n/closed/b.fits", True), ("n/closedtoo.fits", False), ("n/gone/c.fits", False),
+    ]  # fmt: skip
+    whole = tables.update(known, {"files": reading({"file_id": "n/new.fits"}, unread=[""])})
+    assert plain(whole.files, "file_id", "on_disk") == [*((i, "gone" not in i) for i in ids[:4]), ("n/new.fits", True), (ids[4], True)]
+
+
+def test_tables_come_in_order():
+    """Files come by path, attempts by file, stage, time and number, metrics by name, node and time."""
+    tries = [
+        {"names": name, "stage": stage, "attempted_at": at, "attempt": number}
+        for name in ("b", "a") for stage in ("t", "i") for at in (NOW, NOW - HOUR) for number in (2, 1)
+    ]  # fmt: skip
+    numbers = [{"name": name, "node": node, "sampled_at": at} for name in ("y", "x") for node in ("2", "1") for at in (NOW, NOW - HOUR)]
+    told = {"f": reading({"file_id": "b"}, {"file_id": "a"}), "g": gen2(*tries), "q": Reading(metrics=metrics(*numbers))}
+    made = tables.update(Tables.empty(), told)
+    assert plain(made.files, "file_id") == ["a", "b"]
+    for frame, n, keys in (
+        (made.ingests, 16, ["file_id", "stage", "attempted_at", "attempt"]), (made.metrics, 8, ["name", "node", "sampled_at"]),
+    ):  # fmt: skip
+        rows = plain(frame, *keys)
+        assert rows == sorted(rows) and len(rows) == len(set(rows)) == n
+
+
+def test_of_images_the_latest_is_kept():
+    """Of the samples of an image just the latest stays, of each source, name and node; numbers keep them all."""
+    things = [("seen", "1", "image/png"), ("seen", "2", "image/jpeg"), ("sky", "1", "image/png"), ("n", "1", None), ("t", "1", "text/x")]
+    sample = [
+        {"name": name, "node": node, "sampled_at": NOW - n * HOUR, "unit": unit, "text": f"{name}{n}"}
+        for name, node, unit in things for n in (0, 1)
+    ]  # fmt: skip
+    told = {name: Reading(metrics=metrics(*sample), append=True) for name in ("p", "q")}
+    made = tables.update(Tables.empty(), told).metrics
+    images = made[made["unit"].isin(["image/png", "image/jpeg"])]
+    assert sorted(plain(images, "source", "name", "node", "text")) == [
+        (source, name, node, f"{name}0") for source in "pq" for name, node in (("seen", "1"), ("seen", "2"), ("sky", "1"))
+    ]
+    assert len(made) == 6 + 8 and plain(made, "name") == sorted(plain(made, "name"))
+
+
+# --- what was taken over from the prototype ----------------------------------------------------------------------------
+
+OLD = {"source": columns.HISTORY}
+
+
+def test_history_is_split_off_and_joined_again():
+    """What the prototype knew is told from what sources told, and joined anew it replaces itself, row by row."""
+    numbers = [{"node": None}, {"node": "1"}, {"sampled_at": None}]
+    both = Tables(
+        files({"file_id": "n/a"}, {"file_id": "n/b", **OLD}, {"file_id": "n/c", **OLD}),
+        ingests({"file_id": "n/a"}, {"file_id": "n/b", "message": "before", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}),
+        metrics({"name": "m"}, *({"name": "m", "value": 1.0, **OLD, **number} for number in numbers)),
+    )
+    told, history = tables.split_history(both)
+    assert [plain(t, "source") for t in (told.files, told.ingests, told.metrics)] == [["files"], ["gen2"], ["q"]]
+    assert [len(t) for t in (history.files, history.ingests, history.metrics)] == [2, 2, 3]
+    now = Tables(
+        files({"file_id": "n/b", "size_bytes": 7, **OLD}, {"file_id": "n/d", **OLD}),
+        ingests({"file_id": "n/b", "message": "now", "attempted_at": None, **OLD}),
+        metrics(*({"value": 2.0, **OLD, **row} for row in ({"name": "m", "node": None}, {"name": "m", "sampled_at": None}, {"name": "k"}))),
+    )
+    joined = tables.join_history(now, history)
+    assert plain(joined.files, "file_id", "size_bytes") == [("n/b", 7), ("n/d", 1_000_000), ("n/c", 1_000_000)]
+    assert plain(joined.ingests, "file_id", "stage", "message") == [("n/b", "ingest", "now"), ("n/b", "t", None)]
+    assert plain(joined.metrics, "name", "node", "value") == [("m", None, 2.0), ("m", "", 2.0), ("k", "", 2.0), ("m", "1", 1.0)]
+    for name, described in columns.TABLES.items():
+        assert getattr(joined, name).dtypes.to_dict() == {c.name: columns.DTYPES[c.kind] for c in described}
+
+
+def test_history_of_a_file_that_a_source_lists():
+    """A file that both know is the source's, with what only the prototype knew of it; a stage that both know is the source's."""
+    facts = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR, "transferred_at": NOW - 8 * HOUR}
+    told = Tables(
+        files({"file_id": "n/b", "obsid": "own"}), ingests({"file_id": "n/b", "message": "new"}), metrics({"name": "m", "value": 1.0})
+    )
+    history = Tables(
+        files({"file_id": "n/b", "size_bytes": 5, **facts, **OLD}, {"file_id": "n/a", **facts, **OLD}),
+        ingests({"file_id": "n/b", "message": "old", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}, {"file_id": "n/a", **OLD}),
+        metrics({"name": "l", "value": 2.0, **OLD}),
+    )
+    made = tables.with_history(told, history)
+    assert plain(made.files, "file_id", "source", "on_disk", "size_bytes", *facts) == [
+        ("n/a", columns.HISTORY, False, 1_000_000, *facts.values()),
+        ("n/b", "files", True, 1_000_000, "own", *list(facts.values())[1:]),
+    ]
+    assert plain(made.ingests, "file_id", "stage", "message", "source") == [
+        ("n/a", "ingest", None, columns.HISTORY), ("n/b", "ingest", "new", "gen2"), ("n/b", "t", None, columns.HISTORY),
+    ]  # fmt: skip
+    assert plain(made.metrics, "name", "value") == [("l", 2.0), ("m", 1.0)]
+    nothing = Tables.empty()
+    assert tables.with_history(told, nothing) is told
+    assert plain(tables.with_history(nothing, history).files, "file_id", "on_disk") == [("n/a", True), ("n/b", True)]
+    for part in columns.TABLES:
+        just = Tables(**{name: getattr(history if name == part else nothing, name) for name in columns.TABLES})
+        assert len(getattr(tables.with_history(nothing, just), part)) == len(getattr(history, part))
+
+
+def test_history_of_a_raw_that_only_the_registry_tells_of():
+    """A raw that the registry alone tells of is the file that the prototype saw linked there, and keeps that file's address."""
+    registry = {"obsid": "O", "exposed_at": NOW - 9 * HOUR, "source": "gen2"}
+    told = Tables(
+        files(*({"file_id": f"gen2:{path}", "path": path, **registry} for path in ("raw/x", "n/b", "raw/new"))),
+        ingests(*({"file_id": f"gen2:{path}", "message": path} for path in ("raw/x", "n/b", "raw/new"))),
+        columns.empty(columns.METRICS),
+    )
+    links = {"n/a": "raw/x", "n/c": None, "n/b": "raw/y"}
+    history = Tables(
+        files({"file_id": "n/a", "detector": "3", **OLD}, {"file_id": "n/b", "obsid": "own", **OLD}, {"file_id": "n/c", **OLD}),
+        ingests(*({"file_id": file_id, "destination": link, **OLD} for file_id, link in links.items())),
+        columns.empty(columns.METRICS),
+    )
+    made = tables.with_history(told, history)
+    assert plain(made.files, "file_id", "source", "obsid", "detector", "exposed_at", "on_disk") == [
+        ("gen2:raw/new", "gen2", "O", None, NOW - 9 * HOUR, True),
+        ("n/a", columns.HISTORY, "O", "3", NOW - 9 * HOUR, True),
+        ("n/b", columns.HISTORY, "own", None, NOW - 9 * HOUR, True),
+        ("n/c", columns.HISTORY, None, None, None, True),
+    ]
+    assert plain(made.ingests, "file_id", "message", "source") == [
+        ("gen2:raw/new", "raw/new", "gen2"), ("n/a", "raw/x", "gen2"), ("n/b", "n/b", "gen2"), ("n/c", None, columns.HISTORY),
+    ]  # fmt: skip
+    listed = Tables(files({"file_id": "n/z", "path": "raw/x"}), told.ingests.iloc[:0], told.metrics)
+    after = tables.with_history(listed, history).files
+    assert plain(after, "file_id", "on_disk") == [("n/a", False), ("n/b", False), ("n/c", False), ("n/z", True)]
+
+
+# --- what a page lists -------------------------------------------------------------------------------------------------
+
+TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
+
+
+@pytest.mark.parametrize(
+    ("file", "tries", "expected"),
+    [
+        ({}, [{}], ""),
+        ({}, [{"message": " a word\nand more "}], "a word"),
+        ({}, [{"status": "failure"}], ""),
+        ({}, [{"status": "failure", "message": f"\n{TRACEBACK}\n"}], "ValueError: why"),
+        ({}, [{"status": "failure", "message": "Error\nTraceback\nx"}], "Error"),
+        ({}, [{"status": "failure", "message": 600 * "x"}], 500 * "x"),
+        ({}, [{"status": "failure", "message": "Traceback, cut off"}], "Traceback, cut off"),
+        ({}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
+        ({"size_bytes": None}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
+        ({"created_at": None, "transferred_at": NOW - 2 * HOUR}, [], "never tried; here since 2020-02-13 04:00:00 UTC"),
+        ({"created_at": None}, [], "never tried; here since an unknown time"),
+        ({"created_at": NOW - HOUR / 2}, [], "waiting since 2020-02-13 05:30:00 UTC"),
+        ({"created_at": NOW - HOUR / 2}, [{"status": "running", "message": "half"}], "waiting since 2020-02-13 05:30:00 UTC; half"),
+        ({"size_bytes": 1_234}, [], "1,234 bytes: too small to be an image, and never tried"),
+        ({"on_disk": False}, [], "no longer on disk, and never ingested"),
+        ({"on_disk": False}, [{"status": "failure", "message": "full"}], "no longer on disk, and never ingested; full"),
+        ({"kind": "json"}, [], "not an image"),
+        ({"name": "left.fits"}, [], "left out on purpose"),
+    ],
+)
+def test_why(file, tries, expected):
+    """What is said of a file: why it is in its class, and the line of the message that tells."""
+    night = files({"file_id": "n/a.fits", "name": "a.fits", **file})
+    tried = ingests(*({"file_id": "n/a.fits", **row} for row in tries))
+    listed = tables.file_list(tables.classify(night, tried, Limits(ignore=("left*",)), NOW))
+    assert list(listed["reason"]) == [expected] and listed["reason"].dtype == columns.DTYPES["text"]
+
+
+def test_list_of_files():
+    """All files are listed by creation, then path, with what else is asked; what alarms says why, and why it is known."""
+    facts = {"size_bytes": 2_000_000, "obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "transferred_at": NOW}
+    night = files({"file_id": "n/c", **facts}, {"file_id": "n/b"}, {"file_id": "n/a", "created_at": NOW - 9 * HOUR})
+    tried = ingests({"file_id": "n/c"}, {"file_id": "n/c", "stage": "export", "attempted_at": NOW - HOUR})
+    judged = tables.classify(night, tried, Limits(), NOW)
+    listed = tables.file_list(judged)
+    assert list(listed) == ["path", *tables.LISTED[1:], "reason"]
+    said = "never tried; here since 2020-02-12"
+    assert plain(listed, *listed) == [
+        ("n/b", "missing", 1_000_000, None, None, None, None, NOW - 10 * HOUR, None, None, f"{said} 20:00:00 UTC"),
+        ("n/c", "ingested", 2_000_000, "O", "E", 7, "0", NOW - 10 * HOUR, NOW, NOW - 9 * HOUR, ""),
+        ("n/a", "missing", 1_000_000, None, None, None, None, NOW - 9 * HOUR, None, None, f"{said} 21:00:00 UTC"),
+    ]
+    quiet = files({"file_id": "n/d"}, {"file_id": "n/e"})
+    for silent in (tables.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW), judged.iloc[:0]):
+        reasons = tables.file_list(silent)["reason"]
+        assert list(reasons) == [""] * len(silent) and reasons.dtype == columns.DTYPES["text"]
+    known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if "n/a" in names else "")
+    staged = tables.file_list(known, tables.done_by_stage(known, tried, ["export", "transfer"]))
+    assert list(staged) == ["path", *tables.LISTED[1:], "export_at", "transfer_at", "reason"]
+    assert plain(staged, "path", "export_at", "transfer_at", "reason") == [
+        ("n/b", None, None, f"{said} 20:00:00 UTC"),
+        ("n/c", NOW - HOUR, None, ""),
+        ("n/a", None, None, f"{said} 21:00:00 UTC; known: a test"),
+    ]
+
+
+def test_csv_to_the_byte():
+    """A list as CSV: a header, a row a file, instants in ISO 8601 with Z, nothing where there is nothing, quotes doubled."""
+    microseconds = {"file_id": "d", "created_at": NOW + pd.Timedelta(microseconds=5)}
+    listed = tables.file_list(tables.classify(files({"file_id": 'a "b", c', "size_bytes": None}, microseconds), ingests(), Limits(), NOW))
+    assert tables.to_csv(listed[["path", "size_bytes", "created_at", "seq_num"]]) == (
+        b'"path","size_bytes","created_at","seq_num"\n'
+        b'"a ""b"", c",,"2020-02-12T20:00:00.000000Z",\n'
+        b'"d",1000000,"2020-02-13T06:00:00.000005Z",\n'
+    )
+    cells = {"=": "'=", "+a": "'+a", "-": "'-", "@b=": "'@b=", "\t": "'\t", "\rx": "'\rx", "a=": "a=", "'=": "'=", "": ""}
+    expected = "".join(f'"{text}"\n' for text in ("t", *cells.values()))
+    assert tables.to_csv(pd.DataFrame({"t": columns.texts(list(cells))})).decode() == expected
+    for text, cell in cells.items():  # each by itself: one of them must be enough
+        assert tables.to_csv(pd.DataFrame({"t": columns.texts([text])})).decode() == f'"t"\n"{cell}"\n'
+
+
+def test_what_is_known_is_asked_of_what_alarms():
+    """Of each file that alarms is asked, by its class, its names and what is said of it, whether it is known; of no other."""
+    night = files(
+        {"file_id": "n/failed", "exposure": "E", "obsid": "O"}, {"file_id": "n/missing", "created_at": None}, {"file_id": "n/done"},
+        {"file_id": "n/small", "size_bytes": 3}, {"file_id": "n/gone", "on_disk": False}, {"file_id": "n/lost"},
+        {"file_id": "n/json", "kind": "json"}, {"file_id": "n/young", "created_at": NOW}, {"file_id": "n/lost2"},
+        {"file_id": "n/went", "on_disk": False},
+    )  # fmt: skip
+    tried = ingests(
+        {"file_id": "n/failed", "status": "failure", "message": "full"}, {"file_id": "n/lost", "status": "lost"},
+        {"file_id": "n/done"}, {"file_id": "n/lost2", "status": "lost"},
+    )  # fmt: skip
+    judged = tables.classify(night, tried, Limits(), NOW)
+    shown = ["failed", "missing", "ingested", "small", "gone", "lost", "not_fits", "pending", "lost", "gone"]
+    assert tables.shown_as(judged).tolist() == shown
+    asked = []
+    known = tables.acknowledge(judged, lambda *told: asked.append(told) or ("" if "n/small" in told[1] else f"known {told[0]}"))
+    assert asked == [
+        ("failed", ("n/failed", "failed", "E", "O"), "full"),
+        ("missing", ("n/missing", "missing", "", ""), "never tried; here since an unknown time"),
+        ("small", ("n/small", "small", "", ""), "3 bytes: too small to be an image, and never tried"),
+        ("gone", ("n/gone", "gone", "", ""), "no longer on disk, and never ingested"),
+        ("lost", ("n/lost", "lost", "", ""), ""),
+        ("lost", ("n/lost2", "lost2", "", ""), ""),
+        ("gone", ("n/went", "went", "", ""), "no longer on disk, and never ingested"),
+    ]
+    alarming = {"failed", "missing", "gone", "lost"}
+    assert plain(known, "acknowledged") == [f"known {name}" if name in alarming else "" for name in shown]
+    counted = {"failed": 1, "missing": 1, "gone": 2, "lost": 2}
+    assert tables.count_acknowledged(known) == {name: {f"known {name}": n} for name, n in counted.items()}
+    summary = tables.summarise(known)
+    assert (summary["n_acknowledged"], summary["n_acknowledged_errors"], summary["n_lost"]) == (6, 2, 2)
+    for silent in (judged.iloc[2:3], judged.iloc[:0]):
+        quiet = tables.acknowledge(silent, lambda *told: "never asked")["acknowledged"]
+        assert list(quiet) == [""] * len(silent) and quiet.dtype == columns.DTYPES["text"]
+
+
+def test_rows_of_files_that_need_attention():
+    """The worst class first, in it by creation, each with all that a page shows of it; the whole message where a line says not all."""
+    facts = {"exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "transferred_at": NOW - 2 * HOUR}
+    night = files(
+        {"file_id": "n/y", "created_at": NOW - HOUR / 2}, {"file_id": "n/s", "size_bytes": 3}, {"file_id": "n/m2"}, {"file_id": "n/m1"},
+        {"file_id": "n/g", "on_disk": False}, {"file_id": "n/done"}, {"file_id": "n/l"}, {"file_id": "n/f2", **facts},
+        {"file_id": "n/f1", "created_at": NOW - 11 * HOUR}, {"file_id": "n/f3", "created_at": None},
+        {"file_id": "n/f4", "created_at": None},
+    )  # fmt: skip
+    messages = {"n/f1": TRACEBACK, "n/f2": 501 * "x", "n/f3": 500 * "x", "n/f4": "one\ntwo"}
+    failed = [{"file_id": file_id, "status": "failure", "message": message} for file_id, message in messages.items()]
+    judged = tables.classify(night, ingests({"file_id": "n/done"}, {"file_id": "n/l", "status": "lost"}, *failed), Limits(), NOW)
+    known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if file_class == "gone" else "")
+    rows = tables.attention(known)
+    assert [(row["path"], row["file_class"]) for row in rows] == [
+        ("n/l", "lost"), ("n/f1", "failed"), ("n/f2", "failed"), ("n/f3", "failed"), ("n/f4", "failed"),
+        ("n/m1", "missing"), ("n/m2", "missing"),
+        ("n/g", "gone"), ("n/s", "small"), ("n/y", "pending"),
+    ]  # fmt: skip
+    assert rows[2] == {
+        "anchor": tables.anchor_of("n/f2"), "path": "n/f2", "file_class": "failed", "reason": 500 * "x", "detail": 501 * "x",
+        "size_bytes": 1_000_000, "exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "created_at": NOW - 10 * HOUR,
+        "transferred_at": NOW - 2 * HOUR, "tried_at": NOW - 9 * HOUR, "n_attempts": 1, "acknowledged": "",
+    }  # fmt: skip
+    assert rows[7] == {
+        "anchor": tables.anchor_of("n/g"), "path": "n/g", "file_class": "gone", "detail": "", "size_bytes": 1_000_000,
+        "reason": "no longer on disk, and never ingested; known: a test", "exposure": "", "obsid": "", "seq_num": None, "detector": "",
+        "created_at": NOW - 10 * HOUR, "transferred_at": None, "tried_at": None, "n_attempts": 0, "acknowledged": "a test",
+    }  # fmt: skip
+    assert [row["detail"] for row in rows[:6]] == ["", TRACEBACK, 501 * "x", "", "one\ntwo", ""] and rows[3]["created_at"] is None
+    assert {type(row["n_attempts"]) for row in rows} == {int} and type(rows[0]["created_at"]) is datetime.datetime
+    assert tables.attention(judged.iloc[5:6]) == [] and {row["acknowledged"] for row in tables.attention(judged)} == {""}
+
+
+def test_groups_of_what_is_said():
+    """In a class what is known comes last, the largest group first; a group tells from when to when, by attempt, creation or arrival."""
+
+    def row(reason, file_class="failed", **told):
+        usual = {"acknowledged": "", "detail": "", "tried_at": None, "created_at": None, "transferred_at": None}
+        return {**usual, "file_class": file_class, "reason": reason, **told}
+
+    rows = [
+        row("full 1", tried_at=3, created_at=1), row("other"), row("full 2", created_at=2, transferred_at=9, detail="whole"),
+        *(row(f"full {n}", acknowledged="a test") for n in (3, 4, 5)), row("full 6", "missing", transferred_at=5),
+        row("full 6", "missing", detail="x"), row("full 6", "missing", detail="y"),
+    ]  # fmt: skip
+    groups = tables.group_attention(rows)
+    told = ("file_class", "words", "detail", "first_at", "last_at", "acknowledged")
+    assert [(*(group[name] for name in told), len(group["rows"])) for group in groups] == [
+        ("failed", "full …", "whole", 2, 3, "", 2),
+        ("failed", "other", "", None, None, "", 1),
+        ("failed", "full …", "", None, None, "a test", 3),
+        ("missing", "full 6", "x", 5, 5, "", 3),
+    ]
+    # the addresses that a group has had in earlier versions, so that links to it stay
+    assert [group["anchor"] for group in groups] == ["failed", "group-759056a787", "group-0699561ddf", "missing"]
+    assert groups[0]["rows"] == [rows[0], rows[2]] and tables.group_attention([]) == []
+
+
+def test_address_of_a_file():
+    """A file's address is made of its path alone, of any path that a disk allows, and stays what it was in earlier versions."""
+    assert tables.anchor_of("n/a.fits") == "file-c2e2411741"
+    odd = tables.anchor_of("a\udcff")
+    assert odd != tables.anchor_of("a\udcfe") and re.fullmatch("file-[0-9a-f]{10}", odd)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("no such file: /raw/n1/a_1.fits", "no such file: …"),
+        ("KeyError: 'DATE-OBS' (a/b), c/d; x=e/f: \"g/h\"", "KeyError: 'DATE-OBS' (…), …; x=…: \"…\""),
+        ("took 3.5s, 17, 18 of 20", "took … of …"),
+        ("at 2020-02-12T03:04:05+00:00, of x1.fits-y", "at …, of …"),
+        ("either / or", "either / or"),
+        ("plain words", "plain words"),
+    ],
+)
+def test_words_without_what_differs(message, expected):
+    """Paths, and words with digits in them, are what differs from file to file; several in a row are one."""
+    assert tables.pattern_of(message) == expected
+
+
+def test_stages():
+    """A stage's row tells how many passed, failed and wait, by each file's last attempt, and how long after creation they passed."""
+    s = pd.Timedelta(seconds=1)
+    night = files(
+        *({"file_id": f"n/{n}", "created_at": NOW, "transferred_at": NOW + 5 * s} for n in range(9)),
+        {"file_id": "n/arrived", "created_at": None, "transferred_at": NOW + 4 * s}, {"file_id": "n/heard", "created_at": None},
+    )  # fmt: skip
+    states = ["success", "lost", "failure", "invalid", "waiting", "untried", "running", "deferred", "rerun"]
+    move, at = {"stage": "move"}, [NOW + n * 1.1234 * s for n in range(1, 10)]
+    tried = ingests(
+        *({"file_id": f"n/{n}", **move, "attempted_at": at[n], "status": x, "message": x} for n, x in enumerate(states)),
+        {"file_id": "n/3", **move, "attempted_at": None},
+        *({"file_id": f"n/{n}", **move, "attempted_at": NOW} for n in (4, 8, 2)),
+        {"file_id": "n/heard", "stage": "hear", "status": "untried", "attempted_at": NOW},
+        {"file_id": "n/heard", **move, "attempted_at": NOW + pd.Timedelta(seconds=7.0006)},
+        {"file_id": "n/arrived", **move, "attempted_at": NOW + 10 * s}, {"file_id": "n/0", "stage": "hear", "status": "backfill"},
+        {"file_id": "n/1", "stage": "other", "attempted_at": NOW + 50 * s}, {"file_id": "n/1", "stage": "also"},
+    )  # fmt: skip
+    judged = tables.classify(night, tried, Limits(last_stage="move"), NOW)
+    rows = tables.stage_rows(judged, tried, ["hear", "move", "nothing"])
+    nothing = dict.fromkeys(["n_done", "n_failed", "n_waiting", "n_running", "n_deferred", "n_attempts"], 0)
+    nothing |= dict.fromkeys(["last_done_at", "median_s", "p90_s"]) | {"failures": []}
+    assert rows[0] == {**nothing, "name": "hear", "n_waiting": 2} and rows[2] == {**nothing, "name": "nothing"}
+    # passed: 0 after 1.1234 s, 1 after twice that, 4 (it waits again) at once, one 6 s after it came, one 7.0006 s after it was heard of
+    assert rows[1] == {
+        "name": "move", "n_done": 5, "n_failed": 2, "n_waiting": 3, "n_running": 1, "n_deferred": 1, "n_attempts": 10,
+        "last_done_at": NOW + 10 * s, "median_s": 2.247, "p90_s": 6.6,
+        "failures": [
+            {"path": f"n/{n}", "state": states[n], "since": at[n], "message": states[n], "destination": ""} for n in (2, 3)
+        ],
+    }  # fmt: skip
+    assert tables.stages_there(tried, ["move", "nothing", "hear"]) == ["move", "hear", "also", "other"]
+    by_stage = tables.done_by_stage(judged.set_axis(range(5, 16)), tried, ["move", "nothing"])
+    done = {0: 1.1234, 1: 2.2468, 2: 0, 4: 0, 8: 0, 9: 10, 10: 7.0006}
+    expected = [(NOW + pd.Timedelta(seconds=done[n]) if n in done else None, None) for n in range(11)]
+    assert plain(by_stage, "move_at", "nothing_at") == expected and list(by_stage.index) == list(range(5, 16))
+    assert {*by_stage.dtypes} == {columns.DTYPES["instant"]} and list(by_stage) == ["move_at", "nothing_at"]
+    assert tables.done_by_stage(judged, tried, []).shape == (11, 0)
+
+
+def test_queues():
+    """A queue's entries are those of its source and stage, the longest waiting first; where none has any there is no queue."""
+    states = {"a": "waiting", "b": "running", "c": "deferred", "d": "failure", "e": "success", "f": "invalid"}
+    tried = ingests(
+        *(
+            {"file_id": i, "stage": "q", "status": status, "attempted_at": NOW - n * HOUR, "source": "lwa"}
+            for n, (i, status) in enumerate(states.items())
+        ),
+        {"file_id": "x", "stage": "q", "status": "waiting", "source": "other"},
+        {"file_id": "y", "stage": "p", "status": "failure", "source": "lwa", "message": "why", "destination": "/to"},
+        {"file_id": "z", "stage": "r", "status": "success", "source": "lwa"},
+    )
+    both = tables.queue_rows(tried, [("lwa", "q"), ("lwa", "p")])
+    assert both[0]["errors"] == [{"path": "d", "state": "failure", "since": NOW - 3 * HOUR, "message": "", "destination": ""}]
+    assert [(row["name"], row["source"], *([e["path"] for e in row[part]] for part in ("waiting", "errors"))) for row in both] == [
+        ("q", "lwa", ["c", "b", "a"], ["d"]),
+        ("p", "lwa", [], ["y"]),
+    ]
+    assert both[1]["errors"] == [{"path": "y", "state": "failure", "since": NOW - 9 * HOUR, "message": "why", "destination": "/to"}]
+    assert len(tables.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2 and len(tables.queue_rows(tried, [("other", "q")])) == 1
+    assert tables.queue_rows(tried, [("lwa", "r")]) == [] == tables.queue_rows(tried, [])
+    many = ingests(*({"file_id": f"{n:02}", "status": "waiting", "attempted_at": NOW - n % 2 * HOUR} for n in range(60)))
+    entries = tables.queue_rows(many, [("gen2", "ingest")])[0]["waiting"]
+    assert [e["path"] for e in entries] == [f"{n:02}" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
+
+
+def test_exposures_in_full():
+    """An exposure goes by its obsid, else its exposure, else its folder; they come by creation, with the latest times of their files."""
+    exposed = {"file_id": "n/2", "exposure": "E", "created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR}
+    night = files(
+        {"file_id": "n/b/1", "created_at": NOW - 3 * HOUR}, {"file_id": "n/b/2", "created_at": NOW - 4 * HOUR}, exposed,
+        {**exposed, "file_id": "n/3", "created_at": NOW - 6 * HOUR, "seq_num": 7, "transferred_at": NOW - 2 * HOUR},
+        {"file_id": "n/4", "exposure": "E", "obsid": "O", "created_at": None}, {"file_id": "5"},
+    )  # fmt: skip
+    judged = tables.classify(night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW)
+    rows, total = tables.group(judged, 9)
+    nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None}
+    times = {"created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR, "ingested_at": NOW}
+    assert rows == [
+        {"name": "", "n_files": 1, "counts": {"missing": 1}, "created_at": NOW - 10 * HOUR, **nothing},
+        {"name": "E", "seq_num": 7, "n_files": 2, "counts": {"ingested": 2}, **times},
+        {"name": "n/b/", "n_files": 2, "counts": {"missing": 2}, "created_at": NOW - 3 * HOUR, **nothing},
+        {"name": "O", "n_files": 1, "counts": {"missing": 1}, "created_at": None, **nothing},
+    ]
+    assert total == 4 and tables.group(judged, 2) == (rows[:2], 4) and tables.group(judged.iloc[:0], 2) == ([], 0)
+    many = files(*({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60)))
+    rows, _ = tables.group(tables.classify(many, ingests(), Limits(), NOW), 60)
+    assert [row["name"] for row in rows] == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
+
+
+def test_latest_values():
+    """Of each source, name and node the latest value, in plain Python, nodes by number; documents are none of them."""
+    m = {"name": "m", "node": "n2"}
+    told = metrics(
+        {"name": "m", "node": "n10", "value": 1.0}, {**m, "value": 2.0}, {**m, "value": 3.0, "unit": "s"},
+        {**m, "value": 4.0, "source": "a"},
+        {"name": "l", "node": None, "text": "word", "sampled_at": None}, {"name": "i", "unit": "image/png", "text": "data:"},
+        {"name": "t", "unit": "text/plain", "text": "names"}, {"name": "k", "unit": "my image/x"},
+    )  # fmt: skip
+    nothing = {"text": "", "unit": "", "value": None, "sampled_at": NOW, "source": "q", "node": ""}
+    assert tables.latest_metrics(told) == [
+        {**nothing, "name": "k", "unit": "my image/x"},
+        {**nothing, "name": "l", "text": "word", "sampled_at": None},
+        {**nothing, **m, "value": 4.0, "source": "a"},
+        {**nothing, **m, "value": 3.0, "unit": "s"},
+        {**nothing, "name": "m", "node": "n10", "value": 1.0},
+    ]
+    assert tables.latest_metrics(told.iloc[:0]) == [] == tables.images(told.iloc[:0])
+
+
+def test_latest_images():
+    """Of each source, name and node the latest image, by name, nodes by number; one without data is none."""
+    sky = {"name": "sky", "unit": "image/png"}
+    told = metrics(
+        {**sky, "node": "n10", "text": "a"}, {**sky, "node": "n2", "text": "b"},
+        {**sky, "node": "n2", "text": "c", "sampled_at": NOW + HOUR},
+        {**sky, "text": "lost"}, {**sky, "text": None}, {**sky, "name": "all", "node": None, "text": "d", "sampled_at": None},
+        {**sky, "unit": "image/gif", "text": "e"}, {**sky, "node": "n2", "text": "f", "source": "a"},
+    )  # fmt: skip
+    assert tables.images(told) == [
+        {"name": "all", "node": "", "sampled_at": None, "text": "d"},
+        {"name": "sky", "node": "n2", "sampled_at": NOW + HOUR, "text": "c"},
+        {"name": "sky", "node": "n2", "sampled_at": NOW, "text": "f"},
+        {"name": "sky", "node": "n10", "sampled_at": NOW, "text": "a"},
+    ]

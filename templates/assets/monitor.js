@@ -506,7 +506,9 @@
   const body = scroller.querySelector("tbody");
 
   let table = null; // {n, columns}
-  let index = []; // per row its searched text, in lower case
+  let index = []; // per row its searched text, in lower case, until all are there and become …
+  let haystack = null; // … one text of all rows, each with an end of line before the next
+  let starts = null; // where each row begins in it, and where the last ends
   let order = null; // all rows, sorted
   let passed = []; // those of them that pass the filters
   let asked = null; // what was asked for when `passed` was made; null: nothing that can be built on
@@ -560,6 +562,7 @@
   }
 
   function buildIndexUntil(row) {
+    if (haystack !== null) return;
     const columns = table.columns.filter((column) => column.kind === "path" || (column.kind === "word" && column.name !== "file_class"));
     for (let i = index.length; i < Math.min(row, table.n); i += 1) {
       let words = "";
@@ -569,12 +572,29 @@
       }
       index.push(words.toLowerCase());
     }
+    if (index.length < table.n) return;
+    haystack = index.join("\n") + "\n";
+    starts = new Int32Array(table.n + 1);
+    for (let i = 0; i < table.n; i += 1) starts[i + 1] = starts[i] + index[i].length + 1;
+    index = [];
+  }
+
+  // Per row 1 where its text has the term, which has no space in it. One search through one text skips what can't match, where
+  // a look at each of 200,000 texts does not.
+  function rowsWith(term) {
+    const found = new Uint8Array(table.n);
+    for (let row = 0, at = haystack.indexOf(term); at >= 0; at = haystack.indexOf(term, starts[row])) {
+      while (starts[row + 1] <= at) row += 1;
+      found[row] = 1;
+      row += 1;
+    }
+    return found;
   }
 
   function buildIndexInIdleTime() {
     const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1));
     buildIndexUntil(index.length + 5000);
-    if (index.length < table.n) idle(buildIndexInIdleTime);
+    if (haystack === null) idle(buildIndexInIdleTime);
   }
 
   function compareTexts(a, b) {
@@ -659,7 +679,7 @@
     if (terms.length) buildIndexUntil(table.n);
     // One more letter can only take rows away: what passed before is all there is to look at.
     const among = asked && asked.wanted === wanted && search.value.startsWith(asked.query) ? passed : order;
-    passed = [...chosen, ...terms.map((term) => (row) => index[row].includes(term))].reduce(passing, among);
+    passed = [...chosen, ...terms.map(rowsWith).map((found) => (row) => found[row] === 1)].reduce(passing, among);
     asked = { query: search.value, wanted: wanted };
     showTime();
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
