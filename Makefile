@@ -77,11 +77,11 @@ $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
 
-# The lowest versions that setup.cfg's bounds allow, of what is compiled the lowest that comes so; what these need in turn is of today.
+# The lowest versions that setup.cfg's bounds allow, of what is compiled the lowest that comes so; what these need in turn is of today. With pip: tests install.
 COMPILED := astropy ephem greenlet msgspec numpy pandas pillow psycopg2-binary pyarrow pyyaml
 
 $(OLDEST)/installed: $(VENV)/installed-test
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(OLDEST)/bin/python $(addprefix --only-binary ,$(COMPILED)) \
 	    --extra test setup.cfg --output-file $(OLDEST)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirements $(OLDEST)/requirements.txt
