@@ -157,6 +157,15 @@ def test_match_by_inode_then_by_name():
     assert (lone["source"], lone["name"], lone["obsid"]) == ("gen2", "z.fits", "AT_O_20200212_000004")
 
 
+def test_match_of_the_first_file():
+    """The first file of a night is found by inode against another's name, is then nobody else's by name; no name finds no file."""
+    night = files({"file_id": "n/a.fits", "device": 1, "inode": 10}, {"file_id": "n/b.fits"}, {"file_id": "z/.fits"})
+    tried = attempts(
+        {"path": "x", "names": "b.fits", "device": 1, "inode": 10}, {"path": "y", "names": "a.fits"}, {"path": "z", "names": ""}
+    )
+    assert list(tables.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
+
+
 def test_match_takes_a_name_once():
     """Two files of one name, one of them ingested by copy: one is ingested, the other is not."""
     night = files({"file_id": "n/1/a.fits"}, {"file_id": "n/2/a.fits"})
