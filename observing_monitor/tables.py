@@ -307,12 +307,9 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
     seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
     # what a registry told of the file stays, for it may not answer this time
     seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)].drop_duplicates(
-        "file_id"
-    )
+    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)]
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
-    is_unread = absent["file_id"].str.startswith(unread) if unread else False
-    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
+    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))])
 
 
 def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:

@@ -157,6 +157,15 @@ def test_match_by_inode_then_by_name():
     assert (lone["source"], lone["name"], lone["obsid"]) == ("gen2", "z.fits", "AT_O_20200212_000004")
 
 
+def test_match_of_the_first_file():
+    """The first file of a night is found by inode against another's name, is then nobody else's by name; no name finds no file."""
+    night = files({"file_id": "n/a.fits", "device": 1, "inode": 10}, {"file_id": "n/b.fits"}, {"file_id": "z/.fits"})
+    tried = attempts(
+        {"path": "x", "names": "b.fits", "device": 1, "inode": 10}, {"path": "y", "names": "a.fits"}, {"path": "z", "names": ""}
+    )
+    assert list(tables.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
+
+
 def test_match_takes_a_name_once():
     """Two files of one name, one of them ingested by copy: one is ingested, the other is not."""
     night = files({"file_id": "n/1/a.fits"}, {"file_id": "n/2/a.fits"})
@@ -278,6 +287,9 @@ def test_file_that_one_of_two_sources_still_has():
     known = tables.update(Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)})
     after = tables.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
     assert list(after.files["on_disk"]) == [True] and len(known.files) == 1
+    many = [{"file_id": f"n/{n:02}", "on_disk": n % 2 == 0} for n in range(60)]
+    both = tables.update(Tables.empty(), {name: Reading(files=files(*many)) for name in ("first", "second")})
+    assert list(both.files["source"]) == ["first"] * 60  # where both have it, or neither, the first that the stream names
 
 
 def test_attention_by_what_is_said():
@@ -396,6 +408,12 @@ def test_what_is_known_of_a_file_stays_while_it_is_the_same():
         assert plain(after, *told, "transferred_at") == [(*(None if change else value for value in told.values()), NOW - 3 * HOUR)]
     own = tables.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
     assert plain(own, "obsid", "exposure") == [("own", "E")]
+    other = {**first, "file_id": "n/b.fits", "inode": 9, "transferred_at": NOW - HOUR}
+    known = tables.update(
+        Tables.empty(), {"files": reading(first, other), "g": gen2({"names": "a.fits", **told}, {"names": "b.fits", **told})}
+    )
+    both = tables.update(known, {"files": reading(*({**row, "transferred_at": NOW} for row in (other, first)))}, silent={"g"}).files
+    assert plain(both, "obsid", "transferred_at") == [("O", NOW - 2 * HOUR), ("O", NOW - HOUR)]
     late = tables.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
     assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [NOW - 2 * HOUR]
 
