@@ -1,5 +1,7 @@
 """Arguments to settings, errors to exit codes; the only room that prints."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import datetime
@@ -8,8 +10,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import configargparse
 
@@ -21,6 +24,16 @@ from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_nig
 from observing_monitor.pages import visible
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
+
+if TYPE_CHECKING:
+    from observing_monitor.check import Answer
+    from observing_monitor.collect import Outcome
+    from observing_monitor.config import Stream
+    from observing_monitor.feeds import Standing
+    from observing_monitor.known import Known
+    from observing_monitor.retention import Going
+    from observing_monitor.timelimit import TimedSource
+    from observing_monitor.workers import Workers
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
@@ -66,16 +79,16 @@ exit codes: 0 all well; 1 published, but something failed; 2 usage, settings or 
 A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from noon to noon UTC and is named by its evening."""
 
 
-def make_parser():
+def make_parser() -> configargparse.ArgParser:
     """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
 
     class FileParser(config.SettingsFileParser):
-        options = []
+        options: list[str] = []
 
-    class Parser(OneLine, configargparse.ArgParser):
+    class Parser(OneLine, configargparse.ArgParser):  # type: ignore[misc]  # it has no annotations: its classes are Any
         words = (*COMMANDS, "metrics")
 
-    parser = Parser(
+    parser = Parser(  # type: ignore[call-arg]  # those of the base without annotations
         prog="observing_monitor",
         description=DESCRIPTION,
         epilog=EPILOG.format(commands="\n".join(f"  {name:17} {words}" for name, words in COMMANDS.items())),
@@ -163,11 +176,11 @@ def make_parser():
     return parser
 
 
-def _place(text):
+def _place(text: str) -> str | Path:
     return text.rstrip("/") if is_address(text) else Path(text)
 
 
-def _night(text):
+def _night(text: str) -> datetime.date:
     try:
         night = parse_night(text)
     except UsageError as error:
@@ -177,7 +190,7 @@ def _night(text):
     return night
 
 
-def split_command(arguments):
+def split_command(arguments: list[str]) -> tuple[str, list[str]]:
     """The command, and the other arguments; the command may stand first or last, and is `run` where there is none."""
     for at in (0, -1):
         if arguments and arguments[at] in COMMANDS and (at == 0 or len(arguments) == 1 or not _takes_value(arguments[-2])):
@@ -186,7 +199,7 @@ def split_command(arguments):
     return "run", list(arguments)
 
 
-def _nearness(parser, options):
+def _nearness(parser: configargparse.ArgParser, options: argparse.Namespace) -> dict[str, int]:
     """How near to the user each option was given: 3 on the command line, 2 in the environment, 1 in the settings file."""
     nearness = {name: 3 for name, value in vars(options).items() if value is not None}
     for place, settings in parser.get_source_to_settings_dict().items():
@@ -196,7 +209,7 @@ def _nearness(parser, options):
     return nearness
 
 
-def _takes_value(argument):
+def _takes_value(argument: str) -> bool:
     """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
     switches = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really")
     return argument.startswith("-") and "=" not in argument and argument not in switches
@@ -235,16 +248,16 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         return 130
 
 
-def command_line():
+def command_line() -> NoReturn:
     """The command, as a process of its own: never returns."""
     leave(main())
 
 
-def _complain(error):
+def _complain(error: object) -> None:
     print(visible(f"observing_monitor: {error}"), file=sys.stderr)
 
 
-def _set_up_log(verbose):
+def _set_up_log(verbose: bool) -> None:
     """Messages to stderr: warnings, and where somebody looks, what is done as well."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(level=level, stream=sys.stderr, force=True)
@@ -254,14 +267,14 @@ def _set_up_log(verbose):
 class _Plain(logging.Formatter):
     """A record as text that speaks to no terminal: file names and other people's messages may hold its language."""
 
-    def formatMessage(self, record):
+    def formatMessage(self, record: logging.LogRecord) -> str:
         return super().formatMessage(record).replace("\n", "␊")
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
 
 
-def _run(command, options, now):
+def _run(command: str, options: argparse.Namespace, now: datetime.datetime) -> int:
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
     if options.max_run_s is not None and not options.max_run_s > 0:
@@ -294,7 +307,7 @@ def _run(command, options, now):
         return code
 
 
-def _output(options):
+def _output(options: argparse.Namespace) -> Output:
     """The output as the options describe it; UsageError where what is to be hidden would be served all the same."""
     texts, redaction = options.redact or [], _redaction(options)
     if texts and options.store_dir is None:
@@ -309,7 +322,7 @@ def _output(options):
     return Apart(pages_at, kept_at)
 
 
-def _streams(options, command):
+def _streams(options: argparse.Namespace, command: str) -> list[Stream]:
     flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
     if command == "import-prototype" and options.database is None:
         raise UsageError("--database is not given; it names the prototype's observing_monitor.sqlite3")
@@ -330,7 +343,7 @@ def _streams(options, command):
     return [config.stream_of_flags(flags.pop("stream", usual), **flags)]
 
 
-def _check_settings(options, streams, now):
+def _check_settings(options: argparse.Namespace, streams: list[Stream], now: datetime.datetime) -> None:
     """Let every source see its settings before anything is done; UsageError that names the file and the source."""
     from observing_monitor.collect import make_sources
 
@@ -341,7 +354,7 @@ def _check_settings(options, streams, now):
             raise UsageError(f"{options.config or 'the command line'}: [streams.{stream.name}] {error}") from error
 
 
-def _nights(options, stream, now):
+def _nights(options: argparse.Namespace, stream: Stream, now: datetime.datetime) -> list[datetime.date]:
     """The nights asked for, in order; UsageError where the options name none."""
     num_days, first, last = _days(options)
     if num_days is not None and not 1 <= num_days <= MAX_DAYS:
@@ -360,7 +373,7 @@ def _nights(options, stream, now):
     return nights_between(last - ONE_DAY * ((num_days or USUAL_DAYS) - 1), last)
 
 
-def _days(options):
+def _days(options: argparse.Namespace) -> tuple[int | None, datetime.date | None, datetime.date | None]:
     """num_days, first_day and last_day as they count: two of them are enough, and what was given farthest from the user gives way."""
     names = ("num_days", "first_day", "last_day")
     given = {name: options.nearness.get(name, 3) for name in names if getattr(options, name) is not None}
@@ -368,10 +381,11 @@ def _days(options):
         # the last night is needed by neither: without it, it is tonight or follows from these two
         weighed = given if len(given) == 3 else ("num_days", "first_day")
         del given[min(weighed, key=lambda name: given[name])]
-    return [getattr(options, name) if name in given else None for name in names]
+    num_days, first, last = (getattr(options, name) if name in given else None for name in names)
+    return num_days, first, last
 
 
-def _redaction(options):
+def _redaction(options: argparse.Namespace) -> redact.Redaction:
     """What is hidden from what is public; UsageError where it can't be."""
     texts = options.redact or []
     if texts:
@@ -379,19 +393,19 @@ def _redaction(options):
     return redact.Redaction(texts)
 
 
-def _place_of(name, place, config_file, redaction=None):
+def _place_of(name: str, place: str | Path, config_file: str | None, redaction: redact.Redaction | None = None) -> Output:
     """Where something is written, as a setting of that name says: a folder, or in an object store."""
     if not is_address(place):
         return Output(place, redaction)
     from observing_monitor.objects import ObjectOutput
 
     try:
-        return ObjectOutput(place, config.storage_of_file(config_file, place), redaction)
+        return ObjectOutput(str(place), config.storage_of_file(config_file, str(place)), redaction)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
 
 
-def _check_addresses_apart(name, folder, source, stream):
+def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> None:
     """Refuse an output and a source that lie in each other: what is read would be listed for what is written, or the reverse."""
     from observing_monitor.objects import lies_in
 
@@ -399,7 +413,7 @@ def _check_addresses_apart(name, folder, source, stream):
         raise UsageError(f"{name} {folder} and {source}, which {stream} reads, lie in each other; choose another prefix")
 
 
-def _check_apart(output, streams):
+def _check_apart(output: Output, streams: list[Stream]) -> None:
     """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
     for stream in [version for described in streams for version in described.versions]:
         for source in stream.sources:
@@ -411,13 +425,13 @@ def _check_apart(output, streams):
                     raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
 
 
-def _lies_in(folder, path):
+def _lies_in(folder: str, path: str | Path) -> bool:
     """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
     really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
     return Path(os.path.realpath(folder)).is_relative_to(really)
 
 
-def _check_alone(output, streams):
+def _check_alone(output: Output, streams: list[Stream]) -> None:
     """Refuse to lay the pages of one stream, which lie at the top, over those of other streams."""
     if any(stream.folder for stream in streams):
         return
@@ -430,7 +444,7 @@ def _check_alone(output, streams):
 
 
 @contextlib.contextmanager
-def _logged_lock(options, command, output, now):
+def _logged_lock(options: argparse.Namespace, command: str, output: Output, now: datetime.datetime) -> Iterator[None]:
     """Hold the output's lock; a run that finds it taken leaves its line in the log as well."""
     try:
         with output.lock():
@@ -440,7 +454,15 @@ def _logged_lock(options, command, output, now):
         raise
 
 
-def _work(command, options, streams, nights, receivers, output, now):
+def _work(
+    command: str,
+    options: argparse.Namespace,
+    streams: list[Stream],
+    nights: dict[str, list[datetime.date]],
+    receivers: list[config.Receiver],
+    output: Output,
+    now: datetime.datetime,
+) -> int:
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor import feeds, previews, publish
     from observing_monitor.collect import collect, sources_of_versions, unlooked, words_of_unlooked
@@ -450,7 +472,9 @@ def _work(command, options, streams, nights, receivers, output, now):
     started = time.monotonic()
     limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
     deadline = limit_s and started + limit_s
-    problems, read, n_changed, n_looked = [], {}, 0, 0
+    problems: list[str] = []
+    read: dict[str, dict[str, str | None]] = {}
+    n_changed = n_looked = 0
     known = _known(options, streams)
     problems += known.problems
     site = make_site(options.title, streams, output, options.site_url, known.issues)
@@ -503,7 +527,15 @@ def _work(command, options, streams, nights, receivers, output, now):
     return code
 
 
-def _log_run(options, command, now, started, counts, n_problems, code=None):
+def _log_run(
+    options: argparse.Namespace,
+    command: str,
+    now: datetime.datetime,
+    started: float,
+    counts: Mapping[str, int],
+    n_problems: int,
+    code: int | None = None,
+) -> int:
     """Tell in one line what a run came to, on stderr where somebody looks and in log_file; returns the exit code."""
     code = code or (INCOMPLETE if n_problems else OK)
     seconds = f"{time.monotonic() - started:.2f}"
@@ -527,7 +559,7 @@ def _log_run(options, command, now, started, counts, n_problems, code=None):
     return code
 
 
-def _import_prototype(command, options, streams, output, now):
+def _import_prototype(command: str, options: argparse.Namespace, streams: list[Stream], output: Output, now: datetime.datetime) -> int:
     """Take over a prototype's history and make its pages; prints what came of it, and returns the exit code."""
     from observing_monitor import publish
     from observing_monitor.prototype import import_history
@@ -561,7 +593,9 @@ def _import_prototype(command, options, streams, output, now):
     return _log_run(options, command, now, started, counts, len(problems))
 
 
-def _prune(options, streams, nights, output, now):
+def _prune(
+    options: argparse.Namespace, streams: list[Stream], nights: dict[str, list[datetime.date]], output: Output, now: datetime.datetime
+) -> int:
     """Tell what is older than it is kept, and with --yes remove it; returns the exit code."""
     from observing_monitor import publish, retention
     from observing_monitor.site import make_site
@@ -597,17 +631,17 @@ def _prune(options, streams, nights, output, now):
     return _log_run(options, "prune", now, started, {**counts, "changed": 0, "pages": done.n_pages}, len(done.problems))
 
 
-def _age(options, stream, name, nights):
+def _age(options: argparse.Namespace, stream: Stream, name: str, nights: Sequence[datetime.date]) -> int | None:
     """How many nights of a stream are kept: as the command line says, else the stream's table, else the settings of all streams."""
     asked, own = getattr(options, name), getattr(stream, name)
-    age = own if own is not None and options.nearness.get(name, 0) < 2 else asked
+    age: int | None = own if own is not None and options.nearness.get(name, 0) < 2 else asked
     if age is not None and age < len(nights):
         words = f"a run looks at {len(nights)} nights of {stream.name}"
         raise UsageError(f"{name} = {age} is too few: {words}, and would make anew what was removed; write {len(nights)} or more")
     return age
 
 
-def _print_going(name, going, is_page):
+def _print_going(name: str, going: Going, is_page: bool) -> None:
     if going.keep_days is None:
         print(f"  {name:18} not set: all stay")
         return
@@ -622,11 +656,11 @@ def _print_going(name, going, is_page):
     print(f"  {name:18} = {going.keep_days}: {words}")
 
 
-def _megabytes(n_bytes):
+def _megabytes(n_bytes: float) -> str:
     return f"{n_bytes / 1e6:,.1f} MB"
 
 
-def _stream_named(options, streams):
+def _stream_named(options: argparse.Namespace, streams: list[Stream]) -> Stream:
     """The one stream that a command is for: that of --stream, or the only one."""
     if len(streams) == 1 and (not options.config or options.stream in (None, streams[0].name)):
         return streams[0]
@@ -638,7 +672,7 @@ def _stream_named(options, streams):
     return found
 
 
-def _known(options, streams):
+def _known(options: argparse.Namespace, streams: list[Stream]) -> Known:
     """What the file of known issues says; nothing where none is named, and none is beside the settings file."""
     from observing_monitor import known
 
@@ -650,13 +684,13 @@ def _known(options, streams):
     return known.read_known(path, [stream.name for stream in streams])
 
 
-def _tell(receivers, standings, output, now):
+def _tell(receivers: list[config.Receiver], standings: list[Standing], output: Output, now: datetime.datetime) -> list[str]:
     from observing_monitor import notify
 
     return notify.tell(receivers, standings, output, now)
 
 
-def _notify(options, receivers, now):
+def _notify(options: argparse.Namespace, receivers: list[config.Receiver], now: datetime.datetime) -> int:
     """Send every receiver a message to try it out, and print how that went; returns the exit code."""
     from observing_monitor import notify
 
@@ -674,21 +708,24 @@ def _notify(options, receivers, now):
     return INCOMPLETE if failed else OK
 
 
-def _source_faults(stream, unasked, outcomes):
-    faults = {source.name: None for source in stream.sources} | unasked
+def _source_faults(stream: Stream, unasked: Mapping[str, str], outcomes: Iterable[Outcome]) -> dict[str, str | None]:
+    faults: dict[str, str | None] = {source.name: None for source in stream.sources} | dict(unasked)
     for outcome in outcomes:
         faults.update(outcome.problems)
     return faults
 
 
-def _asked(command, options, sources, nights):
+def _asked(
+    command: str, options: argparse.Namespace, sources: Iterable[TimedSource], nights: list[datetime.date]
+) -> tuple[list[datetime.date], dict[str, str]]:
     """The nights to collect; a rebuild without days takes every night that the stream's sources know.
 
     Beside them the sources that could not say which they know: name -> why.
     """
     if command != "rebuild" or options.first_day or options.last_day:
         return nights, {}
-    known, faults = set(), {}
+    known: set[datetime.date] = set()
+    faults: dict[str, str] = {}
     for source in sources:
         try:
             known |= set(source.nights())
@@ -698,7 +735,7 @@ def _asked(command, options, sources, nights):
 
 
 @contextlib.contextmanager
-def _executor(command, options, n_new):
+def _executor(command: str, options: argparse.Namespace, n_new: int) -> Iterator[Workers | None]:
     """Workers (`workers.Workers`) for a rebuild, and with --jobs for several new nights; None, for this process alone, else."""
     is_much = command == "rebuild" or (options.jobs and n_new > 1)
     jobs = options.jobs or os.cpu_count() or 1
@@ -712,7 +749,7 @@ def _executor(command, options, n_new):
 
 
 @contextlib.contextmanager
-def _progress(command, what, total):
+def _progress(command: str, what: str, total: int | None) -> Iterator[Callable[[object], None] | None]:
     """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; for what may take long."""
     if command not in ("rebuild", "import-prototype"):
         yield None
@@ -723,7 +760,7 @@ def _progress(command, what, total):
     n_nights = n_files = 0
     with tqdm(total=total, desc=what, unit="night", disable=None) as bar:
 
-        def step(result):
+        def step(result: object) -> None:
             nonlocal last, n_nights, n_files
             n_nights, n_files = n_nights + 1, n_files + getattr(result, "n_files", 0)
             seconds = max(time.monotonic() - started, 1e-3)
@@ -737,7 +774,7 @@ def _progress(command, what, total):
         yield step
 
 
-def _progress_words(n_nights, total, n_files, seconds):
+def _progress_words(n_nights: int, total: int | None, n_files: int, seconds: float) -> str:
     """`120 of 1,000 nights, 24,000 files/s, 12 min 3 s left`."""
     from observing_monitor.pages import seconds as in_words
 
@@ -746,7 +783,7 @@ def _progress_words(n_nights, total, n_files, seconds):
     return words + (f", {in_words(seconds / n_nights * (total - n_nights))} left" if total else "")
 
 
-def _check(options, streams, nights, now):
+def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str, list[datetime.date]], now: datetime.datetime) -> int:
     """Print of the settings, the output and each source what was found; returns the exit code."""
     from observing_monitor import check
 
@@ -770,7 +807,7 @@ def _check(options, streams, nights, now):
     return INCOMPLETE if n_failed else OK
 
 
-def _print_answer(answer, of_what):
+def _print_answer(answer: Answer, of_what: str) -> None:
     print(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
     for line in answer.said:
         print(visible(f"           {line}".replace("\n", "␊")))

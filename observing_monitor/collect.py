@@ -1,12 +1,17 @@
 """Per night: ask every source, build the tables, save them. Pages are none of its business."""
 
+from __future__ import annotations
+
 import contextlib
+import datetime
 import hashlib
 import json
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from observing_monitor import __version__, columns
 from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, UsageError, one_line
@@ -14,8 +19,16 @@ from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
-from observing_monitor.store import INDEXED, Store
+from observing_monitor.store import INDEXED, Look, Store
 from observing_monitor.timelimit import TimedSource
+
+if TYPE_CHECKING:
+    from observing_monitor.config import DescribedSource, Stream
+    from observing_monitor.files import Output
+    from observing_monitor.sources import Known, Reading, Telling
+    from observing_monitor.store import Fault, Index, Looked, Row, Silent
+    from observing_monitor.tables import Tables
+    from observing_monitor.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +37,16 @@ log = logging.getLogger(__name__)
 class Outcome:
     """What collecting one night came to."""
 
-    night: object
+    night: datetime.date
     is_changed: bool = False
     n_files: int = 0  # of a night that was read anew
-    row: dict = field(default_factory=dict)  # for the index: store.INDEXED
-    problems: dict = field(default_factory=dict)  # source -> why it did not answer
+    row: Look = field(default_factory=Look)  # for the index: store.INDEXED
+    problems: dict[str, str] = field(default_factory=dict)  # source -> why it did not answer
     is_broken: bool = False  # the night could not be worked on at all
     is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
 
 
-def make_sources(stream, now, look_at_everything=False):
+def make_sources(stream: Stream, now: datetime.datetime, look_at_everything: bool = False) -> list[Telling]:
     """The sources of a stream (`config.Stream`), ready to be asked; UsageError where a setting of one can't be."""
     asked = Asked(stream.name, stream.rule, now, look_at_everything)
     made = []
@@ -47,18 +60,22 @@ def make_sources(stream, now, look_at_everything=False):
     return made
 
 
-def timed_sources(stream, now, look_at_everything=False, deadline=None):
+def timed_sources(
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: float | None = None
+) -> list[TimedSource]:
     """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline` (`time.monotonic`)."""
     made = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True)
     return [TimedSource(source, described.place, described.time_limit_s, deadline) for source, described in made]
 
 
-def sources_of_versions(stream, now, look_at_everything=False, deadline=None):
+def sources_of_versions(
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: float | None = None
+) -> dict[int, list[TimedSource]]:
     """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
     return {id(version): timed_sources(version, now, look_at_everything, deadline) for version in stream.versions}
 
 
-def collect_night(stream, sources, output, night, now):
+def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime) -> Outcome:
     """Bring one night's tables up to date; an `Outcome`.
 
     A source that raises SourceError leaves what it told before as it was. Raises OutputError where the store can't be
@@ -71,7 +88,7 @@ def collect_night(stream, sources, output, night, now):
     keys = {source.name: _source_key(stream, source) for source in stream.sources}
     looked_keys = looked.get("keys") or {}
     known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
-    outcome = Outcome(night, row={name: looked.get(name) for name in INDEXED})
+    outcome = Outcome(night, row=cast(Look, {name: looked.get(name) for name in INDEXED}))
     states = {}
     for source in sources:
         with _told_of(source, night, outcome):
@@ -89,7 +106,17 @@ def collect_night(stream, sources, output, night, now):
     return outcome
 
 
-def _read_night(stream, sources, store, looked, known, states, outcome, keys, now):
+def _read_night(
+    stream: Stream,
+    sources: Sequence[TimedSource],
+    store: Store,
+    looked: Looked,
+    known: dict[str, Known],
+    states: dict[str, Known],
+    outcome: Outcome,
+    keys: dict[str, str],
+    now: datetime.datetime,
+) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
     from observing_monitor import happenings, tables
 
@@ -117,24 +144,25 @@ def _read_night(stream, sources, store, looked, known, states, outcome, keys, no
         new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
         happened = happenings.merged(happened, new, iso_utc(now)) or None
     digest, sizes = store.save(night, after)
-    row = {
+    row: Look = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
     }
-    outcome.is_changed = any(row[name] != looked.get(name) for name in row)
+    outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
     outcome.row = row
     kept = {name: state for name, state in known.items() if name in outcome.problems}
-    told_by = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
-    told_by |= {"pruned": looked["pruned"]} if looked.get("pruned") else {}
+    told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
+    if looked.get("pruned"):
+        told_by["pruned"] = looked["pruned"]
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
 
 
 @contextlib.contextmanager
-def _told_of(source, night, outcome):
+def _told_of(source: TimedSource, night: datetime.date, outcome: Outcome) -> Iterator[None]:
     """The edge of one source: what goes wrong inside stands in the outcome as this source's fault, and no other source is lost for it."""
     try:
         yield
@@ -147,49 +175,60 @@ def _told_of(source, night, outcome):
         outcome.problems[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
 
 
-def _under_new_names(before, readings):
+def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[Tables, dict[str, str]]:
     """A night's tables with the files that a source found elsewhere under their new names, and those: before -> now."""
     import pandas as pd
 
     from observing_monitor import happenings
 
     told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
-    moved = {}
+    moved: dict[str, str] = {}
     for name, files in told.items():
         moved |= happenings.moved_files(before.files[before.files["source"] == name], files)
     return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 
-def _told(state):
+def _told(state: Known) -> Known:
     """What a look told, without what only helps the next look to be short."""
     return {key: value for key, value in state.items() if key != "glance"} if isinstance(state, dict) else state
 
 
-def _bounded(notes):
+def _bounded(notes: list[str]) -> list[str]:
     """Notes as a page can hold them: ten thousand odd names in one folder are told by the first of them and a count."""
     kept = [note if len(note) <= 1000 else f"{note[:1000]}…" for note in notes[:MAX_NOTES]]
     return kept if len(notes) <= MAX_NOTES else [*kept, f"and {len(notes) - MAX_NOTES:,} more"]
 
 
-def _silent(looked, problems, now):
+def _silent(looked: Look, problems: Mapping[str, str], now: datetime.datetime) -> dict[str, Silent]:
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
     return {name: {"problem": problem, "since": _since(before.get(name), now)} for name, problem in problems.items()}
 
 
-def _since(fault, now):
+def _since(fault: Fault | Silent | None, now: datetime.datetime) -> str:
     """Since when a fault is known, as text; now, where it is new or a clock was ahead."""
     since = (fault or {}).get("since")
     return since if since and parse_utc(since) <= now else iso_utc(now)
 
 
-def _source_key(stream, source):
+def _source_key(stream: Stream, source: DescribedSource) -> str:
     """Differs when what a source was asked, and so what its look at a night says, did: its settings, the night rule, the schema."""
     text = repr((columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings))
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def collect(stream, nights, output, now, *, look_at_everything=False, executor=None, progress=None, deadline=None, sources=None):
+def collect(
+    stream: Stream,
+    nights: list[datetime.date],
+    output: Output,
+    now: datetime.datetime,
+    *,
+    look_at_everything: bool = False,
+    executor: Workers | None = None,
+    progress: Callable[[Outcome], object] | None = None,
+    deadline: float | None = None,
+    sources: dict[int, list[TimedSource]] | None = None,
+) -> list[Outcome]:
     """Bring the nights of one stream up to date, the last one first, and its index.
 
     Parameters
@@ -223,7 +262,7 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
         before = dict(row)
         if outcome.is_broken:
             row["silent"] = {**(row.get("silent") or {}), **_silent(row, outcome.problems, now)}
-        row.update(outcome.row)
+        row.update(cast("Row", outcome.row))
         if row != before:
             row.pop("made_for", None)  # its page has to be looked at
         outcomes.append(outcome)
@@ -234,7 +273,16 @@ def collect(stream, nights, output, now, *, look_at_everything=False, executor=N
     return outcomes
 
 
-def _outcomes(stream, nights, output, now, look_at_everything, executor, deadline, sources):
+def _outcomes(
+    stream: Stream,
+    nights: list[datetime.date],
+    output: Output,
+    now: datetime.datetime,
+    look_at_everything: bool,
+    executor: Workers | None,
+    deadline: float | None,
+    sources: dict[int, list[TimedSource]] | None,
+) -> Iterator[Outcome]:
     if executor is None:
         made = sources or sources_of_versions(stream, now, look_at_everything, deadline)
         for number, night in enumerate(nights):
@@ -257,14 +305,22 @@ def _outcomes(stream, nights, output, now, look_at_everything, executor, deadlin
             yield outcome
 
 
-def _is_over(deadline):
+def _is_over(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
 _made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
 
 
-def _collect_elsewhere(stream, output, night, now, look_at_everything, deadline, is_first):
+def _collect_elsewhere(
+    stream: Stream,
+    output: Output,
+    night: datetime.date,
+    now: datetime.datetime,
+    look_at_everything: bool,
+    deadline: float | None,
+    is_first: bool,
+) -> tuple[Outcome | None, Any]:
     """One night's Outcome, in a worker, and what it wrote; None where the time for it is over."""
     if not is_first and _is_over(deadline):
         return None, None
@@ -274,12 +330,12 @@ def _collect_elsewhere(stream, output, night, now, look_at_everything, deadline,
     return _guarded(stream, _made.sources, output, night, now), output.changes()
 
 
-def _lost(stream, output, night, *_):
+def _lost(stream: Stream, output: Output, night: datetime.date, *_: object) -> tuple[Outcome | None, Any]:
     words = f"{night}: its worker died each time that it was collected"
     return Outcome(night, problems={"observing_monitor": words}, is_broken=True), None
 
 
-def _guarded(stream, sources, output, night, now):
+def _guarded(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime) -> Outcome:
     """One night, at whose edge the unforeseen stops: it is logged whole, counted, and the other nights go on."""
     try:
         return collect_night(stream, sources, output, night, now)
@@ -295,7 +351,7 @@ def _guarded(stream, sources, output, night, now):
         )
 
 
-def _note_sources(index, stream, outcomes, nights, now):
+def _note_sources(index: Index, stream: Stream, outcomes: list[Outcome], nights: list[datetime.date], now: datetime.datetime) -> None:
     """The faults of sources, and of our own that the run's time was too short, with since when, for the stream's page."""
     before = index["sources"]
     faults = {}
@@ -313,18 +369,20 @@ def _note_sources(index, stream, outcomes, nights, now):
         }
 
 
-def _fault(before, problem, now, level=None):
-    fault = {"problem": problem, "since": _since(before, now)}
-    return fault | {"level": level} if level else fault
+def _fault(before: Fault, problem: str, now: datetime.datetime, level: str | None = None) -> Fault:
+    fault: Fault = {"problem": problem, "since": _since(before, now)}
+    if level:
+        fault["level"] = level
+    return fault
 
 
-def unlooked(nights, outcomes):
+def unlooked(nights: Iterable[datetime.date], outcomes: Iterable[Outcome]) -> list[datetime.date]:
     """The nights that were to be looked at and were not, in order."""
     looked = {outcome.night for outcome in outcomes}
     return [night for night in nights if night not in looked]
 
 
-def words_of_unlooked(nights):
+def words_of_unlooked(nights: Sequence[datetime.date]) -> str:
     """What is said of nights that the run had no time for."""
     span = f"{nights[0]} to {nights[-1]}" if len(nights) > 1 else str(nights[0])
     how_many = f"{len(nights):,} nights" if len(nights) > 1 else "1 night"

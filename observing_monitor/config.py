@@ -6,16 +6,19 @@ told of a change of status; `[storage]` says how object stores are reached. A wr
 the key and the nearest right one. Paths are relative to the file.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import difflib
 import itertools
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,6 +33,9 @@ from observing_monitor.objects import Storage, check_address, is_plain, lies_in
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
 from observing_monitor.timelimit import LIMIT_S, LOOK_S, MOST_S, within
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 TABLE = "observing_monitor"
 THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
@@ -47,6 +53,7 @@ RESERVED = (
     "status.json",
 )
 CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
+D = TypeVar("D", bound="DataclassInstance")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -69,7 +76,7 @@ class StreamSettings:
     delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
-    previews: bool | dict = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    previews: bool | dict[str, Any] = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
     prototype_urls: bool | str | None = None  # keep the addresses of the prototype's pages: in this stream's folder, or in the one named
     keep_pages_days: int | None = None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
     keep_tables_days: int | None = None  # as above, of the store's tables
@@ -77,8 +84,8 @@ class StreamSettings:
     latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
     longitude_deg: float | None = None  # east positive; both or none
     timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
-    notify: dict = field(default_factory=dict)  # who is told when this stream's status changes: each has a `type`
-    sources: list[dict] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+    notify: dict[str, Any] = field(default_factory=dict)  # who is told when this stream's status changes: each has a `type`
+    sources: list[dict[str, Any]] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
 
 
 @dataclass
@@ -91,7 +98,7 @@ class FromSettings:
     ignore: list[str] | None = None
     delay_warning_s: float | bool | None = None  # false: no limit any more
     last_stage: str | None = None
-    sources: dict[str, dict] = field(default_factory=dict)  # the name of a source -> those of its settings that are others now
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)  # the name of a source -> those of its settings that are others now
 
 
 @dataclass(kw_only=True)
@@ -137,7 +144,11 @@ class WebhookSettings(ReceiverSettings):
     token_file: Path | None = None  # … or the file in whose first line it stands
 
 
-RECEIVERS = {"command": CommandSettings, "mail": MailSettings, "webhook": WebhookSettings}
+RECEIVERS: dict[str, type[CommandSettings] | type[MailSettings] | type[WebhookSettings]] = {
+    "command": CommandSettings,
+    "mail": MailSettings,
+    "webhook": WebhookSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -165,11 +176,11 @@ class DescribedSource:
 
     name: str
     kind: str
-    settings: object
+    settings: Any  # the `Settings` of the source's own class
     time_limit_s: float = field(default=LIMIT_S, repr=False)  # no part of what a night's page follows from
 
     @property
-    def place(self):
+    def place(self) -> str:
         """Where it reads, without any password."""
         return source_class(self.kind).place_of(self.settings)
 
@@ -197,25 +208,25 @@ class Stream:
     keep_pages_days: int | None = None  # None where the stream's table doesn't tell it
     keep_tables_days: int | None = None
     keep_previews_days: int | None = None
-    later: tuple[tuple[datetime.date, "Stream"], ...] = ()  # what it is from a night on, in order of these
+    later: tuple[tuple[datetime.date, Stream], ...] = ()  # what it is from a night on, in order of these
 
     @property
-    def versions(self):
+    def versions(self) -> tuple[Stream, ...]:
         """The stream as it is described, and as it is from each night on of which the settings tell other thresholds: Streams."""
         return (self, *(stream for _, stream in self.later))
 
-    def at(self, night):
+    def at(self, night: datetime.date) -> Stream:
         """The stream as its settings have it for a night: always one of `versions`."""
         return next((stream for first, stream in reversed(self.later) if first <= night), self)
 
 
-def read_settings(path):
+def read_settings(path: str | Path) -> dict[str, Any]:
     """A settings file's tables, its keys checked; UsageError that names the file and what is wrong with it."""
     try:
         with open(path, "rb") as file:
             tables = tomllib.load(file)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror.lower()}; -c names the settings file") from error
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; -c names the settings file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
     _check_keys(f"{path}:", tables, [TABLE, "streams", "notify", "storage"])
@@ -227,12 +238,12 @@ def read_settings(path):
     return tables
 
 
-class SettingsFileParser(configargparse.ConfigFileParser):
+class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # it has no annotations: its classes are Any
     """What ConfigArgParse asks to read `[observing_monitor]`: a mapping of option names to values."""
 
-    options = ()  # the names that the table may hold; the command line knows them
+    options: Sequence[str] = ()  # the names that the table may hold; the command line knows them
 
-    def parse(self, stream):
+    def parse(self, stream: TextIO) -> dict[str, str | list[str]]:
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
@@ -244,11 +255,11 @@ class SettingsFileParser(configargparse.ConfigFileParser):
             for key, value in table.items()
         }
 
-    def get_syntax_description(self):
+    def get_syntax_description(self) -> str:
         return "The settings file is TOML: options in [observing_monitor], a stream in each [streams.NAME]."
 
 
-def streams_of_file(path):
+def streams_of_file(path: str | Path) -> list[Stream]:
     """The streams that a settings file describes, in its order; UsageError where one is wrong or there is none."""
     settings = read_settings(path)
     tables, storages = settings.get("streams", {}), _storages(path, settings)
@@ -267,7 +278,7 @@ def streams_of_file(path):
     return streams
 
 
-def _changes(where, base, tables):
+def _changes(where: str, base: Path, tables: object) -> list[FromSettings]:
     """The `FromSettings` of a stream, in order of their nights."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"{where} is a list of tables; write {where.partition(': ')[2]}, and night = YYYY-MM-DD below it")
@@ -278,10 +289,12 @@ def _changes(where, base, tables):
     return made
 
 
-def _later(where, base, stream, described, changes, storages):
+def _later(
+    where: str, base: Path, stream: Stream, described: StreamSettings, changes: list[FromSettings], storages: Mapping[str, Storage]
+) -> Iterator[tuple[datetime.date, Stream]]:
     """What the stream is from each night on: the night, and the Stream."""
     sources = {source.name for source in stream.sources}
-    others = {}
+    others: dict[str, dict[str, Any]] = {}
     for change in changes:
         at = f"{where} of night {change.night}:"
         limits = {key: value for key in THRESHOLDS if (value := getattr(change, key)) is not None}
@@ -303,7 +316,7 @@ def _later(where, base, stream, described, changes, storages):
         yield change.night, _stream(at, base, stream.name, described, stream.folder, storages, others)
 
 
-def _without_address(table):
+def _without_address(table: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A stream's table without an input_dir that is an address, and the source that this is short for: none, or one."""
     address = table.get("input_dir")
     if not (isinstance(address, str) and is_address(address)):
@@ -311,12 +324,12 @@ def _without_address(table):
     return {key: value for key, value in table.items() if key != "input_dir"}, [{"type": "files", "path": address}]
 
 
-def storage_of_file(path, address):
+def storage_of_file(path: str | Path | None, address: str) -> Storage:
     """How the object store of an address is reached: a settings file's [storage], or without a file all as usual."""
     return _storage_for(address, _storages(path, read_settings(path)) if path else {})
 
 
-def _storages(path, settings):
+def _storages(path: str | Path, settings: dict[str, Any]) -> dict[str, Storage]:
     """The tables of [storage]: the address that each begins with, "" for all, -> Storage."""
     table = settings.get("storage", {})
     if not isinstance(table, dict):
@@ -336,7 +349,7 @@ def _storages(path, settings):
     return made
 
 
-def _storage(where, table):
+def _storage(where: str, table: dict[str, Any]) -> Storage:
     storage = _convert(where, Path(), table, Storage)
     try:
         storage.check()
@@ -345,13 +358,13 @@ def _storage(where, table):
     return storage
 
 
-def _storage_for(address, storages):
+def _storage_for(address: str, storages: Mapping[str, Storage]) -> Storage:
     """The Storage of an address: of all that it lies in, the longest."""
     own = max((begin for begin in storages if begin and lies_in(address, begin)), key=len, default="")
     return storages.get(own) or Storage()
 
 
-def receivers_of_file(path):
+def receivers_of_file(path: str | Path) -> list[Receiver]:
     """Who is told when a status changes, as a settings file describes them, its own first: `Receiver`s; UsageError where one is wrong."""
     tables = read_settings(path)
     base = Path(path).absolute().parent
@@ -361,14 +374,14 @@ def receivers_of_file(path):
     return receivers
 
 
-def _receivers(where, base, stream, tables):
+def _receivers(where: str, base: Path, stream: str, tables: object) -> list[Receiver]:
     """The receivers of the site, or of one stream; `where` begins every complaint."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"{where}] holds a table for each receiver; write {where.partition(': ')[2]}.NAME]")
     return [_receiver(f"{where}.{name}]", base, name, stream, dict(table)) for name, table in tables.items()]
 
 
-def _receiver(where, base, name, stream, table):
+def _receiver(where: str, base: Path, name: str, stream: str, table: dict[str, Any]) -> Receiver:
     kind = table.pop("type", None)
     if kind not in RECEIVERS:
         raise UsageError(f"{where} the type of a receiver is {kind!r}; it is one of {', '.join(RECEIVERS)}")
@@ -384,11 +397,16 @@ def _receiver(where, base, name, stream, table):
         raise UsageError(f"{where} key 'when' is empty; leave it out, or name what to tell of: normal, warning, error")
     if not 0 < made.timeout_s <= 600:
         raise UsageError(f"{where} key 'timeout_s': {made.timeout_s:g} is no time limit; write seconds, 600 at most")
-    {"command": _check_command, "mail": _check_mail, "webhook": _check_webhook}[kind](where, base, made)
+    if isinstance(made, CommandSettings):
+        _check_command(where, base, made)
+    elif isinstance(made, MailSettings):
+        _check_mail(where, base, made)
+    else:
+        _check_webhook(where, base, made)
     return Receiver(f"{stream}/{name}" if stream else name, stream, made)
 
 
-def _check_command(where, base, made):
+def _check_command(where: str, base: Path, made: CommandSettings) -> None:
     if not made.command or not made.command[0] or any("\0" in part for part in made.command):
         raise UsageError(f"{where} key 'command' names no program; write a list such as ['/usr/local/bin/tell', '--urgent']")
     if "/" in made.command[0]:
@@ -396,7 +414,7 @@ def _check_command(where, base, made):
     made.folder = base / made.folder
 
 
-def _check_mail(where, base, made):
+def _check_mail(where: str, base: Path, made: MailSettings) -> None:
     for key, addresses in (("to", made.to), ("sender", [made.sender])):
         wrong = [address for address in addresses if not re.fullmatch(r"[^\s,;<>\x00-\x1f]+", address)]
         if wrong or not addresses:
@@ -413,7 +431,7 @@ def _check_mail(where, base, made):
         raise UsageError(f'{where} the password would be sent in the open; set security = "starttls" or "tls"')
 
 
-def _check_webhook(where, base, made):
+def _check_webhook(where: str, base: Path, made: WebhookSettings) -> None:
     _check_one(where, made, "url", "url_env", "url_file", is_needed=True)
     _check_one(where, made, "token_env", "token_file")
     if made.url:
@@ -426,7 +444,7 @@ def _check_webhook(where, base, made):
             raise UsageError(f"{where} key 'url' is no address that can be posted to; write https://host/path, without user or password")
 
 
-def _check_one(where, made, *keys, is_needed=False):
+def _check_one(where: str, made: ReceiverSettings, *keys: str, is_needed: bool = False) -> None:
     """Of several ways to say one thing, no more than one may be used."""
     used = [key for key in keys if getattr(made, key)]
     if len(used) > 1:
@@ -435,21 +453,30 @@ def _check_one(where, made, *keys, is_needed=False):
         raise UsageError(f"{where} key {keys[0]!r} is missing; set one of {', '.join(keys)}")
 
 
-def stream_of_flags(name, input_dir, **settings):
+def stream_of_flags(name: str, input_dir: str | Path, **settings: Any) -> Stream:
     """The one stream of a command line without a settings file; its pages lie at the top of the output."""
     if is_address(input_dir):
-        check_address(input_dir)
+        check_address(str(input_dir))
         for key in sorted({"gen", "query_links"} & set(settings)):
             raise UsageError(f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files")
         described = StreamSettings(sources=[{"type": "files", "path": str(input_dir)}], **settings)
         return _stream("the command line:", Path(), name, described, "", {})
+    input_dir = Path(input_dir)
     if not within(LOOK_S, input_dir.is_dir, True):
         raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
     return _stream("the command line:", Path(), name, described, "", {})
 
 
-def _stream(where, base, name, described, folder, storages, others=MappingProxyType({})):
+def _stream(
+    where: str,
+    base: Path,
+    name: str,
+    described: StreamSettings,
+    folder: str,
+    storages: Mapping[str, Storage],
+    others: Mapping[str, dict[str, Any]] = MappingProxyType({}),
+) -> Stream:
     """A Stream from its settings; `where` begins every complaint, relative paths begin at `base`; `storages` as `_storages` gives.
 
     `others` has settings of sources, by the sources' names, that go before those in `described`.
@@ -476,8 +503,8 @@ def _stream(where, base, name, described, folder, storages, others=MappingProxyT
     if not tables:
         raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
 
-    def of_source(table):
-        return _source(where, base, table | others.get(table.get("name", table.get("type")), {}), described.time_limit_s, storages)
+    def of_source(table: dict[str, Any]) -> DescribedSource:
+        return _source(where, base, table | others.get(str(table.get("name", table.get("type"))), {}), described.time_limit_s, storages)
 
     sources = tuple(of_source(table) for table in tables)
     names = [source.name for source in sources]
@@ -512,7 +539,7 @@ def _stream(where, base, name, described, folder, storages, others=MappingProxyT
     )
 
 
-def _previews(where, base, asked):
+def _previews(where: str, base: Path, asked: bool | dict[str, Any]) -> PreviewSettings | None:
     """The settings of a stream's previews; None where it asks for none."""
     if asked is False:
         return None
@@ -523,7 +550,7 @@ def _previews(where, base, asked):
     return made
 
 
-def _position(where, described):
+def _position(where: str, described: StreamSettings) -> Position | None:
     """The observatory's Position, or None; UsageError where one of its two numbers is missing, or is none of the Earth."""
     told = {"latitude_deg": (described.latitude_deg, 90), "longitude_deg": (described.longitude_deg, 360)}
     missing = [key for key, (value, _) in told.items() if value is None]
@@ -532,10 +559,12 @@ def _position(where, described):
     for key, (value, limit) in told.items():
         if value is not None and not -limit <= value <= limit:
             raise UsageError(f"{where} key {key!r}: {value:g} is not on the Earth; write degrees, −{limit} to {limit}")
-    return None if missing else Position(described.latitude_deg, described.longitude_deg)
+    if described.latitude_deg is None or described.longitude_deg is None:
+        return None
+    return Position(described.latitude_deg, described.longitude_deg)
 
 
-def _timezone(where, name):
+def _timezone(where: str, name: str) -> str:
     """The name of a zone, or ""; UsageError where there is none of that name."""
     try:
         return ZoneInfo(name).key if name else ""
@@ -544,9 +573,9 @@ def _timezone(where, name):
         raise UsageError(f"{where} key 'timezone': {name!r} is no time zone; {words}") from error
 
 
-def in_order(orders):
+def in_order(orders: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Names that come in several orders, each once, in one that keeps to all of them where they agree: a tuple."""
-    merged = []
+    merged: list[str] = []
     for order in orders:
         place = 0
         for number, name in enumerate(order):
@@ -557,7 +586,7 @@ def in_order(orders):
     return tuple(merged)
 
 
-def _input_dir_sources(where, described):
+def _input_dir_sources(where: str, described: StreamSettings) -> list[dict[str, Any]]:
     """The tables that input_dir is short for."""
     if described.input_dir is None:
         return []
@@ -570,12 +599,12 @@ def _input_dir_sources(where, described):
     raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
 
 
-def _check_time_limit(where, seconds):
+def _check_time_limit(where: str, seconds: float) -> None:
     if not 0 < seconds <= MOST_S:
         raise UsageError(f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most")
 
 
-def _source(where, base, table, time_limit_s, storages):
+def _source(where: str, base: Path, table: dict[str, Any], time_limit_s: float, storages: Mapping[str, Storage]) -> DescribedSource:
     """One source's settings, as its own class describes them, beside those that every source has."""
     table = dict(table)
     kind = table.pop("type", None)
@@ -596,17 +625,17 @@ def _source(where, base, table, time_limit_s, storages):
             table["path"] = check_address(table["path"])
         except UsageError as error:
             raise UsageError(f"{where} key 'path': {error}") from error
-    settings = _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"])
+    settings: Any = _convert(where, base, table, source_class(kind).Settings, ["time_limit_s"])
     if kind == "objects" and "storage" not in table:
         settings.storage = _storage_for(settings.path, storages)
     return DescribedSource(name, kind, settings, float(own))
 
 
-def _convert(where, base, table, into, more=()):
+def _convert(where: str, base: Path, table: dict[str, Any], into: type[D], more: Iterable[str] = ()) -> D:
     """A table as a dataclass, relative paths made absolute from `base`; `more` keys are known beside the dataclass's."""
     _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
-    def to_path(kind, value):
+    def to_path(kind: type, value: Any) -> Any:
         if is_address(value):
             raise ValueError("an address of an object store, but a path of this machine is wanted here; only `files` are read from one")
         if kind is Path and isinstance(value, str | Path):
@@ -619,14 +648,14 @@ def _convert(where, base, table, into, more=()):
         raise UsageError(f"{where} {_in_words(str(error))}") from error
 
 
-def _in_words(message):
+def _in_words(message: str) -> str:
     """msgspec's "Expected `int`, got `str` - at `$.gen`" with the key first."""
     what, _, at = message.partition(" - at ")
     key = at.strip("`").removeprefix("$").removeprefix(".")
     return f"key {key!r}: {what[0].lower()}{what[1:]}" if key else what[0].lower() + what[1:]
 
 
-def _check_keys(where, table, known):
+def _check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)

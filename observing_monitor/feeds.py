@@ -23,6 +23,7 @@ from observing_monitor.files import Output, as_bytes
 from observing_monitor.nights import NightRule, iso_utc, parse_night, parse_utc
 from observing_monitor.pages import visible
 from observing_monitor.status import LEVELS
+from observing_monitor.store import Fault
 
 SITE = "*"  # stands for the site where streams' names do: no stream can have this name
 STATUS_JSON, TEXTFILE, FEED = "status.json", "observing_monitor.prom", "changes.atom"
@@ -49,7 +50,7 @@ class Standing:
     since: datetime.datetime | None = None  # when a run first saw this status
     latest: Mapping[str, Any] | None = None  # the newest night, by the names of columns.NIGHTS, instants as text
     rule: NightRule = NightRule()
-    silent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # source -> {"problem", "since"}
+    silent: Mapping[str, Fault] = field(default_factory=dict)  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
 
 

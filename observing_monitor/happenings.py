@@ -94,14 +94,16 @@ def compare(before: "Tables", after: "Tables", stage: str, told: Iterable[str], 
     was = before.files[places >= 0].reset_index(drop=True)
     now = after.files.take(places[places >= 0]).reset_index(drop=True)
     changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
-    all_done: Any = (
+    all_done: pd.Series[str] | list[str] = (
         before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"] if len(changed) else []
     )
     changed = changed[changed["file_id"].isin(all_done)]
     # once seen on disk: what only a registry or a log tells of never was
     removed = was.loc[was["on_disk"] & ~now["on_disk"] & was["inode"].notna(), "file_id"]
     happened: dict[str, dict[str, str]] = {
-        "size_changed": {row.file_id: f"{row.size_bytes:,} to {now['size_bytes'].at[row.Index]:,} bytes" for row in changed.itertuples()},
+        "size_changed": {
+            str(row.file_id): f"{row.size_bytes:,} to {now['size_bytes'].at[row.Index]:,} bytes" for row in changed.itertuples()
+        },
         "removed": dict.fromkeys(removed, ""),
         "moved": {new: f"from {old}" for old, new in moved.items()},
     }

@@ -1,15 +1,30 @@
 """From a night's tables to its row of the index: the summary, the findings, the status, and when time alone changes these."""
 
+from __future__ import annotations
+
 import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from observing_monitor import __version__, columns, status, usual
+from observing_monitor.columns import Summary
 from observing_monitor.happenings import in_words
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import clock
 from observing_monitor.site import Site, as_json, digest
 from observing_monitor.streams import classes_of_sources, tellers_of_files
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.config import DescribedSource, Stream
+    from observing_monitor.known import Issue
+    from observing_monitor.pages import Finding
+    from observing_monitor.sources import SourceClass
+    from observing_monitor.store import Row
+    from observing_monitor.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -17,52 +32,52 @@ class NightJob:
     """All that a worker needs to judge a night and to write its page."""
 
     site: Site
-    stream: object
+    stream: Stream
     night: datetime.date
-    row: dict  # the index's
+    row: Row  # the index's
     previous: datetime.date | None
     next: datetime.date | None
     now: datetime.datetime
-    edges: dict = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
-    issues: tuple = ()  # known.Issue: what is known of the night
+    edges: Mapping[str, float] = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
+    issues: tuple[Issue, ...] = ()  # what is known of the night
     common: str = ""  # differs when something did that all pages of the stream's nights depend on
 
 
-def judging_key(stream):
+def judging_key(stream: Stream) -> str:
     """Differs when what a night's summary depends on, beside its tables, does."""
     limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s, stream.sources)
     return digest([__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)])
 
 
-def basis(stream, row, issues=()):
+def basis(stream: Stream, row: Row, issues: Iterable[Issue] = ()) -> str:
     """What a night's summary was made from, but for the clock."""
     told = [row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")]
     return digest([judging_key(stream), *told, *issues_key(issues)])
 
 
-def issues_key(issues):
+def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
     """Differs when what is known of a night does."""
     return [[issue.pattern, issue.words] for issue in issues]
 
 
-def is_of_now(job):
+def is_of_now(job: NightJob) -> bool:
     """Whether time alone changed nothing since a night was judged."""
     judged_at, late_at = parse_utc(job.row.get("judged_at")), parse_utc(job.row.get("next_change_at"))
     # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
     return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
 
 
-def is_judged(job):
+def is_judged(job: NightJob) -> bool:
     """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
     return job.row.get("basis") == basis(job.stream, job.row, job.issues) and is_as_usual(job) and is_of_now(job)
 
 
-def is_as_usual(job):
+def is_as_usual(job: NightJob) -> bool:
     """Whether what is usual changed nothing of what a night's row says."""
     return job.row.get("worse") == usual.worse(job.row.get("summary") or {}, job.edges)
 
 
-def judge(job, known):
+def judge(job: NightJob, known: Tables) -> tuple[Row, DataFrame, list[Finding]]:
     """Judge a night by its tables (`tables.Tables`).
 
     Returns
@@ -76,7 +91,7 @@ def judge(job, known):
     """
     from observing_monitor import tables
 
-    stream, row = job.stream, dict(job.row)
+    stream, row = job.stream, job.row.copy()
     limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
@@ -99,13 +114,13 @@ def judge(job, known):
     }
     row["findings"] = [asdict(finding) for finding in found]
     row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
-    row["worse"] = night.worse
+    row["worse"] = dict(night.worse)
     row["basis"], row["shown"] = basis(stream, row, job.issues), basis(stream, row)
     row["acknowledged"] = _acknowledged_key(judged)
     return row, judged, found
 
 
-def _night(job, known, judged, summary):
+def _night(job: NightJob, known: Tables, judged: DataFrame, summary: Summary) -> status.Night:
     """What the checks may look at."""
     from observing_monitor import tables
 
@@ -126,7 +141,7 @@ def _night(job, known, judged, summary):
     )
 
 
-def _reason_of(issues, texts, file_class, names, reason):
+def _reason_of(issues: Iterable[Issue], texts: Mapping[str, str], file_class: str, names: Sequence[str], reason: str) -> str:
     """Why a file is known, "" where it is not; `texts` are what the findings say of each class."""
     for issue in issues:
         if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(texts.get(file_class, "")):
@@ -134,7 +149,7 @@ def _reason_of(issues, texts, file_class, names, reason):
     return ""
 
 
-def _acknowledged(found, issues):
+def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Finding]:
     """The findings, worst first, those that an issue speaks of no longer alarming. Of classes of files each file was asked about."""
     classes = {f"#{c.name}" for c in (*columns.CLASSES, columns.LOST)}
     made = []
@@ -146,7 +161,7 @@ def _acknowledged(found, issues):
     return sorted(made, key=lambda finding: -status.LEVELS.index(finding.level))
 
 
-def _acknowledged_key(judged):
+def _acknowledged_key(judged: DataFrame) -> str:
     """Differs when other files are acknowledged, or for other reasons."""
     if "acknowledged" not in judged:
         return ""
@@ -154,7 +169,7 @@ def _acknowledged_key(judged):
     return digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True))) if len(known) else ""
 
 
-def _for_source(known, described, kind):
+def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
     """A night's tables as one source's own rules are given them: its own metrics, and those of others that it asks for."""
     import pandas as pd
 
@@ -166,7 +181,7 @@ def _for_source(known, described, kind):
     return replace(known, metrics=known.metrics[mine | (names.isin(asked) if asked else pd.Series(False, index=names.index))])
 
 
-def _found_by_sources(job, known):
+def _found_by_sources(job: NightJob, known: Tables) -> list[Finding]:
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
     for described, kind in classes_of_sources(job.stream):
@@ -175,12 +190,15 @@ def _found_by_sources(job, known):
     return found
 
 
-def _headline_values(job, known):
+def _headline_values(job: NightJob, known: Tables) -> tuple[dict[str, float | None], dict[str, str]]:
     """The night's values of what the stream's sources call headlines, None where one is not available; and their units."""
-    values, units, metrics = {}, {}, known.metrics
+    values: dict[str, float | None] = {}
+    units: dict[str, str] = {}
+    metrics = known.metrics
     for described, kind in classes_of_sources(job.stream):
         rows = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")
-        own = {**rows["value"].to_dict(), **kind.numbers(job.night, _for_source(known, described, kind), described.settings)}
+        told: dict[str, float | None] = {str(name): value for name, value in rows["value"].items()}
+        own = {**told, **kind.numbers(job.night, _for_source(known, described, kind), described.settings)}
         for name in kind.headlines(described.settings):
             value = own.get(name)
             value = None if value is None or value != value else float(value)

@@ -1,5 +1,7 @@
 """A night's page and the files beside it: what it shows of the tables, and the fingerprint that tells when it is stale."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import contextlib
@@ -8,7 +10,9 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from observing_monitor import pages, previews
 from observing_monitor.nights import parse_utc
@@ -16,6 +20,16 @@ from observing_monitor.pages import Finding, Link, NightPage, PrunedPage
 from observing_monitor.retention import PAGE, PREVIEWS, is_pruned, sweep_page
 from observing_monitor.site import as_json, digest, frame, night_link, site_link, with_instants
 from observing_monitor.streams import classes_of_sources, described_headlines, metric_meanings, source_lines, tells_of_files
+
+if TYPE_CHECKING:
+    import datetime
+
+    from pandas import DataFrame
+
+    from observing_monitor.config import Stream
+    from observing_monitor.judge import NightJob
+    from observing_monitor.store import Row
+    from observing_monitor.tables import AttentionGroup, Entry, FileFacts, Picture, Queue, Sample, Stage, StageCounts, Tables
 
 MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
 MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
@@ -31,7 +45,7 @@ MAX_DETAIL = 100_000  # characters of whole messages among the files that need a
 MAX_IMAGES = 60
 
 
-def look_of(stream):
+def look_of(stream: Stream) -> list[object]:
     """What the pages of a stream's nights show of its settings."""
     return [
         stream.title,
@@ -43,11 +57,11 @@ def look_of(stream):
     ]
 
 
-def shown_previews(job, row):
+def shown_previews(job: NightJob, row: Row) -> str | None:
     return (row.get("previews") or {}).get("shown") if job.stream.previews else None
 
 
-def page_key(job, row):
+def page_key(job: NightJob, row: Row) -> str:
     """The fingerprint of a night's page."""
     # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
     known = [row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")]
@@ -56,7 +70,7 @@ def page_key(job, row):
     return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
 
 
-def files_of(job):
+def files_of(job: NightJob) -> list[str]:
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
     if is_pruned(job.row, PAGE):
         return [f"{beside(job)}.html"]
@@ -64,39 +78,40 @@ def files_of(job):
     return [f"{beside(job)}{ending}" for ending in endings]
 
 
-def beside(job):
+def beside(job: NightJob) -> str:
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
-def _images_of(job):
+def _images_of(job: NightJob) -> str:
     """The folder of a night's images, relative to the output."""
     return f"{beside(job)}.images"
 
 
-def has_images(job, row):
+def has_images(job: NightJob, row: Row) -> bool:
     return is_pruned(row, PAGE) or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in row.get("images") or [])
 
 
-def is_whole(job, row):
+def is_whole(job: NightJob, row: Row) -> bool:
     """Whether a night's files are all there."""
     return all(job.site.output.exists(relative) for relative in files_of(job)) and has_images(job, row)
 
 
-def _odd_nodes(found):
+def _odd_nodes(found: Iterable[Finding]) -> dict[str, set[str]]:
     """By source: the nodes that its findings complain of."""
-    odd = {}
+    odd: dict[str, set[str]] = {}
     for finding in found:
         if finding.node and finding.level != "normal":
             odd.setdefault(finding.source, set()).add(finding.node)
     return odd
 
 
-def _metric_groups(stream, latest):
+def _metric_groups(stream: Stream, latest: Sequence[Sample]) -> tuple[list[pages.MetricGroup], int]:
     """The latest metrics of a page, a row a name: the first MAX_METRICS, and how many there are."""
     meanings = metric_meanings(stream)
     has_several = len({row["source"] for row in latest}) > 1
-    groups, room = {}, MAX_VALUES
+    groups: dict[tuple[str, str], list[Sample]] = {}
+    room = MAX_VALUES
     for row in latest:
         groups.setdefault((row["name"], row["source"]), []).append(row)
     shown = []
@@ -123,11 +138,11 @@ def _metric_groups(stream, latest):
     return shown, len(groups)
 
 
-def _value_text(row):
+def _value_text(row: Sample) -> str:
     return row["text"][:500] if row["value"] is None else pages.number(row["value"])
 
 
-def _spread(rows):
+def _spread(rows: Sequence[Sample]) -> str:
     """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`."""
     numbers = [row["value"] for row in rows if row["value"] is not None]
     if not rows:
@@ -141,13 +156,14 @@ def _spread(rows):
     return (low if low == high else f"{low} to {high}") + lacking
 
 
-def _queues(stream, ingests):
+def _queues(stream: Stream, ingests: DataFrame) -> tuple[list[Queue], list[pages.Queue]]:
     """The entries of the stream's queues, as data and as a page shows them."""
     from observing_monitor import tables
 
     wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
     rows = tables.queue_rows(ingests, wanted)
-    room, made, taken = MAX_DETAIL, [], set()
+    taken: set[str] = set()
+    room, made = MAX_DETAIL, []
     for row in rows:
         kept = {}
         for part in ("errors", "waiting"):  # room for whole messages goes to the errors first
@@ -161,20 +177,21 @@ def _queues(stream, ingests):
     return rows, made
 
 
-def _stages(stream, staged, queues):
+def _stages(stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queue]) -> list[pages.StageRow]:
     """The rows of the stages' table; with what failed in a stage, where the page doesn't list it as a queue or as what needs attention."""
-    listed, room, made, taken = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, [], set()
+    taken: set[str] = set()
+    listed, room, made = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, []
     for values in staged:
         failures = [] if values["name"] in listed else _entries(values["failures"], room)
         room -= sum(len(entry.detail) for entry in failures)
         words = pages.n_of(values["n_failed"], "file")
-        made.append(
-            pages.StageRow(**values | {"anchor": pages.address("stage", values["name"], taken), "failures": failures, "error_words": words})
-        )
+        counts = cast("StageCounts", {name: value for name, value in values.items() if name != "failures"})
+        anchor = pages.address("stage", values["name"], taken)
+        made.append(pages.StageRow(**counts, anchor=anchor, failures=failures, error_words=words))
     return made
 
 
-def _entries(entries, room):
+def _entries(entries: Sequence[Entry], room: int) -> list[pages.QueueEntry]:
     """The first entries of a list, with their whole messages as far as there is room for these."""
     shown = []
     for entry in entries[:MAX_ENTRIES]:
@@ -184,7 +201,7 @@ def _entries(entries, room):
     return shown
 
 
-def _folded(message, room):
+def _folded(message: str, room: int) -> tuple[str, str]:
     """A message's one line (of a traceback the last), and the whole of it where that is more and there is room for it."""
     lines = message.strip().splitlines() or [""]
     first = lines[-1 if lines[0].startswith("Traceback") else 0].strip()
@@ -195,7 +212,7 @@ def _folded(message, room):
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def _write_images(job, found):
+def _write_images(job: NightJob, found: Iterable[Picture]) -> list[pages.Image]:
     """Write a night's images as files; what a page shows of them. A new image has a new name, so none is out of date in a cache."""
     shown = []
     for image in found:
@@ -212,12 +229,12 @@ def _write_images(job, found):
     return shown
 
 
-def _remove_stale_images(job, kept):
+def _remove_stale_images(job: NightJob, kept: Collection[str]) -> None:
     """Remove the images of a night that its page no longer shows."""
     job.site.output.prune(_images_of(job), ".png", kept)
 
 
-def write_night(job, row, known, judged, found, key):
+def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> list[str]:
     """Write a night's page, and before it the data that it links; the names of its images."""
     from observing_monitor import charts, filetable, tables
 
@@ -301,7 +318,7 @@ def write_night(job, row, known, judged, found, key):
     return kept
 
 
-def write_pruned(job, row):
+def write_pruned(job: NightJob, row: Row) -> None:
     """Write, of the row alone, the small page of a night whose page was pruned; then remove what lay beside the large one."""
     stream, summary = job.stream, with_instants(row["summary"])
     starts_at, ends_at = stream.rule.bounds(job.night)
@@ -326,14 +343,15 @@ def write_pruned(job, row):
     sweep_page(stream, job.site.output, job.night.isoformat())
 
 
-def _calendar_link(night):
+def _calendar_link(night: datetime.date) -> Link:
     """To the night's month on the page of its year."""
     return Link(f"{night:%B %Y}", f"{night:%Y}.html#month-{night:%Y-%m}")
 
 
-def _without_dead_ends(page):
+def _without_dead_ends(page: NightPage) -> NightPage:
     """The page with those findings as plain text whose rows it does not show."""
-    there = {"#sources", *(f"#{part.anchor}" for group in page.attention for part in (group, *group.files))}
+    there = {"#sources", *(f"#{group.anchor}" for group in page.attention)}
+    there |= {f"#{file.anchor}" for group in page.attention for file in group.files}
     parts = {
         "#attention": page.has_files and page.summary["n_files"],
         "#delays": page.has_files and page.summary["n_files"],
@@ -349,13 +367,13 @@ def _without_dead_ends(page):
     }
     there |= {href for href, is_shown in parts.items() if is_shown}
 
-    def alive(findings):
+    def alive(findings: Iterable[Finding]) -> list[Finding]:
         return [finding if finding.href in there else replace(finding, href="") for finding in findings]
 
     return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
 
 
-def _error_groups(groups):
+def _error_groups(groups: list[AttentionGroup]) -> list[pages.ErrorGroup]:
     """The files that need attention as the page shows them: the first groups, but of every class the first; and of each its first files."""
     rest = len(groups) - MAX_ATTENTION_GROUPS
     if rest > 0:
@@ -374,9 +392,22 @@ def _error_groups(groups):
         for values in group["rows"][:n_shown]:
             own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
             room -= len(own)
-            files.append(pages.FileRow(**{name: value for name, value in values.items() if name != "acknowledged"} | {"detail": own}))
+            facts = {name: value for name, value in values.items() if name != "acknowledged"} | {"detail": own}
+            files.append(pages.FileRow(**cast("FileFacts", facts)))
         places -= len(files)
         is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
-        shown = {name: group[name] for name in ("anchor", "file_class", "words", "first_at", "last_at", "acknowledged")}
-        made.append(pages.ErrorGroup(**shown, detail=detail, n_files=len(group["rows"]), files=files, is_open=is_open))
+        made.append(
+            pages.ErrorGroup(
+                anchor=group["anchor"],
+                file_class=group["file_class"],
+                words=group["words"],
+                n_files=len(group["rows"]),
+                first_at=group["first_at"],
+                last_at=group["last_at"],
+                detail=detail,
+                files=files,
+                is_open=is_open,
+                acknowledged=group["acknowledged"],
+            )
+        )
     return made

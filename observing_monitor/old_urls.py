@@ -6,19 +6,18 @@ bookmarks and log books have the others.
 """
 
 import os
-from typing import Any
 
 from observing_monitor import pages
 from observing_monitor.config import Stream
 from observing_monitor.site import Site, digest
-from observing_monitor.store import Store
+from observing_monitor.store import Index, Store
 from observing_monitor.streams import generation
 
 DATABASE = "observing_monitor.sqlite3"  # what the prototype kept beside its pages
 ENDINGS = ("_gen2", "_gen3")
 
 
-def publish_old_urls(site: Site, stream: Stream, index: dict[str, Any]) -> None:
+def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
     """Write the pages at the prototype's addresses of a stream that lead on to its pages; where its settings ask, or it moved over.
 
     A stream moved over if import-prototype took its history over, or the prototype's database lies beside its pages.
@@ -57,5 +56,5 @@ def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> di
 
 def _claimed(site: Site, stream: Stream, folder: str) -> set[str]:
     """The endings in a stream's own folder that another stream had there."""
-    others = [other for other in site.streams if other is not stream and isinstance(other.prototype_urls, str)]
-    return {f"_gen{generation(other)}" for other in others if os.path.normpath(other.prototype_urls).removeprefix(".") == folder}
+    others = [(other, other.prototype_urls) for other in site.streams if other is not stream]
+    return {f"_gen{generation(o)}" for o, told in others if isinstance(told, str) and os.path.normpath(told).removeprefix(".") == folder}

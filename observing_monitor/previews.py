@@ -8,7 +8,10 @@ is tried again only when these change. What is left when a run's time is over wa
 A picture stays when its file is purged. Looking through all nights for what is to be done takes neither pandas nor astropy.
 """
 
+from __future__ import annotations
+
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -18,9 +21,11 @@ import queue
 import re
 import signal
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
@@ -30,6 +35,18 @@ from observing_monitor.pages import Preview
 from observing_monitor.retention import PREVIEWS, TABLES, is_pruned
 from observing_monitor.store import FOLDER, Store
 from observing_monitor.timelimit import LOOK_S, within
+
+if TYPE_CHECKING:
+    import datetime
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from pandas import DataFrame, Series
+
+    from observing_monitor.config import DescribedSource, PreviewSettings, Stream
+    from observing_monitor.files import Output
+    from observing_monitor.store import Row
+    from observing_monitor.tables import Tables
 
 VERSION = 1  # another one makes all pictures anew
 FILE_SECONDS = 20.0  # a file that takes longer is given up
@@ -41,8 +58,47 @@ EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
 
 log = logging.getLogger(__name__)
 
+Task = tuple[str, int, float, list[str]]  # path, pixels of the longer side, seconds, the folders that may be read
+Answer = tuple[os.stat_result | None, bytes, int, int, str]  # as `read_one` gives it
 
-def make_previews(stream, output, jobs=None):
+
+class Made(TypedDict):
+    """What came of a file: the name of its picture and the sides of that, or why there is none."""
+
+    picture: str
+    width: int
+    height: int
+    why: str
+    key: str  # as `_key` gives it; "" where nothing is known of the file
+
+
+class Shown(Made):
+    """A file of a night's index of previews."""
+
+    file_id: str
+    path: str
+    name: str
+    exposure: str
+    detector: str
+    is_waiting: bool
+
+
+class Kept(TypedDict):
+    """A night's index of previews, as it is written."""
+
+    version: NotRequired[int]
+    n_images: int  # that could have been chosen
+    files: list[Shown]
+
+
+class Plan(Kept):
+    """The same as it is to be."""
+
+    night: str
+    basis: str
+
+
+def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> list[str]:
     """Make what previews the stream's nights lack, as long as its time allows; what went wrong, in sentences.
 
     Keeps the night's row in the index in step: a row whose previews changed makes its page stale.
@@ -64,14 +120,16 @@ def make_previews(stream, output, jobs=None):
         return [f"{stream.name}: the previews could not be made ({type(error).__name__}: {error})"]
 
 
-def _make_previews(stream, output, jobs):
+def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str]:
     roots = _roots(stream)
-    if not any(within(LOOK_S, lambda root=root: os.path.isdir(root), False) for root in roots):
+    if not any(within(LOOK_S, functools.partial(os.path.isdir, root), False) for root in roots):
         return []  # all is as it was
-    deadline = time.monotonic() + stream.previews.seconds
+    deadline = time.monotonic() + _asked(stream).seconds
     store = Store(output, stream.name)
     index = store.read_index()
-    plans, waiting, problems = [], [], []
+    plans: list[Plan] = []
+    waiting: list[tuple[Plan, Shown]] = []
+    problems = []
     for night in sorted(index["nights"], reverse=True):
         row = index["nights"][night]
         if is_pruned(row, PREVIEWS) or is_pruned(row, TABLES) or _is_done(stream, output, night, row):
@@ -97,7 +155,7 @@ def _make_previews(stream, output, jobs):
     return problems
 
 
-def previews_of(stream, output, night):
+def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
     """What a night's page shows: a list of `pages.Preview`, the newest exposure first, and a sentence on what it lacks."""
     folder = f"{night.isoformat()}.previews"
     index = _read(output, stream, night.isoformat())
@@ -124,14 +182,14 @@ def previews_of(stream, output, night):
     return shown, " ".join(words)
 
 
-def sweep(stream, output, night):
+def sweep(stream: Stream, output: Output, night: datetime.date) -> None:
     """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
     folder = _folder(stream, night.isoformat())
     kept = {one["picture"] for one in _read(output, stream, night.isoformat())["files"]}
     output.prune(folder, ".jpg", kept)
 
 
-def choose(files, most, made=()):
+def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataFrame, int]:
     """The files of a night that get a preview: every image, as long as there are no more than `most`.
 
     Of more, first one detector of each exposure, then the next of each …, and of these the newest exposures first. A file
@@ -166,12 +224,19 @@ def choose(files, most, made=()):
 # --- what is to be done ------------------------------------------------------------------------------------------------
 
 
-def _basis(stream, row):
-    text = json.dumps([VERSION, asdict(stream.previews), row.get("tables")], default=str)
+def _asked(stream: Stream) -> PreviewSettings:
+    """What the stream's settings say of its previews."""
+    if stream.previews is None:
+        raise ValueError(f"{stream.name} asks for no previews")
+    return stream.previews
+
+
+def _basis(stream: Stream, row: Row) -> str:
+    text = json.dumps([VERSION, asdict(_asked(stream)), row.get("tables")], default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _is_done(stream, output, night, row):
+def _is_done(stream: Stream, output: Output, night: str, row: Row) -> bool:
     """Whether nothing of a night has changed, nothing waits, and what was made is there."""
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
@@ -181,41 +246,41 @@ def _is_done(stream, output, night, row):
     return not told.get("n_pictures") or output.exists(_folder(stream, night))
 
 
-def _folder(stream, night):
+def _folder(stream: Stream, night: str) -> str:
     return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
 
 
-def _index(stream, night):
+def _index(stream: Stream, night: str) -> str:
     """Where the index of a night's previews is: in the store, for it has whole paths."""
     return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
 
 
-def _read(output, stream, night):
+def _read(output: Output, stream: Stream, night: str) -> Kept:
     index = output.read_json(_index(stream, night)) or output.read_json(f"{_folder(stream, night)}/index.json")  # where it was
     if not isinstance(index, dict) or index.get("version") != VERSION:
         return {"files": [], "n_images": 0}
     if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
         return {"files": [], "n_images": 0}  # whoever removed the pictures wants them anew
-    return index
+    return cast(Kept, index)
 
 
-def _roots(stream):
+def _roots(stream: Stream) -> list[str]:
     """The folders that files may be shown of: those that the stream's sources read, and those that its settings add."""
-    return sorted({folder for source in stream.sources for folder in _folders(source)} | set(map(str, stream.previews.folders)))
+    return sorted({folder for source in stream.sources for folder in _folders(source)} | set(map(str, _asked(stream).folders)))
 
 
-def _folders(source):
+def _folders(source: DescribedSource) -> list[str]:
     named = [value for value in vars(source.settings).values() if isinstance(value, Path)]
     return [str(path.parent if path.name == "butler.yaml" else path) for path in named]  # which names a Gen3 repository
 
 
-def _is_away(path, roots):
+def _is_away(path: str, roots: Iterable[str]) -> bool:
     """Whether the root that a path lies in isn't there: then nothing is known of the file."""
     root = max((root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None)
     return root is not None and not os.path.isdir(root)
 
 
-def _plan(stream, store, night, row, roots):
+def _plan(stream: Stream, store: Store, night: str, row: Row, roots: Sequence[str]) -> Plan:
     """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
     before = _read(store.output, stream, night)
     basis = _basis(stream, row)
@@ -224,27 +289,27 @@ def _plan(stream, store, night, row, roots):
     known = {one["file_id"]: one for one in before["files"]}
     tables = store.load(parse_night(night))
     files = tables.files.assign(path=full_paths(stream, tables))
-    chosen, n_images = choose(files, stream.previews.most, [file_id for file_id, one in known.items() if one["picture"]])
+    chosen, n_images = choose(files, _asked(stream).most, [file_id for file_id, one in known.items() if one["picture"]])
     chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna({"exposure": "", "detector": ""})
     facts = chosen[["file_id", "path", "name", "exposure", "detector"]].to_dict("records")
-    planned = [{**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)} for one in facts]
+    planned = [cast(Shown, {**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)}) for one in facts]
     return {"version": VERSION, "n_images": n_images, "files": planned, "night": night, "basis": basis}
 
 
-def full_paths(stream, tables):
+def full_paths(stream: Stream, tables: Tables) -> Series[str]:
     """Where each of a night's files is: a Series by the rows of `tables.files`; what is no path of a file stays as it is.
 
     A file that only a registry tells of has a path that is relative to the registry's root, and maybe a destination.
     """
     files, ingests = tables.files, tables.ingests
-    went = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
-    went = went.drop_duplicates("file_id", keep="last").set_index("file_id")["destination"]
-    below = {source.name: folder for source in stream.sources for folder in [*_folders(source), *map(str, stream.previews.folders)][:1]}
+    linked = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
+    went = linked.drop_duplicates("file_id", keep="last").set_index("file_id")["destination"]
+    below = {source.name: folder for source in stream.sources for folder in [*_folders(source), *map(str, _asked(stream).folders)][:1]}
     guess = files["file_id"].map(went).astype("str").fillna(files["source"].map(below).astype("str") + "/" + files["path"])
     return files["path"].mask(~files["path"].str.contains(r"^/|://").fillna(False).astype(bool), guess)
 
 
-def _planned(stream, path, before, roots):
+def _planned(stream: Stream, path: str, before: Shown | None, roots: Sequence[str]) -> dict[str, Any]:
     """The picture that a file has, and whether it waits for another."""
     has = {name: before[name] for name in ("picture", "width", "height", "why", "key")} if before else _no_picture("", "")
     try:
@@ -257,23 +322,25 @@ def _planned(stream, path, before, roots):
         return {**has, "is_waiting": True}  # its reader will tell why
 
 
-def _no_picture(why, key):
+def _no_picture(why: str, key: str) -> Made:
     return {"picture": "", "width": 0, "height": 0, "why": why, "key": key}
 
 
-def _key(stream, status):
+def _key(stream: Stream, status: os.stat_result) -> str:
     """Differs when the file, or how it is shown, did."""
-    return f"{status.st_size}-{status.st_mtime_ns}-{stream.previews.size}-{VERSION}"
+    return f"{status.st_size}-{status.st_mtime_ns}-{_asked(stream).size}-{VERSION}"
 
 
 # --- making them -------------------------------------------------------------------------------------------------------
 
 
-def _make(stream, output, waiting, roots, deadline, jobs):
+def _make(
+    stream: Stream, output: Output, waiting: Sequence[tuple[Plan, Shown]], roots: Sequence[str], deadline: float, jobs: int | None
+) -> None:
     """Make the pictures of [(plan, file)], in order, until the deadline."""
-    seconds = min(FILE_SECONDS, stream.previews.seconds / 2)  # or a slow file would be begun anew in every run
+    seconds = min(FILE_SECONDS, _asked(stream).seconds / 2)  # or a slow file would be begun anew in every run
     allowed = [os.path.realpath(root) for root in roots]
-    tasks = [(shown["path"], stream.previews.size, seconds, allowed) for _, shown in waiting]
+    tasks = [(shown["path"], _asked(stream).size, seconds, allowed) for _, shown in waiting]
     # a reader takes as long to start as a few files to be read
     jobs = jobs or min(os.cpu_count() or 1, MOST_READERS, 1 + len(tasks) // 4)
     n_made = 0
@@ -283,23 +350,24 @@ def _make(stream, output, waiting, roots, deadline, jobs):
         status, data, width, height, why = result
         with contextlib.suppress(OSError):
             status = status or os.stat(shown["path"])
-        shown.update(_no_picture(why, _key(stream, status) if status else ""), is_waiting=False)
+        shown.update(cast(Shown, _no_picture(why, _key(stream, status) if status else "")))
+        shown["is_waiting"] = False
         if data:
-            shown.update(picture=_picture_name(output.redaction.text(shown["name"]), shown), width=width, height=height)
+            shown["picture"], shown["width"], shown["height"] = _picture_name(output.redaction.text(shown["name"]), shown), width, height
             output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
             n_made += 1
     left = sum(shown["is_waiting"] for _, shown in waiting)
     log.info("%s: %d previews made, %d files can't be shown, %d to come", stream.name, n_made, len(waiting) - n_made - left, left)
 
 
-def _picture_name(name, shown):
+def _picture_name(name: str, shown: Shown) -> str:
     """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
     digest = hashlib.blake2b(f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
     return f"{stem}-{digest}.jpg"
 
 
-def _keep(stream, output, plan, row):
+def _keep(stream: Stream, output: Output, plan: Plan, row: Row) -> None:
     """Write a night's index of previews, and note in the night's row what its page is to show."""
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
@@ -316,18 +384,19 @@ def _keep(stream, output, plan, row):
 # --- readers: processes of their own -----------------------------------------------------------------------------------
 
 
-def in_readers(tasks, jobs, deadline):
+def in_readers(tasks: Sequence[Task], jobs: int, deadline: float) -> Iterator[Answer | None]:
     """What `read_one` returns for each of some tasks, in order, done by `jobs` processes.
 
     A damaged file may crash its reader, or keep it busy for ever: that costs this reader, and is told of this file. What
     isn't done at the `deadline` (of `time.monotonic()`) is None. Raises ReaderError where no reader can work at all.
     """
     readers = [_Reader() for _ in range(jobs)]
-    idle = queue.LifoQueue()  # the last that was at work is asked first, so that no more are started than are needed
+    # the last that was at work is asked first, so that no more are started than are needed
+    idle: queue.LifoQueue[_Reader] = queue.LifoQueue()
     for reader in readers:
         idle.put(reader)
 
-    def ask(task):
+    def ask(task: Task) -> Answer | None:
         reader = idle.get()
         try:
             return reader.ask(task, deadline)
@@ -350,10 +419,10 @@ class ReaderError(ObservingMonitorError):
 class _Reader:
     """A process that reads files; started when it is first asked, and anew when it had to be ended."""
 
-    def __init__(self):
-        self.process = None
+    def __init__(self) -> None:
+        self.process: SpawnProcess | None = None
 
-    def ask(self, task, deadline):
+    def ask(self, task: Task, deadline: float) -> Answer | None:
         """What came of a task; None where the deadline came first."""
         if time.monotonic() >= deadline:
             return None
@@ -362,14 +431,15 @@ class _Reader:
                 return None
             self.here.send(task)
             if self.here.poll(max(0, min(task[2] + 2, deadline - time.monotonic()))):
-                return self.here.recv()
+                answer: Answer = self.here.recv()
+                return answer
         except (EOFError, ConnectionError):
             self.end()
             return None, b"", 0, 0, "reading it broke off: it is damaged, or takes too much memory"
         self.end()
         return None if time.monotonic() >= deadline else (None, b"", 0, 0, thumbnails.TOO_LONG)
 
-    def _start(self, deadline):
+    def _start(self, deadline: float) -> bool:
         import multiprocessing
 
         context = multiprocessing.get_context("spawn")
@@ -385,14 +455,14 @@ class _Reader:
             raise ReaderError(fault)
         return True
 
-    def end(self):
+    def end(self) -> None:
         process, self.process = self.process, None
         if process is not None:
             process.kill()
             process.join()
 
 
-def _serve(there):
+def _serve(there: Connection) -> None:
     """A reader's life: tell that all it needs is there, then answer tasks until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks ends it
     try:
@@ -409,7 +479,7 @@ def _serve(there):
             there.send(read_one(*there.recv()))
 
 
-def _limit_memory():
+def _limit_memory() -> None:
     """Let this process take READER_BYTES more than it has: a header can claim an image of any size."""
     import resource
 
@@ -419,7 +489,7 @@ def _limit_memory():
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def read_one(path, size, seconds, roots):
+def read_one(path: str, size: int, seconds: float, roots: Iterable[str]) -> Answer:
     """A file's picture: its os.stat, the JPEG, width, height, ""; or its os.stat, if it could be opened, and why there is none."""
     status = None
     try:

@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from observing_monitor import columns
 from observing_monitor.config import Stream
@@ -35,7 +35,8 @@ from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.old_urls import DATABASE
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources.dbb import STATUSES
-from observing_monitor.store import Store
+from observing_monitor.store import Index, Look, Looked, Store
+from observing_monitor.store import Row as IndexRow
 from observing_monitor.streams import generation
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def import_history(
 def _import_night(
     stream: Stream,
     store: Store,
-    index: dict[str, Any],
+    index: Index,
     night: datetime.date,
     rows: dict[str, list[Row]],
     now: datetime.datetime,
@@ -152,14 +153,19 @@ def _import_night(
         done.problems.append(f"{night}: {lost} rows are not in the store after it was written; please report it, with the database")
         return
     looked = store.read_looked(night)
-    row = {name: looked.get(name) for name in ("tables", "notes", "silent", "changed_at")} | {"is_told": True}
-    is_changed = row["tables"] != digest or not looked.get("is_told")
-    row |= {"tables": digest, "notes": row["notes"] or {}, "silent": row["silent"] or {}}
-    row["changed_at"] = iso_utc(now) if is_changed else row["changed_at"]
-    store.write_looked(night, {"schema_version": columns.SCHEMA_VERSION, **looked, "sizes": sizes, **row})
+    is_changed = looked.get("tables") != digest or not looked.get("is_told")
+    row: Look = {
+        "tables": digest,
+        "notes": looked.get("notes") or {},
+        "silent": looked.get("silent") or {},
+        "changed_at": iso_utc(now) if is_changed else looked.get("changed_at"),
+        "is_told": True,
+    }
+    told_now: Looked = {"schema_version": columns.SCHEMA_VERSION, **looked, "sizes": sizes, **row}
+    store.write_looked(night, told_now)
     of_index = index["nights"].setdefault(night.isoformat(), {})
     if any(of_index.get(name) != value for name, value in row.items()):
-        of_index.update(row)
+        of_index.update(cast(IndexRow, row))
         of_index.pop("made_for", None)  # its page has to be looked at
         store.note(night, of_index)
     done.nights.append(night)

@@ -6,16 +6,20 @@ missing, and the index keeps the instant of that. Assets come before pages, data
 the indexes last, so that a reader never follows a link to something that is not there yet.
 """
 
+from __future__ import annotations
+
 import datetime
 import itertools
 import json
 import logging
 import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
-from observing_monitor.feeds import newest
+from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
@@ -36,6 +40,13 @@ from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
 
+if TYPE_CHECKING:
+    from observing_monitor.config import Stream
+    from observing_monitor.files import Output
+    from observing_monitor.site import Site
+    from observing_monitor.store import Index, Row
+    from observing_monitor.workers import Workers
+
 log = logging.getLogger(__name__)
 
 
@@ -44,8 +55,8 @@ class Published:
     """What publishing came to."""
 
     n_pages: int = 0  # pages written
-    standings: list = field(default_factory=list)  # feeds.Standing of the site, and of each stream
-    news: list = field(default_factory=list)  # feeds.News: of each stream the nights that changed last
+    standings: list[Standing] = field(default_factory=list)  # of the site, and of each stream
+    news: list[News] = field(default_factory=list)  # of each stream the nights that changed last
     problems: list[str] = field(default_factory=list)
     pages: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stream, "" for the site: the newest pages' fingerprints
 
@@ -55,12 +66,15 @@ class NightDone:
     """A night's new row of the index, and whether its page was written."""
 
     night: datetime.date
-    row: dict
+    row: Row
     is_written: bool
     problem: str = ""
 
 
-def _is_untouched(job, names):
+Progress = Callable[[NightDone], object]  # called with each night as it comes
+
+
+def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     if _stays_as_it_was(job, names):
         return True
@@ -68,7 +82,7 @@ def _is_untouched(job, names):
     return is_there and (is_of_now(job) or is_pruned(job.row, TABLES)) and job.row.get("made_for") == _made_for(job)
 
 
-def _is_current(job, names):
+def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
         return is_as_usual(job) or is_pruned(job.row, TABLES)
@@ -76,27 +90,28 @@ def _is_current(job, names):
     return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
 
 
-def _stays_as_it_was(job, names):
+def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's tables were pruned and its page was not: nothing can make that anew."""
     return is_pruned(job.row, TABLES) and not is_pruned(job.row, PAGE) and f"{job.night.isoformat()}.html" in names
 
 
-def _common_key(site, stream):
+def _common_key(site: Site, stream: Stream) -> str:
     """Differs when something did that all pages of a stream's nights depend on, as long as its settings hold."""
     return digest([site.key, site.title, judging_key(stream), look_of(stream)])
 
 
-def _made_for(job):
+def _made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
     return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
 
 
-def publish_night(job):
+def publish_night(job: NightJob) -> NightDone:
     """Judge a night and write its page and data: a `NightDone`. Writes nothing else, so that it can be done anywhere."""
     if is_pruned(job.row, TABLES):
         # somebody removed the page, and nothing can make it anew
-        row = {**job.row, "pruned": {PAGE: job.row["pruned"][TABLES], **job.row["pruned"]}}
+        row = job.row.copy()
+        row["pruned"] = {PAGE: row["pruned"][TABLES], **row["pruned"]}
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
@@ -118,15 +133,15 @@ def publish_night(job):
     return NightDone(job.night, row, is_stale)
 
 
-def _publish_pruned(job, row):
-    row = dict(row)
+def _publish_pruned(job: NightJob, row: Row) -> NightDone:
+    row = row.copy()
     row["page"] = page_key(job, row)
     row.pop("images", None)
     write_pruned(job, row)
     return NightDone(job.night, row, True)
 
 
-def _news_at(job, row):
+def _news_at(job: NightJob, row: Row) -> str | None:
     """When a night's status, or what is wrong with it, last changed: that is news; one more file that is well is none."""
     before, after = job.row.get("summary"), row["summary"]
     if not before:
@@ -135,7 +150,9 @@ def _news_at(job, row):
     return (job.row.get("news_at") or row.get("changed_at")) if is_same else iso_utc(job.now)
 
 
-def publish(site, now, executor=None, progress=None, deadline=None):
+def publish(
+    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: float | None = None
+) -> Published:
     """Write every page of a site that is not current; a `Published`.
 
     Parameters
@@ -169,7 +186,7 @@ def publish(site, now, executor=None, progress=None, deadline=None):
     return done
 
 
-def _newest_pages(index):
+def _newest_pages(index: Index) -> dict[str, str]:
     """The fingerprints of a stream's page and of its newest nights' pages, which may be open when the next ones are made."""
     newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
     years = {f"{year}.html": key for year, key in sorted((index.get("years") or {}).items())[-1:]}
@@ -177,7 +194,16 @@ def _newest_pages(index):
     return {name: short(key) for name, key in made.items() if key}
 
 
-def _publish_nights(site, stream, index, now, executor, progress, done, deadline=None):
+def _publish_nights(
+    site: Site,
+    stream: Stream,
+    index: Index,
+    now: datetime.datetime,
+    executor: Workers | None,
+    progress: Progress | None,
+    done: Published,
+    deadline: float | None = None,
+) -> None:
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
     there = set(site.output.names(stream.folder))
@@ -214,7 +240,7 @@ def _publish_nights(site, stream, index, now, executor, progress, done, deadline
         store.write_index(index)
 
 
-def _jobs(site, stream, index, now, edges):
+def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edges: Iterable[Mapping[str, float]]) -> Iterator[NightJob]:
     """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
     nights = [parse_night(text) for text in sorted(index["nights"])]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
@@ -225,7 +251,7 @@ def _jobs(site, stream, index, now, edges):
         yield NightJob(site, then, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues, commons[id(then)])
 
 
-def _stale(jobs, names):
+def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
     """The jobs of those nights for which something has to be done; the others' rows keep that they were found current."""
     stale = []
     for job in jobs:
@@ -236,7 +262,7 @@ def _stale(jobs, names):
     return stale
 
 
-def _results(jobs, output, executor, deadline):
+def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: float | None) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
         yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
@@ -248,21 +274,21 @@ def _results(jobs, output, executor, deadline):
             yield done
 
 
-def _part_of(job):
+def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
     output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job, deadline):
+def _publish_elsewhere(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job, deadline):
+def _lost(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 
-def _guarded(job, deadline):
+def _guarded(job: NightJob, deadline: float | None) -> NightDone | None:
     """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
 
     None after the deadline.
@@ -281,7 +307,9 @@ def _guarded(job, deadline):
         return NightDone(job.night, job.row, False, words)
 
 
-def write_heartbeat(site, now, read, made):
+def write_heartbeat(
+    site: Site, now: datetime.datetime, read: Mapping[str, Mapping[str, str | None]], made: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     """Write the small script that every page loads: when each stream and each of its sources was last read, and the newest pages.
 
     `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; `made` is what
@@ -307,7 +335,7 @@ def write_heartbeat(site, now, read, made):
     return beat
 
 
-def _read_heartbeat(site):
+def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
     beat = site.output.read_json("data/heartbeat.json")
     try:

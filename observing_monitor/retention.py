@@ -15,20 +15,20 @@ import datetime
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 from observing_monitor import columns
 from observing_monitor.config import Stream
 from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.store import Store
+from observing_monitor.store import Looked, Row, Store
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep_previews_days"}
 PAGE_ENDINGS = (".files.js", ".csv", ".json", ".html")
 
 
-def is_pruned(row: dict[str, Any], what: str) -> bool:
+def is_pruned(row: Row | Looked, what: str) -> bool:
     """Whether a night's row says that its page, tables or previews were pruned."""
     return what in (row.get("pruned") or {})
 
@@ -120,14 +120,19 @@ def sweep_page(stream: Stream, output: Output, night: str) -> None:
     output.prune(_beside(stream, night, ".images"), "", ())  # the folder as well
 
 
-def _note(store: Store, night: datetime.date, row: dict[str, Any], pruned: dict[str, str]) -> None:
+def _note(store: Store, night: datetime.date, row: Row, pruned: dict[str, str]) -> None:
     """Keep a night's marks: in `looked.json`, so that an index which is remade has them, and in its row."""
     row["pruned"] = pruned
     if PREVIEWS in pruned:
         row.pop("previews", None)
-    looked = store.read_looked(night) | {"pruned": pruned}
+    looked = store.read_looked(night)
+    looked["pruned"] = pruned
     if TABLES in pruned:  # nothing is left to make the row from
-        looked = {"schema_version": columns.SCHEMA_VERSION, "pruned": pruned, "row": {k: v for k, v in row.items() if k != "made_for"}}
+        looked = {
+            "schema_version": columns.SCHEMA_VERSION,
+            "pruned": pruned,
+            "row": cast(Row, {k: v for k, v in row.items() if k != "made_for"}),
+        }
     store.write_looked(night, looked)
     store.note(night, row)
 

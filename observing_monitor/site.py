@@ -1,17 +1,26 @@
 """What all pages of a run have in common: the site, its static files, and the frame around every page."""
 
+from __future__ import annotations
+
 import datetime
 import hashlib
 import importlib.util
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor import __version__, columns, pages
-from observing_monitor.files import Output
+from observing_monitor.columns import Summary
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import Frame, Link
+
+if TYPE_CHECKING:
+    from observing_monitor.config import Stream
+    from observing_monitor.files import Output
+    from observing_monitor.known import Issue
 
 INSTANTS = [c.name for c in columns.NIGHTS if c.kind == "instant"]
 
@@ -21,19 +30,19 @@ class Site:
     """What all pages of a run have in common."""
 
     title: str
-    streams: tuple  # of config.Stream
+    streams: tuple[Stream, ...]
     output: Output
     assets: dict[str, str]  # a static file's plain name -> its name under assets/
     key: str  # of the templates, the assets and our version
     url: str = ""  # where it is served; "" where the settings don't tell
-    known: tuple = ()  # known.Issue: what is known to be wrong, of any stream and night
+    known: tuple[Issue, ...] = ()  # what is known to be wrong, of any stream and night
 
     @property
-    def has_site_page(self):
+    def has_site_page(self) -> bool:
         return any(stream.folder for stream in self.streams)
 
 
-def make_site(title, streams, output, url="", known=()):
+def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = "", known: Iterable[Issue] = ()) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
@@ -49,18 +58,24 @@ def make_site(title, streams, output, url="", known=()):
     return Site(title, tuple(streams), output, assets, digest.hexdigest(), url, tuple(known))
 
 
-def _plotly_script():
+def _plotly_script() -> Path:
     """Where the installed plotly keeps its script, found without importing it."""
-    return Path(importlib.util.find_spec("plotly").origin).parent / "package_data" / "plotly.min.js"
+    found = importlib.util.find_spec("plotly")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("plotly is not installed")
+    return Path(found.origin).parent / "package_data" / "plotly.min.js"
 
 
-def _plotly_version():
+def _plotly_version() -> str:
     """The version that plotly's script says it is, in its first lines."""
     with open(_plotly_script(), "rb") as file:
-        return re.search(rb"plotly\.js v([\w.]+)", file.read(500))[1].decode()
+        found = re.search(rb"plotly\.js v([\w.]+)", file.read(500))
+    if found is None:
+        raise ValueError(f"{_plotly_script()}: its first lines don't say which version it is")
+    return found[1].decode()
 
 
-def write_assets(site):
+def write_assets(site: Site) -> None:
     """Write the static files that are not there yet."""
     templates = pages.templates_dir()
     for plain, name in site.assets.items():
@@ -75,17 +90,17 @@ def digest(value: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def as_json(values):
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """A dict with its instants as text."""
     return {name: iso_utc(value) if isinstance(value, datetime.datetime) else value for name, value in values.items()}
 
 
-def with_instants(summary):
+def with_instants(summary: Summary) -> Summary:
     """A summary from the index, its instants as datetimes."""
     return {name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()}
 
 
-def frame(site, stream, title, word, info, name, key):
+def frame(site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str) -> Frame:
     """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
     return Frame(
         title=title,
@@ -100,14 +115,14 @@ def frame(site, stream, title, word, info, name, key):
     )
 
 
-def short(key):
+def short(key: str) -> str:
     """A fingerprint as pages and the heartbeat have it: long enough to differ from that of the same page before."""
     return key[:10]
 
 
-def site_link(site, stream):
+def site_link(site: Site, stream: Stream) -> Link | None:
     return Link(site.title, "../index.html") if stream.folder else None
 
 
-def night_link(night):
+def night_link(night: datetime.date | None) -> Link | None:
     return Link(night.isoformat(), f"{night.isoformat()}.html") if night else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from observing_monitor.pages import Finding, address, n_of, percent, seconds
-from observing_monitor.store import Silent
+from observing_monitor.store import Fault, Silent
 from observing_monitor.usual import numbers
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
@@ -48,7 +48,7 @@ def check_silence(night: Night) -> Iterable[Finding]:
         yield Finding("error", silence_words(source, silent), "#sources", source)
 
 
-def silence_words(source: str, silent: Silent) -> str:
+def silence_words(source: str, silent: Fault | Silent) -> str:
     """What is said of a source that does not answer."""
     return f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}"
 

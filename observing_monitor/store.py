@@ -8,18 +8,29 @@
 A night is the unit of writing. The two JSON files open without pandas, so that a run with nothing new ends at once.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import functools
 import hashlib
 import io
 import json
-from typing import TypedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeGuard, cast
 
 from observing_monitor import columns
+from observing_monitor.columns import Column
 from observing_monitor.errors import StoreError, one_line
-from observing_monitor.files import is_sealed, sealed
+from observing_monitor.files import Output, is_sealed, sealed
 from observing_monitor.nights import night_named
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from pyarrow import DataType
+
+    from observing_monitor.sources import Known
+    from observing_monitor.tables import Tables
 
 FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told")  # what the index has of a night's last look
@@ -33,36 +44,101 @@ class Silent(TypedDict):
     since: str
 
 
+class Fault(TypedDict, total=False):
+    """A source's row of the index: nothing where it answered, else as `Silent`; our own faults may be less than an error."""
+
+    problem: str
+    since: str
+    level: str
+
+
+class Look(TypedDict, total=False):
+    """What the last look at a night came to (INDEXED); instants are ISO 8601, UTC."""
+
+    tables: str  # a digest of the night's tables
+    notes: dict[str, list[str]]  # source -> sentences
+    silent: dict[str, Silent]  # by source
+    happened: dict[str, Any] | None  # as `happenings.merged` gives it
+    changed_at: str | None
+    is_told: bool  # whether the last stage's source ever answered
+
+
+class Row(Look, total=False):
+    """A night's row of the index: beside the last look what judging and publishing made of it."""
+
+    summary: dict[str, Any]  # by the names of columns.NIGHTS and of the stream's headlines
+    findings: list[dict[str, Any]]  # each a `pages.Finding`
+    units: dict[str, str]  # headline -> unit
+    worse: dict[str, float]  # as `usual.worse` gives it
+    judged_at: str
+    next_change_at: str | None  # when time alone changes a class
+    basis: str  # of what the summary was made
+    shown: str  # the same without what is known of the night
+    acknowledged: str  # differs when other files are acknowledged
+    page: str  # the page's fingerprint
+    images: list[str]  # the names of its images' files
+    previews: dict[str, Any]
+    made_for: str  # of the run that found the page current
+    news_at: str | None  # when the status, or what is wrong, last changed
+    pruned: dict[str, str]  # as `retention` says
+
+
+class Looked(Look, total=False):
+    """`looked.json`: what the night's sources looked like at the last look, and what that came to."""
+
+    schema_version: int
+    version: str  # of this program
+    keys: dict[str, str]  # source -> what it was asked
+    sizes: dict[str, int]  # table -> bytes
+    sources: dict[str, Known]
+    pruned: dict[str, str]
+    row: Row  # of a night whose tables were pruned
+
+
+class Index(TypedDict):
+    """A stream's `index.json`."""
+
+    schema_version: int
+    nights: dict[str, Row]
+    sources: dict[str, Fault]
+    years: NotRequired[dict[str, str]]  # year -> its page's fingerprint
+    page: NotRequired[str]  # the stream's page's
+    moved: NotRequired[dict[str, Any]]  # as `old_urls` says
+    is_settled: NotRequired[bool]  # whether all nights' pages were current when it was written
+
+
 class Store:
     """One stream's nights, below an output folder (`files.Output`)."""
 
-    def __init__(self, output, stream):
+    def __init__(self, output: Output, stream: str) -> None:
         self.output = output
         self.stream = stream
         self.folder = f"{FOLDER}/stream={stream}"
 
-    def nights(self):
+    def nights(self) -> list[datetime.date]:
         """The nights that have a folder in the store, in order."""
         names = self.output.names(self.folder)
         nights = (night_named(name.removeprefix("night=")) for name in names if name.startswith("night="))
         return sorted(night for night in nights if night)
 
-    def read_index(self):
+    def read_index(self) -> Index:
         """The stream's index: {"schema_version", "nights": {night: row}, "sources": {name: row}}; empty where there is none."""
-        index = _decoded(self.output.read(f"{self.folder}/index.json"))
-        if not _is_index(index):
+        read = _decoded(self.output.read(f"{self.folder}/index.json"))
+        if _is_index(read):
+            index = read
+        else:
             index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
             for night in self.nights():
                 looked = self.read_looked(night)
                 # of a night whose tables were pruned the row is all that is left
-                kept = {key: looked[key] for key in (*INDEXED, "pruned") if key in looked}
+                kept = cast(Row, {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")})
                 index["nights"][night.isoformat()] = looked.get("row") or kept
         if noted := dict(self._noted()):
             index["nights"].update(noted)
             index.pop("is_settled", None)  # nor was it told what these nights change of others
         return index
 
-    def _noted(self):
+    def _noted(self) -> Iterator[tuple[str, Row]]:
         """The rows that were noted after the index was written, by a run that was killed."""
         for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
             with contextlib.suppress(ValueError):  # the line at which it was killed
@@ -70,37 +146,37 @@ class Store:
                 if isinstance(told, dict) and isinstance(told.get("row"), dict) and night_named(str(told.get("night"))):
                     yield told["night"], told["row"]
 
-    def note(self, night, row):
+    def note(self, night: datetime.date, row: Row) -> None:
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
         self.output.append(f"{self.folder}/index.notes", sealed(_json({"night": night.isoformat(), "row": row})))
 
-    def write_index(self, index):
+    def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
-        index["nights"] = {night: dict(sorted(row.items())) for night, row in sorted(index["nights"].items())}
-        index = {key: index[key] for key in sorted(index) if key != "seal"}
-        self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(index)))
+        index["nights"] = {night: cast(Row, dict(sorted(row.items()))) for night, row in sorted(index["nights"].items())}
+        unsealed = {key: value for key, value in sorted(index.items()) if key != "seal"}
+        self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(unsealed)))
         self.output.remove(f"{self.folder}/index.notes")
 
-    def read_looked(self, night):
+    def read_looked(self, night: datetime.date) -> Looked:
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = isinstance(looked, dict) and all(
             isinstance(looked.get(name) or {}, dict)
             for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources")
         )
-        return looked if is_whole else {}
+        return cast(Looked, looked) if is_whole else {}
 
-    def write_looked(self, night, looked):
+    def write_looked(self, night: datetime.date, looked: Looked) -> None:
         unsealed = {name: value for name, value in looked.items() if name != "seal"}
         self.output.write_changed(f"{self.night_folder(night)}/looked.json", sealed(_json(unsealed)))
 
-    def load(self, night):
+    def load(self, night: datetime.date) -> Tables:
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
         from observing_monitor.tables import Tables
 
         return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
 
-    def load_whole(self, night):
+    def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
         """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
         from observing_monitor.tables import Tables
 
@@ -115,19 +191,19 @@ class Store:
                 loaded.append(columns.empty(described))
         return Tables(*loaded), faults
 
-    def look_again(self, night):
+    def look_again(self, night: datetime.date) -> None:
         """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""
         looked = self.read_looked(night)
         self.write_looked(night, {**looked, "sizes": {}})
 
-    def is_whole(self, night, sizes):
+    def is_whole(self, night: datetime.date, sizes: object) -> bool:
         """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
         folder = self.night_folder(night)
         return isinstance(sizes, dict) and all(
             sizes.get(name) is not None and self.output.size(f"{folder}/{name}.parquet") == sizes[name] for name in columns.TABLES
         )
 
-    def save(self, night, tables):
+    def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
         """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
         digest, sizes = hashlib.blake2b(digest_size=16), {}
         for name, described in columns.TABLES.items():
@@ -137,11 +213,11 @@ class Store:
             self.output.write_changed(f"{self.night_folder(night)}/{name}.parquet", data)
         return digest.hexdigest(), sizes
 
-    def night_folder(self, night):
+    def night_folder(self, night: datetime.date) -> str:
         """Where a night's tables are, relative to the output."""
         return f"{self.folder}/night={night.isoformat()}"
 
-    def _load_table(self, night, name, described):
+    def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
         relative = f"{self.night_folder(night)}/{name}.parquet"
         data = self.output.read(relative)
         if data is None:
@@ -158,7 +234,7 @@ class Store:
             ) from error
 
 
-def _is_index(value):
+def _is_index(value: object) -> TypeGuard[Index]:
     """Whether a JSON value is an index as this version writes it; anything else is remade."""
     return (
         isinstance(value, dict)
@@ -169,23 +245,23 @@ def _is_index(value):
     )
 
 
-def _arrow_types():
+def _arrow_types() -> dict[str, DataType]:
     import pyarrow as pa
 
     return {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "instant": pa.timestamp("us", "UTC")}
 
 
-def _to_parquet(frame, described):
+def _to_parquet(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
     """A table as bytes: the same table gives the same bytes."""
     return _packed(frame, described) if len(frame) else _packed_nothing(described)
 
 
 @functools.cache
-def _packed_nothing(described):
+def _packed_nothing(described: tuple[Column, ...]) -> bytes:
     return _packed(columns.empty(described), described)
 
 
-def _packed(frame, described):
+def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -200,7 +276,7 @@ def _packed(frame, described):
     return buffer.getvalue()
 
 
-def _encodings(described):
+def _encodings(described: Sequence[Column]) -> dict[str, Any]:
     """How Parquet is to pack a table's columns: what differs from row to row but little, as what differs; words as numbers of words.
 
     A dictionary, which Parquet takes for everything unless told, is as long as the column where no value comes twice: a full
@@ -212,7 +288,7 @@ def _encodings(described):
     return {"use_dictionary": words, "column_encoding": differing}
 
 
-def _decoded(data):
+def _decoded(data: bytes | None) -> object:
     """The value of a large JSON file, in a fifth of the usual time; None where it is none."""
     import msgspec
 
@@ -222,7 +298,7 @@ def _decoded(data):
         return None
 
 
-def _encoded(value):
+def _encoded(value: object) -> str | bytes:
     import msgspec
 
     try:
@@ -231,11 +307,11 @@ def _encoded(value):
         return _json(value)
 
 
-def _json(value):
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
-def _plain(value):
+def _plain(value: object) -> str:
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} is not for JSON")

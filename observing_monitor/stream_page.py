@@ -1,28 +1,42 @@
 """The pages over many nights: a stream's, and the site's. They are made of the rows of the index alone; no table is opened."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor import columns, pages, status, usual
+from observing_monitor.columns import Summary
 from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.pages import GlossaryPage, Link, NightRow, SitePage, StreamCard, StreamPage
+from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
 from observing_monitor.store import Store
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
+if TYPE_CHECKING:
+    import datetime
+
+    from observing_monitor.config import Stream
+    from observing_monitor.publish import Published
+    from observing_monitor.site import Site
+    from observing_monitor.store import Fault, Index
+
+P = TypeVar("P", SitePage, GlossaryPage)
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 SHOWN_NIGHTS = 90  # in the table and the charts of a stream's page; all are on the pages of the years
 SHOWN_MONTHS = 3  # of the calendar there
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
-def publish_stream(site, stream, index, now, done):
+def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published) -> StreamCard:
     """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
     folder = f"{stream.folder}/" if stream.folder else ""
     # nights that are yet to come were made by a clock that was ahead: they would hide what is wrong tonight
@@ -101,23 +115,25 @@ def publish_stream(site, stream, index, now, done):
     )
 
 
-def _is_known(site, stream, recent, name, fault):
+def _is_known(site: Site, stream: Stream, recent: Sequence[Summary], name: str, fault: Fault) -> bool:
     """Whether a source's silence is a known issue of the stream's newest night."""
-    night, words = recent and parse_night(recent[0]["night"]), status.silence_words(name, fault)
-    return bool(night) and any(issue.holds(stream.name, night) and issue.begins(words) for issue in site.known)
+    night, words = parse_night(recent[0]["night"]) if recent else None, status.silence_words(name, fault)
+    return night is not None and any(issue.holds(stream.name, night) and issue.begins(words) for issue in site.known)
 
 
-def _for_ever(page):
+def _for_ever(page: StreamPage) -> StreamPage:
     """The page as `latest.html` takes it: it leads on at once, and is the same until there is another night, or status."""
     return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
-def _row_keys(index, summaries):
+def _row_keys(index: Index, summaries: Sequence[Summary]) -> list[str | None]:
     """What tells that a night's summary is another: the fingerprints of the nights' pages, which hold the summaries whole."""
     return [index["nights"][summary["night"]].get("page") for summary in summaries]
 
 
-def _publish_years(site, stream, index, summaries, headlines, common, done):
+def _publish_years(
+    site: Site, stream: Stream, index: Index, summaries: Sequence[Summary], headlines: list[Headline], common: list[object], done: Published
+) -> None:
     """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
     folder = f"{stream.folder}/" if stream.folder else ""
     before, known = index.get("years") or {}, dict.fromkeys(year_of(summary) for summary in summaries)
@@ -139,7 +155,7 @@ def _publish_years(site, stream, index, summaries, headlines, common, done):
             site.output.remove(f"{folder}{year}{ending}")
 
 
-def _trouble(index, recent, silent, word):
+def _trouble(index: Index, recent: Sequence[Summary], silent: Mapping[str, Fault], word: str) -> tuple[str, str]:
     """The worst finding of a stream's recent nights, in its words, and the night that it is of; "" where none is."""
     for summary in recent if word != "normal" else ():
         if summary["status"] == word:
@@ -153,7 +169,7 @@ CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
 BAR_STEP = 14  # from bar to bar
 
 
-def _small_chart(rows, has_files, headlines, has_ingest):
+def _small_chart(rows: Sequence[NightRow], has_files: bool, headlines: list[Headline], has_ingest: bool) -> SmallChart | None:
     """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
     named = {
         "ingested": f"{'ingested' if has_ingest else 'arrived'} or left out",
@@ -174,7 +190,7 @@ def _small_chart(rows, has_files, headlines, has_ingest):
         return None
     bars, words = [], []
     for number, (row, parts, told) in enumerate(zip(rows, made, said, strict=True)):
-        at, title = CHART_HEIGHT, f"{row.values['night']}: {told} ({row.values['status']})"
+        at, title = float(CHART_HEIGHT), f"{row.values['night']}: {told} ({row.values['status']})"
         stacked = []
         for tone, n in parts.items():
             height = round(max(n / most * CHART_HEIGHT, 1.5), 1) if n else 0
@@ -186,13 +202,22 @@ def _small_chart(rows, has_files, headlines, has_ingest):
     return pages.SmallChart("; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars)
 
 
-def _parts_of(summary):
+def _parts_of(summary: Summary) -> dict[str, int]:
     """A night's files by what an observer has to do with them: nothing, wait, or look."""
     parts = {"ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"], "pending": summary["n_pending"]}
     return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
-def _stream_page(site, stream, summaries, word, info, silent, headlines, key):
+def _stream_page(
+    site: Site,
+    stream: Stream,
+    summaries: Sequence[Summary],
+    word: str,
+    info: str,
+    silent: Mapping[str, Fault],
+    headlines: list[Headline],
+    key: str,
+) -> StreamPage:
     """The stream's page; `summaries` are newest first."""
     from observing_monitor import charts
 
@@ -218,14 +243,14 @@ def _stream_page(site, stream, summaries, word, info, silent, headlines, key):
     )
 
 
-def _nights_json(stream, now, summaries):
+def _nights_json(stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> str:
     """The nights as JSON, a line each."""
     about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
     lines = ",\n".join(json.dumps(summary, ensure_ascii=False) for summary in summaries)
     return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
 
 
-def _nights_csv(summaries, headlines):
+def _nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
     text = io.StringIO()
     names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
     writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
@@ -234,11 +259,11 @@ def _nights_csv(summaries, headlines):
     return text.getvalue()
 
 
-def _cell(value):
+def _cell(value: object) -> object:
     return re.sub(columns.FORMULA, r"'\1", value) if isinstance(value, str) else value
 
 
-def attention(cards):
+def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
     """How many streams need attention, in words, "" where none does; and their cards, the worst first."""
     by_level = {level: [card for card in cards if card.status == level] for level in ("error", "warning")}
     troubled = [card for level in by_level.values() for card in level]
@@ -248,7 +273,7 @@ def attention(cards):
     return line, troubled
 
 
-def publish_site(site, cards, done):
+def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
     """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = status.worst(card.status for card in cards)
     line, troubled = attention(cards)
@@ -263,7 +288,7 @@ def publish_site(site, cards, done):
     return key
 
 
-def publish_glossary(site, done):
+def publish_glossary(site: Site, done: Published) -> None:
     """Write the page that explains the words of all others, if it changed."""
     groups = pages.glossary_groups(told_words(site.streams))
     key = digest([site.key, site.title, [asdict(group) for group in groups]])
@@ -275,7 +300,7 @@ def publish_glossary(site, done):
     _write_if_new(site, key, page, pages.render_glossary, done)
 
 
-def _write_if_new(site, key, page, render, done):
+def _write_if_new(site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published) -> None:
     """Write one of the site's own pages unless the one there was made from the same."""
     record, name = site.output.read_json("data/site.json"), page.frame.name
     record = {other: of for other, of in record.items() if other != "seal"} if isinstance(record, dict) else {}

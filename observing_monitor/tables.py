@@ -1,16 +1,31 @@
 """From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
 
+from __future__ import annotations
+
 import datetime
 import functools
 import hashlib
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pandas as pd
 
 from observing_monitor import columns
+from observing_monitor.columns import Column
 from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import Reading
+
+    AnyArray = Any  # Arrow's arrays: their stubs tell kinds apart that the functions of pyarrow.compute don't
+    Texts = Series[str] | AnyArray
 
 DONE = ("success", "lost")
 ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
@@ -30,7 +45,7 @@ class Tables:
     metrics: pd.DataFrame
 
     @classmethod
-    def empty(cls):
+    def empty(cls) -> Tables:
         return cls(*(columns.empty(described) for described in columns.TABLES.values()))
 
 
@@ -44,7 +59,7 @@ class Limits:
     ignore: tuple[str, ...] = ()  # patterns of names that the ingester leaves out on purpose
 
 
-def update(known, readings, silent=()):
+def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[str] = ()) -> Tables:
     """A night's tables after its sources were read.
 
     Parameters
@@ -93,19 +108,19 @@ def update(known, readings, silent=()):
     )
 
 
-def sources_of(known):
+def sources_of(known: Tables) -> set[str]:
     """The names of all sources that a night's tables have something of."""
     return {name for table in (known.files, known.ingests, known.metrics) for name in table["source"].dropna().unique()}
 
 
-def _but(rows, others, keys):
+def _but(rows: DataFrame, others: DataFrame, keys: list[str]) -> DataFrame:
     """The rows that are not among others, by some columns."""
     if rows.empty or others.empty:
         return rows
     return rows[~pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(others[keys]))]
 
 
-def _without_doubles(files, removed):
+def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
     """Files without those of sources that were removed which stand for an attempt alone, where another source has the name."""
     if not removed:
         return files
@@ -114,13 +129,13 @@ def _without_doubles(files, removed):
     return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
 
 
-def split_history(known):
+def split_history(known: Tables) -> tuple[Tables, Tables]:
     """A night's Tables as two: what sources told, and what was taken over from the prototype's database."""
     parts = [(frame, frame["source"] == columns.HISTORY) for frame in (known.files, known.ingests, known.metrics)]
     return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(*(frame[is_old] for frame, is_old in parts))
 
 
-def join_history(new, before):
+def join_history(new: Tables, before: Tables) -> Tables:
     """What is taken over now with what was before: a row of the same file, stage, or metric and time is the new one."""
     joined = {}
     for name, described in columns.TABLES.items():
@@ -129,13 +144,13 @@ def join_history(new, before):
     return Tables(**joined)
 
 
-def history_keys(name, frame):
+def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     """What tells the rows of one of the tables apart, where two may tell the same history."""
     by = {"files": ["file_id"], "ingests": ["file_id", "stage"], "metrics": ["name", "node", "sampled_at"]}[name]
     return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
 
-def with_history(told, history):
+def with_history(told: Tables, history: Tables) -> Tables:
     """A night's tables with what was taken over from the prototype's database, in whichever order the two came.
 
     Parameters
@@ -178,23 +193,23 @@ def with_history(told, history):
     )
 
 
-def _of_stage(ingests):
+def _of_stage(ingests: DataFrame) -> Series[str]:
     return ingests["file_id"] + "\0" + ingests["stage"]
 
 
-def _filled(files, others, facts):
+def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
     theirs = taken(others[list(facts)], places_of(files["file_id"], others["file_id"]), files.index)
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})
 
 
-def _joined(frames, described):
+def _joined(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFrame:
     """Frames one below the other; empty ones are left out, for they would spoil the others' dtypes."""
     kept = [frame for frame in frames if len(frame)]
     return columns.frame(described, pd.concat(kept, ignore_index=True)) if kept else columns.empty(described)
 
 
-def _sorted(frame, by):
+def _sorted(frame: DataFrame, by: list[str]) -> DataFrame:
     """A frame in order of these columns, nulls last; as sort_values, but quick with text."""
     if len(frame) < 2:
         return frame.reset_index(drop=True)
@@ -210,7 +225,7 @@ def _sorted(frame, by):
     return frame.take(order).reset_index(drop=True)
 
 
-def _is_in_order(values):
+def _is_in_order(values: Series[Any]) -> bool:
     """Whether each of a column's texts comes after the one before: then nothing else can change the order."""
     import pyarrow.compute as pc
 
@@ -220,7 +235,7 @@ def _is_in_order(values):
     return texts.null_count == 0 and bool(pc.all(pc.less(texts[:-1], texts[1:])).as_py())
 
 
-def _ranks(values):
+def _ranks(values: Series[Any]) -> NDArray[int64]:
     """Whole numbers in the order of a column's values, the largest for null."""
     import numpy as np
     import pyarrow as pa
@@ -234,7 +249,7 @@ def _ranks(values):
     return values.to_numpy("int64", na_value=largest)
 
 
-def places_of(wanted, among):
+def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
     """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -242,17 +257,17 @@ def places_of(wanted, among):
     return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
 
 
-def _kept_metrics(known, readings):
+def _kept_metrics(known: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:
     """The metrics that stay: of sources which did not tell any now, or whose samples add to a history."""
     replaced = [name for name, reading in readings.items() if reading.metrics is not None and not reading.append]
     return known[~known["source"].isin(replaced)]
 
 
-def _attempts(readings):
+def _attempts(readings: Mapping[str, Reading]) -> list[DataFrame]:
     return [r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None]
 
 
-def _earlier_attempts(known, readings):
+def _earlier_attempts(known: Tables, readings: Mapping[str, Reading]) -> list[DataFrame]:
     """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
     earlier = known.ingests[
         known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts]) & (known.ingests["status"] != "running")
@@ -266,11 +281,11 @@ def _earlier_attempts(known, readings):
     return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
 
 
-def _metrics(readings):
+def _metrics(readings: Mapping[str, Reading]) -> list[DataFrame]:
     return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
 
 
-def _latest_images(metrics):
+def _latest_images(metrics: DataFrame) -> DataFrame:
     """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
     is_image = metrics["unit"].str.startswith("image/")
     if not is_image.any():
@@ -279,7 +294,7 @@ def _latest_images(metrics):
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
-def _keep_known(known, seen, reading):
+def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
     """A source's files now, with what was known of them before and of those that it no longer has."""
     if known.empty:
         return seen
@@ -300,7 +315,7 @@ def _keep_known(known, seen, reading):
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & is_unread)], ignore_index=True)
 
 
-def taken(frame, places, index):
+def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
     """The rows of a frame at these places, with a new index; nulls where a place is -1."""
     taken = frame.reset_index(drop=True)
     if (places < 0).any():
@@ -308,7 +323,7 @@ def taken(frame, places, index):
     return taken.take(places).set_axis(index)
 
 
-def match(files, attempts, made_up=None):
+def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = None) -> tuple[DataFrame, DataFrame]:
     """Find each attempt's file: by device and inode, which covers symlinks and hard links, then by name.
 
     Parameters
@@ -354,12 +369,12 @@ def match(files, attempts, made_up=None):
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
 
-def _own_id(attempts):
+def _own_id(attempts: DataFrame) -> Series[str]:
     """The file_id of a file that only a source's attempts tell of."""
     return attempts["source"] + ":" + attempts["path"]
 
 
-def _by_inode(files, attempts):
+def _by_inode(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
     """Where each attempt's file stands among the files, by device and inode; -1 where none has them."""
     import numpy as np
 
@@ -376,29 +391,31 @@ def _by_inode(files, attempts):
     return places
 
 
-def _by_name(names, wanted):
+def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
     """Where the first of each attempt's names (a text each, by lines) stands among files' names, with or without a FITS ending; or -1."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     places = np.full(len(wanted), -1)
-    lines = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
-    rows, forms = pc.list_parent_indices(lines).to_numpy(), _stems(pc.list_flatten(lines))
-    found = np.where(pc.equal(forms, "").to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names))))
+    lines: AnyArray = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
+    parents: AnyArray = pc.list_parent_indices(lines)
+    rows, forms = parents.to_numpy(), _stems(pc.list_flatten(lines))
+    is_empty: AnyArray = pc.equal(forms, pa.scalar(""))
+    found = np.where(is_empty.to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names))))
     hits = np.flatnonzero(found >= 0)[::-1]  # backwards, so that the first of an attempt's names is written last
     places[rows[hits]] = found[hits]
     return places
 
 
-def _stems(names):
+def _stems(names: AnyArray) -> AnyArray:
     """An Arrow array of names without their FITS endings."""
     import pyarrow.compute as pc
 
     return pc.replace_substring_regex(names, f"(?i){FITS_ENDING.pattern}", "")
 
 
-def _enrich(files, attempts, places):
+def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> DataFrame:
     """Files with what their attempts know: the registry's word before what the file's name says."""
     import numpy as np
 
@@ -415,13 +432,13 @@ def _enrich(files, attempts, places):
     return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
 
 
-def last_attempts(ingests):
+def last_attempts(ingests: DataFrame) -> DataFrame:
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
 
 
-def _last_by_place(ingests, places, n):
+def _last_by_place(ingests: DataFrame, places: NDArray[int64], n: int) -> NDArray[int64]:
     """The row of the attempt that counts, for each of n files; -1 where there is none. `places` tell each attempt's file."""
     import numpy as np
 
@@ -432,7 +449,7 @@ def _last_by_place(ingests, places, n):
     return rows
 
 
-def classify(files, ingests, limits, now, is_told=True):
+def classify(files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime.datetime, is_told: bool = True) -> DataFrame:
     """Each file's class, why, and when it passed the last stage.
 
     Parameters
@@ -459,12 +476,12 @@ def classify(files, ingests, limits, now, is_told=True):
 
 
 @functools.cache  # a history has many empty nights, and to classify nothing takes as long as a thousand files
-def _classified_nothing():
+def _classified_nothing() -> DataFrame:
     nothing = Tables.empty()
     return _classified(nothing.files, nothing.ingests, Limits(), datetime.datetime.fromtimestamp(0, datetime.UTC), is_told=True)
 
 
-def _classified(files, ingests, limits, now, is_told):
+def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime.datetime, is_told: bool) -> DataFrame:
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
@@ -511,7 +528,7 @@ def _classified(files, ingests, limits, now, is_told):
     return judged
 
 
-def _first_heard(ingests, places, index):
+def _first_heard(ingests: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> Series[Any]:
     """The earliest instant at which any attempt told of each file; NaT where none did."""
     import numpy as np
 
@@ -523,33 +540,33 @@ def _first_heard(ingests, places, index):
     return pd.Series(first.view("datetime64[us]"), index=index).dt.tz_localize("UTC")
 
 
-def _matches(names, patterns):
+def _matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
     matched = pd.Series(False, index=names.index)
     for pattern in patterns:
         matched |= names.map(lambda name, pattern=pattern: fnmatch(name, pattern)).astype(bool)
     return matched
 
 
-def since(judged):
+def since(judged: DataFrame) -> dict[str, datetime.datetime]:
     """When the first file of each class that is an error was tried, or had come where none was: class -> instant."""
     times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
     first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
     return {name: at for name, at in first.items() if at}
 
 
-def ahead(judged):
+def ahead(judged: DataFrame) -> tuple[int, float]:
     """How many files are dated more than AHEAD_S after they had come, and by how many seconds at most: some clock is wrong."""
     seconds = (judged["created_at"] - judged["transferred_at"]).dt.total_seconds()
     seconds = seconds[seconds > AHEAD_S]
     return len(seconds), float(seconds.max()) if len(seconds) else 0.0
 
 
-def next_change(judged, is_told=True):
+def next_change(judged: DataFrame, is_told: bool = True) -> datetime.datetime | None:
     """The instant when time alone will next change a class, or None."""
     return _instant(judged.loc[judged["file_class"] == "pending", "late_at"].min()) if is_told else None
 
 
-def delays(judged):
+def delays(judged: DataFrame) -> DataFrame:
     """Seconds from creation to arrival and from arrival (or creation) to ingest: transfer_s and ingest_s, by row."""
     transfer = judged["transferred_at"] - judged["created_at"]
     ingest = judged["ingested_at"] - judged["transferred_at"].fillna(judged["created_at"])
@@ -559,18 +576,18 @@ def delays(judged):
 ALARMING = ("failed", "missing", "gone", "small")  # classes; beside them, whatever was lost
 
 
-def shown_as(judged):
+def shown_as(judged: DataFrame) -> Series[str]:
     """Each file's class as a page lists it: `lost` for what was ingested, and is since gone from the repository."""
     is_lost = (judged["last_status"] == "lost") & (judged["file_class"] == "ingested")
     return judged["file_class"].mask(is_lost, columns.LOST.name)
 
 
-def acknowledge(judged, reason_of):
+def acknowledge(judged: DataFrame, reason_of: Callable[[str, Sequence[str], str], str]) -> DataFrame:
     """The files with a column `acknowledged`: for what known reason each that would alarm does not; "" for all others.
 
     `reason_of` is called for each that would: with its class, its names (path, name, exposure, obsid) and what is said of it.
     """
-    acknowledged = pd.Series("", index=judged.index, dtype="str")
+    acknowledged: Series[Any] = pd.Series("", index=judged.index)
     shown = shown_as(judged)
     need = judged[shown.isin([*ALARMING, columns.LOST.name])]
     if len(need):
@@ -580,17 +597,17 @@ def acknowledge(judged, reason_of):
     return judged.assign(acknowledged=acknowledged)
 
 
-def count_acknowledged(judged):
+def count_acknowledged(judged: DataFrame) -> dict[str, dict[str, int]]:
     """How many files of each class (or lost) are acknowledged, for which reason: class -> {reason: count}."""
     known = judged[judged["acknowledged"] != ""]
-    made = {}
+    made: dict[str, dict[str, int]] = {}
     for name, reason in zip(shown_as(known), known["acknowledged"], strict=True):
         made.setdefault(name, {}).setdefault(reason, 0)
         made[name][reason] += 1
     return made
 
 
-def summarise(judged):
+def summarise(judged: DataFrame) -> dict[str, Any]:
     """A night in numbers: the names of `columns.NIGHTS` but for night, status and info; plain Python values."""
     n = len(judged)
     of_class = judged["file_class"].value_counts()
@@ -620,16 +637,133 @@ def summarise(judged):
     return summary
 
 
-def _instant(value):
+def _instant(value: Any) -> datetime.datetime | None:
     return None if value is pd.NaT or pd.isna(value) else value.to_pydatetime().astimezone(datetime.UTC)
 
 
 # --- what a page lists -------------------------------------------------------------------------------------------------
 
+
+class Entry(TypedDict):
+    """An attempt as a list of what waits, or failed, shows it."""
+
+    path: str
+    state: str  # a key of columns.STATUSES
+    since: datetime.datetime | None
+    message: str
+    destination: str
+
+
+class StageCounts(TypedDict):
+    """What became of a night's files in one stage, as `pages.StageRow` means it."""
+
+    name: str
+    n_done: int
+    n_failed: int
+    n_waiting: int
+    n_running: int
+    n_deferred: int
+    n_attempts: int
+    last_done_at: datetime.datetime | None
+    median_s: float | None
+    p90_s: float | None
+
+
+class Stage(StageCounts):
+    """The same, and what failed, the earliest first."""
+
+    failures: list[Entry]
+
+
+class Queue(TypedDict):
+    """A source's queue, the longest waiting first."""
+
+    name: str
+    source: str
+    waiting: list[Entry]
+    errors: list[Entry]
+
+
+class FileFacts(TypedDict):
+    """A file that needs attention, as `pages.FileRow` means it."""
+
+    anchor: str
+    path: str
+    file_class: str
+    reason: str
+    detail: str
+    size_bytes: int | None
+    exposure: str
+    obsid: str
+    seq_num: int | None
+    detector: str
+    created_at: datetime.datetime | None
+    transferred_at: datetime.datetime | None
+    tried_at: datetime.datetime | None
+    n_attempts: int
+
+
+class Attention(FileFacts):
+    """The same, and why it is known, or ""."""
+
+    acknowledged: str
+
+
+class AttentionGroup(TypedDict):
+    """Files of one class of which the same is said."""
+
+    anchor: str
+    file_class: str
+    words: str
+    detail: str
+    first_at: datetime.datetime | None
+    last_at: datetime.datetime | None
+    acknowledged: str
+    rows: list[Attention]
+
+
+class Exposure(TypedDict):
+    """An exposure, or a folder, as `pages.GroupRow` means it."""
+
+    name: str
+    seq_num: int | None
+    n_files: int
+    counts: dict[str, int]
+    created_at: datetime.datetime | None
+    transferred_at: datetime.datetime | None
+    ingested_at: datetime.datetime | None
+
+
+class Sample(TypedDict):
+    """The latest value of a metric on one node."""
+
+    name: str
+    node: str  # "" for the whole
+    value: float | None
+    text: str
+    unit: str
+    sampled_at: datetime.datetime | None
+    source: str
+
+
+class Picture(TypedDict):
+    """The latest state of an image that a system told of."""
+
+    name: str
+    node: str
+    sampled_at: datetime.datetime | None
+    text: str  # a data URI
+
+
+def _rows(frame: DataFrame) -> Iterable[Any]:
+    """A frame's rows as named tuples: what a cell holds is the column's to know, and no type checker's."""
+    return frame.itertuples()
+
+
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
 
 
-def file_list(judged, done=None):
+def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     """All files as the page's list and the CSV have them: path, file_class … ingested_at, reason; by creation, then path.
 
     `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
@@ -641,13 +775,13 @@ def file_list(judged, done=None):
     return listed.assign(reason=_reasons(ordered))
 
 
-def stages_there(ingests, stages):
+def stages_there(ingests: DataFrame, stages: Iterable[str]) -> list[str]:
     """Those of the stages that the night has attempts of, in their order; what was never said to be a stage comes last."""
     there = ingests["stage"].dropna().unique().tolist()
     return [stage for stage in [*stages, *sorted(set(there) - set(stages))] if stage in there]
 
 
-def done_by_stage(judged, ingests, stages):
+def done_by_stage(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> DataFrame:
     """When each file last passed each stage: a column `STAGE_at` a stage, in the rows of `judged`."""
     if not stages:
         return pd.DataFrame(index=judged.index)
@@ -656,17 +790,17 @@ def done_by_stage(judged, ingests, stages):
     return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
 
 
-def stage_rows(judged, ingests, stages):
+def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> list[Stage]:
     """A row a stage, in their order: how many files passed it, failed or wait in it, and how long after their creation they did.
 
     The last attempt on a file is the one that counts; what was done before and waits again is both done and waiting. A file
     whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
     """
-    began = judged.set_index("file_id")[["created_at", "transferred_at"]]
+    of_file = judged.set_index("file_id")[["created_at", "transferred_at"]]
     heard = ingests.groupby("file_id")["attempted_at"].min()
-    began = began["created_at"].fillna(began["transferred_at"]).fillna(heard)
+    began = of_file["created_at"].fillna(of_file["transferred_at"]).fillna(heard)
     done = done_by_stage(judged, ingests, stages).set_index(judged["file_id"])
-    rows = []
+    rows: list[Stage] = []
     for stage in stages:
         of_stage = ingests[ingests["stage"] == stage]
         last = last_attempts(of_stage)["status"]
@@ -674,7 +808,12 @@ def stage_rows(judged, ingests, stages):
         passed = passed[last[passed.index].isin([*DONE, *QUEUED])]
         took = (passed - began).dt.total_seconds().dropna()
         tried = of_stage[~of_stage["status"].isin(WAITING)]
-        failed = last_attempts(of_stage)[lambda attempts: attempts["status"].isin(FAILED)].reset_index().sort_values("attempted_at")
+        failed = (
+            last_attempts(of_stage)
+            .pipe(lambda attempts: attempts[attempts["status"].isin(FAILED)])
+            .reset_index()
+            .sort_values("attempted_at")
+        )
         rows.append(
             {
                 "name": stage,
@@ -693,20 +832,20 @@ def stage_rows(judged, ingests, stages):
     return rows
 
 
-def queue_rows(ingests, queues):
+def queue_rows(ingests: DataFrame, queues: Iterable[tuple[str, str]]) -> list[Queue]:
     """The queues' entries, a mapping a queue: name, waiting and errors, each a list of entries, the longest waiting first.
 
     `queues` are pairs of a source and the stage that is its queue. No queue at all where none has an entry.
     """
-    states = {"waiting": QUEUED, "errors": ("failure",)}
-    made = []
+    made: list[Queue] = []
     for source, queue in queues:
         own = ingests[(ingests["source"] == source) & (ingests["stage"] == queue)].sort_values("attempted_at", kind="stable")
-        made.append({"name": queue, "source": source} | {name: _entries(own[own["status"].isin(of)]) for name, of in states.items()})
+        waiting, errors = (_entries(own[own["status"].isin(states)]) for states in (QUEUED, ("failure",)))
+        made.append({"name": queue, "source": source, "waiting": waiting, "errors": errors})
     return made if any(queue["waiting"] or queue["errors"] for queue in made) else []
 
 
-def _entries(attempts):
+def _entries(attempts: DataFrame) -> list[Entry]:
     return [
         {
             "path": row.file_id,
@@ -715,22 +854,22 @@ def _entries(attempts):
             "message": "" if pd.isna(row.message) else row.message,
             "destination": "" if pd.isna(row.destination) else row.destination,
         }
-        for row in attempts.itertuples()
+        for row in _rows(attempts)
     ]
 
 
-def _reasons(judged):
+def _reasons(judged: DataFrame) -> Series[str]:
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
     if not is_said.any():
-        return pd.Series("", index=judged.index, dtype="str")
+        return pd.Series("", index=judged.index)
     reasons = _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
     known = judged.get("acknowledged")
     return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
 
 
-def _said(judged):
+def _said(judged: DataFrame) -> Series[str]:
     message = judged["message"].fillna("").str.strip()
     # a traceback says what went wrong in its last line, anything else in its first
     is_traceback = message.str.startswith("Traceback")
@@ -752,7 +891,7 @@ def _said(judged):
     return reason.astype("str")
 
 
-def attention(judged):
+def attention(judged: DataFrame) -> list[Attention]:
     """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
     shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
@@ -761,7 +900,7 @@ def attention(judged):
         return []
     need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
     need = need.sort_values(["rank", "created_at", "file_id"])
-    rows = []
+    rows: list[Attention] = []
     for row in need.astype("object").where(need.notna(), None).to_dict("records"):
         detail = row["message"] or ""
         rows.append(
@@ -786,12 +925,12 @@ def attention(judged):
     return rows
 
 
-def anchor_of(file_id):
+def anchor_of(file_id: str) -> str:
     """A file's address on its night's page: the same as long as the file has its path, whatever comes or goes beside it."""
     return _anchor("file", file_id)
 
 
-def _anchor(prefix, text):
+def _anchor(prefix: str, text: str) -> str:
     return f"{prefix}-{hashlib.blake2b(text.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
 
 
@@ -800,25 +939,27 @@ _WITH_DIGITS = re.compile(r"[\w.+-]*\d[\w.:+-]*")
 _SEVERAL = re.compile(r"…(?:[\s,]*…)+")
 
 
-def pattern_of(message):
+def pattern_of(message: str) -> str:
     """A message's words, with … for what differs from file to file: paths, names and numbers."""
     return _SEVERAL.sub("…", _WITH_DIGITS.sub("…", _PATH.sub("…", message)))
 
 
-def group_attention(rows):
+def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     """The rows of `attention` by class and by what is said of them, the worst class first, in it the largest group, what is known last.
 
     Mappings: anchor (the first group of a class has the class's own address, to which the findings lead), file_class, words (what is
     said: with … for what differs), detail (the whole message of the first file, "" where the words are all), first_at and last_at
     (of the last attempts or, of what was never tried, of creation or arrival), acknowledged (why they are known, or ""), rows.
     """
-    groups, patterns = {}, {}
+    groups: dict[tuple[str, str, str], list[Attention]] = {}
+    patterns: dict[str, str] = {}
     for row in rows:
         if row["reason"] not in patterns:
             patterns[row["reason"]] = pattern_of(row["reason"])
         groups.setdefault((row["file_class"], patterns[row["reason"]], row["acknowledged"]), []).append(row)
     rank = {name: number for number, name in enumerate(dict.fromkeys(file_class for file_class, _, _ in groups))}
-    made, seen = [], set()
+    made: list[AttentionGroup] = []
+    seen: set[str] = set()
     for (file_class, pattern, known), own in sorted(groups.items(), key=lambda item: (rank[item[0][0]], item[0][2] != "", -len(item[1]))):
         times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
         made.append(
@@ -837,7 +978,7 @@ def group_attention(rows):
     return made
 
 
-def group(judged, most):
+def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
     """The exposures, by creation; a folder where files have none.
 
     Returns
@@ -866,17 +1007,18 @@ def group(judged, most):
     shown = facts.head(most)
     is_shown = named.isin(shown.index)
     counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
-    rows = [
+    of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
+    rows: list[Exposure] = [
         {
             "name": row.Index,
             "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
             "n_files": int(row.n_files),
-            "counts": {
-                c.name: int(counts.at[row.Index, c.name]) for c in columns.CLASSES if c.name in counts and counts.at[row.Index, c.name]
-            },
-            **{f"{stage}_at": _instant(getattr(row, f"{stage}_at")) for stage in ("created", "transferred", "ingested")},
+            "counts": {name: n for name, by_exposure in of_class.items() if (n := by_exposure[row.Index])},
+            "created_at": _instant(row.created_at),
+            "transferred_at": _instant(row.transferred_at),
+            "ingested_at": _instant(row.ingested_at),
         }
-        for row in shown.itertuples()
+        for row in _rows(shown)
     ]
     return rows, len(facts)
 
@@ -888,7 +1030,7 @@ DOCUMENT = r"(?:image|text)/"
 IMAGE = "image/png"
 
 
-def latest_metrics(metrics):
+def latest_metrics(metrics: DataFrame) -> list[Sample]:
     """The latest value of each metric and node of each source: name, node, value, text, unit, sampled_at, source.
 
     Plain Python values, None for "not available", "" for no text; nodes in the order of their numbers. Documents are left out.
@@ -897,7 +1039,7 @@ def latest_metrics(metrics):
         return []
     metrics = metrics[~metrics["unit"].str.match(DOCUMENT)]
     latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
-    rows = [
+    rows: list[Sample] = [
         {
             "name": row.name_,
             "node": "" if pd.isna(row.node) else row.node,
@@ -907,24 +1049,24 @@ def latest_metrics(metrics):
             "sampled_at": _instant(row.sampled_at),
             "source": row.source,
         }
-        for row in latest.rename(columns={"name": "name_"}).itertuples()
+        for row in _rows(latest.rename(columns={"name": "name_"}))
     ]
     return sorted(rows, key=lambda row: (row["name"], row["source"], in_number_order(row["node"])))
 
 
-def images(metrics):
+def images(metrics: DataFrame) -> list[Picture]:
     """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
     if metrics.empty:
         return []
     shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
-    rows = [
+    rows: list[Picture] = [
         {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
-        for row in shown.rename(columns={"name": "name_"}).itertuples()
+        for row in _rows(shown.rename(columns={"name": "name_"}))
     ]
     return sorted(rows, key=lambda row: (row["name"], in_number_order(row["node"])))
 
 
-def to_csv(listed):
+def to_csv(listed: DataFrame) -> bytes:
     """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
     import io
 
@@ -932,11 +1074,11 @@ def to_csv(listed):
     import pyarrow.csv
 
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pa.table({name: _cells(pa.array(values)) for name, values in listed.items()}), buffer)
+    pyarrow.csv.write_csv(pa.table({str(name): _cells(pa.array(values)) for name, values in listed.items()}), buffer)
     return buffer.getvalue()
 
 
-def _cells(values):
+def _cells(values: AnyArray) -> AnyArray:
     """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
     import pyarrow as pa
     import pyarrow.compute as pc

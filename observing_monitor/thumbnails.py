@@ -7,6 +7,8 @@ lower left. The grey levels are zscale's (IRAF's `display`), over the whole pict
 astropy and Pillow are the extra `previews`; both are imported when the first picture is made.
 """
 
+from __future__ import annotations
+
 import bz2
 import errno
 import gzip
@@ -17,9 +19,17 @@ import re
 import time
 import warnings
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from observing_monitor.files import open_plain
+
+if TYPE_CHECKING:
+    from numpy import float64, uint8
+    from numpy.typing import NDArray
+
+Box = tuple[int, int, int, int]  # left, right, lower, upper, from 0, right and upper excluded
 
 QUALITY = 70  # JPEG's: of a noisy sky at 256 pixels WebP is no smaller and takes ten times as long, PNG is three times as large
 STRIPE_BYTES = 32_000_000  # so much of an image is held at once
@@ -31,6 +41,16 @@ PLANES_SHOWN = ("SCI", "IMAGE")  # where extensions are so named, the others are
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 
 
+class Hdu(Protocol):
+    """What is asked of an image of astropy, which has no annotations of its own."""
+
+    name: str
+    is_image: bool
+    shape: tuple[int, ...]  # the first axis last, as numpy's
+    header: Mapping[str, object]
+    section: Any  # indexed as an array, it reads no more than that
+
+
 class PreviewError(Exception):
     """Why a file can't be shown, in words for an observer."""
 
@@ -39,15 +59,15 @@ class PreviewError(Exception):
 class Piece:
     """An image of the file, and its place in the picture."""
 
-    hdu: object
+    hdu: Hdu
     rows: tuple[int, int]  # of the array, from 0, the end excluded
     columns: tuple[int, int]
-    box: tuple[int, int, int, int]  # left, right, lower, upper on the detector, from 0, right and upper excluded
+    box: Box  # on the detector
     flip_rows: bool = False
     flip_columns: bool = False
 
 
-def make_preview(path, size=256, seconds=20.0, roots=None):
+def make_preview(path: str | os.PathLike[str], size: int = 256, seconds: float = 20.0, roots: Iterable[str] | None = None) -> bytes:
     """A FITS file as a JPEG.
 
     Parameters
@@ -70,7 +90,7 @@ def make_preview(path, size=256, seconds=20.0, roots=None):
         return encode(read_picture(file, size, time.monotonic() + seconds))
 
 
-def open_regular(path, roots=None):
+def open_regular(path: str | os.PathLike[str], roots: Iterable[str] | None = None) -> io.BufferedReader:
     """A file opened for reading in binary, if it is a plain file within `roots`; PreviewError says why not."""
     try:
         return open_plain(path, roots)
@@ -84,7 +104,7 @@ def open_regular(path, roots=None):
         raise PreviewError(f"it can't be opened: {(error.strerror or str(error)).lower()}") from error
 
 
-def read_picture(file, size, deadline=math.inf):
+def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
     """What an open FITS file shows: an array of uint8, the top row first.
 
     PreviewError where it shows nothing, or `time.monotonic()` passes `deadline`.
@@ -110,7 +130,7 @@ def read_picture(file, size, deadline=math.inf):
             raise PreviewError(_in_words(error, file)) from error
 
 
-def encode(picture):
+def encode(picture: NDArray[uint8]) -> bytes:
     """A picture as JPEG."""
     from PIL import Image
 
@@ -119,7 +139,7 @@ def encode(picture):
     return data.getvalue()
 
 
-def _unpacked(file, deadline):
+def _unpacked(file: io.BufferedReader, deadline: float) -> io.BufferedReader:
     """The file itself, or what gzip or bzip2 made it from: once, for astropy would unpack it anew for every extension."""
     magic = file.peek(4)[:4]
     opened = gzip.open if magic[:2] == b"\x1f\x8b" else bz2.open if magic[:3] == b"BZh" else None
@@ -137,19 +157,19 @@ def _unpacked(file, deadline):
     return io.BufferedReader(data)
 
 
-def _check_limits(n_bytes, deadline):
+def _check_limits(n_bytes: int, deadline: float) -> None:
     if n_bytes > MOST_BYTES:
         raise PreviewError(f"it takes more memory than a preview may ({MOST_BYTES / 1e9:.0f} GB)")
     if time.monotonic() > deadline:
         raise PreviewError(TOO_LONG)
 
 
-def _in_words(error, file):
+def _in_words(error: Exception, file: BinaryIO) -> str:
     """What is wrong with a file that could not be read for this error."""
     from astropy.io import fits
 
-    number = error.errno if isinstance(error, OSError) else None
-    if number not in (None, errno.EINVAL):  # that is what seeking to where no file can be gives
+    # EINVAL is what seeking to where no file can be gives
+    if isinstance(error, OSError) and error.strerror and error.errno not in (None, errno.EINVAL):
         return f"it can't be read: {error.strerror.lower()}"
     try:
         end = file.seek(0, os.SEEK_END)
@@ -166,13 +186,13 @@ def _in_words(error, file):
 # --- which images, and where -------------------------------------------------------------------------------------------
 
 
-def _pieces(hdus):
+def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:
     """The images that make the picture, placed."""
     images = [hdu for hdu in hdus if hdu.is_image and hdu.shape and all(hdu.shape)]
     if not images:
         raise PreviewError("it holds no image" + (", only tables" if len(hdus) > 1 else ""))
     images = [hdu for hdu in images if hdu.name.upper() in PLANES_SHOWN] or images
-    placed = {}
+    placed: dict[Box, Piece] = {}
     for hdu in images:
         box, *flips = _section(hdu.header.get("DETSEC")) or (None,)
         if box:
@@ -183,7 +203,7 @@ def _pieces(hdus):
     return list(placed.values()) if len(placed) > 1 else _grid(images)
 
 
-def _grid(images):
+def _grid(images: Sequence[Hdu]) -> list[Piece]:
     """The images that are as large as the first, in reading order; they are no mosaic, but all are seen."""
     images = [hdu for hdu in images if hdu.shape == images[0].shape]
     width, height = _width_height(images[0])
@@ -197,11 +217,11 @@ def _grid(images):
     return pieces
 
 
-def _width_height(hdu):
+def _width_height(hdu: Hdu) -> tuple[int, int]:
     return hdu.shape[-1], hdu.shape[-2] if len(hdu.shape) > 1 else 1
 
 
-def _section(text):
+def _section(text: object) -> tuple[Box, bool, bool] | None:
     """A section such as `[509:1,1:2000]`: (left, right, lower, upper) from 0, and whether columns and rows run backwards.
 
     None where the text is none. Numbers in the text count from 1, both ends included (NOAO's mosaic keywords).
@@ -213,19 +233,21 @@ def _section(text):
     return (min(x1, x2) - 1, max(x1, x2), min(y1, y2) - 1, max(y1, y2)), x1 > x2, y1 > y2
 
 
-def _data_section(hdu):
+def _data_section(hdu: Hdu) -> tuple[tuple[int, int], tuple[int, int], bool, bool]:
     """Rows and columns of an image that saw the sky, without overscan, and whether its columns and rows run backwards."""
     width, height = _width_height(hdu)
-    (left, right, lower, upper), *turned = _section(hdu.header.get("DATASEC")) or ((0, width, 0, height), False, False)
-    if left < 0 or lower < 0 or right > width or upper > height:
-        (left, right, lower, upper), turned = (0, width, 0, height), (False, False)
-    return (lower, upper), (left, right), *turned
+    whole = (0, width, 0, height), False, False
+    told = _section(hdu.header.get("DATASEC")) or whole
+    left, right, lower, upper = told[0]
+    is_inside = left >= 0 and lower >= 0 and right <= width and upper <= height
+    (left, right, lower, upper), *turned = told if is_inside else whole
+    return (lower, upper), (left, right), turned[0], turned[1]
 
 
 # --- pixels ------------------------------------------------------------------------------------------------------------
 
 
-def _mosaic(pieces, size, deadline):
+def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[float64]:
     """All pieces in one picture, float64, NaN where there is nothing; the bottom row first."""
     import numpy as np
 
@@ -244,13 +266,13 @@ def _mosaic(pieces, size, deadline):
     return canvas
 
 
-def _span(start, end, whole, pixels):
+def _span(start: int, end: int, whole: int, pixels: int) -> tuple[int, int]:
     """Where a part of a side begins and ends in pixels: at least one of them."""
     first = min(start * pixels // whole, pixels - 1)
     return first, max(first + 1, end * pixels // whole)
 
 
-def _shrunk(piece, shape, deadline):
+def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[float64]:
     """A piece's mean in each of `shape` pixels; its nearest pixels where it has fewer than that."""
     import numpy as np
 
@@ -260,7 +282,7 @@ def _shrunk(piece, shape, deadline):
     column_starts = np.arange(n_columns) * (column1 - column0) // n_columns
     sums, counts = np.zeros((2, n_rows, n_columns))
     for at, block in _stripes(piece, deadline):
-        is_good = np.isfinite(block) if block.dtype.kind == "f" else np.True_
+        is_good: NDArray[np.bool] = np.isfinite(block) if block.dtype.kind == "f" else np.asarray(True)
         if not is_good.all():
             block = np.where(is_good, block, 0)
         first, last = np.searchsorted(row_edges, [at, at + len(block) - 1], "right") - 1
@@ -276,7 +298,7 @@ def _shrunk(piece, shape, deadline):
     return means[np.arange(shape[0]) * n_rows // shape[0]][:, np.arange(shape[1]) * n_columns // shape[1]]
 
 
-def _stripes(piece, deadline):
+def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]]:
     """A piece's rows, a stripe at a time: where it begins, counted from the piece's first row, and its values."""
     hdu, (first, end), (left, right) = piece.hdu, piece.rows, piece.columns
     shape = hdu.shape if len(hdu.shape) > 1 else (1, *hdu.shape)
@@ -292,7 +314,7 @@ def _stripes(piece, deadline):
         yield start - first, block[:, left:right]
 
 
-def _to_grey(means):
+def _to_grey(means: NDArray[float64]) -> NDArray[uint8]:
     """Means as uint8 by zscale, the top row first; black where there is nothing, one grey where all is alike."""
     import numpy as np
     from astropy.visualization import ZScaleInterval

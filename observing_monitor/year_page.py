@@ -1,27 +1,36 @@
 """A stream's years: the calendar, months and years in numbers, and the page of each year. Made of the rows of the index alone."""
 
+from __future__ import annotations
+
 import calendar
 import datetime
 import itertools
 import json
 import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from observing_monitor import columns
-from observing_monitor.pages import Day, Link, Month, NightRow, RollUp, YearPage, n_of
+from observing_monitor.columns import Summary
+from observing_monitor.pages import Day, Headline, Link, Month, NightRow, RollUp, YearPage, n_of
 from observing_monitor.site import as_json, frame, site_link, with_instants
 from observing_monitor.status import worst
 from observing_monitor.streams import tells_of_files
+
+if TYPE_CHECKING:
+    from observing_monitor.config import Stream
+    from observing_monitor.site import Site
 
 SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
 MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
 
 
-def year_of(summary):
+def year_of(summary: Summary) -> str:
     """The year of a night's summary, as four digits."""
-    return summary["night"][:4]
+    return str(summary["night"])[:4]
 
 
-def months(summaries, has_files):
+def months(summaries: Sequence[Summary], has_files: bool) -> list[Month]:
     """The calendar of some nights: every month from the first to the last of them, oldest first."""
     by_night = {summary["night"]: summary for summary in summaries}
     if not by_night:
@@ -32,13 +41,13 @@ def months(summaries, has_files):
     return [_month(year, month + 1, by_night, has_files) for year, month in starts]
 
 
-def _month(year, month, by_night, has_files):
+def _month(year: int, month: int, by_night: Mapping[str, Summary], has_files: bool) -> Month:
     weeks = calendar.Calendar().monthdatescalendar(year, month)
     days = [[_day(date, by_night.get(date.isoformat()), has_files) if date.month == month else None for date in week] for week in weeks]
     return Month(f"{calendar.month_name[month]} {year}", f"month-{year:04}-{month:02}", days)
 
 
-def _day(date, summary, has_files):
+def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     night = date.isoformat()
     if summary is None:
         return Day(date.day, "", "", "", f"{night}: not looked at")
@@ -48,7 +57,7 @@ def _day(date, summary, has_files):
     return Day(date.day, f"{night}.html", "empty" if is_empty else summary["status"], word, words)
 
 
-def roll_up(name, href, summaries, headlines):
+def roll_up(name: str, href: str, summaries: Sequence[Summary], headlines: list[Headline]) -> RollUp:
     """Some nights in numbers, by the names of `columns.PERIODS`; of the headlines the median over the nights that have one."""
     due = sum(s["n_files"] - s["n_ignored"] - s["n_not_fits"] for s in summaries)
     values = {
@@ -64,18 +73,27 @@ def roll_up(name, href, summaries, headlines):
     return RollUp(name, href, values)
 
 
-def _median(values):
+def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
-def years(summaries, headlines):
+def years(summaries: Sequence[Summary], headlines: list[Headline]) -> list[RollUp]:
     """A stream's years in numbers, newest first; `summaries` in any order."""
     by_year = itertools.groupby(sorted(summaries, key=lambda s: s["night"]), year_of)
     return [roll_up(year, f"{year}.html", list(of_year), headlines) for year, of_year in by_year][::-1]
 
 
-def year_page(site, stream, year, summaries, before, others, headlines, key):
+def year_page(
+    site: Site,
+    stream: Stream,
+    year: str,
+    summaries: Sequence[Summary],
+    before: Sequence[Summary],
+    others: Sequence[str],
+    headlines: list[Headline],
+    key: str,
+) -> YearPage:
     """The page of one year, a `YearPage`.
 
     Parameters
@@ -120,18 +138,18 @@ def year_page(site, stream, year, summaries, before, others, headlines, key):
     )
 
 
-def _year_link(year):
+def _year_link(year: str | None) -> Link | None:
     return Link(year, f"{year}.html") if year else None
 
 
-def said_of(values):
+def said_of(values: Summary) -> str:
     """How many nights of a period were not well, in words; "" where all were."""
     counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
     said = [f"{count:,} in {word}" for count, word in counts if count]
     return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
 
 
-def year_json(stream, page, summaries):
+def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> str:
     """A year's data: its months and nights, a line each."""
     about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
     parts = {"months": [as_json(month.values) for month in reversed(page.periods)], "nights": summaries}

@@ -15,7 +15,7 @@ NOTHING = {
 
 
 def found(**changed):
-    options = {name: changed.pop(name) for name in ("silent", "notes", "is_told", "delay_warning_s") if name in changed}
+    options = {name: changed.pop(name) for name in [field.name for field in dataclasses.fields(status.Night)] if name in changed}
     return [(finding.level, finding.text) for finding in status.findings(status.Night({**NOTHING, **changed}, **options))]
 
 
@@ -43,6 +43,13 @@ def found(**changed):
             {"silent": {"gen2": {"problem": "x: gone; mend it", "since": "2020-02-13T03:12:41Z"}}},
             [("error", "gen2 could not be read since 2020-02-13 03:12 UTC: x: gone; mend it")],
         ),
+        ({"ahead": (1, 7200.0)}, [("warning", "1 file dated later than it came, by up to 2 h 00 min: some clock is wrong")]),
+        ({"ahead": (2000, 90.0)}, [("warning", "2,000 files dated later than they came, by up to 1 min 30 s: some clock is wrong")]),
+        (
+            {"happened": (("warning", "3 files moved"), ("normal", "1 came late"))},
+            [("warning", "3 files moved"), ("normal", "1 came late")],
+        ),
+        ({"removed": ("gen2",)}, [("normal", "gen2 is no longer a source of this stream: what it told last is kept")]),
     ],
 )
 def test_each_check(changed, expected):
@@ -112,6 +119,9 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
         ({**SLOW, "worse": {"ingest_delay_p90_s": 60, "error_share": 0}}, [("#delays", "stages"), ("#attention", "stages")]),
         ({**SLOW, "worse": {"transfer_delay_p90_s": 60}}, [("#delays", "files")]),
         ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
+        ({"ahead": (1, 7200.0)}, [("#files", "files")]),
+        ({"happened": (("warning", "3 files moved"),)}, [("#files", "files")]),
+        ({"removed": ("gen2", "old")}, [("#sources", "gen2"), ("#sources", "old")]),
     ],
 )
 def test_where_a_finding_leads_and_who_told(changed, leads):
@@ -169,3 +179,21 @@ def test_a_findings_address_lasts():
         for finding in status.findings(status.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
     ]
     assert len(anchors) == 2 and len(set(anchors)) == 1
+
+
+@pytest.mark.parametrize(
+    ("n", "known", "expected"),
+    [
+        (1, {"a test": 1}, ("normal", "1 file failed, known: a test", "a test")),
+        (2, {"a test": 1, "dome": 1}, ("normal", "2 files failed, all of them known: a test; dome", "a test; dome")),
+        (1200, {"a test": 1100}, ("error", "1,200 files failed, 1,100 of them known: a test", "")),
+        (2, {}, ("error", "2 files failed", "")),
+    ],
+)
+def test_what_is_known_is_said_beside_its_class(n, known, expected):
+    """Files that are known are counted and named by their reasons; the class alarms while any of it is not known."""
+    all_found = status.findings(status.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}}))
+    assert [(f.level, f.text, f.acknowledged) for f in all_found] == [expected]
+    assert status.sum_up_known(all_found) == (expected[1] if expected[0] == "normal" else "")
+    unknown = status.findings(status.Night({**NOTHING, "n_failed": n}))
+    assert [f.anchor for f in all_found] == [f.anchor for f in unknown]  # what leads to it still does

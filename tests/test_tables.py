@@ -118,6 +118,26 @@ def test_next_change():
     assert tables.next_change(judged.iloc[:0]) is None
 
 
+def test_since_when_files_fail_or_are_missing():
+    """An error began when the first of its files was tried, or had come where none was; what nobody can date is not said."""
+    night = files(
+        {"file_id": "a"}, {"file_id": "b", "created_at": NOW - 12 * HOUR}, {"file_id": "c", "created_at": NOW - 8 * HOUR},
+        {"file_id": "d", "created_at": None, "transferred_at": NOW - 9 * HOUR}, {"file_id": "e", "size_bytes": 3},
+    )  # fmt: skip
+    failed = [{"file_id": i, "status": "failure", "attempted_at": at} for i, at in (("a", NOW - 5 * HOUR), ("b", NOW - 6 * HOUR))]
+    assert tables.since(tables.classify(night, ingests(*failed), Limits(), NOW)) == {"failed": NOW - 6 * HOUR, "missing": NOW - 9 * HOUR}
+    undated = tables.classify(files({"file_id": "a", "created_at": None}), ingests(), Limits(), NOW)
+    assert list(undated["file_class"]) == ["missing"] and tables.since(undated) == {}
+
+
+def test_files_from_a_clock_that_is_ahead():
+    """A file that came more than an hour before it was created was dated by a wrong clock: how many, and by how much at most."""
+    hours = {"a": 1, "b": 1.001, "c": 3, "d": 2, "e": -5}
+    night = files(*({"file_id": i, "created_at": NOW, "transferred_at": NOW - n * HOUR} for i, n in hours.items()), {"file_id": "f"})
+    assert tables.ahead(tables.classify(night, ingests(), Limits(), NOW)) == (3, 3 * 3600.0)
+    assert tables.ahead(tables.classify(night.iloc[:1], ingests(), Limits(), NOW)) == (0, 0.0)
+
+
 def test_match_by_inode_then_by_name():
     """Device and inode tell a file first, also against its name; then its names, with or without an ending."""
     night = files(

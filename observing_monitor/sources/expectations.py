@@ -16,7 +16,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 # name, node, when, value, text: a row of `documents`
 Document = tuple[str, str | None, str | None, float | None, str]
+# the detectors that an exposure is to have: plain name -> name, or how many
+Wanted = dict[str, str] | int
 
 MAX_BYTES = 16 * 2**20  # of one list
 NAMES = "text/plain"  # the unit of metrics that hold a list of names, one a line
@@ -138,15 +140,15 @@ class Expectations(Telling):
 
     def read(self, night: datetime.date) -> Reading:
         """What is expected of the night: metrics `expected_detectors` (node: the exposure), `expected_exposures`, `expected_as_of`."""
-        notes = []
+        notes: list[str] = []
         rows = [as_of_row(self.asked, night, self.settings.wait_s)]
         if self.tree:
             listing = self.tree.list_night(night)
             notes += listing.notes
-            rows += self._sensor_rows(self._sensor_files(listing), notes)
+            rows += self._sensor_rows(self.tree.root, self._sensor_files(listing), notes)
         listed = self._listed(night, notes) if self.settings.exposures else None
-        if listed:
-            at = iso_utc(_instant_of_ns(self._list_state(night)[1]))
+        if listed and (state := self._list_state(night)):
+            at = iso_utc(_instant_of_ns(state[1]))
             rows.append(("expected_exposures", None, at, float(len(listed)), "\n".join(listed)))
         return Reading(metrics=documents(rows), notes=notes)
 
@@ -167,12 +169,12 @@ class Expectations(Telling):
     def _sensor_files(self, listing: Listing) -> list[Entry]:
         return [e for e in listing.entries if not e.is_dangling and fnmatch(e.path.rpartition("/")[2], self.settings.sensors_pattern)]
 
-    def _sensor_rows(self, entries: list[Entry], notes: list[str]) -> list[tuple[str, str, str, float, str]]:
-        rows = {}
+    def _sensor_rows(self, root: str, entries: list[Entry], notes: list[str]) -> list[Document]:
+        rows: dict[str, Document] = {}
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
             try:
-                told, flaw = read_sensors(self._text(os.path.join(self.tree.root, entry.path), [self.tree.root]))
+                told, flaw = read_sensors(self._text(os.path.join(root, entry.path), [root]))
             except (OSError, ValueError) as error:
                 notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; the sensors of its exposure are not known")
                 continue
@@ -183,9 +185,9 @@ class Expectations(Telling):
             )
             wanted = self.settings.sensor_types
             sensors = sorted(s for s, kind in told["expectedSensors"].items() if not wanted or kind in wanted)
-            row = ("expected_detectors", exposure, iso_utc(_instant_of_ns(entry.mtime_ns)), float(len(sensors)), "\n".join(sensors))
-            if exposure not in rows or rows[exposure][2] <= row[2]:  # written again: the newer one counts
-                rows[exposure] = row
+            at = iso_utc(_instant_of_ns(entry.mtime_ns))
+            if exposure not in rows or (rows[exposure][2] or "") <= at:  # written again: the newer one counts
+                rows[exposure] = ("expected_detectors", exposure, at, float(len(sensors)), "\n".join(sensors))
         return list(rows.values())
 
     @staticmethod
@@ -211,7 +213,7 @@ class Expectations(Telling):
         """Whether each night has a list of its own."""
         return "{night}" in str(self.settings.exposures) or "{day_obs}" in str(self.settings.exposures)
 
-    def _nights_of_list(self, path: str) -> set[datetime.date]:
+    def _nights_of_list(self, path: Path) -> set[datetime.date]:
         if self._is_nightly():
             found = re.search(r"(?:19|20)\d\d(-?)\d\d\1\d\d", path.name)
             return {night for night in [found and night_named(found[0])] if night}
@@ -233,7 +235,7 @@ class Expectations(Telling):
                 return None
             raise SourceError(f"{path}: no such file; the list of exposures should be there") from None
         except OSError as error:
-            raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
+            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable") from error
         return [state.st_size, state.st_mtime_ns]
 
     def _listed(self, night: datetime.date, notes: list[str]) -> list[str]:
@@ -246,11 +248,11 @@ class Expectations(Telling):
             named = [name for name in named if _day_of(name) == day]
         return list(dict.fromkeys(named))
 
-    def _names_in(self, path: str, notes: list[str]) -> list[str]:
+    def _names_in(self, path: Path, notes: list[str]) -> list[str]:
         try:
             return read_exposures(self._text(path, [path.parent] if self._is_nightly() else None), self.settings.column, path.suffix)
         except OSError as error:
-            raise SourceError(f"{path}: {error.strerror.lower()}; the list of exposures should be readable") from error
+            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable") from error
         except ValueError as error:
             raise SourceError(f"{path}: {error}; nothing is expected by it") from None
 
@@ -323,7 +325,7 @@ def read_exposures(text: str, column: str = "", suffix: str = "") -> list[str]:
     return [row[key].strip() for row in rows if row.get(key) and row[key].strip()]
 
 
-def _exposure_column(there: list[str], wanted: str) -> str:
+def _exposure_column(there: Collection[str], wanted: str) -> str:
     found = next((name for name in ([wanted] if wanted else EXPOSURE_COLUMNS) if name in there), None)
     if found is None:
         raise ValueError(
@@ -332,7 +334,7 @@ def _exposure_column(there: list[str], wanted: str) -> str:
     return found
 
 
-def _day_of(name: str) -> str:
+def _day_of(name: str) -> str | None:
     """The day in an exposure's name, YYYYMMDD; None where it says none."""
     found = _NUMBERED.search(name)
     return (found["day"] or found["day2"]) if found else None
@@ -341,7 +343,7 @@ def _day_of(name: str) -> str:
 # --- what came, against it -------------------------------------------------------------------------------------------------
 
 
-def missing_ranges(numbers: list[int], first: datetime.date | None = None, last: datetime.date | None = None) -> list[tuple[int, int]]:
+def missing_ranges(numbers: Iterable[int], first: int | None = None, last: int | None = None) -> list[tuple[int, int]]:
     """The ranges of whole numbers that lack in `numbers`, from `first` (else the lowest) to `last` (else the highest).
 
     Returns
@@ -380,12 +382,13 @@ class Judged:
     n_missing: int | None = None  # of these, never came
     n_came: int = 0  # images that came
     n_listed: int = 0  # exposures that a list, or a list of sensors, names
-    never: list = field(default_factory=list)  # (name, seq_num or None) of those that never came
-    lacking: list = field(default_factory=list)  # (label, how many came, how many expected, names of those that lack)
-    beyond: list = field(default_factory=list)  # the same, of exposures with more than expected
-    span: tuple = ()  # the first and the last number that the sequence is judged by
-    gaps: list = field(default_factory=list)  # ranges
-    counts: list = field(default_factory=list)  # (what, how many came, how many expected)
+    never: list[tuple[str, int | None]] = field(default_factory=list)  # (name, seq_num or None) of those that never came
+    # (label, how many came, how many expected, names of those that lack)
+    lacking: list[tuple[str, int, int, list[str]]] = field(default_factory=list)
+    beyond: list[tuple[str, int, int, list[str]]] = field(default_factory=list)  # the same, of exposures with more than expected
+    span: tuple[int, int] = (0, 0)  # the first and the last number that the sequence is judged by, where it is
+    gaps: list[tuple[int, int]] = field(default_factory=list)  # ranges
+    counts: list[tuple[str, int, int]] = field(default_factory=list)  # (what, how many came, how many expected)
 
 
 def judge(tables: Tables, settings: Expectations.Settings) -> Judged:
@@ -440,7 +443,7 @@ def _key(name: str) -> str:
     return f"{found['day'] or found['day2']}/{int(found['seq'] or found['seq2'])}" if found else name
 
 
-def _seq_of(name: str) -> int:
+def _seq_of(name: str) -> int | None:
     found = _NUMBERED.search(name)
     return int(found["seq"] or found["seq2"]) if found else None
 
@@ -451,15 +454,22 @@ def _plain(detector: str) -> str:
     return str(int(name)) if name.isdecimal() else name
 
 
-def _listed(told: DataFrame, settings: Expectations.Settings, came: DataFrame, due_by: pd.Timestamp, is_over: bool) -> dict[str, Any]:
+def _rows_named(metrics: DataFrame, name: str) -> Iterable[Any]:
+    """The rows of one metric as named tuples: what a cell holds is the column's to know, and no type checker's."""
+    return metrics[metrics["name"] == name].rename(columns={"name": "what"}).itertuples()
+
+
+def _listed(
+    told: DataFrame, settings: Expectations.Settings, came: DataFrame, due_by: pd.Timestamp, is_over: bool
+) -> dict[str, tuple[str, bool]]:
     """The exposures that lists name: key -> (name, whether it is due)."""
-    listed = {}
+    listed: dict[str, tuple[str, bool]] = {}
     if settings.path:
-        for row in told[told["name"] == "expected_detectors"].rename(columns={"name": "what"}).itertuples():
+        for row in _rows_named(told, "expected_detectors"):
             if row.value > 0:
                 listed[_key(row.node)] = (row.node, bool(is_over or row.sampled_at <= due_by))
     if settings.exposures:
-        for row in told[told["name"] == "expected_exposures"].rename(columns={"name": "what"}).itertuples():
+        for row in _rows_named(told, "expected_exposures"):
             names_ = row.text.split("\n")
             due = set(came.index[came["is_due"]])
             latest = max((n for n, name in enumerate(names_) if _key(name) in due), default=-1)  # what stands before one that came, is due
@@ -468,20 +478,20 @@ def _listed(told: DataFrame, settings: Expectations.Settings, came: DataFrame, d
     return listed
 
 
-def _expected(told: DataFrame, settings: Expectations.Settings, came: DataFrame, listed: dict[str, Any]) -> dict[str, Any]:
+def _expected(told: DataFrame, settings: Expectations.Settings, came: DataFrame, listed: Iterable[str]) -> dict[str, Wanted]:
     """The detectors of every exposure that is known of: key -> {plain name: name}, or how many."""
     of_all = {_plain(name): name for name in settings.detectors} if isinstance(settings.detectors, list) else settings.detectors
     expected = dict.fromkeys([*came.index, *listed], of_all) if of_all else {}
     if settings.path:
-        sets = {}  # most exposures have the same
-        for row in told[told["name"] == "expected_detectors"].rename(columns={"name": "what"}).itertuples():
+        sets: dict[str, dict[str, str]] = {}  # most exposures have the same
+        for row in _rows_named(told, "expected_detectors"):
             text = row.text if isinstance(row.text, str) and row.text else ""
             sets.setdefault(text, {_plain(name): name for name in text.split("\n") if name})
             expected[_key(row.node)] = sets[text]
     return expected
 
 
-def _judge_detectors(judged: Judged, images: DataFrame, came: DataFrame, expected: dict[str, Any]) -> None:
+def _judge_detectors(judged: Judged, images: DataFrame, came: DataFrame, expected: Mapping[str, Wanted]) -> None:
     """Fills in which exposures have fewer detectors than expected, and which more."""
     if not expected:
         return
@@ -522,7 +532,9 @@ def _judge_sequence(judged: Judged, settings: Expectations.Settings, images: Dat
     judged.gaps = missing_ranges(numbers, *judged.span)
 
 
-def _add_up(judged: Judged, settings: Expectations.Settings, expected: dict[str, Any], listed: dict[str, Any], came: DataFrame) -> None:
+def _add_up(
+    judged: Judged, settings: Expectations.Settings, expected: Mapping[str, Wanted], listed: Iterable[str], came: DataFrame
+) -> None:
     """Fills in the totals, by the most detailed expectation that there is."""
 
     def size(key: str) -> int:
@@ -576,10 +588,10 @@ def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Findi
         )
 
 
-def _named(never: list[tuple[str, int]], most: int) -> str:
+def _named(never: Sequence[tuple[str, int | None]], most: int) -> str:
     """Exposures in words: by their numbers where all have one and no two the same, else by name."""
-    numbers = [number for _, number in never]
-    if None in numbers or len(set(numbers)) < len(numbers):
+    numbers = [number for _, number in never if number is not None]
+    if len(set(numbers)) < len(never):
         return _some([name for name, _ in never], most)
     inner = missing_ranges(numbers)
     starts = [min(numbers), *(b + 1 for _, b in inner)]

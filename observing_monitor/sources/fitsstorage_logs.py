@@ -12,14 +12,15 @@ import bz2
 import datetime
 import gzip
 import hashlib
+import io
 import lzma
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -37,7 +38,8 @@ STAGES = ("copy", "queue", "ingest", "export", "transfer", "preview", "calcache"
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")
 
 RECORD = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE)
-OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+Opened = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+OPENERS: dict[str, Callable[[io.BufferedReader], Opened]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz))?$")  # service.log.2.gz, service.log-20160318.gz
 
 _DEPTH = r"(?:.*?\((?P<depth>\d+) (?:in|on) queue\))?"
@@ -59,6 +61,11 @@ PUT_OFF = {  # how an attempt ends that neither succeeded nor failed
 ALREADY_THERE = re.compile(r"File (?P<name>\S+) is already at destination")
 IN_PROGRESS = re.compile(r"Queue (?P<queue>\w+) has (?P<n>\d+) items? in progress")
 STUCK = re.compile(r"(?P<queue>\w+) has (?P<n>\d+) items? stuck in progress: *(?P<ids>.*)")
+# metric, node, instant, value, text
+Sample = tuple[str, str, datetime.datetime, float | None, str | None]
+# instant (UTC), process, module, level, message, and the lines that belong to it
+Record = tuple[datetime.datetime, str, str, str, str, str]
+
 BAD = ("ERROR", "CRITICAL", "FATAL")
 
 
@@ -69,8 +76,8 @@ class Attempt:
     stage: str
     name: str
     started_at: datetime.datetime
-    to: str = ""
-    at: datetime.datetime | None = None  # when it ended, or was last heard of
+    to: str
+    at: datetime.datetime  # when it ended, or was last heard of
     status: str = "running"
     message: str = ""
 
@@ -79,10 +86,10 @@ class Attempt:
 class Told:
     """What the logs of one service tell."""
 
-    attempts: list = field(default_factory=list)
-    samples: list = field(default_factory=list)  # (metric, node, instant, value, text), in order of time
-    of_night: dict = field(default_factory=dict)  # night -> (its attempts, its samples)
-    notes: list = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)  # in order of time
+    of_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] = field(default_factory=dict)  # night -> (its attempts, its samples)
+    notes: list[str] = field(default_factory=list)
 
 
 class FitsStorageLogs(Telling):
@@ -116,7 +123,8 @@ class FitsStorageLogs(Telling):
         self.asked = asked
         self.name = "fitsstorage_logs"
         self.zone = zone_of(settings.zone)
-        self._told = {}  # service -> (since, Told): a run's nights are read from the same lines
+        # service -> (since, Told): a run's nights are read from the same lines
+        self._told: dict[str, tuple[datetime.datetime | None, Told]] = {}
 
     def nights(self) -> set[datetime.date]:
         logs = self._logs(None)
@@ -173,7 +181,8 @@ class FitsStorageLogs(Telling):
         found = list(failures(tables.ingests, stages))
         latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
         of = {name: latest[latest["name"] == name].set_index("node") for name in ("log_stuck", "log_running", "log_error")}
-        for node, row in of["log_stuck"].iterrows():
+        for name, row in of["log_stuck"].iterrows():
+            node = str(name)
             later = of["log_running"]["sampled_at"].get(node)
             if later is None or later <= row["sampled_at"] or of["log_running"]["value"][node] > 0:
                 words = (
@@ -181,7 +190,8 @@ class FitsStorageLogs(Telling):
                 )
                 found.append(Finding("error", f"{words}: {row['text']}", "#metrics"))
         counts = tables.metrics.loc[tables.metrics["name"] == "log_error", "node"].value_counts()
-        for node, row in of["log_error"].iterrows():
+        for name, row in of["log_error"].iterrows():
+            node = str(name)
             found.append(
                 Finding(
                     "warning", f"{node}: {n_of(int(counts[node]), 'error')} in the log without a file, the last: {row['text']}", "#metrics"
@@ -203,11 +213,15 @@ class FitsStorageLogs(Telling):
         for sample in told.samples:
             told.of_night.setdefault(self.asked.rule.night_of(sample[2]), ([], []))[1].append(sample)
 
-    def _of_night(self, night: datetime.date, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime) -> tuple[Any, ...]:
+    def _of_night(
+        self, night: datetime.date, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime | None
+    ) -> tuple[list[Attempt], list[Sample], list[str]]:
         """The night's attempts and samples, in order of time, and all notes."""
-        attempts, samples, notes = [], [], []
+        attempts: list[Attempt] = []
+        samples: list[Sample] = []
+        notes: list[str] = []
         for told in self._read_logs(logs, since):
-            own = told.of_night.get(night, ((), ()))
+            own = told.of_night.get(night, ([], []))
             attempts += own[0]
             samples += _changes(own[1])
             notes += told.notes
@@ -221,7 +235,9 @@ class FitsStorageLogs(Telling):
         try:
             there = {entry.name for entry in os.scandir(self.settings.path)}
         except OSError as error:
-            raise SourceError(f"{self.settings.path}: {error.strerror.lower()}; path is the folder of FitsStorage's logs") from error
+            raise SourceError(
+                f"{self.settings.path}: {(error.strerror or str(error)).lower()}; path is the folder of FitsStorage's logs"
+            ) from error
         logs = []
         for path in sorted(self.settings.path.glob(self.settings.pattern)):
             try:
@@ -234,9 +250,9 @@ class FitsStorageLogs(Telling):
             raise SourceError(f"{self.settings.path}: none of its {len(there)} files matches pattern {self.settings.pattern!r}")
         return logs
 
-    def _read_logs(self, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime) -> list[Told]:
+    def _read_logs(self, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime | None) -> list[Told]:
         """What each service told since then (or a little before): a list of Told."""
-        services = {}
+        services: dict[str, list[Path]] = {}
         for path, _ in logs:
             services.setdefault(ROTATED.sub("", path.name), []).append(path)
         for service, paths in services.items():
@@ -247,7 +263,8 @@ class FitsStorageLogs(Telling):
 
     def _read_service(self, service: str, paths: list[Path], since: datetime.datetime | None) -> Told:
         """What one service told, over its log and the rotated ones before it."""
-        notes, parts = [], []
+        notes: list[str] = []
+        parts: list[list[Record]] = []
         for path in paths:
             text = self._text(path, since, notes)
             records = list(self._records(text))
@@ -264,14 +281,14 @@ class FitsStorageLogs(Telling):
         self._sort_by_night(teller.told)
         return teller.told
 
-    def _text(self, path: str, since: datetime.datetime, notes: list[str]) -> str:
+    def _text(self, path: Path, since: datetime.datetime | None, notes: list[str]) -> str:
         """A log's text, from about `since` on; of a log that breaks off, or can't be read, what there is."""
         pieces = []
         try:
             with open_plain(path, [self.settings.path]) as raw, OPENERS[path.suffix](raw) if path.suffix in OPENERS else raw as file:
                 if path.suffix not in OPENERS and since is not None:
                     # a day more: clocks are set back, and a line's file may have been named before
-                    file.seek(_first_line_at(file, f"{(since - ONE_DAY).astimezone(self.zone):%Y-%m-%d %H:%M:%S}".encode()))
+                    raw.seek(_first_line_at(raw, f"{(since - ONE_DAY).astimezone(self.zone):%Y-%m-%d %H:%M:%S}".encode()))
                 while piece := file.read1(1 << 20):  # read would lose what comes before the break
                     pieces.append(piece)
         except (EOFError, zlib.error, lzma.LZMAError) as error:
@@ -280,12 +297,13 @@ class FitsStorageLogs(Telling):
             notes.append(f"{path}: {error.strerror.lower() if error.strerror else error}; it was left out")
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
-    def _records(self, text: str) -> Iterator[tuple[datetime.datetime, str, str, str, str, str]]:
+    def _records(self, text: str) -> Iterator[Record]:
         """Each record of a log: instant (UTC), process, module, level, message, and the lines that belong to it.
 
         Of a process that says over and over that it has nothing to do, the first time and the last.
         """
-        before, idle = None, {}
+        before: datetime.datetime | None = None
+        idle: dict[str, re.Match[str] | None] = {}
         matches = RECORD.finditer(text)
         following = next(matches, None)
         while following:
@@ -299,14 +317,14 @@ class FitsStorageLogs(Telling):
             more = text[found.end() : following.start() if following else len(text)].strip("\r\n")
             for record, lines in ((last, ""), (found, more)):
                 at = self._instant(record[1], record[2], before) if record else None
-                if at is not None:
+                if record and at is not None:
                     before = at
                     yield at, process, record[4], record[5], record[6].rstrip(), lines
         for last in idle.values():
             if last and (at := self._instant(last[1], last[2], before)) is not None:
                 yield at, last[3], last[4], last[5], last[6].rstrip(), ""
 
-    def _instant(self, seconds: str, milliseconds: str, before: datetime.datetime | None) -> datetime.datetime:
+    def _instant(self, seconds: str, milliseconds: str, before: datetime.datetime | None) -> datetime.datetime | None:
         """A line's time in UTC; None for one that no clock shows. In the hour that a clock shows twice, order tells."""
         try:
             local = datetime.datetime.fromisoformat(seconds).replace(microsecond=int(milliseconds) * 1000, tzinfo=self.zone)
@@ -338,9 +356,11 @@ def _first_line_at(file: BinaryIO, wanted: bytes) -> int:
     return file.tell()
 
 
-def _changes(samples: list[tuple[str, str, datetime.datetime, float, None]]) -> list[tuple[str, str, datetime.datetime, float, None]]:
+def _changes(samples: Iterable[Sample]) -> list[Sample]:
     """Of a queue's samples the first, and those on either side of every change: a service says "nothing" every 2 s."""
-    kept, last, kept_last = [], {}, {}
+    kept: list[Sample] = []
+    last: dict[tuple[str, str], Sample] = {}
+    kept_last: dict[tuple[str, str], Sample] = {}
     for sample in samples:
         if sample[0] == "log_error":
             kept.append(sample)
@@ -362,9 +382,8 @@ class _Teller:
     def __init__(self, service: str) -> None:
         self.service = service
         self.told = Told()
-        self.open = {}  # process -> its attempts under way
-        self.failed = {}  # process -> its attempts that just failed: more errors may follow
-        self.n_errors = {}
+        self.open: dict[str, list[Attempt]] = {}  # process -> its attempts under way
+        self.failed: dict[str, list[Attempt]] = {}  # process -> its attempts that just failed: more errors may follow
 
     def take(self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str) -> None:
         stuck = STUCK.match(message)
@@ -390,8 +409,7 @@ class _Teller:
                 self._sample_depth(module, at, 0)
         elif message.startswith("Transfer completed"):
             self._end(process, at, ("transfer",), message=message)
-        elif IN_PROGRESS.match(message):
-            found = IN_PROGRESS.match(message)
+        elif found := IN_PROGRESS.match(message):
             self.told.samples.append(("log_running", found["queue"].lower(), at, float(found["n"]), None))
         elif ALREADY_THERE.match(message):
             self._end(process, at, ("export", "transfer"), message=message)

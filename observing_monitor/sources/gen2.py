@@ -7,6 +7,8 @@ The registry's writer makes a copy and renames it, so the file is opened anew at
 One in WAL mode is copied with its log while that has rows (see `sqlite`).
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import errno
@@ -16,8 +18,10 @@ import os
 import sqlite3
 import stat
 import urllib.parse
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -25,6 +29,12 @@ from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling, sqlite
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+    from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.tree import Listing
 
 MESSAGES = {
     "success": "",
@@ -46,31 +56,33 @@ class Gen2Repository(Telling):
         raw_pattern: str = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"  # how a link's name tells what it is
 
     @staticmethod
-    def stages_of(settings):
+    def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
         return ("ingest",)
 
     @staticmethod
-    def place_of(settings):
+    def place_of(settings: Gen2Repository.Settings) -> str:
         return str(settings.path)
 
-    def __init__(self, settings, asked):
+    def __init__(self, settings: Gen2Repository.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "gen2"
         self.registry = settings.path / "registry.sqlite3"
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
-        self._columns = None
-        self._rows = None, [], []  # the night that was asked for last, the columns, and the registry's rows of it
-        self._n_asked, self._spans = 0, None  # how many nights were; day -> the first and last rowid of its raws
-        self._all_links = None  # of a repository that is not organised by night: read once for all nights
+        self._columns: list[str] | None = None
+        # the night that was asked for last, the columns, and the registry's rows of it
+        self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = None, [], []
+        self._n_asked = 0  # how many nights were
+        self._spans: dict[str, tuple[int, int]] | None = None  # day -> the first and last rowid of its raws
+        self._all_links: DataFrame | None = None  # of a repository that is not organised by night: read once for all nights
 
-    def nights(self):
+    def nights(self) -> set[datetime.date]:
         if not self.settings.query_links:
             return set(self.tree.night_folders()) | set(self._registered_nights())
         return set(self._registered_nights())
 
-    def look(self, night, known):
+    def look(self, night: datetime.date, known: Known) -> Known:
         """Digests of the links and of the registry's rows; of a settled night, only what folders' and registry's times leave open."""
         registry = self._registry_state()
         if self.settings.query_links:
@@ -79,7 +91,8 @@ class Gen2Repository(Telling):
         before = (known or {}).get("glance", {})
         if before and set(folders) <= set(before["folders"]):
             times = self.tree.folder_times(before["folders"])
-            if times == before["folders"] and self.asked.is_settled(night, max(times.values(), default=0)):
+            changed_ns = max((ns for ns in times.values() if ns is not None), default=0)
+            if times == before["folders"] and self.asked.is_settled(night, changed_ns):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
                 return {**known, "glance": {"registry": registry, "folders": times}, "rows": rows}
         listed = self.tree.list_night(night).folders
@@ -91,7 +104,7 @@ class Gen2Repository(Telling):
             "rows": known["rows"] if is_same else self._rows_digest(night),
         }
 
-    def read(self, night):
+    def read(self, night: datetime.date) -> Reading:
         """The night's attempts: `success` where the registry has the raw, `unregistered` where only the link is there."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
@@ -109,7 +122,7 @@ class Gen2Repository(Telling):
             both = self._of_night(both, night)
         return Reading(attempts=_attempts(both), notes=notes)
 
-    def _refuse_unread(self, listing, night):
+    def _refuse_unread(self, listing: Listing, night: datetime.date) -> None:
         """SourceError where a folder that may hold the night's links could not be listed: none of them is lost for that."""
         folders = [""] if self.settings.query_links else self.tree.night_folders().get(night, [])
         for folder in listing.unread:
@@ -119,7 +132,7 @@ class Gen2Repository(Telling):
 
     # --- links -----------------------------------------------------------------------------------------------------
 
-    def _links(self, listing, night):
+    def _links(self, listing: Listing, night: datetime.date) -> DataFrame:
         """The links that may be the night's, as a table by exposure and detector number; a name that tells neither is left out."""
         if not self.settings.query_links:
             # loose ones under raw/ tell no night that could be trusted
@@ -129,11 +142,12 @@ class Gen2Repository(Telling):
             self._all_links = self._links_below(listing, ("",))
         return self._all_links
 
-    def _links_below(self, listing, folders):
+    def _links_below(self, listing: Listing, folders: tuple[str, ...]) -> DataFrame:
         import numpy as np
         import pandas as pd
 
-        match, numbered = self.pattern.match, {}  # of the detectors, which are few: the text in a link's name -> the number, or None
+        match = self.pattern.match
+        numbered: dict[str, int | None] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
         kept, exposures, detectors = [], [], []
         for row, path in enumerate(listing.paths):
             told = match(path[path.rfind("/") + 1 :])
@@ -167,7 +181,7 @@ class Gen2Repository(Telling):
             table = table.take(np.argsort(is_dangling, kind="stable")).reset_index(drop=True)
         return table[~_keys(table, table)[0].duplicated()]
 
-    def _night_of(self, exposure, linked_ns):
+    def _night_of(self, exposure: str, linked_ns: int) -> datetime.date | None:
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
         try:
             # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
@@ -177,15 +191,17 @@ class Gen2Repository(Telling):
 
     # --- the registry ----------------------------------------------------------------------------------------------
 
-    def _registry_state(self):
+    def _registry_state(self) -> list[int]:
         try:
             if not stat.S_ISREG(os.stat(self.registry).st_mode):
                 raise OSError(errno.EINVAL, "not a plain file")
             return sqlite.state_of(str(self.registry))
         except OSError as error:
-            raise SourceError(f"{self.registry}: {error.strerror.lower()}; a Gen2 repository has its registry there") from error
+            raise SourceError(
+                f"{self.registry}: {(error.strerror or str(error)).lower()}; a Gen2 repository has its registry there"
+            ) from error
 
-    def _query(self, sql, values=()):
+    def _query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
         for _ in range(3):
             before = self._registry_state()
@@ -199,7 +215,7 @@ class Gen2Repository(Telling):
                 return rows
         raise SourceError(f"{self.registry}: changes faster than it can be read; the next run tries again")
 
-    def _query_once(self, sql, values):
+    def _query_once(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         if copy := sqlite.copy_of(str(self.registry)):
             _take_any_text(copy)
             return copy.execute(sql, values).fetchall()
@@ -215,7 +231,7 @@ class Gen2Repository(Telling):
             _take_any_text(connection)
             return connection.execute(sql, values).fetchall()
 
-    def _raw_columns(self):
+    def _raw_columns(self) -> list[str]:
         """The columns that this camera's `raw` table has, of those that we can use."""
         if self._columns is None:
             there = {row[1] for row in self._query("PRAGMA table_info(raw)")}
@@ -226,7 +242,7 @@ class Gen2Repository(Telling):
             self._columns = [name for name in (*WANTED, *DATES) if name in there]
         return self._columns
 
-    def _night_condition(self, night):
+    def _night_condition(self, night: datetime.date) -> tuple[str, tuple[str, ...]]:
         """SQL for "the raw is of this night", by what the camera's table has."""
         have = self._raw_columns()
         if "dayObs" in have:
@@ -237,17 +253,16 @@ class Gen2Repository(Telling):
         start, end = self.asked.rule.bounds(night)
         return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
 
-    def _rows_of(self, night):
+    def _rows_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
             condition, values = self._night_condition(night)
             where, rowids = self._rowids(night)
-            condition, values = f"({condition}){where}", (*values, *rowids)
             have = [name for name in self._raw_columns() if name in WANTED]
-            self._rows = night, have, self._query(f"select {', '.join(have)} from raw where {condition}", values)
+            self._rows = night, have, self._query(f"select {', '.join(have)} from raw where ({condition}){where}", (*values, *rowids))
         return self._rows[1:]
 
-    def _rowids(self, night):
+    def _rowids(self, night: datetime.date) -> tuple[str, tuple[int, ...]]:
         """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
 
         The table has no index by night, and raws are registered night by night: a history of a thousand nights would be
@@ -269,18 +284,18 @@ class Gen2Repository(Telling):
             return "", ()
         return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
 
-    def _rows_digest(self, night):
+    def _rows_digest(self, night: datetime.date) -> str:
         # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr
         return hashlib.blake2b(marshal.dumps(self._rows_of(night), 2), digest_size=16).hexdigest()
 
-    def _raws_of(self, night):
+    def _raws_of(self, night: datetime.date) -> DataFrame:
         """The registry's raws of a night: exposure, detector_number, and the columns of WANTED, null where the camera has them not."""
         import pandas as pd
 
         have, rows = self._rows_of(night)
         told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
         nothing = [None] * len(rows)
-        number = told.get("expId") or told.get("visit") or ()
+        number: Sequence[Any] = told.get("expId") or told.get("visit") or ()
         if None in number and "visit" in told:
             number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
         raws = pd.DataFrame(
@@ -293,7 +308,7 @@ class Gen2Repository(Telling):
         )
         return raws[~_keys(raws, raws)[0].duplicated()]
 
-    def _of_night(self, both, night):
+    def _of_night(self, both: DataFrame, night: datetime.date) -> DataFrame:
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
         import numpy as np
 
@@ -306,18 +321,19 @@ class Gen2Repository(Telling):
         loose = loose[np.array([key not in known for key in keys], dtype=bool)]
         return both.loc[both["is_registered"] | both.index.isin(loose.index)]
 
-    def _registered_keys(self, exposures):
+    def _registered_keys(self, exposures: Iterable[str]) -> set[tuple[str, int]]:
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
         number = "expId" if "expId" in self._raw_columns() else "visit"
         detector = "detector" if "detector" in self._raw_columns() else "0"
-        asked, known = sorted({int(value) for value in exposures if value.isdecimal()}), set()
+        asked = sorted({int(value) for value in exposures if value.isdecimal()})
+        known: set[tuple[str, int]] = set()
         for start in range(0, len(asked), 900):  # SQLite takes 999 values at the least
             some = asked[start : start + 900]
             rows = self._query(f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})", some)
             known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
         return known
 
-    def _registered_nights(self):
+    def _registered_nights(self) -> set[datetime.date]:
         have = self._raw_columns()
         if "dayObs" in have:
             texts = [str(row[0]) for row in self._query("select distinct dayObs from raw")]
@@ -326,25 +342,25 @@ class Gen2Repository(Telling):
         hours = {row[0] for row in self._query(f"select distinct substr({date}, 1, 13) from raw")} if date else set()
         return {night for hour in hours if (night := self._night_of_hour(hour))}
 
-    def _night_of_hour(self, text):
+    def _night_of_hour(self, text: str) -> datetime.date | None:
         try:
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
 
 
-def _take_any_text(connection):
+def _take_any_text(connection: sqlite3.Connection) -> None:
     """Let one odd text be no reason to read nothing."""
     connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
 
 
-def _detector_number(text):
+def _detector_number(text: str | None) -> int | None:
     """The detector's number in a link's name, 0 where it has none; None for one that no registry can hold."""
     text = text or "0"
     return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
-def _texts(values):
+def _texts(values: Sequence[object]) -> Series[str]:
     """Values of a registry's column as text; what was written as a number is text too."""
     try:
         return columns.texts(values)
@@ -352,7 +368,7 @@ def _texts(values):
         return columns.texts([None if value is None else str(value) for value in values])
 
 
-def _whole(values):
+def _whole(values: Sequence[object]) -> Series[Any]:
     """Values of a registry's column as whole numbers, null where there is none."""
     import pandas as pd
     import pyarrow as pa
@@ -363,7 +379,7 @@ def _whole(values):
         return columns.whole_numbers(pd.Series(values, dtype="object"))
 
 
-def _keys(*tables):
+def _keys(*tables: DataFrame) -> list[Series[int]]:
     """For each table a Series of whole numbers: the same exposure and detector number have the same, in any of them."""
     import pandas as pd
 
@@ -377,7 +393,7 @@ def _keys(*tables):
     return made
 
 
-def _side_by_side(raws, links):
+def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
     import numpy as np
     import pandas as pd
@@ -385,7 +401,7 @@ def _side_by_side(raws, links):
     from observing_monitor.tables import taken
 
     raw_keys, link_keys = _keys(raws, links)
-    links_of = pd.Index(link_keys).get_indexer(raw_keys)
+    links_of = pd.Index(link_keys).get_indexer(pd.Index(raw_keys))
     has_raw = np.zeros(len(links), dtype=bool)
     has_raw[links_of[links_of >= 0]] = True
     alone = np.flatnonzero(~has_raw)
@@ -400,7 +416,7 @@ def _side_by_side(raws, links):
     return pd.concat([both, linked.drop(columns=["exposure", "detector_number"])], axis=1)
 
 
-def _attempts(both):
+def _attempts(both: DataFrame) -> DataFrame:
     """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
     import numpy as np
     import pandas as pd
@@ -433,7 +449,7 @@ def _attempts(both):
     return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
 
 
-def _plain_name(both):
+def _plain_name(both: DataFrame) -> Series[str]:
     """The name of a raw's link without raft and sensor: 3018092000065-det000."""
     import pandas as pd
 
@@ -441,23 +457,23 @@ def _plain_name(both):
     return _side_to_side(both["exposure"], columns.texts([f"-det{number:03d}" for number in numbers]).take(codes))
 
 
-def _side_to_side(*parts, between="", is_partly=False):
+def _side_to_side(*parts: Series[str] | str, between: str = "", is_partly: bool = False) -> Series[str]:
     """Texts of several columns put together, row by row; null where one is null, unless `is_partly`, when it is left out."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
-    joined = pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()), null_handling="skip" if is_partly else "emit_null")
-    return columns.texts(joined)
+    arrays = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
+    nulls: Literal["skip", "emit_null"] = "skip" if is_partly else "emit_null"
+    return columns.texts(pc.binary_join_element_wise(*arrays, pa.scalar(between, pa.large_string()), null_handling=nulls))
 
 
-def _detector_of(both):
+def _detector_of(both: DataFrame) -> Series[str]:
     """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
     named = _side_to_side(both["raftName"], "_", both["detectorName"])
     return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
 
 
-def _names_of(both, plain):
+def _names_of(both: DataFrame, plain: Series[str]) -> Series[str]:
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
     forms, obsid = [last_parts(both["link"]), plain], both["obsid"]
     if both["raftName"].notna().any():

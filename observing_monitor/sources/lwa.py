@@ -17,10 +17,10 @@ import math
 import re
 import statistics
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
@@ -31,12 +31,14 @@ from observing_monitor.sources.etcd import Etcd, pairs_of
 from observing_monitor.sources.textfiles import parse_json
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pandas import DataFrame
 
     from observing_monitor.pages import Finding
     from observing_monitor.sources import Asked, Known
     from observing_monitor.tables import Tables
+
+# name, node, when, value, text, unit
+Point = tuple[str, str | None, datetime.datetime, float, str | None, str]
 
 TICKS_PER_S = 196e6  # of latest_time_tag, since 1970 (the station's clock)
 MAX_TEXT = 2000
@@ -146,11 +148,12 @@ class LwaRecorders(Telling):
         """When the sample is of; other nights than the sample's are as they are known, and cost nothing."""
         tonight = self.asked.rule.night_of(self.asked.now)
         if self.settings.dump:
-            return self._look_at_dump(night, known, tonight)
+            return self._look_at_dump(self.settings.dump, night, known, tonight)
         if night != tonight:
             return known
+        etcd = self._opened()
         for group in self.groups:
-            self.etcd.count(*_range_of(group))  # is it there?
+            etcd.count(*_range_of(group))  # is it there?
         return {"sampled_at": iso_utc(self.asked.now)}
 
     def read(self, night: datetime.date) -> Reading:
@@ -158,8 +161,8 @@ class LwaRecorders(Telling):
         sampled_at = self._sampled_at()
         if night != self.asked.rule.night_of(sampled_at):
             return Reading()
-        notes = []
-        pairs = self._read_dump() if self.settings.dump else self._read_etcd()
+        notes: list[str] = []
+        pairs = self._read_dump(self.settings.dump) if self.settings.dump else self._read_etcd()
         points = self._points(pairs, sampled_at, notes)
         rows = [*points, *self._counts(points, sampled_at)]
         return Reading(metrics=_table(rows), notes=notes, append=True)
@@ -179,55 +182,52 @@ class LwaRecorders(Telling):
         """When the sample was taken: now, or when the dump was written."""
         if not self.settings.dump:
             return self.asked.now
-        return EPOCH + datetime.timedelta(microseconds=self._dump_state()[1] // 1000)
+        return EPOCH + datetime.timedelta(microseconds=_state_of(self.settings.dump)[1] // 1000)
 
-    def _dump_state(self) -> list[int]:
-        try:
-            state = self.settings.dump.stat()
-        except OSError as error:
-            raise SourceError(f"{self.settings.dump}: {error.strerror.lower()}; the dump of the monitor points should be there") from error
-        return [state.st_size, state.st_mtime_ns]
-
-    def _look_at_dump(self, night: datetime.date, known: Known, tonight: datetime.date) -> list[int] | None:
-        state, written_at = self._dump_state(), self._sampled_at()
+    def _look_at_dump(self, dump: Path, night: datetime.date, known: Known, tonight: datetime.date) -> Known:
+        state, written_at = _state_of(dump), self._sampled_at()
         is_new = night == self.asked.rule.night_of(written_at) and known != state
         late_s = (self.asked.now - written_at).total_seconds()
         if night == tonight and not is_new and late_s > self.settings.dump_late_after_s:
-            raise SourceError(f"{self.settings.dump}: not written since {iso_utc(written_at)[:16]}Z; is what writes it still running?")
+            raise SourceError(f"{dump}: not written since {iso_utc(written_at)[:16]}Z; is what writes it still running?")
         return state if is_new else known
 
-    def _read_dump(self) -> dict[str, bytes]:
+    def _read_dump(self, dump: Path) -> dict[str, bytes]:
         """The dump as values (bytes) by key: keys and values as they are, or the gateway's own answer."""
         try:
-            with open_plain(self.settings.dump) as file:
+            with open_plain(dump) as file:
                 told = parse_json(file.read())
         except OSError as error:
             raise SourceError(
-                f"{self.settings.dump}: {error.strerror.lower()}; the dump of the monitor points should be readable"
+                f"{dump}: {(error.strerror or str(error)).lower()}; the dump of the monitor points should be readable"
             ) from error
         except (ValueError, RecursionError) as error:
             raise SourceError(
-                f"{self.settings.dump}: is no JSON ({str(error)[:100]}); write it beside and rename it, so that it is never seen half"
+                f"{dump}: is no JSON ({str(error)[:100]}); write it beside and rename it, so that it is never seen half"
             ) from None
         if not isinstance(told, dict):
-            raise SourceError(f"{self.settings.dump}: holds no keys; it should be an object of keys and values")
+            raise SourceError(f"{dump}: holds no keys; it should be an object of keys and values")
         if isinstance(told.get("kvs"), list):
-            return pairs_of(told, self.settings.dump)
+            return pairs_of(told, str(dump))
         return {key: (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace") for key, value in told.items()}
 
-    def _read_etcd(self) -> Reading:
-        pairs = {}
+    def _opened(self) -> Etcd:
+        if self.etcd is None:
+            raise ValueError("this source reads a dump")
+        return self.etcd
+
+    def _read_etcd(self) -> dict[str, bytes]:
+        pairs: dict[str, bytes] = {}
         for group in self.groups:
-            pairs |= self.etcd.read(*_range_of(group))
+            pairs |= self._opened().read(*_range_of(group))
         return pairs
 
     # --- what they say ---------------------------------------------------------------------------------------------
 
-    def _points(
-        self, pairs: dict[str, bytes], sampled_at: datetime.datetime, notes: list[str]
-    ) -> list[tuple[str, str, datetime.datetime, float, str, str]]:
+    def _points(self, pairs: dict[str, bytes], sampled_at: datetime.datetime, notes: list[str]) -> list[Point]:
         """Rows (name, node, at, value, text, unit) of all points that are of our recorders and make sense."""
-        rows, unknown = [], set()
+        rows: list[Point] = []
+        unknown: set[str] = set()
         for key, data in sorted(pairs.items()):
             node, name = _node_and_name(key)
             group = re.sub(r"\d*$", "", node)
@@ -246,7 +246,7 @@ class LwaRecorders(Telling):
             )
         return rows
 
-    def _rows_of(self, node: str, name: str, data: bytes, sampled_at: datetime.datetime, notes: list[str]) -> list[Any]:
+    def _rows_of(self, node: str, name: str, data: bytes, sampled_at: datetime.datetime, notes: list[str]) -> list[Point]:
         """The rows of one point; ValueError where it makes no sense."""
         try:
             point = parse_json(data)
@@ -276,16 +276,29 @@ class LwaRecorders(Telling):
             value = statistics.median(numbers) if numbers else None
         return [(name, node, at, *_number_or_text(value), unit if isinstance(unit, str) else "")]
 
-    def _counts(self, points: list[tuple[str, str, datetime.datetime, float, str, str]], sampled_at: datetime.datetime) -> list[Any]:
+    def _counts(self, points: list[Point], sampled_at: datetime.datetime) -> list[Point]:
         """How many bands are in which state, of each group and of all: a sample each."""
-        summaries = {node: (at, text) for name, node, at, _, text, _ in points if name == "summary"}
-        rows, total = [], dict.fromkeys(STATES, 0)
+        summaries: dict[str | None, tuple[datetime.datetime | None, str | None]] = {
+            node: (at, text) for name, node, at, _, text, _ in points if name == "summary"
+        }
+        rows: list[Point] = []
+        total = dict.fromkeys(STATES, 0)
         for group, bands in self.groups.items():
-            states = [_state(*summaries.get(band, (None, None)), sampled_at, self.settings.silent_after_s)[0] for band in bands]
+            told = [summaries.get(band, (None, None)) for band in bands]
+            states = [_state(at, text, sampled_at, self.settings.silent_after_s)[0] for at, text in told]
             for state in STATES:
                 total[state] += states.count(state)
                 rows.append((f"bands_{state}", group, sampled_at, float(states.count(state)), None, ""))
         return rows + [(f"bands_{state}", None, sampled_at, float(n), None, "") for state, n in total.items()]
+
+
+def _state_of(dump: Path) -> list[int]:
+    """A dump's size and time of writing."""
+    try:
+        state = dump.stat()
+    except OSError as error:
+        raise SourceError(f"{dump}: {(error.strerror or str(error)).lower()}; the dump of the monitor points should be there") from error
+    return [state.st_size, state.st_mtime_ns]
 
 
 # --- the roll-up -----------------------------------------------------------------------------------------------------------
@@ -293,7 +306,7 @@ class LwaRecorders(Telling):
 
 def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     """The bands of each group, in order: `["drvs1-16"]` gives {"drvs": ["drvs1", …, "drvs16"]}; UsageError for another form."""
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for text in recorders:
         found = re.fullmatch(r"([A-Za-z]+)(\d{1,3})(?:-(\d{1,3}))?", text)
         if not found or int(found[2]) > int(found[3] or found[2]):
@@ -303,13 +316,11 @@ def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     return {group: list(dict.fromkeys(bands)) for group, bands in groups.items()}
 
 
-def _state(
-    at: datetime.datetime | pd.Timestamp | None, word: str, read_at: datetime.datetime | pd.Timestamp, silent_after_s: int
-) -> tuple[str, str]:
+def _state(at: datetime.datetime | None, word: str | None, read_at: datetime.datetime, silent_after_s: float) -> tuple[str, str]:
     """What a band counts as (one of STATES), and the word to show, at the time `read_at`."""
     if at is None or word == "timeout" or (read_at - at).total_seconds() > silent_after_s:
         return "silent", "silent"
-    return LEVEL_OF.get(word, "error"), word if isinstance(word, str) and word else "of unknown state"
+    return LEVEL_OF.get(word or "", "error"), word if isinstance(word, str) and word else "of unknown state"
 
 
 def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: LwaRecorders.Settings) -> list[Finding]:
@@ -323,9 +334,10 @@ def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: Lwa
     own = metrics[metrics["name"].isin(["summary", "info"]) & metrics["node"].isin([group, *bands])].drop_duplicates(
         ["name", "node"], keep="last"
     )
-    said = {(row.label, row.node): row for row in own.rename(columns={"name": "label"}).itertuples()}
+    # each row as a named tuple: what its cells hold is the columns' to know
+    said: dict[tuple[str, str], Any] = dict(zip(zip(own["name"], own["node"], strict=True), own.itertuples(), strict=True))
     infos = {node: row.text for (name, node), row in said.items() if name == "info" and isinstance(row.text, str)}
-    of_state = {}
+    of_state: dict[tuple[str, str], list[str]] = {}
     for band in bands:
         summary = said.get(("summary", band))
         state, word = _state(summary and summary.sampled_at, summary and summary.text, read_at, settings.silent_after_s)
@@ -357,7 +369,8 @@ def _told_of_earlier(metrics: DataFrame, bands: list[str]) -> Iterator[Finding]:
     summaries = metrics[(metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()]
     odd = summaries[summaries["text"] != "normal"]
     words = []
-    for band, rows in odd.groupby("node"):
+    for name, rows in odd.groupby("node"):
+        band = str(name)
         worst = max(rows["text"], key=lambda word: STATES.index(LEVEL_OF.get(word, "error")))
         words.append((_number_of(band), f"{band} {worst} {rows['sampled_at'].min():%H:%M}–{rows['sampled_at'].max():%H:%M} UTC"))
     if words:
@@ -404,11 +417,11 @@ def _is_whole_png(data: bytes) -> bool:
     return False
 
 
-def _is_number(value: float | str | None) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300  # neither NaN nor infinite
 
 
-def _number_or_text(value: Any) -> tuple[Any, ...]:
+def _number_or_text(value: object) -> tuple[float, str | None]:
     """A value as a metric's value and text; null, NaN and the infinite are neither."""
     if isinstance(value, bool):
         return float(value), None
@@ -421,12 +434,12 @@ def _number_or_text(value: Any) -> tuple[Any, ...]:
     raise ValueError("its value is neither a number nor text")
 
 
-def _instant(seconds: float | None) -> datetime.datetime:
+def _instant(seconds: object) -> datetime.datetime:
     """A unix time as an instant; ValueError where it is none."""
     if not _is_number(seconds) or seconds <= 0:
         raise ValueError("has no timestamp")
     try:
-        return EPOCH + datetime.timedelta(seconds=seconds)
+        return EPOCH + datetime.timedelta(seconds=float(seconds))
     except OverflowError:
         raise ValueError("has no timestamp that is in the calendar") from None
 
@@ -450,7 +463,7 @@ def _etcd(settings: LwaRecorders.Settings) -> Etcd:
     return Etcd(settings.url, settings.user, settings.password_env, settings.timeout_s)
 
 
-def _table(rows: list[Any]) -> DataFrame:
+def _table(rows: Iterable[Point]) -> DataFrame:
     import pandas as pd
 
     names = ["name", "node", "sampled_at", "value", "text", "unit"]

@@ -22,8 +22,8 @@ from observing_monitor.sources import Reading, Telling
 if TYPE_CHECKING:
     from observing_monitor.sources import Asked, Known
 
-# the prefixes named after nights, and the objects outside them: (night -> prefixes, night -> {path: Object})
-_Skeleton = tuple[dict[datetime.date, list[str]], dict[datetime.date, dict[str, Object]]]
+# night -> its prefixes, and night -> {path: Object} of what lies outside them
+Skeleton = tuple[dict[datetime.date, list[str]], dict[datetime.date, dict[str, Object]]]
 
 
 class ObjectFiles(Telling):
@@ -45,12 +45,12 @@ class ObjectFiles(Telling):
     def place_of(settings: ObjectFiles.Settings) -> str:
         return f"{settings.path} (may be absent)" if settings.optional else settings.path
 
-    def __init__(self, settings: Settings, asked: Asked) -> None:
+    def __init__(self, settings: ObjectFiles.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "files"
         self.objects = Objects(settings.path, settings.storage, SourceError)
-        self._skeleton: _Skeleton | None = None  # of the run
+        self._skeleton: Skeleton | None = None  # of the run
         self._fault = ""  # why there is none
         self._loose: frozenset[str] | None = None  # the paths of all objects outside the prefixes of nights
         self._nights: dict[datetime.date, dict[str, Object]] = {}  # night -> what lies in it, until it was read
@@ -61,7 +61,7 @@ class ObjectFiles(Telling):
         prefixes, loose = self._listed()
         return set(prefixes) | set(loose)
 
-    def look(self, night: datetime.date, known: Known | None) -> Known:
+    def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of every object's name, size and time."""
         prefixes, _ = self._listed()
         if night not in prefixes and (known or {}).get("has_prefix"):
@@ -110,7 +110,7 @@ class ObjectFiles(Telling):
             self._nights[night] = found
         return self._nights[night]
 
-    def _listed(self) -> _Skeleton:
+    def _listed(self) -> Skeleton:
         """The prefixes named after nights, and the objects outside them: (night -> prefixes, night -> {path: Object})."""
         if self._fault:  # that is not waited for at every night
             raise SourceError(self._fault)
@@ -122,7 +122,7 @@ class ObjectFiles(Telling):
                 raise
         return self._skeleton
 
-    def _walk(self) -> _Skeleton:
+    def _walk(self) -> Skeleton:
         """What `_listed` tells, from the store."""
         prefixes: dict[datetime.date, list[str]] = {}
         loose: dict[datetime.date, dict[str, Object]] = {}
