@@ -16,7 +16,7 @@
 #
 #     0   all is well
 #     1   the pages were made, but something failed: a source can't be read, or the program met what it did not foresee
-#     2   the command line or the settings are wrong, or the output can't be written: nothing was done
+#     2   the command line or the settings are wrong: nothing was done; or the output can't be read or written: the run stopped there
 #     75  another run is still at work on the same output: this one left at once. It is no fault, the next run looks again
 #
 # Each run leaves three lines in the log: when it started, what it came to, when it ended. The second is observing_monitor's own,

@@ -71,11 +71,11 @@ examples:
   observing_monitor -c site.toml
       all streams of a settings file; put this into a crontab (see cron_observing_monitor.sh)
   observing_monitor rebuild -c site.toml --first_day 2020-01-01 --last_day 2020-12-31 --jobs 4
-      a year, anew
+      a year, four nights at once; what is there and did not change is not made again
   observing_monitor check -c site.toml
       what every source answers
 
-exit codes: 0 all well; 1 published, but something failed; 2 usage or settings; 75 another run holds the lock
+exit codes: 0 all well; 1 published, but something failed; 2 usage, settings or output are wrong; 75 another run holds the lock
 A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from noon to noon UTC and is named by its evening."""
 
 

@@ -137,7 +137,7 @@ ARRIVED = Column("arrived", "int", "Had arrived, where no stage is known that co
 
 # A row is a night: what stands on the index pages and in nights.json.
 NIGHTS = (
-    Column("night", "text", "The date of the night; the stream's page says by which rule", "Night"),
+    Column("night", "text", "The date of the night; the stream's page says by which clock", "Night"),
     Column("status", "text", "normal, warning or error: the worst of the night's findings", "Status"),
     Column("info", "text", "What is wrong, and how many", "What is wrong"),
     Column("acknowledged", "text", "What is wrong for a known reason, and alarms no longer", "What is known"),

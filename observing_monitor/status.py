@@ -134,7 +134,7 @@ def check_notes(night: Night) -> Iterable[Finding]:
     if count:
         more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
         tellers = ", ".join(name for name, notes in night.notes.items() if notes)
-        yield Finding("warning", f"{more}{n_of(count, 'odd thing')} while looking at what there is", "#notes", tellers)
+        yield Finding("warning", f"{more}{n_of(count, 'odd thing')} in what was read, listed on the night's page", "#notes", tellers)
 
 
 def tell_twice(night: Night) -> Iterable[Finding]:

@@ -86,7 +86,7 @@ def test_a_stale_page_warns(browser, site):
     """When nobody has looked for longer than the limit, the page says so on top."""
     page = open_page(browser, site, run_at="2020-02-13T01:11:41Z")
     assert frame().stale_after_s < 7200
-    assert page.inner_text("#stale").startswith("Nobody has looked for 2 h 05 min: the last time was 01:11:41 UTC.")
+    assert page.inner_text("#stale").startswith("Nobody has looked at the sources for 2 h 05 min: the last time was 01:11:41 UTC.")
 
 
 def test_a_page_of_a_stream_that_was_removed_warns(browser, site):

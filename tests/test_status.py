@@ -34,10 +34,10 @@ def found(**changed):
         ({"ingest_delay_p90_s": 700, "delay_warning_s": 600}, [("warning", "slow ingest: one file in ten took longer than 11 min 40 s")]),
         ({"ingest_delay_p90_s": 600, "delay_warning_s": 600}, []),
         ({"ingest_delay_p90_s": 700}, []),
-        ({"notes": {"files": ["a: odd", "b: odd"]}}, [("warning", "2 odd things while looking at what there is")]),
+        ({"notes": {"files": ["a: odd", "b: odd"]}}, [("warning", "2 odd things in what was read, listed on the night's page")]),
         (
             {"notes": {"files": ["odd"] * 100 + ["and 9,900 more"]}},
-            [("warning", "more than 100 odd things while looking at what there is")],
+            [("warning", "more than 100 odd things in what was read, listed on the night's page")],
         ),
         (
             {"silent": {"gen2": {"problem": "x: gone; mend it", "since": "2020-02-13T03:12:41Z"}}},
@@ -168,7 +168,9 @@ def test_worse_than_usual(worse, delay_warning_s, said):
 
 def test_a_hundred_notes_are_all():
     """A source with just as many notes as are kept has no more than these."""
-    assert found(notes={"files": ["odd"] * status.MAX_NOTES}) == [("warning", "100 odd things while looking at what there is")]
+    assert found(notes={"files": ["odd"] * status.MAX_NOTES}) == [
+        ("warning", "100 odd things in what was read, listed on the night's page")
+    ]
 
 
 def test_a_findings_address_lasts():

@@ -87,7 +87,7 @@
     const late = age(read) > limit;
     warning.hidden = !late;
     if (late) {
-      const text = "Nobody has looked for " + duration(age(read)) + ": the last time was " + clock(read) + " UTC. This page may be out of date.";
+      const text = "Nobody has looked at the sources for " + duration(age(read)) + ": the last time was " + clock(read) + " UTC. This page may be out of date.";
       if (warning.textContent !== text) warning.textContent = text;
     }
     document.querySelectorAll("[data-looked]").forEach((place) => {
