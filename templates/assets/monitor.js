@@ -494,7 +494,7 @@
 
   const MAX_HEIGHT_PX = 15000000; // browsers clamp elements a little above
   const OPEN_BY_ITSELF = 20000; // up to as many files the table opens when it is scrolled to
-  const SPARE_ROWS = 10;
+  const SPARE_ROWS = 3; // above those that are seen, and twice as many below: each costs a keystroke a millisecond
   const scroller = byId("files-scroll");
   const search = byId("files-search");
   const choice = byId("files-class");
@@ -550,11 +550,13 @@
     return TEXTS[column.kind](column, row);
   }
 
-  function labelled(column, row) { // the class is shown by its word, which the filter's list has
+  let classLabels = null; // a class's word, as the filter's list has it
+
+  function labelled(column, row) {
     const plain = text(column, row);
     if (column.name !== "file_class") return plain;
-    const option = choice.querySelector('option[value="' + CSS.escape(plain) + '"]');
-    return option ? option.dataset.label : plain;
+    classLabels = classLabels || new Map(Array.from(choice.options, (option) => [option.value, option.dataset.label]));
+    return classLabels.get(plain) || plain;
   }
 
   function isEmpty(column) {
@@ -579,10 +581,15 @@
     index = [];
   }
 
+  const looked = new Map(); // the terms of the last keystrokes: of two words one mostly stays
+
   // Per row 1 where its text has the term, which has no space in it. One search through one text skips what can't match, where
   // a look at each of 200,000 texts does not.
   function rowsWith(term) {
+    if (looked.has(term)) return looked.get(term);
+    if (looked.size > 20) looked.clear();
     const found = new Uint8Array(table.n);
+    looked.set(term, found);
     for (let row = 0, at = haystack.indexOf(term); at >= 0; at = haystack.indexOf(term, starts[row])) {
       while (starts[row + 1] <= at) row += 1;
       found[row] = 1;
