@@ -84,6 +84,14 @@ feeds = "ingests"
 columns = { path = "path", attempted_at = "at", status = "outcome", message = "message" }
 constants = { stage = "ingest" }
 stages = ["ingest"]
+
+[[streams.camera.sources]]
+type = "table"
+name = "weather"
+path = "weather.csv"
+columns = { sampled_at = "at" }
+values = { seeing = "seeing" }
+units = { seeing = "arcsec" }
 """
 
 
@@ -108,6 +116,9 @@ def make_site(folder, n_files):
                 ingests.write(f"{path},{done:%FT%TZ},failure,{chance.choice(ERRORS)}\n")
             elif fate < 0.998:
                 ingests.write(f"{path},{done:%FT%TZ},success,\n")
+    minutes = (start + datetime.timedelta(minutes=n) for n in range(600))
+    rows = [f"{at:%FT%TZ},{0.7 + chance.gauss(0, 0.1):.3f}\n" for at in minutes]
+    (folder / "weather.csv").write_text("".join(["at,seeing\n", *rows]))
     (folder / "site.toml").write_text(SETTINGS)
     command = [sys.executable, "-m", "observing_monitor", "-c", folder / "site.toml", "--first_day", str(NIGHT), "--last_day", str(NIGHT)]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(CHECKOUT)})

@@ -111,7 +111,12 @@ class Server:
 
     def _how(self):
         """How every program of the server runs: as its user, in its folder, with no settings of ours."""
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder), "TMPDIR": str(self.folder), "LC_ALL": "C.UTF-8"}
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+        }
         how = {"cwd": self.folder, "env": environment}
         if self._user is not None:
             how |= {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
