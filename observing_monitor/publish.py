@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
-from observing_monitor.files import sealed
+from observing_monitor.files import as_json, sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
     beside,
@@ -330,14 +330,14 @@ def write_heartbeat(
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
+    site.output.write("data/heartbeat.json", sealed(as_json(beat)))  # each time, though it were the same: it says that we were here
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
-    beat = site.output.read_json("data/heartbeat.json")
+    beat = site.output.read_json("data/heartbeat.json") or {}
     try:
         sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
         return sound | {"": beat.get("pages", {})}
