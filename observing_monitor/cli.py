@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import logging
 import math
 import os
@@ -415,21 +416,17 @@ def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> 
 
 
 def _check_apart(output: Output, streams: list[Stream]) -> None:
-    """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
-    for stream in [version for described in streams for version in described.versions]:
-        for source in stream.sources:
-            path = getattr(source.settings, "path", None)
-            for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
-                if is_address(path) or is_address(folder):
-                    _check_addresses_apart(name, folder, str(path), stream.name)
-                elif path and _lies_in(folder, path):
-                    raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
-
-
-def _lies_in(folder: str, path: str | Path) -> bool:
-    """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
-    really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
-    return Path(os.path.realpath(folder)).is_relative_to(really)
+    """Refuse an output that lies in a directory that is read, whatever links lead there: the pages would be taken for files."""
+    versions = [version for described in streams for version in described.versions]
+    read = {(str(path), stream.name) for stream in versions for s in stream.sources if (path := getattr(s.settings, "path", None))}
+    for path, stream_name in sorted(read):
+        # a disk that is down is taken as its path says
+        really = "" if is_address(path) else within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
+        for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
+            if is_address(path) or is_address(folder):
+                _check_addresses_apart(name, folder, path, stream_name)
+            elif Path(os.path.realpath(folder)).is_relative_to(really):
+                raise UsageError(f"{name} {folder} lies in {path}, which {stream_name} reads; choose a folder outside it")
 
 
 def _check_alone(output: Output, streams: list[Stream]) -> None:
