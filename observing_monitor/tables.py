@@ -94,8 +94,8 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed) & known.ingests["file_id"].isin(store["file_id"])]
-    left = _but(left, found, ["file_id", "stage", "attempted_at"])
+    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
@@ -126,7 +126,7 @@ def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
         return files
     is_left = files["source"].isin(removed)
     made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
-    return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
+    return files[~(is_left & pd.Series(made_up, index=files.index) & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0))]
 
 
 def split_history(known: Tables) -> tuple[Tables, Tables]:
@@ -1002,7 +1002,7 @@ def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
     )
     facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
     shown = facts.head(most)
-    is_shown = named.isin(shown.index)
+    is_shown = pd.Series(places_of(named, shown.index) >= 0, index=named.index)
     counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
     of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
     rows: list[Exposure] = [
