@@ -78,7 +78,7 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     if _stays_as_it_was(job, names):
         return True
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_of_now(job) or is_pruned(job.row, TABLES)) and job.row.get("made_for") == _made_for(job)
 
 
@@ -86,7 +86,7 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
         return is_as_usual(job) or is_pruned(job.row, TABLES)
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
 
 
@@ -128,7 +128,7 @@ def publish_night(job: NightJob) -> NightDone:
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
-        row["images"] = write_night(job, row, known, judged, found, key)
+        write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
@@ -137,6 +137,7 @@ def _publish_pruned(job: NightJob, row: Row) -> NightDone:
     row = row.copy()
     row["page"] = page_key(job, row)
     row.pop("images", None)
+    row.pop("n_exposure_pages", None)
     write_pruned(job, row)
     return NightDone(job.night, row, True)
 
@@ -225,7 +226,7 @@ def _publish_nights(
                     done.problems.append(result.problem)
                 else:
                     result.row["made_for"] = _made_for(jobs[result.night])
-                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night])}
+                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
                 store.note(result.night, result.row)
                 done.n_pages += result.is_written
                 if progress:

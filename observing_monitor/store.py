@@ -77,6 +77,7 @@ class Row(Look, total=False):
     acknowledged: str  # differs when other files are acknowledged
     page: str  # the page's fingerprint
     images: list[str]  # the names of its images' files
+    n_exposure_pages: int  # over how many pages its exposures are spread; 0 where its own page has all
     previews: dict[str, Any]
     made_for: str  # of the run that found the page current
     news_at: str | None  # when the status, or what is wrong, last changed

@@ -652,7 +652,7 @@ class Entry(TypedDict):
 
 
 class StageCounts(TypedDict):
-    """What became of a night's files in one stage, as `pages.StageRow` means it."""
+    """What became of a night's files in one stage."""
 
     name: str
     n_done: int
@@ -662,7 +662,7 @@ class StageCounts(TypedDict):
     n_deferred: int
     n_attempts: int
     last_done_at: datetime.datetime | None
-    median_s: float | None
+    median_s: float | None  # from a file's creation until it had passed the stage
     p90_s: float | None
 
 
@@ -682,13 +682,13 @@ class Queue(TypedDict):
 
 
 class FileFacts(TypedDict):
-    """A file that needs attention, as `pages.FileRow` means it."""
+    """A file that needs attention."""
 
-    anchor: str
+    anchor: str  # its address on the page
     path: str
     file_class: str
-    reason: str
-    detail: str
+    reason: str  # one line: why it needs attention
+    detail: str  # the whole message or traceback, "" where the reason is all
     size_bytes: int | None
     exposure: str
     obsid: str
@@ -720,12 +720,12 @@ class AttentionGroup(TypedDict):
 
 
 class Exposure(TypedDict):
-    """An exposure, or a folder, as `pages.GroupRow` means it."""
+    """An exposure (or a folder, where files have none): how many files it has, and when the latest of them came."""
 
     name: str
     seq_num: int | None
     n_files: int
-    counts: dict[str, int]
+    counts: dict[str, int]  # by class, only those above 0
     created_at: datetime.datetime | None
     transferred_at: datetime.datetime | None
     ingested_at: datetime.datetime | None
@@ -791,7 +791,7 @@ def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> 
     """A row a stage, in their order: how many files passed it, failed or wait in it, and how long after their creation they did.
 
     The last attempt on a file is the one that counts; what was done before and waits again is both done and waiting. A file
-    whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
+    whose creation nobody knows counts from when it arrived, or was first heard of. Each as `Stage` has it.
     """
     of_file = judged.set_index("file_id")[["created_at", "transferred_at"]]
     heard = ingests.groupby("file_id")["attempted_at"].min()
@@ -889,7 +889,7 @@ def _said(judged: DataFrame) -> Series[str]:
 
 
 def attention(judged: DataFrame) -> list[Attention]:
-    """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
+    """The files that need attention, worst class first, each as `Attention` has it."""
     shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = judged.assign(shown_as=shown)[shown.isin(order)]
@@ -975,18 +975,10 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     return made
 
 
-def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
-    """The exposures, by creation; a folder where files have none.
-
-    Returns
-    -------
-    list of dict
-        The first `most`, by the names of `pages.GroupRow`.
-    int
-        How many there are.
-    """
+def group(judged: DataFrame) -> list[Exposure]:
+    """The exposures, by creation; a folder where files have none."""
     if judged.empty:
-        return [], 0
+        return []
     named = judged["obsid"].fillna(judged["exposure"])
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
@@ -1001,11 +993,9 @@ def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
         ingested_at=("ingested_at", "max"),
     )
     facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    shown = facts.head(most)
-    is_shown = pd.Series(places_of(named, shown.index) >= 0, index=named.index)
-    counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
+    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0)
     of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
-    rows: list[Exposure] = [
+    return [
         {
             "name": row.Index,
             "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
@@ -1015,9 +1005,8 @@ def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
             "transferred_at": _instant(row.transferred_at),
             "ingested_at": _instant(row.ingested_at),
         }
-        for row in _rows(shown)
+        for row in _rows(facts)
     ]
-    return rows, len(facts)
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
