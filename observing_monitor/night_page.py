@@ -73,19 +73,19 @@ def page_key(job: NightJob, row: Row) -> str:
 def files_of(job: NightJob) -> list[str]:
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
     if is_pruned(job.row, PAGE):
-        return [f"{beside(job)}.html"]
+        return [f"{files_begin(job)}.html"]
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
-    return [f"{beside(job)}{ending}" for ending in endings]
+    return [f"{files_begin(job)}{ending}" for ending in endings]
 
 
-def beside(job: NightJob) -> str:
+def files_begin(job: NightJob) -> str:
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
 def _images_of(job: NightJob) -> str:
     """The folder of a night's images, relative to the output."""
-    return f"{beside(job)}.images"
+    return f"{files_begin(job)}.images"
 
 
 def has_images(job: NightJob, row: Row) -> bool:
@@ -339,7 +339,7 @@ def write_pruned(job: NightJob, row: Row) -> None:
         headlines=described_headlines(stream, row.get("units") or {}),
         has_ingest=bool(stream.last_stage),
     )
-    job.site.output.write(f"{beside(job)}.html", pages.render_pruned(page, job.site.assets))
+    job.site.output.write(f"{files_begin(job)}.html", pages.render_pruned(page, job.site.assets))
     sweep_page(stream, job.site.output, job.night.isoformat())
 
 

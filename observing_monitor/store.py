@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from pyarrow import DataType
 
+    from observing_monitor import strays
     from observing_monitor.sources import Known
     from observing_monitor.tables import Tables
 
 FOLDER = "data"
-INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told")  # what the index has of a night's last look
+INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
 ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
 
 
@@ -61,6 +62,7 @@ class Look(TypedDict, total=False):
     happened: dict[str, Any] | None  # as `happenings.merged` gives it
     changed_at: str | None
     is_told: bool  # whether the last stage's source ever answered
+    strays: strays.Counts  # of the files that may have their other half in the night before or after
 
 
 class Row(Look, total=False):
@@ -161,7 +163,7 @@ class Store:
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = looked is not None and all(
             isinstance(looked.get(name) or {}, dict)
-            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources")
+            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
         )
         return cast(Looked, looked) if is_whole else {}
 
