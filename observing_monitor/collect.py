@@ -20,6 +20,7 @@ from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import INDEXED, Look, Store
+from observing_monitor.streams import tellers_of_stages
 from observing_monitor.timelimit import TimedSource
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _read_night(
     now: datetime.datetime,
 ) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import happenings, tables
+    from observing_monitor import happenings, strays, tables
 
     night, readings = outcome.night, {}
     before, damaged = store.load_whole(night)
@@ -135,7 +136,7 @@ def _read_night(
     told = tables.update(before, readings, silent=set(outcome.problems))
     after = tables.with_history(told, history)
     outcome.n_files = len(after.files)
-    staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
+    staged = tellers_of_stages(stream)
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
     happened = looked.get("happened")
@@ -150,6 +151,7 @@ def _read_night(
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
+        "strays": strays.count(after, staged),
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")

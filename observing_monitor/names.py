@@ -115,7 +115,9 @@ def _groups_by_arrow(names: Series[str], pattern: str) -> dict[str, Any]:
 
     found = pc.extract_regex(columns.arrow(names), pattern)
     told = {found.type.field(at).name: part for at, part in enumerate(found.flatten())}
-    return {group: pc.if_else(pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts) for group, texts in told.items()}
+    return {
+        group: pc.if_else(pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts) for group, texts in told.items()
+    }
 
 
 def _whole(texts: Series[str]) -> Series[int]:

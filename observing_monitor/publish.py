@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
-from observing_monitor.files import sealed
+from observing_monitor.files import as_json, sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
-    beside,
+    files_begin,
     files_of,
     has_images,
     is_whole,
@@ -38,6 +38,7 @@ from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
+from observing_monitor.strays import beside
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def _common_key(site: Site, stream: Stream) -> str:
 def _made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
+    beside = digest(job.beside) if job.beside else ""
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside}"
 
 
 def publish_night(job: NightJob) -> NightDone:
@@ -115,13 +117,14 @@ def publish_night(job: NightJob) -> NightDone:
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
-    store = Store(job.site.output, job.stream.name)
-    try:
-        known = store.load(job.night)
-    except StoreError as error:
-        store.look_again(job.night)
-        return NightDone(job.night, job.row, False, str(error))
-    row, judged, found = judge(job, known)
+    store, loaded = Store(job.site.output, job.stream.name), {}
+    for night in (job.night, *(night for night, _ in job.beside)):
+        try:
+            loaded[night] = store.load(night)
+        except StoreError as error:
+            store.look_again(night)
+            return NightDone(job.night, job.row, False, str(error))
+    row, known, judged, found = judge(job, loaded.pop(job.night), loaded)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
@@ -249,7 +252,8 @@ def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edge
     for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
-        yield NightJob(site, then, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues, commons[id(then)])
+        row, near = index["nights"][night.isoformat()], beside(night, index["nights"])
+        yield NightJob(site, then, night, row, before, after, now, edge_of, issues, near, commons[id(then)])
 
 
 def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
@@ -277,7 +281,9 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
 
 def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
-    output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
+    store = Store(job.site.output, job.stream.name)
+    nights = [job.night, *(night for night, _ in job.beside)]
+    output = job.site.output.part(files_begin(job), *(f"{store.night_folder(night)}/" for night in nights))
     return replace(job, site=replace(job.site, output=output))
 
 
@@ -331,14 +337,14 @@ def write_heartbeat(
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
+    site.output.write("data/heartbeat.json", sealed(as_json(beat)))  # each time, though it were the same: it says that we were here
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
-    beat = site.output.read_json("data/heartbeat.json")
+    beat = site.output.read_json("data/heartbeat.json") or {}
     try:
         sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
         return sound | {"": beat.get("pages", {})}

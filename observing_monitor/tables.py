@@ -170,18 +170,18 @@ def with_history(told: Tables, history: Tables) -> Tables:
     if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
         return told
     files, old = told.files, history.files
-    is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
+    made_up = is_made_up(files)
     # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
     by_path = pd.concat(
         [history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], old["file_id"].set_axis(old["file_id"])]
     )
-    same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
+    same = files.loc[made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
     renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
         told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
     )
     old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
-    if not is_made_up.all():
+    if not made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[places_of(old["file_id"], files["file_id"]) < 0]
@@ -364,6 +364,11 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
+
+
+def is_made_up(files: DataFrame) -> Series[bool]:
+    """Of each file whether only attempts tell of it, and no source that has files."""
+    return files["file_id"] == files["source"] + ":" + files["path"]
 
 
 def _own_id(attempts: DataFrame) -> Series[str]:
