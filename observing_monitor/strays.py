@@ -94,6 +94,8 @@ def settle(told: Tables, others: Mapping[datetime.date, Tables]) -> tuple[Tables
     files, ingests, found = told.files, [told.ingests], list[Settled]()
     for night, other in others.items():
         away, here = _pairs(told, other), _pairs(other, told)
+        if not away and not here:
+            continue
         files = _with_facts(files[~files["file_id"].isin(list(away))], _called(other.files, here))
         ingests = [*(part[~part["file_id"].isin(list(away))] for part in ingests), _called(other.ingests, here)]
         found += [*_settled(told, away, night, is_here=False), *_settled(other, here, night, is_here=True)]

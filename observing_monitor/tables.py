@@ -998,20 +998,33 @@ def group(judged: DataFrame) -> list[Exposure]:
         ingested_at=("ingested_at", "max"),
     )
     facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0)
-    of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
+    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
+    classes = [c.name for c in columns.CLASSES if c.name in counts]
     return [
         {
-            "name": row.Index,
-            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
-            "n_files": int(row.n_files),
-            "counts": {name: n for name, by_exposure in of_class.items() if (n := by_exposure[row.Index])},
-            "created_at": _instant(row.created_at),
-            "transferred_at": _instant(row.transferred_at),
-            "ingested_at": _instant(row.ingested_at),
+            "name": name,
+            "seq_num": seq_num,
+            "n_files": n_files,
+            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
+            "created_at": created_at,
+            "transferred_at": transferred_at,
+            "ingested_at": ingested_at,
         }
-        for row in _rows(facts)
+        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
+            facts.index.tolist(),
+            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
+            facts["n_files"].tolist(),
+            counts[classes].to_numpy().tolist(),
+            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
+            strict=True,
+        )
     ]
+
+
+def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
+    """A column of instants as `_instant` gives one."""
+    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
+    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
