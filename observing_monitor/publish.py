@@ -12,7 +12,6 @@ import datetime
 import itertools
 import json
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +39,7 @@ from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
 from observing_monitor.strays import beside
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
+from observing_monitor.timelimit import NEVER, Deadline
 
 if TYPE_CHECKING:
     from observing_monitor.config import Stream
@@ -155,7 +155,7 @@ def _news_at(job: NightJob, row: Row) -> str | None:
 
 
 def publish(
-    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: float | None = None
+    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: Deadline = NEVER
 ) -> Published:
     """Write every page of a site that is not current; a `Published`.
 
@@ -167,8 +167,8 @@ def publish(
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
-    deadline : float, optional
-        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
+    deadline : timelimit.Deadline
+        After it each stream gets the page of one more night, its newest, and those over its nights.
     """
     write_assets(site)
     done = Published()
@@ -206,7 +206,7 @@ def _publish_nights(
     executor: Workers | None,
     progress: Progress | None,
     done: Published,
-    deadline: float | None = None,
+    deadline: Deadline,
 ) -> None:
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
@@ -267,12 +267,12 @@ def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
     return stale
 
 
-def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: float | None) -> Iterator[NightDone]:
+def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
-    tasks = [(_part_of(job), deadline if number else None) for number, job in enumerate(jobs)]
+    tasks = [(_part_of(job), deadline if number else NEVER) for number, job in enumerate(jobs)]
     for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
         output.learn(changes)
         if done:
@@ -287,22 +287,22 @@ def _part_of(job: NightJob) -> NightJob:
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 
-def _guarded(job: NightJob, deadline: float | None) -> NightDone | None:
+def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
     """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
 
     None after the deadline.
     """
     from observing_monitor.errors import OutputError
 
-    if deadline is not None and time.monotonic() >= deadline:
+    if deadline.is_over:
         return None
     try:
         return publish_night(job)
