@@ -355,7 +355,7 @@ def _history_chart(
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
     layout = {
-        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"},
+        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0},
         "yaxis": _value_axis(everything[~np.isnan(everything)], unit),
         "showlegend": 1 < len(shown) <= MAX_LEGEND,
     }
