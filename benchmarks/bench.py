@@ -28,6 +28,7 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples"), str(CHECKOUT / "tests
 
 UTC = datetime.UTC
 FIRST = datetime.date(2020, 2, 12)
+LAST_OF_LONG = datetime.date(2026, 6, 30)  # of the long histories: a night that is yet to come is not on the stream's page
 RUN = (
     "import datetime, sys; from observing_monitor import cli; "
     "sys.exit(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
@@ -122,13 +123,13 @@ def full_nights(n_nights, n_files, folder):
         gen2tree.make_night(folder, night, counts, now=gen2tree.later(), camera="comCam", apart_s=30_000 / n_files)
 
 
-def history(n_nights, n_files, folder):
+def history(first, n_nights, n_files, folder):
     """Many nights of a camera of one detector, made row by row into one registry: quickly."""
     import gen2
 
     camera, rows = gen2.CAMERAS["latiss"], []
     for n in range(n_nights):
-        night = FIRST + datetime.timedelta(days=n)
+        night = first + datetime.timedelta(days=n)
         storage = folder / "storage" / night.isoformat()
         raw = folder / "gen2repo" / "raw" / night.isoformat()
         storage.mkdir(parents=True)
@@ -215,9 +216,9 @@ def lasair_history(n_nights, folder):
     lasair_status.make_status(folder, first + datetime.timedelta(days=n_nights - 1), FIRST)
 
 
-def arguments(folder, site, n_nights):
-    last = FIRST + datetime.timedelta(days=n_nights - 1)
-    return ("--input_dir", folder, "--output_dir", site, "--first_day", FIRST, "--last_day", last)
+def arguments(folder, site, n_nights, first=FIRST):
+    last = first + datetime.timedelta(days=n_nights - 1)
+    return ("--input_dir", folder, "--output_dir", site, "--first_day", first, "--last_day", last)
 
 
 def add_files(folder, night, n_files, tag):
@@ -269,25 +270,26 @@ def monitor_modules(now, *arguments):
 
 
 def bench_long_history(work, scale, rounds):
-    """One night changed, in a history of 10 nights and of 3,000."""
-    many, took = int(3000 * scale), {}
-    for n_nights in (10, many):
-        folder, now = made_once(work / f"long_{n_nights}", functools.partial(history, n_nights, 10))
+    """One night changed, in a history of 10 nights and of 3,000; in turn, so that both meet the same machine."""
+    last, sites, took = LAST_OF_LONG, {}, {}
+    for n_nights in (10, int(3000 * scale)):
+        first = last - datetime.timedelta(days=n_nights - 1)
+        folder, now = made_once(work / f"long_{n_nights}", functools.partial(history, first, n_nights, 10))
         site = work / f"site_long_{n_nights}"
-        last = FIRST + datetime.timedelta(days=n_nights - 1)
-        monitor(now, "rebuild", *arguments(folder, site, n_nights))
-        runs = []
-        for tag in range(rounds):
+        monitor(now, "rebuild", *arguments(folder, site, n_nights, first))
+        sites[n_nights] = folder, site, now
+    for tag in range(rounds):
+        for n_nights, (folder, site, now) in sites.items():
             add_files(folder, last, 1, f"{os.getpid()}_{tag}")
-            runs.append(monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last))
-        took[n_nights] = median(runs)
-    yield (f"one night changed, of {many:,} (floor: of 10)", took[many], took[10], "1.2 ×")
+            took.setdefault(n_nights, []).append(monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last))
+    few, many = (median(runs) for runs in took.values())
+    yield (f"one night changed, of {max(took):,} (floor: of 10)", many, few, "1.2 ×")
 
 
 def bench_rebuild(work, scale, rounds):
     """A rebuild of 1,000 nights, by one process and two; and of a tenth of it, for whether it is linear."""
     n_nights, n_files = int(1000 * scale), 1000
-    folder, now = made_once(work / f"history_{n_nights}", functools.partial(history, n_nights, n_files))
+    folder, now = made_once(work / f"history_{n_nights}", functools.partial(history, FIRST, n_nights, n_files))
     site, took, low = work / "site_history", {}, floor(folder)
     for jobs, some in ((1, n_nights // 10), (1, n_nights), (2, n_nights)):
         shutil.rmtree(site, ignore_errors=True)

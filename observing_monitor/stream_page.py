@@ -17,7 +17,6 @@ from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import Store
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
@@ -37,7 +36,7 @@ CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
 def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published) -> StreamCard:
-    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
+    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page. The index keeps what was made."""
     folder = f"{stream.folder}/" if stream.folder else ""
     # nights that are yet to come were made by a clock that was ahead: they would hide what is wrong tonight
     nights = [(night, row) for night, row in index["nights"].items() if night <= stream.rule.night_of(now).isoformat()]
@@ -74,7 +73,6 @@ def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datet
         site.output.write_changed(names[2], pages.render_latest(_for_ever(page), site.assets))
         site.output.write(names[3], pages.render_stream(page, site.assets))
         index["page"] = key
-        Store(site.output, stream.name).write_index(index)
         done.n_pages += 1
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries[:CARD_NIGHTS]]
     cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
