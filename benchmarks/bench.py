@@ -371,6 +371,72 @@ def bench_gen3(work, scale, rounds):
     yield ("  the next run, nothing new", median(sames), low, "0.25 s of processor time")
 
 
+BARE_GEN3_POSTGRESQL = """
+import psycopg2, sys
+with psycopg2.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
+    cursor.execute('select tag_association_table from latiss.dataset_type')
+    (tags,), = cursor.fetchall()
+    cursor.execute(f'''select t.dataset_id, e.instrument, e.id, e.obs_id, e.seq_num, t.detector, n.full_name, n.raft, n.name_in_raft,
+        d.ingest_date, upper(e.timespan), f.path, f.file_size
+        from latiss.exposure e
+        join latiss.{tags} t on t.instrument = e.instrument and t.exposure = e.id
+        join latiss.dataset d on d.id = t.dataset_id
+        left join latiss.detector n on n.instrument = t.instrument and n.id = t.detector
+        left join latiss.file_datastore_records f on f.dataset_id = d.id
+        where e.instrument = 'LATISS' and e.day_obs = %s''', [int(sys.argv[2])])
+    print(len(cursor.fetchall()))
+"""
+
+
+def bench_gen3_postgresql(work, scale, rounds):
+    """The same on a PostgreSQL that the bench starts and fills; that it reads no table as a whole is seen in the plan."""
+    import gen3repo
+    from servers import PostgreSQL
+
+    if not PostgreSQL.bin():
+        print("(no PostgreSQL here: Gen3 on it is left out)")
+        return
+    n_nights, n_exposures = 100, int(100_000 * scale) // 9
+    last, folder, now = FIRST + datetime.timedelta(days=n_nights - 1), work / "gen3_postgresql", datetime.datetime.now(UTC)
+    shutil.rmtree(folder, ignore_errors=True)
+    with PostgreSQL(shared_buffers="512MB", maintenance_work_mem="512MB", max_wal_size="8GB") as server:
+        url = server.create("gen3")
+        server.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
+        raws = [gen3repo.Raw(gen3repo.raw_file(folder / "storage", FIRST, 1, detector=d), 1, FIRST, d) for d in range(9)]
+        gen3repo.make_repository(folder / "gen3repo", raws, db=url, namespace="latiss")
+        gen3repo.grow(server, "gen3", "latiss", FIRST, n_nights, n_exposures)
+        for number in range(2, n_exposures + 2):
+            for detector in range(9):
+                gen3repo.raw_file(folder / "gen3repo", last, number, detector=detector)
+        bares, reads = [], []
+        for _ in range(rounds):
+            bares.append(spawn(sys.executable, "-c", BARE_GEN3_POSTGRESQL, url.replace("+psycopg2", ""), f"{last:%Y%m%d}"))
+            reads.append(spawn(sys.executable, "-c", SOURCE_GEN3, folder, last, now.isoformat()))
+        plan = spawn(sys.executable, "-c", PLAN_GEN3, folder, last).output.split()
+    n_read = int(bares[-1].output.split()[-1])
+    if n_read != int(reads[-1].output.split()[-1]):
+        raise SystemExit(f"gen3: the bare query has {n_read} rows, the source {reads[-1].output}")
+    among = f"{n_read:,} raws among {n_nights * n_exposures * 9 / 1e6:,.1f} million"
+    whole = ", ".join(name for name in plan if name != "none") or "none"
+    what = f"Gen3 on PostgreSQL, {among}: the source alone (floor: the bare query; the server's time is in the clock alone)"
+    yield (what, median(reads), median(bares), f"3 ×; tables read as a whole: {whole}")
+
+
+PLAN_GEN3 = """
+import datetime, json, pathlib, sys
+from observing_monitor.nights import NightRule
+from observing_monitor.sources import Asked
+from observing_monitor.sources.gen3 import Gen3Repository
+night, now = datetime.date.fromisoformat(sys.argv[2]), datetime.datetime.now(datetime.UTC)
+source = Gen3Repository(Gen3Repository.Settings(pathlib.Path(sys.argv[1])), Asked('gen3', NightRule.parse('UTC-12h'), now))
+with source._connect() as registry:
+    values = source._values(source._layout_of(registry), night, 'LATISS')
+    sql = source._sql(registry, ['t.exposure', 'd.ingest_date', 'f0.path'])
+    steps = [row[0].strip() for row in registry.ask(f'explain {sql}', values)]
+print(*[step.split(' on ')[1].split()[0] for step in steps if 'Seq Scan' in step] or ['none'])
+"""
+
+
 def bench_lasair(work, scale, rounds):
     """Lasair's status files: all nights, and one that changed; the floor is reading the files and parsing their JSON."""
     n_nights = int(1000 * scale)
@@ -443,6 +509,7 @@ BENCHES = {
     "long": bench_long_history,
     "rebuild": bench_rebuild,
     "gen3": bench_gen3,
+    "gen3_postgresql": bench_gen3_postgresql,
     "lasair": bench_lasair,
     "queue": bench_queue,
     "browser": bench_browser,
