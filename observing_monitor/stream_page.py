@@ -16,7 +16,6 @@ from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import Store
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
@@ -122,7 +121,6 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
         output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
         output.write(to_html, pages.render_stream(page, site.assets))
         index["page"] = key
-        Store(output, stream.name).write_index(index)
         done.n_pages += 1
 
 
