@@ -79,6 +79,7 @@ class Row(Look, total=False):
     acknowledged: str  # differs when other files are acknowledged
     page: str  # the page's fingerprint
     images: list[str]  # the names of its images' files
+    n_exposure_pages: int  # over how many pages its exposures are spread; 0 where its own page has all
     previews: dict[str, Any]
     made_for: str  # of the run that found the page current
     news_at: str | None  # when the status, or what is wrong, last changed
@@ -220,7 +221,7 @@ class Store:
     def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
         relative = f"{self.night_folder(night)}/{name}.parquet"
         data = self.output.read(relative)
-        if data is None:
+        if data is None or data == _packed_nothing(described):
             return columns.empty(described)
         import pyarrow
         import pyarrow.parquet

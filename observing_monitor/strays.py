@@ -94,6 +94,8 @@ def settle(told: Tables, others: Mapping[datetime.date, Tables]) -> tuple[Tables
     files, ingests, found = told.files, [told.ingests], list[Settled]()
     for night, other in others.items():
         away, here = _pairs(told, other), _pairs(other, told)
+        if not away and not here:
+            continue
         files = _with_facts(files[~files["file_id"].isin(list(away))], _called(other.files, here))
         ingests = [*(part[~part["file_id"].isin(list(away))] for part in ingests), _called(other.ingests, here)]
         found += [*_settled(told, away, night, is_here=False), *_settled(other, here, night, is_here=True)]
@@ -131,9 +133,10 @@ def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
 
 def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
-    from observing_monitor.tables import is_made_up
+    from observing_monitor.tables import is_made_up, places_of
 
-    return told.files[is_made_up(told.files) & told.files["file_id"].isin(told.ingests["file_id"])]
+    made_up = told.files[is_made_up(told.files)]
+    return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
 
 
 def _untried(told: Tables, source: str) -> DataFrame:
