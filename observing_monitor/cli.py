@@ -156,7 +156,7 @@ def _add_commands_own(parser: configargparse.ArgParser) -> None:
     old = parser.add_argument_group("import-prototype")
     old.add_argument(
         "--database",
-        type=Path,
+        type=_file,
         metavar="FILE",
         help="the prototype's observing_monitor.sqlite3, or the folder that has it; "
         "with a settings file --stream says whose history it is, and --gen takes that of one Butler alone",
@@ -174,9 +174,9 @@ def _add_how(parser: configargparse.ArgParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
-    how.add_argument("--prometheus_file", type=Path, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
+    how.add_argument("--prometheus_file", type=_file, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
     known = "what is known to be wrong, and why; shown as acknowledged (default: known.yaml beside the settings file)"
-    how.add_argument("--known_issues", type=Path, metavar="FILE", help=known)
+    how.add_argument("--known_issues", type=_file, metavar="FILE", help=known)
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
         "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
@@ -190,7 +190,7 @@ def _add_how(parser: configargparse.ArgParser) -> None:
     how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
     how.add_argument(
         "--log_file",
-        type=Path,
+        type=_file,
         metavar="FILE",
         help="add a line on the run to this file: key=value, always in one order",
     )
@@ -198,7 +198,15 @@ def _add_how(parser: configargparse.ArgParser) -> None:
 
 
 def _place(text: str) -> str | Path:
+    if not text:  # a variable that was not set: this would be the folder that we were started in
+        raise argparse.ArgumentTypeError(config.EMPTY)
     return text.rstrip("/") if is_address(text) else Path(text)
+
+
+def _file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError(config.EMPTY)
+    return Path(text)
 
 
 def _night(text: str) -> datetime.date:
@@ -258,7 +266,13 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     except (UsageError, OutputError) as error:
         _complain(error)
         return USAGE
+    except BrokenPipeError:  # whoever read what is printed has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
+        return INCOMPLETE
     except OSError as error:
+        if _is_folder_gone():
+            _complain("the folder that this was started in is no longer there; go to another")
+            return USAGE
         if error.filename is None:
             raise
         words = f"{(error.strerror or str(error)).lower()}; output_dir must be a folder that can be read and written"
@@ -271,7 +285,43 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
 
 def command_line() -> NoReturn:
     """The command, as a process of its own: never returns."""
+    suit_surroundings()
     leave(main())
+
+
+def suit_surroundings() -> None:
+    """Let it not matter how this process was started; for the beginning of one.
+
+    In a locale of another encoding the same name on a disk would be another text, and so another file: Python's UTF-8 mode begins anew.
+    """
+    _open_streams()
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _open_streams() -> None:
+    """Have stdin, stdout and stderr open, and able to say anything, however this was started.
+
+    Where one is closed, the next file that is opened gets its number, and what is printed would be written into that.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, place in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(place, "w", closefd=False, errors="backslashreplace"))
+        else:
+            stream.reconfigure(errors="backslashreplace")  # what a narrow encoding (LC_ALL=C) lacks is no reason to end
+
+
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _complain(error: object) -> None:
@@ -337,11 +387,19 @@ def _output(options: argparse.Namespace) -> Output:
         raise UsageError(f"redact hides {texts[0]!r} and more from the pages, but {words}")
     pages_at = _place_of("output_dir", options.output_dir, options.config, redaction)
     if options.store_dir is None:
-        return pages_at
+        return Apart(pages_at, Output(pages_at.store)) if _lies_elsewhere(pages_at) else pages_at
     kept_at = _place_of("store_dir", options.store_dir, options.config)
     if kept_at.root == pages_at.root:
         raise UsageError(f"store_dir {kept_at.root} is output_dir itself; name another folder")
     return Apart(pages_at, kept_at)
+
+
+def _lies_elsewhere(output: Output) -> bool:
+    """Whether an output's `data` is a link to another disk, or one that is mounted there: from here nothing can be renamed into it."""
+    try:
+        return not is_address(output.root) and os.stat(output.store).st_dev != os.stat(output.root).st_dev
+    except OSError:  # it is not there yet
+        return False
 
 
 def _streams(options: argparse.Namespace, command: str) -> list[Stream]:

@@ -220,14 +220,19 @@ class Stream:
         return next((stream for first, stream in reversed(self.later) if first <= night), self)
 
 
+EMPTY = "is empty; name a file or a folder, or leave it out"
+
+
 def read_settings(path: str | Path) -> dict[str, Any]:
     """A settings file's tables, its keys checked; UsageError that names the file and what is wrong with it."""
     try:
         with open(path, "rb") as file:
-            tables = tomllib.load(file)
+            tables = tomllib.loads(file.read().decode("utf-8-sig"))  # with the mark that some editors begin a file with
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; -c names the settings file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not written in UTF-8 (byte {error.start}); have your editor save it so") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     _check_keys(f"{path}:", tables, [TABLE, "streams", "notify", "storage"])
     if not isinstance(tables.get(TABLE, {}), dict):
@@ -248,6 +253,8 @@ class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
         for key in PATHS:
+            if table.get(key) == "":  # a variable that was not set would be the settings' own folder
+                raise UsageError(f"{path}: [{TABLE}] key {key!r}: {EMPTY}")
             if isinstance(table.get(key), str) and not (key in PLACES and is_address(table[key])):
                 table[key] = str(path.parent / Path(table[key]).expanduser())
         return {
@@ -636,6 +643,8 @@ def _convert(where: str, base: Path, table: dict[str, Any], into: type[D], more:
     _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
     def to_path(kind: type, value: Any) -> Any:
+        if value == "":
+            raise ValueError(EMPTY)
         if is_address(value):
             raise ValueError("an address of an object store, but a path of this machine is wanted here; only `files` are read from one")
         if kind is Path and isinstance(value, str | Path):

@@ -130,6 +130,9 @@ class Output:
                 os.unlink(beside)
             # what refused: the folder of what is unfinished may be another's while the target's own is not
             place = error.filename2 or error.filename or target
+            if error.errno == errno.EXDEV:
+                remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
+                raise OutputError(f"{target}: {remedy}") from error
             raise OutputError(f"{place}: {_why(error)}; {'it' if place == target else target} was left as it was") from error
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:

@@ -1,0 +1,139 @@
+"""The command in surroundings that are odd, and with settings that are: as a cron job, a container or a shell script may start it."""
+
+import datetime
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import need
+from gen2tree import later, make_night
+from running import contents, counts, nights, run, start
+
+NIGHT = datetime.date(2020, 2, 12)
+DAYS = ("--first_day", NIGHT, "--last_day", NIGHT)
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # as Python was before 3.7
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A night with names that are no ASCII, and one that is no text at all; the clock."""
+    now = later()
+    make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=now)
+    folder = os.fsencode(tmp_path / "input" / "storage" / NIGHT.isoformat())
+    for name in ("Grüße.txt".encode(), b"odd\xff.txt"):
+        with open(folder + b"/" + name, "wb") as file:
+            file.write(b"x")
+    return now
+
+
+def command(folder, *arguments, shell="", **options):
+    """The real command: its exit code, what it printed, and what it complained of; `shell` is what a shell is to do with it."""
+    words = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
+    if shell:
+        words = ["/bin/sh", "-c", shell, "sh", *words]
+    done = subprocess.run(words, cwd=folder, capture_output=True, timeout=100, check=False, **options)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("environment", "shell", "switches"),
+    [
+        (ASCII, "", ()),
+        ({"TZ": "Asia/Kolkata", "TMPDIR": "/nowhere", "HOME": "/proc"}, 'umask 077; exec "$@"', ("-OO", "-W", "error")),
+        (None, "", ()),
+        ({}, 'exec "$@" <&- >&- 2>&-', ()),
+        ({}, 'exec "$@" 2>&-', ()),
+    ],
+    ids=["ascii", "kolkata", "no environment", "all closed", "stderr closed"],
+)
+def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches):
+    """Locale, zone, home, room for temporary files, umask, Python's switches and closed streams change no byte of what is written."""
+    given = ("--input_dir", "input", "--output_dir")
+    whole = start(*given, "site", *DAYS, now=made, cwd=tmp_path)
+    assert whole.communicate()[1] == "" and whole.returncode == 0
+    clock = f"datetime.datetime.fromisoformat({made.isoformat()!r})"
+    code = f"import datetime, sys; from observing_monitor import cli; cli.suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
+    words = [sys.executable, *switches, "-c", code, *map(str, (*given, "odd", *DAYS))]
+    words = ["/bin/sh", "-c", shell, "sh", *words] if shell else words
+    path = {"PYTHONPATH": os.environ["PYTHONPATH"]}
+    done = subprocess.run(
+        words, cwd=tmp_path, env=path if environment is None else os.environ | environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert contents(tmp_path / "odd") == contents(tmp_path / "site")
+
+
+@pytest.mark.parametrize("environment", [ASCII, ASCII | {"PYTHONIOENCODING": "ascii"}], ids=["locale", "streams"])
+def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
+    """`--help` and `check` say all they have to say in a locale without letters for it; what a stream can't have, as its code."""
+    environment = os.environ | environment
+    minus = "\\u2212" if "PYTHONIOENCODING" in environment else "−"
+    code, told, error = command(tmp_path, "--help", env=environment)
+    assert (code, error) == (0, "") and f"by the stream's rule: UTC{minus}12 h unless set" in told
+    code, told, error = command(tmp_path, "check", "--input_dir", "input", "--output_dir", "site", *DAYS, env=environment)
+    assert " files at " in told and f"UTC{minus}12h" in told and error == ""
+
+
+def test_who_reads_no_further(made, tmp_path):
+    """What is printed into a pipe that nobody reads any more ends in silence, not in a traceback."""
+    code, told, error = command(tmp_path, "check", "--input_dir", "input", *DAYS, shell='"$@" | true')
+    assert (told, error) == ("", "")
+
+
+def test_started_in_a_folder_that_is_gone(made, tmp_path):
+    """In a folder that was removed whole paths do, and others are refused in a line."""
+    gone = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    whole = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *DAYS)
+    assert command(tmp_path, *whole, shell=gone) == (0, "", "")
+    code, told, error = command(tmp_path, "--input_dir", tmp_path / "input", "--output_dir", "site", *DAYS, shell=gone)
+    assert code == 2 and error == "observing_monitor: the folder that this was started in is no longer there; go to another\n"
+
+
+def test_data_on_another_disk(made, tmp_path):
+    """Where `data` in the output is a link to another disk the store lies there, as `store_dir` would have it."""
+    other = Path("/dev/shm")
+    need(other.is_dir() and os.access(other, os.W_OK) and other.stat().st_dev != tmp_path.stat().st_dev, "there is no second disk")
+    other = other / f"obsmon-{os.getpid()}"
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "data").symlink_to(other)
+    other.mkdir()
+    try:
+        given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *DAYS)
+        assert run(*given, now=made) == 0 and run(*given, "--full", now=made) == 0
+        assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 2, "not_fits": 2}
+        assert (other / "stream=input" / "night=2020-02-12" / "files.parquet").exists()
+        assert [path.name for path in (*other.glob(".unfinished/*"), *tmp_path.glob("site/.unfinished/*"))] == []
+    finally:
+        subprocess.run(["rm", "-r", other], check=True)
+
+
+@pytest.mark.parametrize("option", ["output_dir", "store_dir", "input_dir", "log_file", "prometheus_file", "known_issues"])
+def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
+    """A path that is empty, as `$OUT` is where nobody set it, is refused: else the pages would lie wherever this was started."""
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.walk(tmp_path))
+    options = {"input_dir": "input", "output_dir": "site", option: ""}
+    with pytest.raises(SystemExit, match="2"):
+        run(*(f"--{name}={value}" for name, value in options.items()), now=made)
+    assert f"argument --{option}" in (error := capfd.readouterr().err) and "is empty; name a file or a folder" in error
+    own = f'{option} = ""' if option != "input_dir" else ""
+    place = "" if option == "output_dir" else 'output_dir = "site"'
+    text = f'[observing_monitor]\n{place}\n{own}\n[streams.s]\ninput_dir = "{"" if option == "input_dir" else "input"}"\n'
+    (tmp_path / "site.toml").write_text(text)
+    assert run("-c", "site.toml", now=made) == 2
+    assert "is empty; name a file or a folder" in capfd.readouterr().err
+    (tmp_path / "site.toml").unlink()
+    assert sorted(os.walk(tmp_path)) == before
+
+
+def test_settings_of_other_editors(made, tmp_path, capfd):
+    """A settings file may begin with a byte order mark and have lines of Windows; one that is no UTF-8 is told so."""
+    text = '[observing_monitor]\noutput_dir = "site"\n[streams.s]\ntitle = "Grüße"\ninput_dir = "input"\n'
+    (tmp_path / "site.toml").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 0
+    assert "Grüße" in (tmp_path / "site" / "index.html").read_text()
+    (tmp_path / "site.toml").write_bytes(text.encode("latin-1"))
+    assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 2
+    assert f"{tmp_path}/site.toml: is not written in UTF-8 (byte 63); have your editor save it so" in capfd.readouterr().err
