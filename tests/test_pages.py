@@ -23,14 +23,13 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.Word: "said|class|word|column",
     pages.WordGroup: "group",
     pages.GlossaryPage: "page",
-    pages.Link: "link|shown|page.previous|page.next|page.index|page.site|page.calendar",
+    pages.Link: "link|shown|part|page.previous|page.next|page.index|page.site|page.calendar|page.night_page",
     pages.Finding: "finding",
     pages.SourceLine: "source",
     pages.Chart: "chart",
     pages.NightRow: "row|page.latest|card.latest",
     pages.FileRow: "file",
     pages.ErrorGroup: "group",
-    pages.GroupRow: "group",
     pages.Headline: "told|described|said",
     pages.MetricGroup: "metric",
     pages.MetricNode: "node",
@@ -45,6 +44,8 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.SitePage: "page",
     pages.StreamPage: "page",
     pages.NightPage: "page",
+    pages.ExposuresPage: "page",
+    pages.PrunedPage: "page",
     pages.YearPage: "page",
     pages.Month: "month",
     pages.Day: "day",
@@ -56,6 +57,7 @@ PAGES = {
     "night": (pages.render_night, samples.night_page),
     "glossary": (pages.render_glossary, samples.glossary_page),
     "year": (pages.render_year, samples.year_page),
+    "exposures": (pages.render_exposures, samples.exposures_page),
 }
 
 
@@ -146,6 +148,15 @@ def templates_text():
         (lambda v: pages.quantity(v, "B/s"), 46e6, "46.0 MB/s"),
         (lambda v: pages.quantity(v, "h"), 0.25, "0.25 h"),
         (lambda v: pages.quantity(v, "s"), None, "–"),
+        (pages.rounded, 0.400474, "0.4005"),
+        (pages.rounded, 2453.27, "2,453"),
+        (pages.rounded, -1.0, "−1"),
+        (pages.rounded, 1e300, "1e+300"),
+        (lambda v: pages.scale(v, "B/s"), 46_374_390.0, (1e6, "MB/s")),
+        (lambda v: pages.scale(v, "bytes"), 999.0, (1, "bytes")),
+        (lambda v: pages.scale(v, "B"), 3e18, (1e15, "PB")),
+        (lambda v: pages.scale(v, "s"), 3692.0, (1, "s")),
+        (lambda v: pages.scale(v, "fraction"), 0.026, (0.01, "%")),
         (pages.dash, "", "–"),
         (pages.dash, 0, 0),
     ],
@@ -308,7 +319,8 @@ def test_without_a_script():
     """Where no script runs, the table of all files points to the data files, which the page links."""
     read = Reader(render("night"))
     assert "This table needs JavaScript" in read.words
-    assert "2020-02-12.csv" in read.links and "2020-02-12.json" in read.links
+    assert {"2020-02-12.csv", "2020-02-12.json", "2020-02-12.exposures.html"} <= set(read.links)
+    assert "#exposures" in Reader(render("night", exposures="")).links, "where the page itself has a row an exposure"
 
 
 def test_stream_has_a_row_a_night():
@@ -335,7 +347,7 @@ def test_every_head_explains_itself():
     lines = dict(re.findall(r'<div id="([^"]+)">.*?<dd><bdi>(.*?)\.</bdi></dd>', render("glossary")))
     of_sources = {"numbers"}  # where headlines of the samples lead
     n_heads = 0
-    for name in ("site", "stream", "year", "night"):
+    for name in ("site", "stream", "year", "night", "exposures"):
         text = re.sub(r'<table class="month".*?</table>', "", render(name), flags=re.DOTALL)  # a calendar's heads are days
         heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', text, re.DOTALL)
         words = [

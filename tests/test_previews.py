@@ -12,15 +12,14 @@ import time
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from conftest import need
+from PIL import Image
 from running import run, start, times
 
 from observing_monitor import columns, previews, thumbnails
 from observing_monitor.errors import UsageError
 from observing_monitor.thumbnails import PreviewError, make_preview
-
-fits = pytest.importorskip("astropy.io.fits")
-Image = pytest.importorskip("PIL.Image")
 
 NIGHT = "2020-02-12"
 
