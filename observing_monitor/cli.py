@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from observing_monitor.feeds import Standing
     from observing_monitor.known import Known
     from observing_monitor.retention import Going
+    from observing_monitor.store import Index
     from observing_monitor.timelimit import TimedSource
     from observing_monitor.workers import Workers
 
@@ -475,6 +476,7 @@ def _work(
     deadline = Deadline(limit_s)
     problems: list[str] = []
     read: dict[str, dict[str, str | None]] = {}
+    indexes: dict[str, Index] = {}  # which publishing writes, once
     n_changed = n_looked = 0
     known = _known(options, streams)
     problems += known.problems
@@ -491,7 +493,9 @@ def _work(
             asked, unasked = _asked(command, options, [source for made in sources.values() for source in made], nights[stream.name])
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
                 how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends, "sources": sources}
-                outcomes = collect(stream, asked, output, now, **how)
+                if command != "collect" and not stream.previews:  # previews are made of what stands in the store
+                    indexes[stream.name] = Store(output, stream.name).read_index()
+                outcomes = collect(stream, asked, output, now, **how, index=indexes.get(stream.name))
             left = unlooked(asked, outcomes)
             read[stream.name] = _source_faults(stream, unasked, outcomes)
             told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
@@ -511,7 +515,7 @@ def _work(
         done = publish.Published()
         if command != "collect":
             with _progress(command, "publishing", None) as step:
-                done = publish.publish(site, now, executor, step, deadline)
+                done = publish.publish(site, now, executor, step, deadline, indexes)
             problems += done.problems
         heartbeat = publish.write_heartbeat(site, now, read, done.pages)
         if command != "collect":
