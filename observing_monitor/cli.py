@@ -567,7 +567,7 @@ def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[s
     with executor_of(options.jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
         if command != "publish":
             share = 1 if command == "collect" else COLLECTING
-            run.collect(asked, executor, look_at_everything=options.full, share=share)
+            run.collect(asked, executor, look_at_everything=options.full, share=share, is_then_published=command != "collect")
         if command != "collect":
             run.publish(executor)
         else:

@@ -25,6 +25,7 @@ from observing_monitor.timelimit import Deadline
 if TYPE_CHECKING:
     from observing_monitor.config import Receiver, Stream
     from observing_monitor.files import Output
+    from observing_monitor.store import Index
     from observing_monitor.timelimit import TimedSource
     from observing_monitor.workers import Workers
 
@@ -66,6 +67,7 @@ class Run:
     def __post_init__(self) -> None:
         self._started = time.monotonic()
         self._deadline = Deadline(self.limit_s)
+        self._indexes: dict[str, Index] = {}  # stream -> what was collected of it, and is yet to be written
         self._site = make_site(self.title, self.streams, self.output, self.site_url, self.known.issues)
         self.problems += self.known.problems
 
@@ -81,6 +83,7 @@ class Run:
         *,
         look_at_everything: bool = False,
         share: float = COLLECTING,
+        is_then_published: bool = False,
     ) -> None:
         """Bring the store up to date.
 
@@ -93,6 +96,8 @@ class Run:
             Trust no folder's modification time.
         share : float
             Of the run's time, that this may take.
+        is_then_published : bool
+            Whether `publish` follows: it writes the indexes, which are large, once.
         """
         for number, stream in enumerate(self.streams, 1):
             # no stream's history may take the time of another's tonight
@@ -101,6 +106,8 @@ class Run:
             asked, unasked = nights[stream.name], dict[str, str]()
             if asked is None:
                 asked, unasked = _known_nights([source for made in sources.values() for source in made])
+            if is_then_published and not stream.previews:  # previews are made of what stands in the store
+                self._indexes[stream.name] = Store(self.output, stream.name).read_index()
             with self.progress(f"{stream.name}: collecting", len(asked)) as step:
                 outcomes = collect(
                     stream,
@@ -112,6 +119,7 @@ class Run:
                     progress=step,
                     deadline=ends,
                     sources=sources,
+                    index=self._indexes.get(stream.name),
                 )
             self._note(stream, outcomes, unasked, unlooked(asked, outcomes))
             if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
@@ -139,7 +147,7 @@ class Run:
     def publish(self, executor: Workers | None = None) -> None:
         """Write the pages that are not current, then what tells of them: heartbeat, feeds, messages to the receivers."""
         with self.progress("publishing", None) as step:
-            done = publish.publish(self._site, self.now, executor, step, self._deadline)
+            done = publish.publish(self._site, self.now, executor, step, self._deadline, self._indexes)
         self.problems += done.problems
         self.n_pages = done.n_pages
         heartbeat = self.beat(done.pages)
