@@ -46,6 +46,8 @@ class Settled:
 
 def count(told: Tables, tellers: Collection[str]) -> Counts:
     """What is counted of a night so that nobody opens the tables of two nights in vain; `tellers` are the sources that tell of attempts."""
+    if told.files.empty:
+        return {"strays": {}, "untried": {}}
     strays = _strays(told)
     by_source = strays["source"].value_counts()
     untried = {name: len(_untried(told, name)) for name in tellers}
@@ -135,7 +137,8 @@ def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
     from observing_monitor.tables import is_made_up, places_of
 
-    made_up = told.files[is_made_up(told.files)]
+    made_up = told.files[told.files["source"].isin(told.ingests["source"].unique())]  # none, where a store has the files
+    made_up = made_up[is_made_up(made_up)]
     return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
 
 
@@ -144,7 +147,8 @@ def _untried(told: Tables, source: str) -> DataFrame:
     from observing_monitor.tables import is_made_up, places_of
 
     tried = told.ingests.loc[told.ingests["source"] == source, "file_id"]
-    return told.files[~is_made_up(told.files) & (places_of(told.files["file_id"], tried) < 0)]
+    untried = told.files[places_of(told.files["file_id"], tried) < 0]
+    return untried[~is_made_up(untried)]
 
 
 def _pairs(one: Tables, other: Tables) -> dict[str, str]:
