@@ -118,6 +118,17 @@ def test_next_change():
     assert tables.next_change(judged.iloc[:0]) is None
 
 
+def test_a_file_that_nobody_dates_counts_from_when_it_was_heard_of():
+    """Where neither creation nor arrival is known a file's time counts from its first attempt, in any stage and any order."""
+    night = files(*({"file_id": i, "created_at": None} for i in ("first", "a", "b", "unheard"))).iloc[1:]
+    told = {"a": (NOW - HOUR / 4, NOW - HOUR / 2, None), "b": (NOW - 3 * HOUR / 4, NOW - HOUR / 8), "first": (NOW - 9 * HOUR,)}
+    tried = ingests(*({"file_id": i, "stage": "export", "attempted_at": at} for i, times in told.items() for at in times))
+    judged = tables.classify(night, tried, Limits(), NOW)
+    assert plain(judged, "file_id", "file_class", "late_at") == [
+        ("a", "pending", NOW + HOUR / 2), ("b", "pending", NOW + HOUR / 4), ("unheard", "missing", None)
+    ]  # fmt: skip
+
+
 def test_since_when_files_fail_or_are_missing():
     """An error began when the first of its files was tried, or had come where none was; what nobody can date is not said."""
     night = files(
@@ -440,6 +451,8 @@ def test_tables_come_in_order():
     told = {"f": reading({"file_id": "b"}, {"file_id": "a"}), "g": gen2(*tries), "q": Reading(metrics=metrics(*numbers))}
     made = tables.update(Tables.empty(), told)
     assert plain(made.files, "file_id") == ["a", "b"]
+    for name, described in columns.TABLES.items():
+        assert list(getattr(made, name)) == [c.name for c in described]
     for frame, n, keys in (
         (made.ingests, 16, ["file_id", "stage", "attempted_at", "attempt"]), (made.metrics, 8, ["name", "node", "sampled_at"]),
     ):  # fmt: skip
