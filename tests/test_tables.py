@@ -66,6 +66,8 @@ def judge(file, *tries, limits=None, **options):
         ({}, [{"status": "unknown"}], "failed"),
         ({}, [{"status": "unregistered"}], "failed"),
         ({}, [{"status": "unregistered", "attempted_at": NOW - HOUR / 2}], "pending"),
+        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - 2 * HOUR}], "failed"),
+        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - HOUR / 2}], "pending"),
         ({"created_at": NOW - HOUR / 2, "size_bytes": 3}, [], "pending"),
         ({"created_at": NOW - HOUR / 2}, [{"status": "untried", "attempted_at": None}], "pending"),
         ({"size_bytes": 9_999}, [], "small"),
@@ -237,12 +239,14 @@ def test_samples_join_and_values_replace():
     assert list(tables.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]) == [3.0, 4.0]
     assert list(tables.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]) == [4.0]
     assert len(tables.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics) == 3
+    corrected = tables.update(known, {"q": Reading(metrics=one.assign(value=5.0), append=True)})
+    assert list(corrected.metrics["value"]) == [5.0]  # of one instant what was told last
 
 
 def test_delays_and_percentiles():
-    """Delays run from creation to arrival, and from arrival, or creation where that is unknown, to ingest."""
+    """Delays run from creation to arrival, and from arrival, or creation where that is unknown, to ingest; to the millisecond."""
     night = files(
-        *({"file_id": f"n/{n}.fits", "created_at": NOW, "transferred_at": NOW + pd.Timedelta(seconds=n)} for n in range(11)),
+        *({"file_id": f"n/{n}.fits", "created_at": NOW, "transferred_at": NOW + pd.Timedelta(seconds=n + 0.0004)} for n in range(11)),
         {"file_id": "n/x.fits", "created_at": NOW, "transferred_at": None},
     )
     tried = ingests(*({"file_id": i, "attempted_at": NOW + pd.Timedelta(seconds=60)} for i in night["file_id"]))
