@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import datetime
 import logging
+import math
 import os
 import re
 import sys
@@ -22,7 +23,7 @@ from observing_monitor.errors import LockedError, OutputError, SourceError, Usag
 from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
 from observing_monitor.pages import visible
-from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
+from observing_monitor.timelimit import LIMIT_S, LOOK_S, Deadline, leave, within
 from observing_monitor.workers import suit_full_nights
 
 if TYPE_CHECKING:
@@ -470,8 +471,8 @@ def _work(
     from observing_monitor.store import Store
 
     started = time.monotonic()
-    limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
-    deadline = limit_s and started + limit_s
+    limit_s = options.max_run_s or (math.inf if command == "rebuild" else MAX_RUN_S)
+    deadline = Deadline(limit_s)
     problems: list[str] = []
     read: dict[str, dict[str, str | None]] = {}
     n_changed = n_looked = 0
@@ -484,7 +485,8 @@ def _work(
     with _executor(command, options, n_new) as executor:
         for number, stream in enumerate(streams if command != "publish" else [], 1):
             # no stream's history may take the time of another's tonight
-            ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
+            share = (1 if command == "collect" else COLLECTING) * number / len(streams)
+            ends = Deadline(limit_s * share - (time.monotonic() - started))
             sources = sources_of_versions(stream, now, options.full, ends)
             asked, unasked = _asked(command, options, [source for made in sources.values() for source in made], nights[stream.name])
             with _progress(command, f"{stream.name}: collecting", len(asked)) as step:

@@ -11,13 +11,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from observing_monitor import pages, previews
 from observing_monitor.nights import parse_utc
-from observing_monitor.pages import Finding, Link, NightPage, PrunedPage
-from observing_monitor.retention import PAGE, PREVIEWS, is_pruned, sweep_page
+from observing_monitor.pages import ExposuresPage, Finding, Link, NightPage, PrunedPage
+from observing_monitor.retention import PAGE, PREVIEWS, exposure_pages, exposures_ending, is_pruned, sweep_page
 from observing_monitor.site import as_json, digest, frame, night_link, site_link, with_instants
 from observing_monitor.streams import classes_of_sources, described_headlines, metric_meanings, source_lines, tells_of_files
 
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from observing_monitor.config import Stream
     from observing_monitor.judge import NightJob
     from observing_monitor.store import Row
-    from observing_monitor.tables import AttentionGroup, Entry, FileFacts, Picture, Queue, Sample, Stage, StageCounts, Tables
+    from observing_monitor.tables import Attention, AttentionGroup, Entry, Exposure, Picture, Queue, Sample, Stage, Tables
 
 MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
 MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
 MAX_OF_GROUP = 20  # files of one of these
 OPEN_GROUPS = 3  # that many of them stand open, if they have no more than …
 OPEN_FILES = 3  # … so many files
-MAX_GROUPS = 450  # of exposures; with these two a night's page stays below 500 kB
+MAX_GROUPS = 200  # of exposures; nights that have more have a page of these …
+MAX_OF_PART = 1500  # … or several, of so many: with these limits each page stays below 500 kB
 MAX_FINDINGS = 30  # on top; the rest are folded away
 MAX_METRICS = 300  # rows of the table of metrics, a name each
 MAX_VALUES = 3000  # of single nodes in it
@@ -70,22 +71,23 @@ def page_key(job: NightJob, row: Row) -> str:
     return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
 
 
-def files_of(job: NightJob) -> list[str]:
+def files_of(job: NightJob, row: Row) -> list[str]:
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
-    if is_pruned(job.row, PAGE):
-        return [f"{beside(job)}.html"]
+    if is_pruned(row, PAGE):
+        return [f"{files_begin(job)}.html"]
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
-    return [f"{beside(job)}{ending}" for ending in endings]
+    parts = (exposures_ending(number) for number in range(1, row.get("n_exposure_pages", 0) + 1))
+    return [f"{files_begin(job)}{ending}" for ending in (*parts, *endings)]
 
 
-def beside(job: NightJob) -> str:
+def files_begin(job: NightJob) -> str:
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
 def _images_of(job: NightJob) -> str:
     """The folder of a night's images, relative to the output."""
-    return f"{beside(job)}.images"
+    return f"{files_begin(job)}.images"
 
 
 def has_images(job: NightJob, row: Row) -> bool:
@@ -94,7 +96,7 @@ def has_images(job: NightJob, row: Row) -> bool:
 
 def is_whole(job: NightJob, row: Row) -> bool:
     """Whether a night's files are all there."""
-    return all(job.site.output.exists(relative) for relative in files_of(job)) and has_images(job, row)
+    return all(job.site.output.exists(relative) for relative in files_of(job, row)) and has_images(job, row)
 
 
 def _odd_nodes(found: Iterable[Finding]) -> dict[str, set[str]]:
@@ -156,12 +158,8 @@ def _spread(rows: Sequence[Sample]) -> str:
     return (low if low == high else f"{low} to {high}") + lacking
 
 
-def _queues(stream: Stream, ingests: DataFrame) -> tuple[list[Queue], list[pages.Queue]]:
-    """The entries of the stream's queues, as data and as a page shows them."""
-    from observing_monitor import tables
-
-    wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
-    rows = tables.queue_rows(ingests, wanted)
+def _queues(rows: Iterable[Queue]) -> list[pages.Queue]:
+    """The queues as a page shows them."""
     taken: set[str] = set()
     room, made = MAX_DETAIL, []
     for row in rows:
@@ -174,7 +172,7 @@ def _queues(stream: Stream, ingests: DataFrame) -> tuple[list[Queue], list[pages
         made.append(
             pages.Queue(row["name"], pages.address("queue", row["name"], taken), len(row["waiting"]), n_errors, **kept, error_words=words)
         )
-    return rows, made
+    return made
 
 
 def _stages(stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queue]) -> list[pages.StageRow]:
@@ -185,9 +183,7 @@ def _stages(stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queu
         failures = [] if values["name"] in listed else _entries(values["failures"], room)
         room -= sum(len(entry.detail) for entry in failures)
         words = pages.n_of(values["n_failed"], "file")
-        counts = cast("StageCounts", {name: value for name, value in values.items() if name != "failures"})
-        anchor = pages.address("stage", values["name"], taken)
-        made.append(pages.StageRow(**counts, anchor=anchor, failures=failures, error_words=words))
+        made.append(pages.StageRow(values, pages.address("stage", values["name"], taken), failures, words))
     return made
 
 
@@ -234,113 +230,175 @@ def _remove_stale_images(job: NightJob, kept: Collection[str]) -> None:
     job.site.output.prune(_images_of(job), ".png", kept)
 
 
-def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> list[str]:
-    """Write a night's page, and before it the data that it links; the names of its images."""
-    from observing_monitor import charts, filetable, tables
+@dataclass(frozen=True)
+class _Told:
+    """What a night's tables tell, of which its page shows as much as there is room for, and its data have all."""
 
-    stream, output = job.stream, job.site.output
-    *lists, to_json, to_html = files_of(job)
-    starts_at, ends_at = stream.rule.bounds(job.night)
+    staged: list[Stage]  # none where there is one stage alone
+    attention: list[Attention]
+    latest: list[Sample]
+    queues: list[Queue]
+    groups: list[Exposure]
+    images: list[Picture]
+
+
+def _told(stream: Stream, known: Tables, judged: DataFrame, stages: Sequence[str]) -> _Told:
+    from observing_monitor import tables
+
+    wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
+    return _Told(
+        staged=tables.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else [],
+        attention=tables.attention(judged),
+        latest=tables.latest_metrics(known.metrics),
+        queues=tables.queue_rows(known.ingests, wanted),
+        groups=tables.group(judged),
+        images=tables.images(known.metrics),
+    )
+
+
+def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> None:
+    """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
+    from observing_monitor import filetable, tables
+
+    stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
-    staged = tables.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else []
-    beside = [stage for stage in stages if stage != stream.last_stage]
-    listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, beside))
-    attention = tables.attention(judged)
-    error_groups = tables.group_attention(attention)
-    groups, n_groups = tables.group(judged, MAX_GROUPS)
-    latest = tables.latest_metrics(known.metrics)
-    metrics, n_metrics = _metric_groups(stream, latest)
-    queue_rows, queues = _queues(stream, known.ingests)
-    all_images = tables.images(known.metrics)
-    images = _write_images(job, all_images[:MAX_IMAGES])
-    summary = with_instants(row["summary"])
+    told = _told(stream, known, judged, stages)
+    images = _write_images(job, told.images[:MAX_IMAGES])
+    around = _around(job, row, key)
+    parts = _exposures(around, told.groups) if len(told.groups) > MAX_GROUPS else []
+    page = _night_page(job, row, around, known, judged, found, told, images)
+    if tells_of_files(stream):
+        others = [stage for stage in stages if stage != stream.last_stage]
+        listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
+        output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), others))
+        output.write_changed(f"{place}.csv", tables.to_csv(listed))
+    output.write_changed(f"{place}.json", _night_json(stream, row, told, images))
+    for number, part in enumerate(parts, 1):
+        output.write(f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
+    output.write(f"{place}.html", pages.render_night(_without_dead_ends(page), job.site.assets))
+    if stream.previews:
+        previews.sweep(stream, output, job.night)
+    row["images"], row["n_exposure_pages"] = [os.path.basename(image.href) for image in images], len(parts)
+    _remove_stale_images(job, row["images"])
+    for path in reversed(exposure_pages(output, place, len(parts) + 1)):
+        output.remove(path)
+
+
+def _night_page(
+    job: NightJob,
+    row: Row,
+    around: pages.OfNight,
+    known: Tables,
+    judged: DataFrame,
+    found: list[Finding],
+    told: _Told,
+    images: list[pages.Image],
+) -> NightPage:
+    from observing_monitor import charts, tables
+
+    stream = job.stream
+    error_groups = tables.group_attention(told.attention)
+    metrics, n_metrics = _metric_groups(stream, told.latest)
+    queues = _queues(told.queues)
     has_previews = stream.previews and not is_pruned(row, PREVIEWS)
-    pictures, pictures_note = previews.previews_of(stream, output, job.night) if has_previews else ([], "")
+    pictures, pictures_note = previews.previews_of(stream, job.site.output, job.night) if has_previews else ([], "")
     tellers = {described.name: kind for described, kind in classes_of_sources(stream)}
-    numbers = charts.metric_charts(known.metrics, tellers, starts_at, ends_at, _odd_nodes(found))
-    drawn = charts.night_charts(judged, starts_at, ends_at) + numbers
-    page = NightPage(
-        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"], os.path.basename(to_html), key),
-        site=site_link(job.site, stream),
-        index=Link(stream.title, "index.html"),
-        calendar=_calendar_link(job.night),
-        previous=night_link(job.previous),
-        next=night_link(job.next),
-        night=job.night.isoformat(),
-        starts_at=starts_at,
-        ends_at=ends_at,
-        rule=stream.rule.text,
+    numbers = charts.metric_charts(known.metrics, tellers, around.starts_at, around.ends_at, _odd_nodes(found))
+    drawn = charts.night_charts(judged, around.starts_at, around.ends_at) + numbers
+    has_files = tells_of_files(stream)
+    return NightPage(
+        **vars(around),
         changed_at=parse_utc(row.get("changed_at")),
-        summary=summary,
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=charts.under_the_sky(drawn, starts_at, ends_at, stream.position, stream.timezone),
+        charts=charts.under_the_sky(drawn, around.starts_at, around.ends_at, stream.position, stream.timezone),
         attention=_error_groups(error_groups),
-        n_attention=len(attention),
+        n_attention=len(told.attention),
         n_attention_groups=len(error_groups),
-        groups=[pages.GroupRow(**values) for values in groups],
-        n_groups=n_groups,
-        has_files=tells_of_files(stream),
-        has_ingest=bool(stream.last_stage),
-        headlines=described_headlines(stream, row["units"]),
-        stages=_stages(stream, staged, queues),
+        groups=told.groups[-MAX_GROUPS:],
+        n_groups=len(told.groups),
+        exposures=f"{around.night}{exposures_ending(1)}" if len(told.groups) > MAX_GROUPS else "",
+        has_files=has_files,
+        stages=_stages(stream, told.staged, queues),
         queues=queues,
         images=images,
-        n_images=len(all_images),
+        n_images=len(told.images),
         metrics=metrics,
         n_metrics=n_metrics,
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=source_lines(stream, row.get("silent") or {}),
-        files_js=os.path.basename(lists[0]) if lists and len(judged) else "",
-        data=[Link("JSON", os.path.basename(to_json)), *(Link("CSV", os.path.basename(to_csv)) for to_csv in lists[1:])],
+        files_js=f"{around.night}.files.js" if has_files and len(judged) else "",
+        data=[Link(name.upper(), f"{around.night}.{name}") for name in (("json", "csv") if has_files else ("json",))],
         previews=pictures,
         previews_note=pictures_note,
     )
-    if lists:
-        output.write_changed(lists[0], filetable.render_files_js(output.redaction.frame(listed), beside))
-        output.write_changed(lists[1], tables.to_csv(listed))
+
+
+def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[pages.Image]) -> str:
+    """The data beside a night's page."""
     data = {
         "stream": stream.name,
         **row["summary"],
         "findings": row["findings"],
-        "stages": [as_json(values) | {"failures": [as_json(entry) for entry in values["failures"]]} for values in staged],
-        "queues": [queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")} for queue in queue_rows],
-        "attention": [as_json(values) for values in attention],
-        "metrics": [as_json(values) for values in latest],
+        "stages": [as_json(stage) | {"failures": [as_json(entry) for entry in stage["failures"]]} for stage in told.staged],
+        "queues": [queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")} for queue in told.queues],
+        "attention": [as_json(values) for values in told.attention],
+        "metrics": [as_json(values) for values in told.latest],
         "images": [{"name": image.name, "node": image.node, "href": image.href} for image in images],
     }
-    output.write_changed(to_json, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
-    output.write(to_html, pages.render_night(_without_dead_ends(page), job.site.assets))
-    if stream.previews:
-        previews.sweep(stream, output, job.night)
-    kept = [os.path.basename(image.href) for image in images]
-    _remove_stale_images(job, kept)
-    return kept
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def _exposures(around: pages.OfNight, groups: Sequence[Exposure]) -> list[ExposuresPage]:
+    """The pages that list all exposures of a night. They have the name and fingerprint of the night's page, to renew themselves with it."""
+    starts = range(0, len(groups), MAX_OF_PART)
+    names = [Link(f"{start + 1:,} to {min(start + MAX_OF_PART, len(groups)):,}", exposures_ending(n)) for n, start in enumerate(starts, 1)]
+    made = []
+    for number, start in enumerate(starts):
+        parts = [Link(name.text, f"{around.night}{name.href}" if n != number else "") for n, name in enumerate(names)]
+        of_part = replace(around, frame=replace(around.frame, title=f"Exposures of {around.frame.title}"))
+        made.append(
+            ExposuresPage(
+                **vars(of_part),
+                night_page=Link(around.frame.title, f"{around.night}.html"),
+                groups=list(groups[start : start + MAX_OF_PART]),
+                n_groups=len(groups),
+                parts=parts if len(parts) > 1 else [],
+            )
+        )
+    return made
 
 
 def write_pruned(job: NightJob, row: Row) -> None:
     """Write, of the row alone, the small page of a night whose page was pruned; then remove what lay beside the large one."""
-    stream, summary = job.stream, with_instants(row["summary"])
-    starts_at, ends_at = stream.rule.bounds(job.night)
     page = PrunedPage(
-        frame=frame(job.site, stream, f"{job.night} {stream.title}", summary["status"], summary["info"], f"{job.night}.html", row["page"]),
+        **vars(_around(job, row, row["page"])),
+        pruned_at=parse_utc(row["pruned"][PAGE]),
+        findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
+    )
+    job.site.output.write(f"{files_begin(job)}.html", pages.render_pruned(page, job.site.assets))
+    sweep_page(job.stream, job.site.output, job.night.isoformat())
+
+
+def _around(job: NightJob, row: Row, key: str) -> pages.OfNight:
+    """What all pages of a night have."""
+    stream, night, summary = job.stream, job.night.isoformat(), with_instants(row["summary"])
+    starts_at, ends_at = stream.rule.bounds(job.night)
+    return pages.OfNight(
+        frame=frame(job.site, stream, f"{night} {stream.title}", summary["status"], summary["info"], f"{night}.html", key),
         site=site_link(job.site, stream),
         index=Link(stream.title, "index.html"),
         calendar=_calendar_link(job.night),
         previous=night_link(job.previous),
         next=night_link(job.next),
-        night=job.night.isoformat(),
+        night=night,
         starts_at=starts_at,
         ends_at=ends_at,
         rule=stream.rule.text,
-        pruned_at=parse_utc(row["pruned"][PAGE]),
         summary=summary,
-        findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
         headlines=described_headlines(stream, row.get("units") or {}),
         has_ingest=bool(stream.last_stage),
     )
-    job.site.output.write(f"{beside(job)}.html", pages.render_pruned(page, job.site.assets))
-    sweep_page(stream, job.site.output, job.night.isoformat())
 
 
 def _calendar_link(night: datetime.date) -> Link:
@@ -351,7 +409,7 @@ def _calendar_link(night: datetime.date) -> Link:
 def _without_dead_ends(page: NightPage) -> NightPage:
     """The page with those findings as plain text whose rows it does not show."""
     there = {"#sources", *(f"#{group.anchor}" for group in page.attention)}
-    there |= {f"#{file.anchor}" for group in page.attention for file in group.files}
+    there |= {f"#{file.facts['anchor']}" for group in page.attention for file in group.files}
     parts = {
         "#attention": page.has_files and page.summary["n_files"],
         "#delays": page.has_files and page.summary["n_files"],
@@ -392,8 +450,7 @@ def _error_groups(groups: list[AttentionGroup]) -> list[pages.ErrorGroup]:
         for values in group["rows"][:n_shown]:
             own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
             room -= len(own)
-            facts = {name: value for name, value in values.items() if name != "acknowledged"} | {"detail": own}
-            files.append(pages.FileRow(**cast("FileFacts", facts)))
+            files.append(pages.FileRow(values, own))
         places -= len(files)
         is_open = number < OPEN_GROUPS and len(group["rows"]) <= OPEN_FILES
         made.append(

@@ -73,7 +73,7 @@ def tell(receivers: Sequence[Receiver], standings: Iterable[Standing], output: O
                 if standing.status in receiver.settings.when:
                     deliver(receiver, redacted(change_of(standing, was, now), output.redaction))
                 own[standing.stream] = standing.status
-                output.write_changed(TOLD, json.dumps({"receivers": told}, ensure_ascii=False))
+                output.write_json(TOLD, {"receivers": told})
             except (DeliveryError, OutputError) as error:
                 # one that fails may take its whole time limit: its other changes wait as well
                 problems.append(f"notify {receiver.name}: {error}; the next run tries again")
@@ -89,8 +89,7 @@ def _is_for(receiver: Receiver, standing: Standing) -> bool:
 
 def _read_told(output: Output) -> dict[str, dict[str, str]]:
     """What each receiver was told: its name -> stream -> status; nothing where the file can't be made out, so that all is told again."""
-    record = output.read_json(TOLD)
-    told = record.get("receivers") if isinstance(record, dict) else None
+    told = (output.read_json(TOLD) or {}).get("receivers")
     if not isinstance(told, dict):
         return {}
     return {

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from observing_monitor.tables import Exposure, FileFacts, StageCounts
+
 T = TypeVar("T")
 NOTHING = "–"
 Json = dict[str, Any]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
@@ -89,20 +91,8 @@ class NightRow:
 class FileRow:
     """One file, as the table of what needs attention shows it."""
 
-    anchor: str  # its address on the page
-    path: str
-    file_class: str
-    reason: str  # one line: why it needs attention
-    detail: str  # the whole message or traceback, "" where the reason is all
-    size_bytes: int | None
-    exposure: str
-    obsid: str
-    seq_num: int | None
-    detector: str
-    created_at: datetime.datetime | None
-    transferred_at: datetime.datetime | None
-    tried_at: datetime.datetime | None
-    n_attempts: int
+    facts: FileFacts
+    detail: str  # the whole message or traceback, "" where the reason is all, or the group has it
 
 
 @dataclass
@@ -119,19 +109,6 @@ class ErrorGroup:
     files: list[FileRow]  # of many, the first
     is_open: bool  # whether it is so small that it needs no click
     acknowledged: str = ""  # why they are known
-
-
-@dataclass
-class GroupRow:
-    """One exposure (or one folder, where files have none): how many files of it, by class, and when."""
-
-    name: str
-    seq_num: int | None
-    n_files: int
-    counts: dict[str, int]  # by class, only those above 0
-    created_at: datetime.datetime | None
-    transferred_at: datetime.datetime | None
-    ingested_at: datetime.datetime | None
 
 
 @dataclass
@@ -206,16 +183,7 @@ class MetricGroup:
 class StageRow:
     """What became of a night's files in one stage."""
 
-    name: str
-    n_done: int
-    n_failed: int
-    n_waiting: int
-    n_running: int
-    n_deferred: int
-    n_attempts: int
-    last_done_at: datetime.datetime | None
-    median_s: float | None  # from a file's creation until it had passed the stage
-    p90_s: float | None
+    counts: StageCounts
     anchor: str
     failures: list[QueueEntry]  # of many, the first; none where the page shows them elsewhere
     error_words: str = ""  # `2 files`
@@ -410,8 +378,8 @@ class YearPage:
 
 
 @dataclass
-class NightPage:
-    """`YYYY-MM-DD.html`: one night of one stream."""
+class OfNight:
+    """What all pages of a night have: where they lead, which night it is, and its numbers."""
 
     frame: Frame
     site: Link | None
@@ -423,19 +391,26 @@ class NightPage:
     starts_at: datetime.datetime
     ends_at: datetime.datetime
     rule: str
-    changed_at: datetime.datetime | None  # when the night's data last changed
     summary: Summary  # by the names of columns.NIGHTS
+    headlines: list[Headline]
+    has_ingest: bool  # whether a stage comes after arrival
+
+
+@dataclass
+class NightPage(OfNight):
+    """`YYYY-MM-DD.html`: one night of one stream."""
+
+    changed_at: datetime.datetime | None  # when the night's data last changed
     findings: list[Finding]  # worst first
     more_findings: list[Finding]  # those for which there is no room on top
     charts: list[Chart]
     attention: list[ErrorGroup]
     n_attention: int  # the files in them
     n_attention_groups: int  # of which `attention` may show only the first
-    groups: list[GroupRow]
+    groups: list[Exposure]  # of many, the newest
     n_groups: int
+    exposures: str  # the page that has all of them; "" where this one has
     has_files: bool  # whether the stream's sources tell of files at all
-    has_ingest: bool
-    headlines: list[Headline]
     stages: list[StageRow]  # in order; none where there is one stage alone
     queues: list[Queue]
     images: list[Image]
@@ -451,27 +426,24 @@ class NightPage:
 
 
 @dataclass
-class PrunedPage:
+class ExposuresPage(OfNight):
+    """`YYYY-MM-DD.exposures.html`, and further parts where one would be too long: a row an exposure, for nights that have many."""
+
+    night_page: Link
+    groups: list[Exposure]  # of this part, in the order of their creation
+    n_groups: int  # of all parts
+    parts: list[Link]  # all of them where there are several; without an address the one that this is
+
+
+@dataclass
+class PrunedPage(OfNight):
     """`YYYY-MM-DD.html` of a night whose page was pruned: what its row of the index tells."""
 
-    frame: Frame
-    site: Link | None
-    index: Link  # the stream's page
-    calendar: Link  # the night's month on the page of its year
-    previous: Link | None  # older
-    next: Link | None  # newer
-    night: str
-    starts_at: datetime.datetime
-    ends_at: datetime.datetime
-    rule: str
     pruned_at: datetime.datetime
-    summary: Summary  # by the names of columns.NIGHTS
     findings: list[Finding]  # worst first
-    headlines: list[Headline]
-    has_ingest: bool  # whether a stage comes after arrival
 
 
-Page = SitePage | StreamPage | YearPage | NightPage | PrunedPage | GlossaryPage  # what a template is given
+Page = SitePage | StreamPage | YearPage | NightPage | ExposuresPage | PrunedPage | GlossaryPage  # what a template is given
 
 
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
@@ -591,6 +563,11 @@ def render_night(page: NightPage, assets: Mapping[str, str]) -> str:
     return _render("night.html", page, assets)
 
 
+def render_exposures(page: ExposuresPage, assets: Mapping[str, str]) -> str:
+    """The text of a page of a night's exposures; `assets` as for `render_site`."""
+    return _render("exposures.html", page, assets)
+
+
 def render_pruned(page: PrunedPage, assets: Mapping[str, str]) -> str:
     """The text of a night's page that was pruned; `assets` as for `render_site`."""
     return _render("pruned.html", page, assets)
@@ -676,12 +653,12 @@ def dash(value: T) -> T | str:
 
 def utc(value: datetime.datetime | None) -> str:
     """An instant as `2020-02-13 03:12:41`, in UTC."""
-    return NOTHING if value is None or is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return NOTHING if value is None or is_nothing(value) else value.astimezone(datetime.UTC).isoformat(" ", "seconds")[:19]
 
 
 def iso(value: datetime.datetime | None) -> str:
     """An instant for machines: `2020-02-13T03:12:41Z`."""
-    return "" if value is None or is_nothing(value) else value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "" if value is None or is_nothing(value) else f"{value.astimezone(datetime.UTC).isoformat('T', 'seconds')[:19]}Z"
 
 
 def near(value: datetime.datetime | None, night: str) -> str:

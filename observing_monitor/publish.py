@@ -12,7 +12,6 @@ import datetime
 import itertools
 import json
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
-from observing_monitor.files import sealed
+from observing_monitor.files import as_json, sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
-    beside,
+    files_begin,
     files_of,
     has_images,
     is_whole,
@@ -38,7 +37,9 @@ from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
+from observing_monitor.strays import beside
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
+from observing_monitor.timelimit import NEVER, Deadline
 
 if TYPE_CHECKING:
     from observing_monitor.config import Stream
@@ -78,7 +79,7 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     if _stays_as_it_was(job, names):
         return True
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_of_now(job) or is_pruned(job.row, TABLES)) and job.row.get("made_for") == _made_for(job)
 
 
@@ -86,7 +87,7 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
         return is_as_usual(job) or is_pruned(job.row, TABLES)
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job)) and has_images(job, job.row)
+    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
 
 
@@ -103,7 +104,8 @@ def _common_key(site: Site, stream: Stream) -> str:
 def _made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
+    beside = digest(job.beside) if job.beside else ""
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside}"
 
 
 def publish_night(job: NightJob) -> NightDone:
@@ -115,20 +117,21 @@ def publish_night(job: NightJob) -> NightDone:
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
-    store = Store(job.site.output, job.stream.name)
-    try:
-        known = store.load(job.night)
-    except StoreError as error:
-        store.look_again(job.night)
-        return NightDone(job.night, job.row, False, str(error))
-    row, judged, found = judge(job, known)
+    store, loaded = Store(job.site.output, job.stream.name), {}
+    for night in (job.night, *(night for night, _ in job.beside)):
+        try:
+            loaded[night] = store.load(night)
+        except StoreError as error:
+            store.look_again(night)
+            return NightDone(job.night, job.row, False, str(error))
+    row, known, judged, found = judge(job, loaded.pop(job.night), loaded)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
     key = page_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
-        row["images"] = write_night(job, row, known, judged, found, key)
+        write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
@@ -137,6 +140,7 @@ def _publish_pruned(job: NightJob, row: Row) -> NightDone:
     row = row.copy()
     row["page"] = page_key(job, row)
     row.pop("images", None)
+    row.pop("n_exposure_pages", None)
     write_pruned(job, row)
     return NightDone(job.night, row, True)
 
@@ -151,7 +155,7 @@ def _news_at(job: NightJob, row: Row) -> str | None:
 
 
 def publish(
-    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: float | None = None
+    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: Deadline = NEVER
 ) -> Published:
     """Write every page of a site that is not current; a `Published`.
 
@@ -163,8 +167,8 @@ def publish(
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
-    deadline : float, optional
-        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
+    deadline : timelimit.Deadline
+        After it each stream gets the page of one more night, its newest, and those over its nights.
     """
     write_assets(site)
     done = Published()
@@ -202,7 +206,7 @@ def _publish_nights(
     executor: Workers | None,
     progress: Progress | None,
     done: Published,
-    deadline: float | None = None,
+    deadline: Deadline,
 ) -> None:
     """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
     store = Store(site.output, stream.name)
@@ -225,7 +229,7 @@ def _publish_nights(
                     done.problems.append(result.problem)
                 else:
                     result.row["made_for"] = _made_for(jobs[result.night])
-                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night])}
+                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
                 store.note(result.night, result.row)
                 done.n_pages += result.is_written
                 if progress:
@@ -248,7 +252,8 @@ def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edge
     for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
-        yield NightJob(site, then, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues, commons[id(then)])
+        row, near = index["nights"][night.isoformat()], beside(night, index["nights"])
+        yield NightJob(site, then, night, row, before, after, now, edge_of, issues, near, commons[id(then)])
 
 
 def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
@@ -262,12 +267,12 @@ def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
     return stale
 
 
-def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: float | None) -> Iterator[NightDone]:
+def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
-    tasks = [(_part_of(job), deadline if number else None) for number, job in enumerate(jobs)]
+    tasks = [(_part_of(job), deadline if number else NEVER) for number, job in enumerate(jobs)]
     for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
         output.learn(changes)
         if done:
@@ -276,26 +281,28 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
 
 def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
-    output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
+    store = Store(job.site.output, job.stream.name)
+    nights = [job.night, *(night for night, _ in job.beside)]
+    output = job.site.output.part(files_begin(job), *(f"{store.night_folder(night)}/" for night in nights))
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 
-def _guarded(job: NightJob, deadline: float | None) -> NightDone | None:
+def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
     """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
 
     None after the deadline.
     """
     from observing_monitor.errors import OutputError
 
-    if deadline is not None and time.monotonic() >= deadline:
+    if deadline.is_over:
         return None
     try:
         return publish_night(job)
@@ -330,14 +337,14 @@ def write_heartbeat(
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
+    site.output.write("data/heartbeat.json", sealed(as_json(beat)))  # each time, though it were the same: it says that we were here
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
-    beat = site.output.read_json("data/heartbeat.json")
+    beat = site.output.read_json("data/heartbeat.json") or {}
     try:
         sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
         return sound | {"": beat.get("pages", {})}

@@ -12,6 +12,7 @@ whole, and the next `prune` finds what is left.
 """
 
 import datetime
+import itertools
 import os
 import re
 from dataclasses import dataclass, field
@@ -26,6 +27,17 @@ from observing_monitor.store import Looked, Row, Store
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep_previews_days"}
 PAGE_ENDINGS = (".files.js", ".csv", ".json", ".html")
+
+
+def exposures_ending(number: int) -> str:
+    """How the name of a page of a night's exposures ends, by its number among them, from 1."""
+    return ".exposures.html" if number == 1 else f".exposures-{number}.html"
+
+
+def exposure_pages(output: Output, beside: str, first: int = 1) -> list[str]:
+    """The pages of a night's exposures that are there, from the `first` on; `beside` is what their names begin with."""
+    names = (f"{beside}{exposures_ending(number)}" for number in itertools.count(first))
+    return list(itertools.takewhile(output.exists, names))
 
 
 def is_pruned(row: Row | Looked, what: str) -> bool:
@@ -115,7 +127,7 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
 
 def sweep_page(stream: Stream, output: Output, night: str) -> None:
     """Remove what lies beside a page that was pruned; for when the small page is there."""
-    for path in _files(stream, output, night, PAGE):
+    for path in reversed(_files(stream, output, night, PAGE)):  # the last page of exposures first: whoever is killed leaves no gap
         output.remove(path)
     output.prune(_beside(stream, night, ".images"), "", ())  # the folder as well
 
@@ -146,6 +158,7 @@ def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
         index = f"{store}/previews.json"
         return [*_within(output, _beside(stream, night, ".previews")), *([index] if output.exists(index) else [])]
     files = [*(_beside(stream, night, ending) for ending in PAGE_ENDINGS), *_within(output, _beside(stream, night, ".images"))]
+    files += exposure_pages(output, _beside(stream, night, ""))
     return [path for path in files if output.exists(path) and not (path.endswith(".html") and _is_small(output, path))]
 
 

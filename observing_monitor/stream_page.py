@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 from observing_monitor import columns, pages, status, usual
 from observing_monitor.columns import Summary
 from observing_monitor.feeds import SITE, Standing, address
-from observing_monitor.files import sealed
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
@@ -302,10 +301,9 @@ def publish_glossary(site: Site, done: Published) -> None:
 
 def _write_if_new(site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published) -> None:
     """Write one of the site's own pages unless the one there was made from the same."""
-    record, name = site.output.read_json("data/site.json"), page.frame.name
-    record = {other: of for other, of in record.items() if other != "seal"} if isinstance(record, dict) else {}
+    record, name = site.output.read_json("data/site.json") or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):
         return
     site.output.write(name, render(page, site.assets))
-    site.output.write("data/site.json", sealed(json.dumps(record | {name: key})))
+    site.output.write_json("data/site.json", record | {name: key})
     done.n_pages += 1

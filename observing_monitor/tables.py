@@ -94,8 +94,8 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed) & known.ingests["file_id"].isin(store["file_id"])]
-    left = _but(left, found, ["file_id", "stage", "attempted_at"])
+    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
@@ -126,7 +126,7 @@ def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
         return files
     is_left = files["source"].isin(removed)
     made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
-    return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
+    return files[~(is_left & pd.Series(made_up, index=files.index) & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0))]
 
 
 def split_history(known: Tables) -> tuple[Tables, Tables]:
@@ -170,18 +170,18 @@ def with_history(told: Tables, history: Tables) -> Tables:
     if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
         return told
     files, old = told.files, history.files
-    is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
+    made_up = is_made_up(files)
     # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
     by_path = pd.concat(
         [history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], old["file_id"].set_axis(old["file_id"])]
     )
-    same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
+    same = files.loc[made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
     renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
         told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
     )
     old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
-    if not is_made_up.all():
+    if not made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[places_of(old["file_id"], files["file_id"]) < 0]
@@ -364,6 +364,11 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
+
+
+def is_made_up(files: DataFrame) -> Series[bool]:
+    """Of each file whether only attempts tell of it, and no source that has files."""
+    return files["file_id"] == files["source"] + ":" + files["path"]
 
 
 def _own_id(attempts: DataFrame) -> Series[str]:
@@ -652,7 +657,7 @@ class Entry(TypedDict):
 
 
 class StageCounts(TypedDict):
-    """What became of a night's files in one stage, as `pages.StageRow` means it."""
+    """What became of a night's files in one stage."""
 
     name: str
     n_done: int
@@ -662,7 +667,7 @@ class StageCounts(TypedDict):
     n_deferred: int
     n_attempts: int
     last_done_at: datetime.datetime | None
-    median_s: float | None
+    median_s: float | None  # from a file's creation until it had passed the stage
     p90_s: float | None
 
 
@@ -682,13 +687,13 @@ class Queue(TypedDict):
 
 
 class FileFacts(TypedDict):
-    """A file that needs attention, as `pages.FileRow` means it."""
+    """A file that needs attention."""
 
-    anchor: str
+    anchor: str  # its address on the page
     path: str
     file_class: str
-    reason: str
-    detail: str
+    reason: str  # one line: why it needs attention
+    detail: str  # the whole message or traceback, "" where the reason is all
     size_bytes: int | None
     exposure: str
     obsid: str
@@ -720,12 +725,12 @@ class AttentionGroup(TypedDict):
 
 
 class Exposure(TypedDict):
-    """An exposure, or a folder, as `pages.GroupRow` means it."""
+    """An exposure (or a folder, where files have none): how many files it has, and when the latest of them came."""
 
     name: str
     seq_num: int | None
     n_files: int
-    counts: dict[str, int]
+    counts: dict[str, int]  # by class, only those above 0
     created_at: datetime.datetime | None
     transferred_at: datetime.datetime | None
     ingested_at: datetime.datetime | None
@@ -791,7 +796,7 @@ def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> 
     """A row a stage, in their order: how many files passed it, failed or wait in it, and how long after their creation they did.
 
     The last attempt on a file is the one that counts; what was done before and waits again is both done and waiting. A file
-    whose creation nobody knows counts from when it arrived, or was first heard of. Mappings of the names of `pages.StageRow`.
+    whose creation nobody knows counts from when it arrived, or was first heard of. Each as `Stage` has it.
     """
     of_file = judged.set_index("file_id")[["created_at", "transferred_at"]]
     heard = ingests.groupby("file_id")["attempted_at"].min()
@@ -889,7 +894,7 @@ def _said(judged: DataFrame) -> Series[str]:
 
 
 def attention(judged: DataFrame) -> list[Attention]:
-    """The files that need attention, worst class first, as mappings of the names of `pages.FileRow`."""
+    """The files that need attention, worst class first, each as `Attention` has it."""
     shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     need = judged.assign(shown_as=shown)[shown.isin(order)]
@@ -975,18 +980,10 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     return made
 
 
-def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
-    """The exposures, by creation; a folder where files have none.
-
-    Returns
-    -------
-    list of dict
-        The first `most`, by the names of `pages.GroupRow`.
-    int
-        How many there are.
-    """
+def group(judged: DataFrame) -> list[Exposure]:
+    """The exposures, by creation; a folder where files have none."""
     if judged.empty:
-        return [], 0
+        return []
     named = judged["obsid"].fillna(judged["exposure"])
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
@@ -1001,23 +998,33 @@ def group(judged: DataFrame, most: int) -> tuple[list[Exposure], int]:
         ingested_at=("ingested_at", "max"),
     )
     facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    shown = facts.head(most)
-    is_shown = named.isin(shown.index)
-    counts = judged[is_shown].groupby([named[is_shown], "file_class"]).size().unstack(fill_value=0)
-    of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
-    rows: list[Exposure] = [
+    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
+    classes = [c.name for c in columns.CLASSES if c.name in counts]
+    return [
         {
-            "name": row.Index,
-            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
-            "n_files": int(row.n_files),
-            "counts": {name: n for name, by_exposure in of_class.items() if (n := by_exposure[row.Index])},
-            "created_at": _instant(row.created_at),
-            "transferred_at": _instant(row.transferred_at),
-            "ingested_at": _instant(row.ingested_at),
+            "name": name,
+            "seq_num": seq_num,
+            "n_files": n_files,
+            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
+            "created_at": created_at,
+            "transferred_at": transferred_at,
+            "ingested_at": ingested_at,
         }
-        for row in _rows(shown)
+        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
+            facts.index.tolist(),
+            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
+            facts["n_files"].tolist(),
+            counts[classes].to_numpy().tolist(),
+            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
+            strict=True,
+        )
     ]
-    return rows, len(facts)
+
+
+def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
+    """A column of instants as `_instant` gives one."""
+    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
+    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).

@@ -5,9 +5,12 @@ nothing in the same thread could go on. So the run goes on without it. A source 
 again in that run; what is known of its nights stays, and the pages say so.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import logging
+import math
 import os
 import sys
 import threading
@@ -29,6 +32,37 @@ _left_behind = 0
 
 class TooLateError(Exception):
     """No answer came in time."""
+
+
+class Deadline:
+    """When the time of a run, or of a part of it, is up; never, unless it is told how long that is from now.
+
+    It may be handed to another process: on another host, where `time.monotonic` counts from another beginning, it is the same instant
+    by the clock on the wall, as far as the two hosts' clocks agree.
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until then; below 0 afterwards."""
+        return self._at - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self.left_s <= 0
+
+    def __reduce__(self) -> tuple[Callable[[float], Deadline], tuple[float]]:
+        return _deadline_at, (time.time() + self.left_s,)
+
+
+def _deadline_at(instant: float) -> Deadline:
+    """The deadline at an instant of `time.time`."""
+    return Deadline(instant - time.time())
+
+
+NEVER = Deadline()
 
 
 class Asked:
@@ -81,11 +115,11 @@ class TimedSource:
         Where it reads, for messages.
     limit_s : float
         Of each question.
-    deadline : float, optional
-        When the run's own time is up, by `time.monotonic`: no question takes much longer.
+    deadline : Deadline
+        When the run's own time is up: no question takes much longer.
     """
 
-    def __init__(self, source: Any, place: str, limit_s: float, deadline: float | None = None) -> None:
+    def __init__(self, source: Any, place: str, limit_s: float, deadline: Deadline) -> None:
         self.source = source
         self.name: str = source.name
         self.given_up = ""  # why it is asked no more; "" while it is
@@ -113,7 +147,7 @@ class TimedSource:
     def _ask(self, question: Callable[[], T]) -> T:
         if self.given_up:
             raise SourceError(self.given_up)
-        left = self._limit_s if self._deadline is None else max(self._deadline - time.monotonic(), LAST_S)
+        left = max(self._deadline.left_s, LAST_S)
         with contextlib.suppress(TooLateError):
             return self._thread.ask(question, min(self._limit_s, left))
         # the same words at every run, or each would be a change

@@ -6,6 +6,7 @@ Workers write nights, never indexes, so a worker that dies costs no more than th
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -20,6 +21,7 @@ from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+M_ARENA_MAX = -8  # glibc's malloc.h
 
 # Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
 # 700 cost a tenth of a run.
@@ -34,6 +36,9 @@ def suit_full_nights() -> None:
     """Set this process's memory up for nights of 100,000 files; before anything heavy is imported."""
     # Arrow's own allocators keep what a full night took; the system's gives it back
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # which keeps an arena for each thread, and so for each source, as large as that source's largest night: 100 MB in a full one
+    with contextlib.suppress(OSError, AttributeError):  # another system's library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     gc.set_threshold(GARBAGE_AFTER)
 
 
@@ -120,8 +125,6 @@ def _begin(parent: int) -> None:
     suit_full_nights()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_end_with_the_parent, daemon=True).start()

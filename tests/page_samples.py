@@ -1,5 +1,6 @@
 """Contexts of pages to render: of an ordinary night, and of one where everything that others wrote is nasty."""
 
+import dataclasses
 import datetime
 
 from observing_monitor import columns, pages
@@ -70,7 +71,7 @@ def chart(text="Files over the night", **changed):
 
 def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
     """A failed file with a traceback."""
-    values = {
+    facts = {
         "anchor": f"file-{number}",
         "path": text,
         "file_class": "failed",
@@ -86,7 +87,8 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
         "tried_at": None,
         "n_attempts": 2,
     }
-    return pages.FileRow(**values | changed)
+    facts |= changed
+    return pages.FileRow(facts, facts["detail"])
 
 
 def error_group(text="KeyError: 'DATE-OBS'", **changed):
@@ -145,7 +147,7 @@ def stage_row(text="copy", failures=(), number=1):
     """A stage that 120 files passed, and in which one failed."""
     counts = {"n_done": 120, "n_failed": 1, "n_waiting": 2, "n_running": 3, "n_deferred": 4, "n_attempts": 125}
     known = {"last_done_at": at("2020-02-13T03:12:41"), "median_s": 3.0, "p90_s": 61.0}
-    return pages.StageRow(name=text, **counts, **known, anchor=f"stage-{number}", failures=list(failures), error_words="1 file")
+    return pages.StageRow({"name": text, **counts, **known}, f"stage-{number}", list(failures), "1 file")
 
 
 def metric_group(text="queue_depth", **changed):
@@ -168,6 +170,25 @@ def source_line(text="files", **changed):
     """A source with a fault."""
     values = {"name": text, "kind": "directory", "place": "/data/auxTel/storage", "problem": f"can't read {text}"}
     return pages.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
+
+
+def exposure(text):
+    """An exposure of nine files, of which one failed."""
+    times = {"created_at": at("2020-02-13T03:12:41"), "transferred_at": None, "ingested_at": None}
+    return {"name": text, "seq_num": 22, "n_files": 9, "counts": {"ingested": 8, "failed": 1}, **times}
+
+
+def exposures_page(text="AT_O_20200212_000022", **changed):
+    """The second of two pages of a night's exposures."""
+    night = night_page(text)
+    around = {field.name: getattr(night, field.name) for field in dataclasses.fields(pages.OfNight)}
+    values = {
+        "night_page": pages.Link("2020-02-12", "2020-02-12.html"),
+        "groups": [exposure(text)],
+        "n_groups": 2001,
+        "parts": [pages.Link("1 to 2,000", "2020-02-12.exposures.html"), pages.Link("2,001 to 2,001", "")],
+    }
+    return pages.ExposuresPage(**around | values | changed)
 
 
 def night_page(text="AT_O_20200212_000022.fits", **changed):
@@ -204,8 +225,9 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         ],
         "n_attention": 17,
         "n_attention_groups": 3,
-        "groups": [pages.GroupRow(text, 22, 9, {"ingested": 8, "failed": 1}, at("2020-02-13T03:12:41"), None, None)],
+        "groups": [exposure(text)],
         "n_groups": 130,
+        "exposures": "2020-02-12.exposures.html",
         "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
         "has_files": True,
         "has_ingest": True,
@@ -241,6 +263,7 @@ def empty_night_page():
         n_attention_groups=0,
         groups=[],
         n_groups=0,
+        exposures="",
         headlines=[],
         more_findings=[],
         stages=[],

@@ -23,14 +23,13 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.Word: "said|class|word|column",
     pages.WordGroup: "group",
     pages.GlossaryPage: "page",
-    pages.Link: "link|shown|page.previous|page.next|page.index|page.site|page.calendar",
+    pages.Link: "link|shown|part|page.previous|page.next|page.index|page.site|page.calendar|page.night_page",
     pages.Finding: "finding",
     pages.SourceLine: "source",
     pages.Chart: "chart",
     pages.NightRow: "row|page.latest|card.latest",
     pages.FileRow: "file",
     pages.ErrorGroup: "group",
-    pages.GroupRow: "group",
     pages.Headline: "told|described|said",
     pages.MetricGroup: "metric",
     pages.MetricNode: "node",
@@ -45,6 +44,8 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.SitePage: "page",
     pages.StreamPage: "page",
     pages.NightPage: "page",
+    pages.ExposuresPage: "page",
+    pages.PrunedPage: "page",
     pages.YearPage: "page",
     pages.Month: "month",
     pages.Day: "day",
@@ -56,6 +57,7 @@ PAGES = {
     "night": (pages.render_night, samples.night_page),
     "glossary": (pages.render_glossary, samples.glossary_page),
     "year": (pages.render_year, samples.year_page),
+    "exposures": (pages.render_exposures, samples.exposures_page),
 }
 
 
@@ -308,7 +310,8 @@ def test_without_a_script():
     """Where no script runs, the table of all files points to the data files, which the page links."""
     read = Reader(render("night"))
     assert "This table needs JavaScript" in read.words
-    assert "2020-02-12.csv" in read.links and "2020-02-12.json" in read.links
+    assert {"2020-02-12.csv", "2020-02-12.json", "2020-02-12.exposures.html"} <= set(read.links)
+    assert "#exposures" in Reader(render("night", exposures="")).links, "where the page itself has a row an exposure"
 
 
 def test_stream_has_a_row_a_night():
@@ -335,7 +338,7 @@ def test_every_head_explains_itself():
     lines = dict(re.findall(r'<div id="([^"]+)">.*?<dd><bdi>(.*?)\.</bdi></dd>', render("glossary")))
     of_sources = {"numbers"}  # where headlines of the samples lead
     n_heads = 0
-    for name in ("site", "stream", "year", "night"):
+    for name in ("site", "stream", "year", "night", "exposures"):
         text = re.sub(r'<table class="month".*?</table>', "", render(name), flags=re.DOTALL)  # a calendar's heads are days
         heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', text, re.DOTALL)
         words = [

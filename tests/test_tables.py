@@ -285,14 +285,14 @@ def test_csv_runs_no_formula():
     assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-\n＝" else name for name in names}
 
 
-def test_exposures_are_counted_and_cut():
-    """An exposure's files are counted by class; the first are shown, all are counted."""
+def test_exposures_are_counted():
+    """An exposure's files are counted by class."""
     rows = [
         {"file_id": f"n/{n}-{d}.fits", "exposure": f"{n}", "created_at": NOW - 10 * HOUR + n * HOUR} for n in range(3) for d in range(2)
     ]
     judged = tables.classify(files(*rows), ingests({"file_id": "n/0-0.fits"}), Limits(), NOW)
-    shown, total = tables.group(judged, 2)
-    assert total == 3 and [row["name"] for row in shown] == ["0", "1"]
+    shown = tables.group(judged)
+    assert [row["name"] for row in shown] == ["0", "1", "2"]
     assert shown[0]["counts"] == {"ingested": 1, "missing": 1} and shown[0]["n_files"] == 2
 
 
@@ -840,7 +840,7 @@ def test_exposures_in_full():
         {"file_id": "n/4", "exposure": "E", "obsid": "O", "created_at": None}, {"file_id": "5"},
     )  # fmt: skip
     judged = tables.classify(night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW)
-    rows, total = tables.group(judged, 9)
+    rows = tables.group(judged)
     nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None}
     times = {"created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR, "ingested_at": NOW}
     assert rows == [
@@ -849,9 +849,9 @@ def test_exposures_in_full():
         {"name": "n/b/", "n_files": 2, "counts": {"missing": 2}, "created_at": NOW - 3 * HOUR, **nothing},
         {"name": "O", "n_files": 1, "counts": {"missing": 1}, "created_at": None, **nothing},
     ]
-    assert total == 4 and tables.group(judged, 2) == (rows[:2], 4) and tables.group(judged.iloc[:0], 2) == ([], 0)
+    assert tables.group(judged.iloc[:0]) == []
     many = files(*({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60)))
-    rows, _ = tables.group(tables.classify(many, ingests(), Limits(), NOW), 60)
+    rows = tables.group(tables.classify(many, ingests(), Limits(), NOW))
     assert [row["name"] for row in rows] == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
 
 
