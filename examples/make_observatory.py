@@ -6,8 +6,8 @@ Into `demo/input/` go ten nights, until now, of every system that needs no serve
 where and what goes wrong in which night. `demo/site.toml` tells the monitor of them.
 
 All follows from a seed and a clock of the example's own, which is kept in `demo/input/clock.json` and stays some minutes behind
-the real one. Each further run moves it on, so that the running night goes on: files come, and are ingested. Nothing is
-deleted. A folder made days ago is continued: the nights between are made, too.
+the real one. Each further run moves it on, so that the running night goes on: files come, and are ingested. Nothing of
+it is deleted, but pages that the settings keep for so long only. A folder made days ago is continued: the nights between are made, too.
 """
 
 import argparse
@@ -77,6 +77,13 @@ def copy_settings(folder):
     return target
 
 
+def monitor(*arguments, **options):
+    """Run the program, and say so; its exit code."""
+    words = [str(argument) for argument in arguments]
+    print("observing_monitor", *words, flush=True)
+    return subprocess.run([sys.executable, "-m", "observing_monitor", *words], **options).returncode
+
+
 def main(arguments=None):
     """Make or continue the example, make its pages, and say where they are; return the program's exit code."""
     parser = argparse.ArgumentParser(description="Make an example observatory in a folder, and its pages.")
@@ -91,9 +98,8 @@ def main(arguments=None):
     made = time.monotonic()
     print(f"{options.folder / 'input'}: {n_new} new files in {made - begun:.1f} s", flush=True)
 
-    command = ["-m", "observing_monitor", "-c", str(settings), "--num_days", str(options.nights)]
-    print("observing_monitor", *command[2:], flush=True)
-    code = subprocess.run([sys.executable, *command]).returncode
+    code = monitor("-c", settings, "--num_days", options.nights)
+    code = monitor("prune", "-c", settings, "--yes", stdout=subprocess.DEVNULL) or code
     page = (options.folder / "site" / "index.html").resolve()
     if page.exists():
         print(f"The pages, after {time.monotonic() - made:.1f} s: {page.as_uri()}")

@@ -41,7 +41,7 @@ def main():
     night = next(path for path in sorted(stream.glob("20*-*.html"), reverse=True) if "files failed" in path.read_text())
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
-        take(browser, night, options.folder / "night.png", 1200, 900)
+        take(browser, night, options.folder / "night.png", 1200, 1000)
         take(browser, stream / "index.html", options.folder / "stream.png", 1200, 1000)
         browser.close()
     return 0

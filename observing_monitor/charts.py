@@ -306,7 +306,8 @@ def _histories(metrics: DataFrame, teller: SourceClass, starts_at: datetime.date
     import numpy as np
 
     numbers = metrics[metrics["sampled_at"].notna() & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])]
-    names = list(dict.fromkeys(n for pattern in teller.histories for n in sorted(set(numbers["name"])) if fnmatchcase(n, pattern)))
+    several = sorted(set(numbers.loc[numbers.duplicated(["name", "node"]), "name"]))  # the others are looked at no further
+    names = list(dict.fromkeys(name for pattern in teller.histories for name in several if fnmatchcase(name, pattern)))
     found = []
     for name in names:
         rows = numbers[numbers["name"] == name]
@@ -355,7 +356,7 @@ def _history_chart(
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
     layout = {
-        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S"},
+        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0},
         "yaxis": _value_axis(everything[~np.isnan(everything)], unit),
         "showlegend": 1 < len(shown) <= MAX_LEGEND,
     }

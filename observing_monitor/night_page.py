@@ -120,18 +120,19 @@ def _metric_groups(stream: Stream, latest: Sequence[Sample]) -> tuple[list[pages
     for (name, source), rows in list(groups.items())[:MAX_METRICS]:
         whole = next((row for row in rows if not row["node"]), None)
         parts = [row for row in rows if row["node"]]
-        if whole and len(parts) == 1 and _value_text(parts[0]) == _value_text(whole):
+        by, unit = pages.scale(max((abs(row["value"]) for row in rows if row["value"] is not None), default=0), rows[0]["unit"])
+        if whole and len(parts) == 1 and _value_text(parts[0], by) == _value_text(whole, by):
             parts = []  # the only node is the whole
-        nodes = [pages.MetricNode(row["node"], _value_text(row)) for row in parts[: max(room, 1)]]
+        nodes = [pages.MetricNode(row["node"], _value_text(row, by)) for row in parts[: max(room, 1)]]
         room -= len(nodes)
         shown.append(
             pages.MetricGroup(
                 name=name,
-                value=_value_text(whole) if whole else "",
-                spread=_spread(parts),
+                value=_value_text(whole, by) if whole else "",
+                spread=_spread(parts, by),
                 nodes=nodes,
                 n_nodes=len(parts),
-                unit=rows[0]["unit"],
+                unit=unit,
                 sampled_at=max((row["sampled_at"] for row in rows if row["sampled_at"]), default=None),
                 meaning=meanings.get(name, ""),
                 source=source if has_several else "",
@@ -140,20 +141,20 @@ def _metric_groups(stream: Stream, latest: Sequence[Sample]) -> tuple[list[pages
     return shown, len(groups)
 
 
-def _value_text(row: Sample) -> str:
-    return row["text"][:500] if row["value"] is None else pages.number(row["value"])
+def _value_text(row: Sample, by: float) -> str:
+    return row["text"][:500] if row["value"] is None else pages.rounded(row["value"] / by)
 
 
-def _spread(rows: Sequence[Sample]) -> str:
-    """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`."""
-    numbers = [row["value"] for row in rows if row["value"] is not None]
+def _spread(rows: Sequence[Sample], by: float) -> str:
+    """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`; numbers divided `by` what their unit asks."""
+    numbers = [row["value"] / by for row in rows if row["value"] is not None]
     if not rows:
         return ""
     if not numbers:
         words = Counter(row["text"][:40] or "not available" for row in rows).most_common()
         said = ", ".join(f"{count} {word}" if len(rows) > 1 else word for word, count in words[:4])
         return said + (f" and {len(words) - 4:,} more" if len(words) > 4 else "")
-    low, high = pages.number(min(numbers)), pages.number(max(numbers))
+    low, high = pages.rounded(min(numbers)), pages.rounded(max(numbers))
     lacking = f", {len(rows) - len(numbers):,} not available" if len(numbers) < len(rows) else ""
     return (low if low == high else f"{low} to {high}") + lacking
 

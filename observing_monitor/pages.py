@@ -733,6 +733,27 @@ def number(value: float | None) -> str:
     return f"{value:,.{6 if abs(value) < 1e6 else 10}g}".replace("-", "−")
 
 
+_SCALES = {"B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")} | dict.fromkeys(("B", "bytes"), ("bytes", "kB", "MB", "GB", "TB", "PB"))
+
+
+def scale(largest: float, unit: str) -> tuple[float, str]:
+    """By what numbers of a unit are divided, so that the largest of them reads well, and the unit that they have then: `1e6, "MB/s"`."""
+    if unit == "fraction":
+        return 0.01, "%"
+    by, names = 1.0, _SCALES.get(unit, (unit,))
+    for larger in names[1:]:
+        if abs(largest) / by < 999.95:
+            break
+        by, unit = by * 1000, larger
+    return by, unit
+
+
+def rounded(value: float) -> str:
+    """A number to be compared with others: whole ones grouped, others with four digits."""
+    whole = float(value).is_integer() or 1000 <= abs(value) < 1e15
+    return number(round(value)) if whole else number(float(f"{value:.4g}"))
+
+
 def quantity(value: float | None, unit: str) -> str:
     """A number with its unit, as people say it: durations, sizes and shares by their own rules."""
     if value is None or is_nothing(value):

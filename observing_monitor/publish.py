@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OF_STREAM = ("page", "years", "moved")  # what the index keeps of the pages over a stream's nights
+
 
 @dataclass
 class Published:
@@ -174,13 +176,20 @@ def publish(
     done = Published()
     cards = []
     for stream in site.streams:
-        index = Store(site.output, stream.name).read_index()
-        _publish_nights(site, stream, index, now, executor, progress, done, deadline)
-        newest_night = max(index["nights"], default=None)
-        then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
-        cards.append(publish_stream(site, then, index, now, done))
-        if stream.prototype_urls is not False:
-            publish_old_urls(site, stream, index)
+        store = Store(site.output, stream.name)
+        index, is_changed = store.read_index(), True
+        try:
+            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline)
+            before = [index.get(name) for name in OF_STREAM]
+            newest_night = max(index["nights"], default=None)
+            then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
+            cards.append(publish_stream(site, then, index, now, done))
+            if stream.prototype_urls is not False:
+                publish_old_urls(site, stream, index)
+            is_changed = is_changed or before != [index.get(name) for name in OF_STREAM]
+        finally:
+            if is_changed:  # once, for that of ten years is large
+                store.write_index(index)
         done.pages[stream.name] = _newest_pages(index)
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
     key = publish_site(site, cards, done)
@@ -207,41 +216,46 @@ def _publish_nights(
     progress: Progress | None,
     done: Published,
     deadline: Deadline,
-) -> None:
-    """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
+) -> bool:
+    """The pages of a stream's nights, and their rows of the index; notes each row, so that a killed run is resumed.
+
+    Returns whether anything of the index may have changed.
+    """
     store = Store(site.output, stream.name)
     there = set(site.output.names(stream.folder))
-    if index.get("is_settled") and all(_is_untouched(job, there) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
-        return
+    untouched = {job.night for job in _jobs(site, stream, index, now, itertools.repeat({})) if _is_untouched(job, there)}
+    if index.get("is_settled") and len(untouched) == len(index["nights"]):
+        return False
     index.pop("is_settled", None)
     failed, jobs = set(), {}
-    try:
-        # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
-        # something else then are judged once more. Their numbers stay, so that is the end of it.
-        for _ in range(2):
-            edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
-            stale = _stale(_jobs(site, stream, index, now, edges), there)
-            jobs = {job.night: job for job in stale if job.night not in failed}
-            for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
-                index["nights"][result.night.isoformat()] = result.row
-                if result.problem:
-                    failed.add(result.night)
-                    done.problems.append(result.problem)
-                else:
-                    result.row["made_for"] = _made_for(jobs[result.night])
-                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
-                store.note(result.night, result.row)
-                done.n_pages += result.is_written
-                if progress:
-                    progress(result)
-                del jobs[result.night]
-            if jobs:
-                words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
-                done.problems.append(f"{stream.name}: {words}")
-                break
-        index["is_settled"] = not failed and not jobs
-    finally:
-        store.write_index(index)
+    was_usual: Sequence[Mapping[str, float] | None] = [None] * len(index["nights"])
+    # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
+    # something else then are judged once more. Their numbers stay, so that is the end of it.
+    for _ in range(2):
+        edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
+        asked = zip(_jobs(site, stream, index, now, edges), was_usual, strict=True)
+        stale = _stale([job for job, was in asked if job.edges != was], there, untouched)
+        jobs = {job.night: job for job in stale if job.night not in failed}
+        for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
+            index["nights"][result.night.isoformat()] = result.row
+            if result.problem:
+                failed.add(result.night)
+                done.problems.append(result.problem)
+            else:
+                result.row["made_for"] = _made_for(jobs[result.night])
+                there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
+            store.note(result.night, result.row)
+            done.n_pages += result.is_written
+            if progress:
+                progress(result)
+            del jobs[result.night]
+        if jobs:
+            words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
+            done.problems.append(f"{stream.name}: {words}")
+            break
+        was_usual, untouched = edges, untouched - {job.night for job in stale}
+    index["is_settled"] = not failed and not jobs
+    return True
 
 
 def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edges: Iterable[Mapping[str, float]]) -> Iterator[NightJob]:
@@ -256,13 +270,19 @@ def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edge
         yield NightJob(site, then, night, row, before, after, now, edge_of, issues, near, commons[id(then)])
 
 
-def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
-    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current."""
+def _stale(jobs: Iterable[NightJob], names: Collection[str], untouched: Collection[datetime.date]) -> list[NightJob]:
+    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current.
+
+    `untouched` are the nights that `_is_untouched` says.
+    """
     stale = []
     for job in jobs:
-        if _is_current(job, names):
-            job.row["made_for"] = _made_for(job)
+        if job.night in untouched:
+            is_current = is_as_usual(job) or is_pruned(job.row, TABLES)
         else:
+            is_current = _is_current(job, names)
+            job.row.update({"made_for": _made_for(job)} if is_current else {})
+        if not is_current:
             stale.append(job)
     return stale
 

@@ -221,7 +221,7 @@ class Store:
     def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
         relative = f"{self.night_folder(night)}/{name}.parquet"
         data = self.output.read(relative)
-        if data is None:
+        if data is None or data == _packed_nothing(described):
             return columns.empty(described)
         import pyarrow
         import pyarrow.parquet

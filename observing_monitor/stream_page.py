@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor import columns, pages, status, usual
@@ -16,7 +16,6 @@ from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import Store
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
@@ -35,9 +34,21 @@ SHOWN_MONTHS = 3  # of the calendar there
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
-def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published) -> StreamCard:
-    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
-    folder = f"{stream.folder}/" if stream.folder else ""
+@dataclass(frozen=True)
+class _State:
+    """How a stream is: what its pages, its card and its standing are made of."""
+
+    summaries: Sequence[Summary]  # newest first
+    silent: dict[str, Fault]  # the faults of its sources, and our own, by name
+    word: str
+    info: str
+    trouble: str  # the worst that is wrong, and the night that it is of
+    its_night: str
+    headlines: list[Headline]
+    has_files: bool
+
+
+def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> _State:
     # nights that are yet to come were made by a clock that was ahead: they would hide what is wrong tonight
     nights = [(night, row) for night, row in index["nights"].items() if night <= stream.rule.night_of(now).isoformat()]
     summaries = [row["summary"] for _, row in sorted(nights, reverse=True) if row.get("summary")]
@@ -49,68 +60,87 @@ def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datet
     own_fault = alarming.get("observing_monitor", {})  # no source's, so that no line of the table of sources has it
     said = [own_fault["problem"]] if own_fault.get("level", "error") == word and own_fault else []
     info = "; ".join([*said, *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])])
+    trouble, its_night = _trouble(index, recent, alarming, word)
     units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
-    headlines = described_headlines(stream, units)
-    has_files = tells_of_files(stream)
+    return _State(summaries, silent, word, info, trouble, its_night, described_headlines(stream, units), tells_of_files(stream))
+
+
+def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published) -> StreamCard:
+    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
+    state = _state(site, stream, index, now)
+    _publish_pages(site, stream, index, state, now, done)
+    href, latest = f"{_folder(stream)}index.html", state.summaries[0] if state.summaries else None
+    done.standings.append(
+        Standing(
+            site=site.title,
+            stream=stream.name,
+            title=stream.title,
+            status=state.word,
+            info=state.info,
+            trouble=state.trouble,
+            night=latest["night"] if latest else "",
+            href=href,
+            url=address(site.url, href),
+            latest=latest,
+            rule=stream.rule,
+            silent=state.silent,
+            sources=[(source.name, source.kind) for source in stream.sources],
+        )
+    )
+    return _card(stream, state)
+
+
+def _folder(stream: Stream) -> str:
+    """What the names of a stream's files begin with, relative to the output."""
+    return f"{stream.folder}/" if stream.folder else ""
+
+
+def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now: datetime.datetime, done: Published) -> None:
+    """The pages of a stream and of its years, and their data, where they are not current."""
+    summaries, output = state.summaries, site.output
     common = [
         site.key,
         site.title,
         stream.title,
         stream.rule.text,
         stream.stale_after_s,
-        has_files,
+        state.has_files,
         stream.last_stage,
-        [asdict(headline) for headline in headlines],
+        [asdict(headline) for headline in state.headlines],
     ]
-    _publish_years(site, stream, index, summaries[::-1], headlines, common, done)
+    _publish_years(site, stream, index, summaries[::-1], state.headlines, common, done)
     read = [(source.name, source.kind, source.place) for source in stream.sources]
-    key = digest([common, _row_keys(index, summaries), read, silent, word, info])
-    names = [f"{folder}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")]
-    if index.get("page") != key or not all(site.output.exists(name) for name in names):
-        page = _stream_page(site, stream, summaries, word, info, silent, headlines, key)
-        site.output.write(names[0], _nights_json(stream, now, reversed(summaries)))
-        site.output.write_changed(names[1], _nights_csv(reversed(summaries), headlines))
-        site.output.write_changed(names[2], pages.render_latest(_for_ever(page), site.assets))
-        site.output.write(names[3], pages.render_stream(page, site.assets))
-        index["page"] = key
-        Store(site.output, stream.name).write_index(index)
-        done.n_pages += 1
-    rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in summaries[:CARD_NIGHTS]]
-    cards = [NightRow(f"{stream.folder}/{row.href}", row.values) for row in rows]
-    latest = cards[0] if cards else None
-    trouble, its_night = _trouble(index, recent, alarming, word)
-    href = f"{folder}index.html"
-    done.standings.append(
-        Standing(
-            site=site.title,
-            stream=stream.name,
-            title=stream.title,
-            status=word,
-            info=info,
-            trouble=trouble,
-            night=summaries[0]["night"] if summaries else "",
-            href=href,
-            url=address(site.url, href),
-            latest=summaries[0] if summaries else None,
-            rule=stream.rule,
-            silent=silent,
-            sources=[(source.name, source.kind) for source in stream.sources],
-        )
+    key = digest([common, _row_keys(index, summaries), read, state.silent, state.word, state.info])
+    to_json, to_csv, to_latest, to_html = (
+        f"{_folder(stream)}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")
     )
+    if index.get("page") != key or not all(output.exists(name) for name in (to_json, to_csv, to_latest, to_html)):
+        page = _stream_page(site, stream, state, key)
+        output.write(to_json, _nights_json(stream, now, reversed(summaries)))
+        output.write_changed(to_csv, _nights_csv(reversed(summaries), state.headlines))
+        output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
+        output.write(to_html, pages.render_stream(page, site.assets))
+        index["page"] = key
+        done.n_pages += 1
+
+
+def _card(stream: Stream, state: _State) -> StreamCard:
+    """A stream as the site's page shows it."""
+    cards = [NightRow(f"{stream.folder}/{night['night']}.html", with_instants(night)) for night in state.summaries[:CARD_NIGHTS]]
     return StreamCard(
         stream=stream.name,
         name=stream.title,
         href=f"{stream.folder}/index.html",
-        status=word,
-        info=info,
-        trouble=trouble,
-        trouble_href=f"{stream.folder}/{its_night}.html#findings" if its_night else f"{stream.folder}/index.html#sources",
-        latest=latest,
+        status=state.word,
+        info=state.info,
+        trouble=state.trouble,
+        trouble_href=f"{stream.folder}/{state.its_night}.html#findings" if state.its_night else f"{stream.folder}/index.html#sources",
+        latest=cards[0] if cards else None,
         nights=cards,
-        chart=_small_chart(cards[::-1], has_files, headlines, bool(stream.last_stage)),
-        has_files=has_files,
+        chart=_small_chart(cards[::-1], state.has_files, state.headlines, bool(stream.last_stage)),
+        has_files=state.has_files,
         has_ingest=bool(stream.last_stage),
-        headlines=headlines,
+        headlines=state.headlines,
     )
 
 
@@ -134,7 +164,7 @@ def _publish_years(
     site: Site, stream: Stream, index: Index, summaries: Sequence[Summary], headlines: list[Headline], common: list[object], done: Published
 ) -> None:
     """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
-    folder = f"{stream.folder}/" if stream.folder else ""
+    folder = _folder(stream)
     before, known = index.get("years") or {}, dict.fromkeys(year_of(summary) for summary in summaries)
     index["years"], start = {}, 0
     for year in known:
@@ -207,38 +237,28 @@ def _parts_of(summary: Summary) -> dict[str, int]:
     return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
-def _stream_page(
-    site: Site,
-    stream: Stream,
-    summaries: Sequence[Summary],
-    word: str,
-    info: str,
-    silent: Mapping[str, Fault],
-    headlines: list[Headline],
-    key: str,
-) -> StreamPage:
-    """The stream's page; `summaries` are newest first."""
+def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamPage:
     from observing_monitor import charts
 
-    has_files = tells_of_files(stream)
+    summaries, has_ingest = state.summaries, bool(stream.last_stage)
     shown, earlier = summaries[:SHOWN_NIGHTS], summaries[SHOWN_NIGHTS : SHOWN_NIGHTS + usual.NIGHTS]
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in shown]
     return StreamPage(
-        frame=frame(site, stream, stream.title, word, info, "index.html", key),
+        frame=frame(site, stream, stream.title, state.word, state.info, "index.html", key),
         site=site_link(site, stream),
         rule=stream.rule.text,
         stage=stream.last_stage,
         latest=rows[0] if rows else None,
         nights=rows,
         n_nights=len(summaries),
-        months=months(summaries[:SHOWN_NIGHTS], has_files)[-SHOWN_MONTHS:],
-        years=years(summaries, headlines),
-        charts=charts.stream_charts([row.values for row in reversed(rows)], headlines, earlier[::-1], bool(stream.last_stage)),
-        sources=source_lines(stream, silent),
+        months=months(shown, state.has_files)[-SHOWN_MONTHS:],
+        years=years(summaries, state.headlines),
+        charts=charts.stream_charts([row.values for row in reversed(rows)], state.headlines, earlier[::-1], has_ingest),
+        sources=source_lines(stream, state.silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
-        has_files=has_files,
-        has_ingest=bool(stream.last_stage),
-        headlines=headlines,
+        has_files=state.has_files,
+        has_ingest=has_ingest,
+        headlines=state.headlines,
     )
 
 

@@ -42,6 +42,23 @@ def suit_full_nights() -> None:
     gc.set_threshold(GARBAGE_AFTER)
 
 
+class _Call:
+    """A function and what it is to be called with, of which its text tells the function's name alone.
+
+    Dask writes the arguments of what failed into its logs and shows them to whoever looks, and settings may have a password.
+    """
+
+    def __init__(self, function: Callable[..., Any], task: Task) -> None:
+        self.function, self.task = function, task
+        self.__name__ = function.__name__  # what Dask calls it
+
+    def __call__(self) -> Any:
+        return self.function(*self.task)
+
+    def __repr__(self) -> str:
+        return f"{self.__name__}(…)"
+
+
 class Workers:
     """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor.
 
@@ -76,7 +93,7 @@ class Workers:
         self._work, dead = {}, []
         for task in tasks:
             try:
-                self._work[self._executor.submit(function, *task)] = task
+                self._work[self._executor.submit(_Call(function, task))] = task
             except BrokenExecutor:  # died while the others were handed in
                 dead.append(task)
         for done in as_completed(self._work):

@@ -126,15 +126,18 @@ class Server:
 class PostgreSQL(Server):
     """Debian's PostgreSQL, with one superuser `tester`; a `password` is asked of everybody, without one nobody is asked.
 
+    `settings` are the server's own, in place of ours.
+
     Nothing is kept safe from a power cut (fsync off): it starts and stops in about a second.
     """
 
     users = ("postgres",)
     stop_signal = signal.SIGINT  # "fast": doesn't wait for clients
 
-    def __init__(self, password=None):
+    def __init__(self, password=None, **settings):
         super().__init__()
         self.password = password
+        self.settings = settings
 
     @staticmethod
     def bin():
@@ -175,6 +178,7 @@ class PostgreSQL(Server):
             "full_page_writes": "off",
             "shared_buffers": "16MB",
             "max_connections": 30,
+            **self.settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self.bin() / "postgres"), "-D", str(self.folder / "data"), *options]

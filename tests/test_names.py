@@ -45,3 +45,21 @@ def test_pattern_of_ones_own():
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
     assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.fits", "fits"),
+        ("a.FIT.fz", "fits"),
+        (".fts.gz", "fits"),
+        ("a.b.JSON", "json"),
+        ("a.gz", "gz"),
+        ("fits", ""),
+        ("fits.gz", "gz"),
+        ("", ""),
+    ],
+)
+def test_kind_is_the_names_ending(name, kind):
+    """A file is an image by its name's ending; a name without one says nothing, were it the word itself. One name or many, it is the same."""
+    assert names.kind_of(name) == kind and names.kinds_of([name, name]) == [kind, kind]

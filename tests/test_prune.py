@@ -10,7 +10,9 @@ import signal
 import time
 import urllib.parse
 
+import numpy
 import pytest
+from astropy.io import fits
 from gen2tree import make_night
 from running import contents, nights, run, start, times
 
@@ -231,11 +233,11 @@ def test_killed_in_the_middle(site, tmp_path_factory):
     expected = kept(whole / "it")
     assert expected == ["p"] * 4 + ["pT"] * 2 + ["PT"] * 4
     between = set()
-    for n in range(5):
+    for n in range(15):
         folder = whole / f"killed{n}"
         shutil.copytree(site, folder, symlinks=True)
         process = start("prune", "-c", folder / "site.toml", *AGES, "--yes", now=NOW)
-        time.sleep(seconds * (0.45 + 0.5 * n / 4))
+        time.sleep(seconds * (0.35 + 0.6 * (n * 0.618 % 1)))  # here and there: the machine's own haste differs
         process.send_signal(signal.SIGKILL)
         process.communicate()
         left = [len(list((folder / "site" / "latiss").glob("*.csv"))), len(list((folder / "site" / "data").rglob("*.parquet")))]
@@ -246,14 +248,13 @@ def test_killed_in_the_middle(site, tmp_path_factory):
         assert prune(folder, *AGES, "--yes") == 0 and kept(folder) == expected
         assert nights(folder / "site" / "latiss") == rows and dead_links(folder / "site") == []
         shutil.rmtree(folder)
+        if n >= 4 and len(between) > 1:
+            break
     assert len(between) > 1, "no kill came while it was at work"
 
 
 def test_previews(tmp_path):
     """Pictures have an age of their own: the page stays, without them, whether its tables are there or not; none is made again."""
-    import numpy
-    from astropy.io import fits
-
     for night in DAYS[-4:]:
         folder = tmp_path / "input" / "storage" / night.isoformat()
         folder.mkdir(parents=True)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import need
@@ -198,6 +199,58 @@ def test_cluster_of_hosts_that_were_switched_on_at_other_times(tree, tmp_path):
         process = start(*arguments(folder, tmp_path / "short"), "--scheduler", address, "--max_run_s", 0.01, now=now)
         _, error = process.communicate()
     assert process.returncode == 1 and "11 nights not looked at, 2020-02-01 to 2020-02-11: the run's time was up" in error
+
+
+def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
+    """Passwords of the settings and the environment stand in no argument list, log, dump or page of a cluster, also where a night fails."""
+    import distributed
+    from servers import PostgreSQL
+
+    secrets = ("hunter2-of-settings", "s3cret-of-environment")
+    monkeypatch.setenv("OBSERVERS_PASSWORD", secrets[1])
+    with (
+        PostgreSQL(password=secrets[0]) as server,
+        dask_cluster(tmp_path) as (address, both),
+    ):
+        server.execute(
+            "create table counts (night date, alerts int)",
+            "insert into counts select '2020-02-01'::date + n, n from generate_series(0, 5) n",
+            f"create role observer login password '{secrets[1]}'",
+            "grant select on counts to observer",
+        )
+        text = '[observing_monitor]\noutput_dir = "site"\n'
+        urls = {
+            "settings": f'"{server.url()}"',
+            "environment": f'"{server.url(user="observer", password="")}"\npassword_env = "OBSERVERS_PASSWORD"',
+        }
+        for name, url in urls.items():
+            text += f'[streams.{name}]\n[[streams.{name}.sources]]\ntype = "sql"\nquery = "select * from counts"\nnight_column = "night"\n'
+            text += f'values = {{n_alerts = "alerts"}}\nurl = {url}\n'
+        (tmp_path / "site.toml").write_text(text)
+        which = ("rebuild", "-c", tmp_path / "site.toml", "--scheduler", address, "--first_day", "2020-02-01", "--last_day", "2020-02-06")
+        seen = {}
+        with distributed.Client(address, timeout=20) as client:
+            process = start(*which)
+            seen["lists"] = "".join(Path(f"/proc/{worker.pid}/cmdline").read_text() for worker in (*both, process))
+            while process.poll() is None:
+                tasks = client.run_on_scheduler(lambda dask_scheduler: [(str(t), t.key, repr(t)) for t in dask_scheduler.tasks.values()])
+                seen["tasks"] = seen.get("tasks", "") + repr(tasks)
+            seen["first"] = "".join(process.communicate())
+            assert process.returncode == 0, seen["first"]
+            # what goes wrong in a worker is written down with its arguments
+            night = tmp_path / "site" / "data" / "stream=settings" / "night=2020-02-03"
+            shutil.rmtree(night)
+            night.write_text("no folder")
+            process = start(*which, "--full")
+            seen["second"] = "".join(process.communicate())
+            assert process.returncode == 2 and "night=2020-02-03" in seen["second"]
+            client.dump_cluster_state(str(tmp_path / "dump"), format="yaml")
+            seen["logs"] = repr((client.get_scheduler_logs(), client.get_worker_logs(), client.get_events()))
+    seen["dump"], seen["log"] = (tmp_path / "dump.yaml").read_text(), (tmp_path / "dask.log").read_text()
+    assert "Compute Failed" in seen["log"], "Dask says nothing of what failed: there is nothing to look at"
+    seen |= {str(path): path.read_bytes().decode(errors="replace") for path in (tmp_path / "site").rglob("*") if path.is_file()}
+    assert len(nights(tmp_path / "site" / "settings")) == len(nights(tmp_path / "site" / "environment")) == 6
+    assert [(where, secret) for where, text in seen.items() for secret in secrets if secret in text] == []
 
 
 def test_no_scheduler(tree, tmp_path):
