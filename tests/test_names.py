@@ -61,5 +61,5 @@ def test_pattern_of_ones_own():
     ],
 )
 def test_kind_is_the_names_ending(name, kind):
-    """A file is an image by its name's ending; a name without one says nothing, were it the word itself. One name or many, it is the same."""
+    """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
     assert names.kind_of(name) == kind and names.kinds_of([name, name]) == [kind, kind]
