@@ -194,6 +194,9 @@ def test_match_of_nothing():
     assert list(matched.columns) == [c.name for c in columns.FILES] and matched.empty and found.empty
     matched, found = tables.match(files(), attempts({"names": "a"}))
     assert len(matched) == len(found) == 1
+    earlier = files({"file_id": "gen2:raw/a"}, {"file_id": "gen2:raw/b"}, source="gen2")  # told of before, of which nobody tells now
+    matched, _ = tables.match(files({"file_id": "n/a"}, {"file_id": "n/c"}), empty, earlier)
+    assert plain(matched, "file_id", "on_disk") == [("n/a", True), ("n/c", True), ("gen2:raw/b", False)]
 
 
 def reading(*rows, **options):
