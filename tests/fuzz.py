@@ -97,8 +97,11 @@ def reading_of(kind):
 
         return parsed if is_hunting and kind in PARSED else once
 
-    with tempfile.TemporaryDirectory() as folder:
-        return [KINDS[kind](Path(folder))[1][0].read_bytes()], begin
+    def valid():
+        with tempfile.TemporaryDirectory() as folder:
+            return [KINDS[kind](Path(folder))[1][0].read_bytes()]
+
+    return valid, begin
 
 
 def of_names(folder):
@@ -142,10 +145,10 @@ def of_nights(folder):
     return once
 
 
-FILES_OF_STORE = {  # file -> whether it is sealed
-    "stream=s/index.json": True, "stream=s/index.notes": True, f"stream=s/night={NIGHT}/looked.json": True, "heartbeat.json": True,
-    "since.json": False, "feed.json": False, "told.json": False,
-}  # fmt: skip
+FILES_OF_STORE = (
+    "stream=s/index.json", "stream=s/index.notes", f"stream=s/night={NIGHT}/looked.json",
+    "heartbeat.json", "since.json", "feed.json", "told.json",
+)  # fmt: skip
 SETTINGS = """
 [observing_monitor]
 output_dir = "site"
@@ -156,13 +159,28 @@ path = "input"
 """
 
 
-def of_store(folder):
-    """A file of the store (the first byte says which) with any JSON in it, sealed where ours are: a run makes its pages all the same."""
+def make_site(folder):
+    """A stream of Lasair's and its pages: the arguments of a run."""
     (folder / "input").mkdir()
     KINDS["lasair"](folder / "input")
     (folder / "site.toml").write_text(SETTINGS)
     given = ("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT)
     assert run(*given, now=NOW) == 0
+    return given
+
+
+def whole_store():
+    """What the files of a store have in them, without the seal."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_site(Path(folder))
+        texts = [Path(folder, "site", "data", name) for name in FILES_OF_STORE]
+        told = [json.loads(path.read_text()) if path.is_file() else {} for path in texts]
+    return [bytes([n]) + json.dumps({key: of[key] for key in of if key != "seal"}).encode() for n, of in enumerate(told)]
+
+
+def of_store(folder):
+    """A file of the store (the first byte says which) with any JSON in it, sealed as ours are: a run makes its pages all the same."""
+    given = make_site(folder)
     shutil.move(folder / "site", folder / "whole")
 
     def once(data):
@@ -170,8 +188,7 @@ def of_store(folder):
             return
         shutil.rmtree(folder / "site", ignore_errors=True)
         shutil.copytree(folder / "whole", folder / "site")
-        name, is_sealed = list(FILES_OF_STORE.items())[data[0] % len(FILES_OF_STORE)]
-        (folder / "site" / "data" / name).write_bytes(sealed(data[1:]) if is_sealed else data[1:])
+        (folder / "site" / "data" / FILES_OF_STORE[data[0] % len(FILES_OF_STORE)]).write_bytes(sealed(data[1:]))
         notify._read_told(Output(folder / "site"))
         with hostile.unforeseen_raised():
             assert run(*given, now=NOW) in (0, 1)
@@ -180,9 +197,9 @@ def of_store(folder):
 
 
 TARGETS = {
-    "names": ([b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n3018092000065-det000.fits"], of_names),
-    "nights": ([b"2020-02-12", b"20200212", b"UTC-12h", b"TAI+1.5h", b"2020-02-12T03:04:05Z", b"1137", b"58891.5"], of_nights),
-    "store": ([bytes([n]) + b"{}" for n in range(len(FILES_OF_STORE))], of_store),
+    "names": (lambda: [b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n3018092000065-det000.fits"], of_names),
+    "nights": (lambda: [b"2020-02-12", b"20200212", b"UTC-12h", b"TAI+1.5h", b"2020-02-12T03:04:05Z", b"1137", b"58891.5"], of_nights),
+    "store": (whole_store, of_store),
 }
 for kind in (
     "files", "lasair", "broker_counts", "bucket_listing", "fitsstorage_logs", "lwa", "expected", "summit",
@@ -194,7 +211,7 @@ for kind in (
 def corpus(target):
     """The inputs of a target: the valid ones that it begins with, then those that were kept, by name."""
     there = sorted((HERE / "corpus" / target).iterdir()) if (HERE / "corpus" / target).is_dir() else []
-    return [*TARGETS[target][0], *(path.read_bytes() for path in there)]
+    return [*TARGETS[target][0](), *(path.read_bytes() for path in there)]
 
 
 def fuzz(target, seconds, folder):
