@@ -95,7 +95,7 @@ debian:
 	@missing() { \
 	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd \
 	        nginx-light:/usr/sbin/nginx apache2-bin:/usr/sbin/apache2 systemd:systemd-analyze \
-	        radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
+	        bindfs:bindfs radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
 	        command -v $${pair#*:} >/dev/null 2>&1 || [ -d $${pair#*:} ] || printf ' %s' $${pair%:*}; \
 	    done; }; \
 	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

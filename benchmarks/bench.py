@@ -315,6 +315,32 @@ def bench_browser(work, scale, rounds):
         yield (f"{figure.name}: {figure.value:,.0f} {figure.unit}", None, None, f"{figure.budget:,.0f} {figure.unit}")
 
 
+def bench_full_night(work, scale, rounds):
+    """What one night of 200,000 files costs in time, memory and bytes: the night that `browser` opens; for docs/scale.md."""
+    import browser
+
+    n_files = int(200_000 * scale)
+    folder = work / f"browser_{n_files}"
+    shutil.rmtree(folder, ignore_errors=True)
+    page = browser.make_site(folder, n_files)
+    now, words = datetime.datetime.now(UTC), ("-c", folder / "site.toml", "--first_day", browser.NIGHT, "--last_day", browser.NIGHT)
+    runs, pages, sames = [], [], []
+    for _ in range(rounds):
+        shutil.rmtree(folder / "site")
+        runs.append(monitor(now, *words))
+        sames.append(monitor(now, *words))
+        for path in page.parent.glob(f"{browser.NIGHT}*"):
+            path.unlink()
+        pages.append(monitor(now, "publish", "-c", folder / "site.toml"))
+    yield (f"a night of {n_files:,} files of two tables: the run", median(runs), None, "")
+    yield ("  of it its pages alone", median(pages), None, "")
+    yield ("  the next run, nothing new", median(sames), None, "")
+    store = sum(path.stat().st_size for path in (folder / "site" / "data").glob("stream=*/night=*/*"))
+    sizes = {ending: page.with_suffix(ending).stat().st_size for ending in (".html", ".files.js", ".csv", ".json")}
+    told = ", ".join(f"{name} {size / 1e6:,.2f} MB" for name, size in {"store": store, **sizes}.items())
+    yield (f"  its bytes: {told}", None, None, "")
+
+
 def settings(folder, name, rule, **source):
     """A settings file with one stream of one source; its path."""
     told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in source.items())
@@ -510,6 +536,7 @@ BENCHES = {
     "rebuild": bench_rebuild,
     "gen3": bench_gen3,
     "gen3_postgresql": bench_gen3_postgresql,
+    "night": bench_full_night,
     "lasair": bench_lasair,
     "queue": bench_queue,
     "browser": bench_browser,

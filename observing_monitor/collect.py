@@ -229,6 +229,7 @@ def collect(
     progress: Callable[[Outcome], object] | None = None,
     deadline: Deadline = NEVER,
     sources: dict[int, list[TimedSource]] | None = None,
+    index: Index | None = None,
 ) -> list[Outcome]:
     """Bring the nights of one stream up to date, the last one first, and its index.
 
@@ -249,14 +250,16 @@ def collect(
         After it no night but the last is looked at; what is known of those stays, and the stream's page says so.
     sources : list, optional
         As `timed_sources` gives them, where they were asked before, and know what they have listed.
+    index : store.Index, optional
+        The stream's, which the caller writes once it is done with it: until then the rows that changed are noted.
 
     Returns
     -------
     list of Outcome
         Of the nights that were looked at.
     """
-    store = Store(output, stream.name)
-    index = store.read_index()
+    store, is_ours = Store(output, stream.name), index is None
+    index = store.read_index() if index is None else index
     outcomes = []
     for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline, sources):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
@@ -266,11 +269,14 @@ def collect(
         row.update(cast("Row", outcome.row))
         if row != before:
             row.pop("made_for", None)  # its page has to be looked at
+            if not is_ours:
+                store.note(outcome.night, row)
         outcomes.append(outcome)
         if progress:
             progress(outcome)
     _note_sources(index, stream, outcomes, nights, now)
-    store.write_index(index)
+    if is_ours:
+        store.write_index(index)
     return outcomes
 
 

@@ -73,12 +73,12 @@ def is_of_now(job: NightJob) -> bool:
 
 def is_judged(job: NightJob) -> bool:
     """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
-    return job.row.get("basis") == basis(job) and is_as_usual(job) and is_of_now(job)
+    return job.row.get("basis") == basis(job) and is_as_usual(job.row, job.edges) and is_of_now(job)
 
 
-def is_as_usual(job: NightJob) -> bool:
-    """Whether what is usual changed nothing of what a night's row says."""
-    return job.row.get("worse") == usual.worse(job.row.get("summary") or {}, job.edges)
+def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
+    """Whether what is usual, as `usual.edges` has it, changed nothing of what a night's row says."""
+    return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
 
 
 def judge(job: NightJob, told: Tables, beside: Mapping[datetime.date, Tables]) -> tuple[Row, Tables, DataFrame, list[Finding]]:

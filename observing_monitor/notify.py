@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,18 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
     told_at, text = iso_utc(now.replace(microsecond=0)) or "", "a message to try this out: nothing has changed"
     url = address(site_url, "index.html")
     return Change(plain(site), stream, stream or plain(site), "normal", "normal", text, told_at, "", url, told_at, f"{plain(site)}: {text}")
+
+
+def try_out(
+    receivers: Iterable[Receiver], site: str, site_url: str, redaction: Redaction, now: datetime.datetime
+) -> Iterator[tuple[Receiver, str]]:
+    """Send each receiver a message to try it out; each with what went wrong, "" where it was told."""
+    for receiver in receivers:
+        try:
+            deliver(receiver, redacted(trial(site, receiver.stream, site_url, now), redaction))
+            yield receiver, ""
+        except DeliveryError as error:
+            yield receiver, str(error)
 
 
 def plain(text: str) -> str:

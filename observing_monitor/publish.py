@@ -9,7 +9,6 @@ the indexes last, so that a reader never follows a link to something that is not
 from __future__ import annotations
 
 import datetime
-import itertools
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -88,7 +87,7 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
-        return is_as_usual(job) or is_pruned(job.row, TABLES)
+        return is_as_usual(job.row, job.edges) or is_pruned(job.row, TABLES)
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
 
@@ -157,7 +156,12 @@ def _news_at(job: NightJob, row: Row) -> str | None:
 
 
 def publish(
-    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: Deadline = NEVER
+    site: Site,
+    now: datetime.datetime,
+    executor: Workers | None = None,
+    progress: Progress | None = None,
+    deadline: Deadline = NEVER,
+    indexes: Mapping[str, Index] | None = None,
 ) -> Published:
     """Write every page of a site that is not current; a `Published`.
 
@@ -171,15 +175,18 @@ def publish(
         Called with each `NightDone` as it comes.
     deadline : timelimit.Deadline
         After it each stream gets the page of one more night, its newest, and those over its nights.
+    indexes : mapping, optional
+        By stream: those that `collect` brought up to date and did not write.
     """
     write_assets(site)
     done = Published()
     cards = []
     for stream in site.streams:
         store = Store(site.output, stream.name)
-        index, is_changed = store.read_index(), True
+        given = (indexes or {}).get(stream.name)
+        index, is_changed = given or store.read_index(), True
         try:
-            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline)
+            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline) or given is not None
             before = [index.get(name) for name in OF_STREAM]
             newest_night = max(index["nights"], default=None)
             then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
@@ -223,18 +230,20 @@ def _publish_nights(
     """
     store = Store(site.output, stream.name)
     there = set(site.output.names(stream.folder))
-    untouched = {job.night for job in _jobs(site, stream, index, now, itertools.repeat({})) if _is_untouched(job, there)}
-    if index.get("is_settled") and len(untouched) == len(index["nights"]):
+    all_jobs = list(_jobs(site, stream, index, now))
+    untouched = {job.night for job in all_jobs if _is_untouched(job, there)}
+    if index.get("is_settled") and len(untouched) == len(all_jobs):
         return False
     index.pop("is_settled", None)
     failed, jobs = set(), {}
-    was_usual: Sequence[Mapping[str, float] | None] = [None] * len(index["nights"])
+    was_usual: Sequence[Mapping[str, float] | None] = [None] * len(all_jobs)
     # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
     # something else then are judged once more. Their numbers stay, so that is the end of it.
     for _ in range(2):
-        edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
-        asked = zip(_jobs(site, stream, index, now, edges), was_usual, strict=True)
-        stale = _stale([job for job, was in asked if job.edges != was], there, untouched)
+        rows = [index["nights"][job.night.isoformat()] for job in all_jobs]
+        edges = usual.edges(row.get("summary") for row in rows)
+        asked = [told for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True) if told[2] != was]
+        stale = _stale(asked, there, untouched)
         jobs = {job.night: job for job in stale if job.night not in failed}
         for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
             index["nights"][result.night.isoformat()] = result.row
@@ -253,36 +262,40 @@ def _publish_nights(
             words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
             done.problems.append(f"{stream.name}: {words}")
             break
+        if not stale or stale[0].night == all_jobs[-1].night:
+            break  # no night comes after
         was_usual, untouched = edges, untouched - {job.night for job in stale}
     index["is_settled"] = not failed and not jobs
     return True
 
 
-def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edges: Iterable[Mapping[str, float]]) -> Iterator[NightJob]:
-    """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
+def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> Iterator[NightJob]:
+    """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
     nights = [parse_night(text) for text in sorted(index["nights"])]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     commons = {id(version): _common_key(site, version) for version in stream.versions}
-    for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
+    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
         row, near = index["nights"][night.isoformat()], beside(night, index["nights"])
-        yield NightJob(site, then, night, row, before, after, now, edge_of, issues, near, commons[id(then)])
+        yield NightJob(site, then, night, row, before, after, now, {}, issues, near, commons[id(then)])
 
 
-def _stale(jobs: Iterable[NightJob], names: Collection[str], untouched: Collection[datetime.date]) -> list[NightJob]:
+def _stale(
+    asked: Iterable[tuple[NightJob, Row, Mapping[str, float]]], names: Collection[str], untouched: Collection[datetime.date]
+) -> list[NightJob]:
     """The jobs of those nights for which something has to be done; the others' rows keep that they were found current.
 
-    `untouched` are the nights that `_is_untouched` says.
+    `asked` are jobs, each with the night's row and what is usual for it; `untouched` the nights of which `_is_untouched` holds.
     """
     stale = []
-    for job in jobs:
-        if job.night in untouched:
-            is_current = is_as_usual(job) or is_pruned(job.row, TABLES)
+    for job, row, edges in asked:
+        if job.night in untouched and (is_as_usual(row, edges) or is_pruned(row, TABLES)):
+            continue
+        job = replace(job, row=row, edges=edges)
+        if _is_current(job, names):
+            row["made_for"] = _made_for(job)
         else:
-            is_current = _is_current(job, names)
-            job.row.update({"made_for": _made_for(job)} if is_current else {})
-        if not is_current:
             stale.append(job)
     return stale
 

@@ -156,7 +156,7 @@ class Store:
     def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: cast(Row, dict(sorted(row.items()))) for night, row in sorted(index["nights"].items())}
-        self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(dict(sorted(index.items())))))
+        self.output.write_changed(f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items())))))
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night: datetime.date) -> Looked:
@@ -300,7 +300,8 @@ def _decoded(data: bytes | None) -> dict[str, Any] | None:
     return {name: member for name, member in value.items() if name != "seal"} if isinstance(value, dict) else None
 
 
-def _encoded(value: object) -> str | bytes:
+def encoded(value: object) -> str | bytes:
+    """A value as JSON, in a fifth of the usual time."""
     import msgspec
 
     try:

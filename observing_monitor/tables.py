@@ -625,7 +625,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_lost": int((judged["last_status"] == "lost").sum()),
         "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
-        "size_bytes": int(judged["size_bytes"].sum()),
+        "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
         "completeness": counts["n_ingested"] / due if due else None,
         "first_created_at": _instant(judged["created_at"].min()),
     }

@@ -270,10 +270,10 @@ def test_nothing_is_judged_like_something():
 
 
 def test_summary_of_nothing():
-    """A night without files has zeros for counts and None for times, delays and completeness."""
+    """A night without files has zeros for counts and None for bytes, times, delays and completeness."""
     summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))
     assert set(summary) == {c.name for c in columns.NIGHTS} - {"night", "status", "info", "acknowledged"}
-    assert all(value == 0 if name.startswith("n_") or name == "size_bytes" else value is None for name, value in summary.items())
+    assert all(value == 0 if name.startswith("n_") else value is None for name, value in summary.items())
 
 
 def test_csv_runs_no_formula():

@@ -361,6 +361,7 @@
   // ---------------------------------------------------------------- charts: drawn when they come near
 
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print");
   const drawn = new Set();
   let plotly = null; // the promise of plotly's script: 5 MB, loaded once and only where a chart is looked at
 
@@ -457,6 +458,7 @@
     const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
     const zoom = zooms[place.dataset.figure];
     const layout = withLocalTime(place, themed(figure.layout));
+    if (paper.matches) layout.width = place.clientWidth; // the paper's: nothing else tells plotly of it in time
     if (zoom) Object.keys(zoom).forEach((axis) => { layout[axis] = Object.assign({}, layout[axis], { range: zoom[axis], autorange: false }); });
     return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
       if (!drawn.has(place)) {
@@ -490,7 +492,7 @@
     });
   }, { rootMargin: "400px" });
   document.querySelectorAll(".plot").forEach((place) => nearby.observe(place));
-  dark.addEventListener("change", () => drawn.forEach(draw));
+  [dark, paper].forEach((media) => media.addEventListener("change", () => drawn.forEach(draw)));
 
   // ---------------------------------------------------------------- all files: a table of which only what is seen is made
 
