@@ -219,6 +219,8 @@ def measure(page_path, rounds):
     if not chromium:
         raise SystemExit("there is no Chromium (Debian's package chromium); OBSMON_CHROMIUM may name one")
     yield Figure("the night's HTML", page_path.stat().st_size / 1000, 500, "kB")
+    parts = page_path.parent.glob(f"{page_path.stem}.exposures*.html")
+    yield Figure("the largest page of its exposures", max((path.stat().st_size for path in parts), default=0) / 1000, 500, "kB")
     yield Figure("what it loads for the table", page_path.with_suffix(".files.js").stat().st_size / 1e6, 6, "MB")
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
@@ -228,7 +230,7 @@ def measure(page_path, rounds):
             every = [one for times in took for one in times[name]]
             yield Figure(f"{name}: median", statistics.median(every), 50, "ms")
             # the worst of a round, in the median round: another program's turn is not ours
-            yield Figure(f"{name}: worst", statistics.median(max(times[name]) for times in took), 500 if name == "sort" else 100, "ms")
+            yield Figure(f"{name}: worst", statistics.median(max(times[name]) for times in took), 500 if name == "sort" else 50, "ms")
         n_charts = min(4, page_path.read_text().count('class="plot"'))
         drawn = statistics.median(time_to_draw(browser, page_path, n_charts) for _ in range(rounds))
         yield Figure(f"{n_charts} charts are drawn, from opening", drawn, 2000, "ms")

@@ -53,10 +53,10 @@ def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
 
 def kind_of(name: str) -> str:
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
-    rest, dot, ending = name.lower().rpartition(".")
-    if ending in PACKED and rest.rpartition(".")[2] in FITS:
-        return "fits"
-    return "fits" if ending in FITS else ending if dot else ""
+    *before, ending = name.lower().rsplit(".", 2)
+    if not before:
+        return ""
+    return "fits" if ending in FITS or (ending in PACKED and before[1:] and before[1] in FITS) else ending
 
 
 def kinds_of(names: Iterable[str]) -> list[str]:

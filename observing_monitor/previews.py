@@ -488,7 +488,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def read_one(path: str, size: int, seconds: float, roots: Iterable[str]) -> Answer:
+def read_one(path: str, size: int, seconds: float, roots: Iterable[str] | None) -> Answer:
     """A file's picture: its os.stat, the JPEG, width, height, ""; or its os.stat, if it could be opened, and why there is none."""
     status = None
     try:

@@ -123,6 +123,10 @@ def import_history(
                     progress(night)
         finally:
             store.write_index(index)
+    for name, n_rows in done.n_rows.items():
+        if name not in done.left and done.n_placed[name] != n_rows:
+            words = f"of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet"
+            done.problems.append(f"{name}: {words}")
     return done
 
 

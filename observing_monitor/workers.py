@@ -60,10 +60,14 @@ class _Call:
 
 
 class Workers:
-    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor."""
+    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor.
 
-    def __init__(self, make: Callable[[], Executor]) -> None:
+    `deaths` are what else than concurrent.futures' own exceptions says that a task's worker died.
+    """
+
+    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception]) -> None:
         self._make = make
+        self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
 
@@ -96,12 +100,7 @@ class Workers:
             task = self._work.pop(done)
             try:
                 result = done.result()
-            except (BrokenExecutor, CancelledError):
-                dead.append(task)
-                continue
-            except Exception as error:
-                if type(error).__name__ != "KilledWorker":  # Dask's, when a task's workers died again and again
-                    raise
+            except self._deaths:
                 dead.append(task)
                 continue
             yield result
@@ -162,7 +161,7 @@ def _end_with_the_parent() -> None:
 def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     """Workers of the Dask cluster whose scheduler listens there (`tcp://host:8786`); they see the same folders as we do."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise UsageError(f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]") from error
     try:
@@ -172,7 +171,8 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             log.warning("the cluster at %s has no worker yet; waiting for one", address)
-        workers = Workers(lambda: client.get_executor(pure=False))
+        # KilledWorker: a task's workers died again and again
+        workers = Workers(lambda: client.get_executor(pure=False), KilledWorker)
         try:
             yield workers
         finally:

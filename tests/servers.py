@@ -1,5 +1,6 @@
 """Private servers for the tests: real ones, on loopback, in a folder of their own, gone when the test is."""
 
+import abc
 import getpass
 import glob
 import os
@@ -28,7 +29,7 @@ def unprivileged_user(*names):
     return next((name for name in (*names, "nobody") if name in known), None)
 
 
-class Server:
+class Server(abc.ABC):
     """A program that runs in its own temporary folder while the `with` block does; stopped by its process id.
 
     `folder` belongs to the user that the program runs as, and is gone afterwards; `log` has what the program said.
@@ -42,16 +43,17 @@ class Server:
         self.folder = None
         self.process = None
 
+    @abc.abstractmethod
     def prepare(self):
         """Make what the program needs before it starts, below `folder`."""
 
+    @abc.abstractmethod
     def command(self):
         """The program and its arguments: a list of texts."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def is_ready(self):
         """Whether it answers."""
-        raise NotImplementedError
 
     @property
     def log(self):

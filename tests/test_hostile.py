@@ -11,6 +11,7 @@ import random
 import shutil
 import socket
 
+import fuzz
 import hostile
 import pytest
 from hostile import KINDS, NIGHT, NOW, broken, one_night, stream_of, upset
@@ -89,6 +90,14 @@ def test_any_type_in_any_cell(tmp_path, kind):
         _, done = one_night(stream, tmp_path / "broken")
         assert not done.problem, number
         shutil.rmtree(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("target", fuzz.TARGETS)
+def test_inputs_that_the_fuzzer_kept(tmp_path, target):
+    """Inputs that take every way through a parser that a fuzzer found (`tests/fuzz.py`) are read, or are a fault in words."""
+    once = fuzz.TARGETS[target][1](tmp_path)
+    for data in fuzz.corpus(target):
+        once(data)
 
 
 # --- what the program reads back of its own ---------------------------------------------------------------------------------

@@ -502,3 +502,5 @@ def test_half_of_a_character(tmp_path):
     (tmp_path / f"status_{NID}.json").write_text('{"today_lsst": 100, "say\\ud83d": "lone \\ud83d"}')
     metrics = source(path=tmp_path).read(NIGHT).metrics
     assert metrics.set_index("name")["value"]["today_lsst"] == 100 and "lone \\ud83d" in set(metrics["text"])
+    (tmp_path / f"status_{NID}.json").write_bytes(b'{"today_lsst": 100, "say": "lone \xed\xa0\xbd"}')  # the same, as some programs write it
+    assert "lone \\ud83d" in set(source(path=tmp_path).read(NIGHT).metrics["text"])

@@ -45,3 +45,21 @@ def test_pattern_of_ones_own():
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
     assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.fits", "fits"),
+        ("a.FIT.fz", "fits"),
+        (".fts.gz", "fits"),
+        ("a.b.JSON", "json"),
+        ("a.gz", "gz"),
+        ("fits", ""),
+        ("fits.gz", "gz"),
+        ("", ""),
+    ],
+)
+def test_kind_is_the_names_ending(name, kind):
+    """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
+    assert names.kind_of(name) == kind and names.kinds_of([name, name]) == [kind, kind]

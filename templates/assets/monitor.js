@@ -128,6 +128,7 @@
   tip.popover = "manual"; // above all else, in no table's way
   let explained = null; // the word that it speaks of …
   let explainedTop = 0; // … and where that was
+  let isPointed = false; // a mouse leads to it: what the keyboard opened stays, though a page moves below a mouse at rest
   let pointer = ""; // what the reader last pointed with, "" for the keyboard
   let closing = 0;
 
@@ -163,16 +164,20 @@
     if (event.pointerType !== "mouse") return;
     const word = wordAt(event);
     if (word) {
+      isPointed = true;
       explain(word);
       word.removeAttribute("title"); // or the browser says it, too
-    } else if (explained) {
+    } else if (explained && isPointed) {
       clearTimeout(closing);
       if (!tip.contains(event.target)) closing = setTimeout(hideTip, CLOSES_AFTER_MS);
     }
   });
   document.addEventListener("focusin", (event) => {
     const word = wordAt(event);
-    if (word && !pointer) explain(word);
+    if (word && !pointer) {
+      isPointed = false;
+      explain(word);
+    }
     else if (!word && !tip.contains(event.target)) hideTip();
   });
   document.addEventListener("pointerdown", (event) => {
@@ -356,6 +361,7 @@
   // ---------------------------------------------------------------- charts: drawn when they come near
 
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print");
   const drawn = new Set();
   let plotly = null; // the promise of plotly's script: 5 MB, loaded once and only where a chart is looked at
 
@@ -452,6 +458,7 @@
     const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
     const zoom = zooms[place.dataset.figure];
     const layout = withLocalTime(place, themed(figure.layout));
+    if (paper.matches) layout.width = place.clientWidth; // the paper's: nothing else tells plotly of it in time
     if (zoom) Object.keys(zoom).forEach((axis) => { layout[axis] = Object.assign({}, layout[axis], { range: zoom[axis], autorange: false }); });
     return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
       if (!drawn.has(place)) {
@@ -485,7 +492,7 @@
     });
   }, { rootMargin: "400px" });
   document.querySelectorAll(".plot").forEach((place) => nearby.observe(place));
-  dark.addEventListener("change", () => drawn.forEach(draw));
+  [dark, paper].forEach((media) => media.addEventListener("change", () => drawn.forEach(draw)));
 
   // ---------------------------------------------------------------- all files: a table of which only what is seen is made
 
