@@ -71,7 +71,8 @@ def finished(output):
     """The nights that a rebuild which was killed among its pages has finished: the page is there, and the row of the index is noted."""
     notes = output / "data" / "stream=input" / "index.notes"
     lines = notes.read_text().splitlines(keepends=True) if notes.exists() else []
-    return {json.loads(line)["night"] for line in lines if line.endswith("\n")}
+    told = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {one["night"] for one in told if "page" in one["row"]}  # the others are what was collected
 
 
 def killed_in_the_middle(output, folder, now, *options):
