@@ -45,6 +45,19 @@ def test_nothing_new_imports_nothing_heavy(tmp_path, made):
     assert done.stdout == "0 []\n"
 
 
+def test_killed_between_collecting_and_publishing(made, tmp_path):
+    """What a run collected before it was killed, and had in no index yet, is on the pages that `publish` makes next."""
+    arguments, now = made
+    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("seeing 0.7")
+    code = (
+        "import datetime, os, sys; from observing_monitor import cli, publish; publish.publish = lambda *_: os._exit(9); "
+        f"cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode == 9
+    assert run("publish", *arguments, now=now) == 0
+    assert nights(tmp_path / "site")["2020-02-13"]["n_files"] == 24 and "notes.txt" in (tmp_path / "site" / "2020-02-13.csv").read_text()
+
+
 def test_one_night_changed(made, tmp_path):
     """A new file in one night rewrites that night's page and data, its tables and the indexes; nothing else."""
     arguments, now = made
