@@ -14,6 +14,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# processes that tests are run in, each with servers and a browser of its own; a file's tests stay together, for they share what they made
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest
@@ -25,14 +28,14 @@ demo: $(VENV)/installed
 	$(BIN)/python examples/make_observatory.py demo
 
 test: $(VENV)/installed-test debian
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(PYTEST_ARGS)
 
 # What is old may warn of what its newer versions mended.
 test-oldest: $(OLDEST)/installed debian
-	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning $(PYTEST_ARGS)
+	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning $(SPREAD) $(PYTEST_ARGS)
 
 coverage: $(VENV)/installed-test debian
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term $(SPREAD) $(PYTEST_ARGS)
 
 mutants: $(VENV)/installed-test
 	$(BIN)/python -m mutmut run $(MUTANTS_ARGS)
@@ -92,7 +95,7 @@ debian:
 	@missing() { \
 	    for pair in rsync:rsync chromium:chromium postgresql:/usr/lib/postgresql mariadb-server:mariadbd etcd-server:etcd \
 	        nginx-light:/usr/sbin/nginx apache2-bin:/usr/sbin/apache2 systemd:systemd-analyze \
-	        radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
+	        bindfs:bindfs radosgw:radosgw ceph-mon:ceph-mon ceph-osd:ceph-osd; do \
 	        command -v $${pair#*:} >/dev/null 2>&1 || [ -d $${pair#*:} ] || printf ' %s' $${pair%:*}; \
 	    done; }; \
 	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

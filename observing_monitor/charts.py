@@ -306,7 +306,8 @@ def _histories(metrics: DataFrame, teller: SourceClass, starts_at: datetime.date
     import numpy as np
 
     numbers = metrics[metrics["sampled_at"].notna() & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])]
-    names = list(dict.fromkeys(n for pattern in teller.histories for n in sorted(set(numbers["name"])) if fnmatchcase(n, pattern)))
+    several = sorted(set(numbers.loc[numbers.duplicated(["name", "node"]), "name"]))  # the others are looked at no further
+    names = list(dict.fromkeys(name for pattern in teller.histories for name in several if fnmatchcase(name, pattern)))
     found = []
     for name in names:
         rows = numbers[numbers["name"] == name]
@@ -756,15 +757,16 @@ def _usual_band(
 
     `values` are those of `nights`, `earlier` those of the nights before.
     """
-    import pandas as pd
-
-    before = pd.Series([*earlier, *values], dtype="float64").shift().rolling(usual.NIGHTS, min_periods=usual.LEAST)
-    low, high = (before.quantile(share).clip(lower=least)[len(earlier) :] for share in (0.1, 0.9))
-    if not low.notna().any():
+    window, before = usual.Window(), []
+    for value in (*earlier, *values):
+        before.append((window.quantile(0.1), window.quantile(0.9)))
+        window.add(value)
+    low, high = zip(*before[len(earlier) :], strict=True)
+    if not any(value is not None for value in low):
         return []
     edges = []
     for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
-        y = [None if value != value else round(value, 3) for value in edge.tolist()]
+        y = [None if value is None else round(max(value, value if least is None else least), 3) for value in edge]
         edges.append(
             _line([], y, "usual", tone)
             | {"x": [values["night"] for values in nights], "line": {"width": 0, "shape": "hvh"}, "meta": {"tone": tone, "is_band": True}}

@@ -41,8 +41,8 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
         return answer
     if output.is_locked():
         answer.said.append("another run is at work on it now")
-    beat = output.read_json("data/heartbeat.json")
-    if isinstance(beat, dict) and isinstance(beat.get("run_at"), str):
+    beat = output.read_json("data/heartbeat.json") or {}
+    if isinstance(beat.get("run_at"), str):
         run_at = parse_utc(beat["run_at"])
         answer.said.append(f"last run at {_clock(run_at)}, {_span((now - run_at).total_seconds())} ago")
     else:

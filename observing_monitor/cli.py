@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import logging
+import math
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import configargparse
 
@@ -27,19 +29,16 @@ from observing_monitor.workers import suit_full_nights
 
 if TYPE_CHECKING:
     from observing_monitor.check import Answer
-    from observing_monitor.collect import Outcome
     from observing_monitor.config import Stream
-    from observing_monitor.feeds import Standing
     from observing_monitor.known import Known
     from observing_monitor.retention import Going
-    from observing_monitor.timelimit import TimedSource
-    from observing_monitor.workers import Workers
+    from observing_monitor.run import Run
 
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
 USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
 MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
-COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
+LONG = ("rebuild", "import-prototype")  # commands that work on a history
 # what describes a stream on the command line
 ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
@@ -99,6 +98,16 @@ def make_parser() -> configargparse.ArgParser:
         add_config_file_help=False,
         allow_abbrev=False,
     )
+    for add in (_add_places, _add_one_stream, _add_nights, _add_commands_own, _add_how):
+        add(parser)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
+    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output", "yes", "really")]
+    return parser
+
+
+def _add_places(parser: configargparse.ArgParser) -> None:
+    """Where the settings are, and where is written what the public may see, and what it may not."""
     parser.add_argument(
         "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
     )
@@ -109,6 +118,10 @@ def make_parser() -> configargparse.ArgParser:
     parser.add_argument(
         "--redact", action="append", metavar="TEXT", help="hide a folder or a host from all pages and their data; may be given again"
     )
+
+
+def _add_one_stream(parser: configargparse.ArgParser) -> None:
+    """What describes a stream: ONE_STREAM."""
     one = parser.add_argument_group("one stream, without a settings file")
     words = "directory with storage/ (files) and gen2repo/ or gen3repo/; or s3://bucket/prefix: the files below it"
     one.add_argument("--input_dir", type=_place, metavar="DIR", help=words)
@@ -128,10 +141,18 @@ def make_parser() -> configargparse.ArgParser:
         metavar="S",
         help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
     )
+
+
+def _add_nights(parser: configargparse.ArgParser) -> None:
+    """Which nights."""
     which = parser.add_argument_group("which nights")
     which.add_argument("--num_days", type=int, metavar="N", help="so many nights, up to last_day or from first_day on (default 2)")
     which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
     which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
+
+
+def _add_commands_own(parser: configargparse.ArgParser) -> None:
+    """What one command alone takes."""
     old = parser.add_argument_group("import-prototype")
     old.add_argument(
         "--database",
@@ -146,6 +167,10 @@ def make_parser() -> configargparse.ArgParser:
             f"--keep_{what}_days", type=int, metavar="N", help=f"keep the {what} of so many nights, tonight the first of them"
         )
     keep.add_argument("--yes", "--really", action="store_true", help="remove it; without this, prune only tells what would go")
+
+
+def _add_how(parser: configargparse.ArgParser) -> None:
+    """How a run goes, and whom it tells."""
     how = parser.add_argument_group("how")
     how.add_argument("--title", default="Observing monitor", help="title of the site's page")
     how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
@@ -170,10 +195,6 @@ def make_parser() -> configargparse.ArgParser:
         help="add a line on the run to this file: key=value, always in one order",
     )
     how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
-    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output", "yes", "really")]
-    return parser
 
 
 def _place(text: str) -> str | Path:
@@ -297,12 +318,13 @@ def _run(command: str, options: argparse.Namespace, now: datetime.datetime) -> i
     with _logged_lock(options, command, output, now):
         _check_alone(output, streams)
         output.sweep()
+        run = _begin(command, options, streams, receivers, output, now)
         if command == "prune":
-            code = _prune(options, streams, nights, output, now)
+            code = _prune(options, run, nights)
         elif command == "import-prototype":
-            code = _import_prototype(command, options, streams, output, now)
+            code = _import_prototype(options, run)
         else:
-            code = _work(command, options, streams, nights, receivers, output, now)
+            code = _work(command, options, run, nights)
         output.sweep()  # what a worker that died was writing
         return code
 
@@ -414,21 +436,17 @@ def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> 
 
 
 def _check_apart(output: Output, streams: list[Stream]) -> None:
-    """Refuse an output that lies in a directory that is read: the pages would be taken for files."""
-    for stream in [version for described in streams for version in described.versions]:
-        for source in stream.sources:
-            path = getattr(source.settings, "path", None)
-            for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
-                if is_address(path) or is_address(folder):
-                    _check_addresses_apart(name, folder, str(path), stream.name)
-                elif path and _lies_in(folder, path):
-                    raise UsageError(f"{name} {folder} lies in {path}, which {stream.name} reads; choose a folder outside it")
-
-
-def _lies_in(folder: str, path: str | Path) -> bool:
-    """Whether a folder lies below a source's path, whatever links lead there; a disk that is down is taken as its path says."""
-    really = within(LOOK_S, lambda: os.path.realpath(path), os.path.abspath(path))
-    return Path(os.path.realpath(folder)).is_relative_to(really)
+    """Refuse an output that lies in a directory that is read, whatever links lead there: the pages would be taken for files."""
+    versions = [version for described in streams for version in described.versions]
+    read = {(str(path), stream.name) for stream in versions for s in stream.sources if (path := getattr(s.settings, "path", None))}
+    for path, stream_name in sorted(read):
+        # a disk that is down is taken as its path says
+        really = "" if is_address(path) else within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
+        for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
+            if is_address(path) or is_address(folder):
+                _check_addresses_apart(name, folder, path, stream_name)
+            elif Path(os.path.realpath(folder)).is_relative_to(really):
+                raise UsageError(f"{name} {folder} lies in {path}, which {stream_name} reads; choose a folder outside it")
 
 
 def _check_alone(output: Output, streams: list[Stream]) -> None:
@@ -450,100 +468,82 @@ def _logged_lock(options: argparse.Namespace, command: str, output: Output, now:
         with output.lock():
             yield
     except LockedError:
-        _log_run(options, command, now, time.monotonic(), NO_COUNTS, 0, LOCKED)
+        _log_run(options, command, now, 0, NO_COUNTS, 0, LOCKED)
         raise
 
 
-def _work(
+def _begin(
     command: str,
     options: argparse.Namespace,
     streams: list[Stream],
-    nights: dict[str, list[datetime.date]],
     receivers: list[config.Receiver],
     output: Output,
     now: datetime.datetime,
-) -> int:
-    """Collect, publish, or both; returns the exit code."""
-    from observing_monitor import feeds, previews, publish
-    from observing_monitor.collect import collect, sources_of_versions, unlooked, words_of_unlooked
-    from observing_monitor.site import make_site
-    from observing_monitor.store import Store
+) -> Run:
+    """What a command is to work on, as the options say."""
+    from observing_monitor.run import Run
 
-    started = time.monotonic()
-    limit_s = options.max_run_s or (None if command == "rebuild" else MAX_RUN_S)
-    deadline = limit_s and started + limit_s
-    problems: list[str] = []
-    read: dict[str, dict[str, str | None]] = {}
-    n_changed = n_looked = 0
-    known = _known(options, streams)
-    problems += known.problems
-    site = make_site(options.title, streams, output, options.site_url, known.issues)
-    n_new = 0  # that is asked of the store only where it matters
-    if options.jobs and command != "rebuild":
-        n_new = max(sum(not Store(output, stream.name).read_looked(night) for night in nights[stream.name]) for stream in streams)
-    with _executor(command, options, n_new) as executor:
-        for number, stream in enumerate(streams if command != "publish" else [], 1):
-            # no stream's history may take the time of another's tonight
-            ends = limit_s and started + limit_s * (1 if command == "collect" else COLLECTING) * number / len(streams)
-            sources = sources_of_versions(stream, now, options.full, ends)
-            asked, unasked = _asked(command, options, [source for made in sources.values() for source in made], nights[stream.name])
-            with _progress(command, f"{stream.name}: collecting", len(asked)) as step:
-                how = {"look_at_everything": options.full, "executor": executor, "progress": step, "deadline": ends, "sources": sources}
-                outcomes = collect(stream, asked, output, now, **how)
-            left = unlooked(asked, outcomes)
-            read[stream.name] = _source_faults(stream, unasked, outcomes)
-            told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
-            told += [words_of_unlooked(left)] if left else []
-            problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
-            n_looked += len(outcomes)
-            n_changed += sum(outcome.is_changed for outcome in outcomes)
-            if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
-                log.log(
-                    logging.WARNING if command == "rebuild" else logging.INFO,
-                    "%s: the tables of %d nights were pruned: these, and their pages, stay as they are",
-                    stream.name,
-                    n_pruned,
-                )
-            if stream.previews:
-                problems += previews.make_previews(stream, output)
-        done = publish.Published()
+    return Run(
+        streams,
+        output,
+        now,
+        title=options.title,
+        site_url=options.site_url,
+        known=_known(options, streams),
+        receivers=receivers,
+        prometheus_file=options.prometheus_file,
+        limit_s=(options.max_run_s or MAX_RUN_S) if command in ("run", "collect", "publish") else options.max_run_s or math.inf,
+        is_of_history=command in LONG,
+        progress=functools.partial(_progress, command),
+    )
+
+
+def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[str, list[datetime.date]]) -> int:
+    """Collect, publish, or both; returns the exit code."""
+    from observing_monitor.run import COLLECTING, executor_of
+
+    asked: Mapping[str, list[datetime.date] | None] = nights
+    if command == "rebuild" and not (options.first_day or options.last_day):
+        asked = dict.fromkeys(nights)
+    is_parallel = command == "rebuild" or (options.jobs and run.n_new(asked) > 1)
+    with executor_of(options.jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
+        if command != "publish":
+            share = 1 if command == "collect" else COLLECTING
+            run.collect(asked, executor, look_at_everything=options.full, share=share, is_then_published=command != "collect")
         if command != "collect":
-            with _progress(command, "publishing", None) as step:
-                done = publish.publish(site, now, executor, step, deadline)
-            problems += done.problems
-        heartbeat = publish.write_heartbeat(site, now, read, done.pages)
-        if command != "collect":
-            run = feeds.Run(time.monotonic() - started, n_looked, n_changed, done.n_pages, len(problems))
-            standings = feeds.with_since(done.standings, output, now)
-            problems += feeds.write_feeds(standings, done.news, heartbeat, run, output, now, options.site_url, options.prometheus_file)
-            if receivers and command != "rebuild":  # a history passes through many states; the next run tells the one it came to
-                problems += _tell(receivers, standings, output, now)
-    for problem in problems:
-        log.warning("%s", problem)
-    counts = {"nights": n_looked, "changed": n_changed, "pages": done.n_pages}
-    code = _log_run(options, command, now, started, counts, len(problems))
+            run.publish(executor)
+        else:
+            run.beat()
+    code = _end(command, options, run)
     if command != "collect":
-        log.info("%s", output.path("index.html"))
+        log.info("%s", run.output.path("index.html"))
     return code
+
+
+def _end(command: str, options: argparse.Namespace, run: Run) -> int:
+    """Tell what went wrong, and in one line what a run came to; returns the exit code."""
+    for problem in run.problems:
+        log.warning("%s", problem)
+    counts = {"nights": run.n_looked, "changed": run.n_changed, "pages": run.n_pages}
+    return _log_run(options, command, run.now, run.seconds, counts, len(run.problems))
 
 
 def _log_run(
     options: argparse.Namespace,
     command: str,
     now: datetime.datetime,
-    started: float,
+    took_s: float,
     counts: Mapping[str, int],
     n_problems: int,
     code: int | None = None,
 ) -> int:
     """Tell in one line what a run came to, on stderr where somebody looks and in log_file; returns the exit code."""
     code = code or (INCOMPLETE if n_problems else OK)
-    seconds = f"{time.monotonic() - started:.2f}"
     told = {
         "at": iso_utc(now.replace(microsecond=0)),
         "command": command,
         **counts,
-        "seconds": seconds,
+        "seconds": f"{took_s:.2f}",
         "problems": n_problems,
         "exit": code,
     }
@@ -559,22 +559,20 @@ def _log_run(
     return code
 
 
-def _import_prototype(command: str, options: argparse.Namespace, streams: list[Stream], output: Output, now: datetime.datetime) -> int:
+def _import_prototype(options: argparse.Namespace, run: Run) -> int:
     """Take over a prototype's history and make its pages; prints what came of it, and returns the exit code."""
-    from observing_monitor import publish
     from observing_monitor.prototype import import_history
-    from observing_monitor.site import make_site
 
-    started = time.monotonic()
-    stream = _stream_named(options, streams)
+    stream = _stream_named(options, run.streams)
     try:
-        with _progress(command, f"{stream.name}: taking over", None) as step:
-            done = import_history(stream, options.database, output, now, options.gen, step)
+        with run.progress(f"{stream.name}: taking over", None) as step:
+            done = import_history(stream, options.database, run.output, run.now, options.gen, step)
     except SourceError as error:
         print(f"observing_monitor: {error}; nothing was taken over", file=sys.stderr)
         return USAGE
-    site = make_site(options.title, streams, output, options.site_url, _known(options, streams).issues)
-    published = publish.publish(site, now)
+    run.n_looked, run.n_changed = len(done.nights), done.n_changed
+    run.problems += [f"{stream.name}: {problem}" for problem in done.problems]
+    run.publish()
     print(f"{options.database} -> {stream.name}")
     for name, n_rows in done.n_rows.items():
         why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
@@ -582,53 +580,34 @@ def _import_prototype(command: str, options: argparse.Namespace, streams: list[S
     span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
     print(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
     print(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
-    print(f"  {published.n_pages:,} pages written: {output.path(stream.folder, 'index.html')}")
-    problems = [*done.problems, *published.problems]
-    for name, n_rows in done.n_rows.items():
-        if name not in done.left and done.n_placed[name] != n_rows:
-            problems.append(f"{name}: of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet")
-    for problem in problems:
-        log.warning("%s: %s", stream.name, problem)
-    counts = {"nights": len(done.nights), "changed": done.n_changed, "pages": published.n_pages}
-    return _log_run(options, command, now, started, counts, len(problems))
+    print(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
+    return _end("import-prototype", options, run)
 
 
-def _prune(
-    options: argparse.Namespace, streams: list[Stream], nights: dict[str, list[datetime.date]], output: Output, now: datetime.datetime
-) -> int:
+def _prune(options: argparse.Namespace, run: Run, nights: Mapping[str, list[datetime.date]]) -> int:
     """Tell what is older than it is kept, and with --yes remove it; returns the exit code."""
-    from observing_monitor import publish, retention
-    from observing_monitor.site import make_site
+    from observing_monitor import retention
 
-    started = time.monotonic()
     if options.nearness.get("first_day") == 3 or options.nearness.get("last_day") == 3:
         raise UsageError("--first_day and --last_day are not for prune; the ages tell which nights go")
-    planned = {}
-    for stream in streams:
+    planned = []
+    for stream in run.streams:
         ages = {what: _age(options, stream, name, nights[stream.name]) for what, name in retention.SETTINGS.items()}
-        tonight = stream.rule.night_of(now)
-        planned[stream.name] = retention.plan(stream, output, ages, tonight)
+        tonight = stream.rule.night_of(run.now)
+        planned.append((stream, retention.plan(stream, run.output, ages, tonight)))
         print(f"{stream.name}: tonight is {tonight}")
-        for what, going in planned[stream.name].items():
+        for what, going in planned[-1][1].items():
             _print_going(retention.SETTINGS[what], going, what == retention.PAGE)
-    goings = [going for of_stream in planned.values() for going in of_stream.values()]
+    goings = [going for _, of_stream in planned for going in of_stream.values()]
     n_files, n_bytes = sum(going.n_files for going in goings), sum(going.n_bytes for going in goings)
     if not options.yes:
-        print(
-            f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}" if n_files else "nothing is to be removed"
-        )
+        words = f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}"
+        print(words if n_files else "nothing is to be removed")
         return OK
-    site = make_site(options.title, streams, output)
-    for stream in streams:
-        retention.mark(stream, output, planned[stream.name], now)
-    done = publish.publish(site, now)  # no page may show what goes
-    for stream in streams:
-        retention.remove(stream, output, planned[stream.name], now)
+    retention.prune(planned, run.output, run.now, run.publish)
     print(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
-    for problem in done.problems:
-        log.warning("%s", problem)
-    counts = {"nights": len({(name, night) for name, of in planned.items() for going in of.values() for night in going.nights})}
-    return _log_run(options, "prune", now, started, {**counts, "changed": 0, "pages": done.n_pages}, len(done.problems))
+    run.n_looked = len({(stream.name, night) for stream, of_stream in planned for going in of_stream.values() for night in going.nights})
+    return _end("prune", options, run)
 
 
 def _age(options: argparse.Namespace, stream: Stream, name: str, nights: Sequence[datetime.date]) -> int | None:
@@ -684,74 +663,23 @@ def _known(options: argparse.Namespace, streams: list[Stream]) -> Known:
     return known.read_known(path, [stream.name for stream in streams])
 
 
-def _tell(receivers: list[config.Receiver], standings: list[Standing], output: Output, now: datetime.datetime) -> list[str]:
-    from observing_monitor import notify
-
-    return notify.tell(receivers, standings, output, now)
-
-
 def _notify(options: argparse.Namespace, receivers: list[config.Receiver], now: datetime.datetime) -> int:
     """Send every receiver a message to try it out, and print how that went; returns the exit code."""
     from observing_monitor import notify
 
     if not receivers:
         raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
-    failed, redaction = False, _redaction(options)
-    for receiver in receivers:
-        try:
-            trial = notify.trial(options.title, receiver.stream, options.site_url, now)
-            notify.deliver(receiver, notify.redacted(trial, redaction))
-            print(f"  ok     {receiver.name}: told")
-        except notify.DeliveryError as error:
-            failed = True
-            print(f"  FAILED {receiver.name}: {error}")
-    return INCOMPLETE if failed else OK
-
-
-def _source_faults(stream: Stream, unasked: Mapping[str, str], outcomes: Iterable[Outcome]) -> dict[str, str | None]:
-    faults: dict[str, str | None] = {source.name: None for source in stream.sources} | dict(unasked)
-    for outcome in outcomes:
-        faults.update(outcome.problems)
-    return faults
-
-
-def _asked(
-    command: str, options: argparse.Namespace, sources: Iterable[TimedSource], nights: list[datetime.date]
-) -> tuple[list[datetime.date], dict[str, str]]:
-    """The nights to collect; a rebuild without days takes every night that the stream's sources know.
-
-    Beside them the sources that could not say which they know: name -> why.
-    """
-    if command != "rebuild" or options.first_day or options.last_day:
-        return nights, {}
-    known: set[datetime.date] = set()
-    faults: dict[str, str] = {}
-    for source in sources:
-        try:
-            known |= set(source.nights())
-        except SourceError as error:
-            faults[source.name] = str(error)
-    return sorted(known), faults
+    code = OK
+    for receiver, fault in notify.try_out(receivers, options.title, options.site_url, _redaction(options), now):
+        print(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
+        code = INCOMPLETE if fault else code
+    return code
 
 
 @contextlib.contextmanager
-def _executor(command: str, options: argparse.Namespace, n_new: int) -> Iterator[Workers | None]:
-    """Workers (`workers.Workers`) for a rebuild, and with --jobs for several new nights; None, for this process alone, else."""
-    is_much = command == "rebuild" or (options.jobs and n_new > 1)
-    jobs = options.jobs or os.cpu_count() or 1
-    if not is_much or (jobs == 1 and not options.scheduler):
-        yield None
-        return
-    from observing_monitor import workers
-
-    with workers.cluster(options.scheduler) if options.scheduler else workers.processes(jobs) as made:
-        yield made
-
-
-@contextlib.contextmanager
-def _progress(command: str, what: str, total: int | None) -> Iterator[Callable[[object], None] | None]:
+def _progress(command: str, what: str, total: int | None) -> Iterator[Callable[[Any], None] | None]:
     """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; for what may take long."""
-    if command not in ("rebuild", "import-prototype"):
+    if command not in LONG:
         yield None
         return
     from tqdm import tqdm
@@ -760,7 +688,7 @@ def _progress(command: str, what: str, total: int | None) -> Iterator[Callable[[
     n_nights = n_files = 0
     with tqdm(total=total, desc=what, unit="night", disable=None) as bar:
 
-        def step(result: object) -> None:
+        def step(result: Any) -> None:
             nonlocal last, n_nights, n_files
             n_nights, n_files = n_nights + 1, n_files + getattr(result, "n_files", 0)
             seconds = max(time.monotonic() - started, 1e-3)

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +19,8 @@ from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import INDEXED, Look, Store
-from observing_monitor.timelimit import TimedSource
+from observing_monitor.streams import tellers_of_stages
+from observing_monitor.timelimit import NEVER, Deadline, TimedSource
 
 if TYPE_CHECKING:
     from observing_monitor.config import DescribedSource, Stream
@@ -61,15 +61,15 @@ def make_sources(stream: Stream, now: datetime.datetime, look_at_everything: boo
 
 
 def timed_sources(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: float | None = None
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER
 ) -> list[TimedSource]:
-    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline` (`time.monotonic`)."""
+    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`."""
     made = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True)
     return [TimedSource(source, described.place, described.time_limit_s, deadline) for source, described in made]
 
 
 def sources_of_versions(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: float | None = None
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER
 ) -> dict[int, list[TimedSource]]:
     """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
     return {id(version): timed_sources(version, now, look_at_everything, deadline) for version in stream.versions}
@@ -118,7 +118,7 @@ def _read_night(
     now: datetime.datetime,
 ) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import happenings, tables
+    from observing_monitor import happenings, strays, tables
 
     night, readings = outcome.night, {}
     before, damaged = store.load_whole(night)
@@ -135,7 +135,7 @@ def _read_night(
     told = tables.update(before, readings, silent=set(outcome.problems))
     after = tables.with_history(told, history)
     outcome.n_files = len(after.files)
-    staged = [s.name for s in stream.sources if source_class(s.kind).stages_of(s.settings)]
+    staged = tellers_of_stages(stream)
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
     happened = looked.get("happened")
@@ -150,6 +150,7 @@ def _read_night(
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
+        "strays": strays.count(after, staged),
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
@@ -226,8 +227,9 @@ def collect(
     look_at_everything: bool = False,
     executor: Workers | None = None,
     progress: Callable[[Outcome], object] | None = None,
-    deadline: float | None = None,
+    deadline: Deadline = NEVER,
     sources: dict[int, list[TimedSource]] | None = None,
+    index: Index | None = None,
 ) -> list[Outcome]:
     """Bring the nights of one stream up to date, the last one first, and its index.
 
@@ -244,18 +246,20 @@ def collect(
         Where nights are worked on; here, one after the other, without one.
     progress : callable, optional
         Called with each Outcome as it comes.
-    deadline : float, optional
-        By `time.monotonic`: after it no night but the last is looked at; what is known of those stays, and the stream's page says so.
+    deadline : timelimit.Deadline
+        After it no night but the last is looked at; what is known of those stays, and the stream's page says so.
     sources : list, optional
         As `timed_sources` gives them, where they were asked before, and know what they have listed.
+    index : store.Index, optional
+        The stream's, which the caller writes once it is done with it: until then the rows that changed are noted.
 
     Returns
     -------
     list of Outcome
         Of the nights that were looked at.
     """
-    store = Store(output, stream.name)
-    index = store.read_index()
+    store, is_ours = Store(output, stream.name), index is None
+    index = store.read_index() if index is None else index
     outcomes = []
     for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline, sources):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
@@ -265,11 +269,14 @@ def collect(
         row.update(cast("Row", outcome.row))
         if row != before:
             row.pop("made_for", None)  # its page has to be looked at
+            if not is_ours:
+                store.note(outcome.night, row)
         outcomes.append(outcome)
         if progress:
             progress(outcome)
     _note_sources(index, stream, outcomes, nights, now)
-    store.write_index(index)
+    if is_ours:
+        store.write_index(index)
     return outcomes
 
 
@@ -280,13 +287,13 @@ def _outcomes(
     now: datetime.datetime,
     look_at_everything: bool,
     executor: Workers | None,
-    deadline: float | None,
+    deadline: Deadline,
     sources: dict[int, list[TimedSource]] | None,
 ) -> Iterator[Outcome]:
     if executor is None:
         made = sources or sources_of_versions(stream, now, look_at_everything, deadline)
         for number, night in enumerate(nights):
-            if number == 0 or not _is_over(deadline):
+            if number == 0 or not deadline.is_over:
                 then = stream.at(night)
                 yield _guarded(then, made[id(then)], output, night, now)
         for source in (source for sources in made.values() for source in sources):
@@ -305,10 +312,6 @@ def _outcomes(
             yield outcome
 
 
-def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
-
-
 _made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
 
 
@@ -318,13 +321,13 @@ def _collect_elsewhere(
     night: datetime.date,
     now: datetime.datetime,
     look_at_everything: bool,
-    deadline: float | None,
+    deadline: Deadline,
     is_first: bool,
 ) -> tuple[Outcome | None, Any]:
     """One night's Outcome, in a worker, and what it wrote; None where the time for it is over."""
-    if not is_first and _is_over(deadline):
+    if deadline.is_over and not is_first:
         return None, None
-    key = (stream, now, look_at_everything, deadline)
+    key = (stream, now, look_at_everything)
     if getattr(_made, "key", None) != key:
         _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline), key
     return _guarded(stream, _made.sources, output, night, now), output.changes()

@@ -149,7 +149,7 @@ NIGHTS = (
     Column("n_acknowledged_errors", "int", "Of the errors, those that are known", "Known errors"),
     Column("n_twice", "int", "Files whose name came before, elsewhere in the night (counted beside the classes)", "Twice"),
     Column("n_exposures", "int", "Exposures that the files belong to, where known", "Exposures"),
-    Column("size_bytes", "int", "Bytes of all files", "Size"),
+    Column("size_bytes", "int", "Bytes of all files whose size is known", "Size"),
     Column("completeness", "float", "Ingested, of all that should be (neither ignored nor other than FITS)", "Complete"),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
     Column("last_created_at", "instant", "When the latest file was written", "Last created"),

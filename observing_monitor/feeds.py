@@ -89,8 +89,9 @@ def address(site_url: str, relative: str) -> str:
 
 def with_since(standings: Iterable[Standing], output: Output, now: datetime.datetime) -> list[Standing]:
     """The same, each with since when its status holds, as far as earlier runs remember; writes only where one changed."""
-    record = output.read_json(SINCE)
-    before = record if isinstance(record, dict) else {}
+    record = output.read_json(SINCE) or {}
+    before = record.get("standings", record)  # earlier versions had them on top
+    before = before if isinstance(before, dict) else {}
     after, made = {}, []
     for standing in standings:
         old = before.get(standing.stream)
@@ -100,7 +101,7 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
         after[standing.stream] = {"status": standing.status, "since": since}
         made.append(replace(standing, since=_instant(since) or now))
     if after != before:
-        output.write(SINCE, json.dumps(after))
+        output.write_json(SINCE, {"standings": after})
     return made
 
 
@@ -344,12 +345,12 @@ def _xml(text: str) -> str:
 
 def _feed_id(output: Output, now: datetime.datetime) -> tuple[str, str]:
     """The feed's own UUID and the instant of which it is; made at the first run, and the same for good, wherever the site moves."""
-    record = output.read_json(FEED_ID)
-    if isinstance(record, dict) and isinstance(record.get("id"), str) and isinstance(record.get("made_at"), str):
+    record = output.read_json(FEED_ID) or {}
+    if isinstance(record.get("id"), str) and isinstance(record.get("made_at"), str):
         return record["id"], record["made_at"]
     made = _uuid(os.urandom(16).hex())
     made_at = str(iso_utc(now.replace(microsecond=0)))
-    output.write(FEED_ID, json.dumps({"id": made, "made_at": made_at}))
+    output.write_json(FEED_ID, {"id": made, "made_at": made_at})
     return made, made_at
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import errno
 import fcntl
 import hashlib
@@ -11,7 +12,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from io import BufferedReader
 from typing import Any
 
@@ -191,13 +192,21 @@ class Output:
         except OSError as error:
             raise OutputError(f"{path}: {_why(error)}; whoever runs this must be able to read all of output_dir") from error
 
-    def read_json(self, relative: str) -> Any:
-        """A JSON file's value; None where there is none, or where it is none that can be read, or not as `sealed` made it."""
+    def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
+        """Write what the program is to read back, a JSON object that has no member `seal`, as `sealed` does. Raises OutputError.
+
+        A file that holds just this already keeps its modification time.
+        """
+        self.write_changed(relative, sealed(as_json(value)))
+
+    def read_json(self, relative: str) -> dict[str, Any] | None:
+        """What `write_json` wrote; None where there is no such file, or where a disk, or a hand, changed a byte of it."""
         data = self.read(relative)
         try:
-            return None if data is None or not is_sealed(data) else json.loads(data)
+            value = None if data is None or not is_sealed(data) else json.loads(data)
         except (ValueError, RecursionError):
             return None
+        return {name: member for name, member in value.items() if name != "seal"} if isinstance(value, dict) else None
 
     def part(self, *beginnings: str) -> Output:
         """The output as a worker is handed it, who asks for little but what begins so: a folder needs nothing for that."""
@@ -300,6 +309,17 @@ class Apart(Output):
 def as_bytes(data: str | bytes) -> bytes:
     """Text as it is written: UTF-8, and what is no Unicode as \\x.."""
     return data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+
+
+def as_json(value: object) -> str:
+    """A value as the program keeps it for itself: short, an instant as ISO 8601 in UTC."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is not for JSON")
 
 
 def _why(error: OSError) -> str:

@@ -84,7 +84,7 @@ def _pack_path(values: Series[Any]) -> Packed:
         parts = [path.rpartition("/") for path in values]
         return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
     folders, names = split(values)
-    return _pack_word(folders) | {"values": names.tolist()}
+    return _pack_word(folders) | {"values": columns.arrow(names).to_pylist()}
 
 
 def _pack_word(values: Series[Any]) -> Packed:

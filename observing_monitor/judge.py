@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__, columns, status, usual
-from observing_monitor.columns import Summary
 from observing_monitor.happenings import in_words
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.pages import clock
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from observing_monitor.pages import Finding
     from observing_monitor.sources import SourceClass
     from observing_monitor.store import Row
+    from observing_monitor.strays import Settled
     from observing_monitor.tables import Tables
 
 
@@ -40,6 +40,7 @@ class NightJob:
     now: datetime.datetime
     edges: Mapping[str, float] = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
     issues: tuple[Issue, ...] = ()  # what is known of the night
+    beside: tuple[tuple[datetime.date, str], ...] = ()  # the nights that may have halves of its files, as `strays.beside` has them
     common: str = ""  # differs when something did that all pages of the stream's nights depend on
 
 
@@ -49,10 +50,13 @@ def judging_key(stream: Stream) -> str:
     return digest([__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)])
 
 
-def basis(stream: Stream, row: Row, issues: Iterable[Issue] = ()) -> str:
+def basis(job: NightJob) -> str:
     """What a night's summary was made from, but for the clock."""
-    told = [row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")]
-    return digest([judging_key(stream), *told, *issues_key(issues)])
+    return digest([*_told(job), *issues_key(job.issues), *job.beside])
+
+
+def _told(job: NightJob) -> list[object]:
+    return [judging_key(job.stream), *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told"))]
 
 
 def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
@@ -69,41 +73,44 @@ def is_of_now(job: NightJob) -> bool:
 
 def is_judged(job: NightJob) -> bool:
     """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
-    return job.row.get("basis") == basis(job.stream, job.row, job.issues) and is_as_usual(job) and is_of_now(job)
+    return job.row.get("basis") == basis(job) and is_as_usual(job.row, job.edges) and is_of_now(job)
 
 
-def is_as_usual(job: NightJob) -> bool:
-    """Whether what is usual changed nothing of what a night's row says."""
-    return job.row.get("worse") == usual.worse(job.row.get("summary") or {}, job.edges)
+def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
+    """Whether what is usual, as `usual.edges` has it, changed nothing of what a night's row says."""
+    return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
 
 
-def judge(job: NightJob, known: Tables) -> tuple[Row, DataFrame, list[Finding]]:
-    """Judge a night by its tables (`tables.Tables`).
+def judge(job: NightJob, told: Tables, beside: Mapping[datetime.date, Tables]) -> tuple[Row, Tables, DataFrame, list[Finding]]:
+    """Judge a night by its tables, and by those of the nights that may have halves of its files (`NightJob.beside`).
 
     Returns
     -------
     row : dict
         The night's new row of the index: its summary, findings, units, and when time alone changes them.
+    known : Tables
+        The night's tables, each file on one night (`strays.settle`).
     judged : DataFrame
         The night's files with their classes, as `tables.classify` gives them.
     found : list of Finding
         Worst first.
     """
-    from observing_monitor import tables
+    from observing_monitor import strays, tables
 
     stream, row = job.stream, job.row.copy()
+    known, settled = strays.settle(told, beside)
     limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
-    told_by_sources = _found_by_sources(job, known)
-    night = _night(job, known, judged, tables.summarise(judged))
+    told_by_sources = _found_by_sources(job, told)  # their own rules go by their own nights
+    night = _night(job, known, judged, settled)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in status.findings(night)}
         judged = tables.acknowledge(judged, lambda *told: _reason_of(job.issues, texts, *told))
-        night = _night(job, known, judged, tables.summarise(judged))
+        night = _night(job, known, judged, settled)
     found = _acknowledged(status.findings(night, told_by_sources), job.issues)
     word, info = status.sum_up(found)
-    headlines, row["units"] = _headline_values(job, known)
+    headlines, row["units"] = _headline_values(job, told)
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": word,
@@ -115,16 +122,16 @@ def judge(job: NightJob, known: Tables) -> tuple[Row, DataFrame, list[Finding]]:
     row["findings"] = [asdict(finding) for finding in found]
     row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
     row["worse"] = dict(night.worse)
-    row["basis"], row["shown"] = basis(stream, row, job.issues), basis(stream, row)
+    row["basis"], row["shown"] = basis(job), digest([*_told(job), *map(astuple, settled)])
     row["acknowledged"] = _acknowledged_key(judged)
-    return row, judged, found
+    return row, known, judged, found
 
 
-def _night(job: NightJob, known: Tables, judged: DataFrame, summary: Summary) -> status.Night:
+def _night(job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Settled]) -> status.Night:
     """What the checks may look at."""
     from observing_monitor import tables
 
-    stream, row = job.stream, job.row
+    stream, row, summary = job.stream, job.row, tables.summarise(judged)
     return status.Night(
         summary,
         row.get("silent") or {},
@@ -136,6 +143,7 @@ def _night(job: NightJob, known: Tables, judged: DataFrame, summary: Summary) ->
         happened=tuple(in_words(row.get("happened"))),
         removed=tuple(sorted(tables.sources_of(known) - {columns.HISTORY, *(described.name for described in stream.sources)})),
         worse=usual.worse(summary, job.edges),
+        settled=tuple(settled),
         known=tables.count_acknowledged(judged) if "acknowledged" in judged else {},
         since={name: clock(at, job.night.isoformat()) for name, at in tables.since(judged).items()},
     )

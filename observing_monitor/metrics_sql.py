@@ -165,7 +165,7 @@ class Table:
         words = self._database._without_secrets(error)
         try:
             missing = isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not self._has_table(sqlalchemy, self._connected(sqlalchemy))
-        except Exception:  # a server that is down can't tell
+        except (sqlalchemy.exc.SQLAlchemyError, OSError, SourceError):  # a server that is down can't tell
             missing = False
         if missing:
             return f"{self.place}: has no table {TABLE}; make it with create=True (--create)"

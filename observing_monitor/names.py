@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 
+# Read by two engines that agree on it: Python's re, and Arrow's RE2, which knows no look-ahead.
 RUBIN = (
     r"(?:^|[^0-9A-Za-z])(?:"
     r"(?P<obsid>[A-Z]{2}_[A-Z]_(?P<day>(?:19|20)\d{6})_(?P<seq>\d{5,6}))(?:[-_](?P<sensor>R\d\d_?[SGW][A-Z0-9]\d?))?"
     r"|(?P<exposure>\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?P<seq2>\d{5}))(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"
-    r")(?![0-9])"
+    r")(?:[^0-9]|$)"
 )
 
 
@@ -52,10 +53,10 @@ def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
 
 def kind_of(name: str) -> str:
     """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
-    rest, dot, ending = name.lower().rpartition(".")
-    if ending in PACKED and rest.rpartition(".")[2] in FITS:
-        return "fits"
-    return "fits" if ending in FITS else ending if dot else ""
+    *before, ending = name.lower().rsplit(".", 2)
+    if not before:
+        return ""
+    return "fits" if ending in FITS or (ending in PACKED and before[1:] and before[1] in FITS) else ending
 
 
 def kinds_of(names: Iterable[str]) -> list[str]:
@@ -89,21 +90,34 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    compiled = re.compile(pattern)
-    wanted = [group for forms in FORMS.values() for group in forms if group in compiled.groupindex]
-    search, nothing = compiled.search, (None,) * len(wanted)
-    if len(wanted) < 2:  # then `group` gives no tuple
-        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else None for name in names.tolist()]
-        groups = {group: pa.array(rows, pa.large_string()) for group in wanted}
-    else:
-        rows = [found.group(*wanted) if isinstance(name, str) and (found := search(name)) else nothing for name in names.tolist()]
-        groups = dict(zip(wanted, (pa.array(texts, pa.large_string()) for texts in zip(*rows, strict=True)), strict=False))
+    groups = _groups_by_arrow(names, pattern) if pattern == RUBIN else _groups(names, re.compile(pattern))
     told: dict[str, Series[Any]] = {}
     for name, forms in FORMS.items():  # of several forms the first that matched
         there = [groups[form] for form in forms if form in groups] or [pa.nulls(len(names), pa.large_string())]
         told[name] = columns.texts(pc.coalesce(*there)).set_axis(names.index)
     told["seq_num"] = _whole(told["seq_num"])
     return pd.DataFrame(told, index=names.index)
+
+
+def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
+    """What the first match of a pattern in each name has in its groups: group -> Arrow array, null where it has nothing."""
+    import pyarrow as pa
+
+    found = [compiled.search(name) if isinstance(name, str) else None for name in names]
+    told = {group: [None if match is None else match.group(group) for match in found] for group in compiled.groupindex}
+    return {group: pa.array(texts, pa.large_string()) for group, texts in told.items()}
+
+
+def _groups_by_arrow(names: Series[str], pattern: str) -> dict[str, Any]:
+    """As `_groups`, in half the time, by an engine that differs from Python's: for a pattern that means the same to both."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.extract_regex(columns.arrow(names), pattern)
+    told = {found.type.field(at).name: part for at, part in enumerate(found.flatten())}
+    return {
+        group: pc.if_else(pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts) for group, texts in told.items()
+    }
 
 
 def _whole(texts: Series[str]) -> Series[int]:

@@ -74,20 +74,20 @@ def page_key(job: NightJob, row: Row) -> str:
 def files_of(job: NightJob, row: Row) -> list[str]:
     """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
     if is_pruned(row, PAGE):
-        return [f"{beside(job)}.html"]
+        return [f"{files_begin(job)}.html"]
     endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
     parts = (exposures_ending(number) for number in range(1, row.get("n_exposure_pages", 0) + 1))
-    return [f"{beside(job)}{ending}" for ending in (*parts, *endings)]
+    return [f"{files_begin(job)}{ending}" for ending in (*parts, *endings)]
 
 
-def beside(job: NightJob) -> str:
+def files_begin(job: NightJob) -> str:
     """What the names of a night's files begin with, relative to the output."""
     return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
 
 
 def _images_of(job: NightJob) -> str:
     """The folder of a night's images, relative to the output."""
-    return f"{beside(job)}.images"
+    return f"{files_begin(job)}.images"
 
 
 def has_images(job: NightJob, row: Row) -> bool:
@@ -261,7 +261,7 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
     from observing_monitor import filetable, tables
 
-    stream, output, place = job.stream, job.site.output, beside(job)
+    stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
     told = _told(stream, known, judged, stages)
     images = _write_images(job, told.images[:MAX_IMAGES])
@@ -377,7 +377,7 @@ def write_pruned(job: NightJob, row: Row) -> None:
         pruned_at=parse_utc(row["pruned"][PAGE]),
         findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
     )
-    job.site.output.write(f"{beside(job)}.html", pages.render_pruned(page, job.site.assets))
+    job.site.output.write(f"{files_begin(job)}.html", pages.render_pruned(page, job.site.assets))
     sweep_page(job.stream, job.site.output, job.night.isoformat())
 
 

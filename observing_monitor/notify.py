@@ -10,9 +10,8 @@ import hashlib
 import json
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc
 from observing_monitor.pages import visible
 from observing_monitor.redact import Redaction
+from observing_monitor.timelimit import Asked, TooLateError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def tell(receivers: Sequence[Receiver], standings: Iterable[Standing], output: O
                 if standing.status in receiver.settings.when:
                     deliver(receiver, redacted(change_of(standing, was, now), output.redaction))
                 own[standing.stream] = standing.status
-                output.write_changed(TOLD, json.dumps({"receivers": told}, ensure_ascii=False))
+                output.write_json(TOLD, {"receivers": told})
             except (DeliveryError, OutputError) as error:
                 # one that fails may take its whole time limit: its other changes wait as well
                 problems.append(f"notify {receiver.name}: {error}; the next run tries again")
@@ -89,8 +89,7 @@ def _is_for(receiver: Receiver, standing: Standing) -> bool:
 
 def _read_told(output: Output) -> dict[str, dict[str, str]]:
     """What each receiver was told: its name -> stream -> status; nothing where the file can't be made out, so that all is told again."""
-    record = output.read_json(TOLD)
-    told = record.get("receivers") if isinstance(record, dict) else None
+    told = (output.read_json(TOLD) or {}).get("receivers")
     if not isinstance(told, dict):
         return {}
     return {
@@ -135,6 +134,18 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
     told_at, text = iso_utc(now.replace(microsecond=0)) or "", "a message to try this out: nothing has changed"
     url = address(site_url, "index.html")
     return Change(plain(site), stream, stream or plain(site), "normal", "normal", text, told_at, "", url, told_at, f"{plain(site)}: {text}")
+
+
+def try_out(
+    receivers: Iterable[Receiver], site: str, site_url: str, redaction: Redaction, now: datetime.datetime
+) -> Iterator[tuple[Receiver, str]]:
+    """Send each receiver a message to try it out; each with what went wrong, "" where it was told."""
+    for receiver in receivers:
+        try:
+            deliver(receiver, redacted(trial(site, receiver.stream, site_url, now), redaction))
+            yield receiver, ""
+        except DeliveryError as error:
+            yield receiver, str(error)
 
 
 def plain(text: str) -> str:
@@ -325,20 +336,14 @@ def _secret(variable: str, file: Path | None) -> str:
 
 def _in_time(deliver_it: Callable[[], None], timeout_s: float, what: str) -> None:
     """Do something with a limit to the whole of it, which a socket's own limit is not; DeliveryError where it fails or takes longer."""
-    failed: list[Exception] = []
-
-    def work() -> None:
-        try:
-            deliver_it()
-        except Exception as error:  # told by the one who waits
-            failed.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(timeout_s)
-    if thread.is_alive():
-        raise DeliveryError(f"{what} took longer than {timeout_s:g} s")
-    if failed and isinstance(failed[0], DeliveryError):
-        raise failed[0]
-    if failed:
-        raise DeliveryError(f"{what}: {type(failed[0]).__name__}: {plain(str(failed[0]))[:300]}") from failed[0]
+    asked = Asked(what)
+    try:
+        asked.ask(deliver_it, timeout_s)
+    except TooLateError:
+        raise DeliveryError(f"{what} took longer than {timeout_s:g} s") from None
+    except DeliveryError:
+        raise
+    except Exception as error:  # what nobody foresaw of somebody's server: the other receivers are told all the same
+        raise DeliveryError(f"{what}: {type(error).__name__}: {plain(str(error))[:300]}") from error
+    finally:
+        asked.end()

@@ -10,7 +10,7 @@ import os
 from observing_monitor import pages
 from observing_monitor.config import Stream
 from observing_monitor.site import Site, digest
-from observing_monitor.store import Index, Store
+from observing_monitor.store import Index
 from observing_monitor.streams import generation
 
 DATABASE = "observing_monitor.sqlite3"  # what the prototype kept beside its pages
@@ -36,7 +36,6 @@ def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
     for name, href in wanted.items():
         output.write_changed(os.path.join(folder, name), pages.render_moved(href))
     index["moved"] = {"key": key}
-    Store(output, stream.name).write_index(index)
 
 
 def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> dict[str, str]:

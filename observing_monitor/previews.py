@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from observing_monitor import thumbnails
 from observing_monitor.errors import ObservingMonitorError, OutputError, StoreError
-from observing_monitor.files import sealed
 from observing_monitor.nights import parse_night
 from observing_monitor.pages import Preview
 from observing_monitor.retention import PREVIEWS, TABLES, is_pruned
@@ -257,7 +256,7 @@ def _index(stream: Stream, night: str) -> str:
 
 def _read(output: Output, stream: Stream, night: str) -> Kept:
     index = output.read_json(_index(stream, night)) or output.read_json(f"{_folder(stream, night)}/index.json")  # where it was
-    if not isinstance(index, dict) or index.get("version") != VERSION:
+    if index is None or index.get("version") != VERSION:
         return {"files": [], "n_images": 0}
     if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
         return {"files": [], "n_images": 0}  # whoever removed the pictures wants them anew
@@ -372,7 +371,7 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: Row) -> None:
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
-        output.write_changed(_index(stream, plan["night"]), sealed(json.dumps(kept, ensure_ascii=False, indent=0)))
+        output.write_json(_index(stream, plan["night"]), kept)
         output.remove(f"{folder}/index.json")  # where earlier versions had it
     seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
     digest = hashlib.blake2b(json.dumps([plan["n_images"], seen]).encode(), digest_size=8).hexdigest()
@@ -489,7 +488,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def read_one(path: str, size: int, seconds: float, roots: Iterable[str]) -> Answer:
+def read_one(path: str, size: int, seconds: float, roots: Iterable[str] | None) -> Answer:
     """A file's picture: its os.stat, the JPEG, width, height, ""; or its os.stat, if it could be opened, and why there is none."""
     status = None
     try:

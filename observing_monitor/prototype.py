@@ -37,7 +37,7 @@ from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources.dbb import STATUSES
 from observing_monitor.store import Index, Look, Looked, Store
 from observing_monitor.store import Row as IndexRow
-from observing_monitor.streams import generation
+from observing_monitor.streams import generation, tellers_of_stages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +123,10 @@ def import_history(
                     progress(night)
         finally:
             store.write_index(index)
+    for name, n_rows in done.n_rows.items():
+        if name not in done.left and done.n_placed[name] != n_rows:
+            words = f"of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet"
+            done.problems.append(f"{name}: {words}")
     return done
 
 
@@ -136,7 +140,7 @@ def _import_night(
     done: Imported,
 ) -> None:
     """Merge one night's rows into the store, and see that they are there."""
-    from observing_monitor import tables
+    from observing_monitor import strays, tables
 
     if is_pruned(store.read_looked(night), TABLES):
         done.problems.append(f"{night}: its tables were pruned; its rows stay in the database")
@@ -148,7 +152,8 @@ def _import_night(
     except StoreError as error:
         done.problems.append(f"{night}: {error}")
         return
-    digest, sizes = store.save(night, tables.with_history(told, tables.join_history(history, before)))
+    after = tables.with_history(told, tables.join_history(history, before))
+    digest, sizes = store.save(night, after)
     if lost := _n_lost(history, store.load(night)):
         done.problems.append(f"{night}: {lost} rows are not in the store after it was written; please report it, with the database")
         return
@@ -160,6 +165,7 @@ def _import_night(
         "silent": looked.get("silent") or {},
         "changed_at": iso_utc(now) if is_changed else looked.get("changed_at"),
         "is_told": True,
+        "strays": strays.count(after, tellers_of_stages(stream)),
     }
     told_now: Looked = {"schema_version": columns.SCHEMA_VERSION, **looked, "sizes": sizes, **row}
     store.write_looked(night, told_now)

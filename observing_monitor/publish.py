@@ -9,10 +9,8 @@ the indexes last, so that a reader never follows a link to something that is not
 from __future__ import annotations
 
 import datetime
-import itertools
 import json
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
-from observing_monitor.files import sealed
+from observing_monitor.files import as_json, sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
-    beside,
+    files_begin,
     files_of,
     has_images,
     is_whole,
@@ -38,7 +36,9 @@ from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
+from observing_monitor.strays import beside
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
+from observing_monitor.timelimit import NEVER, Deadline
 
 if TYPE_CHECKING:
     from observing_monitor.config import Stream
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from observing_monitor.workers import Workers
 
 log = logging.getLogger(__name__)
+
+OF_STREAM = ("page", "years", "moved")  # what the index keeps of the pages over a stream's nights
 
 
 @dataclass
@@ -85,7 +87,7 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
-        return is_as_usual(job) or is_pruned(job.row, TABLES)
+        return is_as_usual(job.row, job.edges) or is_pruned(job.row, TABLES)
     is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
     return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
 
@@ -103,7 +105,8 @@ def _common_key(site: Site, stream: Stream) -> str:
 def _made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known}"
+    beside = digest(job.beside) if job.beside else ""
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside}"
 
 
 def publish_night(job: NightJob) -> NightDone:
@@ -115,13 +118,14 @@ def publish_night(job: NightJob) -> NightDone:
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
-    store = Store(job.site.output, job.stream.name)
-    try:
-        known = store.load(job.night)
-    except StoreError as error:
-        store.look_again(job.night)
-        return NightDone(job.night, job.row, False, str(error))
-    row, judged, found = judge(job, known)
+    store, loaded = Store(job.site.output, job.stream.name), {}
+    for night in (job.night, *(night for night, _ in job.beside)):
+        try:
+            loaded[night] = store.load(night)
+        except StoreError as error:
+            store.look_again(night)
+            return NightDone(job.night, job.row, False, str(error))
+    row, known, judged, found = judge(job, loaded.pop(job.night), loaded)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
@@ -152,7 +156,12 @@ def _news_at(job: NightJob, row: Row) -> str | None:
 
 
 def publish(
-    site: Site, now: datetime.datetime, executor: Workers | None = None, progress: Progress | None = None, deadline: float | None = None
+    site: Site,
+    now: datetime.datetime,
+    executor: Workers | None = None,
+    progress: Progress | None = None,
+    deadline: Deadline = NEVER,
+    indexes: Mapping[str, Index] | None = None,
 ) -> Published:
     """Write every page of a site that is not current; a `Published`.
 
@@ -164,20 +173,30 @@ def publish(
         Where night pages are made; here, one after the other, without one.
     progress : callable, optional
         Called with each `NightDone` as it comes.
-    deadline : float, optional
-        By `time.monotonic`: after it each stream gets the page of one more night, its newest, and those over its nights.
+    deadline : timelimit.Deadline
+        After it each stream gets the page of one more night, its newest, and those over its nights.
+    indexes : mapping, optional
+        By stream: those that `collect` brought up to date and did not write.
     """
     write_assets(site)
     done = Published()
     cards = []
     for stream in site.streams:
-        index = Store(site.output, stream.name).read_index()
-        _publish_nights(site, stream, index, now, executor, progress, done, deadline)
-        newest_night = max(index["nights"], default=None)
-        then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
-        cards.append(publish_stream(site, then, index, now, done))
-        if stream.prototype_urls is not False:
-            publish_old_urls(site, stream, index)
+        store = Store(site.output, stream.name)
+        given = (indexes or {}).get(stream.name)
+        index, is_changed = given or store.read_index(), True
+        try:
+            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline) or given is not None
+            before = [index.get(name) for name in OF_STREAM]
+            newest_night = max(index["nights"], default=None)
+            then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
+            cards.append(publish_stream(site, then, index, now, done))
+            if stream.prototype_urls is not False:
+                publish_old_urls(site, stream, index)
+            is_changed = is_changed or before != [index.get(name) for name in OF_STREAM]
+        finally:
+            if is_changed:  # once, for that of ten years is large
+                store.write_index(index)
         done.pages[stream.name] = _newest_pages(index)
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
     key = publish_site(site, cards, done)
@@ -203,72 +222,90 @@ def _publish_nights(
     executor: Workers | None,
     progress: Progress | None,
     done: Published,
-    deadline: float | None = None,
-) -> None:
-    """The pages of a stream's nights; keeps the index in step, so that a killed run is resumed."""
+    deadline: Deadline,
+) -> bool:
+    """The pages of a stream's nights, and their rows of the index; notes each row, so that a killed run is resumed.
+
+    Returns whether anything of the index may have changed.
+    """
     store = Store(site.output, stream.name)
     there = set(site.output.names(stream.folder))
-    if index.get("is_settled") and all(_is_untouched(job, there) for job in _jobs(site, stream, index, now, itertools.repeat({}))):
-        return
+    all_jobs = list(_jobs(site, stream, index, now))
+    untouched = {job.night for job in all_jobs if _is_untouched(job, there)}
+    if index.get("is_settled") and len(untouched) == len(all_jobs):
+        return False
     index.pop("is_settled", None)
     failed, jobs = set(), {}
-    try:
-        # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
-        # something else then are judged once more. Their numbers stay, so that is the end of it.
-        for _ in range(2):
-            edges = usual.edges(row.get("summary") for _, row in sorted(index["nights"].items()))
-            stale = _stale(_jobs(site, stream, index, now, edges), there)
-            jobs = {job.night: job for job in stale if job.night not in failed}
-            for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
-                index["nights"][result.night.isoformat()] = result.row
-                if result.problem:
-                    failed.add(result.night)
-                    done.problems.append(result.problem)
-                else:
-                    result.row["made_for"] = _made_for(jobs[result.night])
-                    there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
-                store.note(result.night, result.row)
-                done.n_pages += result.is_written
-                if progress:
-                    progress(result)
-                del jobs[result.night]
-            if jobs:
-                words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
-                done.problems.append(f"{stream.name}: {words}")
-                break
-        index["is_settled"] = not failed and not jobs
-    finally:
-        store.write_index(index)
+    was_usual: Sequence[Mapping[str, float] | None] = [None] * len(all_jobs)
+    # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
+    # something else then are judged once more. Their numbers stay, so that is the end of it.
+    for _ in range(2):
+        rows = [index["nights"][job.night.isoformat()] for job in all_jobs]
+        edges = usual.edges(row.get("summary") for row in rows)
+        asked = [told for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True) if told[2] != was]
+        stale = _stale(asked, there, untouched)
+        jobs = {job.night: job for job in stale if job.night not in failed}
+        for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
+            index["nights"][result.night.isoformat()] = result.row
+            if result.problem:
+                failed.add(result.night)
+                done.problems.append(result.problem)
+            else:
+                result.row["made_for"] = _made_for(jobs[result.night])
+                there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
+            store.note(result.night, result.row)
+            done.n_pages += result.is_written
+            if progress:
+                progress(result)
+            del jobs[result.night]
+        if jobs:
+            words = f"{len(jobs):,} nights' pages not made: the run's time was up; the next run goes on (max_run_s is its limit)"
+            done.problems.append(f"{stream.name}: {words}")
+            break
+        if not stale or stale[0].night == all_jobs[-1].night:
+            break  # no night comes after
+        was_usual, untouched = edges, untouched - {job.night for job in stale}
+    index["is_settled"] = not failed and not jobs
+    return True
 
 
-def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime, edges: Iterable[Mapping[str, float]]) -> Iterator[NightJob]:
-    """A job for each night of a stream, oldest first; `edges` tell of each what is usual."""
+def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> Iterator[NightJob]:
+    """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
     nights = [parse_night(text) for text in sorted(index["nights"])]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     commons = {id(version): _common_key(site, version) for version in stream.versions}
-    for before, night, after, edge_of in zip([None, *nights], nights, [*nights[1:], None], edges, strict=False):
+    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
-        yield NightJob(site, then, night, index["nights"][night.isoformat()], before, after, now, edge_of, issues, commons[id(then)])
+        row, near = index["nights"][night.isoformat()], beside(night, index["nights"])
+        yield NightJob(site, then, night, row, before, after, now, {}, issues, near, commons[id(then)])
 
 
-def _stale(jobs: Iterable[NightJob], names: Collection[str]) -> list[NightJob]:
-    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current."""
+def _stale(
+    asked: Iterable[tuple[NightJob, Row, Mapping[str, float]]], names: Collection[str], untouched: Collection[datetime.date]
+) -> list[NightJob]:
+    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current.
+
+    `asked` are jobs, each with the night's row and what is usual for it; `untouched` the nights of which `_is_untouched` holds.
+    """
     stale = []
-    for job in jobs:
+    for job, row, edges in asked:
+        if job.night in untouched and (is_as_usual(row, edges) or is_pruned(row, TABLES)):
+            continue
+        job = replace(job, row=row, edges=edges)
         if _is_current(job, names):
-            job.row["made_for"] = _made_for(job)
+            row["made_for"] = _made_for(job)
         else:
             stale.append(job)
     return stale
 
 
-def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: float | None) -> Iterator[NightDone]:
+def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else None)))
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
-    tasks = [(_part_of(job), deadline if number else None) for number, job in enumerate(jobs)]
+    tasks = [(_part_of(job), deadline if number else NEVER) for number, job in enumerate(jobs)]
     for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
         output.learn(changes)
         if done:
@@ -277,26 +314,28 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
 
 def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
-    output = job.site.output.part(beside(job), f"{Store(job.site.output, job.stream.name).night_folder(job.night)}/")
+    store = Store(job.site.output, job.stream.name)
+    nights = [job.night, *(night for night, _ in job.beside)]
+    output = job.site.output.part(files_begin(job), *(f"{store.night_folder(night)}/" for night in nights))
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: float | None) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 
-def _guarded(job: NightJob, deadline: float | None) -> NightDone | None:
+def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
     """One night's page, at whose edge the unforeseen stops: logged whole, counted, and the other pages are still made.
 
     None after the deadline.
     """
     from observing_monitor.errors import OutputError
 
-    if deadline is not None and time.monotonic() >= deadline:
+    if deadline.is_over:
         return None
     try:
         return publish_night(job)
@@ -331,14 +370,14 @@ def write_heartbeat(
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", sealed(json.dumps(beat, ensure_ascii=False)))
+    site.output.write("data/heartbeat.json", sealed(as_json(beat)))  # each time, though it were the same: it says that we were here
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
-    beat = site.output.read_json("data/heartbeat.json")
+    beat = site.output.read_json("data/heartbeat.json") or {}
     try:
         sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
         return sound | {"": beat.get("pages", {})}

@@ -15,6 +15,7 @@ import datetime
 import itertools
 import os
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -83,6 +84,15 @@ def plan(stream: Stream, output: Output, ages: dict[str, int | None], tonight: d
             elif what == PAGE and not is_due and is_pruned(row, PAGE) and not is_pruned(row, TABLES):
                 going.back.append(night)
     return made
+
+
+def prune(planned: Sequence[tuple[Stream, dict[str, Going]]], output: Output, now: datetime.datetime, publish: Callable[[], None]) -> None:
+    """Remove what is planned of each stream; `publish` makes the pages anew in between, for no page may show what goes."""
+    for stream, going in planned:
+        mark(stream, output, going, now)
+    publish()
+    for stream, going in planned:
+        remove(stream, output, going, now)
 
 
 def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.datetime) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from observing_monitor.pages import Finding, address, n_of, percent, seconds
 from observing_monitor.store import Fault, Silent
+from observing_monitor.strays import Settled
 from observing_monitor.usual import numbers
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
@@ -33,6 +34,7 @@ class Night:
     happened: tuple[tuple[str, str], ...] = ()  # what changed that was thought settled: a level and a sentence each
     removed: tuple[str, ...] = ()  # sources that the settings no longer name, and that something is known of
     worse: Mapping[str, float] = field(default_factory=dict)  # what is worse than usual, with its edge, as `usual.worse` has it
+    settled: tuple[Settled, ...] = ()  # files that a source dates to another night than that on which they lie
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # class, or lost -> {reason: how many files are known for it}
     since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
 
@@ -158,6 +160,17 @@ def tell_happened(night: Night) -> Iterable[Finding]:
         yield Finding(level, words, "#files", night.file_sources)
 
 
+def tell_settled(night: Night) -> Iterable[Finding]:
+    """Every file lies on the night to which the stages' sources date it; else it counts where it lies, and that is told on both."""
+    for settled in night.settled:
+        verb, s = ("lies", "s") if settled.n_files == 1 else ("lie", "")
+        files = f"{n_of(settled.n_files, 'file')} that {settled.source} dates"
+        if settled.is_here:
+            yield Finding("normal", f"{files} {settled.night} {verb} on this night: count{s} here", "#files", settled.source)
+        else:
+            yield Finding("normal", f"{files} this night {verb} on {settled.night}: count{s} there", "", settled.source)
+
+
 def tell_removed(night: Night) -> Iterable[Finding]:
     """All that is known of the night is told by the stream's sources."""
     for source in night.removed:
@@ -173,6 +186,7 @@ CHECKS = (
     check_clocks,
     check_notes,
     tell_happened,
+    tell_settled,
     tell_removed,
     tell_pending,
     tell_twice,

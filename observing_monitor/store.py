@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeGuard, cast
 from observing_monitor import columns
 from observing_monitor.columns import Column
 from observing_monitor.errors import StoreError, one_line
-from observing_monitor.files import Output, is_sealed, sealed
+from observing_monitor.files import Output, as_json, is_sealed, sealed
 from observing_monitor.nights import night_named
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from pyarrow import DataType
 
+    from observing_monitor import strays
     from observing_monitor.sources import Known
     from observing_monitor.tables import Tables
 
 FOLDER = "data"
-INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told")  # what the index has of a night's last look
+INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
 ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
 
 
@@ -61,6 +62,7 @@ class Look(TypedDict, total=False):
     happened: dict[str, Any] | None  # as `happenings.merged` gives it
     changed_at: str | None
     is_told: bool  # whether the last stage's source ever answered
+    strays: strays.Counts  # of the files that may have their other half in the night before or after
 
 
 class Row(Look, total=False):
@@ -149,27 +151,25 @@ class Store:
 
     def note(self, night: datetime.date, row: Row) -> None:
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
-        self.output.append(f"{self.folder}/index.notes", sealed(_json({"night": night.isoformat(), "row": row})))
+        self.output.append(f"{self.folder}/index.notes", sealed(as_json({"night": night.isoformat(), "row": row})))
 
     def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: cast(Row, dict(sorted(row.items()))) for night, row in sorted(index["nights"].items())}
-        unsealed = {key: value for key, value in sorted(index.items()) if key != "seal"}
-        self.output.write_changed(f"{self.folder}/index.json", sealed(_encoded(unsealed)))
+        self.output.write_changed(f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items())))))
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night: datetime.date) -> Looked:
         """What the last look at a night's sources gave; {} where there was none."""
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
-        is_whole = isinstance(looked, dict) and all(
+        is_whole = looked is not None and all(
             isinstance(looked.get(name) or {}, dict)
-            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources")
+            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
         )
         return cast(Looked, looked) if is_whole else {}
 
     def write_looked(self, night: datetime.date, looked: Looked) -> None:
-        unsealed = {name: value for name, value in looked.items() if name != "seal"}
-        self.output.write_changed(f"{self.night_folder(night)}/looked.json", sealed(_json(unsealed)))
+        self.output.write_json(f"{self.night_folder(night)}/looked.json", looked)
 
     def load(self, night: datetime.date) -> Tables:
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
@@ -221,7 +221,7 @@ class Store:
     def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
         relative = f"{self.night_folder(night)}/{name}.parquet"
         data = self.output.read(relative)
-        if data is None:
+        if data is None or data == _packed_nothing(described):
             return columns.empty(described)
         import pyarrow
         import pyarrow.parquet
@@ -289,30 +289,22 @@ def _encodings(described: Sequence[Column]) -> dict[str, Any]:
     return {"use_dictionary": words, "column_encoding": differing}
 
 
-def _decoded(data: bytes | None) -> object:
-    """The value of a large JSON file, in a fifth of the usual time; None where it is none."""
+def _decoded(data: bytes | None) -> dict[str, Any] | None:
+    """As `Output.read_json`, of a large file: in a fifth of the time."""
     import msgspec
 
     try:
-        return None if data is None or not is_sealed(data) else msgspec.json.decode(data)
+        value = None if data is None or not is_sealed(data) else msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return {name: member for name, member in value.items() if name != "seal"} if isinstance(value, dict) else None
 
 
-def _encoded(value: object) -> str | bytes:
+def encoded(value: object) -> str | bytes:
+    """A value as JSON, in a fifth of the usual time."""
     import msgspec
 
     try:
         return msgspec.json.encode(value)
     except (UnicodeEncodeError, OverflowError):  # text that is no Unicode
-        return _json(value)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
-    raise TypeError(f"{type(value).__name__} is not for JSON")
+        return as_json(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from observing_monitor import columns, pages, status, usual
 from observing_monitor.columns import Summary
 from observing_monitor.feeds import SITE, Standing, address
-from observing_monitor.files import sealed
+from observing_monitor.files import as_bytes
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import Store
+from observing_monitor.store import encoded
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
 from observing_monitor.year_page import months, year_json, year_of, year_page, years
 
@@ -33,6 +32,7 @@ P = TypeVar("P", SitePage, GlossaryPage)
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 SHOWN_NIGHTS = 90  # in the table and the charts of a stream's page; all are on the pages of the years
 SHOWN_MONTHS = 3  # of the calendar there
+FORMULA_HEADS = frozenset(columns.FORMULA_HEADS)  # of which "" is none
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
@@ -123,7 +123,6 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
         output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
         output.write(to_html, pages.render_stream(page, site.assets))
         index["page"] = key
-        Store(output, stream.name).write_index(index)
         done.n_pages += 1
 
 
@@ -268,21 +267,22 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
 def _nights_json(stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> str:
     """The nights as JSON, a line each."""
     about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
-    lines = ",\n".join(json.dumps(summary, ensure_ascii=False) for summary in summaries)
+    lines = ",\n".join(as_bytes(encoded(summary)).decode() for summary in summaries)
     return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
 
 
 def _nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
     text = io.StringIO()
     names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
-    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-    writer.writerow({name: _cell(name) for name in names})
-    writer.writerows({name: _cell(value) for name, value in summary.items()} for summary in summaries)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(name) for name in names])
+    # numbers, which most cells hold, are not asked: ten years have 150,000 cells
+    writer.writerows([_cell(v) if v.__class__ is str else v for v in map(summary.get, names)] for summary in summaries)
     return text.getvalue()
 
 
-def _cell(value: object) -> object:
-    return re.sub(columns.FORMULA, r"'\1", value) if isinstance(value, str) else value
+def _cell(text: str) -> str:
+    return f"'{text}" if text[:1] in FORMULA_HEADS else text
 
 
 def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
@@ -324,10 +324,9 @@ def publish_glossary(site: Site, done: Published) -> None:
 
 def _write_if_new(site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published) -> None:
     """Write one of the site's own pages unless the one there was made from the same."""
-    record, name = site.output.read_json("data/site.json"), page.frame.name
-    record = {other: of for other, of in record.items() if other != "seal"} if isinstance(record, dict) else {}
+    record, name = site.output.read_json("data/site.json") or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):
         return
     site.output.write(name, render(page, site.assets))
-    site.output.write("data/site.json", sealed(json.dumps(record | {name: key})))
+    site.output.write_json("data/site.json", record | {name: key})
     done.n_pages += 1

@@ -26,6 +26,11 @@ def tells_of_files(stream: Stream) -> bool:
     return any(kind.tells_of_files(described.settings) for described, kind in classes_of_sources(stream))
 
 
+def tellers_of_stages(stream: Stream) -> list[str]:
+    """The names of the sources that tell of attempts."""
+    return [described.name for described, kind in classes_of_sources(stream) if kind.stages_of(described.settings)]
+
+
 def tellers_of_files(stream: Stream) -> tuple[str, str]:
     """The names of the sources that tell which files there are, and of those that tell of the last stage."""
     files = [d.name for d, kind in classes_of_sources(stream) if kind.tells_of_files(d.settings)]

@@ -94,8 +94,8 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed) & known.ingests["file_id"].isin(store["file_id"])]
-    left = _but(left, found, ["file_id", "stage", "attempted_at"])
+    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
     ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
@@ -126,7 +126,7 @@ def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
         return files
     is_left = files["source"].isin(removed)
     made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
-    return files[~(is_left & pd.Series(made_up, index=files.index) & files["name"].isin(files.loc[~is_left, "name"]))]
+    return files[~(is_left & pd.Series(made_up, index=files.index) & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0))]
 
 
 def split_history(known: Tables) -> tuple[Tables, Tables]:
@@ -170,18 +170,18 @@ def with_history(told: Tables, history: Tables) -> Tables:
     if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
         return told
     files, old = told.files, history.files
-    is_made_up = files["file_id"] == files["source"] + ":" + files["path"]
+    made_up = is_made_up(files)
     # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
     by_path = pd.concat(
         [history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], old["file_id"].set_axis(old["file_id"])]
     )
-    same = files.loc[is_made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
+    same = files.loc[made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
     renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
         told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
     )
     old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
-    if not is_made_up.all():
+    if not made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[places_of(old["file_id"], files["file_id"]) < 0]
@@ -364,6 +364,11 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
+
+
+def is_made_up(files: DataFrame) -> Series[bool]:
+    """Of each file whether only attempts tell of it, and no source that has files."""
+    return files["file_id"] == files["source"] + ":" + files["path"]
 
 
 def _own_id(attempts: DataFrame) -> Series[str]:
@@ -620,7 +625,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_lost": int((judged["last_status"] == "lost").sum()),
         "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
-        "size_bytes": int(judged["size_bytes"].sum()),
+        "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
         "completeness": counts["n_ingested"] / due if due else None,
         "first_created_at": _instant(judged["created_at"].min()),
     }
@@ -993,20 +998,33 @@ def group(judged: DataFrame) -> list[Exposure]:
         ingested_at=("ingested_at", "max"),
     )
     facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0)
-    of_class: dict[str, dict[Any, int]] = {c.name: counts[c.name].to_dict() for c in columns.CLASSES if c.name in counts}
+    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
+    classes = [c.name for c in columns.CLASSES if c.name in counts]
     return [
         {
-            "name": row.Index,
-            "seq_num": None if pd.isna(row.seq_num) else int(row.seq_num),
-            "n_files": int(row.n_files),
-            "counts": {name: n for name, by_exposure in of_class.items() if (n := by_exposure[row.Index])},
-            "created_at": _instant(row.created_at),
-            "transferred_at": _instant(row.transferred_at),
-            "ingested_at": _instant(row.ingested_at),
+            "name": name,
+            "seq_num": seq_num,
+            "n_files": n_files,
+            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
+            "created_at": created_at,
+            "transferred_at": transferred_at,
+            "ingested_at": ingested_at,
         }
-        for row in _rows(facts)
+        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
+            facts.index.tolist(),
+            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
+            facts["n_files"].tolist(),
+            counts[classes].to_numpy().tolist(),
+            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
+            strict=True,
+        )
     ]
+
+
+def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
+    """A column of instants as `_instant` gives one."""
+    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
+    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).

@@ -67,29 +67,6 @@ class Piece:
     flip_columns: bool = False
 
 
-def make_preview(path: str | os.PathLike[str], size: int = 256, seconds: float = 20.0, roots: Iterable[str] | None = None) -> bytes:
-    """A FITS file as a JPEG.
-
-    Parameters
-    ----------
-    path : str or Path
-        Plain, tile-compressed (.fz), or packed as a whole by gzip or bzip2, whatever its name says.
-    size : int
-        Pixels of the longer side; an image with fewer stays as it is.
-    seconds : float
-        After so long the file is given up; looked at between the parts of it.
-    roots : iterable of str, optional
-        Folders, all links resolved; a file outside them is not read, not even where a link leads there.
-
-    Raises
-    ------
-    PreviewError
-        There is nothing to show; the words say why.
-    """
-    with open_regular(path, roots) as file:
-        return encode(read_picture(file, size, time.monotonic() + seconds))
-
-
 def open_regular(path: str | os.PathLike[str], roots: Iterable[str] | None = None) -> io.BufferedReader:
     """A file opened for reading in binary, if it is a plain file within `roots`; PreviewError says why not."""
     try:

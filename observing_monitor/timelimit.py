@@ -5,9 +5,12 @@ nothing in the same thread could go on. So the run goes on without it. A source 
 again in that run; what is known of its nights stays, and the pages say so.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import logging
+import math
 import os
 import sys
 import threading
@@ -20,6 +23,7 @@ from observing_monitor.errors import SourceError
 
 LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
 LOOK_S = 5.0  # of a look at a directory before a run begins; its source finds out what is the matter
+HASTE_S = 0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
 MOST_S = 7 * 86_400.0  # longer than that is no limit
 LAST_S = 1.0  # what a question is given whose run has no time left
 T = TypeVar("T")
@@ -29,6 +33,37 @@ _left_behind = 0
 
 class TooLateError(Exception):
     """No answer came in time."""
+
+
+class Deadline:
+    """When the time of a run, or of a part of it, is up; never, unless it is told how long that is from now.
+
+    It may be handed to another process: on another host, where `time.monotonic` counts from another beginning, it is the same instant
+    by the clock on the wall, as far as the two hosts' clocks agree.
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until then; below 0 afterwards."""
+        return self._at - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self.left_s <= 0
+
+    def __reduce__(self) -> tuple[Callable[[float], Deadline], tuple[float]]:
+        return _deadline_at, (time.time() + self.left_s,)
+
+
+def _deadline_at(instant: float) -> Deadline:
+    """The deadline at an instant of `time.time`."""
+    return Deadline(instant - time.time())
+
+
+NEVER = Deadline()
 
 
 class Asked:
@@ -81,11 +116,11 @@ class TimedSource:
         Where it reads, for messages.
     limit_s : float
         Of each question.
-    deadline : float, optional
-        When the run's own time is up, by `time.monotonic`: no question takes much longer.
+    deadline : Deadline
+        When the run's own time is up: no question takes much longer.
     """
 
-    def __init__(self, source: Any, place: str, limit_s: float, deadline: float | None = None) -> None:
+    def __init__(self, source: Any, place: str, limit_s: float, deadline: Deadline) -> None:
         self.source = source
         self.name: str = source.name
         self.given_up = ""  # why it is asked no more; "" while it is
@@ -113,7 +148,7 @@ class TimedSource:
     def _ask(self, question: Callable[[], T]) -> T:
         if self.given_up:
             raise SourceError(self.given_up)
-        left = self._limit_s if self._deadline is None else max(self._deadline - time.monotonic(), LAST_S)
+        left = max(self._deadline.left_s, LAST_S)
         with contextlib.suppress(TooLateError):
             return self._thread.ask(question, min(self._limit_s, left))
         # the same words at every run, or each would be a change
@@ -124,10 +159,13 @@ class TimedSource:
 
 
 def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
-    """What a function returns, or `otherwise` where it takes longer than that: for a look at a disk that may be down."""
+    """What a function returns, or `otherwise` where it takes longer than that: for a look at a disk that may be down.
+
+    Where one such look was waited for in vain the next ones are not waited for as long: twenty sources may lie on one file server.
+    """
     thread = Asked("look")
     try:
-        return thread.ask(question, seconds)
+        return thread.ask(question, min(seconds, HASTE_S) if _left_behind else seconds)
     except TooLateError:
         return otherwise
     finally:

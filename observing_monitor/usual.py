@@ -46,7 +46,7 @@ def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float
 
     A measure of which fewer than LEAST nights are known is not among them; None stands for a night not judged yet.
     """
-    windows = {measure.name: _Window() for measure in MEASURES}
+    windows = {measure.name: Window() for measure in MEASURES}
     made = []
     for summary in summaries:
         made.append({name: edge for name, window in windows.items() if (edge := window.edge()) is not None})
@@ -56,7 +56,7 @@ def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float
     return made
 
 
-class _Window:
+class Window:
     """The values of the last NIGHTS nights, kept in order as they pass."""
 
     def __init__(self) -> None:
@@ -74,6 +74,14 @@ class _Window:
     def edge(self) -> float | None:
         n = len(self._sorted)
         return None if n < LEAST else self._sorted[math.ceil(0.9 * n) - 1]
+
+    def quantile(self, share: float) -> float | None:
+        """The value that this share of the nights' stay below, between two of them where it falls there; None while few are known."""
+        if len(self._sorted) < LEAST:
+            return None
+        place, part = divmod((len(self._sorted) - 1) * share, 1)
+        low, high = self._sorted[int(place)], self._sorted[math.ceil(place + part)]
+        return low + (high - low) * part
 
 
 def worse(summary: Mapping[str, Any], edge_of: Mapping[str, float]) -> dict[str, float]:

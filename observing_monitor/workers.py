@@ -6,6 +6,7 @@ Workers write nights, never indexes, so a worker that dies costs no more than th
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -20,6 +21,7 @@ from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+M_ARENA_MAX = -8  # glibc's malloc.h
 
 # Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
 # 700 cost a tenth of a run.
@@ -34,14 +36,38 @@ def suit_full_nights() -> None:
     """Set this process's memory up for nights of 100,000 files; before anything heavy is imported."""
     # Arrow's own allocators keep what a full night took; the system's gives it back
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # which keeps an arena for each thread, and so for each source, as large as that source's largest night: 100 MB in a full one
+    with contextlib.suppress(OSError, AttributeError):  # another system's library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     gc.set_threshold(GARBAGE_AFTER)
 
 
-class Workers:
-    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor."""
+class _Call:
+    """A function and what it is to be called with, of which its text tells the function's name alone.
 
-    def __init__(self, make: Callable[[], Executor]) -> None:
+    Dask writes the arguments of what failed into its logs and shows them to whoever looks, and settings may have a password.
+    """
+
+    def __init__(self, function: Callable[..., Any], task: Task) -> None:
+        self.function, self.task = function, task
+        self.__name__ = function.__name__  # what Dask calls it
+
+    def __call__(self) -> Any:
+        return self.function(*self.task)
+
+    def __repr__(self) -> str:
+        return f"{self.__name__}(…)"
+
+
+class Workers:
+    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor.
+
+    `deaths` are what else than concurrent.futures' own exceptions says that a task's worker died.
+    """
+
+    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception]) -> None:
         self._make = make
+        self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
 
@@ -67,19 +93,14 @@ class Workers:
         self._work, dead = {}, []
         for task in tasks:
             try:
-                self._work[self._executor.submit(function, *task)] = task
+                self._work[self._executor.submit(_Call(function, task))] = task
             except BrokenExecutor:  # died while the others were handed in
                 dead.append(task)
         for done in as_completed(self._work):
             task = self._work.pop(done)
             try:
                 result = done.result()
-            except (BrokenExecutor, CancelledError):
-                dead.append(task)
-                continue
-            except Exception as error:
-                if type(error).__name__ != "KilledWorker":  # Dask's, when a task's workers died again and again
-                    raise
+            except self._deaths:
                 dead.append(task)
                 continue
             yield result
@@ -121,8 +142,6 @@ def _begin(parent: int) -> None:
     suit_full_nights()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -142,7 +161,7 @@ def _end_with_the_parent() -> None:
 def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     """Workers of the Dask cluster whose scheduler listens there (`tcp://host:8786`); they see the same folders as we do."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise UsageError(f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]") from error
     try:
@@ -152,7 +171,8 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             log.warning("the cluster at %s has no worker yet; waiting for one", address)
-        workers = Workers(lambda: client.get_executor(pure=False))
+        # KilledWorker: a task's workers died again and again
+        workers = Workers(lambda: client.get_executor(pure=False), KilledWorker)
         try:
             yield workers
         finally:

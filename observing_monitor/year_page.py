@@ -65,12 +65,17 @@ def roll_up(name: str, href: str, summaries: Sequence[Summary], headlines: list[
         "n_nights": len(summaries),
         "n_nights_error": sum(s["status"] == "error" for s in summaries),
         "n_nights_warning": sum(s["status"] == "warning" for s in summaries),
-        **{column: sum(s[column] or 0 for s in summaries) for column in SUMS},
+        **{column: _sum(s[column] for s in summaries) for column in SUMS},
         "completeness": sum(s["n_ingested"] for s in summaries) / due if due else None,
         **{column: _median(s[column] for s in summaries) for column in MEDIANS},
         **{headline.name: _median(s.get(headline.name) for s in summaries) for headline in headlines},
     }
     return RollUp(name, href, values)
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -4,12 +4,12 @@ import base64
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
 
 from conftest import need
+from servers import free_port
 
 
 @contextlib.contextmanager
@@ -66,10 +66,3 @@ class Server:
 
 def b64(text):
     return base64.b64encode(text.encode()).decode()
-
-
-def free_port():
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]

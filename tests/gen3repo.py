@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import re
 import sqlite3
 import urllib.parse
 import warnings
@@ -125,6 +126,48 @@ def make_repository(root, raws, *, transfer="direct", db=None, namespace=None):
     """A repository at `root` into which `raws` are ingested; returns its dataset references."""
     with butler(root, db, namespace) as opened:
         return ingest(opened, raws, transfer)
+
+
+GROW = """
+create temporary table nights as select n, to_char(:first + n, 'YYYYMMDD') as day, to_char(:first + n, 'YYYY-MM-DD') as night,
+  1581555667000000000 + n * 86400000000000 as at from generate_series(0, :n_nights - 1) n;
+create temporary table taken as select nights.*, s, day::bigint * 100000 + s as id, day || to_char(s, 'FM00000') as name,
+  'AT_O_' || day || to_char(s, 'FM_000000') as obsid, at + s * 2500000000 as begun from nights, generate_series(2, :n_exposures + 1) s;
+insert into day_obs (instrument, id) select i.name, day::bigint from instrument i, nights on conflict do nothing;
+insert into "group" (instrument, name) select i.name, taken.name from instrument i, taken;
+insert into exposure (instrument, id, day_obs, "group", physical_filter, obs_id, exposure_time, seq_num, timespan)
+  select o.instrument, t.id, day::bigint, t.name, o.physical_filter, obsid, 30, s, int8range(begun, begun + 2000000000)
+  from (select * from exposure limit 1) o, taken t;
+create temporary table made as select (lpad(to_hex(n + 1), 12, '0') || '7' || lpad(to_hex(s % 4096), 3, '0') || '8000'
+  || lpad(to_hex(s * 16 + d.id), 12, '0'))::uuid as dataset, d.id as detector, d.instrument, t.id as exposure,
+  begun + 60000000000 as ingested, night || '/' || obsid || '-R22S' || to_char(d.id, 'FM00') || '.fits' as path from taken t, detector d;
+insert into dataset (id, dataset_type_id, ingest_date, run_id)
+  select m.dataset, o.dataset_type_id, m.ingested, o.run_id from made m, (select * from dataset limit 1) o;
+insert into :tags (dataset_type_id, dataset_id, collection_id, instrument, detector, exposure)
+  select o.dataset_type_id, m.dataset, o.collection_id, m.instrument, m.detector, m.exposure from made m, (select * from :tags limit 1) o;
+insert into dataset_location (datastore_name, dataset_id)
+  select o.datastore_name, m.dataset from made m, (select * from dataset_location limit 1) o;
+insert into file_datastore_records (dataset_id, path, formatter, storage_class, component, checksum, file_size) select m.dataset, m.path,
+  o.formatter, o.storage_class, o.component, o.checksum, o.file_size from made m, (select * from file_datastore_records limit 1) o
+"""
+
+
+def grow(server, dbname, schema, first, n_nights, n_exposures):
+    """Nights of exposures in a repository's registry on PostgreSQL, from `first` on, of each of its detectors a raw: by copying rows.
+
+    The repository has one raw of each detector, that a Butler ingested. Exposures are numbered from 2; their files are not made.
+    """
+    (tags,) = server.execute(f"select tag_association_table from {schema}.dataset_type", dbname=dbname)[0]
+    # what SQLAlchemy made as an index, not as a constraint, is quicker to make anew than to keep
+    plain = f"""select indexname, indexdef from pg_indexes where schemaname = '{schema}' and tablename in ('dataset', 'dataset_location',
+        'exposure', 'file_datastore_records', '{tags}') and not exists (select 1 from pg_constraint where conname = indexname)"""
+    indexes = server.execute(plain, dbname=dbname)
+    sql = GROW
+    for name, value in {"first": f"date '{first}'", "n_nights": n_nights, "n_exposures": n_exposures, "tags": tags}.items():
+        sql = re.sub(rf"(?<!:):{name}\b", str(value), sql)
+    begin = f"set search_path to {schema}", "set session_replication_role = replica"  # the rows are known to fit together
+    server.execute(*begin, *(f'drop index "{name}"' for name, _ in indexes), *sql.split(";"), *(made for _, made in indexes), dbname=dbname)
+    server.execute("vacuum analyze", dbname=dbname)
 
 
 def edit(root, *statements):

@@ -1,5 +1,6 @@
 """Private servers for the tests: real ones, on loopback, in a folder of their own, gone when the test is."""
 
+import abc
 import getpass
 import glob
 import os
@@ -28,7 +29,7 @@ def unprivileged_user(*names):
     return next((name for name in (*names, "nobody") if name in known), None)
 
 
-class Server:
+class Server(abc.ABC):
     """A program that runs in its own temporary folder while the `with` block does; stopped by its process id.
 
     `folder` belongs to the user that the program runs as, and is gone afterwards; `log` has what the program said.
@@ -42,16 +43,17 @@ class Server:
         self.folder = None
         self.process = None
 
+    @abc.abstractmethod
     def prepare(self):
         """Make what the program needs before it starts, below `folder`."""
 
+    @abc.abstractmethod
     def command(self):
         """The program and its arguments: a list of texts."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def is_ready(self):
         """Whether it answers."""
-        raise NotImplementedError
 
     @property
     def log(self):
@@ -126,15 +128,18 @@ class Server:
 class PostgreSQL(Server):
     """Debian's PostgreSQL, with one superuser `tester`; a `password` is asked of everybody, without one nobody is asked.
 
+    `settings` are the server's own, in place of ours.
+
     Nothing is kept safe from a power cut (fsync off): it starts and stops in about a second.
     """
 
     users = ("postgres",)
     stop_signal = signal.SIGINT  # "fast": doesn't wait for clients
 
-    def __init__(self, password=None):
+    def __init__(self, password=None, **settings):
         super().__init__()
         self.password = password
+        self.settings = settings
 
     @staticmethod
     def bin():
@@ -175,6 +180,7 @@ class PostgreSQL(Server):
             "full_page_writes": "off",
             "shared_buffers": "16MB",
             "max_connections": 30,
+            **self.settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self.bin() / "postgres"), "-D", str(self.folder / "data"), *options]

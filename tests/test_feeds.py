@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 import shutil
+import sqlite3
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -208,6 +209,23 @@ def test_files_that_were_removed_come_back(site):
     assert site.run() == 0
     assert (site.folder / "changes.atom").read_text() == feed
     assert site.status()["status"] == "error" and site.samples()["status",] == 2
+
+
+@pytest.mark.parametrize("command", ["run", "publish", "rebuild", "prune", "import-prototype"])
+def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
+    """Whichever command made the pages: heartbeat, status.json, textfile and feed are of its run, and lie there where they did not."""
+    sqlite3.connect(tmp_path / "old.sqlite3").execute("create table FILE_COUNT (Nite_Obs text, N_Files int)").connection.close()
+    more = {
+        "prune": ["--yes", "--keep_tables_days", "3"],
+        "import-prototype": ["--database", tmp_path / "old.sqlite3", "--stream", "quiet"],
+    }
+    told = [site.folder / name for name in ("heartbeat.js", "data/heartbeat.json", "status.json", "observing_monitor.prom", "changes.atom")]
+    for path in told:
+        path.unlink()
+    assert run(command, "-c", tmp_path / "site.toml", *more.get(command, []), now=site.now + 2 * HOUR) == 0
+    assert [path.name for path in told if not path.exists()] == []
+    assert site.status()["run_at"] == f"{site.now + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    assert [stream["status"] for stream in site.status()["streams"]] == ["error", "normal"]
 
 
 @pytest.mark.parametrize("url", ["nights", "ftp://example.org/", "https://", "https://example.org/a b", "https://example.org/?x=1"])

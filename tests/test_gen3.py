@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from gen3repo import Raw, age, butler, edit, ingest, make_repository, raw_file, records, three  # noqa: F401 - a fixture
+from gen3repo import Raw, age, butler, edit, grow, ingest, make_repository, raw_file, records, three  # noqa: F401 - a fixture
 from running import counts, nights, run
 
 from observing_monitor import config
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
-from observing_monitor.sources.gen3 import Gen3Repository, locate, read_repository
+from observing_monitor.sources.gen3 import PLANS, Gen3Repository, locate, read_repository
 
 NIGHT = datetime.date(2024, 1, 2)
 ASKED = ("--first_day", NIGHT, "--last_day", NIGHT)
@@ -176,19 +176,51 @@ def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
     assert attempts.loc[attempts["seq_num"] == 1, "attempted_at"].is_monotonic_increasing
 
 
+WANTED = ("t.exposure", "f0.path")
+
+
 @pytest.mark.parametrize("name", ["today", "latiss_gen3"])
 def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noqa: F811
     """The query of one night reads no table of datasets as a whole, neither directly nor by the index of the datasets' type."""
     path = tmp_path / "input" / "gen3repo" if name == "today" else shared_data / "rubin" / name
     repository = source(path)
-    with repository._connect() as (connection, text):
-        sql = repository._sql(connection, repository._layout_of(connection, text), ["f0.path"])
-    for parameter, value in ((":instruments", "('LATISS')"), (":day", "20240102"), (":type", "1")):
-        sql = sql.replace(parameter, value)
-    plan = [row[3] for row in records(path, "explain query plan " + sql)]
+    with repository._connect() as registry:
+        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+        plan = [row[3] for row in registry.ask(f"explain query plan {repository._sql(registry, WANTED)}", values)]
     of = {word: [step for step in plan if re.match(rf"(SEARCH|SCAN) {word}\b", step)] for word in ("t", "d", "f0")}
     assert all(len(steps) == 1 and steps[0].startswith("SEARCH") for steps in of.values()), plan
     assert "instrument=? AND exposure=?" in of["t"][0] and "(id=?)" in of["d"][0] and "dataset_id=?" in of["f0"][0]
+
+
+def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
+    """PostgreSQL looks up a night's rows, few among many, where without our saying so it would read all exposures and all datasets."""
+    url = postgres.create("gen3")
+    postgres.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
+    make_repository(tmp_path, [Raw(raw_file(tmp_path / "storage", NIGHT, 1), 1, NIGHT)], db=url, namespace="latiss")
+    grow(postgres, "gen3", "latiss", NIGHT, n_nights=30, n_exposures=1500)
+    repository = source(tmp_path)
+    with repository._connect() as registry:
+        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+
+        def plan():
+            """By the name of each table in the query: how the plan reads it, and by which condition of an index."""
+            ((told,),) = registry.ask(f"explain (format json) {repository._sql(registry, WANTED)}", values)
+            to_do, steps = [told[0]["Plan"]], {}
+            while to_do:
+                step = to_do.pop()
+                to_do += step.get("Plans", [])
+                if "Alias" in step:
+                    steps[step["Alias"]] = step["Node Type"], step.get("Index Cond") or step.get("Recheck Cond") or ""
+            return steps
+
+        ours = plan()
+        registry.ask("select set_config(name, reset_val, true) from pg_settings where name = any(:names)", {"names": list(PLANS)})
+        theirs = plan()
+    conditions = {"e": ("instrument", "day_obs"), "t": ("instrument", "exposure"), "d": ("id",), "f0": ("dataset_id",)}
+    assert set(ours) == set(conditions) and all(kind in ("Index Scan", "Bitmap Heap Scan") for kind, _ in ours.values()), ours
+    assert all(re.search(rf"\b{column}\b", ours[alias][1]) for alias, names in conditions.items() for column in names), ours
+    assert any(kind == "Seq Scan" for kind, _ in theirs.values()), theirs
+    assert len(repository.read(NIGHT).attempts) == 1501
 
 
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811

@@ -329,6 +329,9 @@ def test_words_explain_themselves(browser, site):
     word.focus()
     assert tip(page).startswith("Files whose last attempt failed")
     assert page.locator(".stages th .word:focus").get_attribute("title"), "a screen reader says the title"
+    page.locator("h1").dispatch_event("pointerover", {"pointerType": "mouse"})  # as a page does that moves below a mouse at rest
+    page.wait_for_timeout(400)
+    assert tip(page), "what the keyboard opened stays until it goes on"
     page.keyboard.press("Escape")
     assert tip(page) == ""
     page.close()

@@ -2,6 +2,7 @@
 
 import datetime
 import fcntl
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ from conftest import need
 from gen2tree import later, make_night
 from running import nights, run, times
 
-from observing_monitor import cli
+from observing_monitor import cli, columns
 
 NIGHT = datetime.date(2020, 2, 12)
 NOON = datetime.datetime(2020, 2, 13, 18, tzinfo=datetime.UTC)  # of the night after NIGHT
@@ -107,6 +108,69 @@ def test_check_without_leave(tmp_path, capsys):
     assert code == 1 and words.startswith(f"{tmp_path}/site can't be written by this user (uid 65534); change its owner")
     (words,) = [line for line in told[f"odd    files at {tmp_path}/input/storage"] if line.startswith("odd: ")]
     assert words.startswith(f"odd: {tmp_path}/input/storage/2020-02-12: permission denied")
+
+
+def test_check_of_an_output_that_cannot_be(tmp_path, capsys):
+    """No output at all, one that is a file, one below a file: each is named with what to set; the sources are looked at all the same."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
+    config = tmp_path / "site.toml"
+    (tmp_path / "file").touch()
+    for line, place, words in (
+        ("", "output", "output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"),
+        ('output_dir = "file"', f"output {tmp_path}/file", f"{tmp_path}/file is no folder; choose another output_dir"),
+        ('output_dir = "file/in"', f"output {tmp_path}/file/in", f"{tmp_path}/file is no folder; choose another output_dir"),
+    ):
+        config.write_text(f'[observing_monitor]\n{line}\n[streams.latiss]\ninput_dir = "input"\n')
+        code, told = checked(capsys, "-c", config, now=NOON)
+        assert code == 1 and told[f"FAILED {place}"][1:] == [words] and f"ok     files at {tmp_path}/input/storage" in told
+
+
+def test_check_of_a_store_apart(tmp_path, capsys):
+    """Pages and store in two places are looked at both: the one that can't be is named with its setting, whichever it is."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
+    (tmp_path / "file").touch()
+    for pages, store in (("site", "file"), ("file", "kept")):
+        config = settings(tmp_path, f'store_dir = "{store}"')
+        config.write_text(config.read_text().replace('output_dir = "site"', f'output_dir = "{pages}"'))
+        code, told = checked(capsys, "-c", config, now=NOON)
+        said = told[f"FAILED output {tmp_path}/{pages}"]
+        wrong = f"store_dir {tmp_path}/file: {tmp_path}/file is no folder; choose another store_dir" if store == "file" else ""
+        assert code == 1 and (wrong or f"{tmp_path}/file is no folder; choose another output_dir") in said
+
+
+def test_check_of_a_store_of_another_version(tmp_path, capsys):
+    """After an upgrade `check` says that the next run remakes the index; a run does, and then all is well."""
+    from observing_monitor.files import sealed
+
+    make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
+    config = settings(tmp_path)
+    assert run("-c", config, now=NOON) == 0
+    index = tmp_path / "site" / "data" / "stream=latiss" / "index.json"
+    older = {name: value for name, value in json.loads(index.read_text()).items() if name != "seal"} | {"schema_version": 0}
+    index.write_bytes(sealed(json.dumps(older)))
+    code, told = checked(capsys, "-c", config, now=NOON)
+    words = f"latiss: its store is of version 0, this program's {columns.SCHEMA_VERSION}; the next run remakes its index"
+    assert code == 0 and words in told[f"odd    output {tmp_path}/site"]
+    assert run("-c", config, now=NOON) == 0
+    assert f"ok     output {tmp_path}/site" in checked(capsys, "-c", config, now=NOON)[1]
+
+
+def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
+    """Of many odd things the first three are told, the rest counted; nights that are all long past are odd, with what to do."""
+    for number in range(5):
+        (tmp_path / f"2020-02-12_{number}.csv").write_text("rh\n40\n1,2\n")
+    config = tmp_path / "site.toml"
+    place = "{night}_*.csv"
+    config.write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[streams.a]\n[[streams.a.sources]]\n'
+        f'type = "table"\npath = "{place}"\nvalues = {{ humidity = "rh" }}\n'
+    )
+    code, told = checked(capsys, "-c", config, now=NOON)
+    said = told[f"odd    table at {tmp_path}/{place}"]
+    assert code == 0 and sum("more cells than the header has" in line for line in said) == 3 and said[-1] == "and 2 more odd things"
+    code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(days=100))
+    words = "nothing of the nights that a run looks at, 2020-05-22 to 2020-05-23; for older ones: observing_monitor rebuild"
+    assert words in told[f"odd    table at {tmp_path}/{place}"]
 
 
 def logged(path):

@@ -19,7 +19,7 @@ from running import run, start, times
 
 from observing_monitor import columns, previews, thumbnails
 from observing_monitor.errors import UsageError
-from observing_monitor.thumbnails import PreviewError, make_preview
+from observing_monitor.thumbnails import PreviewError
 
 NIGHT = "2020-02-12"
 
@@ -29,6 +29,15 @@ def sky(height=300, width=400, dtype="float64", seed=1):
     data = np.random.default_rng(seed).normal(1000, 10, (height, width))
     data[: height // 4, : width // 4] += 500
     return data.round().astype(dtype)
+
+
+def make_preview(path, size=256, seconds=20.0, roots=None):
+    """A file's preview as a reader makes it: JPEG, or PreviewError."""
+    *_, data, width, height, why = previews.read_one(path, size, seconds, roots)
+    if why:
+        raise PreviewError(why)
+    assert Image.open(io.BytesIO(data)).size == (width, height)
+    return data
 
 
 def picture(path, **options):

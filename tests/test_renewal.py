@@ -76,13 +76,17 @@ def made_of(page):
     return page.locator("body").get_attribute("data-made-of")
 
 
+def wait_for_another(page, before):
+    """Wait until the page is another. By selectors: what `wait_for_function` evaluates in Playwright before 1.55 the policy forbids."""
+    page.wait_for_selector(f"body:not([data-made-of='{before}'])")
+
+
 def wait_for_renewal(page, before):
     """Let a minute pass, in which the page looks whether there is a newer one, and wait until that is there."""
     page.clock.fast_forward(A_POLL_MS)
-    page.wait_for_function(
-        "before => document.body && document.body.dataset.madeOf !== before && document.readyState === 'complete'", arg=before
-    )
-    page.wait_for_function("document.getElementById('newer').textContent")
+    wait_for_another(page, before)
+    page.wait_for_load_state()
+    page.wait_for_selector("#newer:not(:empty)", state="attached")
 
 
 @pytest.mark.parametrize("address", ["disk", "server"], indirect=True)
@@ -122,7 +126,7 @@ def test_a_reader_is_not_disturbed(observatory, opened):
     page.wait_for_selector("#newer button")
     assert made_of(page) == before and page.inner_text("#newer") == "A newer page is there. Show it"
     page.click("#newer button")
-    page.wait_for_function("before => document.body.dataset.madeOf !== before", arg=before)
+    wait_for_another(page, before)
     page.locator("#all-files").scroll_into_view_if_needed()
     page.wait_for_selector("#all-files[data-ready]")
     before = made_of(page)

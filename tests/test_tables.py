@@ -66,6 +66,8 @@ def judge(file, *tries, limits=None, **options):
         ({}, [{"status": "unknown"}], "failed"),
         ({}, [{"status": "unregistered"}], "failed"),
         ({}, [{"status": "unregistered", "attempted_at": NOW - HOUR / 2}], "pending"),
+        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - 2 * HOUR}], "failed"),
+        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - HOUR / 2}], "pending"),
         ({"created_at": NOW - HOUR / 2, "size_bytes": 3}, [], "pending"),
         ({"created_at": NOW - HOUR / 2}, [{"status": "untried", "attempted_at": None}], "pending"),
         ({"size_bytes": 9_999}, [], "small"),
@@ -116,6 +118,17 @@ def test_next_change():
     assert tables.next_change(judged) == (NOW + HOUR / 2).to_pydatetime()
     assert tables.next_change(judged, is_told=False) is None
     assert tables.next_change(judged.iloc[:0]) is None
+
+
+def test_a_file_that_nobody_dates_counts_from_when_it_was_heard_of():
+    """Where neither creation nor arrival is known a file's time counts from its first attempt, in any stage and any order."""
+    night = files(*({"file_id": i, "created_at": None} for i in ("first", "a", "b", "unheard"))).iloc[1:]
+    told = {"a": (NOW - HOUR / 4, NOW - HOUR / 2, None), "b": (NOW - 3 * HOUR / 4, NOW - HOUR / 8), "first": (NOW - 9 * HOUR,)}
+    tried = ingests(*({"file_id": i, "stage": "export", "attempted_at": at} for i, times in told.items() for at in times))
+    judged = tables.classify(night, tried, Limits(), NOW)
+    assert plain(judged, "file_id", "file_class", "late_at") == [
+        ("a", "pending", NOW + HOUR / 2), ("b", "pending", NOW + HOUR / 4), ("unheard", "missing", None)
+    ]  # fmt: skip
 
 
 def test_since_when_files_fail_or_are_missing():
@@ -181,6 +194,9 @@ def test_match_of_nothing():
     assert list(matched.columns) == [c.name for c in columns.FILES] and matched.empty and found.empty
     matched, found = tables.match(files(), attempts({"names": "a"}))
     assert len(matched) == len(found) == 1
+    earlier = files({"file_id": "gen2:raw/a"}, {"file_id": "gen2:raw/b"}, source="gen2")  # told of before, of which nobody tells now
+    matched, _ = tables.match(files({"file_id": "n/a"}, {"file_id": "n/c"}), empty, earlier)
+    assert plain(matched, "file_id", "on_disk") == [("n/a", True), ("n/c", True), ("gen2:raw/b", False)]
 
 
 def reading(*rows, **options):
@@ -226,12 +242,14 @@ def test_samples_join_and_values_replace():
     assert list(tables.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]) == [3.0, 4.0]
     assert list(tables.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]) == [4.0]
     assert len(tables.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics) == 3
+    corrected = tables.update(known, {"q": Reading(metrics=one.assign(value=5.0), append=True)})
+    assert list(corrected.metrics["value"]) == [5.0]  # of one instant what was told last
 
 
 def test_delays_and_percentiles():
-    """Delays run from creation to arrival, and from arrival, or creation where that is unknown, to ingest."""
+    """Delays run from creation to arrival, and from arrival, or creation where that is unknown, to ingest; to the millisecond."""
     night = files(
-        *({"file_id": f"n/{n}.fits", "created_at": NOW, "transferred_at": NOW + pd.Timedelta(seconds=n)} for n in range(11)),
+        *({"file_id": f"n/{n}.fits", "created_at": NOW, "transferred_at": NOW + pd.Timedelta(seconds=n + 0.0004)} for n in range(11)),
         {"file_id": "n/x.fits", "created_at": NOW, "transferred_at": None},
     )
     tried = ingests(*({"file_id": i, "attempted_at": NOW + pd.Timedelta(seconds=60)} for i in night["file_id"]))
@@ -252,10 +270,10 @@ def test_nothing_is_judged_like_something():
 
 
 def test_summary_of_nothing():
-    """A night without files has zeros for counts and None for times, delays and completeness."""
+    """A night without files has zeros for counts and None for bytes, times, delays and completeness."""
     summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))
     assert set(summary) == {c.name for c in columns.NIGHTS} - {"night", "status", "info", "acknowledged"}
-    assert all(value == 0 if name.startswith("n_") or name == "size_bytes" else value is None for name, value in summary.items())
+    assert all(value == 0 if name.startswith("n_") else value is None for name, value in summary.items())
 
 
 def test_csv_runs_no_formula():
@@ -440,6 +458,8 @@ def test_tables_come_in_order():
     told = {"f": reading({"file_id": "b"}, {"file_id": "a"}), "g": gen2(*tries), "q": Reading(metrics=metrics(*numbers))}
     made = tables.update(Tables.empty(), told)
     assert plain(made.files, "file_id") == ["a", "b"]
+    for name, described in columns.TABLES.items():
+        assert list(getattr(made, name)) == [c.name for c in described]
     for frame, n, keys in (
         (made.ingests, 16, ["file_id", "stage", "attempted_at", "attempt"]), (made.metrics, 8, ["name", "node", "sampled_at"]),
     ):  # fmt: skip

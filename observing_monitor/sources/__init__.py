@@ -7,6 +7,7 @@ A source is a class with the shape of `Source`. Those of other packages are foun
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -170,6 +171,7 @@ class Telling(Source, Protocol):
 SourceClass = type[Telling]
 
 
+@functools.cache  # asked for every night of a history
 def source_class(kind: str) -> SourceClass:
     """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
     import importlib

@@ -105,7 +105,7 @@ class FileStore(Telling):
             "file_id": file_id,
             "name": name,
             "path": shown_all([f"{self.settings.path}/"])[0] + file_id,
-            "kind": columns.texts(names.kinds_of(name.tolist())),
+            "kind": columns.texts(names.kinds_of(columns.arrow(name).to_pylist())),
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
             # a link is as old as its own making; a name with brothers has lost the time of its arrival

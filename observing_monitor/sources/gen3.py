@@ -13,9 +13,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import hashlib
 import os
+import struct
 import urllib.parse
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,15 +29,18 @@ from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
+from observing_monitor.sources.tree import ABSENT, instants, whole_numbers
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, CursorResult, TextClause
-
-    Text = Callable[[str], TextClause]  # SQLAlchemy's `text`
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
-    from sqlalchemy import Connection
 
     from observing_monitor.sources import Asked, Known
+    from observing_monitor.sources.sql import Plain
+
+    AnyArray = Any  # Arrow's arrays: their stubs tell kinds apart that the functions of pyarrow.compute don't
 
 # What a registry may be kept by: role -> class -> the major versions whose tables are as they are read here.
 MANAGERS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -47,18 +53,14 @@ MANAGERS: dict[str, dict[str, tuple[int, ...]]] = {
 LEAPS = ((1230768000, 34), (1341100800, 35), (1435708800, 36), (1483228800, 37))
 UNBOUNDED_NS = 4_102_444_800_000_000_000  # 2100-01-01: how daf_butler writes "no end" in SQLite
 RECORDS = "file_datastore_records"  # daf_butler's own name for a datastore's table
-ROW = (  # what a raw's row has, beside its files and the exposure's end
-    "t.dataset_id as dataset",
-    "e.instrument as instrument",
-    "e.id as exposure",
-    "e.obs_id as obsid",
-    "e.seq_num as seq_num",
-    "t.detector as detector",
-    "n.full_name as full_name",
-    "n.raft as raft",
-    "n.name_in_raft as sensor",
-    "d.ingest_date as ingest_date",
-)
+RAW = ("t.exposure", "t.detector", "t.{run}", "d.ingest_date")  # what a raw's row has, and then its path and size in each datastore
+# A night is a small part of a registry, and its rows lie together, which PostgreSQL's planner can't know: for a night of many
+# exposures it would read a table as a whole, to join by hash or merge, or to give each of several processes a part.
+PLANS = {"enable_hashjoin": "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0"}
+SEEN = ("size", "mtime_ns", "device", "inode")  # what `stat` says of a raw's file
+PLAIN_URI = r"^file:///[^%#?\t\r\n]*$"  # a path with a scheme before it, and nothing quoted
+_packed = struct.Struct(f"@{len(SEEN)}q").pack
+_LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold, here as in tree.py
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,15 @@ class Layout:
     tags: str  # the table that says which exposure and detector a dataset is of
     run_key: str  # the columns that name collections: a number, or a name in older registries
     collection_key: str
+
+
+@dataclass(frozen=True)
+class Raws:
+    """What the registry says of a night's raws."""
+
+    numbers: list[str | None]  # as `Gen3Repository._count` gives them
+    table: pa.Table  # a row a raw, as `_table` makes them, in the order of their ingest; no column where there is none
+    notes: list[str]
 
 
 class Gen3Repository(Telling):
@@ -107,66 +118,86 @@ class Gen3Repository(Telling):
         self.name = "gen3"
         self._repository: Repository | None = None
         self._layout: Layout | None = None
-        self._looked: dict[datetime.date, tuple[DataFrame, list[str]]] = {}  # night -> what `_raws` gave of it, from look to read
+        self._looked: dict[datetime.date, Raws] = {}  # by night, from look to read
 
     def nights(self) -> set[datetime.date]:
         """The nights of the registry's exposures."""
-        with self._connect() as (connection, text):
-            layout = self._layout_of(connection, text)
-            (exposure,) = self._named(connection, "exposure")
-            sql = text(f"select distinct day_obs from {exposure} where instrument in :instruments").bindparams(*_expanding("instruments"))
-            days = connection.execute(sql, {"instruments": layout.instruments}).scalars()
+        with self._connect() as registry:
+            layout = self._layout_of(registry)
+            (exposure,) = self._named(registry, "exposure")
+            sql = f"select distinct day_obs from {exposure} where instrument = :instrument"
+            days = {day for instrument in layout.instruments for (day,) in registry.ask(sql, {"instrument": instrument})}
             return {night for day in days if (night := night_named(str(day)))}
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """How many rows of the night the registry has, their last time and bytes, and the times of their folders.
+        """What the registry has of the night, in numbers, and the times of the folders of its files.
 
         Where the registry is a file that did not change, it isn't even opened.
         """
         registry = self._registry_state()
         is_same = known and registry and registry == known["registry"] and not self.asked.look_at_everything
-        rows = known["rows"] if is_same else self._count(night)
-        if not known or rows != known["rows"]:
-            return {"registry": registry, "rows": rows, "folders": _folder_times(self._folders(night))}
+        if not known or not (is_same or self._count(night) == known["rows"]):
+            raws = self._looked[night] = self._raws(night)  # the night is about to be read
+            return {"registry": registry, "rows": raws.numbers, "folders": _folder_times(_folders_of(raws))}
         folders = _folder_times(known["folders"])
         # other nights' changes of the registry are no change of this one
-        return known if folders == known["folders"] else {"registry": registry, "rows": rows, "folders": folders}
+        return known if folders == known["folders"] else {"registry": registry, "rows": known["rows"], "folders": folders}
 
     def read(self, night: datetime.date) -> Reading:
         """The night's attempts: `success`, or `lost` where the registry has a raw whose file is no longer there."""
-        import pandas as pd
+        raws = self._looked.pop(night) if night in self._looked else self._raws(night)
+        attempts = self._attempts(raws.table) if raws.table.num_rows else columns.empty(columns.ATTEMPTS)
+        return Reading(attempts=attempts, notes=raws.notes)
 
-        raws, notes = self._looked.pop(night) if night in self._looked else self._raws(night)
-        if raws.empty:
-            return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
-        places = self._places(raws)
-        raws = raws.join(places)
-        ended = _instants_of_tai(raws["ended"].where(raws["ended"].lt(UNBOUNDED_NS) & raws["ended"].gt(0)))
-        size = raws["size"].where(raws["size"] >= 0).fillna(raws["seen_size"])
-        number = raws["detector"].astype("str").str.zfill(3)
-        told = {
+    def _attempts(self, raws: pa.Table) -> DataFrame:
+        """The raws of a `Raws.table` as `columns.ATTEMPTS`."""
+        import numpy as np
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        told: dict[str, AnyArray] = {name: raws[name].combine_chunks() for name in raws.column_names}
+        files = told["file"].to_numpy(zero_copy_only=False)
+        seen = _states(files)
+        is_lost: AnyArray = pa.array(self._are_lost(files, seen["mtime_ns"] == ABSENT, told))
+        place, key = pc.fill_null(told["shown"], "no datastore has it"), told["key"]
+        message: AnyArray = pa.nulls(len(files), pa.large_string())
+        if key.null_count:
+            key = pc.coalesce(key, _side_by_side(f"{self.settings.dataset_type}/", told["exposure"], told["-det000"]))
+        if is_lost.true_count:
+            message = pc.if_else(is_lost, _side_by_side("the registry has it, but its file is gone: ", place), None)
+        size = pc.fill_null(told["size"], -1).to_numpy()
+        attempts = {
             "stage": "ingest",
-            "attempted_at": _ingest_instants(raws["ingest_date"]),
-            "status": pd.Series("success", index=raws.index).where(~raws["is_lost"], "lost"),
-            "message": ("the registry has it, but its file is gone: " + raws["place"]).where(raws["is_lost"], ""),
-            "destination": raws["place"],
-            "path": raws["path"].fillna(self.settings.dataset_type + "/" + raws["exposure"] + "-det" + number),
-            "names": _names_of(raws, number),
-            "size_bytes": size,
-            "created_at": raws["mtime_ns"],
-            "exposed_at": ended,
-            "obsid": raws["obsid"],
-            "exposure": raws["exposure"],
-            "seq_num": raws["seq_num"],
-            "detector": raws["full_name"].fillna(raws["detector"].astype("str")),
-            "on_disk": ~raws["is_lost"],
-            "device": raws["device"],
-            "inode": raws["inode"],
+            "attempted_at": told["ingested_at"].to_pandas(),
+            "status": columns.texts(pc.if_else(is_lost, "lost", "success")),
+            "message": columns.texts(pc.fill_null(message, "")),
+            "attempt": _counted(told),
+            "destination": columns.texts(place),
+            "path": columns.texts(key),
+            "names": columns.texts(_names_of(told)),
+            "size_bytes": whole_numbers(np.where(size < 0, seen["size"], size)),
+            "created_at": instants(seen["mtime_ns"]),
+            "exposed_at": told["ended_at"].to_pandas(),
+            "obsid": columns.texts(told["obsid"]),
+            "exposure": columns.texts(told["exposure"]),
+            "seq_num": whole_numbers(pc.fill_null(told["seq_num"], ABSENT).to_numpy()),
+            "detector": columns.texts(told["detector"]),
+            "on_disk": ~is_lost.to_numpy(zero_copy_only=False),
+            "device": whole_numbers(seen["device"]),
+            "inode": whole_numbers(seen["inode"]),
         }
-        attempts = pd.DataFrame(told).sort_values("attempted_at", kind="stable")
-        of_one_raw = [raws.loc[attempts.index, name] for name in ("instrument", "exposure", "detector")]
-        attempts["attempt"] = attempts.groupby(of_one_raw).cumcount() + 1
-        return Reading(attempts=columns.frame(columns.ATTEMPTS, attempts), notes=notes)
+        return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts))
+
+    def _are_lost(self, files: Sequence[str], is_absent: NDArray[np.bool_], told: Mapping[str, AnyArray]) -> NDArray[np.bool_]:
+        """Whether each raw is lost: no datastore has it, or its file isn't there though it should be."""
+        is_lost: NDArray[np.bool_] = told["shown"].is_null().to_numpy(zero_copy_only=False).copy()
+        exists, roots = _Existing(), [root for root, _ in self._where().datastores]
+        stores = told["store"]
+        for row in is_absent.nonzero()[0].tolist():
+            if file := files[row]:
+                is_lost[row] = exists.is_ours(file, roots[stores[row].as_py()])
+        return is_lost
 
     # --- where things are --------------------------------------------------------------------------------------------
 
@@ -179,13 +210,13 @@ class Gen3Repository(Telling):
         return Database(self._where().url, self.settings.password_env, self.settings.timeout_s)
 
     @contextlib.contextmanager
-    def _connect(self) -> Iterator[tuple[Connection, Text]]:
-        """A connection to the registry, and SQLAlchemy's `text`: imported only when a registry is really asked."""
-        from sqlalchemy import text
-
+    def _connect(self) -> Iterator[Plain]:
+        """The registry, to be asked."""
         try:
-            with self._database().connect() as connection:
-                yield connection, text
+            with self._database().plain() as registry:
+                if registry.dialect == "postgresql":
+                    registry.ask(f"select {', '.join(f'set_config({name!r}, {value!r}, true)' for name, value in PLANS.items())}", {})
+                yield registry
         except UsageError as error:
             raise SourceError(f"{self.settings.path}: {error}; that is what its butler.yaml, or the setting `url`, says") from error
 
@@ -207,121 +238,99 @@ class Gen3Repository(Telling):
 
     # --- the registry ------------------------------------------------------------------------------------------------
 
-    def _named(self, connection: Connection, *tables: str) -> list[str]:
+    def _named(self, registry: Plain, *tables: str) -> list[str]:
         """Names of tables as SQL has them: quoted where need be, in the registry's schema."""
-        quote = connection.dialect.identifier_preparer.quote
         namespace = self._where().namespace
-        schema = f"{quote(namespace)}." if namespace else ""
-        return [schema + quote(table) for table in tables]
+        schema = f"{registry.quote(namespace)}." if namespace else ""
+        return [schema + registry.quote(table) for table in tables]
 
-    def _layout_of(self, connection: Connection, text: Text) -> Layout:
+    def _layout_of(self, registry: Plain) -> Layout:
         """The registry's Layout; SourceError where it is of a kind that isn't known, or lacks the instrument."""
         if self._layout is None:
             place = self._database().place
-            attributes, instrument, types = self._named(connection, "butler_attributes", "instrument", "dataset_type")
+            attributes, instrument, types = self._named(registry, "butler_attributes", "instrument", "dataset_type")
             sql = f"select name, value from {attributes} where name like 'version:%' or name like 'config:registry.managers.%'"
-            keeper = check_managers(place, dict(map(tuple, connection.execute(text(sql.replace(":", "\\:"))))))
-            instruments = sorted(connection.execute(text(f"select name from {instrument}")).scalars())
+            keeper = check_managers(place, {str(name): str(value) for name, value in registry.ask(sql, {})})
+            instruments = sorted(str(name) for (name,) in registry.ask(f"select name from {instrument}", {}))
             if self.settings.instrument and self.settings.instrument not in instruments:
                 known = ", ".join(instruments) or "none"
                 raise SourceError(f"{place}: has no instrument {self.settings.instrument!r}; set `instrument` to one that it has: {known}")
             sql = f"select id, tag_association_table from {types} where name = :name"
-            found = connection.execute(text(sql), {"name": self.settings.dataset_type}).first()
-            dataset_type, tags = found or (None, "")
+            found = registry.ask(sql, {"name": self.settings.dataset_type})
+            dataset_type, tags = found[0] if found else (None, "")
             key = "name" if keeper["collections"].startswith("NameKey") else "id"
             chosen = (self.settings.instrument,) if self.settings.instrument else tuple(instruments)
             self._layout = Layout(chosen, dataset_type, tags, f"run_{key}", f"collection_{key}")
         return self._layout
 
-    def _ask(self, connection: Connection, text: Text, night: datetime.date, wanted: list[str]) -> CursorResult[Any]:
-        """Ask for some columns of a night's raws: e has the exposure, t the detector, d the dataset, f0, f1 … the files."""
-        layout = self._layout_of(connection, text)
-        values = {"instruments": layout.instruments, "day": int(night.strftime("%Y%m%d")), "type": layout.dataset_type}
-        return connection.execute(text(self._sql(connection, layout, wanted)).bindparams(*_expanding("instruments")), values)
-
-    def _sql(self, connection: Connection, layout: Layout, wanted: list[str]) -> str:
-        exposure, tags, dataset, detector = self._named(connection, "exposure", layout.tags, "dataset", "detector")
-        stores = self._named(connection, *(table for _, table in self._where().datastores))
+    def _sql(self, registry: Plain, wanted: Iterable[str]) -> str:
+        """A query for a night's raws of one instrument: e has the exposure, t the detector, d the dataset, f0, f1 … the files."""
+        layout = self._layout_of(registry)
+        exposure, tags, dataset = self._named(registry, "exposure", layout.tags, "dataset")
+        stores = self._named(registry, *(table for _, table in self._where().datastores))
         files = [f"left join {table} f{number} on f{number}.dataset_id = t.dataset_id" for number, table in enumerate(stores)]
         # SQLite keeps to the order of a cross join: from the night's exposures to their datasets, by indexes all the way,
         # rather than from all datasets of the instrument; and + 0 hides from it that it could take all raws there ever
-        # were by the index of their type. A dataset may be tagged into more collections: its run is the one that counts.
+        # were by the index of their type. PostgreSQL would take a raw for one of two hundred by that.
+        type_of = "t.dataset_type_id" if registry.dialect == "postgresql" else "t.dataset_type_id + 0"
+        # a dataset may be tagged into more collections: its run is the one that counts
         return f"""
             select {", ".join(wanted)}
             from {exposure} e cross join {tags} t
             join {dataset} d on d.id = t.dataset_id and d.{layout.run_key} = t.{layout.collection_key}
-            left join {detector} n on n.instrument = t.instrument and n.id = t.detector
             {" ".join(files)}
-            where e.instrument in :instruments and e.day_obs = :day
-            and t.instrument = e.instrument and t.exposure = e.id and t.dataset_type_id + 0 = :type"""
+            where e.instrument = :instrument and e.day_obs = :day
+            and t.instrument = e.instrument and t.exposure = e.id and {type_of} = :type"""
+
+    def _exposures(self, registry: Plain, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The night's exposures of one instrument: id, obs_id, seq_num and the end, in nanoseconds of TAI."""
+        (exposure,) = self._named(registry, "exposure")
+        end = "upper(timespan)" if registry.dialect == "postgresql" else "timespan_end"
+        return registry.ask(f"select id, obs_id, seq_num, {end} from {exposure} where instrument = :instrument and day_obs = :day", values)
+
+    def _values(self, layout: Layout, night: datetime.date, instrument: str) -> dict[str, Any]:
+        return {"instrument": instrument, "day": int(night.strftime("%Y%m%d")), "type": layout.dataset_type}
 
     def _count(self, night: datetime.date) -> list[str | None]:
-        """The night's rows in the registry, in numbers: how many, the last times, and files and bytes of each datastore."""
-        with self._connect() as (connection, text):
-            if self._layout_of(connection, text).dataset_type is None:
-                return []
-            wanted = ["count(*)", "max(d.ingest_date)", f"max({_end_of(connection)})"]
-            for number in range(len(self._where().datastores)):
-                wanted += [f"count(f{number}.path)", f"sum(f{number}.file_size)"]
-            row = self._ask(connection, text, night, wanted).one()
-            return [None if value is None else str(value) for value in row]
+        """What the registry has of a night, in numbers, for each instrument as `_numbers` has them."""
+        wanted = ["count(*)", "max(d.ingest_date)"]
+        for number in range(len(self._where().datastores)):
+            wanted += [f"count(f{number}.path)", f"sum(f{number}.file_size)"]
+        made: list[str | None] = []
+        with self._connect() as registry:
+            layout = self._layout_of(registry)
+            for instrument in layout.instruments if layout.dataset_type is not None else ():
+                values = self._values(layout, night, instrument)
+                (row,) = registry.ask(self._sql(registry, wanted), values)
+                made += [None if value is None else str(value) for value in row]
+                made.append(_digest(self._exposures(registry, values)))
+        return made
 
-    def _raws(self, night: datetime.date) -> tuple[DataFrame, list[str]]:
-        """The night's raws: what ROW and `ended` say, and of the datastore that has the file: path, size, root. And notes."""
-        import pandas as pd
+    def _raws(self, night: datetime.date) -> Raws:
+        """What the registry says of a night's raws."""
+        import pyarrow as pa
 
-        with self._connect() as (connection, text):
-            if self._layout_of(connection, text).dataset_type is None:
+        stores = self._where().datastores
+        numbers: list[str | None] = []
+        tables: list[pa.Table] = []
+        with self._connect() as registry:
+            layout = self._layout_of(registry)
+            if layout.dataset_type is None:
                 what = self.settings.dataset_type
-                return pd.DataFrame(), [f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"]
-            wanted = [*ROW, f"{_end_of(connection)} as ended"]
-            for number in range(len(self._where().datastores)):
-                wanted += [f"f{number}.path as path{number}", f"f{number}.file_size as size{number}"]
-            answer = self._ask(connection, text, night, wanted)
-            names, rows = list(answer.keys()), answer.fetchall()
-        told = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-        raws = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in told.items()})
-        raws["path"], raws["size"], raws["root"] = None, None, None
-        for number, (root, _) in enumerate(self._where().datastores):
-            here = raws["path"].isna() & raws[f"path{number}"].notna()
-            raws["path"] = raws["path"].where(~here, raws[f"path{number}"])
-            raws["size"] = raws["size"].where(~here, raws[f"size{number}"])
-            raws["root"] = raws["root"].where(~here, root)
-        raws["exposure"] = raws["exposure"].astype("str")
-        numbers = dict.fromkeys(("seq_num", "ended", "detector", "size"), "Int64")
-        texts = dict.fromkeys(("obsid", "full_name", "raft", "sensor"), "str")
-        # a dataset that was stored in components has a record of each
-        raws = raws.drop_duplicates("dataset", ignore_index=True).astype({**numbers, **texts})
-        raws["located"] = pd.Series([locate(path, root) for path, root in zip(raws.pop("path"), raws["root"], strict=True)], dtype="object")
-        return raws, []
-
-    # --- files -------------------------------------------------------------------------------------------------------
-
-    def _folders(self, night: datetime.date) -> list[str]:
-        """The folders, on this machine, of the night's files."""
-        raws, _ = self._looked[night] = self._raws(night)  # the night is about to be read
-        return sorted({place.file.rpartition("/")[0] or "/" for place in raws["located"] if place.file}) if len(raws) else []
-
-    def _places(self, raws: DataFrame) -> DataFrame:
-        """Where each raw's file is, and what `stat` says of it: by the index of `raws`."""
-        import pandas as pd
-
-        exists = _Existing()
-        rows = []
-        for place, root in zip(raws["located"], raws["root"], strict=True):
-            state = _stat(place.file)
-            is_lost = not place.shown or (bool(place.file) and state is None and exists.is_ours(place.file, root))
-            # signed 64 bits is what the tables hold, here as in tree.py
-            links = (state.st_dev & 0x7FFF_FFFF_FFFF_FFFF, state.st_ino & 0x7FFF_FFFF_FFFF_FFFF) if state else ()
-            numbers = (state.st_size, state.st_mtime_ns, *links) if state else (None,) * 4
-            rows.append((place.key, place.name, place.shown or "no datastore has it", is_lost, *numbers))
-        kinds = {"path": "str", "name": "str", "place": "str", "is_lost": "bool"}
-        kinds |= dict.fromkeys(("seen_size", "mtime_ns", "device", "inode"), "Int64")
-        found = {
-            name: pd.Series(values, index=raws.index, dtype=kind)
-            for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
-        }
-        return pd.DataFrame(found)
+                return Raws([], pa.table({}), [f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"])
+            wanted = [name.format(run=layout.collection_key) for name in RAW]
+            for number in range(len(stores)):
+                wanted += [f"f{number}.path", f"f{number}.file_size"]
+            (detector,) = self._named(registry, "detector")
+            sql = f"select id, full_name, raft, name_in_raft from {detector} where instrument = :instrument"
+            for instrument in layout.instruments:
+                values = self._values(layout, night, instrument)
+                told = list(zip(*registry.ask(self._sql(registry, wanted), values), strict=True)) or [()] * len(wanted)
+                exposures = self._exposures(registry, values)
+                numbers += _numbers(told, exposures)
+                if told[0]:
+                    tables.append(_table(told, exposures, registry.ask(sql, values), [root for root, _ in stores]))
+        return Raws(numbers, _in_order(tables) if tables else pa.table({}), [])
 
 
 # --- butler.yaml -------------------------------------------------------------------------------------------------------
@@ -468,70 +477,249 @@ class _Existing:
         return self(folder) or self(os.path.dirname(folder))
 
 
-def _stat(file: str) -> os.stat_result | None:
-    """What `stat` says of a file, None where it is not there or nobody can tell."""
-    try:
-        return os.stat(file) if file else None
-    except OSError:
-        return None
-
-
 def _folder_times(folders: list[str]) -> dict[str, Any]:
     """The modification time of each folder in ns, None of one that isn't there."""
-    times = {}
+    times: dict[str, Any] = {}
     for folder in folders:
-        state = _stat(folder)
-        times[folder] = state.st_mtime_ns if state else None
+        try:
+            times[folder] = os.stat(folder).st_mtime_ns
+        except OSError:
+            times[folder] = None
     return times
-
-
-def _end_of(connection: Connection) -> str:
-    """The end of an exposure, in SQL: nanoseconds in TAI."""
-    return "upper(e.timespan)" if connection.dialect.name == "postgresql" else "e.timespan_end"
-
-
-def _expanding(*names: str) -> list[BindParameter[Any]]:
-    """Parameters of a query that are lists."""
-    from sqlalchemy import bindparam
-
-    return [bindparam(name, expanding=True) for name in names]
 
 
 # --- values ------------------------------------------------------------------------------------------------------------
 
 
-def _instants_of_tai(ns: Series[Any]) -> Series[Any]:
-    """Nanoseconds in TAI since 1970 (Int64) as instants in UTC."""
+def _numbers(told: Sequence[Sequence[Any]], exposures: list[tuple[Any, ...]]) -> list[str | None]:
+    """Columns by RAW and of the datastores in numbers: how many, the last time; files and bytes of each store; a digest of exposures."""
+    ingested, *files = told[len(RAW) - 1 :]
+    made: list[object] = [len(ingested), _joined(max, ingested)]
+    for paths, sizes in zip(files[::2], files[1::2], strict=True):
+        made += [len(paths) - paths.count(None), _joined(sum, sizes)]
+    return [None if value is None else str(value) for value in (*made, _digest(exposures))]
+
+
+def _joined(function: Callable[[list[Any]], object], values: Sequence[Any]) -> object:
+    """The largest, or the sum, of the values that there are; None where there are none, or of several kinds (SQLite may hold them)."""
+    there = [value for value in values if value is not None] if None in values else list(values)
+    try:
+        return function(there) if there else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _digest(rows: list[tuple[Any, ...]]) -> str:
+    return hashlib.blake2b(repr(sorted(rows, key=lambda row: str(row[0]))).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+
+
+def _table(
+    told: Sequence[Sequence[Any]], exposures: list[tuple[Any, ...]], detectors: list[tuple[Any, ...]], roots: Sequence[str]
+) -> pa.Table:
+    """The raws of one instrument, a row each: from columns by RAW and of the datastores, and rows of its exposures and detectors."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    exposure, detector = _whole(told[0]), _whole(told[1])
+    codes = [pd.factorize(numbers.to_pandas())[0] for numbers in (exposure, detector)]
+    made: dict[str, AnyArray] = {
+        "exposure": exposure.cast(pa.large_string()),
+        "exposure_code": pa.array(codes[0]),
+        "detector_code": pa.array(codes[1]),
+        "ingested_at": _ingest_instants(told[len(RAW) - 1]),
+    }
+    ids, obsid, seq_num, ends = list(zip(*exposures, strict=True)) or [()] * 4
+    at = pc.index_in(exposure, value_set=_whole(ids))
+    ended_ns = _whole([end if isinstance(end, int) and 0 < end < UNBOUNDED_NS else None for end in ends])
+    made |= {"obsid": _text(obsid).take(at), "seq_num": _whole(seq_num).take(at), "ended_at": _instants_of_tai(ended_ns).take(at)}
+    there = pc.unique(detector)
+    made |= {name: texts.take(pc.index_in(detector, value_set=there)) for name, texts in _of_detectors(there, detectors).items()}
+    none: AnyArray = pa.nulls(len(exposure), pa.large_string())
+    made |= {"key": none, "shown": none, "file": none, "size": pc.cast(none, pa.int64()), "store": pc.cast(none, pa.int64())}
+    for number, root in enumerate(roots):
+        paths, sizes = _text(told[len(RAW) + 2 * number]), _whole(told[len(RAW) + 2 * number + 1])
+        is_here = pc.and_(pc.is_null(made["key"]), pc.is_valid(paths))
+        found = {**dict(zip(("key", "shown", "file"), _places(paths, root), strict=True)), "size": sizes, "store": pa.scalar(number)}
+        made |= {name: pc.if_else(is_here, values, made[name]) for name, values in found.items()}
+    # a dataset that was stored in components has a record of each
+    run = _text(told[2]).dictionary_encode().indices.to_pandas() if len(set(told[2])) > 1 else 0
+    is_again = pd.DataFrame({"run": run, "exposure": codes[0], "detector": codes[1]}).duplicated()
+    table = pa.table(made)
+    return table.filter(pa.array(~is_again)) if is_again.any() else table
+
+
+def _of_detectors(there: AnyArray, detectors: list[tuple[Any, ...]]) -> dict[str, AnyArray]:
+    """A detector's name, and what may stand behind an exposure or an obsid in a file's name, of each of an Arrow array of numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids, *told = list(zip(*detectors, strict=True)) or [()] * 4
+    at = pc.index_in(there, value_set=_whole(ids))
+    full_name, raft, sensor = (_text(values).take(at) for values in told)
+    number = there.cast(pa.large_string())
+    ending = _side_by_side("-det", pc.utf8_lpad(number, 3, "0"))  # as the Gen2 mappers write it
+    return {
+        "detector": pc.coalesce(full_name, number),
+        "-det000": ending,
+        "-R22-S00-det000": _side_by_side("-", raft, "-", sensor, ending),
+        "-R22S00": _side_by_side("-", raft, sensor),
+        "_R22_S00": _side_by_side("_", raft, "_", sensor),
+    }
+
+
+def _in_order(tables: list[pa.Table]) -> pa.Table:
+    """The raws of all instruments, in the order of their ingest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    start, joined = 0, []
+    for table in tables:
+        code = pc.add(table["exposure_code"], pa.scalar(start))  # exposures of two instruments may have the same number
+        joined.append(table.set_column(table.column_names.index("exposure_code"), "exposure_code", code))
+        start += len(table)
+    table = pa.concat_tables(joined)
+    times = table["ingested_at"]
+    if times.null_count or not pc.all(pc.less_equal(times[:-1], times[1:])).as_py():
+        table = table.take(pc.sort_indices(times))
+    return table
+
+
+def _text(values: Sequence[Any]) -> AnyArray:
+    """A registry's column as an Arrow array of text; SQLite may hold anything in any column."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.large_string())
+    except (pa.ArrowException, TypeError, ValueError):
+        return pa.array([None if value is None else str(value) for value in values], pa.large_string())
+
+
+def _whole(values: Sequence[Any]) -> AnyArray:
+    """A registry's column as an Arrow array of whole numbers, null for what is none."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.int64())
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.array(columns.whole_numbers(pd.Series(values, dtype="object")), pa.int64())
+
+
+def _instants_of_tai(ns: AnyArray) -> AnyArray:
+    """An Arrow array of nanoseconds in TAI since 1970 as instants, in UTC."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counted = pc.fill_null(ns, 0).to_numpy()
+    starts = np.array([(start + seconds) * 1_000_000_000 for start, seconds in LEAPS])
+    seconds = np.array([33, *(seconds for _, seconds in LEAPS)])[np.searchsorted(starts, counted, side="right")]
+    utc = pa.array(counted // 1000 - seconds * 1_000_000, pa.timestamp("us", "UTC"))
+    return pc.if_else(pc.is_valid(ns), utc, None)
+
+
+def _ingest_instants(values: Sequence[Any]) -> AnyArray:
+    """The registry's times of ingest as an Arrow array of instants: whole numbers are nanoseconds in TAI, all else is UTC."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return _instants_of_tai(pa.array(values, pa.int64()))
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        texts = [value.isoformat(" ") if isinstance(value, datetime.datetime) else value for value in values]
+        told = pd.to_datetime(pd.Series(texts, dtype="object"), utc=True, format="ISO8601", errors="coerce")
+        return pa.array(told.astype(columns.DTYPES["instant"]), pa.timestamp("us", "UTC"))
+
+
+def _places(paths: AnyArray, root: str) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """The key, what is shown, and the file of each of an Arrow array of records, as `locate` gives them one by one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_uri = pc.match_substring(paths, "://")
+    if pc.any(is_uri).as_py():
+        plain = pc.replace_substring(paths, "file://", "", max_replacements=1)
+        paths = pc.if_else(pc.match_substring_regex(paths, PLAIN_URI), plain, paths)
+        is_uri = pc.match_substring(paths, "://")
+    is_absolute = pc.starts_with(paths, "/")
+    base = _base(root)
+    below = _side_by_side(f"{base}/", paths)
+    shown = pc.if_else(is_absolute, paths, below)
+    file = pc.if_else(is_absolute, paths, "") if "://" in base else shown
+    made = (paths, shown, file)
+    is_odd: AnyArray = pc.or_(is_uri, pc.match_substring(paths, "#zip-path="))
+    is_odd = pc.fill_null(is_odd, False)
+    if not is_odd.true_count:
+        return made
+    odd = [locate(path, root) for path in paths.filter(is_odd).to_pylist()]
+    told = zip(*((place.key, place.shown, place.file) for place in odd), strict=True)
+    key, shown, file = (pc.replace_with_mask(a, is_odd, pa.array(b, pa.large_string())) for a, b in zip(made, told, strict=True))
+    return key, shown, file
+
+
+def _folders_of(raws: Raws) -> list[str]:
+    """The folders, on this machine, of a night's files."""
+    if not raws.table.num_rows:
+        return []
+    files = raws.table["file"].to_numpy()
+    return sorted({file.rpartition("/")[0] or "/" for file in files if file})
+
+
+def _states(files: Iterable[str]) -> dict[str, NDArray[np.int64]]:
+    """What `stat` says of each file, an array of int64 for each of SEEN; ABSENT where it is not there, or nobody can tell."""
+    import numpy as np
+
+    numbers, nothing = array("q"), _packed(*[ABSENT] * len(SEEN))
+    for file in files:
+        if not file:
+            numbers.frombytes(nothing)
+            continue
+        try:
+            state = os.stat(file)
+            row = state.st_size, state.st_mtime_ns, state.st_dev & _LARGEST, state.st_ino & _LARGEST
+            numbers.frombytes(_packed(*row))
+        except (OSError, ValueError):  # the latter: a name that no file can have
+            numbers.frombytes(nothing)
+        except struct.error:  # a time that 64 bits do not hold: hundreds of years away
+            numbers.frombytes(_packed(row[0], 0, *row[2:]))
+    table = np.frombuffer(numbers, dtype="int64").reshape(-1, len(SEEN))
+    return {name: table[:, at] for at, name in enumerate(SEEN)}
+
+
+def _counted(told: Mapping[str, AnyArray]) -> Series[int] | int:
+    """Which attempt each raw is of its exposure and detector, from 1."""
     import pandas as pd
 
-    offset = ns * 0 + 33
-    for start, seconds in LEAPS:
-        offset = offset + (ns >= (start + seconds) * 1_000_000_000).astype("Int64")
-    return pd.to_datetime(ns - offset * 1_000_000_000, utc=True)
+    codes = pd.DataFrame({name: told[name].to_numpy() for name in ("exposure_code", "detector_code")})
+    return codes.groupby([*codes]).cumcount() + 1 if codes.duplicated().any() else 1
 
 
-def _ingest_instants(values: Series[Any]) -> Series[Any]:
-    """The registry's times of ingest as instants: whole numbers are nanoseconds in TAI, all else is UTC."""
-    import pandas as pd
+def _side_by_side(*parts: AnyArray | str) -> AnyArray:
+    """Texts of Arrow arrays put together, row by row; null where one of them is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if values.map(lambda value: isinstance(value, int)).all():
-        return _instants_of_tai(values.astype("Int64"))
-    texts = values.map(lambda value: value.isoformat(" ") if isinstance(value, datetime.datetime) else value)
-    return pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts]
+    return pc.binary_join_element_wise(*texts, pa.scalar("", pa.large_string()))
 
 
-def _names_of(raws: DataFrame, number: Series[Any]) -> Series[Any]:
+def _names_of(told: Mapping[str, AnyArray]) -> AnyArray:
     """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    exposure, obsid = raws["exposure"], raws["obsid"].fillna("")
-    raft, sensor = raws["raft"].fillna(""), raws["sensor"].fillna("")
-    is_alone = raws.groupby(["instrument", "exposure"])["detector"].transform("nunique") == 1
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    exposure, obsid = told["exposure"], told["obsid"]
+    codes = pd.DataFrame({name: told[name].to_numpy() for name in ("exposure_code", "detector_code")}).drop_duplicates()
+    is_alone = pa.array((np.bincount(codes["exposure_code"]) == 1)[told["exposure_code"].to_numpy()])
     forms = (
-        (exposure + "-" + raft + "-" + sensor + "-det" + number, raft != ""),
-        (obsid + "-" + raft + sensor, (obsid != "") & (raft != "")),
-        (obsid + "_" + raft + "_" + sensor, (obsid != "") & (raft != "")),
-        (obsid, is_alone),  # the observation's name alone tells the file where it has one detector
+        pc.replace_substring_regex(told["key"], "(?s)^.*/", ""),
+        _side_by_side(exposure, told["-det000"]),
+        _side_by_side(exposure, told["-R22-S00-det000"]),
+        _side_by_side(obsid, told["-R22S00"]),
+        _side_by_side(obsid, told["_R22_S00"]),
+        pc.if_else(is_alone, obsid, None),  # the observation's name alone tells the file where it has one detector
     )
-    names = raws["name"].fillna("") + "\n" + exposure + "-det" + number
-    for form, holds in forms:
-        names = names + "\n" + form.where(holds, "")
-    return names
+    return pc.binary_join_element_wise(*forms, pa.scalar("\n", pa.large_string()), null_handling="skip")

@@ -7,11 +7,11 @@ A password comes from the URL, from the environment (`password_env` names the va
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
+import sqlite3
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,21 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.sources import sqlite
 
 if TYPE_CHECKING:
-    import sqlite3
     from types import ModuleType
 
     from sqlalchemy import URL, Connection, Engine
 
 DRIVERS = {"postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 EXTRAS = {"psycopg2": "postgresql", "pymysql": "mysql"}  # the driver -> the extra of this package that brings it
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A database that answers with plain tuples, all at once, as its driver makes them."""
+
+    dialect: str  # sqlite, postgresql …
+    ask: Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]  # the rows of a query, by its :parameters
+    quote: Callable[[str], str]  # a name as SQL has it
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,34 @@ class Database:
         ) as error:  # the latter: a value that its driver can't turn into ours
             raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
         except Exception as error:
-            if self._tells_secrets(error):  # a traceback goes to a log, and to whoever cron mails
+            # what its driver raises where it is asked directly; and a traceback goes to a log, and to whoever cron mails
+            driver: Any = engine and engine.dialect.dbapi
+            if (driver and isinstance(error, driver.Error)) or self._tells_secrets(error):
                 raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
             raise
         finally:
             if engine is not None:
                 engine.dispose()
+
+    @contextlib.contextmanager
+    def plain(self) -> Iterator[Plain]:
+        """As `connect`, for queries of many rows: these come as tuples, and for SQLite's file SQLAlchemy is not even imported."""
+        kind, _, path = self.url.partition(":///")
+        if kind == "sqlite" and "?" not in path:
+            try:
+                with sqlite.opened(path, self.timeout_s) as opened:
+                    yield Plain("sqlite", lambda sql, values: sqlite.ask(opened, sql, values), _quoted)
+            except (sqlite3.Error, OSError, UnicodeError) as error:
+                raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
+            return
+        with self.connect() as connection:
+            from sqlalchemy import text
+
+            yield Plain(
+                connection.dialect.name,
+                lambda sql, values: list(connection.execute(text(sql), values).cursor.fetchall()),
+                connection.dialect.identifier_preparer.quote,
+            )
 
     def _engine(self, sqlalchemy: ModuleType) -> Engine:
         url = self._url(sqlalchemy)
@@ -154,6 +184,11 @@ class Database:
         return words
 
 
+def _quoted(name: str) -> str:
+    """A name as SQLite has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _take_any_time(connection: Any, _: object) -> None:
     """PostgreSQL's years go from −4713 to 294276, ours from 1 to 9999: a time beyond is none, and hides no row."""
     from psycopg2 import extensions
@@ -174,4 +209,4 @@ def _take_any_time(connection: Any, _: object) -> None:
 
 def _take_any_text(connection: sqlite3.Connection, _: object) -> None:
     """SQLite keeps whatever bytes it was given as text: what is not UTF-8 is shown as \\x.., and hides no row."""
-    connection.text_factory = functools.partial(str, encoding="utf-8", errors="backslashreplace")  # called for every text: no Python in it
+    connection.text_factory = sqlite.TEXT

@@ -9,10 +9,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
 import sqlite3
 import tempfile
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from observing_monitor.errors import SourceError
 from observing_monitor.files import open_plain
@@ -44,6 +49,32 @@ def mode(path: str) -> dict[str, str]:
     with open_plain(path) as file:
         is_wal = file.read(20)[18:] == _WAL
     return {"mode": "ro", "immutable": "1"} if is_wal else {"mode": "ro"}
+
+
+@contextlib.contextmanager
+def opened(path: str, timeout_s: float) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads a file; OSError where it is no plain file, SourceError where it changes all the time."""
+    if copy := copy_of(path):
+        yield copy
+        return
+    options = urllib.parse.urlencode(mode(path))
+    address = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?{options}"
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=timeout_s)) as connection:
+        yield connection
+
+
+def ask(connection: sqlite3.Connection, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    """The rows that a query selects. Text that is not UTF-8 is shown as \\x.., and hides no row."""
+    try:
+        return connection.execute(sql, values).fetchall()
+    except (sqlite3.OperationalError, UnicodeError) as error:
+        if "UTF-8" not in str(error) and not isinstance(error, UnicodeError):
+            raise
+    connection.text_factory = TEXT  # only now: it is called for every text, and that takes half as long again
+    return connection.execute(sql, values).fetchall()
+
+
+TEXT = functools.partial(str, encoding="utf-8", errors="backslashreplace")  # SQLite keeps whatever bytes it was given as text
 
 
 def copy_of(path: str) -> sqlite3.Connection | None:

@@ -248,10 +248,20 @@ def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None 
 
 def parse_json(text: str | bytes) -> Any:
     """JSON's value, half of a character, which no table can hold, as the text `\\ud83d`; ValueError or RecursionError as json.loads."""
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")  # as json.loads does: bytes may hold halves too
     value = json.loads(text)
-    if not (b"\\ud" in text.lower() if isinstance(text, bytes) else "\\ud" in text.lower()):
+    if not ("\\ud" in text.lower() or _has_half(text)):
         return value
     return json.loads(SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False)))
+
+
+def _has_half(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _parsed(text: str | bytes, where: str) -> Any:

@@ -128,6 +128,7 @@
   tip.popover = "manual"; // above all else, in no table's way
   let explained = null; // the word that it speaks of …
   let explainedTop = 0; // … and where that was
+  let isPointed = false; // a mouse leads to it: what the keyboard opened stays, though a page moves below a mouse at rest
   let pointer = ""; // what the reader last pointed with, "" for the keyboard
   let closing = 0;
 
@@ -163,16 +164,20 @@
     if (event.pointerType !== "mouse") return;
     const word = wordAt(event);
     if (word) {
+      isPointed = true;
       explain(word);
       word.removeAttribute("title"); // or the browser says it, too
-    } else if (explained) {
+    } else if (explained && isPointed) {
       clearTimeout(closing);
       if (!tip.contains(event.target)) closing = setTimeout(hideTip, CLOSES_AFTER_MS);
     }
   });
   document.addEventListener("focusin", (event) => {
     const word = wordAt(event);
-    if (word && !pointer) explain(word);
+    if (word && !pointer) {
+      isPointed = false;
+      explain(word);
+    }
     else if (!word && !tip.contains(event.target)) hideTip();
   });
   document.addEventListener("pointerdown", (event) => {

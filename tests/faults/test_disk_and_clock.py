@@ -64,6 +64,15 @@ def test_disk_that_fills(tree, left):
         assert contents(output) == expected
 
 
+def test_check_of_a_disk_that_is_nearly_full(tmp_path, capsys):
+    """`check` tells before a disk is full that there is little room."""
+    make_night(tmp_path / "input", DAYS[0], {"ingested": 1}, now=later())
+    with disk(tmp_path / "disk", "24m"):
+        assert run("check", *arguments(tmp_path, tmp_path / "disk" / "site"), now=later()) == 0
+    said = capsys.readouterr().out
+    assert f"odd    output {tmp_path}/disk/site" in said and "there is little room: previews and tables need some MB a night" in said
+
+
 def test_output_that_turns_read_only(tree):
     """An output that turns read-only is one line that names it and exit code 2; the pages stay, and go on when it turns back."""
     folder, now, expected = tree

@@ -78,14 +78,22 @@ def test_rsync_while_it_runs(tmp_path, rsync):
     target = tmp_path / "input" / "storage"
     target.mkdir(parents=True)
     shutil.copytree(tmp_path / "summit" / "gen2repo", tmp_path / "input" / "gen2repo")
-    copying = subprocess.Popen([rsync, "-a", "--bwlimit=4000", f"{source}/", f"{target}/"])
+    copying = subprocess.Popen([rsync, "-a", "--bwlimit=4000", f"{source}/", f"{target}/"], start_new_session=True)
     seen = []
-    while copying.poll() is None:
+    for least in (1, 15, 30, 43):  # held in the middle of a file while a run looks, however slow the machine
+        while copying.poll() is None and len(list(target.rglob("*.*"))) < least:
+            time.sleep(0.01)
+        is_held = copying.poll() is None
+        if is_held:
+            os.killpg(copying.pid, signal.SIGSTOP)
         process = start(*arguments(tmp_path, tmp_path / "site"))
         assert process.communicate() == ("", "") and process.returncode == 0
         text = (tmp_path / "site" / "2020-02-12.csv").read_text()
         seen.append(text.count("\n") - 1)
         assert all(line.partition(",")[0].strip('"').rpartition("/")[2] in names for line in text.splitlines()[1:])
+        if is_held:
+            os.killpg(copying.pid, signal.SIGCONT)
+    copying.wait()
     assert copying.returncode == 0
     assert run(*arguments(tmp_path, tmp_path / "site")) == 0
     assert nights(tmp_path / "site")["2020-02-12"]["n_files"] == 43

@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import numbers_source
 import pytest
 from gen2tree import later, make_night
 from running import counts, nights, start
+
+from observing_monitor import timelimit
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13)]
 DAYS = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1])
@@ -161,6 +164,20 @@ def test_limits_that_are_none(tmp_path, capsys, line, words):
     (tmp_path / "site.toml").write_text(f"[streams.dome]\ninput_dir = 'x'\n{line}\n")
     assert cli.main(["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_look_that_hangs_is_answered_for():
+    """A look at a disk that gives no answer in time counts as said, one that answers as it answers; whoever fails is told so."""
+    come_back = threading.Event()
+    assert timelimit.within(0.05, come_back.wait, "otherwise") == "otherwise"
+    come_back.set()
+    assert timelimit.within(30, come_back.is_set, "otherwise") is True
+    with pytest.raises(OSError, match="gone"):
+        timelimit.within(30, gone, "otherwise")
+
+
+def gone():
+    raise OSError("gone")
 
 
 def test_run_without_length(tmp_path, capsys):

@@ -1,0 +1,193 @@
+"""A run: collect the streams, publish them, tell of them. What every command that makes pages does is done here, and in one way."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from observing_monitor import feeds, notify, previews, publish, workers
+from observing_monitor.collect import Outcome, collect, sources_of_versions, unlooked, words_of_unlooked
+from observing_monitor.errors import SourceError
+from observing_monitor.known import Known
+from observing_monitor.site import make_site
+from observing_monitor.store import Store
+from observing_monitor.timelimit import Deadline
+
+if TYPE_CHECKING:
+    from observing_monitor.config import Receiver, Stream
+    from observing_monitor.files import Output
+    from observing_monitor.store import Index
+    from observing_monitor.timelimit import TimedSource
+    from observing_monitor.workers import Workers
+
+COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
+
+log = logging.getLogger("observing_monitor")
+
+# what is begun, and how many steps it has, where that is known -> a function to call at every step, or None
+Progress = Callable[[str, int | None], AbstractContextManager[Callable[[Any], None] | None]]
+
+
+def no_progress(what: str, total: int | None) -> AbstractContextManager[None]:
+    """The progress that nobody looks at."""
+    return contextlib.nullcontext()
+
+
+@dataclass
+class Run:
+    """What a command works on that holds the output's lock, and what it came to."""
+
+    streams: list[Stream]
+    output: Output
+    now: datetime.datetime
+    title: str = "Observing monitor"  # the site's
+    site_url: str = ""
+    known: Known = field(default_factory=Known)
+    receivers: list[Receiver] = field(default_factory=list)  # who is told of changes
+    prometheus_file: Path | None = None
+    limit_s: float = math.inf  # it begins nothing further after so long
+    is_of_history: bool = False  # it passes through many states: the next run tells the receivers the one that it came to
+    progress: Progress = no_progress
+
+    n_looked: int = 0  # nights
+    n_changed: int = 0  # of these, those of which there was something new
+    n_pages: int = 0  # pages written
+    problems: list[str] = field(default_factory=list)
+    read: dict[str, dict[str, str | None]] = field(default_factory=dict)  # stream -> source -> why it did not answer, or None
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+        self._deadline = Deadline(self.limit_s)
+        self._indexes: dict[str, Index] = {}  # stream -> what was collected of it, and is yet to be written
+        self._site = make_site(self.title, self.streams, self.output, self.site_url, self.known.issues)
+        self.problems += self.known.problems
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._started
+
+    def collect(
+        self,
+        nights: Mapping[str, list[datetime.date] | None],
+        executor: Workers | None = None,
+        *,
+        look_at_everything: bool = False,
+        share: float = COLLECTING,
+        is_then_published: bool = False,
+    ) -> None:
+        """Bring the store up to date.
+
+        Parameters
+        ----------
+        nights : mapping
+            By stream; None stands for every night that its sources know.
+        executor : workers.Workers, optional
+        look_at_everything : bool
+            Trust no folder's modification time.
+        share : float
+            Of the run's time, that this may take.
+        is_then_published : bool
+            Whether `publish` follows: it writes the indexes, which are large, once.
+        """
+        for number, stream in enumerate(self.streams, 1):
+            # no stream's history may take the time of another's tonight
+            ends = Deadline(self.limit_s * share * number / len(self.streams) - self.seconds)
+            sources = sources_of_versions(stream, self.now, look_at_everything, ends)
+            asked, unasked = nights[stream.name], dict[str, str]()
+            if asked is None:
+                asked, unasked = _known_nights([source for made in sources.values() for source in made])
+            if is_then_published and not stream.previews:  # previews are made of what stands in the store
+                self._indexes[stream.name] = Store(self.output, stream.name).read_index()
+            with self.progress(f"{stream.name}: collecting", len(asked)) as step:
+                outcomes = collect(
+                    stream,
+                    asked,
+                    self.output,
+                    self.now,
+                    look_at_everything=look_at_everything,
+                    executor=executor,
+                    progress=step,
+                    deadline=ends,
+                    sources=sources,
+                    index=self._indexes.get(stream.name),
+                )
+            self._note(stream, outcomes, unasked, unlooked(asked, outcomes))
+            if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
+                log.log(
+                    logging.WARNING if self.is_of_history else logging.INFO,
+                    "%s: the tables of %d nights were pruned: these, and their pages, stay as they are",
+                    stream.name,
+                    n_pruned,
+                )
+            if stream.previews:
+                self.problems += previews.make_previews(stream, self.output)
+
+    def _note(self, stream: Stream, outcomes: list[Outcome], unasked: Mapping[str, str], left: list[datetime.date]) -> None:
+        """Keep what collecting a stream came to."""
+        faults: dict[str, str | None] = {source.name: None for source in stream.sources} | dict(unasked)
+        for outcome in outcomes:
+            faults.update(outcome.problems)
+        self.read[stream.name] = faults
+        told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+        told += [words_of_unlooked(left)] if left else []
+        self.problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
+        self.n_looked += len(outcomes)
+        self.n_changed += sum(outcome.is_changed for outcome in outcomes)
+
+    def publish(self, executor: Workers | None = None) -> None:
+        """Write the pages that are not current, then what tells of them: heartbeat, feeds, messages to the receivers."""
+        with self.progress("publishing", None) as step:
+            done = publish.publish(self._site, self.now, executor, step, self._deadline, self._indexes)
+        self.problems += done.problems
+        self.n_pages = done.n_pages
+        heartbeat = self.beat(done.pages)
+        told = feeds.Run(self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems))
+        standings = feeds.with_since(done.standings, self.output, self.now)
+        self.problems += feeds.write_feeds(
+            standings, done.news, heartbeat, told, self.output, self.now, self.site_url, self.prometheus_file
+        )
+        if not self.is_of_history:
+            self.problems += notify.tell(self.receivers, standings, self.output, self.now)
+
+    def beat(self, pages: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
+        """Write when each stream and source was read, and which are the newest pages, as `publish.Published` has them; returns that."""
+        return publish.write_heartbeat(self._site, self.now, self.read, pages or {})
+
+    def n_new(self, nights: Mapping[str, list[datetime.date] | None]) -> int:
+        """How many nights of a stream, of that with most, were never looked at."""
+        return max(
+            sum(not Store(self.output, stream.name).read_looked(night) for night in nights[stream.name] or ()) for stream in self.streams
+        )
+
+
+def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], dict[str, str]]:
+    """Every night that sources know; and those of them that could not say which they know: name -> why."""
+    known: set[datetime.date] = set()
+    faults: dict[str, str] = {}
+    for source in sources:
+        try:
+            known |= set(source.nights())
+        except SourceError as error:
+            faults[source.name] = str(error)
+    return sorted(known), faults
+
+
+@contextlib.contextmanager
+def executor_of(jobs: int | None, scheduler: str | None) -> Iterator[Workers | None]:
+    """Workers on a Dask cluster, or so many processes of this machine (None: one a core); None where this process alone does it."""
+    n_jobs = jobs or os.cpu_count() or 1
+    if n_jobs == 1 and not scheduler:
+        yield None
+        return
+    with workers.cluster(scheduler) if scheduler else workers.processes(n_jobs) as made:
+        yield made

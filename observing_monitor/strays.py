@@ -1,0 +1,172 @@
+"""A file that two sources date differently is on one night: the one where it lies. What became of it is told there.
+
+A file store has a file in the folder of one night, and a registry counts the raw to the night before or after (its `dayObs`): an
+exposure that straddles noon, folders named by another clock. The tables keep what each source told of a night: there the file
+stands on one night as never tried, and on the other as one that only an attempt tells of, a stray. Which of these are the same is seen
+only in both nights' tables, so it is settled when a night is judged: whichever was read first, and however often a run was killed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from observing_monitor.nights import ONE_DAY
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.store import Row
+    from observing_monitor.tables import Tables
+
+# What tells that two rows are one file; the first that both have, and that fits, counts.
+KEYS: tuple[tuple[str, ...], ...] = (("device", "inode"), ("stem",), ("obsid", "detector"), ("obsid",))
+
+
+class Counts(TypedDict):
+    """How many files of a night may have their other half beside it, by source: of those above 0."""
+
+    strays: dict[str, int]  # files that only attempts of the source tell of
+    untried: dict[str, int]  # files of other sources of which it tells no attempt
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Files that a source dates to one night and that lie on another, as the page of one of the two tells it."""
+
+    source: str
+    night: datetime.date  # the other night
+    n_files: int
+    is_here: bool  # whether they lie, and so are counted, on the page's own night
+    key: str  # differs when other files are meant, or when what became of them does
+
+
+def count(told: Tables, tellers: Collection[str]) -> Counts:
+    """What is counted of a night so that nobody opens the tables of two nights in vain; `tellers` are the sources that tell of attempts."""
+    strays = _strays(told)
+    by_source = strays["source"].value_counts()
+    untried = {name: len(_untried(told, name)) for name in tellers}
+    return {
+        "strays": {str(name): int(n) for name, n in sorted(by_source.items())},
+        "untried": {name: n for name, n in sorted(untried.items()) if n},
+    }
+
+
+def beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[datetime.date, str], ...]:
+    """The nights before and after that may have the other half of files of a night: with the digest of each one's tables."""
+    own, found = rows[night.isoformat()].get("strays"), []
+    for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
+        row = rows.get(other.isoformat()) or {}
+        if own and (theirs := row.get("strays")) and (_may_fit(own, theirs) or _may_fit(theirs, own)):
+            found.append((other, str(row.get("tables"))))
+    return tuple(found)
+
+
+def _may_fit(one: Counts, other: Counts) -> bool:
+    return any(name in other["untried"] for name in one["strays"])
+
+
+def settle(told: Tables, others: Mapping[datetime.date, Tables]) -> tuple[Tables, list[Settled]]:
+    """A night's tables with each file on one night, and what that came to.
+
+    Parameters
+    ----------
+    told : Tables
+        The night, as its sources told it.
+    others : mapping of date to Tables
+        The nights beside it, likewise: those that `beside` names.
+
+    Returns
+    -------
+    tables : Tables
+        The night's own files have the attempts that were told of them on another night, and what these know of them; its strays
+        whose files lie on another night are not among its files.
+    settled : list of Settled
+        For each source and other night.
+    """
+    import pandas as pd
+
+    from observing_monitor import columns, tables
+
+    files, ingests, found = told.files, [told.ingests], list[Settled]()
+    for night, other in others.items():
+        away, here = _pairs(told, other), _pairs(other, told)
+        if not away and not here:
+            continue
+        files = _with_facts(files[~files["file_id"].isin(list(away))], _called(other.files, here))
+        ingests = [*(part[~part["file_id"].isin(list(away))] for part in ingests), _called(other.ingests, here)]
+        found += [*_settled(told, away, night, is_here=False), *_settled(other, here, night, is_here=True)]
+    if not found:
+        return told, []
+    by = ["file_id", "stage", "attempted_at", "attempt"]
+    joined = pd.concat([part for part in ingests if len(part)] or ingests[:1]).sort_values(by, kind="stable", ignore_index=True)
+    return tables.Tables(files.reset_index(drop=True), columns.frame(columns.INGESTS, joined), told.metrics), found
+
+
+def _settled(told: Tables, pairs: Mapping[str, str], night: datetime.date, *, is_here: bool) -> Iterator[Settled]:
+    """What is said of a night's strays that were paired, a source each."""
+    import pandas as pd
+
+    strays = told.files[told.files["file_id"].isin(list(pairs))]
+    for source, of_source in strays.groupby("source"):
+        ingests = told.ingests[told.ingests["file_id"].isin(of_source["file_id"])]
+        key = hashlib.blake2b(pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8).hexdigest()
+        yield Settled(str(source), night, len(of_source), is_here, key)
+
+
+def _called(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
+    """The rows of some files, under other file_ids."""
+    rows = frame[frame["file_id"].isin(list(names))]
+    return rows.assign(file_id=rows["file_id"].map(names).astype("str"))
+
+
+def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
+    """Files with what is known of some of them elsewhere: a registry's word comes before what a file's name says."""
+    from observing_monitor.tables import ENRICHED, places_of, taken
+
+    theirs = taken(known, places_of(files["file_id"], known["file_id"]), files.index)
+    return files.assign(**{fact: theirs[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED})
+
+
+def _strays(told: Tables) -> DataFrame:
+    """The files that only attempts tell of."""
+    from observing_monitor.tables import is_made_up, places_of
+
+    made_up = told.files[is_made_up(told.files)]
+    return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
+
+
+def _untried(told: Tables, source: str) -> DataFrame:
+    """The files of which a source tells no attempt, but for what only attempts tell of."""
+    from observing_monitor.tables import is_made_up, places_of
+
+    tried = told.ingests.loc[told.ingests["source"] == source, "file_id"]
+    return told.files[~is_made_up(told.files) & (places_of(told.files["file_id"], tried) < 0)]
+
+
+def _pairs(one: Tables, other: Tables) -> dict[str, str]:
+    """The strays of one night that are files of another: a stray's file_id -> the file's."""
+    found: dict[str, str] = {}
+    for source, strays in _with_stems(_strays(one)).groupby("source"):
+        files = _with_stems(_untried(other, str(source)))
+        for keys in map(list, KEYS):
+            mine, among = strays.dropna(subset=keys), files.dropna(subset=keys)
+            if "inode" in keys:  # the number of a file that is gone may be another's by now
+                mine, among = mine[mine["on_disk"]], among[among["on_disk"]]
+            if keys == ["obsid"]:  # which names one file only where nothing tells its detectors apart
+                among = among[among["detector"].isna()]
+            mine, among = (rows.drop_duplicates(keys, keep=False)[[*keys, "file_id"]] for rows in (mine, among))
+            both = mine.merge(among, on=keys, suffixes=("", "_there"))
+            found |= dict(zip(both["file_id"], both["file_id_there"], strict=True))
+            strays, files = strays[~strays["file_id"].isin(both["file_id"])], files[~files["file_id"].isin(both["file_id_there"])]
+    return found
+
+
+def _with_stems(files: DataFrame) -> DataFrame:
+    """Files with a column `stem`: their names without the FITS ending."""
+    from observing_monitor.names import FITS_ENDING
+
+    return files.assign(stem=files["name"].str.replace(FITS_ENDING, "", regex=True))

@@ -1,0 +1,65 @@
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from observing_monitor import names
+
+PARTS = ("AT_O_", "CC_C_", "MC_O_", "20200212", "20200230", "2020", "_000022", "_00022", "-R22S00", "_R01_S00", "-R22-S00", "-R22S1")
+PARTS += ("3018092000065", "3018132000065", "-det000", "-det0000", "-det00", ".fits", ".fits.fz", "_", "-", "x", "é", "٣", "\n", "7")
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=6).map("".join), max_size=20))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_default_pattern_means_the_same_to_both_engines(made_up):
+    """What Arrow's engine finds in a name by the default pattern, Python's finds too; digits are ASCII's."""
+    told = names.read_names(pd.Series(made_up, dtype="str"))
+    by_python = names.read_names(pd.Series(made_up, dtype="str"), f"(?a:{names.RUBIN})")
+    pd.testing.assert_frame_equal(told, by_python)
+
+
+@pytest.mark.parametrize(
+    ("name", "obsid", "exposure", "seq_num", "detector"),
+    [
+        ("AT_O_20200212_000022.fits", "AT_O_20200212_000022", None, 22, None),
+        ("CC_C_20190530_000001-R22S00.fits.fz", "CC_C_20190530_000001", None, 1, "R22S00"),
+        ("MC_O_20250502_000010_R01_S00.fits", "MC_O_20250502_000010", None, 10, "R01_S00"),
+        ("3018092000065-det000.fits", None, "3018092000065", 65, "000"),
+        ("3019053000001-R22-S00-det000.fits", None, "3019053000001", 1, "000"),
+        ("3019133000001-det000.fits", None, None, None, None),
+        ("notes.txt", None, None, None, None),
+    ],
+)
+def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
+    """Each of Rubin's forms tells what it has in it, and what is none tells nothing."""
+    told = names.read_names(pd.Series([name], dtype="str")).iloc[0]
+    expected = {"obsid": obsid, "exposure": exposure, "seq_num": seq_num, "detector": detector}
+    assert {key: None if pd.isna(told[key]) else told[key] for key in expected} == expected
+
+
+def test_pattern_of_ones_own():
+    """A pattern of one's own may use all that Python's engine knows, with as few groups as it likes."""
+    told = names.read_names(pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"), r"_(?P<seq_num>\d+)(?=_b)")
+    assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
+    assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
+    assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.fits", "fits"),
+        ("a.FIT.fz", "fits"),
+        (".fts.gz", "fits"),
+        ("a.b.JSON", "json"),
+        ("a.gz", "gz"),
+        ("fits", ""),
+        ("fits.gz", "gz"),
+        ("", ""),
+    ],
+)
+def test_kind_is_the_names_ending(name, kind):
+    """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
+    assert names.kind_of(name) == kind and names.kinds_of([name, name]) == [kind, kind]

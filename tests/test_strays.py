@@ -1,0 +1,154 @@
+"""A file that a registry dates to another night than that of its folder: it is on one night, with what became of it."""
+
+import datetime
+import json
+import os
+import shutil
+import sqlite3
+
+import pytest
+from gen2tree import later, make_night
+from running import contents, counts, nights, run, times
+
+BEFORE, AFTER = datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)
+BOTH = ("--first_day", BEFORE, "--last_day", AFTER)
+
+
+def put_before(root, made):
+    """Have a file of AFTER lie in the folder of BEFORE, its link leading there: the registry has it on AFTER still."""
+    target = root / "storage" / BEFORE.isoformat() / made.path.name
+    made.path.rename(target)
+    if made.link is not None and made.link.is_symlink():
+        when = os.lstat(made.link).st_mtime_ns
+        made.link.unlink()
+        made.link.symlink_to(target)
+        os.utime(made.link, ns=(when, when), follow_symlinks=False)
+    return target
+
+
+def make(root, now, **how):
+    """Two nights, of which two files of the second lie in the folder of the first: one ingested, one whose link is not registered.
+
+    Nothing tells of which file the copy is that has another name and no row of the registry: of such there is none.
+    """
+    make_night(root, BEFORE, {"ingested": 4, "missing": 1}, now=now, **how)
+    kinds = ("ingested", "ingested") if how.get("names") == "obsid" else ("ingested", "failed")
+    made = make_night(root, AFTER, {"ingested": 5, kinds[1]: 5, "missing": 1}, now=now, **how)
+    put_before(root, made.of(kinds[0])[0])
+    put_before(root, made.of(kinds[1])[-1])
+    return made
+
+
+def findings(folder, night):
+    return [finding["text"] for finding in json.loads((folder / f"{night}.json").read_text())["findings"]]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"link": "symlink"},
+        {"link": "hardlink"},
+        {"link": "copy"},
+        {"link": "copy", "names": "obsid"},
+        {"link": "copy", "names": "obsid", "camera": "comCam", "layout": "night"},
+    ],
+    ids=lambda how: "-".join(how.values()),
+)
+def test_a_file_is_on_the_night_where_it_lies(tmp_path, how):
+    """A file that lies on one night and that the registry has on the next counts once: where it lies, with what the registry says of it."""
+    now = later()
+    make(tmp_path / "input", now, **how)
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    told = nights(tmp_path / "site")
+    is_known = how.get("names") == "obsid"
+    assert counts(told["2020-02-12"]) == ({"ingested": 6, "missing": 1} if is_known else {"ingested": 5, "failed": 1, "missing": 1})
+    assert counts(told["2020-02-13"]) == ({"ingested": 3, "missing": 1} if is_known else {"ingested": 4, "failed": 4, "missing": 1})
+    assert "2 files that gen2 dates 2020-02-13 lie on this night: count here" in findings(tmp_path / "site", BEFORE)
+    assert "2 files that gen2 dates this night lie on 2020-02-12: count there" in findings(tmp_path / "site", AFTER)
+    before = times(tmp_path / "site")
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    assert times(tmp_path / "site") == before
+
+
+def test_whichever_night_is_read_first(tmp_path):
+    """Two nights that have halves of each other's files come to the same pages, read together, by two workers, or one after the other."""
+    now = later()
+    make(tmp_path / "input", now)
+    given = ("--input_dir", tmp_path / "input")
+    assert run(*given, "--output_dir", tmp_path / "together", *BOTH, now=now) == 0
+    expected = contents(tmp_path / "together")
+    assert run("rebuild", *given, "--output_dir", tmp_path / "workers", *BOTH, "--jobs", "2", now=now) == 0
+    assert contents(tmp_path / "workers") == expected
+    for name, order in (("forth", (BEFORE, AFTER)), ("back", (AFTER, BEFORE))):
+        for night in order:
+            assert run(*given, "--output_dir", tmp_path / name, "--first_day", night, "--last_day", night, now=now) == 0
+        assert contents(tmp_path / name) == expected, name
+
+
+def test_what_comes_later_on_the_other_night(tmp_path):
+    """A raw registered after its file was seen missing on the night before is ingested there, though the run looks only at its own."""
+    now = later()
+    made = make(tmp_path / "input", now)
+    row = made.of("ingested")[0].row
+    with sqlite3.connect(tmp_path / "input" / "gen2repo" / "registry.sqlite3") as registry:
+        registry.execute(f"create table later as select * from raw where expId = {row['expId']}")
+        registry.execute("delete from raw where expId = ?", (row["expId"],))
+    link = made.of("ingested")[0].link
+    link.rename(tmp_path / "link")
+    given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
+    assert run(*given, *BOTH, now=now) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4, "failed": 1, "missing": 2}
+    (tmp_path / "link").rename(link)
+    with sqlite3.connect(tmp_path / "input" / "gen2repo" / "registry.sqlite3") as registry:
+        registry.execute("insert into raw select * from later")
+    assert run(*given, "--first_day", AFTER, "--last_day", AFTER, now=now) == 0
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 1, "missing": 1}
+
+
+def test_only_the_pages_that_say_something_else_are_written(tmp_path):
+    """A new file of one night leaves the page of the night beside it alone, also where the two share files."""
+    now = later()
+    make(tmp_path / "input", now)
+    given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
+    assert run(*given, *BOTH, now=now) == 0
+    before = times(tmp_path / "site")
+    (tmp_path / "input" / "storage" / AFTER.isoformat() / "notes.txt").write_text("seeing 0.7")
+    assert run(*given, *BOTH, now=now) == 0
+    after = times(tmp_path / "site")
+    assert {name for name in after if after[name] != before.get(name) and name.endswith(".html")} == {
+        "2020-02-13.html", "2020.html", "index.html",
+    }  # fmt: skip
+
+
+def test_no_file_is_taken_for_another(tmp_path):
+    """Raws without a file stay on their night, though the night beside it has untried files, also of the same names but for the day."""
+    now = later()
+    make_night(tmp_path / "input", BEFORE, {"missing": 9}, now=now, camera="comCam", layout="night")
+    make_night(tmp_path / "input", AFTER, {"lost": 9}, now=now, camera="comCam", layout="night")
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    told = nights(tmp_path / "site")
+    assert counts(told["2020-02-12"]) == {"missing": 9} and counts(told["2020-02-13"]) == {"ingested": 9}
+    assert told["2020-02-13"]["n_lost"] == 9 and not any("dates" in text for text in findings(tmp_path / "site", AFTER))
+
+
+@pytest.mark.parametrize("name", ["latiss_gen2", "comCam_gen2", "latiss_gen3", "comCam_gen3"])
+@pytest.mark.parametrize("days", [-1, 1])
+def test_real_repositories(shared_data, tmp_path, name, days):
+    """The raw of each of Rubin's own test repositories, of both generations, follows its file to the night before or after."""
+    root = tmp_path / "input"
+    shutil.copytree(shared_data / "rubin" / name, root)
+    night = datetime.date(2019, 5, 30) if name.startswith("comCam") else datetime.date(2018, 9, 20)
+    other = night + datetime.timedelta(days=days)
+    folder = root / "storage" / f"{other:%Y%m%d}"
+    if name.endswith("2"):
+        (root / "storage" / night.isoformat()).rename(folder)
+    else:
+        folder.mkdir(parents=True)
+        (raw,) = root.glob("raw/**/*.fits")
+        (folder / raw.name).hardlink_to(raw)
+    first, last = sorted((night, other))
+    given = ("--input_dir", root, "--output_dir", tmp_path / "site", "--gen", name[-1], "--first_day", first, "--last_day", last)
+    assert run(*given) == 0
+    told = nights(tmp_path / "site")
+    assert counts(told[other.isoformat()]) == {"ingested": 1} and told[other.isoformat()]["status"] == "normal"
+    assert counts(told[night.isoformat()]) == {} and told[night.isoformat()]["n_files"] == 0
