@@ -516,7 +516,6 @@
   let index = []; // per row its searched text, in lower case, until all are there and become …
   let haystack = null; // … one text of all rows, each with an end of line before the next
   let starts = null; // where each row begins in it, and where the last ends
-  let letters = null; // per row a bit for each of LETTERS that its text has, in two times 32: what the first key of a word asks for
   let order = null; // all rows, sorted
   let passed = []; // those of them that pass the filters
   let asked = null; // what was asked for when `passed` was made; null: nothing that can be built on
@@ -571,24 +570,8 @@
     return (column.codes && column.kind === "word") ? column.words.length === 0 : column.values.every((v) => v === null);
   }
 
-  const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-./";
-  const placeOf = new Int8Array(128).fill(-1);
-  for (let i = 0; i < LETTERS.length; i += 1) placeOf[LETTERS.charCodeAt(i)] = i;
-
-  function noteLetters(row, words) {
-    let [low, high] = [0, 0];
-    for (let i = 0; i < words.length; i += 1) {
-      const place = placeOf[words.charCodeAt(i)]; // undefined for what is not ASCII
-      if (place >= 32) high |= 1 << (place - 32);
-      else if (place >= 0) low |= 1 << place;
-    }
-    letters[0][row] = low;
-    letters[1][row] = high;
-  }
-
   function buildIndexUntil(row) {
     if (haystack !== null) return;
-    letters = letters || [new Int32Array(table.n), new Int32Array(table.n)];
     const columns = table.columns.filter((column) => column.kind === "path" || (column.kind === "word" && column.name !== "file_class"));
     for (let i = index.length; i < Math.min(row, table.n); i += 1) {
       let words = "";
@@ -597,7 +580,6 @@
         if (!words.includes(word)) words += (words && "\n") + word; // a path mostly has the other names in it
       }
       index.push(words.toLowerCase());
-      noteLetters(i, index[i]);
     }
     if (index.length < table.n) return;
     haystack = index.join("\n") + "\n";
@@ -615,12 +597,6 @@
     if (looked.size > 20) looked.clear();
     const found = new Uint8Array(table.n);
     looked.set(term, found);
-    const place = term.length === 1 ? placeOf[term.charCodeAt(0)] : undefined;
-    if (place >= 0) {
-      const [bits, shift] = [letters[place >> 5], place & 31];
-      for (let row = 0; row < table.n; row += 1) found[row] = (bits[row] >>> shift) & 1;
-      return found;
-    }
     for (let row = 0, at = haystack.indexOf(term); at >= 0; at = haystack.indexOf(term, starts[row])) {
       while (starts[row + 1] <= at) row += 1;
       found[row] = 1;
@@ -629,21 +605,10 @@
     return found;
   }
 
-  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1));
-
   function buildIndexInIdleTime() {
+    const idle = window.requestIdleCallback || ((work) => setTimeout(work, 1));
     buildIndexUntil(index.length + 5000);
     if (haystack === null) idle(buildIndexInIdleTime);
-    else idle(() => rehearse(3));
-  }
-
-  // What is searched for the first time is slow, until the browser has made quick code of it: better before a reader waits for it.
-  function rehearse(times) {
-    for (const term of ["0", "00", "."]) {
-      looked.delete(term);
-      passing(order, inTerm(rowsWith(term)));
-    }
-    if (times > 1) idle(() => rehearse(times - 1));
   }
 
   function compareTexts(a, b) {
@@ -713,8 +678,6 @@
     return made;
   }
 
-  const inTerm = (found) => (row) => found[row] === 1;
-
   // The rows that pass a test, in their order. A loop over plain numbers: this is what a keystroke waits for.
   function passing(rows, test) {
     const found = new Int32Array(rows.length);
@@ -730,7 +693,7 @@
     if (terms.length) buildIndexUntil(table.n);
     // One more letter can only take rows away: what passed before is all there is to look at.
     const among = asked && asked.wanted === wanted && search.value.startsWith(asked.query) ? passed : order;
-    passed = [...chosen, ...terms.map(rowsWith).map(inTerm)].reduce(passing, among);
+    passed = [...chosen, ...terms.map(rowsWith).map((found) => (row) => found[row] === 1)].reduce(passing, among);
     asked = { query: search.value, wanted: wanted };
     showTime();
     const room = Math.floor(MAX_HEIGHT_PX / rowHeight);
