@@ -62,11 +62,13 @@ class _Call:
 class Workers:
     """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor.
 
-    `deaths` are what else than concurrent.futures' own exceptions says that a task's worker died.
+    `deaths` are what else than concurrent.futures' own exceptions says that a task's worker died; `end` ends what is left of an executor
+    that lost one.
     """
 
-    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception]) -> None:
+    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None) -> None:
         self._make = make
+        self._end = end
         self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
@@ -94,7 +96,9 @@ class Workers:
         for task in tasks:
             try:
                 self._work[self._executor.submit(_Call(function, task))] = task
-            except BrokenExecutor:  # died while the others were handed in
+            except (BrokenExecutor, OSError) as error:  # died while the others were handed in; "handle is closed" has no number
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
                 dead.append(task)
         for done in as_completed(self._work):
             task = self._work.pop(done)
@@ -107,6 +111,8 @@ class Workers:
         return dead
 
     def _renew(self) -> None:
+        if self._end:
+            self._end()
         self.stop()
         self._executor = self._make()
 
@@ -126,7 +132,13 @@ def processes(jobs: int) -> Iterator[Workers]:
 
     # spawn: a process forked after pyarrow has started its threads may hang
     context = multiprocessing.get_context("spawn")
-    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)))
+
+    def end() -> None:
+        # the executor itself forgets the one that it was just starting when another died, and then waits for it for ever
+        for left in multiprocessing.active_children():
+            left.kill()
+
+    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)), end=end)
     try:
         yield workers
     finally:
