@@ -1,6 +1,7 @@
 """Bad input gets a clear line that names the path and what to do, on stderr and on the page, and the rest is still made."""
 
 import datetime
+import json
 import shutil
 
 import pytest
@@ -245,8 +246,9 @@ def test_rebuild_without_a_source_that_answers(tmp_path, capfd):
     assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 1
     error = capfd.readouterr().err
     assert "input/storage: no such file" in error and "gen2repo/raw: no such file" in error and len(error.splitlines()) == 2
-    beat = (tmp_path / "site" / "data" / "heartbeat.json").read_text()
-    assert '"answered_at": null' in beat and "input/storage: no such file" in beat
+    (beat,) = json.loads((tmp_path / "site" / "data" / "heartbeat.json").read_text())["streams"].values()
+    told = beat["sources"]["files"]
+    assert told["answered_at"] is None and "input/storage: no such file" in told["problem"]
     assert "No night has been read yet." in (tmp_path / "site" / "index.html").read_text()
 
 
