@@ -92,6 +92,13 @@ def test_last_attempt_counts():
     assert judge({}, {"stage": "export"}, limits=Limits(last_stage="export")) == "ingested"
 
 
+def test_ingested_and_failed_since():
+    """A file that was ingested and whose next attempt failed is failed, and has no time of ingest any more."""
+    tried = ingests({"file_id": "a"}, {"file_id": "a", "status": "failure", "attempted_at": NOW - HOUR})
+    judged = tables.classify(files({"file_id": "a"}), tried, Limits(), NOW)
+    assert plain(judged, "file_class", "tried_at", "ingested_at") == [("failed", NOW - HOUR, None)]
+
+
 def test_stream_without_stages():
     """Where no source tells of any stage, a file that is there has all that is wanted."""
     assert judge({}, limits=Limits(last_stage="")) == "ingested"
@@ -177,6 +184,11 @@ def test_match_of_the_first_file():
         {"path": "x", "names": "b.fits", "device": 1, "inode": 10}, {"path": "y", "names": "a.fits"}, {"path": "z", "names": ""}
     )
     assert list(tables.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
+    earlier = files({"file_id": "gen2:x"}, {"file_id": "gen2:raw/a.fits"}, {"file_id": "gen2:w"}, source="gen2")
+    matched, _ = tables.match(night, attempts({"path": "x", "names": "elsewhere"}), earlier)  # one is told again, one has its file by now
+    assert plain(matched, "file_id", "on_disk") == [
+        ("n/a.fits", True), ("n/b.fits", True), ("z/.fits", True), ("gen2:x", True), ("gen2:w", False)
+    ]  # fmt: skip
 
 
 def test_match_takes_a_name_once():
