@@ -96,9 +96,10 @@ class Workers:
         for task in tasks:
             try:
                 self._work[self._executor.submit(_Call(function, task))] = task
-            except (BrokenExecutor, OSError) as error:  # died while the others were handed in; "handle is closed" has no number
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise
+            except (BrokenExecutor, OSError, ValueError) as error:
+                # one died while the others were handed in; a worker that was just to begin then finds closed what all share
+                if getattr(error, "errno", None) is not None:
+                    log.warning("no worker could begin: %s", error)
                 dead.append(task)
         for done in as_completed(self._work):
             task = self._work.pop(done)
