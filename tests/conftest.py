@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Where this is started in the background of a script, Ctrl-C is ignored, and so it would be by what it starts.
+with contextlib.suppress(ValueError):  # not the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The commands that tests start must be this checkout's too, whatever is installed.
 sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples")]
