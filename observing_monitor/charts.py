@@ -388,7 +388,7 @@ def _value_axis(values: Iterable[float], unit: str) -> Json:
 
     values = np.asarray(values, dtype=float)
     if unit == "s":
-        return _delay_axis(values, False) | {"title": {"text": "time"}, "rangemode": "tozero"}
+        return _delay_axis(np.append(values, 0.0), False) | {"title": {"text": "time"}, "rangemode": "tozero"}
     is_count = not unit and values.min() >= 0 and bool((values % 1 == 0).all())
     is_from_zero = is_count or (values.min() >= 0 and values.min() < 0.7 * values.max())
     axis = {"title": {"text": _plain(unit)}, "rangemode": "tozero" if is_from_zero else "normal", "exponentformat": "SI"}
@@ -581,22 +581,26 @@ def _floored(values: Iterable[float], logarithmic: bool) -> list[float]:
 
 def _delay_axis(late: Floats, logarithmic: bool) -> Json:
     """An axis of durations with ticks that people say: 10 s, 1 min, 1 h."""
-    low, high = min(float(late.min()), 0.0), max(float(late.max()), 1.0)
+    low, high = float(late.min()), float(late.max())
+    if low < 0 or high < 2 * (high - low):  # else nought is far from all of them, and so not on the axis
+        low = min(low, 0.0)
+    high = max(high, low + 1.0)
     if logarithmic:
         ticks = list(DELAY_TICKS_S)
     else:
-        step = next((s for s in TICK_STEPS_S if (high - low) / s <= 6), -(-(high - low) // (6 * 86_400)) * 86_400)
+        least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)  # what a tick's two units can tell
+        step = next((s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least), -(-(high - low) // (6 * 86_400)) * 86_400)
         ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
     axis = {"title": {"text": "delay"}, "tickmode": "array", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks]}
     return axis | ({"type": "log"} if logarithmic else {"rangemode": "normal"})
 
 
 def _tick(value: float) -> str:
-    """A tick's duration in its largest whole unit: `90 s` stays, `7200` is `2 h`."""
+    """A tick's duration in its largest whole unit, `7200` is `2 h`; in the two largest where there is none, `80` is `1 min 20 s`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if value and value % size == 0:
+        if value and value % size == 0 and (unit != "min" or abs(value) < 3600):
             return f"{value / size:,g} {unit}".replace("-", "−")
-    return f"{value:g} s".replace("-", "−")
+    return pages.seconds(value) if abs(value) > 60 else f"{value:g} s".replace("-", "−")
 
 
 def _time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:

@@ -235,3 +235,14 @@ def test_headlines_side_by_side():
     assert [trace["name"] for trace in made[0].figure["data"]] == ["&lt;i&gt;Produced", "Stored"]
     assert made[0].figure["data"][0]["y"] == [10.0, None] and made[1].chart_id == "chart-headlines--2"
     assert made[-1].caption.startswith("Stored, of what was produced")
+
+
+@pytest.mark.parametrize(
+    "delays", [(500, 559), (5, 90), (0.2, 0.7), (-30, 50), (3600, 3700), (90_000, 90_100), (7, 7.5), (100_000, 900_000)]
+)
+def test_ticks_of_delays(delays):
+    """An axis of delays has ticks around and between them, each with words of its own."""
+    axis = charts._delay_axis(np.array(delays, dtype=float), False)
+    ticks, words = axis["tickvals"], axis["ticktext"]
+    assert ticks[0] <= delays[0] and ticks[-1] >= delays[1] and 2 <= len(ticks) <= 9
+    assert len(set(words)) == len(ticks)

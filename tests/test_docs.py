@@ -137,7 +137,7 @@ def web_root(tmp_path):
     for name in ("index.html", "assets/monitor-1.js", "auxTel/latest.html", "data/stream=auxTel/index.json", ".unfinished/x", ".lock"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("<!doctype html>")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # with workers there is one more
         folder.chmod(folder.stat().st_mode | 0o755)  # one of them may be /tmp, which all may write
     return root
 
