@@ -228,9 +228,10 @@ def measure(page_path, rounds):
         took = [time_to_filter(browser, page_path) for _ in range(rounds)]
         for name in took[0]:
             every = [one for times in took for one in times[name]]
-            yield Figure(f"{name}: median", statistics.median(every), 50, "ms")
+            budget = 500 if name == "sort" else 50  # to sort is no keystroke
+            yield Figure(f"{name}: median", statistics.median(every), budget, "ms")
             # the worst of a round, in the median round: another program's turn is not ours
-            yield Figure(f"{name}: worst", statistics.median(max(times[name]) for times in took), 500 if name == "sort" else 50, "ms")
+            yield Figure(f"{name}: worst", statistics.median(max(times[name]) for times in took), budget, "ms")
         n_charts = min(4, page_path.read_text().count('class="plot"'))
         drawn = statistics.median(time_to_draw(browser, page_path, n_charts) for _ in range(rounds))
         yield Figure(f"{n_charts} charts are drawn, from opening", drawn, 2000, "ms")

@@ -524,6 +524,7 @@
   let time = null; // {by, from, to}: only files with an instant of that span, in seconds since 1970
   let rowHeight = 28;
   let firstDrawn = -1;
+  let inTable = null; // which rows are in the table, from the first on
 
   function unpack(payload) {
     const binary = atob(payload);
@@ -753,6 +754,13 @@
     if (Math.abs(first - firstDrawn) < SPARE_ROWS / 2 && firstDrawn >= 0 && first !== 0) return;
     firstDrawn = first;
     const last = Math.min(shown.length, first + Math.ceil(scroller.clientHeight / rowHeight) + 3 * SPARE_ROWS);
+    const wanted = shown.subarray(first, last);
+    if (inTable && inTable.first === first && inTable.rows.length === wanted.length && wanted.every((row, i) => row === inTable.rows[i])) {
+      // a first letter takes none of them away: to lay out the same rows anew is what would take longest
+      body.lastElementChild.style.height = (shown.length - last) * rowHeight + "px";
+      return;
+    }
+    inTable = { first: first, rows: wanted.slice() };
     const rows = [spacer(first)];
     for (let i = first; i < last; i += 1) {
       const row = make("tr");
