@@ -50,6 +50,11 @@ def later(hours=3):
     return datetime.datetime.now(UTC).replace(microsecond=0) + datetime.timedelta(hours=hours)
 
 
+def small_hours():
+    """Four in the morning (UTC) of a day to come: by it, at any hour of the real clock, what `make_night` makes of its night is past."""
+    return (later() + datetime.timedelta(days=1)).replace(hour=4, minute=0, second=0)
+
+
 def make_night(root, night, counts, *, now, link="symlink", layout=None, camera="latiss", names=None, transfer_log=False, apart_s=15):
     """Add a night to the input directory `root`, making it where it is new.
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from conftest import need
-from gen2tree import later, make_night
+from gen2tree import later, make_night, small_hours
 from running import contents, counts, nights, run, start
 
 DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
@@ -107,7 +107,7 @@ def test_clock_that_jumps_back(tree):
 
 def test_clock_that_was_years_ahead(tmp_path):
     """Nights that a wrong clock made years ahead hide no fault of tonight's: neither from the stream's status, nor from the site's."""
-    now = later()
+    now = small_hours()
     tonight = (now - datetime.timedelta(hours=12)).date()
     make_night(tmp_path / "input", tonight, {"ingested": 2, "failed": 3}, now=now)
     (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n')
