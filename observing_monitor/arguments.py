@@ -1,19 +1,22 @@
-"""The one parser of all commands: arguments to options, and what is wrong with them in one line."""
+"""The one parser of all commands: arguments to options, what is wrong with them in one line; and how an answer is printed."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import difflib
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import configargparse
 
 from observing_monitor import __version__, config
-from observing_monitor.errors import UsageError
+from observing_monitor.errors import OutputError, UsageError
 from observing_monitor.files import is_address
 from observing_monitor.nights import parse_night
 from observing_monitor.timelimit import LIMIT_S
@@ -53,10 +56,29 @@ exit codes: 0 all well; 1 published, but something failed; 2 usage, settings or 
 A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from noon to noon UTC and is named by its evening."""
 
 
+def tell(line: str, end: str = "\n") -> None:
+    """Print what a command was asked for; OutputError where it can't be had, BrokenPipeError where nobody reads it any more."""
+    try:
+        print(line, end=end, flush=True)  # a full disk is told of here, not when the interpreter ends
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # what is printed yet would fail again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"the answer can't be printed: {(error.strerror or str(error)).lower()}; send it where there is room") from error
+
+
 class OneLine(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line: what is wrong, the nearest right word, and where to read more; exit code 2."""
 
     words: Iterable[str] = ()  # words that may stand among the arguments, beside the options
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print --help and --version: argparse's own passes over a disk that is full."""
+        if file is sys.stdout:
+            tell(message, end="")
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         known = [*self._option_string_actions, *self.words]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from observing_monitor import config, pages, redact
-from observing_monitor.arguments import MAX_RUN_S, ONE_STREAM, parse
+from observing_monitor.arguments import MAX_RUN_S, ONE_STREAM, parse, tell
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between
@@ -48,11 +48,11 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
     suit_full_nights()
-    if arguments[:1] == ["metrics"]:
-        from observing_monitor import metrics_cli
-
-        return metrics_cli.main(arguments[1:])
     try:
+        if arguments[:1] == ["metrics"]:
+            from observing_monitor import metrics_cli
+
+            return metrics_cli.main(arguments[1:])
         command, options = parse(arguments)
         _set_up_log(options.verbose)
         return _run(command, options, now)
@@ -63,7 +63,6 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         _complain(error)
         return USAGE
     except BrokenPipeError:  # whoever read what is printed has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
         return INCOMPLETE
     except OSError as error:
         if _is_folder_gone():
@@ -427,14 +426,14 @@ def _import_prototype(options: argparse.Namespace, run: Run) -> int:
     run.n_looked, run.n_changed = len(done.nights), done.n_changed
     run.problems += [f"{stream.name}: {problem}" for problem in done.problems]
     run.publish()
-    print(f"{options.database} -> {stream.name}")
+    tell(f"{options.database} -> {stream.name}")
     for name, n_rows in done.n_rows.items():
         why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
-        print(f"  {name:16} {n_rows:>9,} rows{why}")
+        tell(f"  {name:16} {n_rows:>9,} rows{why}")
     span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
-    print(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
-    print(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
-    print(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
+    tell(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
+    tell(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
+    tell(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
     return _end("import-prototype", options, run)
 
 
@@ -449,17 +448,17 @@ def _prune(options: argparse.Namespace, run: Run, nights: Mapping[str, list[date
         ages = {what: _age(options, stream, name, nights[stream.name]) for what, name in retention.SETTINGS.items()}
         tonight = stream.rule.night_of(run.now)
         planned.append((stream, retention.plan(stream, run.output, ages, tonight)))
-        print(f"{stream.name}: tonight is {tonight}")
+        tell(f"{stream.name}: tonight is {tonight}")
         for what, going in planned[-1][1].items():
             _print_going(retention.SETTINGS[what], going, what == retention.PAGE)
     goings = [going for _, of_stream in planned for going in of_stream.values()]
     n_files, n_bytes = sum(going.n_files for going in goings), sum(going.n_bytes for going in goings)
     if not options.yes:
         words = f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}"
-        print(words if n_files else "nothing is to be removed")
+        tell(words if n_files else "nothing is to be removed")
         return OK
     retention.prune(planned, run.output, run.now, run.publish)
-    print(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
+    tell(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
     run.n_looked = len({(stream.name, night) for stream, of_stream in planned for going in of_stream.values() for night in going.nights})
     return _end("prune", options, run)
 
@@ -476,7 +475,7 @@ def _age(options: argparse.Namespace, stream: Stream, name: str, nights: Sequenc
 
 def _print_going(name: str, going: Going, is_page: bool) -> None:
     if going.keep_days is None:
-        print(f"  {name:18} not set: all stay")
+        tell(f"  {name:18} not set: all stay")
         return
     words = "nothing older is there"
     if going.nights:
@@ -486,7 +485,7 @@ def _print_going(name: str, going: Going, is_page: bool) -> None:
         words += "; a small page with the night's numbers takes the place of each" if is_page else ""
     if going.back:
         words += f"; {len(going.back):,} pages come back, {going.back[0]} to {going.back[-1]}"
-    print(f"  {name:18} = {going.keep_days}: {words}")
+    tell(f"  {name:18} = {going.keep_days}: {words}")
 
 
 def _megabytes(n_bytes: float) -> str:
@@ -525,7 +524,7 @@ def _notify(options: argparse.Namespace, receivers: list[config.Receiver], now: 
         raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
     code = OK
     for receiver, fault in notify.try_out(receivers, options.title, options.site_url, _redaction(options), now):
-        print(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
+        tell(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
         code = INCOMPLETE if fault else code
     return code
 
@@ -574,22 +573,22 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
         _check_apart(output, streams)
         _check_alone(output, streams)
     answers = [check.check_output(output, streams, now)]
-    print(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
+    tell(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
     _print_answer(answers[0], f"output {output.root if output else ''}".strip())
     for stream in streams:
         asked = nights[stream.name]
         then = stream.at(asked[-1])
-        print(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
-        print(f"         {check.describe_night(stream, now)}")
+        tell(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
+        tell(f"         {check.describe_night(stream, now)}")
         for described, answer in zip(then.sources, check.check_stream(then, asked, now), strict=True):
             _print_answer(answer, f"{described.name} at {described.place}")
             answers.append(answer)
     n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))
-    print(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
+    tell(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
     return INCOMPLETE if n_failed else OK
 
 
 def _print_answer(answer: Answer, of_what: str) -> None:
-    print(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
+    tell(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
     for line in answer.said:
-        print(visible(f"           {line}".replace("\n", "␊")))
+        tell(visible(f"           {line}".replace("\n", "␊")))
