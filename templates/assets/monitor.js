@@ -873,7 +873,7 @@
       window.observing_monitor_files = (payload) => unpack(payload).then(resolve, reject);
       const script = make("script");
       script.src = section.dataset.files;
-      script.onerror = () => reject(new Error("the file " + section.dataset.files + " could not be loaded"));
+      script.onerror = () => reject(new Error("the file " + section.dataset.files.split("?")[0] + " could not be loaded"));
       document.head.append(script);
     }).then((read) => {
       table = read;
