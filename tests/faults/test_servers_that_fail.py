@@ -138,7 +138,7 @@ def test_etcd_that_is_stopped(tmp_path, capfd):
 
 
 def test_servers_that_are_stopped_together(tmp_path, postgres, mariadb, capfd):
-    """Two servers stopped, read by four streams each, cost a run the limit of one source; what each told stays, and comes back with them."""
+    """Two servers stopped, read by four streams each, cost a run the limit of one; what each told stays, and comes back with them."""
     urls, limit_s = {}, 4
     for number in range(4):
         for kind, server, where in (("pg", postgres, "dbname"), ("my", mariadb, "database")):
