@@ -392,7 +392,17 @@ def _value_axis(values: Iterable[float], unit: str) -> Json:
     is_count = not unit and values.min() >= 0 and bool((values % 1 == 0).all())
     is_from_zero = is_count or (values.min() >= 0 and values.min() < 0.7 * values.max())
     axis = {"title": {"text": _plain(unit)}, "rangemode": "tozero" if is_from_zero else "normal", "exponentformat": "SI"}
-    return axis | ({"dtick": 1} if is_count and values.max() <= 5 else {})
+    return axis | (_whole_ticks(values.max()) if is_count else {})
+
+
+def _files_axis(most: float) -> Json:
+    """An axis of numbers of files, up to `most`."""
+    return {"title": {"text": "files"}, "rangemode": "tozero"} | _whole_ticks(most)
+
+
+def _whole_ticks(most: float) -> Json:
+    """What keeps an axis of counts from ticks between two whole numbers: of itself it has some where all are small."""
+    return {"dtick": 1} if most <= 5 else {}
 
 
 def stream_charts(
@@ -469,7 +479,7 @@ def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) ->
         return None
     axis, outside = _time_axis(np.concatenate(list(instants.values())), bounds)
     caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
-    layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
+    layout = {"xaxis": axis, "yaxis": _files_axis(max(trace["y"][-1] for trace in traces))}
     return pages.Chart("chart-files", "Files over the night", caption, {"data": traces, "layout": layout})
 
 
@@ -552,7 +562,7 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | 
         )
     words = [f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}" for stage, (_, late) in delays.items()]
     axis = _delay_axis(everything, logarithmic)
-    layout = {"xaxis": axis, "yaxis": {"title": {"text": "files"}, "rangemode": "tozero"}}
+    layout = {"xaxis": axis, "yaxis": _files_axis(max(max(trace["y"]) for trace in traces))}
     caption = f"How many files waited how long. {_sentence(words)}"
     return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
 
@@ -713,7 +723,8 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> pages.Chart |
     if not bars:
         return None
     caption = f"Files of each night by what became of them; together {', '.join(words)}."
-    layout = {"barmode": "stack", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": {"title": {"text": "files"}}}
+    most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
+    layout = {"barmode": "stack", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": _files_axis(most)}
     return pages.Chart("chart-classes", "Files by class", caption, {"data": bars, "layout": layout})
 
 

@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import configargparse
-
-from observing_monitor import __version__, config, pages, redact
-from observing_monitor.arguments import OneLine
+from observing_monitor import config, pages, redact
+from observing_monitor.arguments import MAX_RUN_S, ONE_STREAM, parse, tell
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.files import Apart, Output, is_address
-from observing_monitor.nights import ONE_DAY, iso_utc, nights_between, parse_night
+from observing_monitor.nights import ONE_DAY, iso_utc, nights_between
 from observing_monitor.pages import visible
-from observing_monitor.timelimit import LIMIT_S, LOOK_S, leave, within
+from observing_monitor.timelimit import LOOK_S, leave, within
 from observing_monitor.workers import suit_full_nights
 
 if TYPE_CHECKING:
@@ -37,211 +35,12 @@ if TYPE_CHECKING:
 OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
 MAX_DAYS = 36_600  # a century
 USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
-MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
 LONG = ("rebuild", "import-prototype")  # commands that work on a history
-# what describes a stream on the command line
-ONE_STREAM = ("input_dir", "gen", "query_links", "stream", "night_rule", "pending_limit_s", "time_limit_s")
 
 NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
 
 log = logging.getLogger("observing_monitor")
-
-COMMANDS = {
-    "run": "collect what changed, then publish what changed: what cron runs, and what happens without a command",
-    "collect": "read the sources into the store, make no page",
-    "publish": "make the pages from the store, read no source",
-    "rebuild": "collect and publish a history, in parallel; resumes where it was stopped",
-    "import-prototype": "take over the history in a prototype's observing_monitor.sqlite3 (--database), and make its pages",
-    "prune": "tell what is older than keep_pages_days, keep_tables_days, keep_previews_days; with --yes, remove it",
-    "notify": "send every receiver of the settings a message to try it out; nothing else",
-    "check": "tell what each source has, what is wrong with it or odd, and whether the output can be written; write nothing",
-}
-
-DESCRIPTION = "Static pages that tell, night by night, what was taken, transferred and ingested, and what was not."
-
-EPILOG = """commands:
-{commands}
-  metrics           record or show a night's numbers, for the programs of a pipeline (observing_monitor metrics --help)
-
-examples:
-  observing_monitor --input_dir /data/auxTel --output_dir /www/auxTel
-      the last two nights of one stream: files in /data/auxTel/storage, repository in /data/auxTel/gen2repo
-  observing_monitor -c site.toml
-      all streams of a settings file; put this into a crontab (see cron_observing_monitor.sh)
-  observing_monitor rebuild -c site.toml --first_day 2020-01-01 --last_day 2020-12-31 --jobs 4
-      a year, four nights at once; what is there and did not change is not made again
-  observing_monitor check -c site.toml
-      what every source answers
-
-exit codes: 0 all well; 1 published, but something failed; 2 usage, settings or output are wrong; 75 another run holds the lock
-A night is a date, by the stream's rule: UTC−12 h unless set, so it runs from noon to noon UTC and is named by its evening."""
-
-
-def make_parser() -> configargparse.ArgParser:
-    """The one parser of all commands; options come from arguments, then OBSMON_… in the environment, then the file."""
-
-    class FileParser(config.SettingsFileParser):
-        options: list[str] = []
-
-    class Parser(OneLine, configargparse.ArgParser):  # type: ignore[misc]  # it has no annotations: its classes are Any
-        words = (*COMMANDS, "metrics")
-
-    parser = Parser(  # type: ignore[call-arg]  # those of the base without annotations
-        prog="observing_monitor",
-        description=DESCRIPTION,
-        epilog=EPILOG.format(commands="\n".join(f"  {name:17} {words}" for name, words in COMMANDS.items())),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        config_file_parser_class=FileParser,
-        auto_env_var_prefix="OBSMON_",
-        add_env_var_help=False,
-        add_config_file_help=False,
-        allow_abbrev=False,
-    )
-    for add in (_add_places, _add_one_stream, _add_nights, _add_commands_own, _add_how):
-        add(parser)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    names = (option.removeprefix("--") for option in parser._option_string_actions if option.startswith("--"))
-    FileParser.options += [name for name in names if name not in ("help", "version", "config", "output", "yes", "really")]
-    return parser
-
-
-def _add_places(parser: configargparse.ArgParser) -> None:
-    """Where the settings are, and where is written what the public may see, and what it may not."""
-    parser.add_argument(
-        "-c", "--config", is_config_file=True, env_var="OBSMON_CONFIG", metavar="FILE", help="settings file, TOML; see examples/site.toml"
-    )
-    words = "where the pages and the store are written: a directory, or s3://bucket/prefix"
-    parser.add_argument("--output_dir", "--output", type=_place, metavar="DIR", help=words)
-    words = "where the store is, if not in output_dir/data: a directory, or s3://bucket/prefix"
-    parser.add_argument("--store_dir", type=_place, metavar="DIR", help=words)
-    parser.add_argument(
-        "--redact", action="append", metavar="TEXT", help="hide a folder or a host from all pages and their data; may be given again"
-    )
-
-
-def _add_one_stream(parser: configargparse.ArgParser) -> None:
-    """What describes a stream: ONE_STREAM."""
-    one = parser.add_argument_group("one stream, without a settings file")
-    words = "directory with storage/ (files) and gen2repo/ or gen3repo/; or s3://bucket/prefix: the files below it"
-    one.add_argument("--input_dir", type=_place, metavar="DIR", help=words)
-    one.add_argument("--gen", type=int, choices=[2, 3], help="generation of the Butler repository (default 2)")
-    one.add_argument(
-        "--query_links",
-        action="store_true",
-        default=None,
-        help="the repository's raw/ is not organised by night: look for links all over it",
-    )
-    one.add_argument("--stream", metavar="NAME", help="the stream's name (default: input_dir's)")
-    one.add_argument("--night_rule", metavar="RULE", help="UTC, UTC-12h, UTC+4h, TAI-12h (default UTC-12h)")
-    one.add_argument("--pending_limit_s", type=float, metavar="S", help="younger files are pending, older ones missing (default 3600)")
-    one.add_argument(
-        "--time_limit_s",
-        type=float,
-        metavar="S",
-        help=f"a source that doesn't answer within it is asked no more in that run (default {LIMIT_S:g})",
-    )
-
-
-def _add_nights(parser: configargparse.ArgParser) -> None:
-    """Which nights."""
-    which = parser.add_argument_group("which nights")
-    which.add_argument("--num_days", type=int, metavar="N", help="so many nights, up to last_day or from first_day on (default 2)")
-    which.add_argument("--first_day", type=_night, metavar="NIGHT", help="from this night, YYYY-MM-DD or YYYYMMDD")
-    which.add_argument("--last_day", type=_night, metavar="NIGHT", help="to this night, included (default: tonight)")
-
-
-def _add_commands_own(parser: configargparse.ArgParser) -> None:
-    """What one command alone takes."""
-    old = parser.add_argument_group("import-prototype")
-    old.add_argument(
-        "--database",
-        type=_file,
-        metavar="FILE",
-        help="the prototype's observing_monitor.sqlite3, or the folder that has it; "
-        "with a settings file --stream says whose history it is, and --gen takes that of one Butler alone",
-    )
-    keep = parser.add_argument_group("prune", "what is older goes, by prune --yes and by nothing else; what has no age stays for ever")
-    for what in ("pages", "tables", "previews"):
-        keep.add_argument(
-            f"--keep_{what}_days", type=int, metavar="N", help=f"keep the {what} of so many nights, tonight the first of them"
-        )
-    keep.add_argument("--yes", "--really", action="store_true", help="remove it; without this, prune only tells what would go")
-
-
-def _add_how(parser: configargparse.ArgParser) -> None:
-    """How a run goes, and whom it tells."""
-    how = parser.add_argument_group("how")
-    how.add_argument("--title", default="Observing monitor", help="title of the site's page")
-    how.add_argument("--site_url", default="", metavar="URL", help="where the pages are served: the feed and messages link there")
-    how.add_argument("--prometheus_file", type=_file, metavar="FILE", help="also write the Prometheus textfile there, for node_exporter")
-    known = "what is known to be wrong, and why; shown as acknowledged (default: known.yaml beside the settings file)"
-    how.add_argument("--known_issues", type=_file, metavar="FILE", help=known)
-    how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
-    how.add_argument(
-        "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for new nights of a run (default 1)"
-    )
-    how.add_argument(
-        "--max_run_s",
-        type=float,
-        metavar="S",
-        help=f"a run begins no further night after it; tonight comes first (default {MAX_RUN_S:g}; rebuild: no limit)",
-    )
-    how.add_argument("-v", "--verbose", action="store_true", help="tell what is done, even where there is no terminal")
-    how.add_argument(
-        "--log_file",
-        type=_file,
-        metavar="FILE",
-        help="add a line on the run to this file: key=value, always in one order",
-    )
-    how.add_argument("--scheduler", metavar="ADDRESS", help="rebuild on a Dask cluster, such as tcp://head:8786, instead of --jobs")
-
-
-def _place(text: str) -> str | Path:
-    if not text:  # a variable that was not set: this would be the folder that we were started in
-        raise argparse.ArgumentTypeError(config.EMPTY)
-    return text.rstrip("/") if is_address(text) else Path(text)
-
-
-def _file(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError(config.EMPTY)
-    return Path(text)
-
-
-def _night(text: str) -> datetime.date:
-    try:
-        night = parse_night(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not 1900 <= night.year < 2200:  # a slip of the pen would make centuries of pages
-        raise argparse.ArgumentTypeError(f"{text} is too far away; nights are those of the years 1900 to 2199")
-    return night
-
-
-def split_command(arguments: list[str]) -> tuple[str, list[str]]:
-    """The command, and the other arguments; the command may stand first or last, and is `run` where there is none."""
-    for at in (0, -1):
-        if arguments and arguments[at] in COMMANDS and (at == 0 or len(arguments) == 1 or not _takes_value(arguments[-2])):
-            rest = arguments[1:] if at == 0 else arguments[:-1]
-            return arguments[at], rest
-    return "run", list(arguments)
-
-
-def _nearness(parser: configargparse.ArgParser, options: argparse.Namespace) -> dict[str, int]:
-    """How near to the user each option was given: 3 on the command line, 2 in the environment, 1 in the settings file."""
-    nearness = {name: 3 for name, value in vars(options).items() if value is not None}
-    for place, settings in parser.get_source_to_settings_dict().items():
-        level = {"environment_variables": 2, "defaults": 0}.get(place, 1)
-        if place != "command_line":
-            nearness |= {action.dest: level for action, _ in settings.values() if action is not None}
-    return nearness
-
-
-def _takes_value(argument: str) -> bool:
-    """Whether what follows this argument is its value: a long option or -c without `=`, and no switch."""
-    switches = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really")
-    return argument.startswith("-") and "=" not in argument and argument not in switches
 
 
 def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None = None) -> int:
@@ -249,15 +48,12 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
     suit_full_nights()
-    if arguments[:1] == ["metrics"]:
-        from observing_monitor import metrics_cli
-
-        return metrics_cli.main(arguments[1:])
     try:
-        command, rest = split_command(arguments)
-        parser = make_parser()
-        options = parser.parse_args(rest)
-        options.nearness = _nearness(parser, options)
+        if arguments[:1] == ["metrics"]:
+            from observing_monitor import metrics_cli
+
+            return metrics_cli.main(arguments[1:])
+        command, options = parse(arguments)
         _set_up_log(options.verbose)
         return _run(command, options, now)
     except LockedError as error:
@@ -267,7 +63,6 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         _complain(error)
         return USAGE
     except BrokenPipeError:  # whoever read what is printed has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
         return INCOMPLETE
     except OSError as error:
         if _is_folder_gone():
@@ -631,14 +426,14 @@ def _import_prototype(options: argparse.Namespace, run: Run) -> int:
     run.n_looked, run.n_changed = len(done.nights), done.n_changed
     run.problems += [f"{stream.name}: {problem}" for problem in done.problems]
     run.publish()
-    print(f"{options.database} -> {stream.name}")
+    tell(f"{options.database} -> {stream.name}")
     for name, n_rows in done.n_rows.items():
         why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
-        print(f"  {name:16} {n_rows:>9,} rows{why}")
+        tell(f"  {name:16} {n_rows:>9,} rows{why}")
     span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
-    print(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
-    print(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
-    print(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
+    tell(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
+    tell(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
+    tell(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
     return _end("import-prototype", options, run)
 
 
@@ -653,17 +448,17 @@ def _prune(options: argparse.Namespace, run: Run, nights: Mapping[str, list[date
         ages = {what: _age(options, stream, name, nights[stream.name]) for what, name in retention.SETTINGS.items()}
         tonight = stream.rule.night_of(run.now)
         planned.append((stream, retention.plan(stream, run.output, ages, tonight)))
-        print(f"{stream.name}: tonight is {tonight}")
+        tell(f"{stream.name}: tonight is {tonight}")
         for what, going in planned[-1][1].items():
             _print_going(retention.SETTINGS[what], going, what == retention.PAGE)
     goings = [going for _, of_stream in planned for going in of_stream.values()]
     n_files, n_bytes = sum(going.n_files for going in goings), sum(going.n_bytes for going in goings)
     if not options.yes:
         words = f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}"
-        print(words if n_files else "nothing is to be removed")
+        tell(words if n_files else "nothing is to be removed")
         return OK
     retention.prune(planned, run.output, run.now, run.publish)
-    print(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
+    tell(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
     run.n_looked = len({(stream.name, night) for stream, of_stream in planned for going in of_stream.values() for night in going.nights})
     return _end("prune", options, run)
 
@@ -680,7 +475,7 @@ def _age(options: argparse.Namespace, stream: Stream, name: str, nights: Sequenc
 
 def _print_going(name: str, going: Going, is_page: bool) -> None:
     if going.keep_days is None:
-        print(f"  {name:18} not set: all stay")
+        tell(f"  {name:18} not set: all stay")
         return
     words = "nothing older is there"
     if going.nights:
@@ -690,7 +485,7 @@ def _print_going(name: str, going: Going, is_page: bool) -> None:
         words += "; a small page with the night's numbers takes the place of each" if is_page else ""
     if going.back:
         words += f"; {len(going.back):,} pages come back, {going.back[0]} to {going.back[-1]}"
-    print(f"  {name:18} = {going.keep_days}: {words}")
+    tell(f"  {name:18} = {going.keep_days}: {words}")
 
 
 def _megabytes(n_bytes: float) -> str:
@@ -729,7 +524,7 @@ def _notify(options: argparse.Namespace, receivers: list[config.Receiver], now: 
         raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
     code = OK
     for receiver, fault in notify.try_out(receivers, options.title, options.site_url, _redaction(options), now):
-        print(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
+        tell(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
         code = INCOMPLETE if fault else code
     return code
 
@@ -778,22 +573,22 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
         _check_apart(output, streams)
         _check_alone(output, streams)
     answers = [check.check_output(output, streams, now)]
-    print(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
+    tell(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
     _print_answer(answers[0], f"output {output.root if output else ''}".strip())
     for stream in streams:
         asked = nights[stream.name]
         then = stream.at(asked[-1])
-        print(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
-        print(f"         {check.describe_night(stream, now)}")
+        tell(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
+        tell(f"         {check.describe_night(stream, now)}")
         for described, answer in zip(then.sources, check.check_stream(then, asked, now), strict=True):
             _print_answer(answer, f"{described.name} at {described.place}")
             answers.append(answer)
     n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))
-    print(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
+    tell(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
     return INCOMPLETE if n_failed else OK
 
 
 def _print_answer(answer: Answer, of_what: str) -> None:
-    print(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
+    tell(visible(f"  {answer.verdict:6} {of_what}".replace("\n", "␊")))
     for line in answer.said:
-        print(visible(f"           {line}".replace("\n", "␊")))
+        tell(visible(f"           {line}".replace("\n", "␊")))

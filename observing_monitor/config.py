@@ -491,32 +491,9 @@ def _stream(
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise UsageError(f"{where} the stream's name {name!r} can't be a folder's name; {words}")
-    _check_time_limit(where, described.time_limit_s)
-    for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
-        value = getattr(described, key)
-        if value is not None and not 0 <= value <= CENTURY_S:
-            raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
-    old = described.prototype_urls
-    if isinstance(old, str) and not (old == "." or _NAME.fullmatch(old)):
-        raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
-    for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
-        if (days := getattr(described, key)) is not None and days < 1:
-            raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
-    try:
-        rule = NightRule.parse(described.night_rule)
-    except UsageError as error:
-        raise UsageError(f"{where} {error}") from error
-    tables = [*_input_dir_sources(where, described), *described.sources]
-    if not tables:
-        raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
-
-    def of_source(table: dict[str, Any]) -> DescribedSource:
-        return _source(where, base, table | others.get(str(table.get("name", table.get("type"))), {}), described.time_limit_s, storages)
-
-    sources = tuple(of_source(table) for table in tables)
-    names = [source.name for source in sources]
-    for twice in {n for n in names if names.count(n) > 1}:
-        raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
+    _check_stream(where, described)
+    rule = _night_rule(where, described.night_rule)
+    sources = _sources(where, base, name, described, storages, others)
     stages = in_order(source_class(source.kind).stages_of(source.settings) for source in sources)
     if described.last_stage and described.last_stage not in stages:
         raise UsageError(
@@ -544,6 +521,51 @@ def _stream(
         keep_tables_days=described.keep_tables_days,
         keep_previews_days=described.keep_previews_days,
     )
+
+
+def _check_stream(where: str, described: StreamSettings) -> None:
+    """Refuse limits, ages and names of a stream's own table that can't be."""
+    _check_time_limit(where, described.time_limit_s)
+    for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
+        value = getattr(described, key)
+        if value is not None and not 0 <= value <= CENTURY_S:
+            raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
+    old = described.prototype_urls
+    if isinstance(old, str) and not (old == "." or _NAME.fullmatch(old)):
+        raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
+    for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
+        if (days := getattr(described, key)) is not None and days < 1:
+            raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
+
+
+def _night_rule(where: str, text: str) -> NightRule:
+    try:
+        return NightRule.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{where} {error}") from error
+
+
+def _sources(
+    where: str,
+    base: Path,
+    name: str,
+    described: StreamSettings,
+    storages: Mapping[str, Storage],
+    others: Mapping[str, dict[str, Any]],
+) -> tuple[DescribedSource, ...]:
+    """The sources of a stream, those that input_dir is short for first; `others` as `_stream` has it."""
+    tables = [*_input_dir_sources(where, described), *described.sources]
+    if not tables:
+        raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
+
+    def of_source(table: dict[str, Any]) -> DescribedSource:
+        return _source(where, base, table | others.get(str(table.get("name", table.get("type"))), {}), described.time_limit_s, storages)
+
+    sources = tuple(of_source(table) for table in tables)
+    names = [source.name for source in sources]
+    for twice in {n for n in names if names.count(n) > 1}:
+        raise UsageError(f"{where} has two sources named {twice!r}; give one of them another name")
+    return sources
 
 
 def _previews(where: str, base: Path, asked: bool | dict[str, Any]) -> PreviewSettings | None:

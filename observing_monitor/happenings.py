@@ -79,50 +79,70 @@ def compare(before: "Tables", after: "Tables", stage: str, told: Iterable[str], 
     moved : mapping
         As `moved_files` gives it.
     """
-    from observing_monitor.tables import DONE, places_of
+    happened = {**_of_files(before, after, stage), "moved": {new: f"from {old}" for old, new in moved.items()}}
+    happened |= _of_stage(before, after, stage, set(told))
+    return {kind: files_of for kind, files_of in happened.items() if files_of}
 
-    told = set(told)
 
-    def done(tables: "Tables") -> "pd.DataFrame":
-        """When each file passed the stage last, as the sources that answered tell."""
-        ingests = tables.ingests
-        is_done = (ingests["stage"] == stage) & ingests["status"].isin(DONE) & ingests["source"].isin(told)
-        return ingests.loc[is_done, ["file_id", "attempted_at"]].reset_index(drop=True)
+def _of_files(before: "Tables", after: "Tables", stage: str) -> dict[str, dict[str, str]]:
+    """As `compare`: files that changed their size after they passed the stage, or are no longer on disk."""
+    from observing_monitor.tables import places_of
 
     # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
     places = places_of(before.files["file_id"], after.files["file_id"])
     was = before.files[places >= 0].reset_index(drop=True)
     now = after.files.take(places[places >= 0]).reset_index(drop=True)
     changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
-    all_done: pd.Series[str] | list[str] = (
-        before.ingests.loc[(before.ingests["stage"] == stage) & before.ingests["status"].isin(DONE), "file_id"] if len(changed) else []
-    )
-    changed = changed[changed["file_id"].isin(all_done)]
+    if len(changed):
+        changed = changed[changed["file_id"].isin(before.ingests.loc[_is_done(before.ingests, stage), "file_id"])]
     # once seen on disk: what only a registry or a log tells of never was
     removed = was.loc[was["on_disk"] & ~now["on_disk"] & was["inode"].notna(), "file_id"]
-    happened: dict[str, dict[str, str]] = {
+    return {
         "size_changed": {
             str(row.file_id): f"{row.size_bytes:,} to {now['size_bytes'].at[row.Index]:,} bytes" for row in changed.itertuples()
         },
         "removed": dict.fromkeys(removed, ""),
-        "moved": {new: f"from {old}" for old, new in moved.items()},
     }
-    done_before, done_now = done(before), done(after)
-    if done_before.equals(done_now):
-        return {kind: files_of for kind, files_of in happened.items() if files_of}
-    done_before, done_now = (d.sort_values("attempted_at").drop_duplicates("file_id", keep="last") for d in (done_before, done_now))
-    done_before = done_before[places_of(done_before["file_id"], after.files["file_id"]) >= 0].set_index("file_id")
-    both = done_before.rename(columns={"attempted_at": "was"}).join(done_now.set_index("file_id").rename(columns={"attempted_at": "now"}))
+
+
+def _of_stage(before: "Tables", after: "Tables", stage: str, told: set[str]) -> dict[str, dict[str, str]]:
+    """As `compare`: files that had passed the stage and are no longer known to, or that passed it anew."""
+    from observing_monitor.tables import places_of
+
+    # when each file passed it, as the sources that answered tell
+    passed_before, passed_now = (
+        tables.ingests.loc[_is_done(tables.ingests, stage) & tables.ingests["source"].isin(told), ["file_id", "attempted_at"]].reset_index(
+            drop=True
+        )
+        for tables in (before, after)
+    )
+    if passed_before.equals(passed_now):
+        return {}
+    passed_before, passed_now = (
+        passed.sort_values("attempted_at").drop_duplicates("file_id", keep="last") for passed in (passed_before, passed_now)
+    )
+    passed_before = passed_before[places_of(passed_before["file_id"], after.files["file_id"]) >= 0].set_index("file_id")
+    both = passed_before.rename(columns={"attempted_at": "was"}).join(
+        passed_now.set_index("file_id").rename(columns={"attempted_at": "now"})
+    )
     # what waits in a queue again is known there
     heard = after.ingests.loc[after.ingests["stage"] == stage, "file_id"]
     gone = both[both["now"].isna() & both["was"].notna()]
     gone = gone[~gone.index.isin(heard)]
     anew = both[(both["now"] - both["was"]) > datetime.timedelta(minutes=1)]
-    happened["unknown_now"] = {str(row.Index): f"ingested {row.was:%Y-%m-%d %H:%M} UTC" for row in gone.itertuples()}
-    happened["ingested_anew"] = {
-        str(row.Index): f"{row.now:%Y-%m-%d %H:%M} UTC, before that {row.was:%Y-%m-%d %H:%M}" for row in anew.itertuples()
+    return {
+        "unknown_now": {str(row.Index): f"ingested {row.was:%Y-%m-%d %H:%M} UTC" for row in gone.itertuples()},
+        "ingested_anew": {
+            str(row.Index): f"{row.now:%Y-%m-%d %H:%M} UTC, before that {row.was:%Y-%m-%d %H:%M}" for row in anew.itertuples()
+        },
     }
-    return {kind: files_of for kind, files_of in happened.items() if files_of}
+
+
+def _is_done(ingests: "pd.DataFrame", stage: str) -> "pd.Series[bool]":
+    """Which attempts are of this stage, and went well."""
+    from observing_monitor.tables import DONE
+
+    return (ingests["stage"] == stage) & ingests["status"].isin(DONE)
 
 
 def came_late(

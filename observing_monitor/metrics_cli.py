@@ -6,15 +6,12 @@ import argparse
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from observing_monitor.arguments import OneLine
+from observing_monitor.arguments import OneLine, tell
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics import Metrics, nid_of_night
 from observing_monitor.nights import night_of_nid
-
-if TYPE_CHECKING:
-    pass
 
 OK, USAGE = 0, 2  # as cli.py has them
 
@@ -117,13 +114,13 @@ def _values(words: str) -> dict[str, Any]:
 def _show(metrics: Metrics, nid: int, as_json: bool) -> None:
     values = metrics.read(nid)
     if as_json:
-        print(json.dumps(values, ensure_ascii=False, indent=1))
+        tell(json.dumps(values, ensure_ascii=False, indent=1))
         return
     if not values:
         _tell_empty(metrics, nid)
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        print(f"{name:{width}}  {value}")
+        tell(f"{name:{width}}  {value}")
 
 
 def _tell_empty(metrics: Metrics, nid: int) -> None:

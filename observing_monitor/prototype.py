@@ -106,14 +106,7 @@ def import_history(
     done = Imported()
     store = Store(output, stream.name)
     with _opened(path) as connection:
-        there = _tables(path, connection)
-        taken = {name: names for name, names in there.items() if gen is None or GENS.get(name.upper(), gen) == gen}
-        done.left = {name: f"of Gen{GENS[name.upper()]}, not asked for" for name in there if name not in taken}
-        for name in there:
-            ((done.n_rows[name],),) = connection.execute(f"SELECT count(*) FROM {_quoted(name)}")
-        for name in [name for name in taken if not set(taken[name]) & set(NIGHT_COLUMNS)]:
-            done.left[name] = "has no column that tells a night"
-            del taken[name]
+        taken = _chosen_tables(path, connection, gen, done)
         index = store.read_index()
         index.setdefault("moved", {})  # so that the prototype's addresses are kept
         try:
@@ -128,6 +121,18 @@ def import_history(
             words = f"of {n_rows:,} rows {done.n_placed[name]:,} were taken over; do not remove the database yet"
             done.problems.append(f"{name}: {words}")
     return done
+
+
+def _chosen_tables(path: Path, connection: sqlite3.Connection, gen: int | None, done: Imported) -> dict[str, list[str]]:
+    """The tables to take over, with their columns' names; `done` gets the rows of all, and why the others are left."""
+    there = _tables(path, connection)
+    for name in there:
+        ((done.n_rows[name],),) = connection.execute(f"SELECT count(*) FROM {_quoted(name)}")
+        if gen is not None and GENS.get(name.upper(), gen) != gen:
+            done.left[name] = f"of Gen{GENS[name.upper()]}, not asked for"
+        elif not set(there[name]) & set(NIGHT_COLUMNS):
+            done.left[name] = "has no column that tells a night"
+    return {name: names for name, names in there.items() if name not in done.left}
 
 
 def _import_night(

@@ -1,6 +1,7 @@
 """What all tests share: the checkout on the path, and the things a machine may lack."""
 
 import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -28,6 +29,18 @@ def need(condition, reason):
     if os.environ.get("OBSMON_REQUIRE") == "all":
         pytest.fail(f"{reason}; and OBSMON_REQUIRE=all allows no skips", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a text, or gzip where the name says so, and gives its path."""
+
+    def write(name, text):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """An alert broker's counts and listings: produced, published and stored, side by side."""
 
 import datetime
-import gzip
 import json
 import re
 import sys
@@ -55,18 +54,6 @@ def metric(reading, name, node=None):
     ]
     (value,) = rows["value"]
     return value
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Writes a text, or gzip where the name says so, and gives its path."""
-
-    def write(name, text):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return path
-
-    return write
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------

@@ -57,6 +57,19 @@ def test_steps_end_at_the_number_of_files():
         assert trace["y"][0] == 1 and trace["y"][-1] == 12_345 and sorted(trace["x"]) == trace["x"]
 
 
+def test_few_files_are_counted_in_whole_numbers():
+    """Where no count is above 5 an axis of files has a tick for each whole number and none between: there is no half of a file."""
+    few, many = charts.night_charts(night(4), *BOUNDS), charts.night_charts(night(5000), *BOUNDS)
+    classes = [dict.fromkeys([f"n_{column.name}" for column in columns.CLASSES], 0) | {"n_ingested": n, "n_failed": 1} for n in (4, 5)]
+    few.append(charts.stream_charts([summary("2020-02-11", **classes[0])])[0])
+    many.append(charts.stream_charts([summary("2020-02-11", **classes[0]), summary("2020-02-12", **classes[1])])[0])
+    for made, dtick in ((few, 1), (many, None)):
+        axes = {chart.chart_id: chart.figure["layout"]["yaxis"] for chart in made if chart.chart_id != "chart-delay"}
+        assert {name: axis.get("dtick") for name, axis in axes.items()} == dict.fromkeys(
+            ["chart-files", "chart-delay-histogram", "chart-classes"], dtick
+        )
+
+
 @pytest.mark.parametrize("n", [0, 3])
 def test_night_without_times(n):
     """Without files, or without a single known time, there is nothing to draw."""

@@ -1,5 +1,6 @@
 """The script for the crontab: exit codes, the log, and silence when all is well."""
 
+import datetime
 import os
 import re
 import shutil
@@ -92,9 +93,11 @@ def test_real_program(tmp_path):
     assert done.returncode == 2
     assert f"{tmp_path}/site.toml" in done.stderr
 
-    now = gen2tree.later(0)
-    gen2tree.make_night(tmp_path / "input", now.date(), {"ingested": 3}, now=now)
-    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n')
+    for night in (datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)):
+        gen2tree.make_night(tmp_path / "input", night, {"ingested": 3}, now=gen2tree.later())
+    (tmp_path / "site.toml").write_text(
+        '[observing_monitor]\noutput_dir = "site"\nlast_day = "2020-02-13"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
+    )
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()

@@ -3,6 +3,7 @@
 import datetime
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+import test_exposures as exposures
 from ceph import Ceph
 from conftest import need
 from gen2tree import later, make_night
@@ -20,6 +22,7 @@ from running import contents, counts, nights, run, start
 
 from observing_monitor import cli, objects
 from observing_monitor.errors import LockedError, OutputError, UsageError
+from observing_monitor.night_page import MAX_GROUPS, MAX_OF_PART
 from observing_monitor.objects import ObjectOutput, Storage
 
 DAYS = [datetime.date(2020, 2, 10) + datetime.timedelta(days=n) for n in range(3)]
@@ -206,6 +209,24 @@ def test_lost_page_is_made_again(tree, bucket, go):
     assert written == {"2020-02-11.html", "data/stream=input/night=2020-02-10/files.parquet"}
 
 
+def test_pages_of_exposures(bucket, tmp_path, go):
+    """Pages of a night's many exposures stand in a bucket as on disk: one that was deleted comes back, those needed no longer go."""
+    which = ("-c", tmp_path / "site.toml", "--first_day", exposures.NIGHT, "--last_day", exposures.NIGHT, "--output_dir", bucket.address)
+    parts = [f"camera/{exposures.NIGHT}.exposures{number}.html" for number in ("-2", "")]
+    exposures.observe(tmp_path, MAX_OF_PART + 30)
+    assert go(*which, now=exposures.NOW)[0] == 0
+    assert bucket.contents("") == on_disk(tmp_path / "site") and [name for name in bucket.listed() if "exposures" in name] == parts
+    bucket.delete(parts[0])
+    assert go(*which, now=exposures.NOW)[0] == 0
+    assert bucket.contents("") == on_disk(tmp_path / "site")
+    shutil.rmtree(tmp_path / "site" / "data")
+    for name in bucket.listed("data/"):
+        bucket.delete(f"data/{name}")
+    exposures.observe(tmp_path, MAX_GROUPS)
+    assert go(*which, now=exposures.NOW)[0] == 0
+    assert bucket.contents("") == on_disk(tmp_path / "site") and [name for name in bucket.listed() if "exposures" in name] == []
+
+
 def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
     """Killed in the middle and run again at once, a rebuild by two workers does no finished night again, and ends as one on disk."""
     folder, now = tree
@@ -357,7 +378,7 @@ skip = ["*.part"]
     assert code == 0, words
     folders = ["raw/", "raw/deep/", "raw/deep/er/", "raw/deep/er/20200212/", *(f"raw/{night}/" for night in DAYS)]
     assert sorted(prefix for *_, prefix in bucket.asked()) == sorted(folders)
-    tonight = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=12)).date()
+    tonight = (bucket.head("raw/loose.fits")["LastModified"] - datetime.timedelta(hours=12)).date()
     made = nights(tmp_path / "site" / "auxTel")
     assert {night: row["n_files"] for night, row in made.items()} == {
         "2020-02-10": 3,

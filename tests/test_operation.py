@@ -14,7 +14,8 @@ from conftest import need
 from gen2tree import later, make_night
 from running import nights, run, times
 
-from observing_monitor import cli, columns
+from observing_monitor import columns
+from observing_monitor.arguments import parse
 
 NIGHT = datetime.date(2020, 2, 12)
 NOON = datetime.datetime(2020, 2, 13, 18, tzinfo=datetime.UTC)  # of the night after NIGHT
@@ -315,7 +316,5 @@ def test_flags_of_the_prototype(tmp_path, form):
 def test_nearness_of_options(tmp_path, monkeypatch):
     """An option's nearness is 3 on the command line, 2 in the environment, 1 in the file, 0 by default."""
     monkeypatch.setenv("OBSMON_FIRST_DAY", "2020-02-01")
-    parser = cli.make_parser()
-    options = parser.parse_args(["-c", str(settings(tmp_path, "num_days = 4")), "--last_day", "2020-02-03"])
-    nearness = cli._nearness(parser, options)
-    assert [nearness[name] for name in ("last_day", "first_day", "num_days", "title")] == [3, 2, 1, 0]
+    _, options = parse(["-c", str(settings(tmp_path, "num_days = 4")), "--last_day", "2020-02-03"])
+    assert [options.nearness[name] for name in ("last_day", "first_day", "num_days", "title")] == [3, 2, 1, 0]

@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 import pytest
-from conftest import CHECKOUT, need
+from conftest import need
 from running import counts, nights, run
 from servers import PostgreSQL, free_port
 
@@ -298,15 +298,6 @@ stages = ["archive"]
     assert counts(nights(tmp_path / "site/camera")["2021-12-01"]) == {"ingested": 1, "failed": 1}
     page = (tmp_path / "site/camera/2021-12-01.html").read_text()
     assert "it&#39;s &#34;&lt;b&gt;&#34;" in page and "A_2.fits" in page
-
-
-def test_example_settings():
-    """The example's settings are such as the program takes."""
-    path = CHECKOUT / "examples/sql.toml"
-    streams = config.streams_of_file(path)
-    assert {source.kind for stream in streams for source in stream.sources} == {"sql"}
-    for stream in streams:
-        make_sources(stream, NOW)
 
 
 def test_text_of_sqlite_that_is_not_utf8(database):

@@ -5,9 +5,8 @@ import json
 import os
 
 import pytest
-from conftest import CHECKOUT
 
-from observing_monitor import cli, config
+from observing_monitor import cli
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.summit import SummitMessages, split_escaped
@@ -106,8 +105,3 @@ def test_settings_to_pages(tmp_path):
     assert (night["n_files"], night["n_readouts"], night["n_readouts_missing"]) == (2, 4, 2)
     assert night["transfer_delay_max_s"] == pytest.approx(7)
     assert "missing: 2–3" in (tmp_path / "site/cam/2025-04-23.html").read_text()
-
-
-def test_example():
-    """The example's settings are understood."""
-    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/summit.toml")] == ["summit"]

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -76,10 +77,42 @@ def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
     assert " files at " in told and f"UTC{minus}12h" in told and error == ""
 
 
-def test_who_reads_no_further(made, tmp_path):
+ANSWERS = [
+    ("check", "--input_dir", "input", *DAYS),
+    ("prune", "--input_dir", "input", "--output_dir", "site"),
+    ("import-prototype", "--input_dir", "input", "--output_dir", "site", "--database", "old.sqlite3"),
+    ("notify", "-c", "site.toml"),
+    ("metrics", "show", "numbers", "2020-02-12"),
+    ("--help",),
+    ("--version",),
+    ("metrics", "--help"),
+]
+
+
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def environment(request, made, tmp_path):
+    """What the commands of ANSWERS work on is in tmp_path; whether Python keeps what is printed until it ends, as it does by itself."""
+    run("metrics", "add", tmp_path / "numbers", "2020-02-12", "seeing=0.7", "--create")
+    (tmp_path / "site.toml").write_text('[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = ["/bin/true"]\n')
+    with sqlite3.connect(tmp_path / "old.sqlite3") as old:
+        old.execute("create table FILE_COUNT (Nite_Obs text, N_Files int)")
+    return os.environ | {"PYTHONUNBUFFERED": request.param}
+
+
+def test_who_reads_no_further(environment, tmp_path):
     """What is printed into a pipe that nobody reads any more ends in silence, not in a traceback."""
-    code, told, error = command(tmp_path, "check", "--input_dir", "input", *DAYS, shell='"$@" | true')
-    assert (told, error) == ("", "")
+    for answer in ANSWERS:
+        code, told, error = command(tmp_path, *answer, shell='("$@"; echo $? >code) | true', env=environment)
+        assert (told, error, (tmp_path / "code").read_text()) in [("", "", "0\n"), ("", "", "1\n")], answer
+
+
+def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
+    """What is printed onto a disk that is full ends in one line that says so, and exit code 2."""
+    need(Path("/dev/full").is_char_device(), "there is no /dev/full")
+    words = "observing_monitor: the answer can't be printed: no space left on device; send it where there is room\n"
+    for answer in ANSWERS:
+        told = command(tmp_path, *answer, shell='"$@" >/dev/full', env=environment)
+        assert (told[0], told[2].replace("observing_monitor metrics:", "observing_monitor:")) == (2, words), answer
 
 
 def test_started_in_a_folder_that_is_gone(made, tmp_path):

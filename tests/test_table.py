@@ -1,15 +1,12 @@
 """Any CSV or JSON file, by a mapping of its columns to ours."""
 
 import datetime
-import gzip
 import json
 
 import pytest
-from conftest import CHECKOUT
 from running import counts, nights, run
 
-from observing_monitor import columns, config
-from observing_monitor.collect import make_sources
+from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
@@ -19,18 +16,6 @@ from observing_monitor.sources.textfiles import parse_json
 NOW = datetime.datetime(2021, 12, 3, tzinfo=datetime.UTC)
 FIRST = datetime.date(2021, 12, 1)
 WIDE = {"night_column": "night", "values": {"seeing": "fwhm", "n_raw": "raws"}}
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Writes a text, or gzip where the name says so, and gives its path."""
-
-    def write(name, text):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return path
-
-    return write
 
 
 def table(path, rule="UTC", **settings):
@@ -246,15 +231,6 @@ def test_tables_have_the_schema(write):
             made = {"files": reading.files, "ingests": reading.attempts, "metrics": reading.metrics}[feeds]
             assert len(made) == n
             assert {name: str(dtype) for name, dtype in made.dtypes.items()} == {c.name: columns.DTYPES[c.kind] for c in described[feeds]}
-
-
-def test_example_settings():
-    """The example's settings are such as the program takes."""
-    path = CHECKOUT / "examples/table.toml"
-    streams = config.streams_of_file(path)
-    assert {source.kind for stream in streams for source in stream.sources} == {"table"}
-    for stream in streams:
-        make_sources(stream, NOW)
 
 
 def test_half_of_a_character():

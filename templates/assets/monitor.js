@@ -513,7 +513,7 @@
   const body = scroller.querySelector("tbody");
 
   let table = null; // {n, columns}
-  let index = []; // per row its searched text, in lower case, until all are there and become …
+  let index = []; // per row its searched text, until all are there and become …
   let haystack = null; // … one text of all rows, each with an end of line before the next
   let starts = null; // where each row begins in it, and where the last ends
   let order = null; // all rows, sorted
@@ -524,7 +524,6 @@
   let time = null; // {by, from, to}: only files with an instant of that span, in seconds since 1970
   let rowHeight = 28;
   let firstDrawn = -1;
-  let inTable = null; // which rows are in the table, from the first on
 
   function unpack(payload) {
     const binary = atob(payload);
@@ -580,7 +579,7 @@
         const word = text(column, i);
         if (!words.includes(word)) words += (words && "\n") + word; // a path mostly has the other names in it
       }
-      index.push(words.toLowerCase());
+      index.push(words);
     }
     if (index.length < table.n) return;
     haystack = index.join("\n") + "\n";
@@ -591,17 +590,20 @@
 
   const looked = new Map(); // the terms of the last keystrokes: of two words one mostly stays
 
-  // Per row 1 where its text has the term, which has no space in it. One search through one text skips what can't match, where
-  // a look at each of 200,000 texts does not.
+  // Per row 1 where its text has the term, in any case; the term has no space in it. One search through one text skips what can't
+  // match, where a look at each of 200,000 texts does not; and a compiled expression looks at a third of the characters that
+  // indexOf does, which stops at each that is like the term's first ("000123" among numbers).
   function rowsWith(term) {
     if (looked.has(term)) return looked.get(term);
     if (looked.size > 20) looked.clear();
     const found = new Uint8Array(table.n);
     looked.set(term, found);
-    for (let row = 0, at = haystack.indexOf(term); at >= 0; at = haystack.indexOf(term, starts[row])) {
-      while (starts[row + 1] <= at) row += 1;
+    const wanted = new RegExp(term.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "gi");
+    for (let row = 0; wanted.test(haystack); ) {
+      while (starts[row + 1] < wanted.lastIndex) row += 1;
       found[row] = 1;
       row += 1;
+      wanted.lastIndex = starts[row];
     }
     return found;
   }
@@ -688,7 +690,7 @@
   }
 
   function filter() {
-    const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = search.value.split(/\s+/).filter(Boolean);
     const chosen = tests();
     const wanted = JSON.stringify([choice.value, stage.value, exposure.value, time]);
     if (terms.length) buildIndexUntil(table.n);
@@ -729,47 +731,60 @@
     exposure.parentElement.hidden = !["exposure", "obsid", "seq_num"].some(columnOf);
   }
 
-  function spacer(rows) {
+  function spacer() {
     const row = make("tr", undefined, "spacer");
     row.setAttribute("aria-hidden", "true");
-    row.style.height = rows * rowHeight + "px";
     return row;
   }
 
   const STYLES = { path: "path", word: "", int: "num", bytes: "num", instant: "num" };
 
-  function cell(column, row) {
-    const shownText = visible(labelled(column, row));
-    const made = make(column.kind === "path" ? "th" : "td", undefined, STYLES[column.kind]);
-    if (column.kind === "path") made.scope = "row";
-    const inner = make(column.name === "file_class" ? "span" : "bdi", shownText || "–");
-    if (column.name === "file_class") inner.className = "chip " + text(column, row).replace(/[^a-z_]/g, "");
-    made.append(inner);
-    if (shownText.length > 30) made.title = shownText;
-    return made;
+  // A row of the table that shows any file: `fill` says which. What is laid out already and shows the same text stays as it is,
+  // for to make cells anew is what would take longest of a keystroke.
+  function makeRow() {
+    const row = make("tr");
+    const cells = table.columns.map((column) => {
+      const cell = make(column.kind === "path" ? "th" : "td", undefined, STYLES[column.kind]);
+      if (column.kind === "path") cell.scope = "row";
+      const inner = make(column.name === "file_class" ? "span" : "bdi", "");
+      cell.append(inner);
+      row.append(cell);
+      return { column: column, cell: cell, inner: inner, text: document.createTextNode("") };
+    });
+    cells.forEach((made) => made.inner.append(made.text));
+    return { row: row, cells: cells };
   }
+
+  function fill(made, position) {
+    made.row.setAttribute("aria-rowindex", position + 2);
+    for (const { column, cell, inner, text: node } of made.cells) {
+      const shownText = visible(labelled(column, shown[position]));
+      if (node.data === (shownText || "–")) continue;
+      node.data = shownText || "–";
+      if (column.name === "file_class") inner.className = "chip " + text(column, shown[position]).replace(/[^a-z_]/g, "");
+      if (shownText.length > 30) cell.title = shownText;
+      else cell.removeAttribute("title");
+    }
+  }
+
+  const above = spacer();
+  const below = spacer();
+  let made = []; // the rows between them
 
   function drawRows() {
     const first = Math.max(0, Math.floor(scroller.scrollTop / rowHeight) - SPARE_ROWS);
     if (Math.abs(first - firstDrawn) < SPARE_ROWS / 2 && firstDrawn >= 0 && first !== 0) return;
     firstDrawn = first;
     const last = Math.min(shown.length, first + Math.ceil(scroller.clientHeight / rowHeight) + 3 * SPARE_ROWS);
-    const wanted = shown.subarray(first, last);
-    if (inTable && inTable.first === first && inTable.rows.length === wanted.length && wanted.every((row, i) => row === inTable.rows[i])) {
-      // a first letter takes none of them away: to lay out the same rows anew is what would take longest
-      body.lastElementChild.style.height = (shown.length - last) * rowHeight + "px";
-      return;
+    if (!above.isConnected) body.replaceChildren(above, below);
+    while (made.length > last - first) made.pop().row.remove();
+    while (made.length < last - first) {
+      made.push(makeRow());
+      below.before(made[made.length - 1].row);
     }
-    inTable = { first: first, rows: wanted.slice() };
-    const rows = [spacer(first)];
-    for (let i = first; i < last; i += 1) {
-      const row = make("tr");
-      row.setAttribute("aria-rowindex", i + 2);
-      row.append(...table.columns.map((column) => cell(column, shown[i])));
-      rows.push(row);
-    }
-    rows.push(spacer(shown.length - last));
-    body.replaceChildren(...rows);
+    made.forEach((row, i) => fill(row, first + i));
+    above.style.height = first * rowHeight + "px";
+    below.style.height = (shown.length - last) * rowHeight + "px";
   }
 
   function drawHead() {

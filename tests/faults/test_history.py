@@ -79,8 +79,9 @@ def test_transfer_a_week_late(night):
     folder, made, arguments = night
     storage = folder / "input" / "storage" / "2020-02-12"
     (storage / "AT_O_20200212_000099.fits").write_bytes(bytes(20_000))
+    came_at = datetime.datetime.fromtimestamp((storage / "AT_O_20200212_000099.fits").stat().st_ctime, UTC)
     assert run(*arguments, now=later(4)) == 0
-    days = (datetime.datetime.now(UTC) - datetime.datetime(2020, 2, 13, 12, tzinfo=UTC)).days
+    days = (came_at - datetime.datetime(2020, 2, 13, 12, tzinfo=UTC)).days
     assert ("normal", f"1 file came late: 2020-02-12/AT_O_20200212_000099.fits ({days} days after the night); seen ") in [
         (level, words[: words.index("seen ") + 5]) for level, words in told(folder) if "seen" in words
     ]

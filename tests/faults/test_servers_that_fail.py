@@ -114,24 +114,22 @@ def test_etcd_that_is_stopped(tmp_path, capfd):
     """An etcd that takes connections and answers nothing costs its limit; the recorders' last state stays, with since when."""
     (tmp_path / "etcd").mkdir()
     with etcd.running(tmp_path / "etcd") as server:
-        now = datetime.datetime.now(datetime.UTC)
-        night = (now - datetime.timedelta(hours=12)).date().isoformat()
-        server.put({"/mon/drvs1/op-type": {"timestamp": now.timestamp(), "value": "recording"}})
+        server.put({"/mon/drvs1/op-type": {"timestamp": NOW.timestamp(), "value": "recording"}})
         (tmp_path / "site.toml").write_text(
             f'[observing_monitor]\noutput_dir = "site"\n[streams.lwa]\ntime_limit_s = 1.5\n'
             f'[[streams.lwa.sources]]\ntype = "lwa"\nurl = "{server.url}"\nrecorders = ["drvs1"]\n'
         )
         arguments = ("-c", tmp_path / "site.toml", "--num_days", 1)
-        run(*arguments, now=now)
-        before = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())["metrics"]
+        run(*arguments, now=NOW)
+        before = json.loads((tmp_path / "site" / "lwa" / "2021-12-01.json").read_text())["metrics"]
         assert before, "nothing was read"
         with stopped(server.process.pid):
             capfd.readouterr()
-            assert run(*arguments, now=now) == 1
+            assert run(*arguments, now=NOW) == 1
             assert "no answer within 1.5 s" in capfd.readouterr().err
-        data = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())
+        data = json.loads((tmp_path / "site" / "lwa" / "2021-12-01.json").read_text())
         assert data["metrics"] == before
         assert any("lwa could not be read since" in finding["text"] for finding in data["findings"])
-        run(*arguments, now=now)
-        data = json.loads((tmp_path / "site" / "lwa" / f"{night}.json").read_text())
+        run(*arguments, now=NOW)
+        data = json.loads((tmp_path / "site" / "lwa" / "2021-12-01.json").read_text())
         assert not any("could not be read since" in finding["text"] for finding in data["findings"])
