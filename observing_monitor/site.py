@@ -44,10 +44,9 @@ class Site:
 
 def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = "", known: Iterable[Issue] = ()) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
-    templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
-    for path in sorted([*templates.glob("*.html"), *templates.glob("assets/*")]):
+    for path in pages.template_files():
         data = path.read_bytes()
         digest.update(path.name.encode() + b"\0" + data)
         if path.parent.name == "assets":
