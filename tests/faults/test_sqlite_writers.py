@@ -139,7 +139,7 @@ def test_a_file_that_is_replaced_all_the_time(file):
 
 
 @pytest.mark.parametrize("synchronous", ["off", "full"])
-def test_a_writer_that_was_killed(file, synchronous):
+def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
     """What a killed writer had changed in the file is undone in what is read, not in the file: until somebody who may opens it."""
     with writing(SPILL, file, synchronous) as writer:
         os.kill(writer.pid, signal.SIGKILL)
@@ -150,6 +150,7 @@ def test_a_writer_that_was_killed(file, synchronous):
         assert plain.execute(ONE_VALUE).fetchone() != (1, 0, 600)  # or it would need no undoing
     with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
         assert reader.ask(ONE_VALUE) == [(1, 0, 600)]
+        monkeypatch.setattr(sqlite, "JOURNAL_S", 120)
         started = time.monotonic()
         assert reader.ask(ONE_VALUE) == sqlite.ask(str(file), ONE_VALUE) == [(1, 0, 600)]
         assert time.monotonic() - started < sqlite.JOURNAL_S / 2  # from the copy, nor is the journal waited for again
@@ -171,7 +172,7 @@ def test_a_writer_in_a_long_transaction(file):
         assert sqlite.state_of(str(file)) != held
 
 
-def test_a_journal_without_a_change(file):
+def test_a_journal_without_a_change(file, monkeypatch):
     """A writer that has changed nothing in the file yet, and a journal that was kept for the next time, cost no copy and no waiting."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("pragma journal_mode=persist")
@@ -179,6 +180,7 @@ def test_a_journal_without_a_change(file):
         writer.execute("begin exclusive")
         writer.execute("update numbers set value = 2")
         assert (file.parent / "registry.sqlite3-journal").stat().st_size
+        monkeypatch.setattr(sqlite, "JOURNAL_S", 120)
         started, n_copies = time.monotonic(), len(sqlite._copies)
         assert sqlite.ask(str(file), ONE_VALUE) == [(1, 1, 600)]
         assert time.monotonic() - started < sqlite.JOURNAL_S / 2 and len(sqlite._copies) == n_copies
