@@ -140,7 +140,10 @@ class Reader:
     def answer(self, sql: str, values: Values = ()) -> tuple[Any, Rows]:
         """As `ask`, with the columns as a cursor's `description` has them."""
         started = time.monotonic()
-        for tried in itertools.count(1):
+        for tried in range(TRIES):
+            if tried > 1 and time.monotonic() - started > PATIENCE_S:
+                break
+            time.sleep(0.01 * tried)
             state = _settled(self._path)
             try:
                 if connection := self._at(state):
@@ -151,9 +154,6 @@ class Reader:
                 if state.is_copied or _is_still(state):
                     raise
             self.close()
-            if tried == TRIES or (tried > 1 and time.monotonic() - started > PATIENCE_S):
-                break
-            time.sleep(0.01 * tried)
         return self._answer_under_lock(state, sql, values)
 
     def _at(self, state: _State) -> sqlite3.Connection | None:

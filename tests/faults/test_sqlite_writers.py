@@ -264,6 +264,43 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
         toucher.join()
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_file_that_changes_in_the_middle_of_a_query(file, is_gone):
+    """A query in whose middle the file is replaced is answered from the new one; where it is gone it is no file, and said so."""
+    other, asked = make(file.parent / "other.sqlite3", n_rows=5), []
+
+    def meanwhile():
+        if not asked and not is_gone:
+            os.replace(other, file)
+        if not asked and is_gone:
+            file.unlink()
+        asked.append(1)
+        return 1
+
+    with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
+        reader.create_function("meanwhile", 0, meanwhile)
+        query = "select count(*), meanwhile() from numbers"
+        if is_gone:
+            with pytest.raises(FileNotFoundError):
+                reader.ask(query)
+        else:
+            assert reader.ask(query) == [(5, 1)] and len(asked) == 2
+
+
+def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
+    """What is wrong with a query itself is said, though the file changed at every try."""
+    monkeypatch.setattr(sqlite, "TRIES", 2)
+
+    def fail():
+        os.utime(file)
+        raise ValueError
+
+    with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
+        reader.create_function("fail", 0, fail)
+        with pytest.raises(sqlite3.OperationalError, match="user-defined function raised exception"):
+            reader.ask("select fail()")
+
+
 def test_sqlalchemy_reads_it_so_as_well(file):
     """Whoever asks by SQLAlchemy has the same: rows one by one or at once, its `regexp`, and a URL with options of SQLite's."""
     from sqlalchemy import text
