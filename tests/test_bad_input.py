@@ -191,6 +191,10 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
             "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
             "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
         ),
+        (
+            "[streams.a]\ninput_dir = '/data/x'\ntransfer_log = '/var/log/rsync.log'",
+            "source 'files': transfer_log '/var/log/rsync.log' is a whole path; write it as it is below /data/x",
+        ),
         ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3", "[streams.a] the name of a source is 3; write some plain text"),
         ("[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'", "unknown key 'output'; did you mean 'output_dir'?"),
         ("[observing_monitor]\ngen = 3\n[streams.a]\ninput_dir='x'", "gen: for one stream without a settings file"),
