@@ -152,8 +152,8 @@ class FileStore(Telling):
         if self._came is None:
             self._came, logs = {}, self._logs()
             if not logs:
-                words = "no such log; until it is there a file's change time stands as the time of its transfer"
-                self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: {words}")
+                rest = "until it is there a file's change time stands as the time of its transfer"
+                self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}")
             for log in logs:
                 try:
                     self._came.update(_logged(log, self.settings.path.parent))
