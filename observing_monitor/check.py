@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from observing_monitor import columns
-from observing_monitor.collect import timed_sources
+from observing_monitor.collect import timed_sources, told_of
 from observing_monitor.config import Stream
-from observing_monitor.errors import ObservingMonitorError, OutputError
+from observing_monitor.errors import OutputError
 from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import parse_utc
 from observing_monitor.store import FOLDER, Store
@@ -103,15 +103,15 @@ def _check_objects(output: Output) -> Answer:
 
 def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> Answer:
     """What a source answers when it is asked as a run would: which nights it knows, and what its newest has."""
-    started = time.monotonic()
-    try:
+    started, faults = time.monotonic(), dict[str, str]()
+    with told_of(source, "as check asks it", faults):
         known = sorted(source.nights())
         for night in nights:
             source.look(night, None)
         newest = next((night for night in reversed(known) if night <= stream.rule.night_of(now)), nights[-1] if nights else None)
         reading = source.read(newest) if newest else None
-    except ObservingMonitorError as error:
-        return Answer("FAILED", [str(error), f"after {time.monotonic() - started:.2f} s"])
+    if faults:
+        return Answer("FAILED", [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
     answer = Answer("ok", [f"{_nights(known)}; answered in {time.monotonic() - started:.2f} s"])
     tonight = stream.rule.night_of(now)
     if not known:
