@@ -459,7 +459,7 @@ def test_names_in_the_order_of_their_numbers(names):
 
 def test_templates_are_kept_compiled_as_modules_are(tmp_path, monkeypatch):
     """A template is compiled once and kept in __pycache__; what is kept of another text, or is garbage, is not used."""
-    shutil.copytree(pages.templates_dir(), tmp_path / "templates")
+    shutil.copytree(pages.templates_dir(), tmp_path / "templates", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(pages, "templates_dir", lambda: tmp_path / "templates")
     monkeypatch.setattr(sys, "pycache_prefix", None)
 
