@@ -138,7 +138,7 @@ class Output:
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
         data = self._public(relative, data)
-        if self.read(relative) == data:
+        if self.size(relative) == len(data) and self.read(relative) == data:
             return False
         self._write(relative, data)
         return True

@@ -267,11 +267,13 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
 def _nights_json(output: Output, stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> bytes:
     """The nights as JSON, a line each: those of the years' files, which are there."""
     about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
-    parts = []
+    parts: list[bytes | memoryview] = [as_bytes(f"{about[:-1]}, "), NIGHTS_BEGIN]
     for year, nights in itertools.groupby(summaries, year_of):
-        _, found, made = (output.read(f"{_folder(stream)}{year}.json") or b"").partition(NIGHTS_BEGIN)
-        parts.append(made.removesuffix(NIGHTS_END) if found and made.endswith(NIGHTS_END) else nights_json(nights))
-    return as_bytes(f"{about[:-1]}, ") + NIGHTS_BEGIN + b",\n".join(parts) + NIGHTS_END
+        made = output.read(f"{_folder(stream)}{year}.json") or b""
+        at = made.find(NIGHTS_BEGIN) + len(NIGHTS_BEGIN)
+        is_whole = at >= len(NIGHTS_BEGIN) and made.endswith(NIGHTS_END)
+        parts += [memoryview(made)[at : -len(NIGHTS_END)] if is_whole else nights_json(nights), b",\n"]
+    return b"".join([*(parts[:-1] if len(parts) > 2 else parts), NIGHTS_END])
 
 
 def _nights_csv(output: Output, stream: Stream, summaries: Iterable[Summary], headlines: list[Headline]) -> bytes:
