@@ -60,9 +60,12 @@ class Took:
 def spawn(*command, clock=None):
     """Run a command to its end; raises where it fails."""
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    # Python's compiled files are there, as in every installation: pip makes them, or the first run does. Where the surroundings
+    # forbid that, each run would compile fifty files anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
-        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, env=environment)
+        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, env=environment, cwd=CHECKOUT)
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -557,6 +560,7 @@ def main(words=None):
     parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the full size, for a quick look")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run; the medians are shown")
     options = parser.parse_args(words)
+    options.work = options.work.absolute()
     options.work.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")

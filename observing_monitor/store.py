@@ -242,8 +242,17 @@ def _is_index(value: object) -> TypeGuard[Index]:
         and value.get("schema_version") == columns.SCHEMA_VERSION
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
-        and all(isinstance(row, dict) and night_named(night) for night, row in value["nights"].items())
+        and all(isinstance(row, dict) and _is_night(night) for night, row in value["nights"].items())
     )
+
+
+def _is_night(text: str) -> bool:
+    """As `night_named`, of what we write ourselves: in a tenth of the time, for an index may have thousands."""
+    try:
+        night = datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return 1970 <= night.year < 2100 and night.isoformat() == text
 
 
 def _arrow_types() -> dict[str, DataType]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import calendar
+import csv
 import datetime
+import io
 import itertools
 import json
 import statistics
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from observing_monitor.config import Stream
     from observing_monitor.site import Site
 
+FORMULA_HEADS = frozenset(columns.FORMULA_HEADS)  # of which "" is none
 SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
 MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
 
@@ -136,7 +139,7 @@ def year_page(
         total=total,
         nights=[NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in reversed(summaries)],
         charts=charts.stream_charts(summaries, headlines, before, bool(stream.last_stage)),
-        data=[Link("JSON", f"{year}.json")],
+        data=[Link("JSON", f"{year}.json"), Link("CSV", f"{year}.csv")],
         has_files=has_files,
         has_ingest=bool(stream.last_stage),
         headlines=headlines,
@@ -160,3 +163,18 @@ def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> s
     parts = {"months": [as_json(month.values) for month in reversed(page.periods)], "nights": summaries}
     lists = (f'"{name}": [\n' + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for name, rows in parts.items())
     return f"{about[:-1]}, {', '.join(lists)}}}\n"
+
+
+def nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
+    """Nights as CSV below a line of names, the same for all nights of a stream; in the order given."""
+    text = io.StringIO()
+    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(name) for name in names])
+    # numbers, which most cells hold, are not asked: ten years have 150,000 cells
+    writer.writerows([_cell(v) if v.__class__ is str else v for v in map(summary.get, names)] for summary in summaries)
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text[:1] in FORMULA_HEADS else text

@@ -117,7 +117,8 @@ def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
         code = run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *arguments)
     except SystemExit as exit_:
         code = exit_.code
-    assert code == 2 and words in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert code == 2 and words in told and "zzz-secret" not in told
     assert not (tmp_path / "site").exists()
 
 
@@ -190,6 +191,17 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
         (
             "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
             "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
+        ),
+        (
+            "[streams.a]\ninput_dir = '/data/x'\ntransfer_log = '/var/log/rsync.log'",
+            "source 'files': transfer_log '/var/log/rsync.log' is a whole path; write it as it is below /data/x",
+        ),
+        *(
+            (
+                f"[[streams.a.sources]]\ntype = '{kind}'\nurl = 'me:zzz-secret@host/x'\n{more}",
+                f"source '{kind}': url is no database's address",
+            )
+            for kind, more in (("dbb", ""), ("fitsstorage", ""), ("lasair", ""), ("gen3", "path = 'x'"), ("sql", "query = 'select 1'"))
         ),
         ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3", "[streams.a] the name of a source is 3; write some plain text"),
         ("[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'", "unknown key 'output'; did you mean 'output_dir'?"),
