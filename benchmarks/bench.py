@@ -30,8 +30,8 @@ UTC = datetime.UTC
 FIRST = datetime.date(2020, 2, 12)
 LAST_OF_LONG = datetime.date(2026, 6, 30)  # of the long histories: a night that is yet to come is not on the stream's page
 RUN = (
-    "import datetime, sys; from observing_monitor import cli; "
-    "sys.exit(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
+    "import datetime, sys; from observing_monitor import cli, timelimit; "
+    "timelimit.leave(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
 )
 FLOOR = """
 import os, sys
@@ -268,7 +268,7 @@ def bench_first_and_next(work, scale, rounds):
 
 def monitor_modules(now, *arguments):
     """Which of the heavy packages a run imports."""
-    code = RUN.replace("sys.exit(", "code = (") + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
+    code = RUN.replace("timelimit.leave(", "code = (") + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
     return spawn(sys.executable, "-c", code, now.isoformat(), *arguments).output.strip()
 
 

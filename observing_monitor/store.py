@@ -155,7 +155,7 @@ class Store:
 
     def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
-        index["nights"] = {night: cast(Row, dict(sorted(row.items()))) for night, row in sorted(index["nights"].items())}
+        index["nights"] = {night: _in_order(row) for night, row in sorted(index["nights"].items())}
         self.output.write_changed(f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items())))))
         self.output.remove(f"{self.folder}/index.notes")
 
@@ -244,6 +244,11 @@ def _is_index(value: object) -> TypeGuard[Index]:
         and isinstance(value.get("nights"), dict)
         and all(isinstance(row, dict) and _is_night(night) for night, row in value["nights"].items())
     )
+
+
+def _in_order(row: Row) -> Row:
+    names = list(row)  # of most nights it is as it was read
+    return row if names == sorted(names) else cast(Row, dict(sorted(row.items())))
 
 
 def _is_night(text: str) -> bool:

@@ -15,9 +15,8 @@ from observing_monitor.files import as_bytes
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import encoded
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
-from observing_monitor.year_page import months, nights_csv, year_json, year_of, year_page, years
+from observing_monitor.year_page import NIGHTS_BEGIN, NIGHTS_END, months, nights_csv, nights_json, year_json, year_of, year_page, years
 
 if TYPE_CHECKING:
     import datetime
@@ -119,8 +118,8 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
     )
     if index.get("page") != key or not all(output.exists(name) for name in (to_json, to_csv, to_latest, to_html)):
         page = _stream_page(site, stream, state, key)
-        output.write(to_json, _nights_json(stream, now, reversed(summaries)))
-        output.write_changed(to_csv, _nights_csv(output, _folder(stream), reversed(summaries), state.headlines))
+        output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
+        output.write_changed(to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines))
         output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
         output.write(to_html, pages.render_stream(page, site.assets))
         index["page"] = key
@@ -265,21 +264,25 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
     )
 
 
-def _nights_json(stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> str:
-    """The nights as JSON, a line each."""
+def _nights_json(output: Output, stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> bytes:
+    """The nights as JSON, a line each: those of the years' files, which are there."""
     about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
-    lines = ",\n".join(as_bytes(encoded(summary)).decode() for summary in summaries)
-    return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
+    parts: list[bytes | memoryview] = [as_bytes(f"{about[:-1]}, "), NIGHTS_BEGIN]
+    for year, nights in itertools.groupby(summaries, year_of):
+        made = output.read(f"{_folder(stream)}{year}.json") or b""
+        at = made.find(NIGHTS_BEGIN) + len(NIGHTS_BEGIN)
+        is_whole = at >= len(NIGHTS_BEGIN) and made.endswith(NIGHTS_END)
+        parts += [memoryview(made)[at : -len(NIGHTS_END)] if is_whole else nights_json(nights), b",\n"]
+    return b"".join([*(parts[:-1] if len(parts) > 2 else parts), NIGHTS_END])
 
 
-def _nights_csv(output: Output, folder: str, summaries: Iterable[Summary], headlines: list[Headline]) -> bytes:
-    """The nights as CSV: those of the years, which are there, one below the other."""
+def _nights_csv(output: Output, stream: Stream, summaries: Iterable[Summary], headlines: list[Headline]) -> bytes:
+    """The nights as CSV, likewise."""
     head = as_bytes(nights_csv([], headlines))
     parts = [head]
     for year, nights in itertools.groupby(summaries, year_of):
-        made = output.read(f"{folder}{year}.csv") or b""
-        made = made if made.startswith(head) else as_bytes(nights_csv(nights, headlines))
-        parts.append(made[len(head) :])
+        made = output.read(f"{_folder(stream)}{year}.csv") or b""
+        parts.append((made if made.startswith(head) else as_bytes(nights_csv(nights, headlines)))[len(head) :])
     return b"".join(parts)
 
 

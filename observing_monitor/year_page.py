@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from observing_monitor import columns
 from observing_monitor.columns import Summary
+from observing_monitor.files import as_bytes
 from observing_monitor.pages import Day, Headline, Link, Month, NightRow, RollUp, YearPage, n_of
 from observing_monitor.site import as_json, frame, site_link, with_instants
 from observing_monitor.status import worst
+from observing_monitor.store import encoded
 from observing_monitor.streams import tells_of_files
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from observing_monitor.site import Site
 
 FORMULA_HEADS = frozenset(columns.FORMULA_HEADS)  # of which "" is none
+# around the nights of a file of data; no text in JSON has a line's end in it
+NIGHTS_BEGIN, NIGHTS_END = b'"nights": [\n', b"\n]}\n"
 SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
 MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
 
@@ -157,12 +161,16 @@ def said_of(values: Summary) -> str:
     return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
 
 
-def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> str:
+def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> bytes:
     """A year's data: its months and nights, a line each."""
     about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
-    parts = {"months": [as_json(month.values) for month in reversed(page.periods)], "nights": summaries}
-    lists = (f'"{name}": [\n' + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for name, rows in parts.items())
-    return f"{about[:-1]}, {', '.join(lists)}}}\n"
+    months = b",\n".join(as_bytes(encoded(as_json(month.values))) for month in reversed(page.periods))
+    return as_bytes(f'{about[:-1]}, "months": [\n') + months + b"\n], " + NIGHTS_BEGIN + nights_json(summaries) + NIGHTS_END
+
+
+def nights_json(summaries: Iterable[Summary]) -> bytes:
+    """Nights as members of a JSON list, a line each."""
+    return b",\n".join(as_bytes(encoded(summary)) for summary in summaries)
 
 
 def nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
