@@ -17,6 +17,7 @@ ONE_DAY = datetime.timedelta(days=1)
 TAI_MINUS_UTC_S = 37  # since 2017-01-01 (IERS Bulletin C 52); no leap second has come since
 NID_ZERO = datetime.date(2017, 1, 1)  # ZTF and Lasair count nights (`nid`) from this UTC date
 MJD_ZERO = datetime.date(1858, 11, 17)
+YEARS = range(1970, 2100)  # of nights: an id may look like another year's date, and 9999-12-31 stands for "never" in many a table
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 
 _RULE = re.compile(r"(?P<scale>UTC|TAI)\s*(?:(?P<sign>[+\-−])\s*(?P<hours>\d{1,2}(?:\.\d+)?)\s*h?)?", re.IGNORECASE)
@@ -74,14 +75,14 @@ def parse_night(text: str) -> datetime.date:
 
 
 def night_named(text: str) -> datetime.date | None:
-    """The night that a directory's name says, or None where it says none; only 1970 to 2099, for ids are dates too."""
+    """The night that a directory's name says, or None where it says none; only of YEARS."""
     if len(text) not in (8, 10) or not text.startswith(("19", "20")):
         return None
     try:
         night = parse_night(text)
     except UsageError:
         return None
-    return night if 1970 <= night.year < 2100 else None
+    return night if night.year in YEARS else None
 
 
 def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
