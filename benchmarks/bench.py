@@ -30,8 +30,8 @@ UTC = datetime.UTC
 FIRST = datetime.date(2020, 2, 12)
 LAST_OF_LONG = datetime.date(2026, 6, 30)  # of the long histories: a night that is yet to come is not on the stream's page
 RUN = (
-    "import datetime, sys; from observing_monitor import cli; "
-    "sys.exit(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
+    "import datetime, sys; from observing_monitor import cli, timelimit; "
+    "timelimit.leave(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
 )
 FLOOR = """
 import os, sys
@@ -60,9 +60,12 @@ class Took:
 def spawn(*command, clock=None):
     """Run a command to its end; raises where it fails."""
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    # Python's compiled files are there, as in every installation: pip makes them, or the first run does. Where the surroundings
+    # forbid that, each run would compile fifty files anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
-        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, env=environment)
+        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, env=environment, cwd=CHECKOUT)
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -265,7 +268,7 @@ def bench_first_and_next(work, scale, rounds):
 
 def monitor_modules(now, *arguments):
     """Which of the heavy packages a run imports."""
-    code = RUN.replace("sys.exit(", "code = (") + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
+    code = RUN.replace("timelimit.leave(", "code = (") + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
     return spawn(sys.executable, "-c", code, now.isoformat(), *arguments).output.strip()
 
 
@@ -557,6 +560,7 @@ def main(words=None):
     parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the full size, for a quick look")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run; the medians are shown")
     options = parser.parse_args(words)
+    options.work = options.work.absolute()
     options.work.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")

@@ -138,7 +138,7 @@ class Output:
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
         data = self._public(relative, data)
-        if self.read(relative) == data:
+        if self.size(relative) == len(data) and self.read(relative) == data:
             return False
         self._write(relative, data)
         return True
@@ -337,15 +337,17 @@ _SEAL, _SEAL_END = b',"seal":"', b'"}'
 
 def sealed(data: str | bytes) -> bytes:
     """A JSON object's text, as bytes, with a digest of itself as its last member: what a disk, or a hand, changed in it is noticed."""
-    data = as_bytes(data)
-    return data[:-1] + _SEAL + _seal_of(data[:-1]) + _SEAL_END
+    body = memoryview(as_bytes(data))[:-1]  # no copy: an index has 5 MB
+    return b"".join([body, _SEAL, _seal_of(body), _SEAL_END])
 
 
 def is_sealed(data: bytes, or_never: bool = True) -> bool:
     """Whether a JSON object's text is just as `sealed` made it; or, with `or_never`, was never sealed: earlier versions did not."""
-    body, mark, seal = data.rpartition(_SEAL)
-    return seal == _seal_of(body) + _SEAL_END if mark else or_never and b'"seal"' not in data
+    at = data.rfind(_SEAL)
+    if at < 0:
+        return or_never and b'"seal"' not in data
+    return data[at + len(_SEAL) :] == _seal_of(memoryview(data)[:at]) + _SEAL_END
 
 
-def _seal_of(data: bytes) -> bytes:
+def _seal_of(data: memoryview) -> bytes:
     return hashlib.blake2b(data, digest_size=12).hexdigest().encode()

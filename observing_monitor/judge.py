@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen, which makes each take five times as long: a run makes one of each night of ten years
 class NightJob:
     """All that a worker needs to judge a night and to write its page."""
 
@@ -42,6 +43,7 @@ class NightJob:
     issues: tuple[Issue, ...] = ()  # what is known of the night
     beside: tuple[tuple[datetime.date, str], ...] = ()  # the nights that may have halves of its files, as `strays.beside` has them
     common: str = ""  # differs when something did that all pages of the stream's nights depend on
+    endings: tuple[str, ...] = ()  # what the names of the night's files end with, as `night_page.endings_of` has it
 
 
 def judging_key(stream: Stream) -> str:
@@ -66,9 +68,15 @@ def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
 
 def is_of_now(job: NightJob) -> bool:
     """Whether time alone changed nothing since a night was judged."""
-    judged_at, late_at = parse_utc(job.row.get("judged_at")), parse_utc(job.row.get("next_change_at"))
+    judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
     # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
     return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
+
+
+@functools.cache
+def _instant(text: str | None) -> datetime.datetime | None:
+    """As `parse_utc`: a rebuild judges thousands of nights as of the same instant."""
+    return parse_utc(text)
 
 
 def is_judged(job: NightJob) -> bool:

@@ -71,13 +71,22 @@ def page_key(job: NightJob, row: Row) -> str:
     return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
 
 
-def files_of(job: NightJob, row: Row) -> list[str]:
-    """The files of a night's page, relative to the output: the page is the last; the list of all files only where there are files."""
+def endings_of(stream: Stream) -> tuple[str, ...]:
+    """What the names of a night's files end with, its page's last; the list of all files only where a source tells of files."""
+    return (".files.js", ".csv", ".json", ".html") if tells_of_files(stream) else (".json", ".html")
+
+
+def endings_there(row: Row, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """What the names of those files end with that a night has, as its row says; `usual` are its stream's, by `endings_of`."""
     if is_pruned(row, PAGE):
-        return [f"{files_begin(job)}.html"]
-    endings = (".files.js", ".csv", ".json", ".html") if tells_of_files(job.stream) else (".json", ".html")
-    parts = (exposures_ending(number) for number in range(1, row.get("n_exposure_pages", 0) + 1))
-    return [f"{files_begin(job)}{ending}" for ending in (*parts, *endings)]
+        return usual[-1:]
+    n_parts = row.get("n_exposure_pages", 0)
+    return (*map(exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
+
+
+def files_of(job: NightJob, row: Row) -> list[str]:
+    """The files of a night's page, relative to the output: the page is the last."""
+    return [f"{files_begin(job)}{ending}" for ending in endings_there(row, endings_of(job.stream))]
 
 
 def files_begin(job: NightJob) -> str:
@@ -91,7 +100,8 @@ def _images_of(job: NightJob) -> str:
 
 
 def has_images(job: NightJob, row: Row) -> bool:
-    return is_pruned(row, PAGE) or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in row.get("images") or [])
+    images = row.get("images")
+    return not images or is_pruned(row, PAGE) or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in images)
 
 
 def is_whole(job: NightJob, row: Row) -> bool:

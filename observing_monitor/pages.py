@@ -614,7 +614,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    filters = (utc, iso, near, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
+    filters = (utc, iso, near, class_counts, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
     made.globals |= {"words_of": words_of, "classes_of": classes_of}
@@ -627,7 +627,7 @@ def visible(value: T) -> T | str:
     A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
     isn't UTF-8) can't be written at all, and a mark that turns the direction of writing around makes one name look like another.
     """
-    if not isinstance(value, str) or hasattr(value, "__html__"):
+    if not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__"):  # what is printable has none of them
         return value
     return _CONTROLS.sub(_picture, value)
 
@@ -672,6 +672,14 @@ def clock(value: datetime.datetime, night: str) -> str:
     at = value.astimezone(datetime.UTC)
     days = (at.date() - datetime.date.fromisoformat(night)).days
     return f"{at:%H:%M}" if days in (0, 1) else f"{at:%Y-%m-%d %H:%M}"
+
+
+_COUNTED = [(c.name, f"n_{c.name}") for c in columns.CLASSES]
+
+
+def class_counts(values: Summary) -> list[tuple[str, int]]:
+    """How many of a night's files are in each class, in order: the class's name, or `nought` where none is, and the number."""
+    return [(name if values[column] else "nought", values[column]) for name, column in _COUNTED]
 
 
 def count(value: float | None) -> str:
@@ -786,7 +794,11 @@ def figure_json(figure: Figure) -> Markup:
     """A figure as JSON that may stand inside a `<script>` element: no `<`, `>` or `&` in it, and null for NaN."""
     from jinja2.utils import htmlsafe_json_dumps
 
-    return htmlsafe_json_dumps(_finite(figure), allow_nan=False, sort_keys=True, separators=(",", ":"))
+    dumps = functools.partial(htmlsafe_json_dumps, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    try:
+        return dumps(figure)
+    except ValueError:  # it has a number that JSON doesn't have
+        return dumps(_finite(figure))
 
 
 def _finite(value: Any) -> Any:

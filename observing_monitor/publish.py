@@ -21,6 +21,8 @@ from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
 from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
 from observing_monitor.night_page import (
+    endings_of,
+    endings_there,
     files_begin,
     files_of,
     has_images,
@@ -80,16 +82,21 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     if _stays_as_it_was(job, names):
         return True
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
-    return is_there and (is_of_now(job) or is_pruned(job.row, TABLES)) and job.row.get("made_for") == _made_for(job)
+    is_made = job.row.get("made_for") == _made_for(job) and (is_of_now(job) or is_pruned(job.row, TABLES))
+    return is_made and _are_files_there(job, names)
 
 
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
         return is_as_usual(job.row, job.edges) or is_pruned(job.row, TABLES)
-    is_there = all(relative.rpartition("/")[2] in names for relative in files_of(job, job.row)) and has_images(job, job.row)
-    return is_there and (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
+    is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
+    return is_made and _are_files_there(job, names)
+
+
+def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
+    night = job.night.isoformat()
+    return all(f"{night}{ending}" in names for ending in endings_there(job.row, job.endings)) and has_images(job, job.row)
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
@@ -183,10 +190,10 @@ def publish(
     cards = []
     for stream in site.streams:
         store = Store(site.output, stream.name)
-        given = (indexes or {}).get(stream.name)
-        index, is_changed = given or store.read_index(), True
+        index, is_changed = (indexes or {}).get(stream.name) or store.read_index(), True
         try:
-            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline) or given is not None
+            # the rows, that is; of what else collecting told there is nothing new unless the stream's page has another key
+            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline)
             before = [index.get(name) for name in OF_STREAM]
             newest_night = max(index["nights"], default=None)
             then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
@@ -232,16 +239,20 @@ def _publish_nights(
     there = set(site.output.names(stream.folder))
     all_jobs = list(_jobs(site, stream, index, now))
     untouched = {job.night for job in all_jobs if _is_untouched(job, there)}
-    if index.get("is_settled") and len(untouched) == len(all_jobs):
-        return False
+    n_settled = 0  # of the oldest nights: as they were, and so is what is usual for them
+    if index.get("is_settled"):
+        n_settled = next((number for number, job in enumerate(all_jobs) if job.night not in untouched), len(all_jobs))
+        if n_settled == len(all_jobs):
+            return False
     index.pop("is_settled", None)
+    before, all_jobs = all_jobs[max(0, n_settled - usual.NIGHTS) : n_settled], all_jobs[n_settled:]
     failed, jobs = set(), {}
     was_usual: Sequence[Mapping[str, float] | None] = [None] * len(all_jobs)
     # What a night says of the usual hangs on the nights before it, which may be judged only now: the few that say
     # something else then are judged once more. Their numbers stay, so that is the end of it.
     for _ in range(2):
         rows = [index["nights"][job.night.isoformat()] for job in all_jobs]
-        edges = usual.edges(row.get("summary") for row in rows)
+        edges = usual.edges(row.get("summary") for row in [*(job.row for job in before), *rows])[len(before) :]
         asked = [told for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True) if told[2] != was]
         stale = _stale(asked, there, untouched)
         jobs = {job.night: job for job in stale if job.night not in failed}
@@ -271,14 +282,15 @@ def _publish_nights(
 
 def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> Iterator[NightJob]:
     """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
-    nights = [parse_night(text) for text in sorted(index["nights"])]
+    rows, near = sorted(index["nights"].items()), beside(index["nights"])
+    nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
-    commons = {id(version): _common_key(site, version) for version in stream.versions}
-    for before, night, after in zip([None, *nights], nights, [*nights[1:], None], strict=False):
-        issues = tuple(issue for issue in known if issue.holds(stream.name, night))
+    of_versions = {id(version): (_common_key(site, version), endings_of(version)) for version in stream.versions}
+    edges: Mapping[str, float] = {}
+    for before, night, after, (_, row) in zip([None, *nights], nights, [*nights[1:], None], rows, strict=False):
+        issues = tuple(issue for issue in known if issue.holds(stream.name, night)) if known else ()
         then = stream.at(night)
-        row, near = index["nights"][night.isoformat()], beside(night, index["nights"])
-        yield NightJob(site, then, night, row, before, after, now, {}, issues, near, commons[id(then)])
+        yield NightJob(site, then, night, row, before, after, now, edges, issues, near.get(night, ()), *of_versions[id(then)])
 
 
 def _stale(

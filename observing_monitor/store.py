@@ -155,7 +155,7 @@ class Store:
 
     def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
-        index["nights"] = {night: cast(Row, dict(sorted(row.items()))) for night, row in sorted(index["nights"].items())}
+        index["nights"] = {night: _in_order(row) for night, row in sorted(index["nights"].items())}
         self.output.write_changed(f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items())))))
         self.output.remove(f"{self.folder}/index.notes")
 
@@ -242,8 +242,22 @@ def _is_index(value: object) -> TypeGuard[Index]:
         and value.get("schema_version") == columns.SCHEMA_VERSION
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
-        and all(isinstance(row, dict) and night_named(night) for night, row in value["nights"].items())
+        and all(isinstance(row, dict) and _is_night(night) for night, row in value["nights"].items())
     )
+
+
+def _in_order(row: Row) -> Row:
+    names = list(row)  # of most nights it is as it was read
+    return row if names == sorted(names) else cast(Row, dict(sorted(row.items())))
+
+
+def _is_night(text: str) -> bool:
+    """As `night_named`, of what we write ourselves: in a tenth of the time, for an index may have thousands."""
+    try:
+        night = datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return 1970 <= night.year < 2100 and night.isoformat() == text
 
 
 def _arrow_types() -> dict[str, DataType]:

@@ -57,8 +57,14 @@ def count(told: Tables, tellers: Collection[str]) -> Counts:
     }
 
 
-def beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[datetime.date, str], ...]:
-    """The nights before and after that may have the other half of files of a night: with the digest of each one's tables."""
+def beside(rows: Mapping[str, Row]) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
+    """The nights of an index with files whose other half may be in the night before or after; each with these, and their digests."""
+    strayed = [datetime.date.fromisoformat(night) for night, row in rows.items() if (own := row.get("strays")) and own["strays"]]
+    nights = {near for night in strayed for near in (night - ONE_DAY, night, night + ONE_DAY) if near.isoformat() in rows}
+    return {night: found for night in sorted(nights) if (found := _beside(night, rows))}
+
+
+def _beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[datetime.date, str], ...]:
     own, found = rows[night.isoformat()].get("strays"), []
     for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
         row = rows.get(other.isoformat()) or {}

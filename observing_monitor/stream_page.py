@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from observing_monitor import columns, pages, status, usual
+from observing_monitor import pages, status, usual
 from observing_monitor.columns import Summary
 from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.files import as_bytes
 from observing_monitor.nights import iso_utc, parse_night
 from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
 from observing_monitor.site import digest, frame, site_link, with_instants
-from observing_monitor.store import encoded
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
-from observing_monitor.year_page import months, year_json, year_of, year_page, years
+from observing_monitor.year_page import NIGHTS_BEGIN, NIGHTS_END, months, nights_csv, nights_json, year_json, year_of, year_page, years
 
 if TYPE_CHECKING:
     import datetime
 
     from observing_monitor.config import Stream
+    from observing_monitor.files import Output
     from observing_monitor.publish import Published
     from observing_monitor.site import Site
     from observing_monitor.store import Fault, Index
@@ -32,7 +31,7 @@ P = TypeVar("P", SitePage, GlossaryPage)
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 SHOWN_NIGHTS = 90  # in the table and the charts of a stream's page; all are on the pages of the years
 SHOWN_MONTHS = 3  # of the calendar there
-FORMULA_HEADS = frozenset(columns.FORMULA_HEADS)  # of which "" is none
+OF_YEAR = (".json", ".csv", ".html")  # what the names of a year's files end with, its page's last
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
 
 
@@ -52,7 +51,8 @@ class _State:
 
 def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> _State:
     # nights that are yet to come were made by a clock that was ahead: they would hide what is wrong tonight
-    nights = [(night, row) for night, row in index["nights"].items() if night <= stream.rule.night_of(now).isoformat()]
+    tonight = stream.rule.night_of(now).isoformat()
+    nights = [(night, row) for night, row in index["nights"].items() if night <= tonight]
     summaries = [row["summary"] for _, row in sorted(nights, reverse=True) if row.get("summary")]
     recent = summaries[:RECENT_NIGHTS]
     own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
@@ -63,7 +63,7 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
     said = [own_fault["problem"]] if own_fault.get("level", "error") == word and own_fault else []
     info = "; ".join([*said, *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])])
     trouble, its_night = _trouble(index, recent, alarming, word)
-    units = {name: unit for _, row in sorted(index["nights"].items()) for name, unit in (row.get("units") or {}).items()}
+    units = {name: unit for _, row in sorted(index["nights"].items()) if row.get("units") for name, unit in row["units"].items()}
     return _State(summaries, silent, word, info, trouble, its_night, described_headlines(stream, units), tells_of_files(stream))
 
 
@@ -118,8 +118,8 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
     )
     if index.get("page") != key or not all(output.exists(name) for name in (to_json, to_csv, to_latest, to_html)):
         page = _stream_page(site, stream, state, key)
-        output.write(to_json, _nights_json(stream, now, reversed(summaries)))
-        output.write_changed(to_csv, _nights_csv(reversed(summaries), state.headlines))
+        output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
+        output.write_changed(to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines))
         output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
         output.write(to_html, pages.render_stream(page, site.assets))
         index["page"] = key
@@ -167,22 +167,22 @@ def _publish_years(
 ) -> None:
     """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
     folder = _folder(stream)
-    before, known = index.get("years") or {}, dict.fromkeys(year_of(summary) for summary in summaries)
+    before, known = index.get("years") or {}, {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)}
     index["years"], start = {}, 0
-    for year in known:
-        n_nights = sum(year_of(summary) == year for summary in summaries[start:])
-        nights, earlier = summaries[start : start + n_nights], summaries[max(0, start - usual.NIGHTS) : start]
-        start += n_nights
+    for year, nights in known.items():
+        earlier = summaries[max(0, start - usual.NIGHTS) : start]
+        start += len(nights)
         key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
-        names = [f"{folder}{year}{ending}" for ending in (".json", ".html")]
+        to_json, to_csv, to_html = names = [f"{folder}{year}{ending}" for ending in OF_YEAR]
         if before.get(year) != key or not all(site.output.exists(name) for name in names):
             page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
-            site.output.write_changed(names[0], year_json(stream, page, nights))
-            site.output.write(names[1], pages.render_year(page, site.assets))
+            site.output.write_changed(to_json, year_json(stream, page, nights))
+            site.output.write_changed(to_csv, nights_csv(nights, headlines))
+            site.output.write(to_html, pages.render_year(page, site.assets))
             done.n_pages += 1
         index["years"][year] = key
     for year in set(before) - set(known):
-        for ending in (".html", ".json"):
+        for ending in reversed(OF_YEAR):
             site.output.remove(f"{folder}{year}{ending}")
 
 
@@ -264,25 +264,26 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
     )
 
 
-def _nights_json(stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> str:
-    """The nights as JSON, a line each."""
+def _nights_json(output: Output, stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> bytes:
+    """The nights as JSON, a line each: those of the years' files, which are there."""
     about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
-    lines = ",\n".join(as_bytes(encoded(summary)).decode() for summary in summaries)
-    return f'{about[:-1]}, "nights": [\n{lines}\n]}}\n'
+    parts: list[bytes | memoryview] = [as_bytes(f"{about[:-1]}, "), NIGHTS_BEGIN]
+    for year, nights in itertools.groupby(summaries, year_of):
+        made = output.read(f"{_folder(stream)}{year}.json") or b""
+        at = made.find(NIGHTS_BEGIN) + len(NIGHTS_BEGIN)
+        is_whole = at >= len(NIGHTS_BEGIN) and made.endswith(NIGHTS_END)
+        parts += [memoryview(made)[at : -len(NIGHTS_END)] if is_whole else nights_json(nights), b",\n"]
+    return b"".join([*(parts[:-1] if len(parts) > 2 else parts), NIGHTS_END])
 
 
-def _nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
-    text = io.StringIO()
-    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(name) for name in names])
-    # numbers, which most cells hold, are not asked: ten years have 150,000 cells
-    writer.writerows([_cell(v) if v.__class__ is str else v for v in map(summary.get, names)] for summary in summaries)
-    return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text[:1] in FORMULA_HEADS else text
+def _nights_csv(output: Output, stream: Stream, summaries: Iterable[Summary], headlines: list[Headline]) -> bytes:
+    """The nights as CSV, likewise."""
+    head = as_bytes(nights_csv([], headlines))
+    parts = [head]
+    for year, nights in itertools.groupby(summaries, year_of):
+        made = output.read(f"{_folder(stream)}{year}.csv") or b""
+        parts.append((made if made.startswith(head) else as_bytes(nights_csv(nights, headlines)))[len(head) :])
+    return b"".join(parts)
 
 
 def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:

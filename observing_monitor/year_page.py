@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import calendar
+import csv
 import datetime
+import io
 import itertools
 import json
 import statistics
@@ -12,15 +14,20 @@ from typing import TYPE_CHECKING
 
 from observing_monitor import columns
 from observing_monitor.columns import Summary
+from observing_monitor.files import as_bytes
 from observing_monitor.pages import Day, Headline, Link, Month, NightRow, RollUp, YearPage, n_of
 from observing_monitor.site import as_json, frame, site_link, with_instants
 from observing_monitor.status import worst
+from observing_monitor.store import encoded
 from observing_monitor.streams import tells_of_files
 
 if TYPE_CHECKING:
     from observing_monitor.config import Stream
     from observing_monitor.site import Site
 
+FORMULA_HEADS = frozenset(columns.FORMULA_HEADS)  # of which "" is none
+# around the nights of a file of data; no text in JSON has a line's end in it
+NIGHTS_BEGIN, NIGHTS_END = b'"nights": [\n', b"\n]}\n"
 SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
 MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
 
@@ -136,7 +143,7 @@ def year_page(
         total=total,
         nights=[NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in reversed(summaries)],
         charts=charts.stream_charts(summaries, headlines, before, bool(stream.last_stage)),
-        data=[Link("JSON", f"{year}.json")],
+        data=[Link("JSON", f"{year}.json"), Link("CSV", f"{year}.csv")],
         has_files=has_files,
         has_ingest=bool(stream.last_stage),
         headlines=headlines,
@@ -154,9 +161,28 @@ def said_of(values: Summary) -> str:
     return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
 
 
-def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> str:
+def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> bytes:
     """A year's data: its months and nights, a line each."""
     about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
-    parts = {"months": [as_json(month.values) for month in reversed(page.periods)], "nights": summaries}
-    lists = (f'"{name}": [\n' + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for name, rows in parts.items())
-    return f"{about[:-1]}, {', '.join(lists)}}}\n"
+    months = b",\n".join(as_bytes(encoded(as_json(month.values))) for month in reversed(page.periods))
+    return as_bytes(f'{about[:-1]}, "months": [\n') + months + b"\n], " + NIGHTS_BEGIN + nights_json(summaries) + NIGHTS_END
+
+
+def nights_json(summaries: Iterable[Summary]) -> bytes:
+    """Nights as members of a JSON list, a line each."""
+    return b",\n".join(as_bytes(encoded(summary)) for summary in summaries)
+
+
+def nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
+    """Nights as CSV below a line of names, the same for all nights of a stream; in the order given."""
+    text = io.StringIO()
+    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(name) for name in names])
+    # numbers, which most cells hold, are not asked: ten years have 150,000 cells
+    writer.writerows([_cell(v) if v.__class__ is str else v for v in map(summary.get, names)] for summary in summaries)
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text[:1] in FORMULA_HEADS else text

@@ -11,6 +11,9 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
+from observing_monitor.files import Output
+from observing_monitor.store import Store
+
 FIRST, LAST = datetime.date(2020, 2, 12), datetime.date(2020, 2, 14)
 
 
@@ -45,6 +48,23 @@ def test_nothing_new_imports_nothing_heavy(tmp_path, made):
     assert done.stdout == "0 []\n"
 
 
+def test_nothing_new_leaves_the_index_unopened_for_writing(made, tmp_path, monkeypatch):
+    """A run with nothing new doesn't put the index together, which has 5 MB for ten years; one in which a source fell silent does."""
+    arguments, now = made
+    written = []
+    monkeypatch.setattr(
+        Store, "write_index", lambda store, index, write=Store.write_index: (written.append(store.stream), write(store, index))
+    )
+    assert run(*arguments, now=now + datetime.timedelta(minutes=1)) == 0
+    assert written == []
+    (tmp_path / "input" / "gen2repo").rename(tmp_path / "away")
+    assert run(*arguments, now=now + datetime.timedelta(minutes=2)) == 1
+    assert written == ["input"]
+    (tmp_path / "away").rename(tmp_path / "input" / "gen2repo")
+    assert run(*arguments, now=now + datetime.timedelta(minutes=3)) == 0
+    assert written == ["input"] * 2 and Store(Output(tmp_path / "site"), "input").read_index()["sources"]["gen2"] == {}
+
+
 def test_killed_between_collecting_and_publishing(made, tmp_path):
     """What a run collected before it was killed, and had in no index yet, is on the pages that `publish` makes next."""
     arguments, now = made
@@ -69,7 +89,7 @@ def test_one_night_changed(made, tmp_path):
     folder = "data/stream=input"
     assert changed == {
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
-        "2020.html", "2020.json", "changes.atom",  # which says that it came late
+        "2020.html", "2020.json", "2020.csv", "changes.atom",  # which says that it came late
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
@@ -98,7 +118,7 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path):
         {name: data for name, data in contents(tmp_path / made).items() if name.endswith((".parquet", ".csv", ".files.js"))}
         for made in ("grown", "whole")
     )
-    assert len(whole) == 6 and grown == whole  # the page also tells what came when
+    assert len(whole) == 7 and grown == whole  # the page also tells what came when
 
 
 def test_new_night_changes_its_neighbour(made, tmp_path):

@@ -107,3 +107,17 @@ def test_change_of_an_old_night_is_told_by_those_after_it(history, tmp_path):
     assert "usual" not in nights(tmp_path / "pages")[str(DAYS[-1])]["info"]
     assert run("rebuild", *arguments, "--jobs", "2", "--output_dir", tmp_path / "anew", now=later_on) == 0
     assert nights(tmp_path / "anew") == nights(tmp_path / "pages")
+
+
+def test_last_night_alone_is_compared_with_those_before(history, tmp_path):
+    """When only the last night is looked at again, it still says what is unusual of it, as a rebuild of all nights does."""
+    folder, now, _ = history
+    shutil.copytree(folder / "input", tmp_path / "input", symlinks=True)
+    arguments = ("--input_dir", tmp_path / "input", "--last_day", DAYS[-1])
+    assert run(*arguments, "--first_day", DAYS[0], "--output_dir", tmp_path / "pages", now=now) == 0
+    with open(tmp_path / "input" / "storage" / str(DAYS[-1]) / "extra.fits", "wb") as file:
+        file.truncate(28_800)
+    assert run(*arguments, "--first_day", DAYS[-1], "--output_dir", tmp_path / "pages", now=now) == 0
+    assert "more errors than usual" in nights(tmp_path / "pages")[str(DAYS[-1])]["info"]
+    assert run("rebuild", *arguments, "--first_day", DAYS[0], "--jobs", "1", "--output_dir", tmp_path / "anew", now=now) == 0
+    assert nights(tmp_path / "anew") == nights(tmp_path / "pages")

@@ -75,6 +75,28 @@ def test_numbers_of_periods(made):
         assert sum(month["n_nights_error"] for month in months) == error
 
 
+def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
+    """The nights' data have the lines of the years' below one head; what somebody spoiled of these doesn't come into it."""
+    pages, now, arguments = made
+    shutil.copytree(pages, tmp_path / "pages")
+    shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)
+    whole = (pages / "nights.csv").read_text().splitlines()
+    head, *rows = whole
+    years = [(pages / f"{year}.csv").read_text().splitlines() for year in (2018, 2020)]
+    assert [year[0] for year in years] == [head, head] and [row for year in years for row in year[1:]] == rows
+    assert [row.partition(",")[0] for row in rows] == [str(day) for day in DAYS]
+    (tmp_path / "pages" / "2018.csv").write_text("spoiled\n")
+    (tmp_path / "pages" / "2018.json").write_text('{"nights": [\n{"night":"2018-12-30"')
+    with open(tmp_path / "input" / "storage" / str(DAYS[-1]) / "late.fits", "wb") as file:
+        file.truncate(28_800)
+    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "pages", "--first_day", DAYS[-1], "--last_day", DAYS[-1])
+    assert run(*arguments, now=now + datetime.timedelta(hours=2)) == 0
+    after = (tmp_path / "pages" / "nights.csv").read_text().splitlines()
+    assert after[:-1] == whole[:-1] and after[-1] != whole[-1]
+    told, before = nights(tmp_path / "pages"), nights(pages)
+    assert [told[str(day)] == before[str(day)] for day in DAYS] == [True] * 4 + [False] and list(told) == list(before)
+
+
 def test_years_lead_to_each_other(made):
     """A year has the years beside it by link, even with empty ones between; a night has its month; a night's square its page."""
     pages, _, _ = made
