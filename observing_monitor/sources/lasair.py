@@ -169,7 +169,9 @@ class Lasair(Telling):
         """The night's numbers at the time when they were true, as one sample more."""
         raw, sampled_at, notes = self._kept.read(nid_of(night))
         metrics, odd = metrics_of(raw, sampled_at)
-        place = self._kept.place_of(nid_of(night))
+        place, rule = self._kept.place_of(nid_of(night)), self.asked.rule
+        if raw and rule.offset_s < 0:  # by which a nid is looked at only hours after it began; UTC+4h looks at it before
+            odd.append(f"its nid is a UTC date, but the stream's nights are those of {rule.text}; set night_rule to UTC")
         return Reading(metrics=metrics, notes=[*notes, *(f"{place}: {words}" for words in odd)], append=True)
 
 
