@@ -246,7 +246,7 @@ def test_file_of_another_night(tmp_path):
 
 @pytest.mark.parametrize(("rule", "is_odd"), [("UTC-12h", True), ("TAI-12h", True), ("UTC", False), ("UTC+4h", False)])
 def test_night_rule_by_which_a_night_is_late(tmp_path, rule, is_odd):
-    """A rule by which a night begins hours after its nid does, as the usual one, is told of, with the one to set; a night without numbers says nothing."""
+    """A rule by which a night begins hours after its nid did is told of, with the one to set; a night without numbers says nothing."""
     (tmp_path / f"status_{NID}.json").write_text('{"today_alert": 1}')
     notes = source(path=tmp_path, rule=rule).read(NIGHT).notes
     assert bool(notes) == is_odd and all(note.endswith("set night_rule to UTC") for note in notes)
