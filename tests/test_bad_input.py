@@ -196,6 +196,10 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
             "[streams.a]\ninput_dir = '/data/x'\ntransfer_log = '/var/log/rsync.log'",
             "source 'files': transfer_log '/var/log/rsync.log' is a whole path; write it as it is below /data/x",
         ),
+        (
+            "[[streams.a.sources]]\ntype = 'fitsstorage_logs'\npath = '/data/x'\npattern = '/data/x/*.log'",
+            "source 'fitsstorage_logs': pattern '/data/x/*.log' names no files below /data/x; write one such as '*.log*'",
+        ),
         *(
             (
                 f"[[streams.a.sources]]\ntype = '{kind}'\nurl = 'me:zzz-secret@host/x'\n{more}",

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from observing_monitor import columns
-from observing_monitor.errors import SourceError
+from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
 from observing_monitor.nights import ONE_DAY
 from observing_monitor.pages import Finding, n_of
@@ -123,6 +123,8 @@ class FitsStorageLogs(Telling):
         self.asked = asked
         self.name = "fitsstorage_logs"
         self.zone = zone_of(settings.zone)
+        if not settings.pattern or settings.pattern.startswith("/"):
+            raise UsageError(f"pattern {settings.pattern!r} names no files below {settings.path}; write one such as '*.log*'")
         # service -> (since, Told): a run's nights are read from the same lines
         self._told: dict[str, tuple[datetime.datetime | None, Told]] = {}
 
