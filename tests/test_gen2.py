@@ -1,5 +1,6 @@
 """What a Gen2 repository tells, whatever its camera, and however broken it is."""
 
+import contextlib
 import datetime
 import sqlite3
 from pathlib import Path
@@ -100,6 +101,18 @@ def test_registry_is_never_locked_nor_written(tmp_path):
     writer.close()
     assert (registry.read_bytes(), registry.stat().st_mtime_ns) == before
     assert {path.name for path in registry.parent.iterdir()} == {"registry.sqlite3", "raw"}
+
+
+def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
+    """Of many nights each is asked for where its raws lie: one that was registered since is found all the same."""
+    nights = [NIGHT + datetime.timedelta(days=n) for n in range(10)]
+    make_raw(tmp_path, "expId int, dayObs text", *((number, night.isoformat()) for number, night in enumerate(nights)))
+    source = repository(tmp_path)
+    for night in nights[1:]:
+        assert len(source.read(night).attempts) == 1
+    with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3")) as connection, connection:
+        connection.execute("insert into raw values (22, ?)", (NIGHT.isoformat(),))
+    assert sorted(source.read(NIGHT).attempts["exposure"]) == ["0", "22"]
 
 
 def test_broken_registries(tmp_path):
