@@ -109,7 +109,7 @@ def test_hard_link_hides_the_transfer(tmp_path):
 
 
 def test_rsync_log_tells_the_transfer(tmp_path):
-    """rsync's own log, rotated ones too, says when a file came, in its declared zone; other lines are passed over."""
+    """rsync's own log, rotated ones too, says when a file came last, in its declared zone; other lines are passed over."""
     put(tmp_path / "storage" / "2020-02-12" / "a b.fits")
     put(tmp_path / "storage" / "2020-02-12" / "c.fits")
     (tmp_path / "rsync.log").write_text(
@@ -118,7 +118,8 @@ def test_rsync_log_tells_the_transfer(tmp_path):
     )
     import gzip
 
-    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n"))
+    earlier = b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n2020/02/12 16:00:00 [98] >f+++++++++ 2020-02-12/a b.fits\n"
+    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(earlier))
     files = read(tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu").files
     assert [at.isoformat() for at in files["transferred_at"]] == ["2020-02-13T03:20:01+00:00", "2020-02-13T03:00:00+00:00"]
 

@@ -156,7 +156,8 @@ class FileStore(Telling):
                 self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}")
             for log in logs:
                 try:
-                    self._came.update(_logged(log, self.settings.path.parent))
+                    for path, at in _logged(log, self.settings.path.parent):
+                        self._came[path] = max(at, self._came.get(path, ""))  # by its name an older log may come after a newer
                 except (OSError, EOFError, zlib.error) as error:
                     words = getattr(error, "strerror", None) or error
                     rest = "for what it would tell, a file's change time stands as the time of its transfer"
