@@ -8,9 +8,12 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from observing_monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 UTC = datetime.UTC
 ONE_DAY = datetime.timedelta(days=1)
@@ -91,6 +94,17 @@ def night_named(text: str) -> datetime.date | None:
 def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
     """Every night from `first` to `last`, both included, in order."""
     return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def zone_named(setting: str, name: str) -> ZoneInfo:
+    """A time zone by its name; UsageError, which begins with the setting that has it, where there is none of that name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # the latter: America is a folder of the database
+        words = "write one of the IANA database, such as America/Santiago or UTC"
+        raise UsageError(f"{setting} {name!r} is no time zone; {words}") from error
 
 
 def night_of_nid(nid: float) -> datetime.date:

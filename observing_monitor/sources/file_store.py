@@ -20,12 +20,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
-from observing_monitor.nights import night_named
+from observing_monitor.nights import night_named, zone_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
@@ -72,12 +71,7 @@ class FileStore(Telling):
         names.named_pattern("name_pattern", settings.name_pattern)
         if settings.transfer_log.startswith("/"):
             raise UsageError(f"transfer_log {settings.transfer_log!r} is a whole path; write it as it is below {settings.path.parent}")
-        try:
-            self.zone = ZoneInfo(settings.transfer_log_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(
-                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
-            ) from error
+        self.zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
 
     def nights(self) -> set[datetime.date]:
         return self.tree.nights()
