@@ -1,20 +1,22 @@
 """What a run would find: the output, and each source with what it answers or what is wrong with it. Nothing is written."""
 
 import datetime
+import functools
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from observing_monitor import columns
-from observing_monitor.collect import timed_sources
+from observing_monitor.collect import begin_nights, timed_sources
 from observing_monitor.config import Stream
 from observing_monitor.errors import ObservingMonitorError, OutputError
 from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import parse_utc
 from observing_monitor.store import FOLDER, Store
+from observing_monitor.timelimit import TimedSource, Turn
 
 LOW_SPACE_BYTES = 1_000_000_000
 MAX_NOTES = 3  # odd things that are told of a source; the rest are counted
@@ -153,9 +155,13 @@ def _tell_reading(answer: Answer, reading: Any, night: datetime.date, stream: St
             answer.said.append(f"and {len(reading.notes) - MAX_NOTES:,} more odd things")
 
 
-def check_stream(stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> list[Answer]:
-    """An Answer for each of a stream's sources, in order; UsageError where a source's settings can't be."""
-    return [check_source(source, stream, nights, now) for source in timed_sources(stream, now)]
+def sources_of(streams: Sequence[Stream], now: datetime.datetime) -> dict[str, list[TimedSource]]:
+    """The sources of each stream, by its name, in order; UsageError where a source's settings can't be."""
+    turn = Turn()
+    made = {stream.name: timed_sources(stream, now, turn=turn) for stream in streams}
+    for name, sources in made.items():
+        turn.add(name, functools.partial(begin_nights, sources))
+    return made
 
 
 def describe_night(stream: Stream, now: datetime.datetime) -> str:

@@ -264,7 +264,7 @@ def _redaction(options: argparse.Namespace) -> redact.Redaction:
     """What is hidden from what is public; UsageError where it can't be."""
     texts = options.redact or []
     if texts:
-        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.template_files()))
+        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
     return redact.Redaction(texts)
 
 
@@ -575,12 +575,14 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
     answers = [check.check_output(output, streams, now)]
     tell(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
     _print_answer(answers[0], f"output {output.root if output else ''}".strip())
+    versions = {stream.name: stream.at(nights[stream.name][-1]) for stream in streams}
+    sources = check.sources_of(list(versions.values()), now)
     for stream in streams:
         asked = nights[stream.name]
-        then = stream.at(asked[-1])
         tell(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
         tell(f"         {check.describe_night(stream, now)}")
-        for described, answer in zip(then.sources, check.check_stream(then, asked, now), strict=True):
+        for described, source in zip(versions[stream.name].sources, sources[stream.name], strict=True):
+            answer = check.check_source(source, versions[stream.name], asked, now)
             _print_answer(answer, f"{described.name} at {described.place}")
             answers.append(answer)
     n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))

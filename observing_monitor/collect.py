@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import logging
@@ -20,7 +21,7 @@ from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
 from observing_monitor.store import INDEXED, Look, Store
 from observing_monitor.streams import tellers_of_stages
-from observing_monitor.timelimit import NEVER, Deadline, TimedSource
+from observing_monitor.timelimit import NEVER, Deadline, TimedSource, Turn
 
 if TYPE_CHECKING:
     from observing_monitor.config import DescribedSource, Stream
@@ -61,18 +62,34 @@ def make_sources(stream: Stream, now: datetime.datetime, look_at_everything: boo
 
 
 def timed_sources(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER, turn: Turn | None = None
 ) -> list[TimedSource]:
-    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`."""
-    made = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True)
-    return [TimedSource(source, described.place, described.time_limit_s, deadline) for source, described in made]
+    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`; others take their `turn`."""
+    made, turn = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True), turn or Turn()
+    return [TimedSource(source, described.place, described.time_limit_s, deadline, turn) for source, described in made]
 
 
 def sources_of_versions(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER, turn: Turn | None = None
 ) -> dict[int, list[TimedSource]]:
     """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
-    return {id(version): timed_sources(version, now, look_at_everything, deadline) for version in stream.versions}
+    return {id(version): timed_sources(version, now, look_at_everything, deadline, turn) for version in stream.versions}
+
+
+def begin_nights(sources: Iterable[TimedSource]) -> None:
+    """Have sources that were not asked yet say which nights they know: for `timelimit.Turn`."""
+    for source in sources:
+        source.begin("nights")
+
+
+def begin_looks(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date) -> None:
+    """Have sources that were not asked yet look at a night, as `collect_night` will ask them: for `timelimit.Turn`."""
+    with contextlib.suppress(ObservingMonitorError):  # of the store; whoever collects the night will find it out
+        looked = Store(output, stream.name).read_looked(night)
+        if not is_pruned(looked, TABLES):
+            known = _known_states(looked, _source_keys(stream))
+            for source in sources:
+                source.begin("look", night, known.get(source.name))
 
 
 def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime) -> Outcome:
@@ -85,9 +102,8 @@ def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output
     looked = store.read_looked(night)
     if is_pruned(looked, TABLES):
         return Outcome(night, is_pruned=True)
-    keys = {source.name: _source_key(stream, source) for source in stream.sources}
-    looked_keys = looked.get("keys") or {}
-    known = {name: state for name, state in looked.get("sources", {}).items() if looked_keys.get(name) == keys.get(name)}
+    keys = _source_keys(stream)
+    known = _known_states(looked, keys)
     outcome = Outcome(night, row=cast(Look, {name: looked.get(name) for name in INDEXED}))
     states = {}
     for source in sources:
@@ -96,7 +112,7 @@ def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output
     was_silent = {
         name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
     }
-    is_same = looked.get("version") == __version__ and looked_keys == keys and outcome.problems == was_silent
+    is_same = looked.get("version") == __version__ and (looked.get("keys") or {}) == keys and outcome.problems == was_silent
     is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
         if any(states[name] != known.get(name) for name in states):
@@ -210,6 +226,16 @@ def _since(fault: Fault | Silent | None, now: datetime.datetime) -> str:
     """Since when a fault is known, as text; now, where it is new or a clock was ahead."""
     since = (fault or {}).get("since")
     return since if since and parse_utc(since) <= now else iso_utc(now)
+
+
+def _source_keys(stream: Stream) -> dict[str, str]:
+    return {source.name: _source_key(stream, source) for source in stream.sources}
+
+
+def _known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
+    """What the last look of each source at a night told, of those that are asked as they were then."""
+    before = looked.get("keys") or {}
+    return {name: state for name, state in looked.get("sources", {}).items() if before.get(name) == keys.get(name)}
 
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
@@ -329,7 +355,9 @@ def _collect_elsewhere(
         return None, None
     key = (stream, now, look_at_everything)
     if getattr(_made, "key", None) != key:
-        _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline), key
+        turn = Turn()
+        _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline, turn), key
+        turn.add(stream.name, functools.partial(begin_looks, stream, _made.sources, output, night))
     return _guarded(stream, _made.sources, output, night, now), output.changes()
 
 

@@ -109,13 +109,8 @@ def _of_stage(before: "Tables", after: "Tables", stage: str, told: set[str]) -> 
     """As `compare`: files that had passed the stage and are no longer known to, or that passed it anew."""
     from observing_monitor.tables import places_of
 
-    # when each file passed it, as the sources that answered tell
-    passed_before, passed_now = (
-        tables.ingests.loc[_is_done(tables.ingests, stage) & tables.ingests["source"].isin(told), ["file_id", "attempted_at"]].reset_index(
-            drop=True
-        )
-        for tables in (before, after)
-    )
+    # as the sources that answered tell
+    passed_before, passed_now = (_passed(tables.ingests, stage, told) for tables in (before, after))
     if passed_before.equals(passed_now):
         return {}
     passed_before, passed_now = (
@@ -136,6 +131,12 @@ def _of_stage(before: "Tables", after: "Tables", stage: str, told: set[str]) -> 
             str(row.Index): f"{row.now:%Y-%m-%d %H:%M} UTC, before that {row.was:%Y-%m-%d %H:%M}" for row in anew.itertuples()
         },
     }
+
+
+def _passed(ingests: "pd.DataFrame", stage: str, sources: set[str]) -> "pd.DataFrame":
+    """When each file passed the stage, as these sources tell: a row an attempt that went well, numbered anew."""
+    is_theirs = _is_done(ingests, stage) & ingests["source"].isin(sources)
+    return ingests.loc[is_theirs, ["file_id", "attempted_at"]].reset_index(drop=True)
 
 
 def _is_done(ingests: "pd.DataFrame", stage: str) -> "pd.Series[bool]":

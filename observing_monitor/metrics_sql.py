@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import urllib.parse
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,14 +41,14 @@ class WritableDatabase(Database):
         """A SQLAlchemy Engine that keeps its connection."""
         url = self._url(sqlalchemy)
         if url.drivername.startswith("sqlite"):
+            if url.database and not url.database.startswith("file:"):
+                path = urllib.parse.quote(os.path.abspath(url.database))
+                url = url.set(database=f"file:{path}", query={"mode": "rwc" if self.create else "rw", "uri": "true"})
             how: dict[str, Any] = {"poolclass": sqlalchemy.NullPool}
         else:  # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
             how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
         engine: Engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), hide_parameters=True, **how)
         return engine
-
-    def _sqlite_mode(self, path: str) -> dict[str, str]:
-        return {"mode": "rwc" if self.create else "rw"}
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         arguments = super()._arguments(url)

@@ -6,17 +6,12 @@ durations seconds, `None` stands for "there is none" and is shown as –. What o
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import functools
-import hashlib
 import math
-import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from urllib.parse import quote
@@ -25,15 +20,13 @@ from observing_monitor import columns
 from observing_monitor.columns import Column, Summary
 
 if TYPE_CHECKING:
-    from jinja2 import BytecodeCache, Environment
-    from jinja2.bccache import Bucket
+    from jinja2 import Environment
     from markupsafe import Markup
 
     from observing_monitor.tables import Exposure, FileFacts, StageCounts
 
 T = TypeVar("T")
 NOTHING = "–"
-N_SEAL = 12  # bytes
 Json = dict[str, Any]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
 
 
@@ -608,12 +601,6 @@ def templates_dir() -> Path:
     raise FileNotFoundError(f"no templates in {package} nor beside it: is observing_monitor installed whole?")
 
 
-def template_files() -> list[Path]:
-    """The files that pages are made of: the templates, the style sheet, the script; in order."""
-    folder = templates_dir()
-    return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
-
-
 @functools.cache
 def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
@@ -621,7 +608,6 @@ def environment() -> Environment:
 
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()),
-        bytecode_cache=_kept_compiled(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -633,47 +619,6 @@ def environment() -> Environment:
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
     made.globals |= {"words_of": words_of, "classes_of": classes_of}
     return made
-
-
-def _kept_compiled() -> BytecodeCache:
-    """Where templates are kept compiled: where Python keeps modules compiled, and as it does that. Compiling them takes 0.1 s.
-
-    That is in `__pycache__` beside them, or below PYTHONPYCACHEPREFIX; nothing is written where PYTHONDONTWRITEBYTECODE says so, or
-    where we may not. Whoever can write there can have us do anything, there as with modules.
-    """
-    import jinja2
-
-    folder = templates_dir()
-    told = os.stat(__file__)  # some of what stands here goes into what is compiled
-
-    class Compiled(jinja2.BytecodeCache):
-        def get_cache_key(self, name: str, filename: str | None = None) -> str:
-            return cache_from_source(folder / name, optimization="").removesuffix("pyc") + "jinja"
-
-        def get_source_checksum(self, source: str) -> str:
-            return hashlib.blake2b(f"{told.st_mtime_ns} {told.st_size} {source}".encode()).hexdigest()
-
-        def load_bytecode(self, bucket: Bucket) -> None:
-            with contextlib.suppress(OSError), open(bucket.key, "rb") as file:
-                seal, data = file.read(N_SEAL), file.read()
-                if seal == _seal(data):  # else a disk, or a hand, changed it: it is compiled, as if there were none
-                    bucket.bytecode_from_string(data)
-
-        def dump_bytecode(self, bucket: Bucket) -> None:
-            if sys.dont_write_bytecode:
-                return
-            beside, data = f"{bucket.key}.{os.getpid()}", bucket.bytecode_to_string()
-            with contextlib.suppress(OSError):
-                os.makedirs(os.path.dirname(bucket.key), exist_ok=True)
-                with open(beside, "xb") as file:  # another host may have a process of that number
-                    file.write(_seal(data) + data)
-                os.replace(beside, bucket.key)
-
-    return Compiled()
-
-
-def _seal(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=N_SEAL).digest()
 
 
 def visible(value: T) -> T | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import logging
 import math
 import os
@@ -15,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor import feeds, notify, previews, publish, workers
-from observing_monitor.collect import Outcome, collect, sources_of_versions, unlooked, words_of_unlooked
+from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, unlooked, words_of_unlooked
 from observing_monitor.errors import SourceError
 from observing_monitor.known import Known
 from observing_monitor.site import make_site
 from observing_monitor.store import Store
-from observing_monitor.timelimit import Deadline
+from observing_monitor.timelimit import Deadline, Turn
 
 if TYPE_CHECKING:
     from observing_monitor.config import Receiver, Stream
@@ -99,13 +100,22 @@ class Run:
         is_then_published : bool
             Whether `publish` follows: it writes the indexes, which are large, once.
         """
+        turn, prepared = Turn(), []
         for number, stream in enumerate(self.streams, 1):
             # no stream's history may take the time of another's tonight
             ends = Deadline(self.limit_s * share * number / len(self.streams) - self.seconds)
-            sources = sources_of_versions(stream, self.now, look_at_everything, ends)
+            sources = sources_of_versions(stream, self.now, look_at_everything, ends, turn)
+            prepared.append((stream, sources, ends))
+            asked = nights[stream.name]
+            if asked is None:
+                turn.add(stream.name, functools.partial(begin_nights, _of_all_versions(sources)))
+            elif asked and executor is None:  # else others ask them
+                turn.add(stream.name, functools.partial(_begin_looks, stream, sources, self.output, asked))
+        while prepared:
+            stream, sources, ends = prepared.pop(0)  # what they have listed goes with them
             asked, unasked = nights[stream.name], dict[str, str]()
             if asked is None:
-                asked, unasked = _known_nights([source for made in sources.values() for source in made])
+                asked, unasked = _known_nights(_of_all_versions(sources))
             if is_then_published and not stream.previews:  # previews are made of what stands in the store
                 self._indexes[stream.name] = Store(self.output, stream.name).read_index()
             with self.progress(f"{stream.name}: collecting", len(asked)) as step:
@@ -121,6 +131,7 @@ class Run:
                     sources=sources,
                     index=self._indexes.get(stream.name),
                 )
+            turn.remove(stream.name)
             self._note(stream, outcomes, unasked, unlooked(asked, outcomes))
             if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
                 log.log(
@@ -168,6 +179,17 @@ class Run:
         return max(
             sum(not Store(self.output, stream.name).read_looked(night) for night in nights[stream.name] or ()) for stream in self.streams
         )
+
+
+def _of_all_versions(sources: Mapping[int, list[TimedSource]]) -> list[TimedSource]:
+    return [source for made in sources.values() for source in made]
+
+
+def _begin_looks(stream: Stream, sources: Mapping[int, list[TimedSource]], output: Output, nights: list[datetime.date]) -> None:
+    """Have the sources of each version of a stream look at the last of its nights."""
+    for night in {id(stream.at(night)): night for night in nights}.values():
+        then = stream.at(night)
+        begin_looks(then, sources[id(then)], output, night)
 
 
 def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], dict[str, str]]:

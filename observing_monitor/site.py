@@ -44,9 +44,10 @@ class Site:
 
 def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = "", known: Iterable[Issue] = ()) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
+    templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
-    for path in pages.template_files():
+    for path in sorted([*templates.glob("*.html"), *templates.glob("assets/*")]):
         data = path.read_bytes()
         digest.update(path.name.encode() + b"\0" + data)
         if path.parent.name == "assets":

@@ -3,6 +3,9 @@
 A `stat` on a file server that is down can't be interrupted, and a database that was stopped answers no limit that it was given:
 nothing in the same thread could go on. So the run goes on without it. A source that did not answer in time is not asked
 again in that run; what is known of its nights stays, and the pages say so.
+
+Sources are asked in turn, which costs least, until one keeps the run waiting: then all others are asked at once what they were
+to be asked first, so that any number of sources that are down cost the run the time of one.
 """
 
 from __future__ import annotations
@@ -24,10 +27,12 @@ from observing_monitor.errors import SourceError
 
 LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
 LOOK_S = 5.0  # of a look at a directory before a run begins; its source finds out what is the matter
+HURRY_S = 5.0  # so long, and a quarter of its own limit at most, a source is waited for before the others are asked beside it
 HASTE_S = 0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
 MOST_S = 7 * 86_400.0  # longer than that is no limit
 LAST_S = 1.0  # what a question is given whose run has no time left
 T = TypeVar("T")
+Answers = SimpleQueue[tuple[T, BaseException | None]]  # one: what a function returned, or the exception that it raised
 
 _left_behind = 0
 
@@ -71,27 +76,33 @@ class Asked:
     """A thread that answers one question after the other, until one takes too long."""
 
     def __init__(self, name: str) -> None:
-        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[tuple[Any, BaseException | None]]] | None] = SimpleQueue()
+        self._questions: SimpleQueue[tuple[Callable[[], Any], Answers[Any]] | None] = SimpleQueue()
         self._name = name
         self._is_begun = False
 
     def ask(self, question: Callable[[], T], limit_s: float) -> T:
         """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
-        global _left_behind
+        answers = self.put(question)
+        try:
+            return taken(answers, limit_s)
+        except Empty:
+            raise self.leave_behind() from None
+
+    def put(self, question: Callable[[], T]) -> Answers[T]:
+        """Have a function called, after those that were put before; where its answer will come, for `taken`."""
         if not self._is_begun:
             self._is_begun = True
             # a daemon: the process ends though it hangs
             threading.Thread(target=self._answer, name=self._name, daemon=True).start()
-        answers: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
+        answers: Answers[T] = SimpleQueue()
         self._questions.put((question, answers))
-        try:
-            answer, error = answers.get(timeout=limit_s)
-        except Empty:
-            _left_behind += 1
-            raise TooLateError from None
-        if error is not None:
-            raise error
-        return answer
+        return answers
+
+    def leave_behind(self) -> TooLateError:
+        """Wait no more for the thread; the exception to raise. The process has to end without it (`leave`)."""
+        global _left_behind
+        _left_behind += 1
+        return TooLateError()
 
     def end(self) -> None:
         """Let the thread end, once it has answered."""
@@ -107,6 +118,34 @@ class Asked:
             del asked, question, answers  # a reading is large, and the next question may be long in coming
 
 
+def taken(answers: Answers[T], limit_s: float) -> T:
+    """What a function that was `put` returned or raised; queue.Empty where it did neither in time."""
+    answer, error = answers.get(timeout=max(limit_s, 0))
+    if error is not None:
+        raise error
+    return answer
+
+
+class Turn:
+    """Who is to be asked later in a run, and is asked at once when an answer keeps all others waiting."""
+
+    def __init__(self) -> None:
+        self._later: dict[str, Callable[[], None]] = {}
+
+    def add(self, name: str, begin: Callable[[], None]) -> None:
+        """What begins the questions of a stream."""
+        self._later[name] = begin
+
+    def remove(self, name: str) -> None:
+        """A stream has had its turn."""
+        self._later.pop(name, None)
+
+    def hurry(self) -> None:
+        """Begin the questions of all."""
+        while self._later:
+            self._later.popitem()[1]()
+
+
 class TimedSource:
     """A source (`sources.Source`) whose every answer has to come in time; SourceError where it doesn't, and ever after.
 
@@ -119,39 +158,64 @@ class TimedSource:
         Of each question.
     deadline : Deadline
         When the run's own time is up: no question takes much longer.
+    turn : Turn
+        Of the others, when this one keeps the run waiting.
     """
 
-    def __init__(self, source: Any, place: str, limit_s: float, deadline: Deadline) -> None:
+    def __init__(self, source: Any, place: str, limit_s: float, deadline: Deadline, turn: Turn) -> None:
         self.source = source
         self.name: str = source.name
         self.given_up = ""  # why it is asked no more; "" while it is
         self._place = place
         self._limit_s = limit_s
         self._deadline = deadline
+        self._turn = turn
         self._thread = Asked(f"source {source.name}")
+        self._is_asked = False
+        self._begun: tuple[tuple[Any, ...], Answers[Any], float] | None = None  # a question, where its answer will come, and since when
 
     def nights(self) -> set[datetime.date]:
         """As the source's own."""
-        return self._ask(lambda: self.source.nights())
+        return self._ask("nights")  # type: ignore[no-any-return]
 
     def look(self, night: datetime.date, known: Any) -> Any:
         """As the source's own."""
-        return self._ask(lambda: self.source.look(night, known))
+        return self._ask("look", night, known)
 
     def read(self, night: datetime.date) -> Any:
         """As the source's own."""
-        return self._ask(lambda: self.source.read(night))
+        return self._ask("read", night)
+
+    def begin(self, *question: Any) -> None:
+        """Have the source answer what it will be asked first, such as `"look", night, known`; nothing, where it was asked before."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._begun = question, self._put(question), time.monotonic()
 
     def end(self) -> None:
         """Let its thread end."""
         self._thread.end()
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def _put(self, question: tuple[Any, ...]) -> Answers[Any]:
+        name, *given = question
+        return self._thread.put(lambda: getattr(self.source, name)(*given))
+
+    def _ask(self, *question: Any) -> Any:
         if self.given_up:
             raise SourceError(self.given_up)
+        begun, self._begun, self._is_asked = self._begun, None, True
+        if begun and begun[0] == question:
+            _, answers, since = begun
+        else:
+            answers, since = self._put(question), time.monotonic()
         left = max(self._deadline.left_s, LAST_S)
-        with contextlib.suppress(TooLateError):
-            return self._thread.ask(question, min(self._limit_s, left))
+        ends = min(since + self._limit_s, time.monotonic() + left)
+        with contextlib.suppress(Empty):
+            return taken(answers, min(since + min(HURRY_S, self._limit_s / 4), ends) - time.monotonic())
+        self._turn.hurry()
+        with contextlib.suppress(Empty):
+            return taken(answers, ends - time.monotonic())
+        self._thread.leave_behind()
         # the same words at every run, or each would be a change
         words = f"no answer within {self._limit_s:g} s" if self._limit_s <= left else "no answer before the run's own time was up"
         setting = "time_limit_s" if self._limit_s <= left else "max_run_s"

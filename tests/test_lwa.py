@@ -307,7 +307,7 @@ def test_etcd_that_is_down_slow_or_something_else(empty):
                     source.look(night, None)
             else:
                 assert source.look(night, None)
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 20
     with pytest.raises(UsageError, match="no address") as wrong:
         LwaRecorders(LwaRecorders.Settings(url="etcd:hidden@host"), asked(NOW))
     assert "hidden" not in str(wrong.value)

@@ -5,7 +5,6 @@ import datetime
 import inspect
 import json
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -457,30 +456,7 @@ def test_names_in_the_order_of_their_numbers(names):
     assert max(names, key=in_number_order) == names[-1] and min(names, key=in_number_order) == names[0]
 
 
-def test_templates_are_kept_compiled_as_modules_are(tmp_path, monkeypatch):
-    """A template is compiled once and kept in __pycache__; what is kept of another text, or is garbage, is not used."""
-    shutil.copytree(pages.templates_dir(), tmp_path / "templates", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(pages, "templates_dir", lambda: tmp_path / "templates")
-    monkeypatch.setattr(sys, "pycache_prefix", None)
-
-    def rendered(may_keep=True):
-        monkeypatch.setattr(sys, "dont_write_bytecode", not may_keep)
-        return pages.environment.__wrapped__().get_template("moved.html").render(href="there.html")
-
-    text, folder = rendered(may_keep=False), tmp_path / "templates" / "__pycache__"
-    assert "there.html" in text and not folder.exists()
-    assert rendered() == text
-    (kept,) = folder.iterdir()
-    compiled, made_at = kept.read_bytes(), kept.stat().st_mtime_ns
-    assert rendered() == text and kept.stat().st_mtime_ns == made_at
-    for garbage in (b"", b"garbage", compiled[:-20], compiled[:-20] + bytes([compiled[-20] ^ 1]) + compiled[-19:]):
-        kept.write_bytes(garbage)
-        assert rendered() == text and kept.read_bytes() == compiled
-    with open(tmp_path / "templates" / "moved.html", "a") as file:
-        file.write("another text")
-    assert rendered() != text and "another text" in rendered()
-    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
-    assert "another text" in rendered() and len(list((tmp_path / "elsewhere").rglob("moved.*.jinja"))) == 1
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "file"))  # where nothing can be written, nor read
-    assert "another text" in rendered()
+def test_what_is_printable_is_shown_as_it_is():
+    """No character that is to be shown as a picture is printable, so that text of printable ones needs no search."""
+    pictured = pages._CONTROLS.findall("".join(map(chr, range(0x110000))))
+    assert len(pictured) > 2000 and not any(map(str.isprintable, pictured))

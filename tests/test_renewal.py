@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 
 import pytest
 from gen2tree import later, make_night
@@ -25,6 +26,7 @@ def observatory(tmp_path):
 
     class Observatory:
         site, runs = tmp_path / "site", 0
+        long_ago = (start - datetime.timedelta(days=30)).timestamp()
 
         def go_on(self, night=TONIGHT):
             self.runs += 1
@@ -114,6 +116,20 @@ def test_tonight_renews_itself_in_place(observatory, opened):
     assert page.locator("th[aria-sort=descending]").inner_text().strip().startswith("Created")
     assert page.inner_text("#newer") == "This page was renewed."
     assert "23 files never tried" in page.inner_text("#findings") and "1 file too small" in page.inner_text("#findings")
+
+
+@pytest.mark.parametrize("address", ["server"], indirect=True)
+def test_the_table_is_as_new_as_its_page(observatory, opened):
+    """A browser that keeps the table's file, for its server says nothing against that and it was long the same, asks for it anew."""
+    os.utime(observatory.site / "2020-02-14.files.js", (observatory.long_ago, observatory.long_ago))
+    page = opened("2020-02-14.html#files?class=missing")
+    page.wait_for_selector("#all-files[data-ready]")
+    assert page.inner_text("#files-shown").startswith("20 of 170")
+    before = made_of(page)
+    observatory.go_on()
+    wait_for_renewal(page, before)
+    page.wait_for_selector("#all-files[data-ready]")
+    assert page.inner_text("#files-shown").startswith("23 of 174")
 
 
 def test_a_reader_is_not_disturbed(observatory, opened):

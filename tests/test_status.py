@@ -1,11 +1,15 @@
 """Checks: from a night's numbers to findings, and the worst rules."""
 
 import dataclasses
+import datetime
 
 import pytest
 
 from observing_monitor import status
 from observing_monitor.pages import Finding
+from observing_monitor.strays import Settled
+
+OTHER = datetime.date(2020, 2, 12)
 
 NOTHING = {
     **{f"n_{name}": 0 for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice")},
@@ -48,6 +52,20 @@ def found(**changed):
         (
             {"happened": (("warning", "3 files moved"), ("normal", "1 came late"))},
             [("warning", "3 files moved"), ("normal", "1 came late")],
+        ),
+        (
+            {"settled": (Settled("gen2", OTHER, 1, True, "k"), Settled("gen3", OTHER, 2000, True, "k"))},
+            [
+                ("normal", "1 file that gen2 dates 2020-02-12 lies on this night: counts here"),
+                ("normal", "2,000 files that gen3 dates 2020-02-12 lie on this night: count here"),
+            ],
+        ),
+        (
+            {"settled": (Settled("gen2", OTHER, 1, False, "k"), Settled("gen2", OTHER, 2, False, "k"))},
+            [
+                ("normal", "1 file that gen2 dates this night lies on 2020-02-12: counts there"),
+                ("normal", "2 files that gen2 dates this night lie on 2020-02-12: count there"),
+            ],
         ),
         ({"removed": ("gen2",)}, [("normal", "gen2 is no longer a source of this stream: what it told last is kept")]),
     ],
@@ -121,6 +139,8 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
         ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
         ({"ahead": (1, 7200.0)}, [("#files", "files")]),
         ({"happened": (("warning", "3 files moved"),)}, [("#files", "files")]),
+        ({"settled": (Settled("gen2", OTHER, 1, True, "k"),)}, [("#files", "gen2")]),
+        ({"settled": (Settled("gen2", OTHER, 1, False, "k"),)}, [("", "gen2")]),
         ({"removed": ("gen2", "old")}, [("#sources", "gen2"), ("#sources", "old")]),
     ],
 )

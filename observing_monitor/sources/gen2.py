@@ -3,22 +3,18 @@
 `registry.sqlite3` holds a table `raw` whose columns differ by camera (lsst/obs_lsst config/*/ingest.py), and no path and
 no time of ingest. Both come from the link under `raw/`, which the mapper names after the exposure and the detector:
 `raw/<night or run>/[<expId>/]<expId>[-<raftName>-<detectorName>]-det<detector>.fits`.
-The registry's writer makes a copy and renames it, so the file is opened anew at every run, read-only and without locks.
-One in WAL mode is copied with its log while that has rows (see `sqlite`).
+The registry's writer makes a copy and renames it, so the file is opened anew for every query, read-only and without locks (see `sqlite`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-import errno
 import hashlib
 import marshal
 import os
 import sqlite3
-import stat
-import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,8 +92,7 @@ class Gen2Repository(Telling):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
                 return {**known, "glance": {"registry": registry, "folders": times}, "rows": rows}
         listed = self.tree.list_night(night).folders
-        # a copy costs more than a look is worth, where nothing was written since
-        is_same = before and len(registry) > 3 and registry == before["registry"]
+        is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
             "glance": {"registry": registry, "folders": listed},
             "digest": self.tree.digest(night),
@@ -192,44 +187,25 @@ class Gen2Repository(Telling):
     # --- the registry ----------------------------------------------------------------------------------------------
 
     def _registry_state(self) -> list[int]:
-        try:
-            if not stat.S_ISREG(os.stat(self.registry).st_mode):
-                raise OSError(errno.EINVAL, "not a plain file")
+        with self._reading():
             return sqlite.state_of(str(self.registry))
+
+    def _query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of the registry."""
+        with self._reading():
+            return sqlite.ask(str(self.registry), sql, values)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever is wrong with the registry becomes a SourceError that names it."""
+        try:
+            yield
+        except (sqlite3.Error, UnicodeError) as error:
+            raise SourceError(f"{self.registry}: {error}; is it a whole Gen2 registry?") from error
         except OSError as error:
             raise SourceError(
                 f"{self.registry}: {(error.strerror or str(error)).lower()}; a Gen2 repository has its registry there"
             ) from error
-
-    def _query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Rows of the registry. Retried where it was replaced or written in the middle, for nothing locks it."""
-        for _ in range(3):
-            before = self._registry_state()
-            try:
-                rows = self._query_once(sql, values)
-            except (sqlite3.DatabaseError, OSError, UnicodeError) as error:  # the latter: a message with bytes of the file in it
-                if self._registry_state() == before:
-                    raise SourceError(f"{self.registry}: {error}; is it a whole Gen2 registry?") from error
-                continue
-            if self._registry_state() == before:
-                return rows
-        raise SourceError(f"{self.registry}: changes faster than it can be read; the next run tries again")
-
-    def _query_once(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        if copy := sqlite.copy_of(str(self.registry)):
-            _take_any_text(copy)
-            return copy.execute(sql, values).fetchall()
-        # immutable: SQLite then takes no lock at all, so that the ingest is never kept waiting
-        address = f"file:{urllib.parse.quote(os.fsencode(self.registry.absolute()))}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-            try:
-                return connection.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:
-                if "UTF-8" not in str(error):
-                    raise
-            # one odd text is no reason to read nothing; only then, for a call for every text takes half as long again
-            _take_any_text(connection)
-            return connection.execute(sql, values).fetchall()
 
     def _raw_columns(self) -> list[str]:
         """The columns that this camera's `raw` table has, of those that we can use."""
@@ -347,11 +323,6 @@ class Gen2Repository(Telling):
             return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
         except (TypeError, ValueError):
             return None
-
-
-def _take_any_text(connection: sqlite3.Connection) -> None:
-    """Let one odd text be no reason to read nothing."""
-    connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
 
 
 def _detector_number(text: str | None) -> int | None:

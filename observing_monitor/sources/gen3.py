@@ -27,7 +27,7 @@ from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError, one_line
 from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.sources import Reading, Telling, sqlite
 from observing_monitor.sources.sql import Database
 from observing_monitor.sources.tree import ABSENT, instants, whole_numbers
 
@@ -221,20 +221,14 @@ class Gen3Repository(Telling):
             raise SourceError(f"{self.settings.path}: {error}; that is what its butler.yaml, or the setting `url`, says") from error
 
     def _registry_state(self) -> list[int] | None:
-        """The numbers of the registry's file, and of what SQLite keeps beside it; None where it is a server's."""
-        url = self._where().url
-        if not url.startswith("sqlite"):
+        """Numbers that differ when the registry's file was written; None where it is a server's."""
+        path = Database(self._where().url).sqlite_path
+        if path is None:
             return None
-        path = url.partition(":///")[2].partition("?")[0]
         try:
-            state = os.stat(path)
+            return sqlite.state_of(path)
         except OSError as error:
             raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; butler.yaml says that the registry is there") from error
-        try:
-            beside = os.stat(path + "-wal")
-        except OSError:
-            return [state.st_size, state.st_mtime_ns, state.st_ino]
-        return [state.st_size, state.st_mtime_ns, state.st_ino, beside.st_size, beside.st_mtime_ns]
 
     # --- the registry ------------------------------------------------------------------------------------------------
 

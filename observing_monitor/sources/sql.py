@@ -56,6 +56,16 @@ class Database:
         return f"{scheme}://…" if set(login) & set("@?") else f"{scheme}://{address.partition('?')[0]}"
 
     @property
+    def sqlite_path(self) -> str | None:
+        """The file, where the database is SQLite's; else None."""
+        scheme, _, path = self.url.partition("://")
+        if not re.fullmatch(r"sqlite(\+\w+)?", scheme):
+            return None
+        # SQLite's own options would say how it is opened, which is for us to say
+        path = path.removeprefix("/").partition("?")[0]
+        return urllib.parse.unquote(path.removeprefix("file:")) if path.startswith("file:") else path
+
+    @property
     def _secrets(self) -> set[str]:
         """All that must never be shown, as it stands in the url, and as it is meant."""
         rest, _, options = self.url.partition("://")[2].rpartition("?")
@@ -95,11 +105,10 @@ class Database:
     @contextlib.contextmanager
     def plain(self) -> Iterator[Plain]:
         """As `connect`, for queries of many rows: these come as tuples, and for SQLite's file SQLAlchemy is not even imported."""
-        kind, _, path = self.url.partition(":///")
-        if kind == "sqlite" and "?" not in path:
+        if (path := self.sqlite_path) is not None:
             try:
-                with sqlite.opened(path, self.timeout_s) as opened:
-                    yield Plain("sqlite", lambda sql, values: sqlite.ask(opened, sql, values), _quoted)
+                with contextlib.closing(sqlite.Reader(path, self.timeout_s)) as reader:
+                    yield Plain("sqlite", reader.ask, _quoted)
             except (sqlite3.Error, OSError, UnicodeError) as error:
                 raise SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read") from None
             return
@@ -115,16 +124,14 @@ class Database:
     def _engine(self, sqlalchemy: ModuleType) -> Engine:
         url = self._url(sqlalchemy)
         how: dict[str, Any] = {"connect_args": self._arguments(url)}
-        if copy := self._sqlite_copy(url):
-            how = {"creator": lambda: copy}
+        if (path := self.sqlite_path) is not None:
+            how = {"creator": lambda: sqlite.Reader(path, self.timeout_s)}
         try:
             # no pool: a connection is closed when its work is done, whatever the server is set to keep
             engine: Engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True, **how)
         except ImportError as error:
             extra = EXTRAS.get(error.name or "", "")
             raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
-        if url.drivername.startswith("sqlite"):
-            sqlalchemy.event.listen(engine, "connect", _take_any_text)
         if url.drivername == "postgresql+psycopg2":
             sqlalchemy.event.listen(engine, "connect", _take_any_time)
         return engine
@@ -140,22 +147,7 @@ class Database:
             if password is None:
                 raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
             url = url.set(password=password)
-        if url.drivername.startswith("sqlite") and url.database and not url.database.startswith("file:"):
-            url = url.set(
-                database=f"file:{urllib.parse.quote(os.path.abspath(url.database))}",
-                query={**self._sqlite_mode(url.database), "uri": "true"},
-            )
         return url
-
-    @staticmethod
-    def _sqlite_copy(url: URL) -> sqlite3.Connection | None:
-        """What is asked in the place of an SQLite file that must not be opened where it lies."""
-        found = re.fullmatch(r"file:(/[^?]*)", url.database or "")
-        return sqlite.copy_of(urllib.parse.unquote(found[1])) if found and url.drivername.startswith("sqlite") else None
-
-    def _sqlite_mode(self, path: str) -> dict[str, str]:
-        """How SQLite opens a file; OSError where it is no plain file."""
-        return sqlite.mode(path)
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         """What tells each driver to give up in time, and to refuse to write."""
@@ -205,8 +197,3 @@ def _take_any_time(connection: Any, _: object) -> None:
     for name in ("PYDATE", "PYDATETIME", "PYDATETIMETZ", "PYINTERVAL"):
         cast = getattr(extensions, name)
         extensions.register_type(extensions.new_type(cast.values, name, ours_or_none(cast)), connection)
-
-
-def _take_any_text(connection: sqlite3.Connection, _: object) -> None:
-    """SQLite keeps whatever bytes it was given as text: what is not UTF-8 is shown as \\x.., and hides no row."""
-    connection.text_factory = sqlite.TEXT

@@ -483,10 +483,16 @@
     window.location.hash = "#files?" + new URLSearchParams({ by: by, from: iso(from), to: iso(width ? at + width / 2 - 1 : at) });
   }
 
+  // Charts are drawn one by one, each in a turn of its own, so that a key or a press waits for one of them at most; and after the
+  // list of all files where that is asked for.
+  let lastDrawn = Promise.resolve();
+  let opening = null; // the promise of that list
+  const turn = () => new Promise((resolve) => setTimeout(resolve));
+
   const nearby = new IntersectionObserver((entries) => {
     entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
       nearby.unobserve(entry.target);
-      loadPlotly().then(() => draw(entry.target)).catch((error) => {
+      lastDrawn = lastDrawn.then(loadPlotly).then(turn).then(() => opening).then(() => draw(entry.target)).catch((error) => {
         entry.target.textContent = "This chart cannot be drawn: " + error.message;
       });
     });
@@ -881,14 +887,12 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  let opening = null;
-
   function open() {
     opening = opening || new Promise((resolve, reject) => {
       window.observing_monitor_files = (payload) => unpack(payload).then(resolve, reject);
       const script = make("script");
       script.src = section.dataset.files;
-      script.onerror = () => reject(new Error("the file " + section.dataset.files + " could not be loaded"));
+      script.onerror = () => reject(new Error("the file " + section.dataset.files.split("?")[0] + " could not be loaded"));
       document.head.append(script);
     }).then((read) => {
       table = read;

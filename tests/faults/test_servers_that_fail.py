@@ -133,3 +133,35 @@ def test_etcd_that_is_stopped(tmp_path, capfd):
         run(*arguments, now=NOW)
         data = json.loads((tmp_path / "site" / "lwa" / "2021-12-01.json").read_text())
         assert not any("could not be read since" in finding["text"] for finding in data["findings"])
+
+
+def test_servers_that_are_stopped_together(tmp_path, postgres, mariadb, capfd):
+    """Two servers stopped, read by four streams each, cost a run the limit of one; what each told stays, and comes back with them."""
+    urls, limit_s = {}, 4
+    for number in range(4):
+        for kind, server, where in (("pg", postgres, "dbname"), ("my", mariadb, "database")):
+            url = server.create(f"together{number}")
+            rows = [
+                "create table numbers (night varchar(10), name varchar(10), value int)",
+                f"insert into numbers values ('{NIGHT}', 'n', 5)",
+            ]
+            server.execute(*rows, **{where: f"together{number}"})
+            urls[f"{kind}{number}"] = url
+    text = '[observing_monitor]\noutput_dir = "site"\n'
+    for name, url in urls.items():
+        text += f'[streams.{name}]\ntime_limit_s = {limit_s}\n[[streams.{name}.sources]]\ntype = "sql"\nurl = "{url}"\n'
+        text += 'query = "select night, name, value from numbers"\nnight_column = "night"\ncolumns = { name = "name", value = "value" }\n'
+    (tmp_path / "site.toml").write_text(text)
+    arguments = ("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT)
+    assert run(*arguments, now=NOW) == 0
+    capfd.readouterr()
+    began = time.monotonic()
+    with stopped(postgres.process.pid, mariadb.process.pid):
+        assert run(*arguments, now=NOW) == 1
+    seconds, error = time.monotonic() - began, capfd.readouterr().err
+    assert error.count(f"no answer within {limit_s} s") == len(urls) and seconds < 1.25 * limit_s + 12, f"{seconds} s: {error}"
+    for name in urls:
+        values, findings = told(tmp_path, name)
+        assert values == {"n": 5} and "could not be read since" in findings[0]
+    assert run(*arguments, now=NOW) == 0
+    assert [told(tmp_path, name) for name in urls] == [({"n": 5}, [])] * len(urls)

@@ -78,6 +78,29 @@ def test_source_that_hangs(site, jobs):
     assert value_of(site, NIGHTS[1]) == ({"seeing": 1.1}, [])
 
 
+@pytest.mark.parametrize("command", ["run", "rebuild", "check"])
+def test_many_sources_that_hang(site, command):
+    """Any number of sources that hang, in one stream or in many, cost a run the limit of one; the others are read."""
+    folder, text = site[0], '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n'
+    for number in range(5):
+        text += f"[streams.dome{number}]\ntime_limit_s = 3\n"
+        for name in ("inside", "outside"):
+            os.mkfifo(folder / f"{name}{number}")
+            text += f'[[streams.dome{number}.sources]]\ntype = "numbers"\nname = "{name}"\npath = "{name}{number}"\n'
+    (folder / "site.toml").write_text(text + '[[streams.dome4.sources]]\ntype = "numbers"\npath = "weather"\n')
+    began = time.monotonic()
+    process = start(command, *(DAYS if command == "run" else ()), "-c", folder / "site.toml", "--jobs", "1", now=site[2], env=site[1])
+    said = "".join(process.communicate(timeout=60))
+    seconds = time.monotonic() - began
+    assert process.returncode == 1 and said.count("no answer within 3 s; see whether it hangs") == 10 and "Traceback" not in said, said
+    assert seconds < 1.25 * 3 + 16, "each was waited for by itself"
+    if command == "run":
+        data = json.loads((folder / "site" / "dome4" / f"{NIGHTS[1]}.json").read_text())
+        assert {metric["name"]: metric["value"] for metric in data["metrics"]} == {"seeing": 0.8}
+    if command != "check":
+        assert counts(nights(folder / "site" / "camera")["2020-02-13"]) == {"ingested": 3}
+
+
 def test_slow_answer_is_an_answer(site):
     """A source that takes most of its limit is waited for."""
     folder = site[0]
