@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
 import itertools
 import re
 import tomllib
@@ -20,7 +19,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import configargparse
 import msgspec
@@ -311,6 +309,8 @@ def _later(
             limits["delay_warning_s"] = None
         for name, table in change.sources.items():
             if name not in sources:
+                import difflib
+
                 near = difflib.get_close_matches(name, sources, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(sources))}"
                 raise UsageError(f"{at} there is no source {name!r}; {hint}")
@@ -595,8 +595,12 @@ def _position(where: str, described: StreamSettings) -> Position | None:
 
 def _timezone(where: str, name: str) -> str:
     """The name of a zone, or ""; UsageError where there is none of that name."""
+    if not name:
+        return ""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
-        return ZoneInfo(name).key if name else ""
+        return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         words = "write one of the IANA database, such as America/Santiago or UTC"
         raise UsageError(f"{where} key 'timezone': {name!r} is no time zone; {words}") from error
@@ -689,6 +693,8 @@ def _in_words(message: str) -> str:
 def _check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise UsageError(f"{where} unknown key {key!r}; {hint}")
