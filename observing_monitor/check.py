@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from observing_monitor import columns
-from observing_monitor.collect import begin_nights, timed_sources
+from observing_monitor.collect import begin_nights, timed_sources, told_of
 from observing_monitor.config import Stream
-from observing_monitor.errors import ObservingMonitorError, OutputError
+from observing_monitor.errors import OutputError
 from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import parse_utc
 from observing_monitor.store import FOLDER, Store
@@ -105,16 +105,18 @@ def _check_objects(output: Output) -> Answer:
 
 def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> Answer:
     """What a source answers when it is asked as a run would: which nights it knows, and what its newest has."""
-    started = time.monotonic()
-    try:
+    started, faults = time.monotonic(), dict[str, str]()
+    with told_of(source, "as check asks it", faults):
         known = sorted(source.nights())
         for night in nights:
             source.look(night, None)
         newest = next((night for night in reversed(known) if night <= stream.rule.night_of(now)), nights[-1] if nights else None)
         reading = source.read(newest) if newest else None
-    except ObservingMonitorError as error:
-        return Answer("FAILED", [str(error), f"after {time.monotonic() - started:.2f} s"])
-    answer = Answer("ok", [f"{_nights(known)}; answered in {time.monotonic() - started:.2f} s"])
+        took_s = time.monotonic() - started
+        told = _of_reading(reading, newest, stream) if reading is not None and newest else Answer("ok")
+    if faults:
+        return Answer("FAILED", [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
+    answer = Answer("ok", [f"{_nights(known)}; answered in {took_s:.2f} s"])
     tonight = stream.rule.night_of(now)
     if not known:
         answer = Answer("odd", [*answer.said, "it answers, but knows of no night; is it the right place?"])
@@ -125,13 +127,12 @@ def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: 
     elif known[-1] < nights[0]:
         words = f"nothing of the nights that a run looks at, {nights[0]} to {nights[-1]}; for older ones: observing_monitor rebuild"
         answer = Answer("odd", [*answer.said, words])
-    if reading is not None and newest is not None:
-        _tell_reading(answer, reading, newest, stream)
-    return answer
+    return Answer("odd" if "odd" in (answer.verdict, told.verdict) else "ok", answer.said + told.said)
 
 
-def _tell_reading(answer: Answer, reading: Any, night: datetime.date, stream: Stream) -> None:
-    """Add what a night's reading has, and what is odd about it."""
+def _of_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
+    """What a night's reading has, and what is odd about it."""
+    answer = Answer("ok")
     tables = {"files": reading.files, "attempts": reading.attempts, "metrics": reading.metrics}
     counts = [f"{len(table):,} {name}" for name, table in tables.items() if table is not None]
     times = {"files": "transferred_at", "attempts": "attempted_at", "metrics": "sampled_at"}
@@ -153,6 +154,7 @@ def _tell_reading(answer: Answer, reading: Any, night: datetime.date, stream: St
         answer.said += [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]]
         if len(reading.notes) > MAX_NOTES:
             answer.said.append(f"and {len(reading.notes) - MAX_NOTES:,} more odd things")
+    return answer
 
 
 def sources_of(streams: Sequence[Stream], now: datetime.datetime) -> dict[str, list[TimedSource]]:

@@ -107,7 +107,7 @@ def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output
     outcome = Outcome(night, row=cast(Look, {name: looked.get(name) for name in INDEXED}))
     states = {}
     for source in sources:
-        with _told_of(source, night, outcome):
+        with told_of(source, str(night), outcome.problems):
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
     was_silent = {
         name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
@@ -142,7 +142,7 @@ def _read_night(
         log.error("%s", fault)
     for source in sources:
         if source.name not in outcome.problems:
-            with _told_of(source, night, outcome):
+            with told_of(source, str(night), outcome.problems):
                 readings[source.name] = source.read(night)
             if source.name in outcome.problems:
                 states.pop(source.name)
@@ -179,17 +179,17 @@ def _read_night(
 
 
 @contextlib.contextmanager
-def _told_of(source: TimedSource, night: datetime.date, outcome: Outcome) -> Iterator[None]:
-    """The edge of one source: what goes wrong inside stands in the outcome as this source's fault, and no other source is lost for it."""
+def told_of(source: TimedSource, what: str, faults: dict[str, str]) -> Iterator[None]:
+    """The edge of one source: what goes wrong inside stands among the faults, by the source's name, and no other source is lost for it."""
     try:
         yield
-    except SourceError as error:
-        outcome.problems[source.name] = str(error)
+    except (SourceError, UsageError) as error:
+        faults[source.name] = str(error)
     except (OutputError, MemoryError):
         raise
     except Exception as error:  # what nobody foresaw of other people's data
-        log.exception("%s %s: could not be read", source.name, night)
-        outcome.problems[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
+        log.exception("%s %s: could not be read", source.name, what)
+        faults[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
 
 
 def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[Tables, dict[str, str]]:

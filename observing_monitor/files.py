@@ -144,9 +144,12 @@ class Output:
         return True
 
     def append(self, relative: str, line: bytes) -> None:
-        """Add a line to a file whose end may be lost when the run is killed. Raises OutputError."""
-        with self._writable(), open(self.path(relative), "ab") as file:
-            file.write(line + b"\n")
+        """Add a line to a file, whose parents are made, and whose end may be lost when the run is killed. Raises OutputError."""
+        path = self.path(relative)
+        with self._writable():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "ab") as file:
+                file.write(line + b"\n")
 
     def rename(self, relative: str, to: str) -> None:
         """Give a file another name. Raises OutputError."""

@@ -391,7 +391,10 @@ def _read_heartbeat(site: Site) -> dict[str, Any]:
     """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
     beat = site.output.read_json("data/heartbeat.json") or {}
     try:
-        sound = {name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old["sources"].values())}
+        # a stream that was published and never read has no sources yet
+        sound = {
+            name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old.get("sources", {}).values())
+        }
         return sound | {"": beat.get("pages", {})}
     except (TypeError, KeyError, AttributeError):
         return {}

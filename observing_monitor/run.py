@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor import feeds, publish, workers
-from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, unlooked, words_of_unlooked
-from observing_monitor.errors import SourceError
+from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, told_of, unlooked, words_of_unlooked
 from observing_monitor.known import Known
 from observing_monitor.site import make_site
 from observing_monitor.store import Store
@@ -201,10 +200,8 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
     known: set[datetime.date] = set()
     faults: dict[str, str] = {}
     for source in sources:
-        try:
+        with told_of(source, "nights", faults):
             known |= set(source.nights())
-        except SourceError as error:
-            faults[source.name] = str(error)
     return sorted(known), faults
 
 

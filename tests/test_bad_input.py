@@ -117,7 +117,8 @@ def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
         code = run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *arguments)
     except SystemExit as exit_:
         code = exit_.code
-    assert code == 2 and words in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert code == 2 and words in told and "zzz-secret" not in told
     assert not (tmp_path / "site").exists()
 
 
@@ -191,6 +192,17 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
             "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
             "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
         ),
+        (
+            "[streams.a]\ninput_dir = '/data/x'\ntransfer_log = '/var/log/rsync.log'",
+            "source 'files': transfer_log '/var/log/rsync.log' is a whole path; write it as it is below /data/x",
+        ),
+        *(
+            (
+                f"[[streams.a.sources]]\ntype = '{kind}'\nurl = 'me:zzz-secret@host/x'\n{more}",
+                f"source '{kind}': url is no database's address",
+            )
+            for kind, more in (("dbb", ""), ("fitsstorage", ""), ("lasair", ""), ("gen3", "path = 'x'"), ("sql", "query = 'select 1'"))
+        ),
         ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3", "[streams.a] the name of a source is 3; write some plain text"),
         ("[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'", "unknown key 'output'; did you mean 'output_dir'?"),
         ("[observing_monitor]\ngen = 3\n[streams.a]\ninput_dir='x'", "gen: for one stream without a settings file"),
@@ -216,7 +228,7 @@ def test_check_tells_each_source(tmp_path, capsys):
     assert run("check", "--input_dir", tmp_path / "input") == 1
     told = capsys.readouterr().out
     assert "FAILED output\n           output_dir is not set; give --output_dir DIR" in told
-    assert f"odd    files at {tmp_path}/input/storage\n           1 night, 2020-02-12 to 2020-02-12; answered in 0." in told
+    assert f"odd    files at {tmp_path}/input/storage\n           1 night, 2020-02-12 to 2020-02-12; answered in " in told
     assert "of 2020-02-12: 5 files, the last at " in told and "nothing of the nights that a run looks at" in told
     assert f"FAILED gen2 at {tmp_path}/input/gen2repo\n" in told and "database disk image is malformed" in told
     assert {path.name for path in tmp_path.iterdir()} == {"input"}

@@ -222,6 +222,28 @@ def test_worked_example_of_a_source(clouds, tmp_path):
     assert nights(tmp_path / "site/dome")["2021-12-01"]["clouds_worst"] == 0.45
 
 
+def test_worked_example_on_a_line_that_was_cut(clouds, tmp_path):
+    """What a source meets that its author did not foresee costs that source alone, also where it is asked which nights it knows."""
+    (tmp_path / "site.toml").write_text(
+        f"{named(SOURCE, 'toml', 'site.toml')}\n[[streams.dome.sources]]\ntype = 'table'\npath = 'seeing.csv'\n"
+        "night_column = 'night'\nvalues = {seeing = 'seeing'}\n"
+    )
+    (tmp_path / "clouds.csv").write_text(f"{blocks(SOURCE, 'text')[0]}2021-12-02T05:1")
+    (tmp_path / "seeing.csv").write_text("night,seeing\n2021-12-01,0.8\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(clouds), os.environ["PYTHONPATH"]])}
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "observing_monitor", *arguments, "-c", tmp_path / "site.toml"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    words = "clouds: could not be read (ValueError: not enough values to unpack"
+    checked = run("check")
+    assert checked.returncode == 1 and words in checked.stdout and "1 night, 2021-12-01 to 2021-12-01" in checked.stdout
+    done = run("rebuild", "--jobs", "1")
+    assert done.returncode == 1 and f"observing_monitor: dome: {words}" in done.stderr
+    assert list(nights(tmp_path / "site/dome")) == ["2021-12-01"]
+
+
 def test_worked_example_has_the_shape_of_a_source(clouds, tmp_path):
     """mypy takes the example's class for a `Source`, and would not were a method's answer of another kind."""
     module = (clouds / "observing_monitor_clouds.py").read_text()

@@ -228,6 +228,15 @@ def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
     assert [stream["status"] for stream in site.status()["streams"]] == ["error", "normal"]
 
 
+def test_a_stream_that_was_never_read_hides_no_other(site):
+    """Pages of a stream that is new in the settings, made again and again by `publish`, leave known when the others were read."""
+    read_at = {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]}
+    site.write("[streams.new]\ninput_dir = 'quiet'")
+    for hours in (1, 2):
+        assert site.run(hours, "publish") == 0
+    assert {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]} == {**read_at, "new": None}
+
+
 @pytest.mark.parametrize("url", ["nights", "ftp://example.org/", "https://", "https://example.org/a b", "https://example.org/?x=1"])
 def test_wrong_site_url(site, capfd, url):
     """A site_url that no link can begin with is an error before anything is done."""

@@ -235,6 +235,15 @@ def test_transfer_log_that_is_broken(tmp_path):
     assert [note.partition(":")[0] for note in reading.notes] == [f"{tmp_path}/rsync.log.1.gz", f"{tmp_path}/rsync.log.2"]
 
 
+def test_transfer_log_that_is_not_there(tmp_path):
+    """A log that is named and not there, for its name has a slip, say, is told of each night that has files."""
+    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
+    reading = store(tmp_path / "storage", transfer_log="rsnyc.log*").read(NIGHT)
+    (note,) = reading.notes
+    assert note.startswith(f"{tmp_path}/rsnyc.log*: no such log; ") and reading.files["transferred_at"].notna().all()
+    assert read(tmp_path / "storage", datetime.date(2020, 2, 13), transfer_log="rsnyc.log*").notes == []
+
+
 def test_second_folder_of_a_settled_night(tmp_path):
     """A folder of the other spelling that comes long after the night is noticed, and so is the last file outside folders that goes."""
     put(tmp_path / "2020-02-12" / "a.fits")

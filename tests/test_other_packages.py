@@ -84,3 +84,21 @@ def test_package_that_is_broken(installed, tmp_path):
     assert done.returncode == 2, done.stderr
     assert "'seeing' of observing_monitor_example can't be used (No module named 'no_such_library')" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_package_whose_tables_are_none(installed, tmp_path):
+    """An answer that is no table of ours costs that night alone, in the very first run too: other streams have their pages."""
+    broken = shutil.copytree(installed, tmp_path / "broken")
+    module = broken / "observing_monitor_example.py"
+    module.write_text(
+        f"{module.read_text()}\n\nimport pandas\nSeeing.read = lambda self, night: Reading(files=pandas.DataFrame({{'a': [1]}}))\n"
+    )
+    (tmp_path / "seeing.log").write_text(LOG)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "site.toml").write_text(f"{SITE}[[streams.other.sources]]\ntype = 'files'\npath = 'store'\n")
+    days = ("-c", tmp_path / "site.toml", "--first_day", "2021-12-01", "--last_day", "2021-12-01")
+    done = observing_monitor([broken], *days)
+    assert done.returncode == 1 and "dome: 2021-12-01: could not be collected (KeyError: 'file_id')" in done.stderr
+    assert list(nights(tmp_path / "site/other")) == ["2021-12-01"] and (tmp_path / "site/dome/2021-12-01.html").exists()
+    checked = observing_monitor([broken], "check", *days)
+    assert checked.returncode == 1 and "(KeyError: 'transferred_at')" in checked.stdout and "3 looked at: 1 failed" in checked.stdout

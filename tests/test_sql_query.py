@@ -150,6 +150,12 @@ def test_wrong_settings(url, query, said):
     assert said in str(caught.value) and "secret" not in str(caught.value)
 
 
+def test_driver_that_is_not_there():
+    """A database whose driver no extra of ours brings is told with the package that has it."""
+    with pytest.raises(SourceError, match="the driver oracledb is not installed; pip install oracledb$"):
+        sql("oracle+oracledb://reader@host/name", "select 1", **COUNTS).read(FIRST)
+
+
 def test_missing_database(tmp_path):
     """A SQLite file that isn't there is an error, and isn't made."""
     with pytest.raises(SourceError, match="No such file or directory"):

@@ -77,6 +77,23 @@ def test_night_in_the_path(write, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{night:%Y}/counts_{night:%Y%m%d}.csv", "2021/counts_20211201.csv"),
+        ("{night:%Y}/{night:%m}/{night:%d}.csv", "2021/12/01.csv"),
+        ("{night}/{night:nid}.csv", "2021-12-01/1795.csv"),
+        ("{night:%Y}/{night:%Y-%j}.csv", "2021/2021-335.csv"),
+    ],
+)
+def test_night_in_several_places_of_the_path(write, tmp_path, pattern, name):
+    """A folder a year is no night of its own: whichever place of the path has the night whole tells it, else all together."""
+    (tmp_path / name).parent.mkdir(parents=True)
+    write(name, "night,fwhm,raws\n2021-12-01,0.8,12\n")
+    source = table(tmp_path / pattern, **WIDE)
+    assert source.nights() == {FIRST} and values(source.read(FIRST)) == {"seeing": 0.8, "n_raw": 12}
+
+
+@pytest.mark.parametrize(
     ("form", "zone", "text"),
     [
         ("iso", "UTC", "2021-12-01 12:00:00"),

@@ -81,7 +81,7 @@ class DataBackbone(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "dbb"
-        self.database = Database(settings.url, settings.password_env, settings.timeout_s)
+        self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.tables = (f"{settings.prefix}files", _events_table(settings))
         self._since: dict[datetime.date, Since] = {}  # night -> Since, from look to read
         self._there: set[str] = set()  # the columns that the two tables have

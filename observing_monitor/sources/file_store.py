@@ -65,6 +65,8 @@ class FileStore(Telling):
         self._log_notes: list[str] = []  # what of the logs could not be read
         self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
+        if settings.transfer_log.startswith("/"):
+            raise UsageError(f"transfer_log {settings.transfer_log!r} is a whole path; write it as it is below {settings.path.parent}")
         try:
             self.zone = ZoneInfo(settings.transfer_log_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -148,8 +150,11 @@ class FileStore(Telling):
     def _logged_transfers(self, file_ids: Series[Any]) -> Series[Any]:
         """When rsync's log says that each file came: the last time, NaT where it says nothing."""
         if self._came is None:
-            self._came = {}
-            for log in self._logs():
+            self._came, logs = {}, self._logs()
+            if not logs:
+                rest = "until it is there a file's change time stands as the time of its transfer"
+                self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}")
+            for log in logs:
                 try:
                     self._came.update(_logged(log, self.settings.path.parent))
                 except (OSError, EOFError, zlib.error) as error:

@@ -133,7 +133,7 @@ class FitsStorage(Telling):
         self.asked = asked
         self.name = "fitsstorage"
         self.zone = zone_of(settings.zone)
-        self.database = Database(settings.url, settings.password_env, settings.timeout_s)
+        self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.place = self.database.place
         self._tables: dict[str, set[str]] = {}  # table -> its columns
         self._queued: list[Entry] | None = None  # the queues' entries, read once a run: all nights are of the same moment

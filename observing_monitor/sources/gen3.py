@@ -116,6 +116,8 @@ class Gen3Repository(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "gen3"
+        if settings.url:
+            Database(settings.url).check()
         self._repository: Repository | None = None
         self._layout: Layout | None = None
         self._looked: dict[datetime.date, Raws] = {}  # by night, from look to read

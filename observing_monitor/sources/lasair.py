@@ -256,7 +256,7 @@ class _Rows:
     """The table of statistics."""
 
     def __init__(self, settings: Lasair.Settings, asked: Asked) -> None:
-        self.database = Database(settings.url, settings.password_env, settings.timeout_s)
+        self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.table = settings.table
         self.now = asked.now
         self._seen: dict[int, list[Any]] = {}  # nid -> the rows of the last look, so that what is read is what was looked at

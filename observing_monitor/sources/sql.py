@@ -55,6 +55,15 @@ class Database:
             return "a database whose url can't be read"
         return f"{scheme}://…" if set(login) & set("@?") else f"{scheme}://{address.partition('?')[0]}"
 
+    def check(self) -> Database:
+        """Itself; UsageError where its url is no database's address, which isn't repeated, for it may hold a password."""
+        scheme, _, rest = self.url.partition("://")
+        if not scheme or not rest:
+            raise UsageError("url is no database's address; write postgresql://user@host/name or sqlite:////path")
+        if scheme.startswith("sqlite") and not urllib.parse.urlsplit(self.url).path.startswith("//"):
+            raise UsageError("url of SQLite must hold an absolute path; write sqlite:////path, with four slashes")
+        return self
+
     @property
     def sqlite_path(self) -> str | None:
         """The file, where the database is SQLite's; else None."""
@@ -130,8 +139,8 @@ class Database:
             # no pool: a connection is closed when its work is done, whatever the server is set to keep
             engine: Engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True, **how)
         except ImportError as error:
-            extra = EXTRAS.get(error.name or "", "")
-            raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install 'observing_monitor[{extra}]'") from None
+            what = f"'observing_monitor[{EXTRAS[error.name]}]'" if error.name in EXTRAS else error.name
+            raise SourceError(f"{self.place}: the driver {error.name} is not installed; pip install {what}") from None
         if url.drivername == "postgresql+psycopg2":
             sqlalchemy.event.listen(engine, "connect", _take_any_time)
         return engine

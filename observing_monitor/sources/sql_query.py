@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +50,10 @@ class SqlQuery(mapping.MappedSource):
         if bool(settings.url) == bool(settings.file):
             raise UsageError("source 'sql': a database is told by url, or by file where it is SQLite's; set either of them")
         url = f"sqlite:///{settings.file}" if settings.file else settings.url
-        _check_url(url)
+        self.database = Database(url, settings.password_env, settings.timeout_s).check()
         for query in (settings.query, settings.look_query):
             _check_parameters(query)
         mapping.check_settings(settings, "sql", bool(_parameters(settings.query)))
-        self.database = Database(url, settings.password_env, settings.timeout_s)
         self._found: dict[
             datetime.date | None, dict[datetime.date, Rows]
         ] = {}  # night, None for all -> its rows, by night; one query a run for each
@@ -140,12 +138,3 @@ def _check_parameters(query: str) -> None:
     unknown = _parameters(query) - set(PARAMETERS)
     if unknown:
         raise UsageError(f"the query asks for :{min(unknown)}; known are :night, :start and :end")
-
-
-def _check_url(url: str) -> None:
-    """UsageError where it is no database's address; the address itself, which may hold a password, isn't repeated."""
-    scheme, _, rest = url.partition("://")
-    if not scheme or not rest:
-        raise UsageError("url is no database's address; write postgresql://user@host/name or sqlite:////path")
-    if scheme.startswith("sqlite") and not urllib.parse.urlsplit(url).path.startswith("//"):
-        raise UsageError("url of SQLite must hold an absolute path; write sqlite:////path, with four slashes")

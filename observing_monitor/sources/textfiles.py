@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from observing_monitor.sources import Known
 
 NIGHT_PLACE = re.compile(r"\{night(?::([^{}]*))?\}")
+A_NIGHT = datetime.date(2001, 2, 3)  # whose year, month and day can't be taken for each other
 SURROGATE = re.compile("[\ud800-\udfff]")
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -52,7 +53,7 @@ def read_night(value: Any, form: str = "date") -> datetime.date | None:
             r"(\d{4})(\d\d)(\d\d)(?:\.0+)?", text, re.ASCII
         )
         return datetime.date(*map(int, found.groups())) if found else None
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # the latter: a pattern that has one thing twice
         return None
 
 
@@ -86,11 +87,9 @@ class TextFiles:
         """The nights that files are named after: a set, empty where the pattern has no `{night}`."""
         if not self.has_night:
             return set()
-        (place, *_) = NIGHT_PLACE.findall(self.pattern)
-        form = place or "date"
-        return {
-            night for path in self._found("*") if (found := self._regex().fullmatch(path)) and (night := read_night(found["night"], form))
-        }
+        forms, regex = [form or "date" for form in NIGHT_PLACE.findall(self.pattern)], self._regex()
+        found = [match.groups() for path in self._found("*") if (match := regex.fullmatch(path))]
+        return {night for texts in found if (night := _night_told(texts, forms))}
 
     def of_night(self, night: datetime.date | None, known: Iterable[str] = ()) -> list[str]:
         """The files that may hold a night's rows, in order of name.
@@ -132,10 +131,18 @@ class TextFiles:
         return sorted(glob.glob(wild, recursive=True)) if glob.has_magic(wild) else [wild] * os.path.exists(wild)
 
     def _regex(self) -> re.Pattern[str]:
-        """What tells the night in a path: groups `night` (its first place)."""
+        """What tells the night in a path: a group for each of its places."""
         parts = NIGHT_PLACE.sub("\0", self.pattern).split("\0")
-        plain = [re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts]
-        return re.compile(plain[0] + r"(?P<night>[^/]+?)" + r"[^/]+?".join(plain[1:]))
+        return re.compile("([^/]+?)".join(re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts))
+
+
+def _night_told(texts: Sequence[str], forms: Sequence[str]) -> datetime.date | None:
+    """The night that the places of a path say: the first that has it whole (not the year's folder), else all together (%Y/%m/%d)."""
+    for text, form in zip(texts, forms, strict=True):
+        if read_night(write_night(A_NIGHT, form), form) == A_NIGHT:
+            return read_night(text, form)
+    parts = dict(zip(forms, texts, strict=True))
+    return read_night("/".join(parts.values()), "/".join(parts))
 
 
 @contextlib.contextmanager
