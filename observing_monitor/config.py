@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
 import itertools
 import re
 import tomllib
@@ -310,6 +309,8 @@ def _later(
             limits["delay_warning_s"] = None
         for name, table in change.sources.items():
             if name not in sources:
+                import difflib
+
                 near = difflib.get_close_matches(name, sources, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(sources))}"
                 raise UsageError(f"{at} there is no source {name!r}; {hint}")
@@ -684,6 +685,8 @@ def _in_words(message: str) -> str:
 def _check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise UsageError(f"{where} unknown key {key!r}; {hint}")
