@@ -82,11 +82,11 @@ class Asked:
 
     def ask(self, question: Callable[[], T], limit_s: float) -> T:
         """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
-        answers = self.put(question)
         try:
-            return taken(answers, limit_s)
-        except Empty:
-            raise self.leave_behind() from None
+            return taken(self.put(question), limit_s)
+        except TooLateError:
+            self.leave_behind()
+            raise
 
     def put(self, question: Callable[[], T]) -> Answers[T]:
         """Have a function called, after those that were put before; where its answer will come, for `taken`."""
@@ -98,11 +98,10 @@ class Asked:
         self._questions.put((question, answers))
         return answers
 
-    def leave_behind(self) -> TooLateError:
-        """Wait no more for the thread; the exception to raise. The process has to end without it (`leave`)."""
+    def leave_behind(self) -> None:
+        """Wait no more for the thread: the process has to end without it (`leave`)."""
         global _left_behind
         _left_behind += 1
-        return TooLateError()
 
     def end(self) -> None:
         """Let the thread end, once it has answered."""
@@ -119,8 +118,11 @@ class Asked:
 
 
 def taken(answers: Answers[T], limit_s: float) -> T:
-    """What a function that was `put` returned or raised; queue.Empty where it did neither in time."""
-    answer, error = answers.get(timeout=max(limit_s, 0))
+    """What a function that was `put` returned or raised; TooLateError where it did neither in time."""
+    try:
+        answer, error = answers.get(timeout=max(limit_s, 0))
+    except Empty:
+        raise TooLateError from None
     if error is not None:
         raise error
     return answer
@@ -194,6 +196,8 @@ class TimedSource:
 
     def end(self) -> None:
         """Let its thread end."""
+        if self._begun and self._begun[1].empty():  # nobody waited for it after all
+            self._thread.leave_behind()
         self._thread.end()
 
     def _put(self, question: tuple[Any, ...]) -> Answers[Any]:
@@ -210,10 +214,10 @@ class TimedSource:
             answers, since = self._put(question), time.monotonic()
         left = max(self._deadline.left_s, LAST_S)
         ends = min(since + self._limit_s, time.monotonic() + left)
-        with contextlib.suppress(Empty):
+        with contextlib.suppress(TooLateError):
             return taken(answers, min(since + min(HURRY_S, self._limit_s / 4), ends) - time.monotonic())
         self._turn.hurry()
-        with contextlib.suppress(Empty):
+        with contextlib.suppress(TooLateError):
             return taken(answers, ends - time.monotonic())
         self._thread.leave_behind()
         # the same words at every run, or each would be a change

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import os
 import sqlite3
 from pathlib import Path
 
@@ -101,6 +102,23 @@ def test_registry_is_never_locked_nor_written(tmp_path):
     writer.close()
     assert (registry.read_bytes(), registry.stat().st_mtime_ns) == before
     assert {path.name for path in registry.parent.iterdir()} == {"registry.sqlite3", "raw"}
+
+
+def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
+    """A change that left size and time of the registry as they were is noticed all the same; without any, its rows are not asked for."""
+    make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW)
+    registry = tmp_path / "gen2repo" / "registry.sqlite3"
+    known = repository(tmp_path / "gen2repo").look(NIGHT, None)
+    again = repository(tmp_path / "gen2repo")
+    again._rows_digest = lambda night: pytest.fail("the registry was asked")
+    assert again.look(NIGHT, known) == known
+    before = registry.stat()
+    with sqlite3.connect(registry) as connection:
+        connection.execute("update raw set obsid = 'AT_O_20200212_009999' where rowid = 1")
+    connection.close()
+    os.utime(registry, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert registry.stat().st_size == before.st_size
+    assert repository(tmp_path / "gen2repo").look(NIGHT, known)["rows"] != known["rows"]
 
 
 def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):

@@ -1,10 +1,13 @@
 """Output and input in an object store: a real one (Ceph's S3 gateway), and fsspec's memory for what no server is needed."""
 
+import contextlib
 import datetime
 import os
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -314,6 +317,26 @@ def test_lock_is_renewed_and_missed(bucket, monkeypatch):
                 output.write("page.html", "y")
 
 
+def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
+    """A run that could not renew its lock in time, here since its bucket is gone, stops before others may take the lock for stale."""
+    monkeypatch.setattr(objects, "RENEW_S", 0.2)
+    monkeypatch.setattr(objects, "STALE_S", 1.5)
+    output = ObjectOutput(bucket.address, Storage())
+    with output.lock():
+        output.write("page.html", "x")
+        began = time.monotonic()
+        while time.monotonic() < began + 20 and bucket.client.list_buckets()["Buckets"]:
+            for name in bucket.listed():  # a renewal that was just under way puts its object there once more
+                bucket.delete(name)
+            with contextlib.suppress(bucket.client.exceptions.ClientError):
+                bucket.client.delete_bucket(Bucket=bucket.name)
+                break
+        time.sleep(2)
+        with pytest.raises(OutputError, match="the lock could not be renewed in time; the next run goes on from what is there"):
+            output.write("page.html", "y")
+    assert "there is no such bucket" in caplog.text
+
+
 def test_lock_is_never_held_twice(bucket, monkeypatch):
     """Of many that come for the lock at the same moment never two hold it, and one of them gets it."""
     monkeypatch.setattr(objects, "TRIES", 6)
@@ -423,6 +446,13 @@ def test_objects_that_are_gone(bucket, tmp_path, go):
     assert counts(made["2020-02-10"])["gone"] == 1 and made["2020-02-11"]["n_gone"] == 0 and made["2020-02-11"]["n_files"] == 3
 
 
+def test_prefix_with_nothing_below_it(bucket, tmp_path, go):
+    """An address below which there is nothing is told once, whatever the number of nights: it may be a wrong one."""
+    which = ("--first_day", DAYS[0], "--last_day", DAYS[-1], "--output_dir", tmp_path / "site")
+    code, said = go("--input_dir", f"{bucket.address}/nothing", *which)
+    assert code == 1 and said.count("\n") == 1 and "/nothing: there is nothing below it; is the address right?" in said
+
+
 # --- what can go wrong -------------------------------------------------------------------------------------------------
 
 WRONG = {
@@ -460,6 +490,61 @@ def test_store_that_refuses(bucket, tmp_path, account, monkeypatch, wrong, go):
     everything = said + told + "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
     for secret in (*account, *filter(None, environment.values())):
         assert "://" in secret or secret == "nobody" or secret not in everything
+
+
+def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go):
+    """A store whose certificate is not trusted is not spoken to: one line says so, and what names its authority."""
+    openssl = shutil.which("openssl")
+    need(openssl, "there is no openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate]
+    subprocess.run([openssl, "req", *made], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    asked = []
+
+    def answer(listening):
+        with contextlib.suppress(OSError):  # it is closed
+            while True:
+                connection, _ = listening.accept()
+                with contextlib.suppress(OSError), connection, context.wrap_socket(connection, server_side=True) as trusted:
+                    asked.append(trusted.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        where = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", where)
+        code, said = go("--input_dir", tmp_path, "--output_dir", "s3://pages/site")
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert code == 2 and f"the certificate of {where} is not trusted; AWS_CA_BUNDLE names the authority's file" in said
+    assert len(said.splitlines()) == 1 and not any(asked)
+
+
+def test_what_a_store_says_of_itself(bucket, tmp_path, go):
+    """What a store answers that has no remedy of its own is told by its code; options that no store takes, as such."""
+    with pytest.raises(OutputError, match=r"the store answered \w+; its log tells more"):
+        objects.Objects(bucket.address, Storage(), OutputError).write("x" * 2000, b"")
+    text = f"[observing_monitor]\noutput_dir = '{bucket.address}/site'\n[storage]\noptions = {{ client_kwargs = {{ no_such = 1 }} }}\n"
+    code, said = go("-c", settings_file(tmp_path, f"{text}[streams.a]\ninput_dir = '{tmp_path}'\n"))
+    assert code == 2 and "could not be asked (TypeError); are options in [storage] right?" in said and len(said.splitlines()) == 1
+
+
+def test_damaged_table_is_set_aside(tree, bucket, go):
+    """A table that was damaged in a bucket is kept under another name, and made anew from the sources."""
+    folder, now = tree
+    which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[0], "--output_dir", bucket.address)
+    assert go(*which, now=now)[0] == 0
+    (name,) = (name for name in bucket.listed() if name.endswith("files.parquet"))
+    before = bucket.contents("")
+    whole = bucket.client.get_object(Bucket=bucket.name, Key=name)["Body"].read()
+    bucket.put(name, whole[: len(whole) // 2])
+    code, said = go(*which, now=now)
+    assert "set aside as files.parquet.damaged" in said and "Traceback" not in said
+    assert bucket.client.get_object(Bucket=bucket.name, Key=f"{name}.damaged")["Body"].read() == whole[: len(whole) // 2]
+    after = bucket.contents("")
+    assert code == 0 and {key: after[key] for key in before} == before
 
 
 def test_store_that_dies_in_the_middle(tree, tmp_path, monkeypatch, go):

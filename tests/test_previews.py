@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -465,8 +466,8 @@ def test_time_is_limited(tmp_path, monkeypatch):
     assert opened(pictures[0]).shape == (48, 64) and "3 of 5 images" in page
 
 
-def test_readers_die(tmp_path, monkeypatch):
-    """A file that never ends, or that kills its reader, costs one reader and is told of; the others are read."""
+def test_readers_go_on(tmp_path):
+    """A file that takes too long, or whose reading fails, is told of; the others are read."""
     path = write(tmp_path / "a.fits", fits.PrimaryHDU(sky()))
     root = str(tmp_path)
     endless, fine = (str(path), 256, -1.9, [root]), (str(path), 256, 20, [root])
@@ -476,6 +477,39 @@ def test_readers_die(tmp_path, monkeypatch):
     assert [bool(result[1]) for result in results] == [True, False, True, False, True]
     assert results[1][4] == thumbnails.TOO_LONG
     assert list(previews.in_readers([fine], 1, began)) == [None]
+
+
+def test_readers_die(tmp_path):
+    """A reader that is killed or stuck costs the file that it had, which is told; the next has a new one. A late one is not waited for."""
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(sky()))
+    fine, ends, reader = (str(path), 256, 20, [str(tmp_path)]), time.monotonic() + 60, previews._Reader()
+    try:
+        assert reader.ask(fine, ends)[1]
+        os.kill(reader.process.pid, signal.SIGKILL)
+        assert reader.ask(fine, ends)[1:] == (b"", 0, 0, "reading it broke off: it is damaged, or takes too much memory")
+        assert reader.ask(fine, ends)[1]
+        stuck = reader.process.pid
+        os.kill(stuck, signal.SIGSTOP)
+        assert reader.ask((str(path), 256, -1.9, [str(tmp_path)]), ends)[1:] == (b"", 0, 0, thumbnails.TOO_LONG)
+        assert not os.path.exists(f"/proc/{stuck}") and reader.ask(fine, ends)[1]
+        reader.end()
+        assert reader.ask(fine, time.monotonic() + 0.01) is None and reader.process is None
+    finally:
+        reader.end()
+
+
+def test_broken_extra(tmp_path):
+    """Where Pillow is there and can't be loaded, one line says why and what to do; all else is done, and no file is blamed for it."""
+    add(tmp_path, 1)
+    (tmp_path / "broken" / "PIL").mkdir(parents=True)
+    (tmp_path / "broken" / "PIL" / "__init__.py").write_text("raise ImportError('libjpeg.so.62: cannot open shared object file')\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'broken'}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    process = start("-c", settings(tmp_path), "--first_day", NIGHT, "--last_day", NIGHT, env=environment)
+    said = process.communicate()[1]
+    assert process.returncode == 1 and "Traceback" not in said
+    assert "cam: previews can't be made (ImportError: libjpeg.so.62: cannot open shared object file); pip install --upgrade" in said
+    assert "1 more is still to be made" in made(tmp_path)[1]
+    assert go(tmp_path) == 0 and len(made(tmp_path)[0]) == 1
 
 
 def test_without_extra(tmp_path, capfd):
@@ -540,6 +574,42 @@ def test_index_lost(tmp_path):
         and json.loads((tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json").read_text())["files"][0]["picture"]
         == picture.name
     )
+
+
+def test_list_of_previews_lost(tmp_path):
+    """Where the store's list of a night's previews is lost, it is made anew, and the pictures with it."""
+    add(tmp_path, 1)
+    assert go(tmp_path) == 0
+    before = made(tmp_path)
+    kept = tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json"
+    told = kept.read_text()
+    kept.unlink()
+    assert go(tmp_path) == 0
+    assert made(tmp_path) == before and kept.read_text() == told
+
+
+def test_file_that_became_a_circle_of_links(tmp_path):
+    """A file that leads in a circle now has no picture any more, and the page says why; the others keep theirs."""
+    path = add(tmp_path, 1)
+    add(tmp_path, 2)
+    assert go(tmp_path) == 0
+    before, _ = made(tmp_path)
+    path.unlink()
+    path.symlink_to(path)
+    assert go(tmp_path) == 0
+    pictures, page = made(tmp_path)
+    assert pictures == before[1:] and "it can&#39;t be opened: too many levels of symbolic links" in page
+
+
+def test_no_place_for_pictures(tmp_path, capfd):
+    """Where something else lies in the place of the pictures, the run ends in one line that names it."""
+    add(tmp_path, 1)
+    assert go(tmp_path, asked="") == 0
+    (tmp_path / "site" / "cam" / f"{NIGHT}.previews").write_text("")
+    capfd.readouterr()
+    assert go(tmp_path) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and f"site/cam/{NIGHT}.previews/index.json: not a directory" in said
 
 
 def test_in_a_browser(tmp_path, browser):

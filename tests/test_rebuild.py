@@ -3,12 +3,14 @@
 import contextlib
 import datetime
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -51,6 +53,21 @@ def die(number):
     if number == 3:
         os._exit(9)
     return number
+
+
+def test_workers_that_died_before_they_were_asked(tmp_path):
+    """Workers that died while nothing was to be done are made anew when there is, and say so."""
+    with workers.processes(2) as made:
+        assert list(made.results(abs, [(-1,)], None)) == [1]
+        before = multiprocessing.active_children()
+        for worker in before:
+            worker.kill()
+        for worker in before:
+            worker.join()
+        deadline = time.monotonic() + 30
+        while not made._executor._broken and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert sorted(made.results(abs, [(-2,), (-3,)], None)) == [2, 3]
 
 
 def test_worker_that_dies_costs_its_task(tmp_path):
@@ -252,6 +269,37 @@ def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
     seen |= {str(path): path.read_bytes().decode(errors="replace") for path in (tmp_path / "site").rglob("*") if path.is_file()}
     assert len(nights(tmp_path / "site" / "settings")) == len(nights(tmp_path / "site" / "environment")) == 6
     assert [(where, secret) for where, text in seen.items() for secret in secrets if secret in text] == []
+
+
+def test_cluster_without_workers(tmp_path, caplog):
+    """A cluster whose workers are yet to come is waited for, and that is said; what they do then is done."""
+    with dask_cluster(tmp_path) as (address, both):
+        for worker in both:
+            os.kill(worker.pid, signal.SIGSTOP)
+        with dask_worker_later(both), workers.cluster(address) as made:
+            assert f"the cluster at {address} has no worker yet; waiting for one" in caplog.text
+            assert sorted(made.results(abs, [(-3,), (-4,)], None)) == [3, 4]
+
+
+@contextlib.contextmanager
+def dask_worker_later(processes):
+    """Lets stopped processes go on in a second."""
+    timer = threading.Timer(1, lambda: [os.kill(process.pid, signal.SIGCONT) for process in processes])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def test_dask_that_is_not_there(tree, tmp_path, capfd):
+    """Without Dask, --scheduler is refused in one line that says what to install."""
+    (tmp_path / "distributed.py").write_text("raise ImportError('No module named dask')\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    process = start(*arguments(tree[0], tmp_path / "site"), "--scheduler", "tcp://127.0.0.1:1", env=environment)
+    said = process.communicate()[1]
+    assert process.returncode == 2
+    assert said == "observing_monitor: --scheduler needs Dask (No module named dask); pip install observing_monitor[dask]\n"
 
 
 def test_no_scheduler(tree, tmp_path):

@@ -88,6 +88,7 @@ class Source(Protocol):
     """The shape of a source; made once a run from its settings and an `Asked`.
 
     A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
+    It is asked in one thread of its own; several sources may be asked at once.
     What publishing needs of it are functions of its settings and of the store alone: every page can be remade with all
     sources down.
     """

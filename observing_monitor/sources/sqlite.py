@@ -274,7 +274,7 @@ def _settled(path: str) -> _State:
 # --- copies ------------------------------------------------------------------------------------------------------------
 
 _copies: dict[tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]] = {}  # by process and path: of what, and the copy
-_copying = threading.Lock()
+_copying: dict[str, threading.Lock] = {}  # by path: one on a dead file server keeps no other waiting
 
 
 def _kept(state: _State) -> sqlite3.Connection | None:
@@ -288,7 +288,7 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
 
     It is made once for each state. Raises OSError where it can't be read or copied.
     """
-    with _copying:
+    with _copying.setdefault(state.path, threading.Lock()):
         if copy := _kept(state):
             return copy
         _copies.pop((os.getpid(), state.path), None)  # its connection, and with it its room on the disk, goes first

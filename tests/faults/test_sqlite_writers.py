@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -262,6 +263,39 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
     finally:
         stop.set()
         toucher.join()
+
+
+@pytest.mark.parametrize("beside", ["-journal", "-wal"])
+def test_what_lies_beside_a_file_is_damaged(file, beside, monkeypatch, n_tries=25):
+    """Of a journal or log that is cut or has another byte somewhere, what SQLite makes of it is read, or it is a fault in words."""
+    monkeypatch.setattr(sqlite, "JOURNAL_S", 0)
+    if beside == "-journal":
+        with writing(SPILL, file, "full") as writer:
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.wait()
+        kept = {path.name: path.read_bytes() for path in file.parent.iterdir()}
+    else:
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
+            writer.execute("pragma journal_mode=wal")
+            writer.execute("update numbers set value = 1")
+            kept = {path.name: path.read_bytes() for path in file.parent.iterdir() if not path.name.endswith("-shm")}
+    chance, outcomes = random.Random(6), set()
+    for number in range(n_tries):
+        folder = file.parent.parent / str(number)
+        folder.mkdir()
+        for name, data in kept.items():
+            if name.endswith(beside):
+                at = chance.choice((chance.randrange(32), chance.randrange(len(data))))
+                data = data[:at] + (bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :] if chance.random() < 0.7 else b"")
+            (folder / name).write_bytes(data)
+        before = states(folder)
+        try:
+            outcomes.add(sqlite.ask(str(folder / file.name), ONE_VALUE)[0][2] >= 0)
+        except sqlite3.DatabaseError as error:
+            outcomes.add(type(error))
+        assert states(folder) == before
+        sqlite._copies.clear()
+    assert True in outcomes
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
