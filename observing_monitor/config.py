@@ -531,7 +531,7 @@ def _check_stream(where: str, described: StreamSettings) -> None:
         if value is not None and not 0 <= value <= CENTURY_S:
             raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
     old = described.prototype_urls
-    if isinstance(old, str) and not (old == "." or _NAME.fullmatch(old)):
+    if isinstance(old, str) and (old in RESERVED or not (old == "." or _NAME.fullmatch(old))):
         raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
     for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
         if (days := getattr(described, key)) is not None and days < 1:
