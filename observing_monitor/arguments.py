@@ -17,7 +17,7 @@ import configargparse
 from observing_monitor import __version__, config
 from observing_monitor.errors import OutputError, UsageError
 from observing_monitor.files import is_address
-from observing_monitor.nights import parse_night
+from observing_monitor.nights import YEARS, parse_night
 from observing_monitor.timelimit import LIMIT_S
 
 MAX_RUN_S = 3600.0  # of a run, where the settings say nothing; a rebuild takes as long as it takes
@@ -253,8 +253,8 @@ def _night(text: str) -> datetime.date:
         night = parse_night(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if not 1900 <= night.year < 2200:  # a slip of the pen would make centuries of pages
-        raise argparse.ArgumentTypeError(f"{text} is too far away; nights are those of the years 1900 to 2199")
+    if night.year not in YEARS:  # a slip of the pen would make centuries of pages
+        raise argparse.ArgumentTypeError(f"{text} is too far away; nights are those of the years {YEARS[0]} to {YEARS[-1]}")
     return night
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from observing_monitor.retention import Going
     from observing_monitor.run import Run
 
-OK, INCOMPLETE, USAGE, LOCKED = 0, 1, 2, 75
+OK, INCOMPLETE, USAGE, LOCKED, STOPPED = 0, 1, 2, 75, 130
 MAX_DAYS = 36_600  # a century
 USUAL_DAYS = 2  # nights that a run looks at: tonight may have begun only just now
 LONG = ("rebuild", "import-prototype")  # commands that work on a history
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         return USAGE
     except KeyboardInterrupt:
         print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
-        return 130
+        return STOPPED
 
 
 def command_line() -> NoReturn:
@@ -237,15 +237,16 @@ def _nights(options: argparse.Namespace, stream: Stream, now: datetime.datetime)
     tonight = stream.rule.night_of(now)
     if first and last and first > last:
         raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
-    if first and not last and first > tonight:
-        raise UsageError(f"--first_day {first} is yet to come; tonight is {tonight} in {stream.name}")
+    earliest = first or (last - ONE_DAY * ((num_days or USUAL_DAYS) - 1) if last else tonight)
+    if earliest > tonight:
+        which = f"--first_day {first}" if first else f"--last_day {last}"
+        raise UsageError(f"{which} is yet to come; tonight is {tonight} in {stream.name}")
     if first and last and num_days and (last - first).days + 1 != num_days:
         words = f"--first_day {first} to --last_day {last} are {(last - first).days + 1:,} nights, and --num_days says {num_days:,}"
         raise UsageError(f"{words}; two of the three are enough")
     if first:
-        return nights_between(first, last or (min(first + ONE_DAY * (num_days - 1), tonight) if num_days else tonight))
-    last = last or tonight
-    return nights_between(last - ONE_DAY * ((num_days or USUAL_DAYS) - 1), last)
+        return nights_between(first, min(last or (first + ONE_DAY * (num_days - 1) if num_days else tonight), tonight))
+    return nights_between((last or tonight) - ONE_DAY * ((num_days or USUAL_DAYS) - 1), min(last or tonight, tonight))
 
 
 def _days(options: argparse.Namespace) -> tuple[int | None, datetime.date | None, datetime.date | None]:
@@ -316,12 +317,17 @@ def _check_alone(output: Output, streams: list[Stream]) -> None:
 
 @contextlib.contextmanager
 def _logged_lock(options: argparse.Namespace, command: str, output: Output, now: datetime.datetime) -> Iterator[None]:
-    """Hold the output's lock; a run that finds it taken leaves its line in the log as well."""
+    """Hold the output's lock; a run that finds it taken, or ends before it is done, leaves its line in the log as well."""
+    started = time.monotonic()
     try:
         with output.lock():
             yield
     except LockedError:
         _log_run(options, command, now, 0, NO_COUNTS, 0, LOCKED)
+        raise
+    except (UsageError, OutputError, KeyboardInterrupt) as error:
+        code, n_problems = (STOPPED, 0) if isinstance(error, KeyboardInterrupt) else (USAGE, 1)
+        _log_run(options, command, now, time.monotonic() - started, NO_COUNTS, n_problems, code)
         raise
 
 
@@ -356,7 +362,8 @@ def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[s
     from observing_monitor.run import COLLECTING, executor_of
 
     asked: Mapping[str, list[datetime.date] | None] = nights
-    if command == "rebuild" and not (options.first_day or options.last_day):
+    # num_days of the settings says how far back cron looks, not how long the history is
+    if command == "rebuild" and not (options.first_day or options.last_day or options.nearness.get("num_days") == 3):
         asked = dict.fromkeys(nights)
     is_parallel = command == "rebuild" or (options.jobs and run.n_new(asked) > 1)
     with executor_of(options.jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
@@ -479,13 +486,17 @@ def _print_going(name: str, going: Going, is_page: bool) -> None:
         return
     words = "nothing older is there"
     if going.nights:
-        words = (
-            f"{len(going.nights):,} nights, {going.nights[0]} to {going.nights[-1]}: {going.n_files:,} files, {_megabytes(going.n_bytes)}"
-        )
+        n_nights, n_files = _counted(len(going.nights), "night"), _counted(going.n_files, "file")
+        words = f"{n_nights}, {going.nights[0]} to {going.nights[-1]}: {n_files}, {_megabytes(going.n_bytes)}"
         words += "; a small page with the night's numbers takes the place of each" if is_page else ""
     if going.back:
-        words += f"; {len(going.back):,} pages come back, {going.back[0]} to {going.back[-1]}"
+        comes = "comes" if len(going.back) == 1 else "come"
+        words += f"; {_counted(len(going.back), 'page')} {comes} back, {going.back[0]} to {going.back[-1]}"
     tell(f"  {name:18} = {going.keep_days}: {words}")
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _megabytes(n_bytes: float) -> str:
@@ -573,8 +584,13 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
         _check_apart(output, streams)
         _check_alone(output, streams)
     answers = [check.check_output(output, streams, now)]
-    tell(f"settings {options.config or 'of the command line'}: {len(streams)} stream{'' if len(streams) == 1 else 's'}")
+    tell(f"settings {options.config or 'of the command line'}: {_counted(len(streams), 'stream')}")
     _print_answer(answers[0], f"output {output.root if output else ''}".strip())
+    known = _known(options, streams)
+    if known.issues or known.problems:
+        verdict = "FAILED" if known.problems else "ok"
+        answers.append(check.Answer(verdict, [*known.problems, f"of its entries {len(known.issues):,} are understood"]))
+        _print_answer(answers[-1], "known issues")
     versions = {stream.name: stream.at(nights[stream.name][-1]) for stream in streams}
     sources = check.sources_of(list(versions.values()), now)
     for stream in streams:

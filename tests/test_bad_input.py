@@ -99,7 +99,8 @@ def test_one_bad_stream_hides_no_other(tmp_path):
     [
         (["--first_day", "2020-02-13", "--last_day", "20200212"], "--first_day 2020-02-13 comes after --last_day 2020-02-12; swap them"),
         (["--first_day", "20201340"], "'20201340' is not a night; write YYYY-MM-DD or YYYYMMDD"),
-        (["--first_day", "2199-12-31"], "--first_day 2199-12-31 is yet to come; tonight is 2"),
+        (["--first_day", "2099-12-31"], "--first_day 2099-12-31 is yet to come; tonight is 2"),
+        (["--last_day", "2099-12-31"], "--last_day 2099-12-31 is yet to come; tonight is 2"),
         (["--last_day", "9999-12-31"], "9999-12-31 is too far away"),
         (["--num_days", "0"], "--num_days 0 is no number of nights"),
         (["--num_days", "99999999999999"], "--num_days 99999999999999 is no number of nights"),

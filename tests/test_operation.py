@@ -202,6 +202,48 @@ def test_one_line_a_run(tmp_path, capfd):
     assert facts[3][:3] == ("run", "2", "2") and facts[3][4:] == ("1", "1") and facts[4] == ("run", "0", "0", "0", "0", "75")
 
 
+def test_a_run_that_ends_before_it_is_done_leaves_its_line(tmp_path, capfd, monkeypatch):
+    """A run that can't write, and one that is stopped, stand in log_file with their exit code."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
+    config, log = settings(tmp_path, 'log_file = "runs.log"'), tmp_path / "runs.log"
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "data").write_text("in the way")
+    assert run("-c", config, now=NOON) == 2
+    (tmp_path / "site" / "data").unlink()
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("observing_monitor.run.Run.collect", stopped)
+    assert run("-c", config, now=NOON) == 130
+    told = logged(log)
+    assert [(line["command"], line["problems"], line["exit"]) for line in told] == [("run", "1", "2"), ("run", "0", "130")]
+    assert len(capfd.readouterr().err.splitlines()) == 2
+
+
+def test_check_tells_of_known_issues(tmp_path, capfd):
+    """`check` says how many known issues are understood, and which entry is not: the next run would end with 1 for it."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
+    config, known = settings(tmp_path, ""), tmp_path / "known.yaml"
+    known.write_text("- night: 2020-02-12\n  pattern: '*.a'\n  reason: a test\n")
+    assert run("check", "-c", config, now=NOON) == 0
+    assert "  ok     known issues\n           of its entries 1 are understood\n" in capfd.readouterr().out
+    known.write_text(known.read_text() + "- night: 2020-02-12\n  patern: b\n  reason: a test\n")
+    assert run("check", "-c", config, now=NOON) == 1
+    assert f"  FAILED known issues\n           {known}: line 5: unknown key 'patern'" in capfd.readouterr().out
+
+
+def test_rebuild_of_the_last_nights(tmp_path):
+    """`rebuild --num_days` makes the last so many nights; num_days of the settings, which is cron's, does not keep a history short."""
+    now = NOON + datetime.timedelta(days=5)
+    make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
+    config, nights = settings(tmp_path, "num_days = 2"), tmp_path / "site" / "data" / "stream=latiss"
+    assert run("rebuild", "-c", config, "--num_days", "3", now=now) == 0
+    assert {name for name in os.listdir(nights) if name.startswith("night=")} == {f"night=2020-02-{day}" for day in (16, 17, 18)}
+    assert run("rebuild", "-c", config, now=now) == 0
+    assert f"night={NIGHT}" in os.listdir(nights)
+
+
 def test_log_that_cannot_be_written(tmp_path, capfd):
     """A log_file that can't be written costs a line on stderr and exit 1; the pages are made."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
@@ -247,6 +289,8 @@ DAYS = [
     (["--first_day", "2020-02-12", "--num_days", "30"], ("2020-02-12", "2020-02-13")),
     (["--first_day", "2020-02-01", "--last_day", "2020-02-03"], ("2020-02-01", "2020-02-03")),
     (["--first_day", "2020-02-01", "--last_day", "2020-02-03", "--num_days", "3"], ("2020-02-01", "2020-02-03")),
+    (["--last_day", "2020-02-14"], ("2020-02-13", "2020-02-13")),
+    (["--first_day", "2020-02-12", "--last_day", "2020-02-20"], ("2020-02-12", "2020-02-13")),
 ]
 
 
