@@ -292,12 +292,43 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
         if copy := _kept(state):
             return copy
         _copies.pop((os.getpid(), state.path), None)  # its connection, and with it its room on the disk, goes first
-        made = _copied(state.path)
-        now = _state_of(state.path)
-        if (now.file[2], now.log[:2], now.journal) != (state.file[2], state.log[:2], state.journal):
-            return None
-        _copies[os.getpid(), state.path] = state.origin, made
+        if made := _whole_copy(state):
+            _copies[os.getpid(), state.path] = state.origin, made
         return made
+
+
+def _whole_copy(state: _State) -> sqlite3.Connection | None:
+    """A new copy; None where what was copied may be of several states."""
+    made = _copied(state.path)
+    if state.is_copied:
+        now = _state_of(state.path)
+        is_whole = (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
+    else:
+        is_whole = _is_still(state)
+    if is_whole:
+        return made
+    made.close()
+    return None
+
+
+def snapshot(path: str) -> sqlite3.Connection:
+    """A connection to a copy of a file as it is now, whatever is done to the file; for many queries that have to be of one state.
+
+    Raises OSError where there is no plain file that can be read, sqlite3.Error where SQLite finds a fault in it, SourceError where it
+    changes faster than it can be copied.
+    """
+    for tried in range(TRIES):
+        time.sleep(0.01 * tried)
+        state = _settled(path)
+        try:
+            made = _whole_copy(state)
+        except sqlite3.Error:
+            if _is_still(state):
+                raise
+        else:
+            if made:
+                return made
+    raise SourceError(f"{path}: changes faster than it can be copied; try again when it is not being written")
 
 
 def _copied(path: str) -> sqlite3.Connection:
