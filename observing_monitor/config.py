@@ -20,7 +20,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import configargparse
 import msgspec
@@ -28,7 +27,7 @@ import msgspec
 from observing_monitor.columns import HISTORY
 from observing_monitor.errors import UsageError
 from observing_monitor.files import is_address
-from observing_monitor.nights import NightRule
+from observing_monitor.nights import NightRule, zone_named
 from observing_monitor.objects import Storage, check_address, is_plain, lies_in
 from observing_monitor.sky import Position
 from observing_monitor.sources import BUILT_IN, source_class, source_kinds
@@ -595,11 +594,7 @@ def _position(where: str, described: StreamSettings) -> Position | None:
 
 def _timezone(where: str, name: str) -> str:
     """The name of a zone, or ""; UsageError where there is none of that name."""
-    try:
-        return ZoneInfo(name).key if name else ""
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        words = "write one of the IANA database, such as America/Santiago or UTC"
-        raise UsageError(f"{where} key 'timezone': {name!r} is no time zone; {words}") from error
+    return zone_named(f"{where} key 'timezone':", name).key if name else ""
 
 
 def in_order(orders: Iterable[Sequence[str]]) -> tuple[str, ...]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from observing_monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 UTC = datetime.UTC
 ONE_DAY = datetime.timedelta(days=1)
 TAI_MINUS_UTC_S = 37  # since 2017-01-01 (IERS Bulletin C 52); no leap second has come since
 NID_ZERO = datetime.date(2017, 1, 1)  # ZTF and Lasair count nights (`nid`) from this UTC date
 MJD_ZERO = datetime.date(1858, 11, 17)
+YEARS = range(1970, 2100)  # of nights: an id may look like another year's date, and 9999-12-31 stands for "never" in many a table
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 
 _RULE = re.compile(r"(?P<scale>UTC|TAI)\s*(?:(?P<sign>[+\-−])\s*(?P<hours>\d{1,2}(?:\.\d+)?)\s*h?)?", re.IGNORECASE)
@@ -74,7 +78,7 @@ def parse_night(text: str) -> datetime.date:
 
 
 def night_named(text: str) -> datetime.date | None:
-    """The night that a directory's name says, or None where it says none; only 1970 to 2099, for ids are dates too."""
+    """The night that a directory's name says, or None where it says none; only of YEARS."""
     # thousands of names a run: not by parse_night, which takes four times as long
     if len(text) not in (8, 10) or not text.startswith(("19", "20")):
         return None
@@ -84,12 +88,23 @@ def night_named(text: str) -> datetime.date | None:
         night = datetime.date.fromisoformat(text)
     except ValueError:
         return None
-    return night if 1970 <= night.year < 2100 else None
+    return night if night.year in YEARS else None
 
 
 def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
     """Every night from `first` to `last`, both included, in order."""
     return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def zone_named(setting: str, name: str) -> ZoneInfo:
+    """A time zone by its name; UsageError, which begins with the setting that has it, where there is none of that name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # the latter: America is a folder of the database
+        words = "write one of the IANA database, such as America/Santiago or UTC"
+        raise UsageError(f"{setting} {name!r} is no time zone; {words}") from error
 
 
 def night_of_nid(nid: float) -> datetime.date:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor import feeds, notify, previews, publish, workers
 from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, told_of, unlooked, words_of_unlooked
 from observing_monitor.known import Known
+from observing_monitor.nights import YEARS
 from observing_monitor.site import make_site
 from observing_monitor.store import Store
 from observing_monitor.timelimit import Deadline, Turn
@@ -197,7 +198,7 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
     faults: dict[str, str] = {}
     for source in sources:
         with told_of(source, "nights", faults):
-            known |= set(source.nights())
+            known |= {night for night in source.nights() if night.year in YEARS}
     return sorted(known), faults
 
 

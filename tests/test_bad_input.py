@@ -192,9 +192,27 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
             "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
             "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
         ),
+        *(  # a folder of the database of zones
+            (
+                f"[[streams.a.sources]]\ntype = '{kind}'\n{setting} = 'America'\n{more}",
+                f"source '{kind}': {setting} 'America' is no time zone",
+            )
+            for kind, setting, more in (
+                ("files", "transfer_log_zone", "path = 'x'"),
+                ("dbb", "timezone", "url = 'sqlite:////x'"),
+                ("lasair", "zone", "path = 'x'"),
+                ("fitsstorage", "zone", "url = 'postgresql://h/x'"),
+                ("fitsstorage_logs", "zone", "path = 'x'"),
+                ("table", "zone", "path = 'x.csv'\nnight_column = 'n'\nvalues = { a = 'b' }"),
+            )
+        ),
         (
             "[streams.a]\ninput_dir = '/data/x'\ntransfer_log = '/var/log/rsync.log'",
             "source 'files': transfer_log '/var/log/rsync.log' is a whole path; write it as it is below /data/x",
+        ),
+        (
+            "[[streams.a.sources]]\ntype = 'fitsstorage_logs'\npath = '/data/x'\npattern = '/data/x/*.log'",
+            "source 'fitsstorage_logs': pattern '/data/x/*.log' names no files below /data/x; write one such as '*.log*'",
         ),
         *(
             (

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT, need
-from running import nights
+from gen2tree import make_night, small_hours
+from running import nights, run
 
 from observing_monitor import config
+from observing_monitor.nights import ONE_DAY, nid_of
 
 GUIDE = CHECKOUT / "docs/operators_guide.md"
 SOURCE = CHECKOUT / "docs/writing_a_source.md"
@@ -73,6 +75,24 @@ def test_settings_of_the_guide(tmp_path):
     """The guide's settings file is one: both of its streams are read."""
     (tmp_path / "site.toml").write_text(blocks(GUIDE, "toml")[0])
     assert [stream.name for stream in config.streams_of_file(tmp_path / "site.toml")] == ["auxTel", "archive"]
+
+
+def test_settings_of_the_readme(tmp_path, capsys):
+    """The README's settings file makes pages of a Gen2 repository, of Lasair's files and of CSV files, and check finds nothing odd."""
+    now = small_hours()
+    night = (now - ONE_DAY).date()
+    make_night(tmp_path / "auxTel", night, {"ingested": 3}, now=now)
+    for folder in ("lasair", "weather"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "lasair" / f"status_{nid_of(now.date())}.json").write_text('{"today_lsst": 7, "today_alert": 7}')
+    (tmp_path / "weather" / f"{night:%Y%m%d}.csv").write_text(f"time,fwhm\n{now:%Y-%m-%dT%H:%M:%SZ},0.8\n")
+    (tmp_path / "site.toml").write_text(blocks(CHECKOUT / "README.md", "toml")[0])
+    assert run("check", "-c", tmp_path / "site.toml", now=now) == 0
+    assert "0 failed, 0 odd" in capsys.readouterr().out
+    assert run("-c", tmp_path / "site.toml", now=now) == 0
+    pages = {name: nights(tmp_path / "site" / name) for name in ("auxTel", "lasair", "weather")}
+    assert pages["auxTel"][str(night)]["n_ingested"] == 3 and pages["weather"][str(night)]["seeing"] == 0.8
+    assert pages["lasair"][str(now.date())]["today_alert"] == 7
 
 
 def test_crontab_and_the_script_it_names():

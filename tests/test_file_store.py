@@ -1,6 +1,7 @@
 """Files as they lie on disk: which they are, of which night, and what was odd."""
 
 import datetime
+import json
 import os
 import socket
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_hard_link_hides_the_transfer(tmp_path):
 
 
 def test_rsync_log_tells_the_transfer(tmp_path):
-    """rsync's own log, rotated ones too, says when a file came, in its declared zone; other lines are passed over."""
+    """rsync's own log, rotated ones too, says when a file came last, in its declared zone; other lines are passed over."""
     put(tmp_path / "storage" / "2020-02-12" / "a b.fits")
     put(tmp_path / "storage" / "2020-02-12" / "c.fits")
     (tmp_path / "rsync.log").write_text(
@@ -118,7 +119,8 @@ def test_rsync_log_tells_the_transfer(tmp_path):
     )
     import gzip
 
-    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n"))
+    earlier = b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n2020/02/12 16:00:00 [98] >f+++++++++ 2020-02-12/a b.fits\n"
+    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(earlier))
     files = read(tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu").files
     assert [at.isoformat() for at in files["transferred_at"]] == ["2020-02-13T03:20:01+00:00", "2020-02-13T03:00:00+00:00"]
 
@@ -233,6 +235,37 @@ def test_transfer_log_that_is_broken(tmp_path):
     reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
     assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
     assert [note.partition(":")[0] for note in reading.notes] == [f"{tmp_path}/rsync.log.1.gz", f"{tmp_path}/rsync.log.2"]
+
+
+def test_a_log_that_grows_is_news_of_its_nights_alone(tmp_path):
+    """A settled night is read anew where rsync's log tells of its own files, not where it tells of others, nor when it is rotated."""
+    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
+    put(tmp_path / "storage" / "loose.fits", at="2020-02-14T03:00:00")
+    log, line = tmp_path / "rsync.log", "2020/02/{} [1] >f+++++++++ {}\n"
+    log.write_text(line.format("13 04:00:00", "2020-02-12/a.fits"))
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
+
+    def look(night, known=None):
+        seen = json.loads(json.dumps(store(tmp_path / "storage", later, transfer_log="rsync.log*").look(night, known)))
+        return seen, known is not None and {**seen, "glance": 0} != {**known, "glance": 0}
+
+    loose = datetime.date(2020, 2, 13)
+    nights = {night: look(night)[0] for night in (NIGHT, loose)}
+    for name, at, news in (
+        ("2020-02-20/b.fits", "21 04:00:00", set()),
+        ("2020-02-12/a.fits", "22 04:00:00", {NIGHT}),
+        ("loose.fits", "22 05:00:00", {loose}),
+    ):
+        with open(log, "a") as file:
+            file.write(line.format(at, name))
+        told = {night: look(night, known) for night, known in nights.items()}
+        assert {night for night, (_, is_news) in told.items() if is_news} == news
+        nights = {night: seen for night, (seen, _) in told.items()}
+    log.rename(tmp_path / "rsync.log.1")
+    log.write_text(line.format("23 04:00:00", "2020-02-22/c.fits"))
+    assert not any(look(night, known)[1] for night, known in nights.items())
+    again = look(NIGHT, nights[NIGHT])[0]
+    assert look(NIGHT, again)[0] == again
 
 
 def test_transfer_log_that_is_not_there(tmp_path):

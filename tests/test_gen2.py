@@ -1,5 +1,6 @@
 """What a Gen2 repository tells, whatever its camera, and however broken it is."""
 
+import contextlib
 import datetime
 import os
 import sqlite3
@@ -118,6 +119,18 @@ def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
     os.utime(registry, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert registry.stat().st_size == before.st_size
     assert repository(tmp_path / "gen2repo").look(NIGHT, known)["rows"] != known["rows"]
+
+
+def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
+    """Of many nights each is asked for where its raws lie: one that was registered since is found all the same."""
+    nights = [NIGHT + datetime.timedelta(days=n) for n in range(10)]
+    make_raw(tmp_path, "expId int, dayObs text", *((number, night.isoformat()) for number, night in enumerate(nights)))
+    source = repository(tmp_path)
+    for night in nights[1:]:
+        assert len(source.read(night).attempts) == 1
+    with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3")) as connection, connection:
+        connection.execute("insert into raw values (22, ?)", (NIGHT.isoformat(),))
+    assert sorted(source.read(NIGHT).attempts["exposure"]) == ["0", "22"]
 
 
 def test_broken_registries(tmp_path):

@@ -30,9 +30,9 @@ NOW = datetime.datetime(2024, 1, 4, 13, tzinfo=datetime.UTC)
 TABLE = "CREATE TABLE lasair_statistics (nid int NOT NULL, name VARCHAR(32), value FLOAT DEFAULT 0, PRIMARY KEY (nid, name))"
 
 
-def source(now=NOW, **settings):
+def source(now=NOW, rule="UTC", **settings):
     """The source, as a run at `now` makes it."""
-    made = Lasair(Lasair.Settings(**settings), Asked("lasair", NightRule.parse("UTC"), now))
+    made = Lasair(Lasair.Settings(**settings), Asked("lasair", NightRule.parse(rule), now))
     made.name = "lasair"
     return made
 
@@ -242,6 +242,15 @@ def test_file_of_another_night(tmp_path):
     """A file whose nid is not its name's is of the night of its name, with a note."""
     (tmp_path / f"status_{NID}.json").write_text('{"nid": 2558, "today_alert": 1}')
     assert "says that it is of night 2558" in source(path=tmp_path).read(NIGHT).notes[0]
+
+
+@pytest.mark.parametrize(("rule", "is_odd"), [("UTC-12h", True), ("TAI-12h", True), ("UTC", False), ("UTC+4h", False)])
+def test_night_rule_by_which_a_night_is_late(tmp_path, rule, is_odd):
+    """A rule by which a night begins hours after its nid did is told of, with the one to set; a night without numbers says nothing."""
+    (tmp_path / f"status_{NID}.json").write_text('{"today_alert": 1}')
+    notes = source(path=tmp_path, rule=rule).read(NIGHT).notes
+    assert bool(notes) == is_odd and all(note.endswith("set night_rule to UTC") for note in notes)
+    assert source(path=tmp_path, rule=rule).read(datetime.date(2024, 1, 3)).notes == []
 
 
 @pytest.mark.parametrize("settings", [{}, {"path": Path("x"), "url": "mysql://h/d"}, {"path": Path("x"), "zone": "Mars/Olympus"}])

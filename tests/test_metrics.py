@@ -318,30 +318,38 @@ def test_long_names_are_refused_not_cut(mariadb):
         mariadb.execute("SET GLOBAL sql_mode = DEFAULT")
 
 
-def test_timer(tmp_path):
+def test_timer(tmp_path, monkeypatch):
     """A timer sums what lies between on and off, adds it to its node's metric once, and keeps it where that failed."""
+    clock = [1000.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def wait(seconds):
+        clock[0] += seconds
+
     timer = Timer("icassandra", node=0)
     timer.off()
     with timer:
-        time.sleep(0.02)
-    time.sleep(0.05)
+        wait(2)
+    wait(5)
     timer.on()
+    wait(1)
     timer.on()
-    time.sleep(0.02)
+    wait(3)
     timer.off()
-    assert 0.04 <= timer.seconds < 0.08
+    assert timer.seconds == 6
     with pytest.raises(OutputError):
         timer.add_to(Metrics(tmp_path / "not" / "there"), NID)
     metrics = Metrics(tmp_path)
-    spent = timer.seconds
     timer.add_to(metrics, NID)
     timer.add_to(metrics, NID)
-    assert timer.seconds == 0 and metrics.read(NID) == {"icassandra_0": spent}
+    assert timer.seconds == 0 and metrics.read(NID) == {"icassandra_0": 6}
     timer.on()
-    time.sleep(0.01)
+    wait(7)
     timer.add_to(metrics, NIGHT)  # while it runs: up to now, and it runs on
+    assert metrics.read(NID) == {"icassandra_0": 13} and timer.seconds == 0
+    wait(4)
     timer.off()
-    assert metrics.read(NID)["icassandra_0"] >= spent + 0.01 and 0 < timer.seconds < 0.01
+    assert timer.seconds == 4
 
 
 def test_light_enough_for_pipelines(tmp_path):

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 
+import pandas as pd
 import pytest
 
 from observing_monitor import cli
@@ -59,6 +60,19 @@ def test_real_messages(shared_data, tmp_path):
     assert (file["name"], file["kind"], file["size_bytes"]) == ("MC_O_20250423_000034_R31_S10.json", "json", 2867)
     assert file["transferred_at"].isoformat() == "2025-04-23T19:19:54.172258+00:00"
     assert (file["obsid"], file["seq_num"], file["detector"]) == ("MC_O_20250423_000034", 34, "R31_S10")
+
+
+def test_notices_in_any_order(tmp_path):
+    """Of several notices of one object the latest counts, in whichever file it stands; a size that is none is not known."""
+    keys = [f"LSSTCam/20250423/MC_O_20250423_{number:06d}/a.fits" for number in range(4)]
+    folder = tmp_path / "2025-04-23"
+    folder.mkdir()
+    sizes = [1.5e300, "many", [1], 20_000]
+    (folder / "1.json").write_text(json.dumps([notice(keys[0], "2025-04-23T20:10:00Z", event="ObjectRemoved:Delete")]))
+    (folder / "2.json").write_text(json.dumps([notice(key, "2025-04-23T20:00:00Z", size) for key, size in zip(keys, sizes, strict=True)]))
+    files = read(tmp_path, datetime.date(2025, 4, 23)).files.set_index("file_id")
+    assert files["on_disk"][keys].tolist() == [False, True, True, True]
+    assert files["size_bytes"][keys].tolist() == [20_000, pd.NA, pd.NA, 20_000]
 
 
 def test_bad_messages_are_noted(tmp_path):

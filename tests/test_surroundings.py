@@ -49,14 +49,15 @@ def command(folder, *arguments, shell="", **options):
     ],
     ids=["ascii", "kolkata", "no environment", "all closed", "stderr closed"],
 )
-def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches):
+def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pytestconfig):
     """Locale, zone, home, room for temporary files, umask, Python's switches and closed streams change no byte of what is written."""
     given = ("--input_dir", "input", "--output_dir")
     whole = start(*given, "site", *DAYS, now=made, cwd=tmp_path)
     assert whole.communicate()[1] == "" and whole.returncode == 0
     clock = f"datetime.datetime.fromisoformat({made.isoformat()!r})"
     code = f"import datetime, sys; from observing_monitor import cli; cli.suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
-    words = [sys.executable, *switches, "-c", code, *map(str, (*given, "odd", *DAYS))]
+    borne = [word for told in pytestconfig.getoption("pythonwarnings") or () for word in ("-W", told)]  # of old packages, say
+    words = [sys.executable, *switches, *borne, "-c", code, *map(str, (*given, "odd", *DAYS))]
     words = ["/bin/sh", "-c", shell, "sh", *words] if shell else words
     path = {"PYTHONPATH": os.environ["PYTHONPATH"]}
     done = subprocess.run(

@@ -93,6 +93,17 @@ def test_night_in_several_places_of_the_path(write, tmp_path, pattern, name):
     assert source.nights() == {FIRST} and values(source.read(FIRST)) == {"seeing": 0.8, "n_raw": 12}
 
 
+def test_nights_that_stand_for_never(write, tmp_path):
+    """Rows dated to the beginning or the end of the calendar make no night of a rebuild; the others' pages are made."""
+    write("far.csv", "night,n\n0001-01-01,1\n2021-12-01,2\n9999-12-31,3\n")
+    (tmp_path / "site.toml").write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\ntype = "table"\npath = "far.csv"\n'
+        'night_column = "night"\nvalues = {n = "n"}\nheadlines = ["n"]\n'
+    )
+    assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=NOW) == 0
+    assert {night: row["n"] for night, row in nights(tmp_path / "site" / "s").items()} == {"2021-12-01": 2}
+
+
 @pytest.mark.parametrize(
     ("form", "zone", "text"),
     [

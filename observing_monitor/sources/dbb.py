@@ -13,11 +13,11 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import night_named
+from observing_monitor.nights import night_named, zone_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.mapping import to_text
 from observing_monitor.sources.sql import Database
@@ -87,10 +87,7 @@ class DataBackbone(Telling):
         self._there: set[str] = set()  # the columns that the two tables have
         if settings.gen not in (2, 3):
             raise UsageError(f"gen = {settings.gen} of a Data Backbone is not known; it is 3 or 2")
-        try:
-            self.zone = ZoneInfo(settings.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(f"timezone {settings.timezone!r} is no time zone; write one such as America/Santiago") from error
+        self.zone = zone_named("timezone", settings.timezone)
 
     def nights(self) -> set[datetime.date]:
         """The nights that a file's directory is named after, or, where none is, that the file was added in."""

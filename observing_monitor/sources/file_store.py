@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import gzip
+import hashlib
 import io
 import re
 import zlib
@@ -18,11 +20,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
+from observing_monitor.nights import night_named, zone_named
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
@@ -62,35 +64,40 @@ class FileStore(Telling):
         self.asked = asked
         self.name = "files"
         self._came: dict[str, str] | None = None  # path -> when rsync says that it came; all nights' logs are read once
+        self._came_below: dict[str, int] = {}  # a night's folder -> a number that differs when what came into it does
+        self._logs_were: list[Any] | None = None  # their states
         self._log_notes: list[str] = []  # what of the logs could not be read
         self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
         names.named_pattern("name_pattern", settings.name_pattern)
         if settings.transfer_log.startswith("/"):
             raise UsageError(f"transfer_log {settings.transfer_log!r} is a whole path; write it as it is below {settings.path.parent}")
-        try:
-            self.zone = ZoneInfo(settings.transfer_log_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise UsageError(
-                f"transfer_log_zone {settings.transfer_log_zone!r} is no time zone; write one such as Pacific/Honolulu"
-            ) from error
+        self.zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
 
     def nights(self) -> set[datetime.date]:
         return self.tree.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """A digest of every file's numbers; of a settled night, the folders' times are enough to tell that it holds."""
+        """A digest of every file's numbers; of a settled night, the folders' times are enough to tell that it holds.
+
+        rsync's logs grow with each file, of whichever night: what counts is whether they tell something else of the night's own.
+        """
         folders = self.tree.night_folders().get(night, [])
-        before = (known or {}).get("glance", {}).get("folders", {})
+        glance = (known or {}).get("glance", {})
+        before = glance.get("folders", {})
         if not folders and before:
             raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
         logs = self._log_states()
         n_loose = len(self.tree.loose(night))
-        if known and not n_loose and not known.get("n_loose") and known.get("logs") == logs and set(folders) <= set(before):
+        if known and not n_loose and not known.get("n_loose") and set(folders) <= set(before):
             times = self.tree.folder_times(before)
             if times == before and self.asked.is_settled(night, max((ns or 0 for ns in times.values()), default=0)):
-                return known
-        listed = self.tree.list_night(night).folders
-        return {"glance": {"folders": listed}, "n_loose": n_loose, "digest": self.tree.digest(night), "logs": logs}
+                if glance.get("logs", []) == logs:
+                    return known
+                return {**known, "glance": {"folders": before, "logs": logs}, "came": self._came_digest(night)}
+        listed, digest = self.tree.list_night(night).folders, self.tree.digest(night)
+        is_same = known and glance.get("logs") == logs and known["digest"] == digest
+        came = known.get("came") if is_same else self._came_digest(night)
+        return {"glance": {"folders": listed, "logs": logs}, "n_loose": n_loose, "digest": digest, "came": came}
 
     def read(self, night: datetime.date) -> Reading:
         """The night's files, folder by folder."""
@@ -140,15 +147,27 @@ class FileStore(Telling):
         return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
 
     def _log_states(self) -> list[Any]:
-        states = []
-        for path in self._logs():
-            with contextlib.suppress(OSError):  # rotated away just now
-                state = path.stat()
-                states.append([path.name, state.st_size, state.st_mtime_ns])
-        return states
+        """The logs' sizes and times as they were when first asked: what they tell is read once a run, and not before that."""
+        if self._logs_were is None:
+            self._logs_were = []
+            for path in self._logs():
+                with contextlib.suppress(OSError):  # rotated away just now
+                    state = path.stat()
+                    self._logs_were.append([path.name, state.st_size, state.st_mtime_ns])
+        return self._logs_were
 
-    def _logged_transfers(self, file_ids: Series[Any]) -> Series[Any]:
-        """When rsync's log says that each file came: the last time, NaT where it says nothing."""
+    def _came_digest(self, night: datetime.date) -> str:
+        """What differs when rsync's logs tell something else of the night's files, or can't be read; "" where no log is named."""
+        if not self.settings.transfer_log:
+            return ""
+        came = self._all_that_came()
+        folders = [self._came_below.get(folder) for folder in self.tree.night_folders().get(night, [])]
+        loose = [(entry.path, came.get(entry.path)) for entry in self.tree.loose(night)]
+        text = repr((folders, loose, self._log_notes))
+        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+
+    def _all_that_came(self) -> dict[str, str]:
+        """When rsync's logs say that each file came: its path -> the last time."""
         if self._came is None:
             self._came, logs = {}, self._logs()
             if not logs:
@@ -156,12 +175,23 @@ class FileStore(Telling):
                 self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}")
             for log in logs:
                 try:
-                    self._came.update(_logged(log, self.settings.path.parent))
+                    for path, at in _logged(log, self.settings.path.parent):
+                        self._came[path] = max(at, self._came.get(path, ""))  # by its name an older log may come after a newer
                 except (OSError, EOFError, zlib.error) as error:
                     words = getattr(error, "strerror", None) or error
                     rest = "for what it would tell, a file's change time stands as the time of its transfer"
                     self._log_notes.append(f"{log}: {words}; {rest}")
-        times = {path: self._instant(self._came[path]) for path in file_ids if path in self._came}
+            for path, at in self._came.items():
+                if folder := _night_folder(path.rpartition("/")[0]):
+                    told = hashlib.blake2b(f"{path}\0{at}".encode("utf-8", "backslashreplace"), digest_size=8).digest()
+                    # a sum, for logs that were rotated tell the same in another order
+                    self._came_below[folder] = (self._came_below.get(folder, 0) + int.from_bytes(told)) % 2**64
+        return self._came
+
+    def _logged_transfers(self, file_ids: Series[Any]) -> Series[Any]:
+        """When rsync's log says that each file came: the last time, NaT where it says nothing."""
+        came = self._all_that_came()
+        times = {path: self._instant(came[path]) for path in file_ids if path in came}
         return file_ids.map(times).astype(columns.DTYPES["instant"])
 
     def _instant(self, text: str) -> datetime.datetime | None:
@@ -169,6 +199,13 @@ class FileStore(Telling):
             return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone).astimezone(datetime.UTC)
         except (ValueError, OverflowError):  # digits, but no date
             return None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _night_folder(folder: str) -> str:
+    """The folder named after a night that a folder is, or lies in, as `NightTree` finds it; "" where there is none."""
+    parts = folder.split("/")
+    return next(("/".join(parts[: n + 1]) for n, part in enumerate(parts) if night_named(part)), "")
 
 
 def _logged(log: Path, root: Path) -> Iterator[tuple[str, str]]:

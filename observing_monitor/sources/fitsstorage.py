@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import iso_utc, parse_utc
+from observing_monitor.nights import iso_utc, parse_utc, zone_named
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import PREFIXES, UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, to_utc, zone_of
+from observing_monitor.sources.gemini import PREFIXES, UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, to_utc
 from observing_monitor.sources.sql import Database
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class FitsStorage(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "fitsstorage"
-        self.zone = zone_of(settings.zone)
+        self.zone = zone_named("zone", settings.zone)
         self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.place = self.database.place
         self._tables: dict[str, set[str]] = {}  # table -> its columns

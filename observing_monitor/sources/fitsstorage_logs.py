@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from observing_monitor import columns
-from observing_monitor.errors import SourceError
+from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
-from observing_monitor.nights import ONE_DAY
+from observing_monitor.nights import ONE_DAY, zone_named
 from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, zone_of
+from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name
 
 if TYPE_CHECKING:
     from observing_monitor.sources import Asked, Known
@@ -122,7 +122,9 @@ class FitsStorageLogs(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "fitsstorage_logs"
-        self.zone = zone_of(settings.zone)
+        self.zone = zone_named("zone", settings.zone)
+        if not settings.pattern or settings.pattern.startswith("/"):
+            raise UsageError(f"pattern {settings.pattern!r} names no files below {settings.path}; write one such as '*.log*'")
         # service -> (since, Told): a run's nights are read from the same lines
         self._told: dict[str, tuple[datetime.datetime | None, Told]] = {}
 

@@ -6,9 +6,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, overload
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from observing_monitor.errors import UsageError
 from observing_monitor.nights import night_named
 from observing_monitor.pages import Finding, n_of
 
@@ -49,14 +47,6 @@ def name_in(text: str) -> str:
 def plain_name(name: str) -> str:
     """A file's name as `file.name` has it: without the .bz2 that it may have on disk, without its folder."""
     return name.rpartition("/")[2].removesuffix(".bz2")
-
-
-def zone_of(text: str) -> datetime.tzinfo:
-    """A zone of the time zone database by its name; UsageError if there is none of that name."""
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"zone {text!r} is no time zone; write one such as Pacific/Honolulu") from error
 
 
 @overload

@@ -70,7 +70,8 @@ class Gen2Repository(Telling):
         # the night that was asked for last, the columns, and the registry's rows of it
         self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = None, [], []
         self._n_asked = 0  # how many nights were
-        self._spans: dict[str, tuple[int, int]] | None = None  # day -> the first and last rowid of its raws
+        # the registry's state, and of it: day -> the first and last rowid of its raws
+        self._spans: tuple[list[int], dict[str, tuple[int, int]]] = [], {}
         self._all_links: DataFrame | None = None  # of a repository that is not organised by night: read once for all nights
 
     def nights(self) -> set[datetime.date]:
@@ -249,13 +250,15 @@ class Gen2Repository(Telling):
             return "", ()
         have = self._raw_columns()
         day = "dayObs" if "dayObs" in have else f"substr({next(name for name in DATES if name in have)}, 1, 10)"
-        if self._spans is None:
+        state = self._registry_state()
+        if self._spans[0] != state:  # a raw that came since lies behind its night's last
             try:
-                self._spans = {row[0]: row[1:] for row in self._query(f"select {day}, min(rowid), max(rowid) from raw group by 1")}
+                told = {row[0]: row[1:] for row in self._query(f"select {day}, min(rowid), max(rowid) from raw group by 1")}
             except SourceError:  # a table without rowids
-                self._spans = {}
+                told = {}
+            self._spans = state, told
         days = {night.isoformat(), night.strftime("%Y%m%d"), *(f"{instant:%Y-%m-%d}" for instant in self.asked.rule.bounds(night))}
-        spans = [self._spans[day] for day in days if day in self._spans]
+        spans = [self._spans[1][day] for day in days if day in self._spans[1]]
         if not spans:
             return "", ()
         return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))

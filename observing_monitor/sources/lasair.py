@@ -18,14 +18,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
 from observing_monitor.metrics import LAST_NID, OWN_KEYS, as_written
 from observing_monitor.names import in_number_order
-from observing_monitor.nights import UTC, nid_of, night_of_nid
+from observing_monitor.nights import UTC, nid_of, night_of_nid, zone_named
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.sql import Database
@@ -149,10 +149,7 @@ class Lasair(Telling):
         self.name = "lasair"
         if bool(settings.path) == bool(settings.url):
             raise UsageError("a source of type lasair reads a folder or a table: set path, or url, and not both")
-        try:
-            self.zone = ZoneInfo(settings.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise UsageError(f"zone {settings.zone!r} is no time zone; write one such as Europe/London") from error
+        self.zone = zone_named("zone", settings.zone)
         self._kept: _Files | _Rows = _Files(settings.path, self.zone) if settings.path else _Rows(settings, asked)
 
     def nights(self) -> set[datetime.date]:
@@ -169,7 +166,9 @@ class Lasair(Telling):
         """The night's numbers at the time when they were true, as one sample more."""
         raw, sampled_at, notes = self._kept.read(nid_of(night))
         metrics, odd = metrics_of(raw, sampled_at)
-        place = self._kept.place_of(nid_of(night))
+        place, rule = self._kept.place_of(nid_of(night)), self.asked.rule
+        if raw and rule.offset_s < 0:  # by which a nid is looked at only hours after it began; UTC+4h looks at it before
+            odd.append(f"its nid is a UTC date, but the stream's nights are those of {rule.text}; set night_rule to UTC")
         return Reading(metrics=metrics, notes=[*notes, *(f"{place}: {words}" for words in odd)], append=True)
 
 

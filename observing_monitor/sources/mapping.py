@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import TAI_MINUS_UTC_S
+from observing_monitor.nights import TAI_MINUS_UTC_S, zone_named
 from observing_monitor.sources import Reading, Telling, completeness
 from observing_monitor.sources.textfiles import at, read_night
 
@@ -98,10 +98,8 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     if not picks_night and not settings.night_column and OWN_INSTANT[settings.feeds] not in settings.columns:
         how = "{night} in path" if kind == "table" else ":night in query"
         raise UsageError(f"nothing tells the night of a row; set night_column, columns.{OWN_INSTANT[settings.feeds]}, or {how}")
-    try:
-        ZoneInfo("UTC" if settings.zone == "TAI" else settings.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"zone {settings.zone!r} is no time zone; write one such as UTC, TAI or Pacific/Honolulu") from error
+    if settings.zone != "TAI":
+        zone_named("zone", settings.zone)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

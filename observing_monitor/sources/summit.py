@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from observing_monitor.sources.tree import Entry
     from observing_monitor.tables import Tables
 
+Told = tuple[datetime.datetime, str, Any, bool]  # of an object: when, its bucket, its size, whether it is there
+
 MAX_BYTES = 64 * 2**20  # of one file of messages
 _DAY = re.compile(r"(?:^|[_/])((?:19|20)\d{6})(?=[_/])")
 
@@ -84,14 +86,16 @@ class SummitMessages(Telling):
         """The night's objects and exposures, by the day in their names, whenever they were told of."""
         notes: list[str] = []
         readouts: dict[str, Any] = {}
-        objects: dict[str, tuple[datetime.datetime, str, int, bool]] = {}
+        objects: dict[str, Told] = {}
         entries = self._entries(night, notes)
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
             for message in self._messages(os.path.join(self.tree.root, entry.path), where, notes):
                 try:
                     if isinstance(message, dict) and "Records" in message:
-                        objects |= self._objects_of(message, night)
+                        for key, told in self._objects_of(message, night):
+                            if key not in objects or objects[key][0] <= told[0]:  # notices come in any order: the latest counts
+                                objects[key] = told
                     else:
                         readouts |= _readout_of(message, night)
                 except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -156,16 +160,16 @@ class SummitMessages(Telling):
                     break
         return messages
 
-    def _objects_of(self, message: Mapping[str, Any], night: datetime.date) -> dict[str, tuple[datetime.datetime, str, int, bool]]:
-        """The objects of a notice that are of the night: key -> (when, bucket, size, whether it is there)."""
-        objects = {}
+    def _objects_of(self, message: Mapping[str, Any], night: datetime.date) -> list[tuple[str, Told]]:
+        """What a notice tells of objects of the night: their keys, and of each a `Told`."""
+        objects = []
         for record in message["Records"]:
             bucket, told = record["s3"]["bucket"]["name"], record["s3"]["object"]
             key, at = urllib.parse.unquote_plus(told["key"]), parse_utc(record["eventTime"])
             found = _DAY.search(key)
             if (night_named(found[1]) if found else self.asked.rule.night_of(at)) == night:
                 is_there = not record["eventName"].removeprefix("s3:").startswith("ObjectRemoved")
-                objects[key] = (at, bucket, told.get("size"), is_there)
+                objects.append((key, (at, bucket, told.get("size"), is_there)))
         return objects
 
 
@@ -190,7 +194,7 @@ def _expectations(settings: SummitMessages.Settings) -> Expectations.Settings:
     return Expectations.Settings(exposures=settings.path, kinds=settings.kinds, wait_s=settings.wait_s, level=settings.level)
 
 
-def _files(objects: Mapping[str, tuple[datetime.datetime, str, int, bool]], ended_at: Mapping[str, datetime.datetime]) -> DataFrame:
+def _files(objects: Mapping[str, Told], ended_at: Mapping[str, datetime.datetime]) -> DataFrame:
     """Objects as files; created at the end of their exposure's readout, where that is known."""
     import pandas as pd
 
@@ -204,7 +208,7 @@ def _files(objects: Mapping[str, tuple[datetime.datetime, str, int, bool]], ende
             "name": name,
             "path": [f"s3://{bucket}/{key}" for key, (_, bucket, _, _) in objects.items()],
             "kind": name.map(names.kind_of),
-            "size_bytes": pd.Series([size for _, _, size, _ in objects.values()], dtype="Int64"),
+            "size_bytes": columns.whole_numbers(pd.Series([size for _, _, size, _ in objects.values()], dtype="object")),
             "created_at": pd.to_datetime(told["obsid"].map(ended_at), utc=True),
             "transferred_at": pd.to_datetime(pd.Series([at for at, _, _, _ in objects.values()]), utc=True),
             "on_disk": [is_there for _, _, _, is_there in objects.values()],
