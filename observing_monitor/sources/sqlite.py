@@ -169,7 +169,7 @@ class Reader:
 
     def _answer_under_lock(self, state: _State, sql: str, values: Values) -> tuple[Any, Rows]:
         words = f"{self._path}: changes faster than it can be read"
-        if state.keeps_log:  # with a lock, SQLite would make files beside it
+        if state.keeps_log or state.log:  # with a lock, SQLite would make files beside it
             raise SourceError(f"{words}; the next run tries again")
         log.info("%s, and was read under SQLite's shared lock", words)
         try:
@@ -299,16 +299,24 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
 
 def _whole_copy(state: _State) -> sqlite3.Connection | None:
     """A new copy; None where what was copied may be of several states."""
-    made = _copied(state.path)
-    if state.is_copied:
-        now = _state_of(state.path)
-        is_whole = (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
-    else:
-        is_whole = _is_still(state)
-    if is_whole:
+    try:
+        made = _copied(state.path)
+    except sqlite3.Error:
+        if _is_copied_still(state):
+            raise
+        return None
+    if _is_copied_still(state):
         return made
     made.close()
     return None
+
+
+def _is_copied_still(state: _State) -> bool:
+    """Whether all that was copied since a state was taken is of that state, once its log has told and its journal has undone."""
+    if not state.is_copied:
+        return _is_still(state)
+    now = _state_of(state.path)
+    return (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
 
 
 def snapshot(path: str) -> sqlite3.Connection:
@@ -319,15 +327,8 @@ def snapshot(path: str) -> sqlite3.Connection:
     """
     for tried in range(TRIES):
         time.sleep(0.01 * tried)
-        state = _settled(path)
-        try:
-            made = _whole_copy(state)
-        except sqlite3.Error:
-            if _is_still(state):
-                raise
-        else:
-            if made:
-                return made
+        if made := _whole_copy(_settled(path)):
+            return made
     raise SourceError(f"{path}: changes faster than it can be copied; try again when it is not being written")
 
 
