@@ -273,8 +273,8 @@ def monitor_modules(now, *arguments):
 
 
 def bench_long_history(work, scale, rounds):
-    """One night changed, in a history of 10 nights and of 3,000; in turn, so that both meet the same machine."""
-    last, sites, took = LAST_OF_LONG, {}, {}
+    """One night changed, and then nothing, in a history of 10 nights and of 3,000; in turn, so that both meet the same machine."""
+    last, sites, took, sames = LAST_OF_LONG, {}, {}, {}
     for n_nights in (10, int(3000 * scale)):
         first = last - datetime.timedelta(days=n_nights - 1)
         folder, now = made_once(work / f"long_{n_nights}", functools.partial(history, first, n_nights, 10))
@@ -284,9 +284,22 @@ def bench_long_history(work, scale, rounds):
     for tag in range(rounds):
         for n_nights, (folder, site, now) in sites.items():
             add_files(folder, last, 1, f"{os.getpid()}_{tag}")
-            took.setdefault(n_nights, []).append(monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last))
+            for runs in (took, sames):
+                runs.setdefault(n_nights, []).append(monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last))
     few, many = (median(runs) for runs in took.values())
     yield (f"one night changed, of {max(took):,} (floor: of 10)", many, few, "1.2 ×")
+    few, many = (median(runs) for runs in sames.values())
+    yield (f"  nothing new, of {max(took):,} (floor: of 10)", many, few, "0.25 s of processor time")
+    (folder, site, now), file = sites[10], work / "six.toml"
+    file.write_text("".join(f"[streams.s{n}]\ninput_dir = {json.dumps(str(folder))}\n" for n in range(6)))
+    words = ("-c", file, "--output_dir", work / "site_six", "--last_day", last)
+    monitor(now, *words)
+    yield (
+        "  nothing new, six streams of 10 nights",
+        median([monitor(now, *words) for _ in range(rounds)]),
+        None,
+        "0.25 s of processor time",
+    )
 
 
 def bench_rebuild(work, scale, rounds):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import difflib
 import os
 import re
 import sys
@@ -81,6 +80,8 @@ class OneLine(argparse.ArgumentParser):
             super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
+        import difflib
+
         known = [*self._option_string_actions, *self.words]
         wrong = message.partition("unrecognized arguments: ")[2].split()[:1] or re.findall(r"invalid choice: '([^']+)'", message)
         near = [word for text in wrong for word in difflib.get_close_matches(text.partition("=")[0], known, 1)]

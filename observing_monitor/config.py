@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
 import itertools
 import re
 import tomllib
@@ -310,6 +309,8 @@ def _later(
             limits["delay_warning_s"] = None
         for name, table in change.sources.items():
             if name not in sources:
+                import difflib
+
                 near = difflib.get_close_matches(name, sources, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(sources))}"
                 raise UsageError(f"{at} there is no source {name!r}; {hint}")
@@ -530,7 +531,7 @@ def _check_stream(where: str, described: StreamSettings) -> None:
         if value is not None and not 0 <= value <= CENTURY_S:
             raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
     old = described.prototype_urls
-    if isinstance(old, str) and not (old == "." or _NAME.fullmatch(old)):
+    if isinstance(old, str) and (old in RESERVED or not (old == "." or _NAME.fullmatch(old))):
         raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
     for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
         if (days := getattr(described, key)) is not None and days < 1:
@@ -684,6 +685,8 @@ def _in_words(message: str) -> str:
 def _check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise UsageError(f"{where} unknown key {key!r}; {hint}")

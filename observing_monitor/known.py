@@ -12,7 +12,6 @@ have a colon. One that still says nothing clear is a line that names it, and the
 """
 
 import datetime
-import difflib
 import functools
 import itertools
 import re
@@ -158,6 +157,8 @@ def _entry(block: str) -> dict[str, tuple[int, list[str]]]:
     for line, word, values in pairs:
         key = _KEY_OF.get(word.strip().lower())
         if key is None:
+            import difflib
+
             near = difflib.get_close_matches(word.strip().lower(), _KEY_OF, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"
             raise _Wrong(line, f"unknown key {word.strip()!r}; {hint}")
@@ -224,6 +225,8 @@ def _issue(entry: dict[str, tuple[int, list[str]]], streams: Sequence[str]) -> I
     named = [name.strip() for value in entry.get("stream", (0, []))[1] for name in value.split(",") if name.strip()]
     for name in named:
         if name not in streams:
+            import difflib
+
             near = difflib.get_close_matches(name, streams, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(streams)}"
             raise _Wrong(entry["stream"][0], f"there is no stream {name!r}; {hint}")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from observing_monitor import pages, previews
+from observing_monitor import pages
 from observing_monitor.nights import parse_utc
 from observing_monitor.pages import ExposuresPage, Finding, Link, NightPage, PrunedPage
 from observing_monitor.retention import PAGE, PREVIEWS, exposure_pages, exposures_ending, is_pruned, sweep_page
@@ -288,6 +288,8 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
         output.write(f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
     output.write(f"{place}.html", pages.render_night(_without_dead_ends(page), job.site.assets))
     if stream.previews:
+        from observing_monitor import previews
+
         previews.sweep(stream, output, job.night)
     row["images"], row["n_exposure_pages"] = [os.path.basename(image.href) for image in images], len(parts)
     _remove_stale_images(job, row["images"])
@@ -305,7 +307,7 @@ def _night_page(
     told: _Told,
     images: list[pages.Image],
 ) -> NightPage:
-    from observing_monitor import charts, tables
+    from observing_monitor import charts, previews, tables
 
     stream = job.stream
     error_groups = tables.group_attention(told.attention)

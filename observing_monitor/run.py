@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor import feeds, notify, previews, publish, workers
+from observing_monitor import feeds, publish, workers
 from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, told_of, unlooked, words_of_unlooked
 from observing_monitor.known import Known
 from observing_monitor.nights import YEARS
@@ -141,6 +141,8 @@ class Run:
                     n_pruned,
                 )
             if stream.previews:
+                from observing_monitor import previews
+
                 self.problems += previews.make_previews(stream, self.output)
 
     def _note(self, stream: Stream, outcomes: list[Outcome], unasked: Mapping[str, str], left: list[datetime.date]) -> None:
@@ -167,7 +169,9 @@ class Run:
         self.problems += feeds.write_feeds(
             standings, done.news, heartbeat, told, self.output, self.now, self.site_url, self.prometheus_file
         )
-        if not self.is_of_history:
+        if self.receivers and not self.is_of_history:
+            from observing_monitor import notify
+
             self.problems += notify.tell(self.receivers, standings, self.output, self.now)
 
     def beat(self, pages: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:

@@ -227,7 +227,8 @@ class Store:
         import pyarrow.parquet
 
         try:
-            table = pyarrow.parquet.read_table(io.BytesIO(data), use_threads=False, page_checksum_verification=True)
+            # not read_table, which looks for a data set of several files first: that takes longer than the reading
+            table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
             return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
@@ -285,7 +286,8 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
         [pa.field(c.name, types[c.kind]) for c in described],
         metadata={"observing_monitor.schema_version": str(columns.SCHEMA_VERSION)},
     )
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
+    # one thread: a pool of them costs a thousand rows five times what their columns do
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False, nthreads=1).replace_schema_metadata(schema.metadata)
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described))
     return buffer.getvalue()

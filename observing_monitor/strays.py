@@ -143,7 +143,10 @@ def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
     from observing_monitor.tables import is_made_up, places_of
 
-    made_up = told.files[told.files["source"].isin(told.ingests["source"].unique())]  # none, where a store has the files
+    tellers = set(told.ingests["source"].unique()) & set(told.files["source"].unique())
+    if not tellers:  # a store has the files
+        return told.files[:0]
+    made_up = told.files[told.files["source"].isin(list(tellers))]
     made_up = made_up[is_made_up(made_up)]
     return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
 

@@ -8,7 +8,6 @@ import datetime
 import io
 import itertools
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -86,6 +85,8 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _median(values: Iterable[float | None]) -> float | None:
+    import statistics
+
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 

@@ -110,9 +110,9 @@ def test_after_an_import(folder, tmp_path, opened):
     assert not (tmp_path / "site" / "a" / "index_gen3.html").exists()
 
 
-@pytest.mark.parametrize("value", ['"../elsewhere"', '"/www"', '""', "3"])
+@pytest.mark.parametrize("value", ['"../elsewhere"', '"/www"', '""', "3", "'data'", "'assets'"])
 def test_folder_that_cannot_be(tmp_path, capsys, value):
-    """Addresses outside the output can't be asked for."""
+    """Addresses outside the output, or among what is the program's own there, can't be asked for."""
     (tmp_path / "site.toml").write_text(f'[observing_monitor]\noutput_dir = "s"\n[streams.a]\ninput_dir = "x"\nprototype_urls = {value}\n')
     assert run("check", "-c", tmp_path / "site.toml") == 2
     assert "[streams.a] key 'prototype_urls': " in capsys.readouterr().err

@@ -454,3 +454,9 @@ def test_where_nothing_comes_after_arrival():
 def test_names_in_the_order_of_their_numbers(names):
     """Names of nodes are sorted as people do, by the numbers in them, however long these are."""
     assert max(names, key=in_number_order) == names[-1] and min(names, key=in_number_order) == names[0]
+
+
+def test_what_is_printable_is_shown_as_it_is():
+    """No character that is to be shown as a picture is printable, so that text of printable ones needs no search."""
+    pictured = pages._CONTROLS.findall("".join(map(chr, range(0x110000))))
+    assert len(pictured) > 2000 and not any(map(str.isprintable, pictured))
