@@ -20,7 +20,6 @@ import datetime
 import json
 import os
 import sqlite3
-import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.old_urls import DATABASE
 from observing_monitor.retention import TABLES, is_pruned
+from observing_monitor.sources import sqlite
 from observing_monitor.sources.dbb import STATUSES
 from observing_monitor.store import Index, Look, Looked, Store
 from observing_monitor.store import Row as IndexRow
@@ -213,15 +213,13 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise SourceError(_damaged(path, f"is cut, {n_bytes:,} bytes are left of {should:,}"))
     connection = None
     try:
-        address = f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?mode=ro"
-        connection = sqlite3.connect(address, uri=True, timeout=30)  # the prototype may be writing to it
-        connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
-        connection.execute("BEGIN")  # one state of it for all that is read
+        connection = sqlite.snapshot(str(path))  # the prototype may be writing to it, and all that is read is to be of one state
+        connection.text_factory = sqlite.TEXT
         ((verdict, *_), *_) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":
             raise SourceError(_damaged(path, verdict))
         yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise SourceError(_damaged(path, str(error))) from error
     finally:
         if connection is not None:

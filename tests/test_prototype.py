@@ -1,5 +1,6 @@
 """What moves from Rubin's prototype to this program: its database's history, its addresses, its command line."""
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -117,6 +118,20 @@ def test_history_is_taken_over(tmp_path, capsys):
     assert metrics["TRANSFER_LIST.last_update"]["value"] == 39
     assert metrics["TRANSFER_LIST.last_update"]["sampled_at"].isoformat() == "2020-02-13T12:00:03+00:00"
     assert "AT_O_20200212" in (tmp_path / "site" / "latiss" / "2020-02-12.html").read_text()
+
+
+def test_prototype_that_still_runs(tmp_path):
+    """A prototype in the middle of writing its database is not kept waiting, nor does it keep us; nothing is made beside the database."""
+    now = later()
+    _, path = observed(tmp_path, now)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as prototype:
+        prototype.execute("BEGIN EXCLUSIVE")
+        prototype.execute("DELETE FROM TRANSFER_LIST")
+        before = sorted(name.name for name in tmp_path.glob("observing_monitor.sqlite3*"))
+        assert take_over(tmp_path, settings(tmp_path), now=now) == 0
+        assert sorted(name.name for name in tmp_path.glob("observing_monitor.sqlite3*")) == before
+        prototype.execute("ROLLBACK")
+    assert nights(tmp_path / "site" / "latiss")["2020-02-12"]["n_files"] == 39
 
 
 def test_twice_is_once(tmp_path):

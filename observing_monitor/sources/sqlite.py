@@ -169,7 +169,7 @@ class Reader:
 
     def _answer_under_lock(self, state: _State, sql: str, values: Values) -> tuple[Any, Rows]:
         words = f"{self._path}: changes faster than it can be read"
-        if state.keeps_log:  # with a lock, SQLite would make files beside it
+        if state.keeps_log or state.log:  # with a lock, SQLite would make files beside it
             raise SourceError(f"{words}; the next run tries again")
         log.info("%s, and was read under SQLite's shared lock", words)
         try:
@@ -292,12 +292,44 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
         if copy := _kept(state):
             return copy
         _copies.pop((os.getpid(), state.path), None)  # its connection, and with it its room on the disk, goes first
-        made = _copied(state.path)
-        now = _state_of(state.path)
-        if (now.file[2], now.log[:2], now.journal) != (state.file[2], state.log[:2], state.journal):
-            return None
-        _copies[os.getpid(), state.path] = state.origin, made
+        if made := _whole_copy(state):
+            _copies[os.getpid(), state.path] = state.origin, made
         return made
+
+
+def _whole_copy(state: _State) -> sqlite3.Connection | None:
+    """A new copy; None where what was copied may be of several states."""
+    try:
+        made = _copied(state.path)
+    except sqlite3.Error:
+        if _is_copied_still(state):
+            raise
+        return None
+    if _is_copied_still(state):
+        return made
+    made.close()
+    return None
+
+
+def _is_copied_still(state: _State) -> bool:
+    """Whether all that was copied since a state was taken is of that state, once its log has told and its journal has undone."""
+    if not state.is_copied:
+        return _is_still(state)
+    now = _state_of(state.path)
+    return (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
+
+
+def snapshot(path: str) -> sqlite3.Connection:
+    """A connection to a copy of a file as it is now, whatever is done to the file; for many queries that have to be of one state.
+
+    Raises OSError where there is no plain file that can be read, sqlite3.Error where SQLite finds a fault in it, SourceError where it
+    changes faster than it can be copied.
+    """
+    for tried in range(TRIES):
+        time.sleep(0.01 * tried)
+        if made := _whole_copy(_settled(path)):
+            return made
+    raise SourceError(f"{path}: changes faster than it can be copied; try again when it is not being written")
 
 
 def _copied(path: str) -> sqlite3.Connection:

@@ -111,6 +111,18 @@ def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
     assert seen == sorted(seen) and len(set(seen)) > 2
 
 
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_snapshot_beside_a_writer(file, mode):
+    """A copy of a file that is written all the while is of one state, and stays so for all that is asked of it."""
+    with writing(WRITER, file, mode, "off", 0.05):
+        for _ in range(5):
+            with contextlib.closing(sqlite.snapshot(str(file))) as copy:
+                first = copy.execute(ONE_VALUE).fetchall()
+                time.sleep(0.1)
+                assert copy.execute(ONE_VALUE).fetchall() == first and first[0][::2] == (1, 600)
+        assert sqlite.ask(str(file), ONE_VALUE) != first
+
+
 def test_a_file_that_is_replaced_all_the_time(file):
     """A registry that its writer makes beside and renames is read whole, the old or the new one."""
     stop = threading.Event()
