@@ -265,7 +265,7 @@ def _redaction(options: argparse.Namespace) -> redact.Redaction:
     """What is hidden from what is public; UsageError where it can't be."""
     texts = options.redact or []
     if texts:
-        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.templates_dir().glob("**/*.*")))
+        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.template_files()))
     return redact.Redaction(texts)
 
 

@@ -601,6 +601,12 @@ def templates_dir() -> Path:
     raise FileNotFoundError(f"no templates in {package} nor beside it: is observing_monitor installed whole?")
 
 
+def template_files() -> list[Path]:
+    """The files that pages are made of, in order: the templates, the style sheet, the script."""
+    folder = templates_dir()
+    return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
+
+
 @functools.cache
 def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""

@@ -44,10 +44,9 @@ class Site:
 
 def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = "", known: Iterable[Issue] = ()) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
-    templates = pages.templates_dir()
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
-    for path in sorted([*templates.glob("*.html"), *templates.glob("assets/*")]):
+    for path in pages.template_files():
         data = path.read_bytes()
         digest.update(path.name.encode() + b"\0" + data)
         if path.parent.name == "assets":
@@ -77,10 +76,9 @@ def _plotly_version() -> str:
 
 def write_assets(site: Site) -> None:
     """Write the static files that are not there yet."""
-    templates = pages.templates_dir()
     for plain, name in site.assets.items():
         if not site.output.exists(f"assets/{name}"):
-            source = _plotly_script() if plain == "plotly.min.js" else templates / "assets" / plain
+            source = _plotly_script() if plain == "plotly.min.js" else pages.templates_dir() / "assets" / plain
             site.output.write(f"assets/{name}", source.read_bytes())
 
 
