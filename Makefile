@@ -14,9 +14,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-# processes that tests are run in, each with servers and a browser of its own; a file's tests stay together, for they share what they made
+# processes that tests are run in, each with servers and a browser of its own; a file's tests stay together, for they share what they made,
+# and files come in their order, in which those that take long are not the last
 WORKERS ?= 2
-SPREAD := -n $(WORKERS) --dist loadfile
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest

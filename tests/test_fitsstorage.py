@@ -319,7 +319,7 @@ def test_absent_tables_and_columns_are_notes(fitsdata):
 
 def test_settings_that_are_wrong():
     """A zone or a queue that doesn't exist is told with what to write instead."""
-    with pytest.raises(UsageError, match="Pacific/Honolulu"):
+    with pytest.raises(UsageError, match="zone .HST/Maunakea. is no time zone"):
         source("postgresql://x/y", zone="HST/Maunakea")
     with pytest.raises(UsageError, match="fileops"):
         source("postgresql://x/y", queues=["ingests"])
