@@ -100,17 +100,8 @@ class Run:
         is_then_published : bool
             Whether `publish` follows: it writes the indexes, which are large, once.
         """
-        turn, prepared = Turn(), []
-        for number, stream in enumerate(self.streams, 1):
-            # no stream's history may take the time of another's tonight
-            ends = Deadline(self.limit_s * share * number / len(self.streams) - self.seconds)
-            sources = sources_of_versions(stream, self.now, look_at_everything, ends, turn)
-            prepared.append((stream, sources, ends))
-            asked = nights[stream.name]
-            if asked is None:
-                turn.add(stream.name, functools.partial(begin_nights, _of_all_versions(sources)))
-            elif asked and executor is None:  # else others ask them
-                turn.add(stream.name, functools.partial(_begin_looks, stream, sources, self.output, asked))
+        turn = Turn()
+        prepared = self._prepared(nights, executor, look_at_everything, share, turn)
         while prepared:
             stream, sources, ends = prepared.pop(0)  # what they have listed goes with them
             asked, unasked = nights[stream.name], dict[str, str]()
@@ -144,6 +135,23 @@ class Run:
                 from observing_monitor import previews
 
                 self.problems += previews.make_previews(stream, self.output)
+
+    def _prepared(
+        self, nights: Mapping[str, list[datetime.date] | None], executor: Workers | None, look_at_everything: bool, share: float, turn: Turn
+    ) -> list[tuple[Stream, dict[int, list[TimedSource]], Deadline]]:
+        """Each stream with its sources, by version, and until when it may take; what these will be asked first is known to `turn`."""
+        prepared = []
+        for number, stream in enumerate(self.streams, 1):
+            # no stream's history may take the time of another's tonight
+            ends = Deadline(self.limit_s * share * number / len(self.streams) - self.seconds)
+            sources = sources_of_versions(stream, self.now, look_at_everything, ends, turn)
+            prepared.append((stream, sources, ends))
+            asked = nights[stream.name]
+            if asked is None:
+                turn.add(stream.name, functools.partial(begin_nights, _of_all_versions(sources)))
+            elif asked and executor is None:  # else others ask them
+                turn.add(stream.name, functools.partial(_begin_looks, stream, sources, self.output, asked))
+        return prepared
 
     def _note(self, stream: Stream, outcomes: list[Outcome], unasked: Mapping[str, str], left: list[datetime.date]) -> None:
         """Keep what collecting a stream came to."""

@@ -96,21 +96,22 @@ def _file_of(path: str) -> tuple[tuple[int, ...], bool]:
 
 
 def _log_of(path: str) -> tuple[int, ...]:
-    try:
-        with open_plain(f"{path}-wal") as file:
-            header, told = file.read(24), os.fstat(file.fileno())
-    except FileNotFoundError:
-        return ()
-    return (told.st_ino, int.from_bytes(header[16:24]), told.st_size, told.st_mtime_ns) if header else ()
+    header, told = _beginning(f"{path}-wal", 24)
+    return (told.st_ino, int.from_bytes(header[16:24]), told.st_size, told.st_mtime_ns) if told and header else ()
 
 
 def _journal_of(path: str) -> tuple[int, ...]:
+    header, told = _beginning(f"{path}-journal", 20)
+    return (told.st_ino, int.from_bytes(header[12:20])) if told and header[:1] not in (b"", b"\0") else ()
+
+
+def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
+    """The first bytes of what lies beside a file, and what is told of it; nothing, and None, where it is not there."""
     try:
-        with open_plain(f"{path}-journal") as file:
-            header, told = file.read(20), os.fstat(file.fileno())
+        with open_plain(path) as file:
+            return file.read(n_bytes), os.fstat(file.fileno())
     except FileNotFoundError:
-        return ()
-    return (told.st_ino, int.from_bytes(header[12:20])) if header[:1] not in (b"", b"\0") else ()
+        return b"", None
 
 
 class Reader:
