@@ -16,6 +16,7 @@ from observing_monitor.nights import (
     nights_between,
     parse_night,
     parse_utc,
+    zone_named,
 )
 
 UTC = datetime.UTC
@@ -170,3 +171,19 @@ def test_nights_in_order():
     """From the first to the last, both included, over the end of a leap year's February."""
     told = nights_between(datetime.date(2020, 2, 28), datetime.date(2020, 3, 1))
     assert [night.isoformat() for night in told] == ["2020-02-28", "2020-02-29", "2020-03-01"]
+
+
+@pytest.mark.parametrize("text", ["2026-W05", "2026W051", "2026-W05-1", "2026021212", "20260212T0"])
+def test_weeks_and_longer_texts_name_no_night(text):
+    """What Python takes for a date, a week of ISO 8601 or a date with more behind it, is no night's name."""
+    assert datetime.date.fromisoformat(text).year == 2026
+    assert night_named(text) is None
+
+
+@pytest.mark.parametrize("name", ["Nowhere/There", "America", "../x", ""])
+def test_zones(name):
+    """A zone is found by its name; what is none, a folder of the zones among it, is told with the setting that has it."""
+    assert zone_named("zone", "America/Santiago").key == "America/Santiago"
+    with pytest.raises(UsageError) as wrong:
+        zone_named("zone", name)
+    assert str(wrong.value) == f"zone {name!r} is no time zone; write one of the IANA database, such as America/Santiago or UTC"
