@@ -724,18 +724,6 @@ class AttentionGroup(TypedDict):
     rows: list[Attention]
 
 
-class Exposure(TypedDict):
-    """An exposure (or a folder, where files have none): how many files it has, and when the latest of them came."""
-
-    name: str
-    seq_num: int | None
-    n_files: int
-    counts: dict[str, int]  # by class, only those above 0
-    created_at: datetime.datetime | None
-    transferred_at: datetime.datetime | None
-    ingested_at: datetime.datetime | None
-
-
 class Sample(TypedDict):
     """The latest value of a metric on one node."""
 
@@ -980,51 +968,29 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     return made
 
 
-def group(judged: DataFrame) -> list[Exposure]:
-    """The exposures, by creation; a folder where files have none."""
-    if judged.empty:
-        return []
+def group(judged: DataFrame) -> DataFrame:
+    """The exposures (a folder, where files have none), by creation: how many files each has, and when the latest of them came.
+
+    Columns name, seq_num, n_files, created_at, transferred_at, ingested_at; and one for each class that the night has files of, in the
+    order of `columns.CLASSES`: how many of the exposure's files are in it.
+    """
+    import numpy as np
+
     named = judged["obsid"].fillna(judged["exposure"])
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
     codes, names = pd.factorize(named)  # numbers are quicker to group by than names
-    names = pd.Index(names)
-    by = judged.assign(group_code=names.argsort().argsort()[codes]).groupby("group_code")
-    facts = by.agg(
-        seq_num=("seq_num", "first"),
-        n_files=("file_id", "size"),
-        created_at=("created_at", "max"),
-        transferred_at=("transferred_at", "max"),
-        ingested_at=("ingested_at", "max"),
-    )
-    facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
-    classes = [c.name for c in columns.CLASSES if c.name in counts]
-    return [
-        {
-            "name": name,
-            "seq_num": seq_num,
-            "n_files": n_files,
-            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
-            "created_at": created_at,
-            "transferred_at": transferred_at,
-            "ingested_at": ingested_at,
-        }
-        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
-            facts.index.tolist(),
-            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
-            facts["n_files"].tolist(),
-            counts[classes].to_numpy().tolist(),
-            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
-            strict=True,
-        )
-    ]
-
-
-def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
-    """A column of instants as `_instant` gives one."""
-    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
-    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
+    order = pd.Index(names).argsort()
+    places = order.argsort()[codes]
+    latest = judged[["seq_num", "created_at", "transferred_at", "ingested_at"]].groupby(places)
+    shown = latest.agg({"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"})
+    shown.insert(0, "name", names[order])
+    shown.insert(2, "n_files", np.bincount(places, minlength=len(names)))
+    for described in columns.CLASSES:
+        of_class = places[(judged["file_class"] == described.name).to_numpy()]
+        if len(of_class):
+            shown[described.name] = np.bincount(of_class, minlength=len(names))
+    return shown.sort_values("created_at", kind="stable", ignore_index=True)
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
