@@ -743,12 +743,8 @@ def near(value: datetime.datetime | None, night: str) -> str:
 
 def all_near(values: Series[Any], night: str) -> list[str]:
     """What `near` says of each instant of a column, in a twentieth of the time."""
-    import pyarrow as pa
-
-    whole = values.dt.tz_convert(None).to_numpy("datetime64[s]")
-    texts: list[str | None] = pa.array(whole).cast(pa.string()).to_pylist()
     year = night[:5]
-    return [NOTHING if text is None else text[5:] if text.startswith(year) else text for text in texts]
+    return [NOTHING if text is None else text[5:] if text.startswith(year) else text for text in columns.to_the_second(values)]
 
 
 def clock(value: datetime.datetime, night: str) -> str:
