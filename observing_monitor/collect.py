@@ -134,7 +134,7 @@ def _read_night(
     now: datetime.datetime,
 ) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import happenings, strays, tables
+    from observing_monitor import happenings, tables
 
     night, readings = outcome.night, {}
     before, damaged = store.load_whole(night)
@@ -166,7 +166,7 @@ def _read_night(
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
-        "strays": strays.count(after, staged),
+        "strays": store.save_halves(night, after, staged),
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")

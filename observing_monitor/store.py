@@ -1,6 +1,7 @@
 """The store: nights in and out of Parquet, and an index of nights for each stream.
 
     data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
+    data/stream=NAME/night=YYYY-MM-DD/halves.{files,ingests}.parquet     of these, what `strays` asks of a night beside another
     data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
     data/stream=NAME/index.json                                          a row a night; can be remade from the rest
     data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
@@ -16,7 +17,8 @@ import functools
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeGuard, cast
 
 from observing_monitor import columns
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
+HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
 ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
 
 
@@ -75,6 +78,7 @@ class Row(Look, total=False):
     judged_at: str
     next_change_at: str | None  # when time alone changes a class
     basis: str  # of what the summary was made
+    beside: str  # what the nights beside it had of its files then
     shown: str  # the same without what is known of the night
     acknowledged: str  # differs when other files are acknowledged
     page: str  # the page's fingerprint
@@ -175,7 +179,8 @@ class Store:
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
         from observing_monitor.tables import Tables
 
-        return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
+        folder = self.night_folder(night)
+        return Tables(*(self._load_table(f"{folder}/{name}.parquet", described) for name, described in columns.TABLES.items()))
 
     def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
         """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
@@ -183,14 +188,44 @@ class Store:
 
         loaded, faults = [], []
         for name, described in columns.TABLES.items():
+            path = f"{self.night_folder(night)}/{name}.parquet"
             try:
-                loaded.append(self._load_table(night, name, described))
+                loaded.append(self._load_table(path, described))
             except StoreError as error:
-                path = f"{self.night_folder(night)}/{name}.parquet"
                 self.output.rename(path, f"{path}.damaged")
                 faults.append(f"{error}; set aside as {name}.parquet.damaged")
                 loaded.append(columns.empty(described))
         return Tables(*loaded), faults
+
+    def save_halves(self, night: datetime.date, told: Tables, tellers: Collection[str]) -> strays.Counts:
+        """Write the `strays.halves` of a night's tables, or remove them where there is none; how many they are.
+
+        `tellers` are the sources that tell of attempts.
+        """
+        from observing_monitor import strays
+
+        halves, digest = strays.halves(told, tellers), hashlib.blake2b(digest_size=16)
+        for name in HALVES:
+            if halves.files.empty:
+                self.output.remove(self._half(night, name))
+            else:
+                data = _to_parquet(getattr(halves, name), columns.TABLES[name])
+                digest.update(data)
+                self.output.write_changed(self._half(night, name), data)
+        return strays.count(halves, tellers, digest.hexdigest())
+
+    def load_halves(self, night: datetime.date) -> Tables | None:
+        """What `save_halves` wrote; None where it is not there whole: the night's tables have it too."""
+        from observing_monitor.tables import Tables
+
+        if not all(self.output.exists(self._half(night, name)) for name in HALVES):
+            return None
+        with contextlib.suppress(StoreError):
+            return replace(Tables.empty(), **{name: self._load_table(self._half(night, name), columns.TABLES[name]) for name in HALVES})
+        return None
+
+    def _half(self, night: datetime.date, name: str) -> str:
+        return f"{self.night_folder(night)}/halves.{name}.parquet"
 
     def look_again(self, night: datetime.date) -> None:
         """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""
@@ -218,8 +253,7 @@ class Store:
         """Where a night's tables are, relative to the output."""
         return f"{self.folder}/night={night.isoformat()}"
 
-    def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
-        relative = f"{self.night_folder(night)}/{name}.parquet"
+    def _load_table(self, relative: str, described: Sequence[Column]) -> DataFrame:
         data = self.output.read(relative)
         if data is None or data == _packed_nothing(described):
             return columns.empty(described)

@@ -91,6 +91,7 @@ def test_one_night_changed(made, tmp_path):
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
         "2020.html", "2020.json", "2020.csv", "changes.atom",  # which says that it came late
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
+        f"{folder}/night=2020-02-13/halves.files.parquet",  # of which the registry tells nothing
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
 
@@ -118,7 +119,7 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path):
         {name: data for name, data in contents(tmp_path / made).items() if name.endswith((".parquet", ".csv", ".files.js"))}
         for made in ("grown", "whole")
     )
-    assert len(whole) == 7 and grown == whole  # the page also tells what came when
+    assert len(whole) == 9 and grown == whole  # the page also tells what came when
 
 
 def test_new_night_changes_its_neighbour(made, tmp_path):
