@@ -132,6 +132,7 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
             _note(store, night, row, {**(row.get("pruned") or {}), TABLES: iso_utc(now)})
         for path in _files(stream, output, night.isoformat(), TABLES):
             output.remove(path)
+        store.forget_attempts()  # which may be of this night
     store.write_index(index)
 
 

@@ -2,6 +2,7 @@
 
     data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
     data/stream=NAME/night=YYYY-MM-DD/halves.{files,ingests}.parquet     of these, what `strays` asks of a night beside another
+    data/stream=NAME/attempts.SOURCE.parquet                             what a source told last of the newest night, as it told it
     data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
     data/stream=NAME/index.json                                          a row a night; can be remade from the rest
     data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
@@ -17,6 +18,7 @@ import functools
 import hashlib
 import io
 import json
+import urllib.parse
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeGuard, cast
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
 HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
-ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
+KEPT = "attempts."  # how the names of files begin that `Store.save_attempts` writes
+ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")  # columns of text in which hardly any value comes twice
 
 
 class Silent(TypedDict):
@@ -97,6 +100,7 @@ class Looked(Look, total=False):
     version: str  # of this program
     keys: dict[str, str]  # source -> what it was asked
     sizes: dict[str, int]  # table -> bytes
+    kept: dict[str, str]  # source -> a digest of its attempts, where these are the stream's kept ones
     sources: dict[str, Known]
     pruned: dict[str, str]
     row: Row  # of a night whose tables were pruned
@@ -168,7 +172,7 @@ class Store:
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = looked is not None and all(
             isinstance(looked.get(name) or {}, dict)
-            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
+            for name in ("keys", "kept", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
         )
         return cast(Looked, looked) if is_whole else {}
 
@@ -196,6 +200,26 @@ class Store:
                 faults.append(f"{error}; set aside as {name}.parquet.damaged")
                 loaded.append(columns.empty(described))
         return Tables(*loaded), faults
+
+    def save_attempts(self, source: str, attempts: DataFrame) -> str:
+        """Keep what a source told of the newest night, `columns.ATTEMPTS`, instead of what was kept of it before; a digest of it."""
+        data = _to_parquet(columns.frame(columns.ATTEMPTS, attempts), columns.ATTEMPTS)
+        self.output.write_changed(self._kept_attempts(source), data)
+        return _digest(data)
+
+    def load_attempts(self, source: str, digest: str) -> DataFrame | None:
+        """What `save_attempts` kept, where it is what had this digest; None where it is something else by now."""
+        data = self.output.read(self._kept_attempts(source))
+        return None if data is None or _digest(data) != digest else _from_parquet(data, columns.ATTEMPTS)
+
+    def forget_attempts(self) -> None:
+        """Remove all that `save_attempts` kept."""
+        for name in self.output.names(self.folder):
+            if name.startswith(KEPT):
+                self.output.remove(f"{self.folder}/{name}")
+
+    def _kept_attempts(self, source: str) -> str:
+        return f"{self.folder}/{KEPT}{urllib.parse.quote(source, safe='')}.parquet"
 
     def save_halves(self, night: datetime.date, told: Tables, tellers: Collection[str]) -> strays.Counts:
         """Write the `strays.halves` of a night's tables, or remove them where there is none; how many they are.
@@ -258,12 +282,9 @@ class Store:
         if data is None or data == _packed_nothing(described):
             return columns.empty(described)
         import pyarrow
-        import pyarrow.parquet
 
         try:
-            # not read_table, which looks for a data set of several files first: that takes longer than the reading
-            table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
-            return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+            return _from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
                 f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run that collects makes it anew"
@@ -325,6 +346,20 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described))
     return buffer.getvalue()
+
+
+def _from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
+    """The other way of `_to_parquet`; pyarrow's exceptions, ValueError or TypeError where the bytes are none of it."""
+    import pyarrow
+    import pyarrow.parquet
+
+    # not read_table, which looks for a data set of several files first: that takes longer than the reading
+    table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+    return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _encodings(described: Sequence[Column]) -> dict[str, Any]:
