@@ -102,9 +102,9 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
     metrics = _joined([left, metrics[~is_left]], columns.METRICS)
     return Tables(
-        _sorted(store, ["file_id"]),
-        _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
+        in_order(store, ["file_id"]),
+        in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
+        in_order(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
 
 
@@ -187,9 +187,9 @@ def with_history(told: Tables, history: Tables) -> Tables:
     old = old[places_of(old["file_id"], files["file_id"]) < 0]
     kept = history.ingests[places_of(_of_stage(history.ingests), _of_stage(ingests)) < 0]
     return Tables(
-        _sorted(_joined([files, old], columns.FILES), ["file_id"]),
-        _sorted(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
-        _sorted(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
+        in_order(_joined([files, old], columns.FILES), ["file_id"]),
+        in_order(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
+        in_order(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
     )
 
 
@@ -209,7 +209,7 @@ def _joined(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFra
     return columns.frame(described, pd.concat(kept, ignore_index=True)) if kept else columns.empty(described)
 
 
-def _sorted(frame: DataFrame, by: list[str]) -> DataFrame:
+def in_order(frame: DataFrame, by: list[str]) -> DataFrame:
     """A frame in order of these columns, nulls last; as sort_values, but quick with text."""
     if len(frame) < 2:
         return frame.reset_index(drop=True)
@@ -343,7 +343,7 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     if attempts.empty:
         orphans = made_up[places_of(made_up["name"], files["name"]) < 0].assign(on_disk=False)
         return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
-    files, attempts = _sorted(files, ["file_id"]), attempts.reset_index(drop=True)
+    files, attempts = in_order(files, ["file_id"]), attempts.reset_index(drop=True)
     places = _by_inode(files, attempts)
     open_ = np.flatnonzero(places < 0)
     if len(open_):
@@ -776,7 +776,7 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     more = [] if done is None else list(done)
     judged = judged[[name for name in (*LISTED, *SAID) if name in judged]]  # the others need not be put in order
     judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
-    ordered = _sorted(judged, ["created_at", "file_id"])
+    ordered = in_order(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=_reasons(ordered))
 
