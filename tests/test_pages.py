@@ -4,10 +4,13 @@ import dataclasses
 import datetime
 import inspect
 import json
+import os
+import pickle
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jinja2
 import markupsafe
@@ -243,6 +246,34 @@ def test_undefined_is_an_error():
     """A template that asks for what its context lacks fails, it doesn't show nothing."""
     with pytest.raises(jinja2.UndefinedError):
         pages.environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
+
+
+def test_templates_that_another_process_compiled():
+    """A process that is handed compiled templates compiles none of these itself; one that is not the same here is compiled anew."""
+    code = """if True:
+        import pickle, sys
+        import jinja2
+        import page_samples as samples
+        from observing_monitor import pages
+        pages.take_compiled(pickle.load(sys.stdin.buffer))
+        compiled, compile = [], jinja2.Environment.compile
+        jinja2.Environment.compile = lambda self, source, name, *args: compiled.append(name) or compile(self, source, name, *args)
+        read = jinja2.FileSystemLoader.get_source
+        def another(self, environment, name):
+            source, *rest = read(self, environment, name)
+            return source + "!" * (name == "latest.html"), *rest
+        jinja2.FileSystemLoader.get_source = another
+        pages.render_night(samples.night_page(), samples.ASSETS)
+        print(len(compiled))
+        pages.render_latest(samples.stream_page(), samples.ASSETS)
+        print(*compiled)
+    """
+    made = pages.compiled()
+    assert len(made) == len(list(pages.templates_dir().glob("*.html"))) and pages.compiled() == made
+    paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    told = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(made), capture_output=True, env=env, check=False)
+    assert told.stdout.decode() == "0\nlatest.html\n", told.stderr.decode()
 
 
 @pytest.mark.parametrize("name", PAGES)
