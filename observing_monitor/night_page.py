@@ -274,19 +274,21 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
     stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
     told = _told(stream, job.night.isoformat(), known, judged, stages)
-    images = _write_images(job, told.images[:MAX_IMAGES])
     around = _around(job, row, key)
-    parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
-    page = _night_page(job, row, around, known, judged, found, told, images)
-    if tells_of_files(stream):
-        others = [stage for stage in stages if stage != stream.last_stage]
-        listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
-        output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), others))
-        output.write_changed(f"{place}.csv", tables.to_csv(listed))
-    output.write_changed(f"{place}.json", _night_json(stream, row, told, images))
-    for number, part in enumerate(parts, 1):
-        output.write(f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
-    output.write(f"{place}.html", pages.render_night(_without_dead_ends(page), job.site.assets))
+    images = _write_images(job, told.images[:MAX_IMAGES])
+    with output.at_once() as begin:
+        if tells_of_files(stream):
+            others = [stage for stage in stages if stage != stream.last_stage]
+            listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
+            begin(lambda: output.write_changed(f"{place}.csv", tables.to_csv(listed)))
+            begin(lambda: output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), others)))
+        begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
+        parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
+        for number, part in enumerate(parts, 1):
+            begin(output.write, f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
+        page = _night_page(job, row, around, known, judged, found, told, images)
+        text = pages.render_night(_without_dead_ends(page), job.site.assets)
+    output.write(f"{place}.html", text)
     if stream.previews:
         from observing_monitor import previews
 
