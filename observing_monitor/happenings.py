@@ -90,8 +90,8 @@ def _of_files(before: "Tables", after: "Tables", stage: str) -> dict[str, dict[s
 
     # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
     places = places_of(before.files["file_id"], after.files["file_id"])
-    was = before.files[places >= 0].reset_index(drop=True)
-    now = after.files.take(places[places >= 0]).reset_index(drop=True)
+    was = before.files[["file_id", "size_bytes", "inode", "on_disk"]][places >= 0].reset_index(drop=True)
+    now = after.files[["size_bytes", "on_disk"]].take(places[places >= 0]).reset_index(drop=True)
     changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
     if len(changed):
         changed = changed[changed["file_id"].isin(before.ingests.loc[_is_done(before.ingests, stage), "file_id"])]

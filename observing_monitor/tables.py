@@ -296,20 +296,38 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
 
 def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
     """A source's files now, with what was known of them before and of those that it no longer has."""
+    import numpy as np
+
     if known.empty:
         return seen
-    was = taken(known, places_of(seen["file_id"], known["file_id"]), seen.index)
+    places = places_of(seen["file_id"], known["file_id"])
+    was = taken(known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]], places, seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
-    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    is_earlier = is_same & ((was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna())
+    facts = {}
+    if is_earlier.any():
+        facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
     # what a registry told of the file stays, for it may not answer this time
-    seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)]
+    for fact in ENRICHED:
+        if seen[fact].isna().any():
+            facts[fact] = _or_else(seen[fact], was[fact].where(is_same))
+    seen = seen.assign(**facts)
+    is_absent = np.ones(len(known), dtype=bool)
+    is_absent[places[places >= 0]] = False
+    if not is_absent.any():
+        return seen
+    absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))])
+
+
+def _or_else(values: Series[Any], others: Series[Any]) -> Series[Any]:
+    """As `fillna`: without the work of it where, as often in a full night, nothing is null or all is."""
+    absent = values.isna()
+    return others if absent.all() else values.fillna(others) if absent.any() else values
 
 
 def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
@@ -352,16 +370,16 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
-    lone = places < 0
-    new = attempts[lone].drop_duplicates(["source", "path"])
-    new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
+    lone, own_ids = places < 0, _own_id(attempts)
+    new = attempts[lone].assign(file_id=own_ids[lone]).drop_duplicates(["source", "path"])
+    new = new.assign(name=last_parts(new["path"]))
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
-    keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
-    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
+    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=_or_else(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
-    named_now = np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]) if len(made_up) else ())
-    is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    if not is_told_anew.all():
+        is_told_anew |= np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]))
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
@@ -429,9 +447,9 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
         told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
-    known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    known = {fact: _or_else(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED}
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
-    return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
+    return files.assign(**known, transferred_at=_or_else(files["transferred_at"], told["transferred_at"]))
 
 
 def last_attempts(ingests: DataFrame) -> DataFrame:
@@ -623,7 +641,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_acknowledged": int(is_known.sum()),
         "n_acknowledged_errors": int((is_known & judged["file_class"].isin(["failed", "missing"])).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
-        "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
+        "n_twice": _n_twice(judged.loc[judged["on_disk"], "name"]),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
         "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
         "completeness": counts["n_ingested"] / due if due else None,
@@ -634,9 +652,17 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     late = delays(judged)
     for stage in ("transfer", "ingest"):
         seconds = late[f"{stage}_s"].dropna()
-        for name, fraction in (("median", 0.5), ("p90", 0.9), ("max", 1.0)):
-            summary[f"{stage}_delay_{name}_s"] = round(float(seconds.quantile(fraction)), 3) if len(seconds) else None
+        points = seconds.quantile([0.5, 0.9, 1.0]) if len(seconds) else [None] * 3
+        for name, point in zip(("median", "p90", "max"), points, strict=True):
+            summary[f"{stage}_delay_{name}_s"] = None if point is None else round(float(point), 3)
     return summary
+
+
+def _n_twice(names: Series[str]) -> int:
+    """How many of a column of names came before."""
+    import pyarrow.compute as pc
+
+    return len(names) - int(pc.count_distinct(columns.arrow(names), mode="all").as_py())
 
 
 def _instant(value: Any) -> datetime.datetime | None:
