@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from observing_monitor import strays, usual
+from observing_monitor import pages, strays, usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
@@ -348,7 +348,8 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
     if executor is None:
         yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
-    tasks = [(_part_of(job), deadline if number else NEVER) for number, job in enumerate(jobs)]
+    templates = pages.compiled() if jobs else {}
+    tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
     for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
         output.learn(changes)
         if done:
@@ -363,11 +364,12 @@ def _part_of(job: NightJob) -> NightJob:
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
+    pages.take_compiled(templates)
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 

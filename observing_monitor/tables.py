@@ -750,18 +750,6 @@ class AttentionGroup(TypedDict):
     rows: list[Attention]
 
 
-class Exposure(TypedDict):
-    """An exposure (or a folder, where files have none): how many files it has, and when the latest of them came."""
-
-    name: str
-    seq_num: int | None
-    n_files: int
-    counts: dict[str, int]  # by class, only those above 0
-    created_at: datetime.datetime | None
-    transferred_at: datetime.datetime | None
-    ingested_at: datetime.datetime | None
-
-
 class Sample(TypedDict):
     """The latest value of a metric on one node."""
 
@@ -788,7 +776,22 @@ def _rows(frame: DataFrame) -> Iterable[Any]:
     return frame.itertuples()
 
 
+def _records(frame: DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as dicts of plain Python values, None for null: in a third of the time that pandas takes."""
+    names = [str(name) for name in frame]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(_plain(frame[name]) for name in names), strict=True)]
+
+
+def _plain(values: Series[Any]) -> list[Any]:
+    nothing: Any = None
+    if values.dtype != columns.DTYPES["instant"]:
+        return list(values.to_numpy("object", na_value=nothing))
+    naive = values.dt.tz_convert(None).to_numpy("datetime64[us]").tolist()
+    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
+
+
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+SAID = ("message", "acknowledged")  # what a file's line is made of beside those; the second is there where something is known
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
@@ -797,6 +800,7 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
     """
     more = [] if done is None else list(done)
+    judged = judged[[name for name in (*LISTED, *SAID) if name in judged]]  # the others need not be put in order
     judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
     ordered = in_order(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
@@ -890,46 +894,55 @@ def _reasons(judged: DataFrame) -> Series[str]:
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
-    if not is_said.any():
-        return pd.Series("", index=judged.index)
-    reasons = _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
+    reasons = pd.Series("", index=judged.index, dtype="str")
+    reasons[is_said] = _said(judged[is_said])
     known = judged.get("acknowledged")
     return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
 
 
 def _said(judged: DataFrame) -> Series[str]:
-    message = judged["message"].fillna("").str.strip()
-    # a traceback says what went wrong in its last line, anything else in its first
-    is_traceback = message.str.startswith("Traceback")
-    first_line = message.str.split("\n", n=1).str[0].mask(is_traceback, message.str.rsplit("\n", n=1).str[-1]).str.slice(0, 500)
-    since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
-    size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
-    words = {
-        "missing": "never tried; here since " + since,
-        "pending": "waiting since " + since,
-        "small": size + " bytes: too small to be an image, and never tried",
-        "gone": "no longer on disk, and never ingested",
-        "not_fits": "not an image",
-        "ignored": "left out on purpose",
-    }
-    reason = first_line
-    for name, text in words.items():
-        said = first_line.where(first_line == "", "; " + first_line)
-        reason = reason.mask(judged["file_class"] == name, text + said)
-    return reason.astype("str")
+    since = columns.to_the_second(judged["created_at"].fillna(judged["transferred_at"]))
+    facts = zip(judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True)
+    said = [_line(file_class, _first_line(message), at, size) for file_class, message, at, size in facts]
+    return pd.Series(said, index=judged.index, dtype="str")
+
+
+def _line(file_class: str, said: str, since: str | None, size: int) -> str:
+    """Why a file is in its class, and after it what was said of it."""
+    at = f"{since} UTC" if since else "an unknown time"
+    if file_class == "missing":
+        words = f"never tried; here since {at}"
+    elif file_class == "pending":
+        words = f"waiting since {at}"
+    elif file_class == "small":
+        words = f"{size:,} bytes: too small to be an image, and never tried"
+    else:
+        words = _WORDS.get(file_class, "")
+    return f"{words}; {said}" if words and said else words or said
+
+
+_WORDS = {"gone": "no longer on disk, and never ingested", "not_fits": "not an image", "ignored": "left out on purpose"}
+
+
+def _first_line(message: str) -> str:
+    """A message's first line; of a traceback the last, which says what went wrong."""
+    message = message.strip()
+    return (message.rpartition("\n")[2] if message.startswith("Traceback") else message.partition("\n")[0])[:500]
 
 
 def attention(judged: DataFrame) -> list[Attention]:
     """The files that need attention, worst class first, each as `Attention` has it."""
     shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
-    need = judged.assign(shown_as=shown)[shown.isin(order)]
-    if need.empty:
+    is_needed = shown.isin(order)
+    if not is_needed.any():
         return []
-    need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
+    need = judged[is_needed]
+    need = need.assign(shown_as=shown[is_needed], rank=shown[is_needed].map(order), reason=_reasons(need))
     need = need.sort_values(["rank", "created_at", "file_id"])
+    need = need[[name for name in (*LISTED, *SAID, "shown_as", "reason", "tried_at", "n_attempts") if name in need]]
     rows: list[Attention] = []
-    for row in need.astype("object").where(need.notna(), None).to_dict("records"):
+    for row in _records(need):
         detail = row["message"] or ""
         rows.append(
             {
@@ -943,10 +956,10 @@ def attention(judged: DataFrame) -> list[Attention]:
                 "obsid": row["obsid"] or "",
                 "seq_num": row["seq_num"],
                 "detector": row["detector"] or "",
-                "created_at": _instant(row["created_at"]),
-                "transferred_at": _instant(row["transferred_at"]),
-                "tried_at": _instant(row["tried_at"]),
-                "n_attempts": int(row["n_attempts"]),
+                "created_at": row["created_at"],
+                "transferred_at": row["transferred_at"],
+                "tried_at": row["tried_at"],
+                "n_attempts": row["n_attempts"],
                 "acknowledged": row.get("acknowledged") or "",
             }
         )
@@ -1006,51 +1019,29 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     return made
 
 
-def group(judged: DataFrame) -> list[Exposure]:
-    """The exposures, by creation; a folder where files have none."""
-    if judged.empty:
-        return []
+def group(judged: DataFrame) -> DataFrame:
+    """The exposures (a folder, where files have none), by creation: how many files each has, and when the latest of them came.
+
+    Columns name, seq_num, n_files, created_at, transferred_at, ingested_at; and one for each class that the night has files of, in the
+    order of `columns.CLASSES`: how many of the exposure's files are in it.
+    """
+    import numpy as np
+
     named = judged["obsid"].fillna(judged["exposure"])
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
     codes, names = pd.factorize(named)  # numbers are quicker to group by than names
-    names = pd.Index(names)
-    by = judged.assign(group_code=names.argsort().argsort()[codes]).groupby("group_code")
-    facts = by.agg(
-        seq_num=("seq_num", "first"),
-        n_files=("file_id", "size"),
-        created_at=("created_at", "max"),
-        transferred_at=("transferred_at", "max"),
-        ingested_at=("ingested_at", "max"),
-    )
-    facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
-    classes = [c.name for c in columns.CLASSES if c.name in counts]
-    return [
-        {
-            "name": name,
-            "seq_num": seq_num,
-            "n_files": n_files,
-            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
-            "created_at": created_at,
-            "transferred_at": transferred_at,
-            "ingested_at": ingested_at,
-        }
-        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
-            facts.index.tolist(),
-            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
-            facts["n_files"].tolist(),
-            counts[classes].to_numpy().tolist(),
-            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
-            strict=True,
-        )
-    ]
-
-
-def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
-    """A column of instants as `_instant` gives one."""
-    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
-    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
+    order = pd.Index(names).argsort()
+    places = order.argsort()[codes]
+    latest = judged[["seq_num", "created_at", "transferred_at", "ingested_at"]].groupby(places)
+    shown = latest.agg({"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"})
+    shown.insert(0, "name", names[order])
+    shown.insert(2, "n_files", np.bincount(places, minlength=len(names)))
+    for described in columns.CLASSES:
+        of_class = places[(judged["file_class"] == described.name).to_numpy()]
+        if len(of_class):
+            shown[described.name] = np.bincount(of_class, minlength=len(names))
+    return shown.sort_values("created_at", kind="stable", ignore_index=True)
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).
