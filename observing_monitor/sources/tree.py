@@ -59,7 +59,7 @@ class Listing:
         self.paths: list[str] = []  # of each file, below the root
         self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
         self.beyond: dict[int, int] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
-        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, taken before the folder was listed
+        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
         self.notes: list[str] = []  # sentences on what couldn't be looked at
         self.unread: list[str] = []  # paths of the folders that couldn't be listed
 
@@ -224,6 +224,7 @@ class NightTree:
             except OSError as error:
                 listing.notes.append(f"{_shown(os.path.join(self.root, folder))}: {_why(error)}; its files stay as last seen")
                 listing.unread.append(folder)
+                listing.folders[folder] = ABSENT  # leave to read it changes no folder's time: so the next look lists all again
         return listing
 
     def _list_one(
@@ -248,7 +249,7 @@ class NightTree:
         for name in names:
             if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
                 continue
-            path = prefix + name
+            path, own = prefix + name, None
             try:
                 state = own = lstat(name, dir_fd=opened)
                 kind, link_ns, is_dangling = own.st_mode & _KIND, ABSENT, False
@@ -277,6 +278,8 @@ class NightTree:
             except FileNotFoundError:
                 listing.notes.append(f"{self._shown(path)}: vanished while it was looked at")
             except OSError as error:
+                if own is None and isinstance(error, PermissionError):  # the folder's names may be read, and nothing else of it
+                    raise
                 listing.notes.append(f"{self._shown(path)}: {_why(error)}")
         return [(path, state) for path, state, is_link in inner if self._is_entered(path, is_link, listing, nights)]
 
