@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 MOST_FILES = 100  # of a happening, that are kept by name
+TELLING = ["file_id", "name", "size_bytes", "created_at", "on_disk", "device", "inode"]  # what tells that a file is one seen before
 A_DAY = datetime.timedelta(days=1)
 KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
     "size_changed": ("warning", "changed its size after it was ingested", "changed their size after they were ingested"),
@@ -29,8 +30,8 @@ KINDS = {  # kind -> the level of its finding, and what is said of one file, and
 def moved_files(known: "pd.DataFrame", seen: "pd.DataFrame") -> dict[str, str]:
     """Files that lie elsewhere now: the file_id before -> the file_id now.
 
-    `known` and `seen` are one source's files (`columns.FILES`) before and now. A file is the same by its inode, size and time,
-    or, on another disk, by its name, size and time, where just one file can be meant.
+    `known` and `seen` are one source's files (`columns.FILES`, of which TELLING will do) before and now. A file is the same by its
+    inode, size and time, or, on another disk, by its name, size and time, where just one file can be meant.
     """
     from observing_monitor.tables import places_of
 

@@ -18,7 +18,7 @@ from observing_monitor.columns import Column
 from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
 
 if TYPE_CHECKING:
-    from numpy import int64
+    from numpy import bool_, int64
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
@@ -79,24 +79,26 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         time of transfer once known stays until the file itself changes.
     """
     removed = sources_of(known) - set(readings) - set(silent)
-    files = [known.files[known.files["source"].isin(silent)]]
+    files = [_of(known.files, silent)]
     for name, reading in readings.items():
-        told = known.files[known.files["source"] == name]
         if reading.files is not None:
-            files.append(_keep_known(told, reading.files.assign(source=name), reading))
-    files.append(known.files[known.files["source"].isin(removed)])
+            files.append(_keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading))
+    files.append(_of(known.files, removed))
     # where two sources tell of one file, one that still has it comes first, and one that was removed last
-    store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
+    store = _joined(files, columns.FILES)
+    if not store["on_disk"].all():
+        store = store.sort_values("on_disk", ascending=False, kind="stable")
+    store = store.drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
-    made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
+    made_up = _of(known.files, [name for name, reading in readings.items() if reading.files is None])
     store, found = match(store, attempts, made_up)
     store = _without_doubles(store, removed)
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _of(known.ingests, removed)
     left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
-    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
+    ingests = _joined([_of(known.ingests, silent), found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
@@ -106,6 +108,11 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         in_order(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
+    """The rows of some sources."""
+    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
 
 
 def sources_of(known: Tables) -> set[str]:
@@ -251,9 +258,12 @@ def _ranks(values: Series[Any]) -> NDArray[int64]:
 
 def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
     """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not len(wanted) or not len(among):
+        return np.full(len(wanted), -1)
     return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
 
 
@@ -458,6 +468,11 @@ def last_attempts(ingests: DataFrame) -> DataFrame:
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
 
 
+def _where(frame: DataFrame, holds: NDArray[bool_]) -> DataFrame:
+    """The rows of a frame for which something holds, numbered anew; the frame itself where it holds for all."""
+    return (frame if holds.all() else frame[holds]).reset_index(drop=True)
+
+
 def _last_by_place(ingests: DataFrame, places: NDArray[int64], n: int) -> NDArray[int64]:
     """The row of the attempt that counts, for each of n files; -1 where there is none. `places` tell each attempt's file."""
     import numpy as np
@@ -507,7 +522,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
     all_places = places_of(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
-    of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
+    of_stage, places = _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here), all_places[is_here]
     told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
@@ -519,7 +534,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     )
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
-    succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
+    succeeded, its_places = _where(of_stage[["attempted_at", "attempt"]], is_success), places[is_success]
     done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
