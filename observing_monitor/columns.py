@@ -294,6 +294,15 @@ def whole_numbers(values: Series[Any]) -> Series[Any]:
     return numbers.where(numbers.abs() < 2**63).round().astype("Int64")
 
 
+def integers(values: Any) -> Series[int]:
+    """A Series of Int64 from an Arrow array of whole numbers, to the last digit: pandas takes those with nulls for floats."""
+    import pandas as pd
+    import pyarrow as pa
+
+    made: Series[int] = values.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return made
+
+
 def in_calendar(values: Series[Any]) -> Series[Any]:
     """A Series of instants, with NaT for those that Python's calendar, of the years 1 to 9999, can't show in every zone."""
     import pandas as pd
