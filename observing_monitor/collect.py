@@ -147,40 +147,52 @@ def _read_night(
     is_newest: bool,
 ) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import happenings, tables
+    from concurrent.futures import ThreadPoolExecutor
 
-    night, readings = outcome.night, {}
+    from observing_monitor import happenings, tables
+    from observing_monitor.sources import Reading
+
+    night, readings = outcome.night, dict[str, Reading]()
     kept = {name: digest for name, digest in _kept(looked).items() if name in states and _told(states[name]) == _told(known.get(name))}
-    before, damaged = store.load_whole(night)
-    for fault in damaged:
-        log.error("%s", fault)
-    for source in sources:
-        if source.name not in outcome.problems:
-            with told_of(source, str(night), outcome.problems):
-                readings[source.name] = _read_again(source, night, store, kept)
-            if source.name in outcome.problems:
-                states.pop(source.name)
-    before, history = tables.split_history(before)
-    before, moved = _under_new_names(before, readings)
-    told = tables.update(before, readings, silent=set(outcome.problems))
-    after = tables.with_history(told, history)
+    was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
+    with ThreadPoolExecutor(1) as beside:  # to pack and to unpack a full night leaves Python to others
+        loading = beside.submit(store.load_whole, night)
+        again = {name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()}
+        for source in sources:
+            if source.name not in outcome.problems:
+                with told_of(source, str(night), outcome.problems):
+                    attempts = again[source.name].result() if source.name in again else None
+                    readings[source.name] = source.read(night) if attempts is None else Reading(attempts=attempts)
+                    if attempts is None:
+                        kept.pop(source.name, None)
+                if source.name in outcome.problems:
+                    states.pop(source.name)
+        before, damaged = loading.result()
+        for fault in damaged:
+            log.error("%s", fault)
+        before, history = tables.split_history(before)
+        before, moved = _under_new_names(before, readings)
+        told = tables.update(before, readings, silent=set(outcome.problems))
+        after = tables.with_history(told, history)
+        saving = beside.submit(store.save, night, after)
+        happened = looked.get("happened")
+        if was_whole:
+            new = happenings.compare(before, told, stream.last_stage, readings, moved)
+            new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+            happened = happenings.merged(happened, new, iso_utc(now)) or None
+        staged = tellers_of_stages(stream)
+        halves = store.save_halves(night, after, staged)
+        digest, sizes = saving.result()
     outcome.n_files = len(after.files)
-    staged = tellers_of_stages(stream)
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
     notes |= {name: before for name, before in (looked.get("notes") or {}).items() if name in outcome.problems or name in kept}
-    happened = looked.get("happened")
-    if store.is_whole(night, looked.get("sizes")):  # else nobody knows what changed
-        new = happenings.compare(before, told, stream.last_stage, readings, moved)
-        new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
-        happened = happenings.merged(happened, new, iso_utc(now)) or None
-    digest, sizes = store.save(night, after)
     row: Look = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
-        "strays": store.save_halves(night, after, staged),
+        "strays": halves,
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
@@ -199,19 +211,6 @@ def _read_night(
 def _kept(looked: Looked) -> dict[str, str]:
     """Of which sources the last attempts that they told of a night may be kept still: name -> their digest."""
     return looked.get("kept") or {} if looked.get("version") == __version__ else {}
-
-
-def _read_again(source: TimedSource, night: datetime.date, store: Store, kept: dict[str, str]) -> Reading:
-    """What a source tells of a night, or told last where that is `kept`; takes out of `kept` what is not there."""
-    from observing_monitor.sources import Reading
-
-    if source.name in kept:
-        attempts = store.load_attempts(source.name, kept[source.name])
-        if attempts is not None:
-            return Reading(attempts=attempts)
-        del kept[source.name]
-    read: Reading = source.read(night)
-    return read
 
 
 def _is_worth_keeping(reading: Reading) -> bool:
@@ -243,7 +242,7 @@ def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[T
     told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
     moved: dict[str, str] = {}
     for name, files in told.items():
-        moved |= happenings.moved_files(before.files[before.files["source"] == name], files)
+        moved |= happenings.moved_files(before.files.loc[before.files["source"] == name, happenings.TELLING], files)
     return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 

@@ -272,15 +272,28 @@ def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> Dat
     data = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     made = {}
     for column in columns:
-        dtype = DTYPES[column.kind]
         if column.name in data.columns:
             values = data[column.name]
-            values = values if values.dtype == dtype else _convert(values, column)
+            values = values if values.dtype == DTYPES[column.kind] else _convert(values, column)
             made[column.name] = in_calendar(values) if column.kind == "instant" else values
         else:
-            absent = True if column.kind == "bool" else None
-            made[column.name] = pd.Series([absent] * len(data), index=data.index, dtype=dtype)
+            made[column.name] = _untold(column.kind, len(data)).set_axis(data.index)
     return pd.DataFrame(made, index=data.index)
+
+
+def _untold(kind: str, n: int) -> Series[Any]:
+    """A Series of nothing: of n nulls, or of n times true."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    if kind == "text":
+        return texts(pa.nulls(n, pa.large_string()))
+    if kind == "int":
+        return pd.Series(pd.arrays.IntegerArray(np.ones(n, "int64"), np.ones(n, bool)))
+    if kind == "instant":
+        return pd.Series(np.full(n, "NaT", "datetime64[us]")).dt.tz_localize("UTC")
+    return pd.Series(np.ones(n, bool) if kind == "bool" else np.full(n, np.nan))
 
 
 def whole_numbers(values: Series[Any]) -> Series[Any]:
@@ -292,6 +305,15 @@ def whole_numbers(values: Series[Any]) -> Series[Any]:
         return numbers.astype("Int64")
     numbers = numbers.astype("float64")
     return numbers.where(numbers.abs() < 2**63).round().astype("Int64")
+
+
+def integers(values: Any) -> Series[int]:
+    """A Series of Int64 from an Arrow array of whole numbers, to the last digit: pandas takes those with nulls for floats."""
+    import pandas as pd
+    import pyarrow as pa
+
+    made: Series[int] = values.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return made
 
 
 def in_calendar(values: Series[Any]) -> Series[Any]:

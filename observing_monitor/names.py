@@ -122,14 +122,10 @@ def _groups_by_arrow(names: Series[str], pattern: str) -> dict[str, Any]:
 
 def _whole(texts: Series[str]) -> Series[int]:
     """A Series of texts as whole numbers, null for what is none."""
-    import pandas as pd
     import pyarrow as pa
 
     try:
-        whole: Series[int] = (
-            columns.arrow(texts).cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_axis(texts.index)
-        )
-        return whole
+        return columns.integers(columns.arrow(texts)).set_axis(texts.index)
     except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
         return columns.whole_numbers(texts)
 

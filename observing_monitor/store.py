@@ -40,8 +40,14 @@ if TYPE_CHECKING:
 FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
 HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
+MANY = 20_000  # rows: so many are read by several threads, which a few rows would only wait for
 KEPT = "attempts."  # how the names of files begin that `Store.save_attempts` writes
 ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")  # columns of text in which hardly any value comes twice
+
+
+# The last tables that this process saved, each with a digest of its bytes: a night is nearly always published where it was collected,
+# and to unpack what was packed a moment ago takes a full night longer than to judge it.
+_just_saved: dict[str, tuple[str, DataFrame]] = {}
 
 
 class Silent(TypedDict):
@@ -271,6 +277,7 @@ class Store:
             digest.update(data)
             sizes[name] = len(data)
             self.output.write_changed(f"{self.night_folder(night)}/{name}.parquet", data)
+            _just_saved[name] = _digest(data), getattr(tables, name)
         return digest.hexdigest(), sizes
 
     def night_folder(self, night: datetime.date) -> str:
@@ -281,6 +288,9 @@ class Store:
         data = self.output.read(relative)
         if data is None or data == _packed_nothing(described):
             return columns.empty(described)
+        name = relative.rpartition("/")[2].removesuffix(".parquet")
+        if name in _just_saved and _just_saved[name][0] == _digest(data):
+            return _just_saved[name][1].copy(deep=False)
         import pyarrow
 
         try:
@@ -354,7 +364,8 @@ def _from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
     import pyarrow.parquet
 
     # not read_table, which looks for a data set of several files first: that takes longer than the reading
-    table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+    file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
+    table = file.read(use_threads=file.metadata.num_rows >= MANY)
     return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
 
 

@@ -165,6 +165,8 @@ def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
 
 def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
+    import numpy as np
+
     from observing_monitor.tables import is_made_up, places_of
 
     tellers = set(told.ingests["source"].unique()) & set(told.files["source"].unique())
@@ -172,14 +174,16 @@ def _strays(told: Tables) -> DataFrame:
         return told.files[:0]
     made_up = told.files[told.files["source"].isin(list(tellers))]
     made_up = made_up[is_made_up(made_up)]
-    return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
+    # asked the other way round: hardly any file is one, and nearly every attempt would have to be learnt
+    return made_up[np.isin(np.arange(len(made_up)), places_of(told.ingests["file_id"], made_up["file_id"]))]
 
 
 def _untried(told: Tables, source: str) -> DataFrame:
     """The files of which a source tells no attempt, but for what only attempts tell of."""
     from observing_monitor.tables import is_made_up, places_of
 
-    tried = told.ingests.loc[told.ingests["source"] == source, "file_id"]
+    is_theirs = told.ingests["source"] == source
+    tried = told.ingests["file_id"] if is_theirs.all() else told.ingests.loc[is_theirs, "file_id"]
     untried = told.files[places_of(told.files["file_id"], tried) < 0]
     return untried[~is_made_up(untried)]
 

@@ -18,7 +18,7 @@ from observing_monitor.columns import Column
 from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
 
 if TYPE_CHECKING:
-    from numpy import int64
+    from numpy import bool_, int64
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
@@ -79,24 +79,26 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         time of transfer once known stays until the file itself changes.
     """
     removed = sources_of(known) - set(readings) - set(silent)
-    files = [known.files[known.files["source"].isin(silent)]]
+    files = [_of(known.files, silent)]
     for name, reading in readings.items():
-        told = known.files[known.files["source"] == name]
         if reading.files is not None:
-            files.append(_keep_known(told, reading.files.assign(source=name), reading))
-    files.append(known.files[known.files["source"].isin(removed)])
+            files.append(_keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading))
+    files.append(_of(known.files, removed))
     # where two sources tell of one file, one that still has it comes first, and one that was removed last
-    store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
+    store = _joined(files, columns.FILES)
+    if not store["on_disk"].all():
+        store = store.sort_values("on_disk", ascending=False, kind="stable")
+    store = store.drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
-    made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
+    made_up = _of(known.files, [name for name, reading in readings.items() if reading.files is None])
     store, found = match(store, attempts, made_up)
     store = _without_doubles(store, removed)
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _of(known.ingests, removed)
     left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
-    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
+    ingests = _joined([_of(known.ingests, silent), found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
@@ -106,6 +108,11 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         in_order(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
+    """The rows of some sources."""
+    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
 
 
 def sources_of(known: Tables) -> set[str]:
@@ -251,9 +258,12 @@ def _ranks(values: Series[Any]) -> NDArray[int64]:
 
 def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
     """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not len(wanted) or not len(among):
+        return np.full(len(wanted), -1)
     return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
 
 
@@ -296,20 +306,38 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
 
 def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
     """A source's files now, with what was known of them before and of those that it no longer has."""
+    import numpy as np
+
     if known.empty:
         return seen
-    was = taken(known, places_of(seen["file_id"], known["file_id"]), seen.index)
+    places = places_of(seen["file_id"], known["file_id"])
+    was = taken(known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]], places, seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
-    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    is_earlier = is_same & ((was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna())
+    facts = {}
+    if is_earlier.any():
+        facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
     # what a registry told of the file stays, for it may not answer this time
-    seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)]
+    for fact in ENRICHED:
+        if seen[fact].isna().any():
+            facts[fact] = _or_else(seen[fact], was[fact].where(is_same))
+    seen = seen.assign(**facts)
+    is_absent = np.ones(len(known), dtype=bool)
+    is_absent[places[places >= 0]] = False
+    if not is_absent.any():
+        return seen
+    absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))])
+
+
+def _or_else(values: Series[Any], others: Series[Any]) -> Series[Any]:
+    """As `fillna`: without the work of it where, as often in a full night, nothing is null or all is."""
+    absent = values.isna()
+    return others if absent.all() else values.fillna(others) if absent.any() else values
 
 
 def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
@@ -352,16 +380,16 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
-    lone = places < 0
-    new = attempts[lone].drop_duplicates(["source", "path"])
-    new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
+    lone, own_ids = places < 0, _own_id(attempts)
+    new = attempts[lone].assign(file_id=own_ids[lone]).drop_duplicates(["source", "path"])
+    new = new.assign(name=last_parts(new["path"]))
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
-    keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
-    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
+    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=_or_else(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
-    named_now = np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]) if len(made_up) else ())
-    is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    if not is_told_anew.all():
+        is_told_anew |= np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]))
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
@@ -429,15 +457,20 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
         told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
-    known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    known = {fact: _or_else(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED}
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
-    return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
+    return files.assign(**known, transferred_at=_or_else(files["transferred_at"], told["transferred_at"]))
 
 
 def last_attempts(ingests: DataFrame) -> DataFrame:
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
+
+
+def _where(frame: DataFrame, holds: NDArray[bool_]) -> DataFrame:
+    """The rows of a frame for which something holds, numbered anew; the frame itself where it holds for all."""
+    return (frame if holds.all() else frame[holds]).reset_index(drop=True)
 
 
 def _last_by_place(ingests: DataFrame, places: NDArray[int64], n: int) -> NDArray[int64]:
@@ -489,7 +522,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
     all_places = places_of(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
-    of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
+    of_stage, places = _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here), all_places[is_here]
     told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
@@ -501,7 +534,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     )
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
-    succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
+    succeeded, its_places = _where(of_stage[["attempted_at", "attempt"]], is_success), places[is_success]
     done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
@@ -623,7 +656,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_acknowledged": int(is_known.sum()),
         "n_acknowledged_errors": int((is_known & judged["file_class"].isin(["failed", "missing"])).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
-        "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
+        "n_twice": _n_twice(judged.loc[judged["on_disk"], "name"]),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
         "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
         "completeness": counts["n_ingested"] / due if due else None,
@@ -634,9 +667,17 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     late = delays(judged)
     for stage in ("transfer", "ingest"):
         seconds = late[f"{stage}_s"].dropna()
-        for name, fraction in (("median", 0.5), ("p90", 0.9), ("max", 1.0)):
-            summary[f"{stage}_delay_{name}_s"] = round(float(seconds.quantile(fraction)), 3) if len(seconds) else None
+        points = seconds.quantile([0.5, 0.9, 1.0]) if len(seconds) else [None] * 3
+        for name, point in zip(("median", "p90", "max"), points, strict=True):
+            summary[f"{stage}_delay_{name}_s"] = None if point is None else round(float(point), 3)
     return summary
+
+
+def _n_twice(names: Series[str]) -> int:
+    """How many of a column of names came before."""
+    import pyarrow.compute as pc
+
+    return len(names) - int(pc.count_distinct(columns.arrow(names), mode="all").as_py())
 
 
 def _instant(value: Any) -> datetime.datetime | None:

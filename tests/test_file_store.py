@@ -148,18 +148,40 @@ def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
     assert len(reading.notes) == 3
 
 
-def test_folder_that_cannot_be_read(tmp_path):
-    """A folder without leave to read is told with its path and what to do; its files count as not looked at."""
+@pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
+def test_folder_that_cannot_be_read(tmp_path, mode):
+    """A folder without leave to read it, or what lies in it, is told with its path and what to do; its files count as not looked at."""
     need(os.geteuid() != 0 or _drop(), "root reads every folder, and there is no other user to become")
     put(tmp_path / "2020-02-12" / "a.fits")
     closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
+    (closed / "inner").mkdir()
+    closed.chmod(mode)
+    _opened_above(tmp_path)
+    reading = _as_nobody(lambda: read(tmp_path))
+    assert list(reading.files["name"]) == ["a.fits"] and reading.unread == ["2020-02-12/closed"]
+    (note,) = reading.notes
+    assert "closed: permission denied (give the user that runs this leave to read it)" in note
+
+
+def test_leave_to_read_a_folder_of_a_settled_night(tmp_path):
+    """A folder that could not be read is looked into again at every look: leave to read it changes no folder's time."""
+    need(os.geteuid() != 0 or _drop(), "root reads every folder, and there is no other user to become")
+    closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
+    seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
+    for folder in (closed, closed.parent):
+        os.utime(folder, (seconds, seconds))
+    _opened_above(tmp_path)
     closed.chmod(0)
-    for folder in (tmp_path, *tmp_path.parents):
+    known = _as_nobody(lambda: store(tmp_path).look(NIGHT, None))
+    assert _as_nobody(lambda: store(tmp_path).look(NIGHT, known)) == known
+    closed.chmod(0o755)
+    assert _as_nobody(lambda: store(tmp_path).look(NIGHT, known))["digest"] != known["digest"]
+
+
+def _opened_above(path):
+    for folder in (path, *path.parents):
         if folder.stat().st_uid == os.getuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o755)
-    reading = _as_nobody(tmp_path) if os.geteuid() == 0 else read(tmp_path)
-    assert list(reading.files["name"]) == ["a.fits"] and reading.unread == ["2020-02-12/closed"]
-    assert "closed: permission denied (give the user that runs this leave to read it)" in reading.notes[0]
 
 
 def _drop():
@@ -171,11 +193,13 @@ def _drop():
         return None
 
 
-def _as_nobody(path):
-    """What `nobody` reads: the effective user is changed for the time of the look."""
+def _as_nobody(look):
+    """What a function returns to a user who is not root: `nobody`, where root runs this."""
+    if os.geteuid():
+        return look()
     os.seteuid(_drop())
     try:
-        return read(path)
+        return look()
     finally:
         os.seteuid(0)
 

@@ -6,13 +6,16 @@ import os
 import sqlite3
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from gen2tree import later, make_night
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
-from observing_monitor.sources.gen2 import Gen2Repository
+from observing_monitor.sources.gen2 import Gen2Repository, _from_arrays, _from_rows
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = later()
@@ -179,6 +182,63 @@ def test_values_of_any_type(tmp_path):
     make_raw(tmp_path, columns, *rows)
     attempts = repository(tmp_path).read(NIGHT).attempts
     assert sorted(attempts["exposure"]) == ["2020021200001", "2020021200002"] and set(attempts["status"]) == {"lost"}
+
+
+words = st.sampled_from(["", "R22", "null", "5", "5.0", "-1", "a,b", "[", "]", "é", "\u2028", "None"])
+odd_words = st.sampled_from(['"', '","', "\\", "\\xff", "\n", "\t", "\0", "\x1f"])
+numbers = st.sampled_from([0, 1, 7, -1, 2020021200001, 2**53 + 1, 2**63 - 1])
+no_numbers = st.sampled_from([0.0, 5.0, 5.5, 2020021200001.0, 1e300, float("inf"), b"", b"R22", b"\x05" + bytes(7), b"s" + bytes(7)])
+values = st.one_of(st.none(), words, numbers, odd_words, no_numbers)
+of_raws = "expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid"
+plain_raws = st.fixed_dictionaries(dict.fromkeys(of_raws[:3], numbers) | dict.fromkeys(of_raws[3:5], words))
+
+
+@settings(max_examples=200, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([{"expId": None, "visit": 5}, {"expId": 6}])
+@example([{"expId": None, "visit": 5}, {"expId": 6, "visit": "7"}])
+@example([{"expId": "5", "raftName": "R22"}, {"expId": "5", "raftName": None}])
+@example([{"expId": 1, "detector": "7"}])
+@example([{"expId": 5.0}])
+@given(
+    st.one_of(
+        st.lists(
+            st.builds(lambda plain, odd: plain | odd, plain_raws, st.dictionaries(st.sampled_from(of_raws), values, max_size=1)), max_size=3
+        ),
+        st.lists(st.dictionaries(st.sampled_from(of_raws), values), max_size=3),
+    )
+)
+def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
+    """What SQLite makes of a night's values, a column at a time, is what a tuple a raw tells; where it would not be, that is taken."""
+    if not (tmp_path / "registry.sqlite3").exists():
+        make_raw(tmp_path, f"{','.join(of_raws)}, dayObs text")
+    with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3", isolation_level=None)) as connection:
+        connection.execute("pragma synchronous = off")
+        connection.execute("delete from raw")
+        rows = [[raw.get(name) for name in of_raws] for raw in raws]
+        connection.executemany("insert into raw values (?,?,?,?,?,?,?,'2020-02-12')", rows)
+    source = repository(tmp_path)
+    arrays = source._arrays_of(NIGHT)
+    by_column = arrays and _from_arrays(arrays)
+    by_row = _from_rows(*source._rows_of(NIGHT))
+    if by_column:
+        pd.testing.assert_frame_equal(pd.DataFrame(by_column), pd.DataFrame(by_row))
+
+    def is_usual(values):
+        text = "".join(value for value in values if isinstance(value, str))
+        types = {type(value) for value in values}
+        return (types <= {int, type(None)} or types == {str}) and not any(letter in '"\\' or letter < " " for letter in text)
+
+    told = dict(zip(of_raws, zip(*rows, strict=True), strict=True)) if rows else {}
+    whole = told.get("detector", ()) + told.get("seqNum", ())
+    exposures = [
+        visit if exposure is None else exposure for exposure, visit in zip(told.get("expId", ()), told.get("visit", ()), strict=True)
+    ]
+    needed = [told[name] for name in told if name != "visit" or None in told["expId"]]
+    is_plain = all(map(is_usual, needed)) and None not in exposures and not any(isinstance(value, str) for value in whole)
+    if arrays:
+        assert bool(by_column) == is_plain
+    else:
+        assert any(isinstance(value, bytes) for row in rows for value in row)
 
 
 def test_text_that_is_not_utf8(tmp_path):

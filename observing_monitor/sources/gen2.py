@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
@@ -67,7 +67,8 @@ class Gen2Repository(Telling):
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
         self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         self._columns: list[str] | None = None
-        # the night that was asked for last, the columns, and the registry's rows of it
+        # the night that was asked for last, and what the registry has of it: in JSON, and as rows
+        self._arrays: tuple[datetime.date | None, _Arrays | None] = None, None
         self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = None, [], []
         self._n_asked = 0  # how many nights were
         # the registry's state, and of it: day -> the first and last rowid of its raws
@@ -105,12 +106,12 @@ class Gen2Repository(Telling):
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         notes = list(listing.notes)
-        if not listing.paths and not self._rows_of(night)[1]:
+        if not listing.paths and not self._n_raws(night):
             self.tree.forget(night)
             return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
         self.tree.forget(night)
-        self._rows = None, [], []
+        self._arrays, self._rows = (None, None), (None, [], [])
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
         both = _side_by_side(raws, self._links(listing, night))
@@ -230,14 +231,33 @@ class Gen2Repository(Telling):
         start, end = self.asked.rule.bounds(night)
         return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
 
+    def _arrays_of(self, night: datetime.date) -> _Arrays | None:
+        """What the registry has of a night in JSON, which SQLite makes in half the time of rows; None where JSON can't hold a value."""
+        if self._arrays[0] != night:
+            have, where, values = self._selection(night)
+            arrays = ", ".join(f"json_group_array({name})" for name in have)
+            self._arrays = night, None
+            with contextlib.suppress(SourceError):  # bytes; whatever else is wrong, the query for rows tells
+                ((n_rows, *texts),) = self._query(f"select count(*), {arrays} {where}", values)
+                self._arrays = night, _Arrays(n_rows, dict(zip(have, texts, strict=True)))
+        return self._arrays[1]
+
     def _rows_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
-            condition, values = self._night_condition(night)
-            where, rowids = self._rowids(night)
-            have = [name for name in self._raw_columns() if name in WANTED]
-            self._rows = night, have, self._query(f"select {', '.join(have)} from raw where ({condition}){where}", (*values, *rowids))
+            have, where, values = self._selection(night)
+            self._rows = night, have, self._query(f"select {', '.join(have)} {where}", values)
         return self._rows[1:]
+
+    def _n_raws(self, night: datetime.date) -> int:
+        arrays = self._arrays_of(night)
+        return len(self._rows_of(night)[1]) if arrays is None else arrays.n_rows
+
+    def _selection(self, night: datetime.date) -> tuple[list[str], str, tuple[Any, ...]]:
+        """The columns of `WANTED` that this camera has, and where a night's values of them are: SQL, and the values in it."""
+        condition, values = self._night_condition(night)
+        where, rowids = self._rowids(night)
+        return [name for name in self._raw_columns() if name in WANTED], f"from raw where ({condition}){where}", (*values, *rowids)
 
     def _rowids(self, night: datetime.date) -> tuple[str, tuple[int, ...]]:
         """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
@@ -264,27 +284,17 @@ class Gen2Repository(Telling):
         return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
 
     def _rows_digest(self, night: datetime.date) -> str:
-        # marshal's version 2 writes equal rows as equal bytes, ten times as quickly as repr
-        return hashlib.blake2b(marshal.dumps(self._rows_of(night), 2), digest_size=16).hexdigest()
+        told = self._arrays_of(night) or self._rows_of(night)
+        # marshal's version 2 writes equal values as equal bytes, ten times as quickly as repr
+        return hashlib.blake2b(marshal.dumps(tuple(told), 2), digest_size=16).hexdigest()
 
     def _raws_of(self, night: datetime.date) -> DataFrame:
         """The registry's raws of a night: exposure, detector_number, and the columns of WANTED, null where the camera has them not."""
         import pandas as pd
 
-        have, rows = self._rows_of(night)
-        told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
-        nothing = [None] * len(rows)
-        number: Sequence[Any] = told.get("expId") or told.get("visit") or ()
-        if None in number and "visit" in told:
-            number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
-        raws = pd.DataFrame(
-            {
-                "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number]),
-                "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
-                "seqNum": _whole(told.get("seqNum", nothing)),
-                **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
-            }
-        )
+        arrays = self._arrays_of(night)
+        told = arrays and _from_arrays(arrays)
+        raws = pd.DataFrame(_from_rows(*self._rows_of(night)) if told is None else told)
         return raws[~_keys(raws, raws)[0].duplicated()]
 
     def _of_night(self, both: DataFrame, night: datetime.date) -> DataFrame:
@@ -328,6 +338,75 @@ class Gen2Repository(Telling):
             return None
 
 
+class _Arrays(NamedTuple):
+    """A night's rows of the registry, column by column."""
+
+    n_rows: int
+    texts: dict[str, str]  # the column's name -> its values in JSON, an array
+
+
+def _from_arrays(arrays: _Arrays) -> dict[str, Any] | None:
+    """A night's raws by the columns that `_raws_of` has; None where a value is not what is usual, which rows tell to the last digit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def texts(name: str) -> Any:
+        return _values(arrays.texts[name], arrays.n_rows) if name in arrays.texts else pa.nulls(arrays.n_rows, pa.large_string())
+
+    def whole(name: str) -> Any:
+        if '"' in arrays.texts.get(name, ""):
+            raise ValueError("text, where numbers are usual")
+        return texts(name).cast(pa.int64())
+
+    try:
+        number = texts("expId")
+        if number.null_count:
+            number = pc.coalesce(number, texts("visit"))
+        if number.null_count:
+            return None
+        return {
+            "exposure": columns.texts(number),
+            "detector_number": whole("detector").fill_null(0).to_numpy(),
+            "seqNum": columns.integers(whole("seqNum")),
+            **{name: columns.texts(texts(name)) for name in ("detectorName", "raftName", "obsid")},
+        }
+    except ValueError:  # Arrow's are too
+        return None
+
+
+def _values(array: str, n: int) -> Any:
+    """The values of a JSON array as Arrow's, of text; ValueError unless all are text without escapes, or all whole numbers or null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_text = '"' in array
+    # of two texts in a row these three letters stand between them; nowhere else, without escapes
+    within, between = (array[2:-2], '","') if is_text else (array[1:-1], ",")
+    values = pc.split_pattern(pa.array([within], pa.large_string()), between).values if n else pa.array([], pa.large_string())
+    if len(values) != n or "\\" in array:
+        raise ValueError("texts and numbers, or escapes")
+    if not is_text:
+        if "null" in array:
+            values = pc.if_else(pc.equal(values, pa.scalar("null", values.type)), pa.scalar(None, values.type), values)
+        values.cast(pa.int64())
+    return values
+
+
+def _from_rows(have: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """As `_from_arrays`, whatever the values are: SQLite holds anything in any column."""
+    told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
+    nothing = [None] * len(rows)
+    number: Sequence[Any] = told.get("expId") or told.get("visit") or ()
+    if None in number and "visit" in told:
+        number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
+    return {
+        "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number]),
+        "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
+        "seqNum": _whole(told.get("seqNum", nothing)),
+        **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
+    }
+
+
 def _detector_number(text: str | None) -> int | None:
     """The detector's number in a link's name, 0 where it has none; None for one that no registry can hold."""
     text = text or "0"
@@ -348,7 +427,7 @@ def _whole(values: Sequence[object]) -> Series[Any]:
     import pyarrow as pa
 
     try:
-        return pd.Series(pa.array(values, pa.int64())).astype("Int64")
+        return columns.integers(pa.array(values, pa.int64()))
     except (pa.ArrowException, TypeError, ValueError, OverflowError):  # SQLite holds anything in any column
         return columns.whole_numbers(pd.Series(values, dtype="object"))
 

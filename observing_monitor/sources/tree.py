@@ -14,7 +14,6 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import SourceError
@@ -32,7 +31,7 @@ MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
 _SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how a byte is shown that is no text; a name may have just these letters
-_by_name = attrgetter("name")
+_KIND, _FILE, _LINK, _FOLDER = 0o170000, stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR  # the bits of a mode that say what it is; what they say
 _packed = struct.Struct("@8q").pack  # a file's numbers as Listing.numbers holds them: a third of the time that array.extend takes
 
 
@@ -60,7 +59,7 @@ class Listing:
         self.paths: list[str] = []  # of each file, below the root
         self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
         self.beyond: dict[int, int] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
-        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, taken before the folder was listed
+        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
         self.notes: list[str] = []  # sentences on what couldn't be looked at
         self.unread: list[str] = []  # paths of the folders that couldn't be listed
 
@@ -107,6 +106,7 @@ class NightTree:
         self, root: str | os.PathLike[str], rule: NightRule, what: str, whole: Iterable[str] = (), *, is_optional: bool = False
     ) -> None:
         self.root = os.fspath(root)
+        self._place = os.path.join(self.root, "")  # what stands before the paths below it
         self.is_optional = is_optional  # a root that isn't there is an empty one
         self.rule = rule
         self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
@@ -207,69 +207,69 @@ class NightTree:
     def _list(self, folders: list[str], nights: dict[datetime.date, list[str]] | None = None) -> Listing:
         """List folders to any depth. With `nights`, folders named after a night are noted there and not entered."""
         listing = Listing()
-        to_do = list(reversed(folders))
+        to_do: list[tuple[str, os.stat_result | None]] = [(folder, None) for folder in reversed(folders)]
         seen: set[tuple[int, int]] = set()  # device and inode of each folder
         while to_do:
-            folder = to_do.pop()
+            folder, state = to_do.pop()
+            place = self._place + folder
             try:
+                # taken before the listing: what comes in between shows as a change at the next look
+                state = state or os.stat(place)
                 # an open folder's entries are found by their names alone: no path to walk for each
-                opened = os.open(os.path.join(self.root, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
-                    to_do.extend(reversed(self._list_one(opened, folder, listing, seen, nights)))
+                    to_do.extend(reversed(self._list_one(opened, folder, state, listing, seen, nights)))
                 finally:
                     os.close(opened)
             except OSError as error:
                 listing.notes.append(f"{_shown(os.path.join(self.root, folder))}: {_why(error)}; its files stay as last seen")
                 listing.unread.append(folder)
+                listing.folders[folder] = ABSENT  # leave to read it changes no folder's time: so the next look lists all again
         return listing
 
     def _list_one(
-        self, opened: int, folder: str, listing: Listing, seen: set[tuple[int, int]], nights: dict[datetime.date, list[str]] | None
-    ) -> list[str]:
-        """List one folder, open as a file descriptor; returns the folders in it that are yet to be listed."""
-        state = os.stat(opened)  # before the listing: what comes in between shows as a change at the next look
+        self,
+        opened: int,
+        folder: str,
+        state: os.stat_result,
+        listing: Listing,
+        seen: set[tuple[int, int]],
+        nights: dict[datetime.date, list[str]] | None,
+    ) -> list[tuple[str, os.stat_result | None]]:
+        """List one folder, open as a file descriptor; returns the folders in it that are yet to be listed, with their states."""
         if (state.st_dev, state.st_ino) in seen:  # a symlink that leads back
             return []
         seen.add((state.st_dev, state.st_ino))
         listing.folders[folder] = state.st_mtime_ns
         prefix = folder + "/" if folder else ""
-        inner = []
-        with os.scandir(opened) as found:
-            entries = sorted(found, key=_by_name, reverse=True)
-        paths, numbers, is_plain = listing.paths, listing.numbers, prefix.isascii()
-        while entries:
-            entry = entries.pop()  # and let go of at once, for it keeps what `stat` gave
-            name = entry.name
+        names = os.listdir(opened)  # no os.scandir: a `stat` tells all that its entries do, and they cost as much as the names again
+        names.sort()
+        paths, numbers, lstat, is_plain = listing.paths, listing.numbers, os.lstat, (prefix + "".join(names)).isascii()
+        inner: list[tuple[str, os.stat_result, bool]] = []
+        for name in names:
             if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
                 continue
-            path = prefix + name
+            path, own = prefix + name, None
             try:
-                # what the listing itself knows costs nothing; only a symlink must be followed to tell
-                if entry.is_file(follow_symlinks=False):
-                    state = entry.stat(follow_symlinks=False)
-                    link_ns, ctime_ns, is_dangling = ABSENT, state.st_ctime_ns, False
-                elif entry.is_symlink():
-                    link = entry.stat(follow_symlinks=False)
-                    link_ns, ctime_ns, is_dangling = link.st_mtime_ns, link.st_ctime_ns, False  # as old as its own arrival
+                state = own = lstat(name, dir_fd=opened)
+                kind, link_ns, is_dangling = own.st_mode & _KIND, ABSENT, False
+                if kind == _LINK:
+                    link_ns = own.st_mtime_ns
                     try:
-                        state = entry.stat()
+                        state = os.stat(name, dir_fd=opened)
+                        kind = state.st_mode & _KIND
                     except FileNotFoundError:
-                        state, is_dangling = link, True
-                    if not stat.S_ISREG(state.st_mode) and not is_dangling:
-                        if stat.S_ISDIR(state.st_mode):
-                            inner.append((path, True))
-                        else:
-                            listing.notes.append(self._left_out(path))
-                        continue
-                elif entry.is_dir(follow_symlinks=False):
-                    inner.append((path, False))
+                        kind, is_dangling = _FILE, True
+                if kind == _FOLDER:
+                    inner.append((path, state, state is not own))
                     continue
-                else:
-                    listing.notes.append(self._left_out(path))
+                if kind != _FILE:
+                    listing.notes.append(f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out")
                     continue
-                if not (is_plain and name.isascii()) and _is_not_utf8(path):
+                if not is_plain and _is_not_utf8(path):
                     listing.notes.append(f"{self._shown(path)}: its name is not UTF-8; shown with its bytes as \\x..")
-                row = state.st_size, state.st_mtime_ns, ctime_ns, state.st_dev, state.st_ino, state.st_nlink, link_ns, is_dangling
+                # a link is as old as its own arrival
+                row = state.st_size, state.st_mtime_ns, own.st_ctime_ns, state.st_dev, state.st_ino, state.st_nlink, link_ns, is_dangling
                 try:
                     numbers.frombytes(_packed(*row))
                     paths.append(path)
@@ -278,16 +278,15 @@ class NightTree:
             except FileNotFoundError:
                 listing.notes.append(f"{self._shown(path)}: vanished while it was looked at")
             except OSError as error:
+                if own is None and isinstance(error, PermissionError):  # the folder's names may be read, and nothing else of it
+                    raise
                 listing.notes.append(f"{self._shown(path)}: {_why(error)}")
-        return [path for path, is_link in inner if self._is_entered(path, is_link, listing, nights)]
-
-    def _left_out(self, path: str) -> str:
-        return f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out"
+        return [(path, state) for path, state, is_link in inner if self._is_entered(path, is_link, listing, nights)]
 
     def _is_entered(self, path: str, is_link: bool, listing: Listing, nights: dict[datetime.date, list[str]] | None) -> bool:
         """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
         name = path.rpartition("/")[2]
-        if any(fnmatch(name, pattern) for pattern in self.whole):
+        if self.whole and any(fnmatch(name, pattern) for pattern in self.whole):
             self._add_whole(path, listing)
         elif nights is not None and (night := night_named(name)):
             nights.setdefault(night, []).append(path)
