@@ -367,12 +367,14 @@ def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[pages.Im
 def _exposure_table(exposed: DataFrame, night: str) -> pages.ExposureTable:
     """The exposures of `tables.group` as pages show them."""
     classes = [c.name for c in columns.CLASSES if c.name in exposed]
-    numbers = [tuple(row) for row in exposed[classes].to_numpy().tolist()]
-    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}
+    numbers = list(zip(*(exposed[name].tolist() for name in classes), strict=True))
+    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}  # few differ
+    n_files = exposed["n_files"].tolist()
+    said = {n: pages.count(n) for n in set(n_files)}
     return pages.ExposureTable(
-        names=[pages.dash(name) for name in exposed["name"].tolist()],
-        seq_nums=[str(pages.dash(number)) for number in exposed["seq_num"].astype("object").tolist()],
-        n_files=list(map(pages.count, exposed["n_files"].tolist())),
+        names=[name or pages.NOTHING for name in exposed["name"].tolist()],
+        seq_nums=exposed["seq_num"].astype("str").fillna(pages.NOTHING).tolist(),
+        n_files=[said[n] for n in n_files],
         counts=[counts[row] for row in numbers],
         created_at=pages.all_near(exposed["created_at"], night),
         transferred_at=pages.all_near(exposed["transferred_at"], night),
