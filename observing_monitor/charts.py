@@ -357,7 +357,7 @@ def _history_chart(
     caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
     layout = {
         "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0},
-        "yaxis": _value_axis(everything[~np.isnan(everything)], unit),
+        "yaxis": _value_axis(everything[~np.isnan(everything)].tolist(), unit),
         "showlegend": 1 < len(shown) <= MAX_LEGEND,
     }
     return pages.Chart(f"chart-history-{_slug(name)}", name, caption, {"data": traces, "layout": layout})
@@ -382,17 +382,15 @@ def _words_of(unit: str) -> Callable[[float | None], str]:
     return lambda value: pages.quantity(value, unit)
 
 
-def _value_axis(values: Iterable[float], unit: str) -> Json:
+def _value_axis(values: Sequence[float], unit: str) -> Json:
     """An axis of numbers of one unit, from 0 where that flattens nothing."""
-    import numpy as np
-
-    values = np.asarray(values, dtype=float)
+    low, high = min(values), max(values)
     if unit == "s":
-        return _delay_axis(np.append(values, 0.0), False) | {"title": {"text": "time"}, "rangemode": "tozero"}
-    is_count = not unit and values.min() >= 0 and bool((values % 1 == 0).all())
-    is_from_zero = is_count or (values.min() >= 0 and values.min() < 0.7 * values.max())
+        return _delay_axis(min(low, 0.0), max(high, 0.0), False) | {"title": {"text": "time"}, "rangemode": "tozero"}
+    is_count = not unit and low >= 0 and all(value % 1 == 0 for value in values)
+    is_from_zero = is_count or (low >= 0 and low < 0.7 * high)
     axis = {"title": {"text": _plain(unit)}, "rangemode": "tozero" if is_from_zero else "normal", "exponentformat": "SI"}
-    return axis | (_whole_ticks(values.max()) if is_count else {})
+    return axis | (_whole_ticks(high) if is_count else {})
 
 
 def _files_axis(most: float) -> Json:
@@ -493,7 +491,8 @@ def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[floa
     all_begun = np.concatenate([begun for begun, _ in delays.values()])
     axis, outside = _time_axis(all_begun, bounds)
     width = _bin_width(all_begun, bounds, len(delays))
-    logarithmic = _wants_log(everything)
+    low, median, high = _spread(everything)
+    logarithmic = _wants_log(low, median, high)
     traces, words = [], []
     for stage, (begun, late) in delays.items():
         middles, rows = _by_time(begun, late, width)
@@ -510,7 +509,7 @@ def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[floa
         f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
         f"dashed 90 %, dotted 99 %. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
-    layout = {"xaxis": axis, "yaxis": _delay_axis(everything, logarithmic)}
+    layout = {"xaxis": axis, "yaxis": _delay_axis(low, high, logarithmic)}
     return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
 
 
@@ -548,8 +547,9 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | 
     if not delays:
         return None
     everything = np.concatenate([late for _, late in delays.values()])
-    logarithmic = _wants_log(everything)
-    edges = _delay_edges(everything, logarithmic)
+    low, median, high = _spread(everything)
+    logarithmic = _wants_log(low, median, high)
+    edges = _delay_edges(low, high, logarithmic)
     traces = []
     for stage, (_, late) in delays.items():
         counts = np.histogram(np.clip(late, edges[0], edges[-1]), edges)[0].tolist()
@@ -561,37 +561,40 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | 
             | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
     words = [f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}" for stage, (_, late) in delays.items()]
-    axis = _delay_axis(everything, logarithmic)
+    axis = _delay_axis(low, high, logarithmic)
     layout = {"xaxis": axis, "yaxis": _files_axis(max(max(trace["y"]) for trace in traces))}
     caption = f"How many files waited how long. {_sentence(words)}"
     return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
 
 
-def _delay_edges(late: Floats, logarithmic: bool, n: int = 50) -> Floats:
-    """Edges of the histogram's bins: even in the logarithm, or even."""
+def _delay_edges(low: float, high: float, logarithmic: bool, n: int = 50) -> Floats:
+    """Edges of the histogram's bins, from the least to the largest delay: even in the logarithm, or even."""
     import numpy as np
 
-    low, high = float(late.min()), float(late.max())
     if logarithmic:
         return np.geomspace(max(low, SHORTEST_S), high * 1.001, n)
     pad = max((high - low) * 0.01, 0.05)
     return np.linspace(low - pad, high + pad, n)
 
 
-def _wants_log(late: Floats) -> bool:
+def _wants_log(low: float, median: float, high: float) -> bool:
     """Whether delays spread so far that a linear axis would hide most; a log axis can't show those below zero."""
+    return low >= 0 and high > 30 * max(median, SHORTEST_S)
+
+
+def _spread(late: Floats) -> tuple[float, float, float]:
+    """The least, the middle and the largest of delays."""
     import numpy as np
 
-    return bool(late.min() >= 0 and late.max() > 30 * max(float(np.median(late)), SHORTEST_S))
+    return float(late.min()), float(np.median(late)), float(late.max())
 
 
 def _floored(values: Iterable[float], logarithmic: bool) -> list[float]:
     return [max(v, SHORTEST_S) for v in values] if logarithmic else list(values)
 
 
-def _delay_axis(late: Floats, logarithmic: bool) -> Json:
-    """An axis of durations with ticks that people say: 10 s, 1 min, 1 h."""
-    low, high = float(late.min()), float(late.max())
+def _delay_axis(low: float, high: float, logarithmic: bool) -> Json:
+    """An axis of durations, the least and the largest of which are told, with ticks that people say: 10 s, 1 min, 1 h."""
     if low < 0 or high < 2 * (high - low):  # else nought is far from all of them, and so not on the axis
         low = min(low, 0.0)
     high = max(high, low + 1.0)
@@ -730,9 +733,9 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> pages.Chart |
 
 def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) -> pages.Chart | None:
     """Median and 90 % point of the delays, night by night."""
-    import numpy as np
+    import statistics
 
-    traces, words, everything = [], [], []
+    traces, words, everything = [], [], list[float]()
     for stage in ("transfer", "ingest"):
         for name, key, dash in (("median", "median", "solid"), ("90 %", "p90", "dash")):
             values = [_number(night[f"{stage}_delay_{key}_s"]) for night in nights]
@@ -745,8 +748,8 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
                 words.append(f"{stage}: the medians lie between {pages.seconds(min(known))} and {pages.seconds(max(known))}")
     if not traces:
         return None
-    late = np.array(everything)
-    logarithmic = _wants_log(late)
+    low, high = min(everything), max(everything)
+    logarithmic = _wants_log(low, statistics.median(everything), high)
     drawn = []
     for values, earlier, name, stage, dash in traces:
         y = [None if v is None else _floored([v], logarithmic)[0] for v in values]
@@ -761,7 +764,7 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
         )
     caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
     caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}"
-    layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(late, logarithmic)}
+    layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(low, high, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
 
 

@@ -19,7 +19,7 @@ from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
 from observing_monitor.status import MAX_NOTES
-from observing_monitor.store import INDEXED, Look, Store
+from observing_monitor.store import INDEXED, KEPT, Look, Store
 from observing_monitor.streams import tellers_of_stages
 from observing_monitor.timelimit import NEVER, Deadline, TimedSource, Turn
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from observing_monitor.store import Fault, Index, Looked, Row, Silent
     from observing_monitor.tables import Tables
     from observing_monitor.workers import Workers
+
+MANY = 1000  # attempts: so many take longer to read from a registry than from a file of ours
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +94,18 @@ def begin_looks(stream: Stream, sources: Sequence[TimedSource], output: Output, 
                 source.begin("look", night, known.get(source.name))
 
 
-def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime) -> Outcome:
+def collect_night(
+    stream: Stream,
+    sources: Sequence[TimedSource],
+    output: Output,
+    night: datetime.date,
+    now: datetime.datetime,
+    is_newest: bool = False,
+) -> Outcome:
     """Bring one night's tables up to date; an `Outcome`.
+
+    Of the newest night, which is looked at again and again while files come, what large registries told is kept as they told it:
+    where one says that nothing changed, but another source has news, it need not be read once more.
 
     A source that raises SourceError leaves what it told before as it was. Raises OutputError where the store can't be
     written; everything else that goes wrong in one night is logged, and stands in the Outcome.
@@ -118,7 +130,7 @@ def collect_night(stream: Stream, sources: Sequence[TimedSource], output: Output
         if any(states[name] != known.get(name) for name in states):
             store.write_looked(night, {**looked, "sources": {**known, **states}})
         return outcome
-    _read_night(stream, sources, store, looked, known, states, outcome, keys, now)
+    _read_night(stream, sources, store, looked, known, states, outcome, keys, now, is_newest)
     return outcome
 
 
@@ -132,50 +144,79 @@ def _read_night(
     outcome: Outcome,
     keys: dict[str, str],
     now: datetime.datetime,
+    is_newest: bool,
 ) -> None:
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from observing_monitor import happenings, strays, tables
+    from concurrent.futures import ThreadPoolExecutor
 
-    night, readings = outcome.night, {}
-    before, damaged = store.load_whole(night)
-    for fault in damaged:
-        log.error("%s", fault)
-    for source in sources:
-        if source.name not in outcome.problems:
-            with told_of(source, str(night), outcome.problems):
-                readings[source.name] = source.read(night)
-            if source.name in outcome.problems:
-                states.pop(source.name)
-    before, history = tables.split_history(before)
-    before, moved = _under_new_names(before, readings)
-    told = tables.update(before, readings, silent=set(outcome.problems))
-    after = tables.with_history(told, history)
+    from observing_monitor import happenings, tables
+    from observing_monitor.sources import Reading
+
+    night, readings = outcome.night, dict[str, Reading]()
+    kept = {name: digest for name, digest in _kept(looked).items() if name in states and _told(states[name]) == _told(known.get(name))}
+    was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
+    with ThreadPoolExecutor(1) as beside:  # to pack and to unpack a full night leaves Python to others
+        loading = beside.submit(store.load_whole, night)
+        again = {name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()}
+        for source in sources:
+            if source.name not in outcome.problems:
+                with told_of(source, str(night), outcome.problems):
+                    attempts = again[source.name].result() if source.name in again else None
+                    readings[source.name] = source.read(night) if attempts is None else Reading(attempts=attempts)
+                    if attempts is None:
+                        kept.pop(source.name, None)
+                if source.name in outcome.problems:
+                    states.pop(source.name)
+        before, damaged = loading.result()
+        for fault in damaged:
+            log.error("%s", fault)
+        before, history = tables.split_history(before)
+        before, moved = _under_new_names(before, readings)
+        told = tables.update(before, readings, silent=set(outcome.problems))
+        after = tables.with_history(told, history)
+        saving = beside.submit(store.save, night, after)
+        happened = looked.get("happened")
+        if was_whole:
+            new = happenings.compare(before, told, stream.last_stage, readings, moved)
+            new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+            happened = happenings.merged(happened, new, iso_utc(now)) or None
+        staged = tellers_of_stages(stream)
+        halves = store.save_halves(night, after, staged)
+        digest, sizes = saving.result()
     outcome.n_files = len(after.files)
-    staged = tellers_of_stages(stream)
     notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
-    notes |= {name: kept for name, kept in (looked.get("notes") or {}).items() if name in outcome.problems}
-    happened = looked.get("happened")
-    if store.is_whole(night, looked.get("sizes")):  # else nobody knows what changed
-        new = happenings.compare(before, told, stream.last_stage, readings, moved)
-        new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
-        happened = happenings.merged(happened, new, iso_utc(now)) or None
-    digest, sizes = store.save(night, after)
+    notes |= {name: before for name, before in (looked.get("notes") or {}).items() if name in outcome.problems or name in kept}
     row: Look = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
         "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
-        "strays": strays.count(after, staged),
+        "strays": halves,
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
     outcome.row = row
-    kept = {name: state for name, state in known.items() if name in outcome.problems}
-    told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys}
+    if is_newest:
+        for name, reading in readings.items():
+            if name not in kept and reading.attempts is not None and _is_worth_keeping(reading):
+                kept[name] = store.save_attempts(name, reading.attempts)
+    stay = {name: state for name, state in known.items() if name in outcome.problems}
+    told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys, "kept": kept}
     if looked.get("pruned"):
         told_by["pruned"] = looked["pruned"]
-    store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**kept, **states}, **row})
+    store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**stay, **states}, **row})
+
+
+def _kept(looked: Looked) -> dict[str, str]:
+    """Of which sources the last attempts that they told of a night may be kept still: name -> their digest."""
+    return looked.get("kept") or {} if looked.get("version") == __version__ else {}
+
+
+def _is_worth_keeping(reading: Reading) -> bool:
+    """Whether a reading is of attempts alone, and so many that they take long to read."""
+    is_of_attempts = reading.files is None and reading.metrics is None and not reading.append_attempts
+    return is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
 
 
 @contextlib.contextmanager
@@ -201,7 +242,7 @@ def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[T
     told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
     moved: dict[str, str] = {}
     for name, files in told.items():
-        moved |= happenings.moved_files(before.files[before.files["source"] == name], files)
+        moved |= happenings.moved_files(before.files.loc[before.files["source"] == name, happenings.TELLING], files)
     return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 
@@ -321,13 +362,13 @@ def _outcomes(
         for number, night in enumerate(nights):
             if number == 0 or not deadline.is_over:
                 then = stream.at(night)
-                yield _guarded(then, made[id(then)], output, night, now)
+                yield _guarded(then, made[id(then)], output, night, now, number == 0)
         for source in (source for sources in made.values() for source in sources):
             source.end()
         return
     store = Store(output, stream.name)
     # with "/": of the night alone, and of its folder all
-    parts = [output.part(f"{store.night_folder(night)}/") for night in nights]
+    parts = [output.part(f"{store.night_folder(night)}/", f"{store.folder}/{KEPT}") for night in nights]
     tasks = [
         (stream.at(night), part, night, now, look_at_everything, deadline, number == 0)
         for number, (part, night) in enumerate(zip(parts, nights, strict=True))
@@ -358,7 +399,7 @@ def _collect_elsewhere(
         turn = Turn()
         _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline, turn), key
         turn.add(stream.name, functools.partial(begin_looks, stream, _made.sources, output, night))
-    return _guarded(stream, _made.sources, output, night, now), output.changes()
+    return _guarded(stream, _made.sources, output, night, now, is_first), output.changes()
 
 
 def _lost(stream: Stream, output: Output, night: datetime.date, *_: object) -> tuple[Outcome | None, Any]:
@@ -366,10 +407,12 @@ def _lost(stream: Stream, output: Output, night: datetime.date, *_: object) -> t
     return Outcome(night, problems={"observing_monitor": words}, is_broken=True), None
 
 
-def _guarded(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime) -> Outcome:
+def _guarded(
+    stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime, is_newest: bool
+) -> Outcome:
     """One night, at whose edge the unforeseen stops: it is logged whole, counted, and the other nights go on."""
     try:
-        return collect_night(stream, sources, output, night, now)
+        return collect_night(stream, sources, output, night, now, is_newest)
     except OutputError:
         raise
     except Exception as error:

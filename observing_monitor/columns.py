@@ -349,6 +349,14 @@ def arrow(texts: Series[str]) -> Any:
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
 
 
+def to_the_second(instants: Series[Any]) -> list[str | None]:
+    """A Series of instants as texts, `2020-02-13 03:12:41`, in UTC; None where there is none."""
+    import pyarrow as pa
+
+    made: list[str | None] = pa.array(instants.dt.tz_convert(None).to_numpy("datetime64[s]")).cast(pa.string()).to_pylist()
+    return made
+
+
 def _convert(values: Series[Any], column: Column) -> Series[Any]:
     """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
     import pandas as pd

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 MOST_FILES = 100  # of a happening, that are kept by name
+TELLING = ["file_id", "name", "size_bytes", "created_at", "on_disk", "device", "inode"]  # what tells that a file is one seen before
 A_DAY = datetime.timedelta(days=1)
 KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
     "size_changed": ("warning", "changed its size after it was ingested", "changed their size after they were ingested"),
@@ -29,8 +30,8 @@ KINDS = {  # kind -> the level of its finding, and what is said of one file, and
 def moved_files(known: "pd.DataFrame", seen: "pd.DataFrame") -> dict[str, str]:
     """Files that lie elsewhere now: the file_id before -> the file_id now.
 
-    `known` and `seen` are one source's files (`columns.FILES`) before and now. A file is the same by its inode, size and time,
-    or, on another disk, by its name, size and time, where just one file can be meant.
+    `known` and `seen` are one source's files (`columns.FILES`, of which TELLING will do) before and now. A file is the same by its
+    inode, size and time, or, on another disk, by its name, size and time, where just one file can be meant.
     """
     from observing_monitor.tables import places_of
 
@@ -90,8 +91,8 @@ def _of_files(before: "Tables", after: "Tables", stage: str) -> dict[str, dict[s
 
     # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
     places = places_of(before.files["file_id"], after.files["file_id"])
-    was = before.files[places >= 0].reset_index(drop=True)
-    now = after.files.take(places[places >= 0]).reset_index(drop=True)
+    was = before.files[["file_id", "size_bytes", "inode", "on_disk"]][places >= 0].reset_index(drop=True)
+    now = after.files[["size_bytes", "on_disk"]].take(places[places >= 0]).reset_index(drop=True)
     changed = was[now["on_disk"] & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool) & (was["size_bytes"] >= 0)]
     if len(changed):
         changed = changed[changed["file_id"].isin(before.ingests.loc[_is_done(before.ingests, stage), "file_id"])]

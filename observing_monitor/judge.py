@@ -53,8 +53,8 @@ def judging_key(stream: Stream) -> str:
 
 
 def basis(job: NightJob) -> str:
-    """What a night's summary was made from, but for the clock."""
-    return digest([*_told(job), *issues_key(job.issues), *job.beside])
+    """What a night's summary was made from, but for the clock and the nights beside it."""
+    return digest([*_told(job), *issues_key(job.issues)])
 
 
 def _told(job: NightJob) -> list[object]:
@@ -80,8 +80,23 @@ def _instant(text: str | None) -> datetime.datetime | None:
 
 
 def is_judged(job: NightJob) -> bool:
-    """Whether a night's row says what its tables, the settings, the nights before it and the time say now."""
+    """Whether a night's row says what its tables, the settings, the nights around it and the time say now."""
+    return is_judged_by_itself(job) and job.row.get("beside", "") == beside_key(job)
+
+
+def is_judged_by_itself(job: NightJob) -> bool:
+    """As `is_judged`, but for what the nights beside it may have of its files."""
     return job.row.get("basis") == basis(job) and is_as_usual(job.row, job.edges) and is_of_now(job)
+
+
+def beside_key(job: NightJob) -> str:
+    """Differs when what the nights beside it may have of a night's files does; "" where they have nothing."""
+    return digest(job.beside) if job.beside else ""
+
+
+def shown_key(job: NightJob, settled: Sequence[Settled]) -> str:
+    """Differs when what a night's page shows does, but for what is known of it; `settled` is what `strays.settle` came to."""
+    return digest([*_told(job), *map(astuple, settled)])
 
 
 def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
@@ -89,8 +104,8 @@ def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
     return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
 
 
-def judge(job: NightJob, told: Tables, beside: Mapping[datetime.date, Tables]) -> tuple[Row, Tables, DataFrame, list[Finding]]:
-    """Judge a night by its tables, and by those of the nights that may have halves of its files (`NightJob.beside`).
+def judge(job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]) -> tuple[Row, Tables, DataFrame, list[Finding]]:
+    """Judge a night by its tables and, where nights beside it may have halves of its files (`NightJob.beside`), theirs and its own.
 
     Returns
     -------
@@ -106,7 +121,7 @@ def judge(job: NightJob, told: Tables, beside: Mapping[datetime.date, Tables]) -
     from observing_monitor import strays, tables
 
     stream, row = job.stream, job.row.copy()
-    known, settled = strays.settle(told, beside)
+    known, settled = strays.settle(job.night, told, halves)
     limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
@@ -130,7 +145,7 @@ def judge(job: NightJob, told: Tables, beside: Mapping[datetime.date, Tables]) -
     row["findings"] = [asdict(finding) for finding in found]
     row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
     row["worse"] = dict(night.worse)
-    row["basis"], row["shown"] = basis(job), digest([*_told(job), *map(astuple, settled)])
+    row["basis"], row["beside"], row["shown"] = basis(job), beside_key(job), shown_key(job, settled)
     row["acknowledged"] = _acknowledged_key(judged)
     return row, known, judged, found
 

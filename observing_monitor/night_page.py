@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from observing_monitor import pages
+from observing_monitor import columns, pages
 from observing_monitor.nights import parse_utc
 from observing_monitor.pages import ExposuresPage, Finding, Link, NightPage, PrunedPage
 from observing_monitor.retention import PAGE, PREVIEWS, exposure_pages, exposures_ending, is_pruned, sweep_page
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from observing_monitor.config import Stream
     from observing_monitor.judge import NightJob
     from observing_monitor.store import Row
-    from observing_monitor.tables import Attention, AttentionGroup, Entry, Exposure, Picture, Queue, Sample, Stage, Tables
+    from observing_monitor.tables import Attention, AttentionGroup, Entry, Picture, Queue, Sample, Stage, Tables
 
 MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
 MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
@@ -249,11 +249,11 @@ class _Told:
     attention: list[Attention]
     latest: list[Sample]
     queues: list[Queue]
-    groups: list[Exposure]
+    exposed: pages.ExposureTable
     images: list[Picture]
 
 
-def _told(stream: Stream, known: Tables, judged: DataFrame, stages: Sequence[str]) -> _Told:
+def _told(stream: Stream, night: str, known: Tables, judged: DataFrame, stages: Sequence[str]) -> _Told:
     from observing_monitor import tables
 
     wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
@@ -262,7 +262,7 @@ def _told(stream: Stream, known: Tables, judged: DataFrame, stages: Sequence[str
         attention=tables.attention(judged),
         latest=tables.latest_metrics(known.metrics),
         queues=tables.queue_rows(known.ingests, wanted),
-        groups=tables.group(judged),
+        exposed=_exposure_table(tables.group(judged), night),
         images=tables.images(known.metrics),
     )
 
@@ -273,10 +273,10 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
 
     stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
-    told = _told(stream, known, judged, stages)
+    told = _told(stream, job.night.isoformat(), known, judged, stages)
     images = _write_images(job, told.images[:MAX_IMAGES])
     around = _around(job, row, key)
-    parts = _exposures(around, told.groups) if len(told.groups) > MAX_GROUPS else []
+    parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
     page = _night_page(job, row, around, known, judged, found, told, images)
     if tells_of_files(stream):
         others = [stage for stage in stages if stage != stream.last_stage]
@@ -328,9 +328,9 @@ def _night_page(
         attention=_error_groups(error_groups),
         n_attention=len(told.attention),
         n_attention_groups=len(error_groups),
-        groups=told.groups[-MAX_GROUPS:],
-        n_groups=len(told.groups),
-        exposures=f"{around.night}{exposures_ending(1)}" if len(told.groups) > MAX_GROUPS else "",
+        exposed=told.exposed.part(-MAX_GROUPS),
+        n_exposed=len(told.exposed),
+        exposures=f"{around.night}{exposures_ending(1)}" if len(told.exposed) > MAX_GROUPS else "",
         has_files=has_files,
         stages=_stages(stream, told.staged, queues),
         queues=queues,
@@ -362,10 +362,26 @@ def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[pages.Im
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def _exposures(around: pages.OfNight, groups: Sequence[Exposure]) -> list[ExposuresPage]:
+def _exposure_table(exposed: DataFrame, night: str) -> pages.ExposureTable:
+    """The exposures of `tables.group` as pages show them."""
+    classes = [c.name for c in columns.CLASSES if c.name in exposed]
+    numbers = [tuple(row) for row in exposed[classes].to_numpy().tolist()]
+    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}
+    return pages.ExposureTable(
+        names=[pages.dash(name) for name in exposed["name"].tolist()],
+        seq_nums=[str(pages.dash(number)) for number in exposed["seq_num"].astype("object").tolist()],
+        n_files=list(map(pages.count, exposed["n_files"].tolist())),
+        counts=[counts[row] for row in numbers],
+        created_at=pages.all_near(exposed["created_at"], night),
+        transferred_at=pages.all_near(exposed["transferred_at"], night),
+        ingested_at=pages.all_near(exposed["ingested_at"], night),
+    )
+
+
+def _exposures(around: pages.OfNight, exposed: pages.ExposureTable) -> list[ExposuresPage]:
     """The pages that list all exposures of a night. They have the name and fingerprint of the night's page, to renew themselves with it."""
-    starts = range(0, len(groups), MAX_OF_PART)
-    names = [Link(f"{start + 1:,} to {min(start + MAX_OF_PART, len(groups)):,}", exposures_ending(n)) for n, start in enumerate(starts, 1)]
+    starts = range(0, len(exposed), MAX_OF_PART)
+    names = [Link(f"{start + 1:,} to {min(start + MAX_OF_PART, len(exposed)):,}", exposures_ending(n)) for n, start in enumerate(starts, 1)]
     made = []
     for number, start in enumerate(starts):
         parts = [Link(name.text, f"{around.night}{name.href}" if n != number else "") for n, name in enumerate(names)]
@@ -374,8 +390,8 @@ def _exposures(around: pages.OfNight, groups: Sequence[Exposure]) -> list[Exposu
             ExposuresPage(
                 **vars(of_part),
                 night_page=Link(around.frame.title, f"{around.night}.html"),
-                groups=list(groups[start : start + MAX_OF_PART]),
-                n_groups=len(groups),
+                exposed=exposed.part(start, start + MAX_OF_PART),
+                n_exposed=len(exposed),
                 parts=parts if len(parts) > 1 else [],
             )
         )
@@ -433,7 +449,7 @@ def _without_dead_ends(page: NightPage) -> NightPage:
         "#stages": page.stages,
         "#images": page.images,
         "#previews": page.previews,
-        "#exposures": page.groups,
+        "#exposures": page.exposed,
         "#charts": page.charts,
     }
     there |= {href for href, is_shown in parts.items() if is_shown}

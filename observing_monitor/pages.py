@@ -10,7 +10,8 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -21,9 +22,11 @@ from observing_monitor.columns import Column, Summary
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.bccache import Bucket
     from markupsafe import Markup
+    from pandas import Series
 
-    from observing_monitor.tables import Exposure, FileFacts, StageCounts
+    from observing_monitor.tables import FileFacts, StageCounts
 
 T = TypeVar("T")
 NOTHING = "–"
@@ -212,6 +215,26 @@ class Queue:
     waiting: list[QueueEntry]  # of many, the first
     errors: list[QueueEntry]
     error_words: str = ""  # `2 errors`
+
+
+@dataclass
+class ExposureTable:
+    """Exposures as a page shows them, a list a column, for there may be thousands: text as it stands in the cells."""
+
+    names: list[str]
+    seq_nums: list[str]
+    n_files: list[str]
+    counts: list[tuple[tuple[str, int], ...]]  # how many of its files are in which class, only those above 0
+    created_at: list[str]  # the latest of its files, as `near` says it
+    transferred_at: list[str]
+    ingested_at: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def part(self, start: int, end: int | None = None) -> ExposureTable:
+        """Those from one place up to another."""
+        return ExposureTable(**{name: column[start:end] for name, column in vars(self).items()})
 
 
 @dataclass
@@ -407,8 +430,8 @@ class NightPage(OfNight):
     attention: list[ErrorGroup]
     n_attention: int  # the files in them
     n_attention_groups: int  # of which `attention` may show only the first
-    groups: list[Exposure]  # of many, the newest
-    n_groups: int
+    exposed: ExposureTable  # of many, the newest
+    n_exposed: int
     exposures: str  # the page that has all of them; "" where this one has
     has_files: bool  # whether the stream's sources tell of files at all
     stages: list[StageRow]  # in order; none where there is one stage alone
@@ -430,8 +453,8 @@ class ExposuresPage(OfNight):
     """`YYYY-MM-DD.exposures.html`, and further parts where one would be too long: a row an exposure, for nights that have many."""
 
     night_page: Link
-    groups: list[Exposure]  # of this part, in the order of their creation
-    n_groups: int  # of all parts
+    exposed: ExposureTable  # of this part, in the order of their creation
+    n_exposed: int  # of all parts
     parts: list[Link]  # all of them where there are several; without an address the one that this is
 
 
@@ -607,13 +630,41 @@ def template_files() -> list[Path]:
     return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
 
 
+_compiled: dict[str, bytes] = {}  # by the key that jinja2 gives it: each template's code, as it has it, by which others know it again
+_compiling = threading.Lock()
+
+
+def compiled() -> dict[str, bytes]:
+    """All templates compiled, for `take_compiled` of another process: that takes 0.1 s, which is much for one night's page."""
+    with _compiling:
+        for name in environment().list_templates(extensions=["html"]):
+            environment().get_template(name)
+        return _compiled
+
+
+def take_compiled(templates: Mapping[str, bytes]) -> None:
+    """Take what another process has `compiled`; of a template that is another one here, or for another Python, nothing is used."""
+    _compiled.update(templates)
+
+
 @functools.cache
 def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
     import jinja2
 
+    class Handed(jinja2.BytecodeCache):
+        """The templates' code that this process was handed, and may hand on; on no disk, from where whoever writes could have us run it."""
+
+        def load_bytecode(self, bucket: Bucket) -> None:
+            if bucket.key in _compiled:
+                bucket.bytecode_from_string(_compiled[bucket.key])
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            _compiled[bucket.key] = bucket.bytecode_to_string()
+
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()),
+        bytecode_cache=Handed(),
         optimized=False,  # that is, not for constants, of which there are few: a tenth of the time of compiling
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -621,7 +672,24 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    filters = (utc, iso, near, class_counts, count, of_bytes, seconds, percent, number, headline, dash, sign, icon, figure_json)
+    filters = (
+        utc,
+        iso,
+        near,
+        class_counts,
+        count,
+        of_bytes,
+        seconds,
+        percent,
+        number,
+        headline,
+        dash,
+        sign,
+        icon,
+        figure_json,
+        drawn,
+        filled,
+    )
     made.filters |= {f.__name__: f for f in filters} | {"bytes": of_bytes}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
     made.globals |= {"words_of": words_of, "classes_of": classes_of}
@@ -644,6 +712,33 @@ def _picture(found: re.Match[str]) -> str:
     if code < 0x20 or code == 0x7F:
         return chr(0x2400 + code) if code < 0x20 else "␡"
     return "�" if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF else f"⟨U+{code:04X}⟩"
+
+
+def drawn(values: Iterable[T], draw: Callable[[T], Markup]) -> list[Markup]:
+    """What a macro makes of each value; of equal ones it is made once."""
+    values = list(values)
+    made = {value: draw(value) for value in dict.fromkeys(values)}
+    return [made[value] for value in values]
+
+
+def filled(pattern: Markup, cells: Iterable[Sequence[str]]) -> Markup:
+    """A table's rows: a pattern as often as its columns have values, with these, escaped as everything is, for its `%s`, column by column.
+
+    In a twentieth of the time that a loop takes which writes each cell.
+    """
+    from markupsafe import Markup
+
+    rows = zip(*map(_escaped, cells), strict=True)
+    return Markup("".join(map(str(pattern).__mod__, rows)))
+
+
+def _escaped(texts: Sequence[str]) -> Sequence[str]:
+    """Texts as they may stand in a page. Most need nothing, which is told of all at once."""
+    from markupsafe import Markup, escape
+
+    whole = "".join(texts)
+    is_plain = whole.isprintable() and escape(whole) == whole
+    return texts if is_plain or set(map(type, texts)) == {Markup} else [escape(visible(text)) for text in texts]
 
 
 def is_nothing(value: object) -> bool:
@@ -674,6 +769,12 @@ def near(value: datetime.datetime | None, night: str) -> str:
     """An instant without its year, `02-13 03:12:41`, where that is the year of the night (`YYYY-MM-DD`) beside it."""
     text = utc(value)
     return text[5:] if text[:5] == night[:5] else text
+
+
+def all_near(values: Series[Any], night: str) -> list[str]:
+    """What `near` says of each instant of a column, in a twentieth of the time."""
+    year = night[:5]
+    return [NOTHING if text is None else text[5:] if text.startswith(year) else text for text in columns.to_the_second(values)]
 
 
 def clock(value: datetime.datetime, night: str) -> str:

@@ -145,7 +145,7 @@ def _import_night(
     done: Imported,
 ) -> None:
     """Merge one night's rows into the store, and see that they are there."""
-    from observing_monitor import strays, tables
+    from observing_monitor import tables
 
     if is_pruned(store.read_looked(night), TABLES):
         done.problems.append(f"{night}: its tables were pruned; its rows stay in the database")
@@ -170,7 +170,7 @@ def _import_night(
         "silent": looked.get("silent") or {},
         "changed_at": iso_utc(now) if is_changed else looked.get("changed_at"),
         "is_told": True,
-        "strays": strays.count(after, tellers_of_stages(stream)),
+        "strays": store.save_halves(night, after, tellers_of_stages(stream)),
     }
     told_now: Looked = {"schema_version": columns.SCHEMA_VERSION, **looked, "sizes": sizes, **row}
     store.write_looked(night, told_now)

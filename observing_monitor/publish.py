@@ -13,13 +13,24 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from observing_monitor import usual
+from observing_monitor import pages, strays, usual
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
-from observing_monitor.judge import NightJob, is_as_usual, is_judged, is_of_now, issues_key, judge, judging_key
+from observing_monitor.judge import (
+    NightJob,
+    beside_key,
+    is_as_usual,
+    is_judged,
+    is_judged_by_itself,
+    is_of_now,
+    issues_key,
+    judge,
+    judging_key,
+    shown_key,
+)
 from observing_monitor.night_page import (
     endings_of,
     endings_there,
@@ -38,8 +49,8 @@ from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
-from observing_monitor.strays import beside
 from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
+from observing_monitor.streams import tellers_of_stages
 from observing_monitor.timelimit import NEVER, Deadline
 
 if TYPE_CHECKING:
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
     from observing_monitor.files import Output
     from observing_monitor.site import Site
     from observing_monitor.store import Index, Row
+    from observing_monitor.tables import Tables
     from observing_monitor.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -112,8 +124,7 @@ def _common_key(site: Site, stream: Stream) -> str:
 def _made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    beside = digest(job.beside) if job.beside else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside}"
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside_key(job)}"
 
 
 def publish_night(job: NightJob) -> NightDone:
@@ -125,14 +136,18 @@ def publish_night(job: NightJob) -> NightDone:
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
-    store, loaded = Store(job.site.output, job.stream.name), {}
-    for night in (job.night, *(night for night, _ in job.beside)):
-        try:
-            loaded[night] = store.load(night)
-        except StoreError as error:
-            store.look_again(night)
-            return NightDone(job.night, job.row, False, str(error))
-    row, known, judged, found = judge(job, loaded.pop(job.night), loaded)
+    store, halves = Store(job.site.output, job.stream.name), {}
+    try:
+        for night in [*(other for other, _ in job.beside), job.night] if job.beside else []:
+            halves[night] = _halves(job, store, night)
+        if (same := _row_where_nothing_moved(job, halves)) is not None:
+            return NightDone(job.night, same, False)
+        night = job.night
+        told = store.load(night)
+    except StoreError as error:
+        store.look_again(night)
+        return NightDone(job.night, job.row, False, str(error))
+    row, known, judged, found = judge(job, told, halves)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
@@ -142,6 +157,22 @@ def publish_night(job: NightJob) -> NightDone:
         write_night(job, row, known, judged, found, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
+
+
+def _halves(job: NightJob, store: Store, night: datetime.date) -> Tables:
+    """What a night has of files that may have their other half beside it."""
+    kept = store.load_halves(night)
+    return strays.halves(store.load(night), tellers_of_stages(job.stream)) if kept is None else kept
+
+
+def _row_where_nothing_moved(job: NightJob, halves: Mapping[datetime.date, Tables]) -> Row | None:
+    """A night's row, where the nights beside it are all that changed, and nothing that they share: its page is current then."""
+    if not halves or not is_judged_by_itself(job):
+        return None
+    _, settled = strays.settle(job.night, halves[job.night], halves)
+    row = cast("Row", {**job.row, "beside": beside_key(job)})
+    is_current = row.get("shown") == shown_key(job, settled) and row.get("page") == page_key(job, row) and is_whole(job, row)
+    return row if is_current else None
 
 
 def _publish_pruned(job: NightJob, row: Row) -> NightDone:
@@ -282,7 +313,7 @@ def _publish_nights(
 
 def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> Iterator[NightJob]:
     """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
-    rows, near = sorted(index["nights"].items()), beside(index["nights"])
+    rows, near = sorted(index["nights"].items()), strays.beside(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {id(version): (_common_key(site, version), endings_of(version)) for version in stream.versions}
@@ -317,7 +348,8 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
     if executor is None:
         yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
-    tasks = [(_part_of(job), deadline if number else NEVER) for number, job in enumerate(jobs)]
+    templates = pages.compiled() if jobs else {}
+    tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
     for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
         output.learn(changes)
         if done:
@@ -332,11 +364,12 @@ def _part_of(job: NightJob) -> NightJob:
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
+    pages.take_compiled(templates)
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
     return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
 
 

@@ -23,7 +23,7 @@ from observing_monitor import columns
 from observing_monitor.config import Stream
 from observing_monitor.files import Output
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.store import Looked, Row, Store
+from observing_monitor.store import HALVES, Looked, Row, Store
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep_previews_days"}
@@ -132,6 +132,7 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
             _note(store, night, row, {**(row.get("pruned") or {}), TABLES: iso_utc(now)})
         for path in _files(stream, output, night.isoformat(), TABLES):
             output.remove(path)
+        store.forget_attempts()  # which may be of this night
     store.write_index(index)
 
 
@@ -163,7 +164,8 @@ def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
     """The files of a night that are of its page, tables or previews, relative to the output; a small page is none of them."""
     store = Store(output, stream.name).night_folder(parse_night(night))
     if what == TABLES:  # and those that were set aside
-        return [path for path in _within(output, store) if os.path.basename(path).partition(".parquet")[0] in columns.TABLES]
+        tables = {*columns.TABLES, *(f"halves.{name}" for name in HALVES)}
+        return [path for path in _within(output, store) if os.path.basename(path).partition(".parquet")[0] in tables]
     if what == PREVIEWS:
         index = f"{store}/previews.json"
         return [*_within(output, _beside(stream, night, ".previews")), *([index] if output.exists(index) else [])]

@@ -8,6 +8,7 @@ import functools
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor import feeds, publish, workers
+from observing_monitor import feeds, pages, publish, workers
 from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, told_of, unlooked, words_of_unlooked
 from observing_monitor.known import Known
 from observing_monitor.nights import YEARS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from observing_monitor.timelimit import TimedSource
     from observing_monitor.workers import Workers
 
+WORKERS_BEGIN_S = 0.3  # so long this process is busy with handing them their work
 COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
 
 log = logging.getLogger("observing_monitor")
@@ -109,7 +111,8 @@ class Run:
                 asked, unasked = _known_nights(_of_all_versions(sources))
             if is_then_published and not stream.previews:  # previews are made of what stands in the store
                 self._indexes[stream.name] = Store(self.output, stream.name).read_index()
-            with self.progress(f"{stream.name}: collecting", len(asked)) as step:
+            templates = _compiled_meanwhile() if executor and is_then_published else contextlib.nullcontext()
+            with self.progress(f"{stream.name}: collecting", len(asked)) as step, templates:
                 outcomes = collect(
                     stream,
                     asked,
@@ -212,6 +215,17 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
         with told_of(source, "nights", faults):
             known |= {night for night in source.nights() if night.year in YEARS}
     return sorted(known), faults
+
+
+@contextlib.contextmanager
+def _compiled_meanwhile() -> Iterator[None]:
+    """Have the pages' templates compiled while others are at work and this process only waits for them: all will need them then."""
+    begins = threading.Timer(WORKERS_BEGIN_S, pages.compiled)
+    begins.start()
+    try:
+        yield
+    finally:
+        begins.cancel()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """The store: nights in and out of Parquet, and an index of nights for each stream.
 
     data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
+    data/stream=NAME/night=YYYY-MM-DD/halves.{files,ingests}.parquet     of these, what `strays` asks of a night beside another
+    data/stream=NAME/attempts.SOURCE.parquet                             what a source told last of the newest night, as it told it
     data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
     data/stream=NAME/index.json                                          a row a night; can be remade from the rest
     data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
@@ -16,7 +18,9 @@ import functools
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+import urllib.parse
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeGuard, cast
 
 from observing_monitor import columns
@@ -35,7 +39,15 @@ if TYPE_CHECKING:
 
 FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
-ALL_DIFFERENT = ("file_id", "name", "path", "destination")  # columns of text in which hardly any value comes twice
+HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
+MANY = 20_000  # rows: so many are read by several threads, which a few rows would only wait for
+KEPT = "attempts."  # how the names of files begin that `Store.save_attempts` writes
+ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")  # columns of text in which hardly any value comes twice
+
+
+# The last tables that this process saved, each with a digest of its bytes: a night is nearly always published where it was collected,
+# and to unpack what was packed a moment ago takes a full night longer than to judge it.
+_just_saved: dict[str, tuple[str, DataFrame]] = {}
 
 
 class Silent(TypedDict):
@@ -75,6 +87,7 @@ class Row(Look, total=False):
     judged_at: str
     next_change_at: str | None  # when time alone changes a class
     basis: str  # of what the summary was made
+    beside: str  # what the nights beside it had of its files then
     shown: str  # the same without what is known of the night
     acknowledged: str  # differs when other files are acknowledged
     page: str  # the page's fingerprint
@@ -93,6 +106,7 @@ class Looked(Look, total=False):
     version: str  # of this program
     keys: dict[str, str]  # source -> what it was asked
     sizes: dict[str, int]  # table -> bytes
+    kept: dict[str, str]  # source -> a digest of its attempts, where these are the stream's kept ones
     sources: dict[str, Known]
     pruned: dict[str, str]
     row: Row  # of a night whose tables were pruned
@@ -164,7 +178,7 @@ class Store:
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = looked is not None and all(
             isinstance(looked.get(name) or {}, dict)
-            for name in ("keys", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
+            for name in ("keys", "kept", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
         )
         return cast(Looked, looked) if is_whole else {}
 
@@ -175,7 +189,8 @@ class Store:
         """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
         from observing_monitor.tables import Tables
 
-        return Tables(*(self._load_table(night, name, described) for name, described in columns.TABLES.items()))
+        folder = self.night_folder(night)
+        return Tables(*(self._load_table(f"{folder}/{name}.parquet", described) for name, described in columns.TABLES.items()))
 
     def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
         """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
@@ -183,14 +198,64 @@ class Store:
 
         loaded, faults = [], []
         for name, described in columns.TABLES.items():
+            path = f"{self.night_folder(night)}/{name}.parquet"
             try:
-                loaded.append(self._load_table(night, name, described))
+                loaded.append(self._load_table(path, described))
             except StoreError as error:
-                path = f"{self.night_folder(night)}/{name}.parquet"
                 self.output.rename(path, f"{path}.damaged")
                 faults.append(f"{error}; set aside as {name}.parquet.damaged")
                 loaded.append(columns.empty(described))
         return Tables(*loaded), faults
+
+    def save_attempts(self, source: str, attempts: DataFrame) -> str:
+        """Keep what a source told of the newest night, `columns.ATTEMPTS`, instead of what was kept of it before; a digest of it."""
+        data = _to_parquet(columns.frame(columns.ATTEMPTS, attempts), columns.ATTEMPTS)
+        self.output.write_changed(self._kept_attempts(source), data)
+        return _digest(data)
+
+    def load_attempts(self, source: str, digest: str) -> DataFrame | None:
+        """What `save_attempts` kept, where it is what had this digest; None where it is something else by now."""
+        data = self.output.read(self._kept_attempts(source))
+        return None if data is None or _digest(data) != digest else _from_parquet(data, columns.ATTEMPTS)
+
+    def forget_attempts(self) -> None:
+        """Remove all that `save_attempts` kept."""
+        for name in self.output.names(self.folder):
+            if name.startswith(KEPT):
+                self.output.remove(f"{self.folder}/{name}")
+
+    def _kept_attempts(self, source: str) -> str:
+        return f"{self.folder}/{KEPT}{urllib.parse.quote(source, safe='')}.parquet"
+
+    def save_halves(self, night: datetime.date, told: Tables, tellers: Collection[str]) -> strays.Counts:
+        """Write the `strays.halves` of a night's tables, or remove them where there is none; how many they are.
+
+        `tellers` are the sources that tell of attempts.
+        """
+        from observing_monitor import strays
+
+        halves, digest = strays.halves(told, tellers), hashlib.blake2b(digest_size=16)
+        for name in HALVES:
+            if halves.files.empty:
+                self.output.remove(self._half(night, name))
+            else:
+                data = _to_parquet(getattr(halves, name), columns.TABLES[name])
+                digest.update(data)
+                self.output.write_changed(self._half(night, name), data)
+        return strays.count(halves, tellers, digest.hexdigest())
+
+    def load_halves(self, night: datetime.date) -> Tables | None:
+        """What `save_halves` wrote; None where it is not there whole: the night's tables have it too."""
+        from observing_monitor.tables import Tables
+
+        if not all(self.output.exists(self._half(night, name)) for name in HALVES):
+            return None
+        with contextlib.suppress(StoreError):
+            return replace(Tables.empty(), **{name: self._load_table(self._half(night, name), columns.TABLES[name]) for name in HALVES})
+        return None
+
+    def _half(self, night: datetime.date, name: str) -> str:
+        return f"{self.night_folder(night)}/halves.{name}.parquet"
 
     def look_again(self, night: datetime.date) -> None:
         """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""
@@ -212,24 +277,24 @@ class Store:
             digest.update(data)
             sizes[name] = len(data)
             self.output.write_changed(f"{self.night_folder(night)}/{name}.parquet", data)
+            _just_saved[name] = _digest(data), getattr(tables, name)
         return digest.hexdigest(), sizes
 
     def night_folder(self, night: datetime.date) -> str:
         """Where a night's tables are, relative to the output."""
         return f"{self.folder}/night={night.isoformat()}"
 
-    def _load_table(self, night: datetime.date, name: str, described: Sequence[Column]) -> DataFrame:
-        relative = f"{self.night_folder(night)}/{name}.parquet"
+    def _load_table(self, relative: str, described: Sequence[Column]) -> DataFrame:
         data = self.output.read(relative)
         if data is None or data == _packed_nothing(described):
             return columns.empty(described)
+        name = relative.rpartition("/")[2].removesuffix(".parquet")
+        if name in _just_saved and _just_saved[name][0] == _digest(data):
+            return _just_saved[name][1].copy(deep=False)
         import pyarrow
-        import pyarrow.parquet
 
         try:
-            # not read_table, which looks for a data set of several files first: that takes longer than the reading
-            table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
-            return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+            return _from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
                 f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run that collects makes it anew"
@@ -291,6 +356,21 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described))
     return buffer.getvalue()
+
+
+def _from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
+    """The other way of `_to_parquet`; pyarrow's exceptions, ValueError or TypeError where the bytes are none of it."""
+    import pyarrow
+    import pyarrow.parquet
+
+    # not read_table, which looks for a data set of several files first: that takes longer than the reading
+    file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
+    table = file.read(use_threads=file.metadata.num_rows >= MANY)
+    return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _encodings(described: Sequence[Column]) -> dict[str, Any]:

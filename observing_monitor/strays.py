@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, TypedDict
 from observing_monitor.nights import ONE_DAY
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from observing_monitor.store import Row
@@ -31,6 +33,7 @@ class Counts(TypedDict):
 
     strays: dict[str, int]  # files that only attempts of the source tell of
     untried: dict[str, int]  # files of other sources of which it tells no attempt
+    halves: str  # a digest of these, and of what is told of them
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,39 @@ class Settled:
     key: str  # differs when other files are meant, or when what became of them does
 
 
-def count(told: Tables, tellers: Collection[str]) -> Counts:
-    """What is counted of a night so that nobody opens the tables of two nights in vain; `tellers` are the sources that tell of attempts."""
+def halves(told: Tables, tellers: Collection[str]) -> Tables:
+    """What of a night may have its other half in the night before or after; `tellers` are the sources that tell of attempts.
+
+    Its strays, the files of which one of these tells no attempt, and all attempts on both: all that `settle` asks of a night that lies
+    beside another. They are few where all is well, and kept apart, for a full night's tables take long to read.
+    """
+    from observing_monitor import tables
+
     if told.files.empty:
-        return {"strays": {}, "untried": {}}
-    strays = _strays(told)
-    by_source = strays["source"].value_counts()
-    untried = {name: len(_untried(told, name)) for name in tellers}
+        return tables.Tables.empty()
+    rows = _strays(told).index
+    for name in tellers:
+        rows = rows.union(_untried(told, name).index)
+    files = told.files.loc[rows]
+    ingests = told.ingests[tables.places_of(told.ingests["file_id"], files["file_id"]) >= 0]
+    return tables.Tables(files.reset_index(drop=True), ingests.reset_index(drop=True), tables.Tables.empty().metrics)
+
+
+def count(halves: Tables, tellers: Collection[str], digest: str) -> Counts:
+    """What is counted of a night's `halves`, and a digest of them, so that nobody opens those of two nights in vain."""
+    if halves.files.empty:
+        return {"strays": {}, "untried": {}, "halves": digest}
+    by_source = _strays(halves)["source"].value_counts()
+    untried = {name: len(_untried(halves, name)) for name in tellers}
     return {
         "strays": {str(name): int(n) for name, n in sorted(by_source.items())},
         "untried": {name: n for name, n in sorted(untried.items()) if n},
+        "halves": digest,
     }
 
 
 def beside(rows: Mapping[str, Row]) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
-    """The nights of an index with files whose other half may be in the night before or after; each with these, and their digests."""
+    """The nights of an index with files whose other half may be in the night before or after; each with these, and a digest."""
     strayed = [datetime.date.fromisoformat(night) for night, row in rows.items() if (own := row.get("strays")) and own["strays"]]
     nights = {near for night in strayed for near in (night - ONE_DAY, night, night + ONE_DAY) if near.isoformat() in rows}
     return {night: found for night in sorted(nights) if (found := _beside(night, rows))}
@@ -69,7 +90,7 @@ def _beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[dateti
     for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
         row = rows.get(other.isoformat()) or {}
         if own and (theirs := row.get("strays")) and (_may_fit(own, theirs) or _may_fit(theirs, own)):
-            found.append((other, str(row.get("tables"))))
+            found.append((other, str(theirs.get("halves") or row.get("tables"))))
     return tuple(found)
 
 
@@ -77,15 +98,15 @@ def _may_fit(one: Counts, other: Counts) -> bool:
     return any(name in other["untried"] for name in one["strays"])
 
 
-def settle(told: Tables, others: Mapping[datetime.date, Tables]) -> tuple[Tables, list[Settled]]:
+def settle(night: datetime.date, told: Tables, halves: Mapping[datetime.date, Tables]) -> tuple[Tables, list[Settled]]:
     """A night's tables with each file on one night, and what that came to.
 
     Parameters
     ----------
     told : Tables
-        The night, as its sources told it.
-    others : mapping of date to Tables
-        The nights beside it, likewise: those that `beside` names.
+        The night, as its sources told it; its `halves` will do where only the second of the results is wanted.
+    halves : mapping of date to Tables
+        Those of the night itself, and of the nights beside it that `beside` names; empty where it names none.
 
     Returns
     -------
@@ -100,18 +121,21 @@ def settle(told: Tables, others: Mapping[datetime.date, Tables]) -> tuple[Tables
     from observing_monitor import columns, tables
 
     files, ingests, found = told.files, [told.ingests], list[Settled]()
-    for night, other in others.items():
-        away, here = _pairs(told, other), _pairs(other, told)
+    for other_night, other in halves.items():
+        if other_night == night:
+            continue
+        mine = halves[night]
+        away, here = _pairs(mine, other), _pairs(other, mine)
         if not away and not here:
             continue
         files = _with_facts(files[~files["file_id"].isin(list(away))], _called(other.files, here))
         ingests = [*(part[~part["file_id"].isin(list(away))] for part in ingests), _called(other.ingests, here)]
-        found += [*_settled(told, away, night, is_here=False), *_settled(other, here, night, is_here=True)]
+        found += [*_settled(mine, away, other_night, is_here=False), *_settled(other, here, other_night, is_here=True)]
     if not found:
         return told, []
+    joined = columns.frame(columns.INGESTS, pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True))
     by = ["file_id", "stage", "attempted_at", "attempt"]
-    joined = pd.concat([part for part in ingests if len(part)] or ingests[:1]).sort_values(by, kind="stable", ignore_index=True)
-    return tables.Tables(files.reset_index(drop=True), columns.frame(columns.INGESTS, joined), told.metrics), found
+    return tables.Tables(files.reset_index(drop=True), tables.in_order(joined, by), told.metrics), found
 
 
 def _settled(told: Tables, pairs: Mapping[str, str], night: datetime.date, *, is_here: bool) -> Iterator[Settled]:
@@ -141,6 +165,8 @@ def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
 
 def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
+    import numpy as np
+
     from observing_monitor.tables import is_made_up, places_of
 
     tellers = set(told.ingests["source"].unique()) & set(told.files["source"].unique())
@@ -148,14 +174,16 @@ def _strays(told: Tables) -> DataFrame:
         return told.files[:0]
     made_up = told.files[told.files["source"].isin(list(tellers))]
     made_up = made_up[is_made_up(made_up)]
-    return made_up[places_of(made_up["file_id"], told.ingests["file_id"]) >= 0]
+    # asked the other way round: hardly any file is one, and nearly every attempt would have to be learnt
+    return made_up[np.isin(np.arange(len(made_up)), places_of(told.ingests["file_id"], made_up["file_id"]))]
 
 
 def _untried(told: Tables, source: str) -> DataFrame:
     """The files of which a source tells no attempt, but for what only attempts tell of."""
     from observing_monitor.tables import is_made_up, places_of
 
-    tried = told.ingests.loc[told.ingests["source"] == source, "file_id"]
+    is_theirs = told.ingests["source"] == source
+    tried = told.ingests["file_id"] if is_theirs.all() else told.ingests.loc[is_theirs, "file_id"]
     untried = told.files[places_of(told.files["file_id"], tried) < 0]
     return untried[~is_made_up(untried)]
 
@@ -165,7 +193,8 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
     found: dict[str, str] = {}
     for source, strays in _with_stems(_strays(one)).groupby("source"):
         files = _with_stems(_untried(other, str(source)))
-        for keys in map(list, KEYS):
+        files = files[_may_be_among(files, strays)]  # nearly always none, which is told in a tenth of the time
+        for keys in map(list, KEYS) if len(files) else ():
             mine, among = strays.dropna(subset=keys), files.dropna(subset=keys)
             if "inode" in keys:  # the number of a file that is gone may be another's by now
                 mine, among = mine[mine["on_disk"]], among[among["on_disk"]]
@@ -176,6 +205,14 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
             found |= dict(zip(both["file_id"], both["file_id_there"], strict=True))
             strays, files = strays[~strays["file_id"].isin(both["file_id"])], files[~files["file_id"].isin(both["file_id_there"])]
     return found
+
+
+def _may_be_among(files: DataFrame, strays: DataFrame) -> NDArray[np.bool_]:
+    """Of each file whether it has anything in common with a stray by which KEYS could find it."""
+    from observing_monitor.tables import places_of
+
+    inode, stem, obsid = (places_of(files[name], strays[name]) >= 0 for name in ("inode", "stem", "obsid"))
+    return inode | stem | obsid
 
 
 def _with_stems(files: DataFrame) -> DataFrame:

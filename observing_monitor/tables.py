@@ -18,7 +18,7 @@ from observing_monitor.columns import Column
 from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
 
 if TYPE_CHECKING:
-    from numpy import int64
+    from numpy import bool_, int64
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
@@ -79,33 +79,40 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         time of transfer once known stays until the file itself changes.
     """
     removed = sources_of(known) - set(readings) - set(silent)
-    files = [known.files[known.files["source"].isin(silent)]]
+    files = [_of(known.files, silent)]
     for name, reading in readings.items():
-        told = known.files[known.files["source"] == name]
         if reading.files is not None:
-            files.append(_keep_known(told, reading.files.assign(source=name), reading))
-    files.append(known.files[known.files["source"].isin(removed)])
+            files.append(_keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading))
+    files.append(_of(known.files, removed))
     # where two sources tell of one file, one that still has it comes first, and one that was removed last
-    store = _joined(files, columns.FILES).sort_values("on_disk", ascending=False, kind="stable").drop_duplicates("file_id")
+    store = _joined(files, columns.FILES)
+    if not store["on_disk"].all():
+        store = store.sort_values("on_disk", ascending=False, kind="stable")
+    store = store.drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
-    made_up = known.files[known.files["source"].isin([n for n, r in readings.items() if r.files is None])]
+    made_up = _of(known.files, [name for name, reading in readings.items() if reading.files is None])
     store, found = match(store, attempts, made_up)
     store = _without_doubles(store, removed)
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
-    left = known.ingests[known.ingests["source"].isin(removed)]
+    left = _of(known.ingests, removed)
     left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
-    ingests = _joined([known.ingests[known.ingests["source"].isin(silent)], found, left], columns.INGESTS)
+    ingests = _joined([_of(known.ingests, silent), found, left], columns.INGESTS)
     metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
     is_left = metrics["source"].isin(removed)
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
     metrics = _joined([left, metrics[~is_left]], columns.METRICS)
     return Tables(
-        _sorted(store, ["file_id"]),
-        _sorted(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        _sorted(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
+        in_order(store, ["file_id"]),
+        in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
+        in_order(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
     )
+
+
+def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
+    """The rows of some sources."""
+    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
 
 
 def sources_of(known: Tables) -> set[str]:
@@ -187,9 +194,9 @@ def with_history(told: Tables, history: Tables) -> Tables:
     old = old[places_of(old["file_id"], files["file_id"]) < 0]
     kept = history.ingests[places_of(_of_stage(history.ingests), _of_stage(ingests)) < 0]
     return Tables(
-        _sorted(_joined([files, old], columns.FILES), ["file_id"]),
-        _sorted(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
-        _sorted(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
+        in_order(_joined([files, old], columns.FILES), ["file_id"]),
+        in_order(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
+        in_order(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
     )
 
 
@@ -209,7 +216,7 @@ def _joined(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFra
     return columns.frame(described, pd.concat(kept, ignore_index=True)) if kept else columns.empty(described)
 
 
-def _sorted(frame: DataFrame, by: list[str]) -> DataFrame:
+def in_order(frame: DataFrame, by: list[str]) -> DataFrame:
     """A frame in order of these columns, nulls last; as sort_values, but quick with text."""
     if len(frame) < 2:
         return frame.reset_index(drop=True)
@@ -251,9 +258,12 @@ def _ranks(values: Series[Any]) -> NDArray[int64]:
 
 def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
     """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not len(wanted) or not len(among):
+        return np.full(len(wanted), -1)
     return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
 
 
@@ -296,20 +306,38 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
 
 def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
     """A source's files now, with what was known of them before and of those that it no longer has."""
+    import numpy as np
+
     if known.empty:
         return seen
-    was = taken(known, places_of(seen["file_id"], known["file_id"]), seen.index)
+    places = places_of(seen["file_id"], known["file_id"])
+    was = taken(known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]], places, seen.index)
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
-    first = pd.concat([was["transferred_at"], seen["transferred_at"]], axis=1).min(axis=1)
-    seen = seen.assign(transferred_at=seen["transferred_at"].mask(is_same & was["transferred_at"].notna(), first))
+    is_earlier = is_same & ((was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna())
+    facts = {}
+    if is_earlier.any():
+        facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
     # what a registry told of the file stays, for it may not answer this time
-    seen = seen.assign(**{fact: seen[fact].fillna(was[fact].where(is_same)) for fact in ENRICHED})
-    absent = known[(places_of(known["file_id"], seen["file_id"]) < 0) & ~known["file_id"].isin(reading.elsewhere)]
+    for fact in ENRICHED:
+        if seen[fact].isna().any():
+            facts[fact] = _or_else(seen[fact], was[fact].where(is_same))
+    seen = seen.assign(**facts)
+    is_absent = np.ones(len(known), dtype=bool)
+    is_absent[places[places >= 0]] = False
+    if not is_absent.any():
+        return seen
+    absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
     return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))])
+
+
+def _or_else(values: Series[Any], others: Series[Any]) -> Series[Any]:
+    """As `fillna`: without the work of it where, as often in a full night, nothing is null or all is."""
+    absent = values.isna()
+    return others if absent.all() else values.fillna(others) if absent.any() else values
 
 
 def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
@@ -343,7 +371,7 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     if attempts.empty:
         orphans = made_up[places_of(made_up["name"], files["name"]) < 0].assign(on_disk=False)
         return _joined([files, orphans], columns.FILES), columns.empty(columns.INGESTS)
-    files, attempts = _sorted(files, ["file_id"]), attempts.reset_index(drop=True)
+    files, attempts = in_order(files, ["file_id"]), attempts.reset_index(drop=True)
     places = _by_inode(files, attempts)
     open_ = np.flatnonzero(places < 0)
     if len(open_):
@@ -352,16 +380,16 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
         free = np.flatnonzero(is_free)
         found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
         places[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
-    lone = places < 0
-    new = attempts[lone].drop_duplicates(["source", "path"])
-    new = new.assign(file_id=_own_id(new), name=last_parts(new["path"]))
+    lone, own_ids = places < 0, _own_id(attempts)
+    new = attempts[lone].assign(file_id=own_ids[lone]).drop_duplicates(["source", "path"])
+    new = new.assign(name=last_parts(new["path"]))
     new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
-    keys = keys.mask(lone, _own_id(attempts)) if lone.any() else keys
-    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=keys))
+    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
+    ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=_or_else(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
-    named_now = np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]) if len(made_up) else ())
-    is_told_anew = named_now | (places_of(made_up["file_id"], _own_id(attempts)) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    if not is_told_anew.all():
+        is_told_anew |= np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]))
     orphans = made_up[~is_told_anew]
     return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
 
@@ -429,15 +457,20 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
         told = taken(attempts[facts], of_file, files.index)
     else:
         told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
-    known = {fact: told[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    known = {fact: _or_else(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED}
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
-    return files.assign(**known, transferred_at=files["transferred_at"].fillna(told["transferred_at"]))
+    return files.assign(**known, transferred_at=_or_else(files["transferred_at"], told["transferred_at"]))
 
 
 def last_attempts(ingests: DataFrame) -> DataFrame:
     """The attempt that counts, of each file: the latest; a row a file, indexed by file_id."""
     ordered = ingests.sort_values(["attempted_at", "attempt"], na_position="first")
     return ordered.drop_duplicates("file_id", keep="last").set_index("file_id")
+
+
+def _where(frame: DataFrame, holds: NDArray[bool_]) -> DataFrame:
+    """The rows of a frame for which something holds, numbered anew; the frame itself where it holds for all."""
+    return (frame if holds.all() else frame[holds]).reset_index(drop=True)
 
 
 def _last_by_place(ingests: DataFrame, places: NDArray[int64], n: int) -> NDArray[int64]:
@@ -489,7 +522,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
     all_places = places_of(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
-    of_stage, places = ingests[is_here].reset_index(drop=True), all_places[is_here]
+    of_stage, places = _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here), all_places[is_here]
     told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
@@ -501,7 +534,7 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     )
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
-    succeeded, its_places = of_stage[is_success].reset_index(drop=True), places[is_success]
+    succeeded, its_places = _where(of_stage[["attempted_at", "attempt"]], is_success), places[is_success]
     done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
@@ -623,7 +656,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_acknowledged": int(is_known.sum()),
         "n_acknowledged_errors": int((is_known & judged["file_class"].isin(["failed", "missing"])).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
-        "n_twice": int(judged.loc[judged["on_disk"], "name"].duplicated().sum()),
+        "n_twice": _n_twice(judged.loc[judged["on_disk"], "name"]),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
         "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
         "completeness": counts["n_ingested"] / due if due else None,
@@ -634,9 +667,17 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     late = delays(judged)
     for stage in ("transfer", "ingest"):
         seconds = late[f"{stage}_s"].dropna()
-        for name, fraction in (("median", 0.5), ("p90", 0.9), ("max", 1.0)):
-            summary[f"{stage}_delay_{name}_s"] = round(float(seconds.quantile(fraction)), 3) if len(seconds) else None
+        points = seconds.quantile([0.5, 0.9, 1.0]) if len(seconds) else [None] * 3
+        for name, point in zip(("median", "p90", "max"), points, strict=True):
+            summary[f"{stage}_delay_{name}_s"] = None if point is None else round(float(point), 3)
     return summary
+
+
+def _n_twice(names: Series[str]) -> int:
+    """How many of a column of names came before."""
+    import pyarrow.compute as pc
+
+    return len(names) - int(pc.count_distinct(columns.arrow(names), mode="all").as_py())
 
 
 def _instant(value: Any) -> datetime.datetime | None:
@@ -724,18 +765,6 @@ class AttentionGroup(TypedDict):
     rows: list[Attention]
 
 
-class Exposure(TypedDict):
-    """An exposure (or a folder, where files have none): how many files it has, and when the latest of them came."""
-
-    name: str
-    seq_num: int | None
-    n_files: int
-    counts: dict[str, int]  # by class, only those above 0
-    created_at: datetime.datetime | None
-    transferred_at: datetime.datetime | None
-    ingested_at: datetime.datetime | None
-
-
 class Sample(TypedDict):
     """The latest value of a metric on one node."""
 
@@ -762,7 +791,22 @@ def _rows(frame: DataFrame) -> Iterable[Any]:
     return frame.itertuples()
 
 
+def _records(frame: DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as dicts of plain Python values, None for null: in a third of the time that pandas takes."""
+    names = [str(name) for name in frame]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(_plain(frame[name]) for name in names), strict=True)]
+
+
+def _plain(values: Series[Any]) -> list[Any]:
+    nothing: Any = None
+    if values.dtype != columns.DTYPES["instant"]:
+        return list(values.to_numpy("object", na_value=nothing))
+    naive = values.dt.tz_convert(None).to_numpy("datetime64[us]").tolist()
+    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
+
+
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+SAID = ("message", "acknowledged")  # what a file's line is made of beside those; the second is there where something is known
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
@@ -771,8 +815,9 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
     """
     more = [] if done is None else list(done)
+    judged = judged[[name for name in (*LISTED, *SAID) if name in judged]]  # the others need not be put in order
     judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
-    ordered = _sorted(judged, ["created_at", "file_id"])
+    ordered = in_order(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=_reasons(ordered))
 
@@ -864,46 +909,55 @@ def _reasons(judged: DataFrame) -> Series[str]:
     """Why each file is what it is, in one line; "" where that goes without saying."""
     # most files of most nights were ingested without a word: only the others' lines are made
     is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
-    if not is_said.any():
-        return pd.Series("", index=judged.index)
-    reasons = _said(judged[is_said]).reindex(judged.index).fillna("").astype("str")
+    reasons = pd.Series("", index=judged.index, dtype="str")
+    reasons[is_said] = _said(judged[is_said])
     known = judged.get("acknowledged")
     return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
 
 
 def _said(judged: DataFrame) -> Series[str]:
-    message = judged["message"].fillna("").str.strip()
-    # a traceback says what went wrong in its last line, anything else in its first
-    is_traceback = message.str.startswith("Traceback")
-    first_line = message.str.split("\n", n=1).str[0].mask(is_traceback, message.str.rsplit("\n", n=1).str[-1]).str.slice(0, 500)
-    since = judged["created_at"].fillna(judged["transferred_at"]).dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna("an unknown time")
-    size = judged["size_bytes"].astype("float").map("{:,.0f}".format).astype("str")
-    words = {
-        "missing": "never tried; here since " + since,
-        "pending": "waiting since " + since,
-        "small": size + " bytes: too small to be an image, and never tried",
-        "gone": "no longer on disk, and never ingested",
-        "not_fits": "not an image",
-        "ignored": "left out on purpose",
-    }
-    reason = first_line
-    for name, text in words.items():
-        said = first_line.where(first_line == "", "; " + first_line)
-        reason = reason.mask(judged["file_class"] == name, text + said)
-    return reason.astype("str")
+    since = columns.to_the_second(judged["created_at"].fillna(judged["transferred_at"]))
+    facts = zip(judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True)
+    said = [_line(file_class, _first_line(message), at, size) for file_class, message, at, size in facts]
+    return pd.Series(said, index=judged.index, dtype="str")
+
+
+def _line(file_class: str, said: str, since: str | None, size: int) -> str:
+    """Why a file is in its class, and after it what was said of it."""
+    at = f"{since} UTC" if since else "an unknown time"
+    if file_class == "missing":
+        words = f"never tried; here since {at}"
+    elif file_class == "pending":
+        words = f"waiting since {at}"
+    elif file_class == "small":
+        words = f"{size:,} bytes: too small to be an image, and never tried"
+    else:
+        words = _WORDS.get(file_class, "")
+    return f"{words}; {said}" if words and said else words or said
+
+
+_WORDS = {"gone": "no longer on disk, and never ingested", "not_fits": "not an image", "ignored": "left out on purpose"}
+
+
+def _first_line(message: str) -> str:
+    """A message's first line; of a traceback the last, which says what went wrong."""
+    message = message.strip()
+    return (message.rpartition("\n")[2] if message.startswith("Traceback") else message.partition("\n")[0])[:500]
 
 
 def attention(judged: DataFrame) -> list[Attention]:
     """The files that need attention, worst class first, each as `Attention` has it."""
     shown = shown_as(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
-    need = judged.assign(shown_as=shown)[shown.isin(order)]
-    if need.empty:
+    is_needed = shown.isin(order)
+    if not is_needed.any():
         return []
-    need = need.assign(reason=_reasons(need), rank=need["shown_as"].map(order))
+    need = judged[is_needed]
+    need = need.assign(shown_as=shown[is_needed], rank=shown[is_needed].map(order), reason=_reasons(need))
     need = need.sort_values(["rank", "created_at", "file_id"])
+    need = need[[name for name in (*LISTED, *SAID, "shown_as", "reason", "tried_at", "n_attempts") if name in need]]
     rows: list[Attention] = []
-    for row in need.astype("object").where(need.notna(), None).to_dict("records"):
+    for row in _records(need):
         detail = row["message"] or ""
         rows.append(
             {
@@ -917,10 +971,10 @@ def attention(judged: DataFrame) -> list[Attention]:
                 "obsid": row["obsid"] or "",
                 "seq_num": row["seq_num"],
                 "detector": row["detector"] or "",
-                "created_at": _instant(row["created_at"]),
-                "transferred_at": _instant(row["transferred_at"]),
-                "tried_at": _instant(row["tried_at"]),
-                "n_attempts": int(row["n_attempts"]),
+                "created_at": row["created_at"],
+                "transferred_at": row["transferred_at"],
+                "tried_at": row["tried_at"],
+                "n_attempts": row["n_attempts"],
                 "acknowledged": row.get("acknowledged") or "",
             }
         )
@@ -980,51 +1034,29 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     return made
 
 
-def group(judged: DataFrame) -> list[Exposure]:
-    """The exposures, by creation; a folder where files have none."""
-    if judged.empty:
-        return []
+def group(judged: DataFrame) -> DataFrame:
+    """The exposures (a folder, where files have none), by creation: how many files each has, and when the latest of them came.
+
+    Columns name, seq_num, n_files, created_at, transferred_at, ingested_at; and one for each class that the night has files of, in the
+    order of `columns.CLASSES`: how many of the exposure's files are in it.
+    """
+    import numpy as np
+
     named = judged["obsid"].fillna(judged["exposure"])
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
     codes, names = pd.factorize(named)  # numbers are quicker to group by than names
-    names = pd.Index(names)
-    by = judged.assign(group_code=names.argsort().argsort()[codes]).groupby("group_code")
-    facts = by.agg(
-        seq_num=("seq_num", "first"),
-        n_files=("file_id", "size"),
-        created_at=("created_at", "max"),
-        transferred_at=("transferred_at", "max"),
-        ingested_at=("ingested_at", "max"),
-    )
-    facts = facts.set_axis(names.sort_values()).sort_values("created_at", kind="stable")
-    counts = judged.groupby([named, "file_class"]).size().unstack(fill_value=0).loc[facts.index]
-    classes = [c.name for c in columns.CLASSES if c.name in counts]
-    return [
-        {
-            "name": name,
-            "seq_num": seq_num,
-            "n_files": n_files,
-            "counts": {file_class: n for file_class, n in zip(classes, numbers, strict=True) if n},
-            "created_at": created_at,
-            "transferred_at": transferred_at,
-            "ingested_at": ingested_at,
-        }
-        for name, seq_num, n_files, numbers, created_at, transferred_at, ingested_at in zip(
-            facts.index.tolist(),
-            facts["seq_num"].astype("object").where(facts["seq_num"].notna(), None).tolist(),
-            facts["n_files"].tolist(),
-            counts[classes].to_numpy().tolist(),
-            *(_instants(facts[at]) for at in ("created_at", "transferred_at", "ingested_at")),
-            strict=True,
-        )
-    ]
-
-
-def _instants(values: Series[Any]) -> list[datetime.datetime | None]:
-    """A column of instants as `_instant` gives one."""
-    naive = values.dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
-    return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
+    order = pd.Index(names).argsort()
+    places = order.argsort()[codes]
+    latest = judged[["seq_num", "created_at", "transferred_at", "ingested_at"]].groupby(places)
+    shown = latest.agg({"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"})
+    shown.insert(0, "name", names[order])
+    shown.insert(2, "n_files", np.bincount(places, minlength=len(names)))
+    for described in columns.CLASSES:
+        of_class = places[(judged["file_class"] == described.name).to_numpy()]
+        if len(of_class):
+            shown[described.name] = np.bincount(of_class, minlength=len(names))
+    return shown.sort_values("created_at", kind="stable", ignore_index=True)
 
 
 # Units of metrics whose `text` is a document, not a word beside a number: an image (a data URI), a list of names (one a line).

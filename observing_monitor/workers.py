@@ -5,6 +5,7 @@ Workers write nights, never indexes, so a worker that dies costs no more than th
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -36,6 +37,8 @@ def suit_full_nights() -> None:
     """Set this process's memory up for nights of 100,000 files; before anything heavy is imported."""
     # Arrow's own allocators keep what a full night took; the system's gives it back
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # nothing here is linear algebra: its threads would only be begun, a tenth of a second of processor time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # which keeps an arena for each thread, and so for each source, as large as that source's largest night: 100 MB in a full one
     with contextlib.suppress(OSError, AttributeError):  # another system's library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
@@ -154,6 +157,7 @@ def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     suit_full_nights()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    atexit.register(gc.freeze)  # no search for cycles among what is left, as in `timelimit.leave`
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

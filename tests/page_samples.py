@@ -172,10 +172,18 @@ def source_line(text="files", **changed):
     return pages.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
 
 
-def exposure(text):
-    """An exposure of nine files, of which one failed."""
-    times = {"created_at": at("2020-02-13T03:12:41"), "transferred_at": None, "ingested_at": None}
-    return {"name": text, "seq_num": 22, "n_files": 9, "counts": {"ingested": 8, "failed": 1}, **times}
+def exposed(text, n=1, **changed):
+    """Exposures of nine files, of which one failed."""
+    values = {
+        "names": [text] * n,
+        "seq_nums": ["22"] * n,
+        "n_files": ["9"] * n,
+        "counts": [(("ingested", 8), ("failed", 1))] * n,
+        "created_at": ["02-13 03:12:41"] * n,
+        "transferred_at": ["–"] * n,
+        "ingested_at": ["2021-02-13 03:12:41"] * n,
+    }
+    return pages.ExposureTable(**values | changed)
 
 
 def exposures_page(text="AT_O_20200212_000022", **changed):
@@ -184,8 +192,8 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
     around = {field.name: getattr(night, field.name) for field in dataclasses.fields(pages.OfNight)}
     values = {
         "night_page": pages.Link("2020-02-12", "2020-02-12.html"),
-        "groups": [exposure(text)],
-        "n_groups": 2001,
+        "exposed": exposed(text),
+        "n_exposed": 2001,
         "parts": [pages.Link("1 to 2,000", "2020-02-12.exposures.html"), pages.Link("2,001 to 2,001", "")],
     }
     return pages.ExposuresPage(**around | values | changed)
@@ -225,8 +233,8 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         ],
         "n_attention": 17,
         "n_attention_groups": 3,
-        "groups": [exposure(text)],
-        "n_groups": 130,
+        "exposed": exposed(text),
+        "n_exposed": 130,
         "exposures": "2020-02-12.exposures.html",
         "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
         "has_files": True,
@@ -261,8 +269,8 @@ def empty_night_page():
         attention=[],
         n_attention=0,
         n_attention_groups=0,
-        groups=[],
-        n_groups=0,
+        exposed=exposed("", 0),
+        n_exposed=0,
         exposures="",
         headlines=[],
         more_findings=[],

@@ -1,6 +1,8 @@
 """Charts: figures that plotly accepts, light whatever the night's size, and captions that say the same in words."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -255,7 +257,20 @@ def test_headlines_side_by_side():
 )
 def test_ticks_of_delays(delays):
     """An axis of delays has ticks around and between them, each with words of its own."""
-    axis = charts._delay_axis(np.array(delays, dtype=float), False)
+    axis = charts._delay_axis(*map(float, delays), False)
     ticks, words = axis["tickvals"], axis["ticktext"]
     assert ticks[0] <= delays[0] and ticks[-1] >= delays[1] and 2 <= len(ticks) <= 9
     assert len(set(words)) == len(ticks)
+
+
+def test_charts_over_nights_are_light():
+    """The charts over nights, of headlines and delays too, are made without numpy: who publishes a history needs no table."""
+    code = """if True:
+        import sys
+        from observing_monitor import charts, columns, pages
+        night = {c.name: 1 for c in columns.NIGHTS} | {"night": "2020-02-12", "lag": 3.0, "stored": 2}
+        told = [pages.Headline("stored", "Stored"), pages.Headline("lag", "Lag", unit="s")]
+        print(len(charts.stream_charts([night], told, [])), "numpy" in sys.modules)
+    """
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert told.stdout == "5 False\n", told.stderr

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -11,7 +12,9 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
+from observing_monitor import collect
 from observing_monitor.files import Output
+from observing_monitor.sources.gen2 import Gen2Repository
 from observing_monitor.store import Store
 
 FIRST, LAST = datetime.date(2020, 2, 12), datetime.date(2020, 2, 14)
@@ -91,12 +94,15 @@ def test_one_night_changed(made, tmp_path):
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
         "2020.html", "2020.json", "2020.csv", "changes.atom",  # which says that it came late
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
+        f"{folder}/night=2020-02-13/halves.files.parquet",  # of which the registry tells nothing
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
 
 
-def test_a_night_that_grew_is_as_one_read_whole(tmp_path):
+@pytest.mark.parametrize("many", [1, 1000])
+def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     """A night whose files and links came in three parts, a run after each, has the tables and lists of one run over all, byte by byte."""
+    monkeypatch.setattr(collect, "MANY", many)
     now, root = later(), tmp_path / "input"
     counts_of = {"ingested": 90, "missing": 9, "failed": 6, "not_fits": 5, "small": 4, "pending": 7}
     make_night(root, FIRST, counts_of, now=now, camera="comCam", layout="night")
@@ -118,7 +124,80 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path):
         {name: data for name, data in contents(tmp_path / made).items() if name.endswith((".parquet", ".csv", ".files.js"))}
         for made in ("grown", "whole")
     )
-    assert len(whole) == 7 and grown == whole  # the page also tells what came when
+    assert len(whole) == 9 + (many == 1) and grown == whole  # the page also tells what came when
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The nights of which a Gen2 repository was read, in order; what it tells is kept however little it is."""
+    nights_read, read = [], Gen2Repository.read
+    monkeypatch.setattr(collect, "MANY", 1)
+    monkeypatch.setattr(Gen2Repository, "read", lambda self, night: nights_read.append(night) or read(self, night))
+    return nights_read
+
+
+def test_a_registry_that_did_not_change_is_not_read_again(tmp_path, reads):
+    """Where only files came into the newest night its registry is not read anew; a raw whose file came now has it all the same."""
+    now, root = later(), tmp_path / "input"
+    make_night(root, FIRST, {"ingested": 3}, now=now, link="copy")
+    made = make_night(root, LAST, {"ingested": 20, "lost": 2, "missing": 2}, now=now, link="copy")
+    late = made.of("ingested")[0].path
+    late.rename(tmp_path / "late")
+    arguments = ("--input_dir", root, "--first_day", FIRST, "--last_day", LAST)
+    assert run(*arguments, "--output_dir", tmp_path / "grown", now=now) == 0
+    assert f"gen2:raw/{LAST}/{late.name}" in (tmp_path / "grown" / f"{LAST}.csv").read_text()
+    (tmp_path / "late").rename(late)
+    (late.parent / "notes.txt").write_text("seeing 0.7")
+    n_read = len(reads)
+    assert run(*arguments, "--output_dir", tmp_path / "grown", now=now) == 0
+    assert len(reads) == n_read > 0
+    assert run(*arguments, "--output_dir", tmp_path / "whole", now=now) == 0
+    grown, whole = (
+        {name: data for name, data in contents(tmp_path / site).items() if name.endswith((".parquet", ".csv", ".files.js"))}
+        for site in ("grown", "whole")
+    )
+    assert grown == whole and len([name for name in whole if "attempts." in name]) == 1
+
+
+def test_workers_keep_what_a_registry_told(tmp_path):
+    """Of two nights that two processes read the newest one's attempts are kept, and no others."""
+    now, root = later(), tmp_path / "input"
+    for night in (FIRST, LAST):
+        make_night(root, night, {"ingested": collect.MANY}, now=now, apart_s=1)
+    arguments = ("--input_dir", root, "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", LAST, "--jobs", 2)
+    assert run(*arguments, now=now) == 0
+    kept = {night: Store(Output(tmp_path / "site"), "input").read_looked(night)["kept"] for night in (FIRST, LAST)}
+    assert list(kept[LAST]) == ["gen2"] and kept[FIRST] == {}
+    assert len(Store(Output(tmp_path / "site"), "input").load_attempts("gen2", kept[LAST]["gen2"])) == collect.MANY
+
+
+@pytest.mark.parametrize("what", ["link", "row", "cut", "gone", "version", "settings"])
+def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatch, what):
+    """A new link, a new row of the registry, another version or setting, or kept attempts that are not whole have it read anew."""
+    now, root = later(), tmp_path / "input"
+    made = make_night(root, LAST, {"ingested": 20, "missing": 1}, now=now)
+    arguments = ["--input_dir", root, "--output_dir", tmp_path / "site", "--first_day", LAST, "--last_day", LAST]
+    assert run(*arguments, now=now) == 0
+    (kept,) = tmp_path.glob("site/data/*/attempts.gen2.parquet")
+    link = made.of("ingested")[0].link
+    if what == "link":
+        link.unlink()
+    elif what == "row":
+        with sqlite3.connect(root / "gen2repo" / "registry.sqlite3") as registry:
+            registry.execute("delete from raw where expId = ?", (made.of("ingested")[0].row["expId"],))
+    elif what == "cut":
+        kept.write_bytes(kept.read_bytes()[:-1])
+    elif what == "gone":
+        kept.unlink()
+    elif what == "version":
+        monkeypatch.setattr(collect, "__version__", "another")
+    else:
+        arguments.append("--query_links")
+    (root / "storage" / str(LAST) / "notes.txt").write_text("seeing 0.7")
+    assert run(*arguments, now=now) == 0
+    assert reads == [LAST, LAST] and kept.exists()
+    told = nights(tmp_path / "site")[str(LAST)]
+    assert told["n_lost"] == (what == "link") and told["n_ingested"] == 20 - (what == "row")
 
 
 def test_new_night_changes_its_neighbour(made, tmp_path):

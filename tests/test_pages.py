@@ -4,12 +4,16 @@ import dataclasses
 import datetime
 import inspect
 import json
+import os
+import pickle
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jinja2
+import markupsafe
 import page_samples as samples
 import pandas as pd
 import pytest
@@ -45,6 +49,7 @@ NAMES = {  # by what name the templates hold each kind of context
     pages.StreamPage: "page",
     pages.NightPage: "page",
     pages.ExposuresPage: "page",
+    pages.ExposureTable: "exposed",
     pages.PrunedPage: "page",
     pages.YearPage: "page",
     pages.Month: "month",
@@ -173,6 +178,46 @@ def test_near():
     assert pages.near(None, "2019-12-31") == "–"
 
 
+def test_near_of_a_column():
+    """A column's instants are said as each of them is: in UTC, without their fractions, – for none."""
+    times = [
+        "2020-02-13T03:12:41.999999Z",
+        "2020-12-31T23:59:59Z",
+        "2021-01-01T00:00:00Z",
+        None,
+        "1969-12-31T23:59:59.5Z",
+        "0999-02-03T00:00:00Z",
+    ]
+    column = pd.Series(pd.to_datetime(times, format="ISO8601")).astype("datetime64[us, UTC]")
+    for night in ("2020-02-12", "2021-01-01", "1969-12-31"):
+        assert pages.all_near(column, night) == [pages.near(at, night) for at in column]
+    assert pages.all_near(column[:1].dt.tz_convert("America/Santiago"), "2020-02-12") == ["02-13 03:12:41"]
+    assert pages.all_near(column[3:4], "2020-02-12") == ["–"] and pages.all_near(column[:0], "2020-02-12") == []
+
+
+def test_rows_are_filled_as_a_loop_would():
+    """Rows that are filled in at once are those that a loop writes cell by cell, whatever stands in a cell, or in one of many."""
+    loop = pages.environment().from_string("{% for a, b in rows %}<td>{{ a }}</td><td>{{ b }}</td>\n{% endfor %}")
+    chip = markupsafe.Markup("<b>1 & 1</b>")
+    for odd in ("", "%s", "50 %", "é", "<b>", "a&b", "'", '"', "&lt;", "\x1b[31m", "\x00", "\u202e", "\ud800", "\n", samples.NASTY, chip):
+        for rows in ([(odd, "b")], [("a", "b"), (odd, "b"), ("a", odd)], [("a", "b"), ("c", "d")]):
+            filled = pages.filled(markupsafe.Markup("<td>%s</td><td>%s</td>\n"), zip(*rows, strict=True))
+            assert str(filled) == loop.render(rows=rows)
+    assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[chip, chip]]) == f"<td>{chip}</td>" * 2
+    assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[]]) == ""
+
+
+def test_what_is_equal_is_drawn_once():
+    """Of equal values a macro is asked once, and each value has what it drew."""
+    asked = []
+
+    def draw(value):
+        asked.append(value)
+        return markupsafe.Markup(f"<b>{value}</b>")
+
+    assert pages.drawn([1, 2, 1, 1], draw) == ["<b>1</b>", "<b>2</b>", "<b>1</b>", "<b>1</b>"] and asked == [1, 2]
+
+
 def test_import_is_light():
     """Importing the room imports neither jinja2 nor pandas: a run with nothing new needs neither."""
     code = "import sys, observing_monitor.pages, observing_monitor.charts, observing_monitor.filetable; print(*sys.modules)"
@@ -201,6 +246,34 @@ def test_undefined_is_an_error():
     """A template that asks for what its context lacks fails, it doesn't show nothing."""
     with pytest.raises(jinja2.UndefinedError):
         pages.environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
+
+
+def test_templates_that_another_process_compiled():
+    """A process that is handed compiled templates compiles none of these itself; one that is not the same here is compiled anew."""
+    code = """if True:
+        import pickle, sys
+        import jinja2
+        import page_samples as samples
+        from observing_monitor import pages
+        pages.take_compiled(pickle.load(sys.stdin.buffer))
+        compiled, compile = [], jinja2.Environment.compile
+        jinja2.Environment.compile = lambda self, source, name, *args: compiled.append(name) or compile(self, source, name, *args)
+        read = jinja2.FileSystemLoader.get_source
+        def another(self, environment, name):
+            source, *rest = read(self, environment, name)
+            return source + "!" * (name == "latest.html"), *rest
+        jinja2.FileSystemLoader.get_source = another
+        pages.render_night(samples.night_page(), samples.ASSETS)
+        print(len(compiled))
+        pages.render_latest(samples.stream_page(), samples.ASSETS)
+        print(*compiled)
+    """
+    made = pages.compiled()
+    assert len(made) == len(list(pages.templates_dir().glob("*.html"))) and pages.compiled() == made
+    paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    told = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(made), capture_output=True, env=env, check=False)
+    assert told.stdout.decode() == "0\nlatest.html\n", told.stderr.decode()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -19,7 +19,7 @@ from running import contents, nights, run, start, times
 DAYS = [datetime.date(2020, 2, 3) + datetime.timedelta(days=n) for n in range(10)]
 NOW = datetime.datetime(2020, 2, 12, 20, tzinfo=datetime.UTC)  # in the last night
 ASKED = {"ingested": 6, "failed": 2, "missing": 1, "not_fits": 1}
-TABLES = ("files.parquet", "ingests.parquet", "metrics.parquet")
+TABLES = ("files.parquet", "ingests.parquet", "metrics.parquet", "halves.files.parquet", "halves.ingests.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,8 @@ def test_nothing_goes_unasked(site, made, capsys):
     sizes = [os.path.getsize(site / "site" / "data" / "stream=latiss" / f"night={night}" / name) for night in DAYS[:4] for name in TABLES]
     assert told[0] == "latiss: tonight is 2020-02-12"
     assert told[1].startswith("  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 24 files, ")
-    assert told[2] == f"  keep_tables_days   = 6: 4 nights, 2020-02-03 to 2020-02-06: 12 files, {sum(sizes) / 1e6:.1f} MB"
-    assert told[4].startswith("nothing was removed; --yes removes these 36 files, ")
+    assert told[2] == f"  keep_tables_days   = 6: 4 nights, 2020-02-03 to 2020-02-06: 20 files, {sum(sizes) / 1e6:.1f} MB"
+    assert told[4].startswith("nothing was removed; --yes removes these 44 files, ")
     for command in ("run", "publish", "rebuild"):
         assert run(command, "-c", site / "site.toml", now=NOW) == 0
     assert contents(site / "site") == before

@@ -10,6 +10,10 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
+from observing_monitor import strays
+from observing_monitor.files import Output
+from observing_monitor.store import Store
+
 BEFORE, AFTER = datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)
 BOTH = ("--first_day", BEFORE, "--last_day", AFTER)
 
@@ -106,18 +110,48 @@ def test_what_comes_later_on_the_other_night(tmp_path):
 
 
 def test_only_the_pages_that_say_something_else_are_written(tmp_path):
-    """A new file of one night leaves the page of the night beside it alone, also where the two share files."""
+    """A new file of one night leaves the page of the night beside it alone, also where the two share files: it is not even judged anew."""
     now = later()
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
     assert run(*given, *BOTH, now=now) == 0
-    before = times(tmp_path / "site")
+    before, index = times(tmp_path / "site"), tmp_path / "site" / "data" / "stream=input" / "index.json"
+    judged_at = {night: row["judged_at"] for night, row in json.loads(index.read_text())["nights"].items()}
     (tmp_path / "input" / "storage" / AFTER.isoformat() / "notes.txt").write_text("seeing 0.7")
-    assert run(*given, *BOTH, now=now) == 0
+    assert run(*given, *BOTH, now=now + datetime.timedelta(seconds=1)) == 0
     after = times(tmp_path / "site")
+    rows = json.loads(index.read_text())["nights"]
+    assert {night for night, row in rows.items() if row["judged_at"] != judged_at[night]} == {"2020-02-13"}
     assert {name for name in after if after[name] != before.get(name) and name.endswith(".html")} == {
         "2020-02-13.html", "2020.html", "index.html",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("what", [slice(0, 0), slice(0, 3), slice(None)], ids=["gone", "cut", "whole"])
+def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what):
+    """The files that two nights share are settled by what is kept of them apart as by both nights' whole tables, which stand in for it."""
+    now = later()
+    make(tmp_path / "input", now)
+    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    expected = contents(tmp_path / "site")
+    store = Store(Output(tmp_path / "site"), "input")
+    whole, halves = ({night: read(night) for night in (BEFORE, AFTER)} for read in (store.load, store.load_halves))
+    assert all(0 < len(halves[night].files) < len(whole[night].files) for night in whole)
+    for night in (BEFORE, AFTER):
+        told, settled = strays.settle(night, whole[night], whole)
+        by_halves, settled_by_halves = strays.settle(night, whole[night], halves)
+        assert settled == settled_by_halves == strays.settle(night, halves[night], halves)[1] != []
+        assert told.files.equals(by_halves.files) and told.ingests.equals(by_halves.ingests)
+    for path in tmp_path.glob("site/data/*/*/halves.*"):
+        data = path.read_bytes()[what]
+        path.write_bytes(data) if data else path.unlink()
+    for page in tmp_path.glob("site/*.html"):
+        page.unlink()
+    assert run("publish", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", now=now) == 0
+    made = contents(tmp_path / "site")
+    assert {name: data for name, data in made.items() if "halves" not in name} == {
+        name: data for name, data in expected.items() if "halves" not in name
+    }
 
 
 def test_no_file_is_taken_for_another(tmp_path):

@@ -307,8 +307,8 @@ def test_exposures_are_counted():
     ]
     judged = tables.classify(files(*rows), ingests({"file_id": "n/0-0.fits"}), Limits(), NOW)
     shown = tables.group(judged)
-    assert [row["name"] for row in shown] == ["0", "1", "2"]
-    assert shown[0]["counts"] == {"ingested": 1, "missing": 1} and shown[0]["n_files"] == 2
+    assert list(shown["name"]) == ["0", "1", "2"]
+    assert list(shown.loc[0, ["n_files", "ingested", "missing"]]) == [2, 1, 1] and "failed" not in shown
 
 
 def test_file_that_one_of_two_sources_still_has():
@@ -856,18 +856,29 @@ def test_exposures_in_full():
     )  # fmt: skip
     judged = tables.classify(night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW)
     rows = tables.group(judged)
-    nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None}
+    rows = rows.astype("object").where(rows.notna(), None).to_dict("records")
+    nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None, "ingested": 0}
     times = {"created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR, "ingested_at": NOW}
     assert rows == [
-        {"name": "", "n_files": 1, "counts": {"missing": 1}, "created_at": NOW - 10 * HOUR, **nothing},
-        {"name": "E", "seq_num": 7, "n_files": 2, "counts": {"ingested": 2}, **times},
-        {"name": "n/b/", "n_files": 2, "counts": {"missing": 2}, "created_at": NOW - 3 * HOUR, **nothing},
-        {"name": "O", "n_files": 1, "counts": {"missing": 1}, "created_at": None, **nothing},
+        {"name": "", "n_files": 1, "missing": 1, "created_at": NOW - 10 * HOUR, **nothing},
+        {"name": "E", "seq_num": 7, "n_files": 2, "ingested": 2, "missing": 0, **times},
+        {"name": "n/b/", "n_files": 2, "missing": 2, "created_at": NOW - 3 * HOUR, **nothing},
+        {"name": "O", "n_files": 1, "missing": 1, "created_at": None, **nothing},
     ]
-    assert tables.group(judged.iloc[:0]) == []
+    assert list(tables.group(judged)) == [
+        "name",
+        "seq_num",
+        "n_files",
+        "created_at",
+        "transferred_at",
+        "ingested_at",
+        "ingested",
+        "missing",
+    ]
+    assert len(tables.group(judged.iloc[:0])) == 0
     many = files(*({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60)))
     rows = tables.group(tables.classify(many, ingests(), Limits(), NOW))
-    assert [row["name"] for row in rows] == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
+    assert list(rows["name"]) == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
 
 
 def test_latest_values():

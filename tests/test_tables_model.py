@@ -236,6 +236,6 @@ def test_rows_are_in_order_with_nulls_last(rows):
     for by in (["id", "at", "n"], ["at", "id"], ["n"]):
         values = [frame[name].astype("object").where(frame[name].notna(), None).tolist() for name in by]
         keys = [[(value is None, value) if value is not None else (True,) for value in row] for row in zip(*values, strict=True)]
-        made = tables._sorted(frame, by)
+        made = tables.in_order(frame, by)
         assert made["row"].tolist() == sorted(range(len(rows)), key=keys.__getitem__) and list(made.index) == list(range(len(rows)))
         assert list(made) == list(frame)
