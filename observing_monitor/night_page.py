@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.config import Stream
+    from observing_monitor.files import Output
     from observing_monitor.judge import NightJob
     from observing_monitor.store import Row
     from observing_monitor.tables import Attention, AttentionGroup, Entry, Picture, Queue, Sample, Stage, Tables
@@ -269,7 +270,7 @@ def _told(stream: Stream, night: str, known: Tables, judged: DataFrame, stages: 
 
 def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> None:
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
-    from observing_monitor import filetable, tables
+    from observing_monitor import tables
 
     stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
@@ -280,8 +281,7 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
         if tells_of_files(stream):
             others = [stage for stage in stages if stage != stream.last_stage]
             listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
-            begin(lambda: output.write_changed(f"{place}.csv", tables.to_csv(listed)))
-            begin(lambda: output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), others)))
+            begin(_write_list, output, place, listed, others)
         begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
         parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
         for number, part in enumerate(parts, 1):
@@ -297,6 +297,14 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
     _remove_stale_images(job, row["images"])
     for path in reversed(exposure_pages(output, place, len(parts) + 1)):
         output.remove(path)
+
+
+def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[str]) -> None:
+    """Write all files of a night, for its page and as CSV; one after the other, for of a full night both are large."""
+    from observing_monitor import filetable, tables
+
+    output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages))
+    output.write_changed(f"{place}.csv", tables.to_csv(listed))
 
 
 def _night_page(
