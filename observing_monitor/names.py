@@ -148,7 +148,12 @@ def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
 
 def last_parts(paths: Series[str]) -> Series[str]:
     """The names at the end of a Series of paths."""
-    return paths.str.replace(r"(?s)^.*/", "", regex=True)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
+    ends = pa.array(parts.offsets.to_numpy()[1:] - 1, mask=parts.is_null().to_numpy(zero_copy_only=False))
+    return columns.texts(parts.values.take(ends)).set_axis(paths.index)
 
 
 def folders(paths: Series[str]) -> Series[str]:

@@ -3,10 +3,12 @@
 import contextlib
 import datetime
 import os
+import re
 import sqlite3
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from gen2tree import later, make_night
 from hypothesis import HealthCheck, example, given, settings
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
-from observing_monitor.sources.gen2 import Gen2Repository, _from_arrays, _from_rows
+from observing_monitor.sources.gen2 import RAW, Gen2Repository, _from_arrays, _from_rows, _named, _named_alike
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = later()
@@ -239,6 +241,49 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
         assert bool(by_column) == is_plain
     else:
         assert any(isinstance(value, bytes) for row in rows for value in row)
+
+
+parts = st.sampled_from(["2020021200001", "7", "0", "12345678901234567", "-", "-det", "det", "003", "R22", ".fits", "x", "\n", "A"])
+paths_of_links = st.lists(
+    st.builds(
+        lambda folder, name: f"{folder}{''.join(name) or 'x'}", st.sampled_from(["", "n/", "n/1/", "other/"]), st.lists(parts, max_size=7)
+    ),
+    unique=True,
+    max_size=6,
+)
+
+
+@settings(max_examples=400, derandomize=True, database=None, deadline=None)
+@example(["n/123456789012345678-det1", "n/1234567890123456789-det1", "n/-det1", "n/1-det1234567890"])
+@example(["n/5-det1-det2.fits", "n/5-x\n-det2", "n/5-det1\n", "n/5det1", "other/5-det1", "5-det1"])
+@given(paths_of_links)
+def test_names_read_together_are_those_read_one_by_one(paths):
+    """What links' names tell is the same whether each is read, or what follows the exposure once for all that have it."""
+    pattern = re.compile(RAW)
+    for folders in (("n/",), ("",), ("n/", "other/"), ()):
+        one_by_one, together = _named(paths, pattern, folders), _named_alike(pa.array(paths, pa.large_string()), pattern, folders)
+        assert [list(map(str, told)) for told in one_by_one] == [list(map(str, told)) for told in together]
+
+
+def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
+    """Where links are looked for all over raw/, one that the registry does not know has its own name, whatever lies before it."""
+    make_raw(
+        tmp_path,
+        "expId int, detector int, dayObs text, seqNum int, obsid text",
+        (2020021100001, 3, "2020-02-11", 1, "AT_O_20200211_000001"),
+    )
+    for number, detector in ((2020021100001, 3), (2020021100002, 4), (2020021200003, 5)):
+        link(tmp_path, f"run/{number}-det{detector:03d}.fits")
+    attempts = repository(tmp_path, query_links=True).read(NIGHT).attempts
+    assert attempts[["exposure", "detector", "names", "path", "status"]].to_dict("records") == [
+        {
+            "exposure": "2020021200003",
+            "detector": "5",
+            "names": "2020021200003-det005.fits\n2020021200003-det005",
+            "path": "raw/run/2020021200003-det005.fits",
+            "status": "unregistered",
+        }
+    ]
 
 
 def test_text_that_is_not_utf8(tmp_path):

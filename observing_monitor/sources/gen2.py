@@ -13,6 +13,7 @@ import datetime
 import hashlib
 import marshal
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling, sqlite
-from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, VERY_MANY, NightTree, instants, shown_all, whole_numbers
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
     from observing_monitor.sources import Asked, Known
@@ -38,6 +41,7 @@ MESSAGES = {
     "unregistered": "linked, but the registry does not have it: ",
 }
 WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid")
+RAW = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"
 FEW_NIGHTS = 5  # more than these in one run, and the registry's rows are looked up by where each night's lie
 DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 
@@ -49,7 +53,7 @@ class Gen2Repository(Telling):
     class Settings:
         path: Path  # the repository: the directory with registry.sqlite3 and raw/
         query_links: bool = False  # raw/ is not organised by night: look for the links of a night's raws all over it
-        raw_pattern: str = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"  # how a link's name tells what it is
+        raw_pattern: str = RAW  # how a link's name tells what it is
 
     @staticmethod
     def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
@@ -92,11 +96,13 @@ class Gen2Repository(Telling):
             changed_ns = max((ns for ns in times.values() if ns is not None), default=0)
             if times == before["folders"] and self.asked.is_settled(night, changed_ns):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
-                return {**known, "glance": {"registry": registry, "folders": times}, "rows": rows}
-        listed = self.tree.list_night(night).folders
+                return {**known, "glance": {**before, "registry": registry}, "rows": rows}
+            if times != before["folders"] and before.get("n_files", 0) >= VERY_MANY:
+                self.tree.begin(night)
+        listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
-            "glance": {"registry": registry, "folders": listed},
+            "glance": {"registry": registry, "folders": listing.folders, "n_files": len(listing.paths)},
             "digest": self.tree.digest(night),
             "rows": known["rows"] if is_same else self._rows_digest(night),
         }
@@ -142,47 +148,36 @@ class Gen2Repository(Telling):
     def _links_below(self, listing: Listing, folders: tuple[str, ...]) -> DataFrame:
         import numpy as np
         import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        match = self.pattern.match
-        numbered: dict[str, int | None] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
-        kept, exposures, detectors = [], [], []
-        for row, path in enumerate(listing.paths):
-            told = match(path[path.rfind("/") + 1 :])
-            if told is None:
-                continue
-            exposure, detector = told.group("exposure", "detector")
-            if detector not in numbered:
-                numbered[detector] = _detector_number(detector)
-            if len(exposure) <= 18 and numbered[detector] is not None and path.startswith(folders):
-                kept.append(row)
-                exposures.append(exposure)
-                detectors.append(numbered[detector])
-        rows = slice(None) if len(kept) == len(listing.paths) else np.array(kept, dtype=int)
-        numbers = {name: values[rows] for name, values in listing.columns().items()}
+        text = "".join(listing.paths)
+        is_plain = self.settings.raw_pattern == RAW and text.isascii() and "\\" not in text
+        paths = pa.array(listing.paths if is_plain else shown_all(listing.paths), pa.large_string())
+        told = _named_alike(paths, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
+        rows, exposures, detectors = told
+        numbers = listing.columns()
+        if len(rows) < len(paths):
+            paths, numbers = paths.take(pa.array(rows, pa.int64())), {name: values[rows] for name, values in numbers.items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
-        table = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "exposure": columns.texts(exposures),
-                "detector_number": np.array(detectors, dtype="int64"),
-                "link": columns.texts([f"raw/{path}" for path in shown_all(listing.paths[row] for row in kept)]),
-                "linked_ns": linked_ns,
+                "detector_number": detectors,
+                "link": columns.texts(pc.binary_replace_slice(paths, 0, 0, "raw/")),
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
                 **{name: pd.Series(whole_numbers(numbers[name])) for name in ("size", "device", "inode")},
                 "is_dangling": numbers["is_dangling"] != 0,
             }
         )
-        # of two links of one raw, the one that leads to a file
-        if (is_dangling := table["is_dangling"].to_numpy()).any():
-            table = table.take(np.argsort(is_dangling, kind="stable")).reset_index(drop=True)
-        return table[~_keys(table, table)[0].duplicated()]
 
     def _night_of(self, exposure: str, linked_ns: int) -> datetime.date | None:
         """The night of a link that no registry knows: by its exposure's number, else by when it was made."""
         try:
             # the first digit of the year is raised for controllers other than the telescope's own: 3018 is 2018
-            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(int(linked_ns))
+            return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(linked_ns)
         except OverflowError:
             return None
 
@@ -294,21 +289,20 @@ class Gen2Repository(Telling):
 
         arrays = self._arrays_of(night)
         told = arrays and _from_arrays(arrays)
-        raws = pd.DataFrame(_from_rows(*self._rows_of(night)) if told is None else told)
-        return raws[~_keys(raws, raws)[0].duplicated()]
+        return pd.DataFrame(_from_rows(*self._rows_of(night)) if told is None else told)
 
     def _of_night(self, both: DataFrame, night: datetime.date) -> DataFrame:
         """Without the links of other nights: those that are named after one, or whose raw the registry has there."""
         import numpy as np
 
         loose = both[~both["is_registered"]]
-        exposures, linked = loose["exposure"].tolist(), loose["linked_ns"].tolist()
-        is_of_night = [self._night_of(exposure, ns) == night for exposure, ns in zip(exposures, linked, strict=True)]
+        exposures, linked = loose["exposure"].tolist(), loose["linked_at"].array.asi8.tolist()
+        is_of_night = [self._night_of(exposure, us * 1000) == night for exposure, us in zip(exposures, linked, strict=True)]
         loose = loose[np.array(is_of_night, dtype=bool)]
         known = self._registered_keys(loose["exposure"])
         keys = zip(loose["exposure"].tolist(), loose["detector_number"].tolist(), strict=True)
         loose = loose[np.array([key not in known for key in keys], dtype=bool)]
-        return both.loc[both["is_registered"] | both.index.isin(loose.index)]
+        return both.loc[both["is_registered"] | both.index.isin(loose.index)].reset_index(drop=True)
 
     def _registered_keys(self, exposures: Iterable[str]) -> set[tuple[str, int]]:
         """The exposure and detector number of each raw of these exposures that the registry has, on any night."""
@@ -413,6 +407,54 @@ def _detector_number(text: str | None) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
+def _named(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...]) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
+    """What the names at the ends of paths tell: which of those below some folders are links of raws, their exposures, their detectors.
+
+    The first are places among the paths; the second a list, or an Arrow array, of text; the third the detectors' numbers.
+    """
+    import numpy as np
+
+    match = pattern.match
+    numbered: dict[str, int | None] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
+    kept, exposures, detectors = [], [], []
+    for row, path in enumerate(paths):
+        told = match(path[path.rfind("/") + 1 :])
+        if told is None:
+            continue
+        exposure, detector = told.group("exposure", "detector")
+        if detector not in numbered:
+            numbered[detector] = _detector_number(detector)
+        if len(exposure) <= 18 and numbered[detector] is not None and path.startswith(folders):
+            kept.append(row)
+            exposures.append(exposure)
+            detectors.append(numbered[detector])
+    return np.array(kept, "int64"), exposures, np.array(detectors, "int64")
+
+
+def _named_alike(paths: Any, pattern: re.Pattern[str], folders: tuple[str, ...]) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
+    """As `_named`, of an Arrow array of ASCII, by `RAW`: what follows the exposure is the same in many names, and read once."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = columns.arrow(last_parts(columns.texts(paths)))
+    rests = pc.ascii_ltrim(names, "0123456789")
+    n_digits = pc.binary_length(names).to_numpy() - pc.binary_length(rests).to_numpy()
+    alike = rests.dictionary_encode()
+    found = [pattern.match(f"0{rest}") for rest in alike.dictionary.to_pylist()]
+    numbers = [None if told is None else _detector_number(told["detector"]) for told in found]
+    detectors = np.array([-1 if number is None else number for number in numbers], "int64")[alike.indices.to_numpy()]
+    is_below = np.zeros(len(paths), bool)
+    for folder in folders:
+        is_below |= pc.starts_with(paths, folder).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(is_below & (detectors >= 0) & (n_digits > 0) & (n_digits <= 18))
+    names, n_digits = names.take(pa.array(rows, pa.int64())), n_digits[rows]
+    exposures = pa.nulls(len(rows), names.type)
+    for n in np.unique(n_digits).tolist():
+        exposures = pc.if_else(pa.array(n_digits == n), pc.utf8_slice_codeunits(names, 0, n), exposures)
+    return rows, exposures, detectors[rows]
+
+
 def _texts(values: Sequence[object]) -> Series[str]:
     """Values of a registry's column as text; what was written as a number is text too."""
     try:
@@ -432,69 +474,69 @@ def _whole(values: Sequence[object]) -> Series[Any]:
         return columns.whole_numbers(pd.Series(values, dtype="object"))
 
 
-def _keys(*tables: DataFrame) -> list[Series[int]]:
-    """For each table a Series of whole numbers: the same exposure and detector number have the same, in any of them."""
-    import pandas as pd
-
-    joined = pd.concat([table[["exposure", "detector_number"]] for table in tables], ignore_index=True)
-    exposures, detectors = pd.factorize(joined["exposure"])[0], pd.factorize(joined["detector_number"])[0]
-    codes = exposures * (int(detectors.max(initial=0)) + 1) + detectors
-    made, start = [], 0
-    for table in tables:
-        made.append(pd.Series(codes[start : start + len(table)], index=table.index))
-        start += len(table)
-    return made
-
-
 def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
-    """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one."""
+    """Registered raws and links in one table, a row an exposure and detector number: `is_registered`, and `link` where there is one.
+
+    Of two rows of one raw the first is taken, of two links the first that leads to a file.
+    """
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
-    from observing_monitor.tables import taken
-
-    raw_keys, link_keys = _keys(raws, links)
-    links_of = pd.Index(link_keys).get_indexer(pd.Index(raw_keys))
-    has_raw = np.zeros(len(links), dtype=bool)
-    has_raw[links_of[links_of >= 0]] = True
-    alone = np.flatnonzero(~has_raw)
-    index = pd.RangeIndex(len(raws) + len(alone))
-    registered = taken(raws, np.concatenate([np.arange(len(raws)), np.full(len(alone), -1)]), index)
-    linked = taken(links, np.concatenate([links_of, alone]), index)
-    both = registered.assign(
-        is_registered=index < len(raws),
-        exposure=registered["exposure"].fillna(linked["exposure"]),
-        detector_number=registered["detector_number"].fillna(linked["detector_number"]).astype("int64"),
-    )
-    return pd.concat([both, linked.drop(columns=["exposure", "detector_number"])], axis=1)
+    n_raws, is_dangling = len(raws), links["is_dangling"].to_numpy()
+    exposures = columns.texts(pa.concat_arrays([columns.arrow(raws["exposure"]), columns.arrow(links["exposure"])]))
+    detectors = np.concatenate([raws["detector_number"], links["detector_number"]])
+    numbered = pd.factorize(detectors)[0]
+    # of the raws, and then of the links: the same number where exposure and detector are the same
+    keys = pd.factorize(pd.factorize(exposures)[0] * (int(numbered.max(initial=0)) + 1) + numbered)[0]
+    of_raws, of_links = keys[:n_raws], keys[n_raws:]
+    first_raw, first_link = np.full(len(keys), -1), np.full(len(keys), -1)
+    every_raw, every_link = np.arange(n_raws), np.argsort(is_dangling, kind="stable")
+    # the last that is written stays
+    first_raw[of_raws[::-1]] = every_raw[::-1]
+    first_link[of_links[every_link[::-1]]] = every_link[::-1]
+    registered = every_raw[first_raw[of_raws] == every_raw]
+    alone = every_link[(first_link[of_links[every_link]] == every_link) & (first_raw[of_links[every_link]] < 0)]
+    raw_at = np.concatenate([registered, np.full(len(alone), -1)])
+    link_at = np.concatenate([first_link[of_raws[registered]], alone])
+    key_at = np.concatenate([registered, n_raws + alone])
+    is_there = link_at >= 0
+    is_there[is_there] = ~is_dangling[link_at[is_there]]
+    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in ("seqNum", "detectorName", "raftName", "obsid")}
+    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in ("link", "linked_at", "made_at", "size", "device", "inode")}
+    own = {"exposure": exposures.array.take(key_at), "detector_number": detectors[key_at]}
+    return pd.DataFrame({**own, **told, "is_registered": raw_at >= 0, "is_there": is_there})
 
 
 def _attempts(both: DataFrame) -> DataFrame:
     """Registered raws and links, side by side, as `columns.ATTEMPTS`."""
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    is_there = both["link"].notna() & ~both["is_dangling"].eq(True)
-    forms = pd.Series(["unregistered", "lost", "success"], dtype="str")
-    status = forms.take(np.where(both["is_registered"], np.where(is_there, 2, 1), 0)).set_axis(both.index)
-    odd = status[status != "success"]
-    plain = _plain_name(both)
-    message = odd.map(MESSAGES).str.cat(both["link"].reindex(odd.index).fillna("no link under raw/"))
+    is_registered, is_there = both["is_registered"].to_numpy(), both["is_there"].to_numpy()
+    link, plain = columns.arrow(both["link"]), _plain_names(both)
+    raft_and_sensor = _joined(columns.arrow(both["raftName"]), "_", columns.arrow(both["detectorName"]))
+    forms = ["unregistered", "lost", "success"]
+    form = pa.array(np.where(is_registered, np.where(is_there, 2, 1), 0), pa.int64())
+    place = pc.if_else(pa.array(is_registered & is_there), "", pc.coalesce(link, pa.scalar("no link under raw/", link.type)))
     attempts = {
         "stage": "ingest",
         "attempted_at": both["linked_at"],
-        "status": status,
-        "message": message.reindex(both.index).fillna("").astype("str"),
+        "status": columns.texts(pa.array(forms, link.type).take(form)),
+        "message": columns.texts(_joined(pa.array([MESSAGES[name] for name in forms], link.type).take(form), place)),
         "attempt": 1,
         "destination": both["link"],
-        "path": both["link"].fillna("raw/" + plain),
-        "names": _names_of(both, plain),
+        "path": columns.texts(pc.coalesce(link, pc.binary_replace_slice(plain, 0, 0, "raw/"))),
+        "names": columns.texts(_names_of(both, plain, raft_and_sensor)),
         "size_bytes": both["size"],
         "created_at": both["made_at"],
         "obsid": both["obsid"],
         "exposure": both["exposure"],
         "seq_num": both["seqNum"],
-        "detector": _detector_of(both),
+        # as people say it: R22_S11 where the registry has raft and name
+        "detector": columns.texts(pc.coalesce(raft_and_sensor, pa.array(both["detector_number"]).cast(link.type))),
         "on_disk": is_there,
         "device": both["device"].where(is_there),
         "inode": both["inode"].where(is_there),
@@ -502,36 +544,39 @@ def _attempts(both: DataFrame) -> DataFrame:
     return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
 
 
-def _plain_name(both: DataFrame) -> Series[str]:
-    """The name of a raw's link without raft and sensor: 3018092000065-det000."""
+def _plain_names(both: DataFrame) -> Any:
+    """The names of raws' links without raft and sensor, such as 3018092000065-det000: an Arrow array."""
     import pandas as pd
+    import pyarrow as pa
 
     codes, numbers = pd.factorize(both["detector_number"])
-    return _side_to_side(both["exposure"], columns.texts([f"-det{number:03d}" for number in numbers]).take(codes))
+    ends = pa.array([f"-det{number:03d}" for number in numbers], pa.large_string())
+    return _joined(columns.arrow(both["exposure"]), ends.take(pa.array(codes, pa.int64())))
 
 
-def _side_to_side(*parts: Series[str] | str, between: str = "", is_partly: bool = False) -> Series[str]:
-    """Texts of several columns put together, row by row; null where one is null, unless `is_partly`, when it is left out."""
+def _joined(*parts: Any, between: str = "", is_partly: bool = False) -> Any:
+    """Arrow arrays of text, and texts, put together row by row; null where one is null, unless `is_partly`, when it is left out."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    arrays = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else columns.arrow(part) for part in parts]
+    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in (*parts, between)]
     nulls: Literal["skip", "emit_null"] = "skip" if is_partly else "emit_null"
-    return columns.texts(pc.binary_join_element_wise(*arrays, pa.scalar(between, pa.large_string()), null_handling=nulls))
+    return pc.binary_join_element_wise(*texts, null_handling=nulls)
 
 
-def _detector_of(both: DataFrame) -> Series[str]:
-    """A detector's name as people say it: R22_S11 where the registry has raft and name, else its number."""
-    named = _side_to_side(both["raftName"], "_", both["detectorName"])
-    return named.fillna(both["detector_number"].astype("str")) if named.isna().any() else named
+def _names_of(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
+    """The names that a raw's file may have where it was transferred to, for matching copies: an Arrow array of texts, of a name a line."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _names_of(both: DataFrame, plain: Series[str]) -> Series[str]:
-    """The names that a raw's file may have where it was transferred to, for matching copies: a text a row, by lines."""
-    forms, obsid = [last_parts(both["link"]), plain], both["obsid"]
-    if both["raftName"].notna().any():
-        raft, sensor = both["raftName"], both["detectorName"]
-        forms += [_side_to_side(obsid, "-", raft, sensor), _side_to_side(obsid, "_", raft, "_", sensor)]
+    forms, obsid = [columns.arrow(last_parts(both["link"])), plain], columns.arrow(both["obsid"])
+    if raft_and_sensor.null_count < len(both):
+        forms += [
+            _joined(obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])),
+            _joined(obsid, "_", raft_and_sensor),
+        ]
     # the observation's name alone tells the file where a camera has one detector
-    forms.append(obsid.mask(obsid.duplicated(keep=False)))
-    return _side_to_side(*forms, between="\n", is_partly=True)
+    each = obsid.dictionary_encode().indices.fill_null(-1).to_numpy()
+    forms.append(pc.if_else(pa.array(np.bincount(each + 1)[each + 1] == 1), obsid, pa.scalar(None, obsid.type)))
+    return _joined(*forms, between="\n", is_partly=True)
