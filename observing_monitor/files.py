@@ -12,7 +12,9 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from io import BufferedReader
 from typing import Any
 
@@ -20,6 +22,7 @@ from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.redact import Redaction
 
 STORE, UNFINISHED = "data", ".unfinished"
+AT_ONCE = 4  # files that are written side by side
 
 _numbers = itertools.count()
 
@@ -142,6 +145,14 @@ class Output:
             return False
         self._write(relative, data)
         return True
+
+    def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
+        """Make and write files side by side: each call that is handed in, a function and its arguments, is made in another thread.
+
+        At the end all were made; then the first error of them, in the order in which they came, is raised: OutputError, or what else
+        they raise. Which of the files is there first is left open.
+        """
+        return _side_by_side()
 
     def append(self, relative: str, line: bytes) -> None:
         """Add a line to a file, whose parents are made, and whose end may be lost when the run is killed. Raises OutputError."""
@@ -268,6 +279,9 @@ class Apart(Output):
         output, name = self._of(relative)
         return output.write_changed(name, data)
 
+    def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
+        return self.pages.at_once()
+
     def append(self, relative: str, line: bytes) -> None:
         output, name = self._of(relative)
         output.append(name, line)
@@ -310,6 +324,21 @@ class Apart(Output):
     def learn(self, changes: Any) -> None:
         for output, made in zip((self.pages, self.kept), changes or (), strict=False):
             output.learn(made)
+
+
+@contextlib.contextmanager
+def _side_by_side() -> Iterator[Callable[..., Future[Any]]]:
+    """As `Output.at_once`."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        calls: list[Future[Any]] = []
+
+        def begin(function: Callable[..., Any], *args: Any) -> Future[Any]:
+            calls.append(threads.submit(function, *args))
+            return calls[-1]
+
+        yield begin
+    for call in calls:
+        call.result()
 
 
 def as_bytes(data: str | bytes) -> bytes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.config import Stream
+    from observing_monitor.files import Output
     from observing_monitor.judge import NightJob
     from observing_monitor.store import Row
     from observing_monitor.tables import Attention, AttentionGroup, Entry, Picture, Queue, Sample, Stage, Tables
@@ -269,24 +270,25 @@ def _told(stream: Stream, night: str, known: Tables, judged: DataFrame, stages: 
 
 def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> None:
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
-    from observing_monitor import filetable, tables
+    from observing_monitor import tables
 
     stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
     told = _told(stream, job.night.isoformat(), known, judged, stages)
-    images = _write_images(job, told.images[:MAX_IMAGES])
     around = _around(job, row, key)
-    parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
-    page = _night_page(job, row, around, known, judged, found, told, images)
-    if tells_of_files(stream):
-        others = [stage for stage in stages if stage != stream.last_stage]
-        listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
-        output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), others))
-        output.write_changed(f"{place}.csv", tables.to_csv(listed))
-    output.write_changed(f"{place}.json", _night_json(stream, row, told, images))
-    for number, part in enumerate(parts, 1):
-        output.write(f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
-    output.write(f"{place}.html", pages.render_night(_without_dead_ends(page), job.site.assets))
+    images = _write_images(job, told.images[:MAX_IMAGES])
+    with output.at_once() as begin:
+        if tells_of_files(stream):
+            others = [stage for stage in stages if stage != stream.last_stage]
+            listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
+            begin(_write_list, output, place, listed, others)
+        begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
+        parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
+        for number, part in enumerate(parts, 1):
+            begin(output.write, f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
+        page = _night_page(job, row, around, known, judged, found, told, images)
+        text = pages.render_night(_without_dead_ends(page), job.site.assets)
+    output.write(f"{place}.html", text)
     if stream.previews:
         from observing_monitor import previews
 
@@ -295,6 +297,14 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
     _remove_stale_images(job, row["images"])
     for path in reversed(exposure_pages(output, place, len(parts) + 1)):
         output.remove(path)
+
+
+def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[str]) -> None:
+    """Write all files of a night, for its page and as CSV; one after the other, for of a full night both are large."""
+    from observing_monitor import filetable, tables
+
+    output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages))
+    output.write_changed(f"{place}.csv", tables.to_csv(listed))
 
 
 def _night_page(
@@ -365,12 +375,14 @@ def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[pages.Im
 def _exposure_table(exposed: DataFrame, night: str) -> pages.ExposureTable:
     """The exposures of `tables.group` as pages show them."""
     classes = [c.name for c in columns.CLASSES if c.name in exposed]
-    numbers = [tuple(row) for row in exposed[classes].to_numpy().tolist()]
-    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}
+    numbers = list(zip(*(exposed[name].tolist() for name in classes), strict=True))
+    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}  # few differ
+    n_files = exposed["n_files"].tolist()
+    said = {n: pages.count(n) for n in set(n_files)}
     return pages.ExposureTable(
-        names=[pages.dash(name) for name in exposed["name"].tolist()],
-        seq_nums=[str(pages.dash(number)) for number in exposed["seq_num"].astype("object").tolist()],
-        n_files=list(map(pages.count, exposed["n_files"].tolist())),
+        names=[name or pages.NOTHING for name in exposed["name"].tolist()],
+        seq_nums=exposed["seq_num"].astype("str").fillna(pages.NOTHING).tolist(),
+        n_files=[said[n] for n in n_files],
         counts=[counts[row] for row in numbers],
         created_at=pages.all_near(exposed["created_at"], night),
         transferred_at=pages.all_near(exposed["transferred_at"], night),

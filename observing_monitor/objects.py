@@ -16,7 +16,9 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -366,6 +368,10 @@ class ObjectOutput(Output):
             return False
         self._write(relative, data)
         return True
+
+    def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
+        self._list()  # before several ask for it
+        return super().at_once()
 
     def append(self, relative: str, line: bytes) -> None:
         """An object can't grow: it is written whole, but only every few seconds. What a killed run loses of it is done again."""

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from observing_monitor.errors import UsageError
 
@@ -43,6 +43,53 @@ def suit_full_nights() -> None:
     with contextlib.suppress(OSError, AttributeError):  # another system's library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     gc.set_threshold(GARBAGE_AFTER)
+
+
+# What a process `beside` this one does: it imports as little as its answer takes, and dies with the one that began it.
+_BESIDE = """
+import ctypes, gc, importlib, marshal, os, sys
+gc.disable()
+parent, place, module, name, prctl_option, kill = sys.argv[1:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(int(prctl_option), int(kill))
+if os.getppid() == int(parent):
+    sys.path.insert(0, place)
+    answer = getattr(importlib.import_module(module), name)(*marshal.load(sys.stdin.buffer))
+    marshal.dump(answer, sys.stdout.buffer)
+    sys.stdout.flush()
+    os._exit(0)
+os._exit(1)
+"""
+
+
+def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result | None]:
+    """Have a function of this package called in a process of its own, while this one does something else.
+
+    What it is given, which is little, and what it returns are plain values, as `marshal` has them. Returns what waits for the answer
+    and gives it; None where there is none, because the process could not begin or was killed.
+    """
+    import marshal
+    import subprocess
+
+    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    words = [os.getpid(), place, function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return lambda: None
+    with contextlib.suppress(OSError):  # it was killed
+        os.write(process.stdin.fileno(), marshal.dumps(given))  # type: ignore[union-attr]
+
+    def answer() -> Result | None:
+        told, _ = process.communicate()
+        return cast(Result, marshal.loads(told)) if process.returncode == 0 else None
+
+    return answer
 
 
 class _Call:

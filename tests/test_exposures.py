@@ -30,8 +30,8 @@ def name(number):
     return f"MC_O_20200212_{number:06d}"
 
 
-def observe(folder, n_exposures):
-    """A run that finds so many exposures, of two files each."""
+def observe(folder, n_exposures, code=0):
+    """A run that finds so many exposures, of two files each, and ends with that code."""
     lines = ["path,size,created,came,exposure,number\n"]
     for number in range(n_exposures):
         at = START + datetime.timedelta(seconds=number * 6)
@@ -42,11 +42,11 @@ def observe(folder, n_exposures):
     folder.mkdir(exist_ok=True)
     (folder / "files.csv").write_text("".join(lines))
     (folder / "site.toml").write_text(SETTINGS)
-    look(folder)
+    look(folder, code)
 
 
-def look(folder):
-    assert run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
+def look(folder, code=0):
+    assert run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == code
 
 
 def listed(page):
@@ -109,6 +109,23 @@ def test_a_night_that_shrinks(many):
     night = many / "site" / "camera" / f"{NIGHT}.html"
     assert parts(many) == [] and dead_links(many / "site") == []
     assert len(listed(night)) == MAX_GROUPS and "The newest" not in night.read_text()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".files.js", ".json", ".exposures-2.html"])
+def test_no_page_before_its_files(many, capfd, ending):
+    """Where one of a night's files can't be written its page stays as it was, and one line names the file; then all is made."""
+    pages = many / "site" / "camera"
+    before = (pages / f"{NIGHT}.html").read_bytes()
+    (pages / f"{NIGHT}{ending}").unlink()
+    (pages / f"{NIGHT}{ending}" / "in the way").mkdir(parents=True)
+    capfd.readouterr()
+    observe(many, MAX_OF_PART + 31, code=2)
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and f"{NIGHT}{ending}: is a directory" in error
+    assert (pages / f"{NIGHT}.html").read_bytes() == before
+    shutil.rmtree(pages / f"{NIGHT}{ending}")
+    look(many)
+    assert f"{MAX_OF_PART + 31:,}, a row each" in (pages / f"{NIGHT}.html").read_text() and (pages / f"{NIGHT}{ending}").is_file()
 
 
 def test_pruned_with_the_page(many):

@@ -70,6 +70,21 @@ def test_workers_that_died_before_they_were_asked(tmp_path):
         assert sorted(made.results(abs, [(-2,), (-3,)], None)) == [2, 3]
 
 
+def test_a_process_beside_this_one_ends_with_it():
+    """What is asked of a process beside this one comes back as it is; the process dies with the one that began it, however that ends."""
+    assert workers.beside(os.path.join, "data", "n\udcff")() == "data/n\udcff"
+    assert workers.beside(os.kill, 0, "no signal")() is None
+    code = "import sys, time; from observing_monitor import workers; workers.beside(time.sleep, 60); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        parent.stdout.readline()
+        (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()
+
+
 def test_worker_that_dies_costs_its_task(tmp_path):
     """What a dead worker had in hand, and what waited behind it, is done again; each result comes once."""
     with workers.processes(2) as made:

@@ -116,6 +116,24 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert (tmp_path / "a" / "page.html").read_text() == "old" and os.listdir(tmp_path / ".unfinished") == []
 
 
+def test_files_written_at_once(tmp_path):
+    """At the end of the context all files are there but those that could not be written; of what went wrong the first is raised."""
+    output = Output(tmp_path)
+    output.make()
+    (tmp_path / "3" / "in the way").mkdir(parents=True)
+    (tmp_path / "5" / "in the way").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"/3: is a directory; it was left as it was"), output.at_once() as begin:
+        for number in range(9):
+            begin(output.write, str(number), f"{number}" * 100_000)
+        assert begin(lambda: output.write_changed("9", "")).result()
+    assert {name for name in os.listdir(tmp_path) if os.path.isfile(tmp_path / name)} == set("01246789")
+    assert (tmp_path / "8").read_text() == "8" * 100_000 and os.listdir(tmp_path / ".unfinished") == []
+    with pytest.raises(KeyError), output.at_once() as begin:
+        begin(output.write, "a", "a")
+        raise KeyError
+    assert (tmp_path / "a").exists()
+
+
 def test_leavings_are_swept(tmp_path):
     """What a killed run left unfinished is gone after the next one has begun."""
     output = Output(tmp_path)

@@ -26,7 +26,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named, zone_named
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, VERY_MANY, NightTree, instants, shown_all, whole_numbers
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -93,11 +93,14 @@ class FileStore(Telling):
             if times == before and self.asked.is_settled(night, max((ns or 0 for ns in times.values()), default=0)):
                 if glance.get("logs", []) == logs:
                     return known
-                return {**known, "glance": {"folders": before, "logs": logs}, "came": self._came_digest(night)}
-        listed, digest = self.tree.list_night(night).folders, self.tree.digest(night)
+                return {**known, "glance": {**glance, "logs": logs}, "came": self._came_digest(night)}
+            if times != before and glance.get("n_files", 0) >= VERY_MANY:
+                self.tree.begin(night)
+        listing, digest = self.tree.list_night(night), self.tree.digest(night)
         is_same = known and glance.get("logs") == logs and known["digest"] == digest
         came = known.get("came") if is_same else self._came_digest(night)
-        return {"glance": {"folders": listed, "logs": logs}, "n_loose": n_loose, "digest": digest, "came": came}
+        seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing.paths)}
+        return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
     def read(self, night: datetime.date) -> Reading:
         """The night's files, folder by folder."""

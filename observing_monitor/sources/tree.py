@@ -12,9 +12,9 @@ import re
 import stat
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import night_named
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.nights import NightRule
 
+VERY_MANY = 30_000  # files of a night that a process of its own may list: to begin one takes as long as to list a third of these
 MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
@@ -62,6 +63,18 @@ class Listing:
         self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
         self.notes: list[str] = []  # sentences on what couldn't be looked at
         self.unread: list[str] = []  # paths of the folders that couldn't be listed
+
+    @classmethod
+    def of(cls, values: tuple[Any, ...]) -> Listing:
+        """The other way of `values`."""
+        made = cls()
+        made.paths, numbers, made.beyond, made.folders, made.notes, made.unread = values
+        made.numbers.frombytes(numbers)
+        return made
+
+    def values(self) -> tuple[Any, ...]:
+        """All that is in it, as plain values."""
+        return self.paths, self.numbers.tobytes(), self.beyond, self.folders, self.notes, self.unread
 
     @property
     def entries(self) -> list[Entry]:
@@ -114,6 +127,7 @@ class NightTree:
         self._skeleton: tuple[dict[datetime.date, list[str]], Listing] | None = None
         self._loose: dict[datetime.date | None, list[int]] = {}  # night -> rows of the files outside night folders
         self._listings: dict[datetime.date | None, Listing] = {}
+        self._begun: dict[datetime.date, Callable[[], tuple[Any, ...] | None]] = {}  # night -> what gives its listing's values
         self._digests: dict[datetime.date | None, str] = {}
         self._all_loose: frozenset[str] | None = None
 
@@ -146,10 +160,23 @@ class NightTree:
                 times[folder] = None
         return times
 
+    def begin(self, night: datetime.date) -> None:
+        """Have a night listed by a process beside this one, which meanwhile imports what the listing will be read with.
+
+        For a night of very many files of which it is known that something changed: a nightful of files takes as long to list as pandas
+        to import, and only a process of its own keeps Python from doing one after the other.
+        """
+        from observing_monitor.workers import beside
+
+        if night not in self._listings:
+            self._begun[night] = beside(list_beside, self.root, self.night_folders().get(night, []), self.whole)
+            import pandas  # noqa: F401
+
     def list_night(self, night: datetime.date) -> Listing:
         """The Listing of a night: its folders, at any depth, and its loose files."""
         if night not in self._listings:
-            listing = self._list(self.night_folders().get(night, []))
+            begun = self._begun.pop(night)() if night in self._begun else None
+            listing = Listing.of(begun) if begun else self._list(self.night_folders().get(night, []))
             for path, *row, link_ns, is_dangling in self.loose(night):
                 listing.add(path, (*row, ABSENT if link_ns is None else link_ns, is_dangling))
             skeleton = self._walk_skeleton()[1]
@@ -311,6 +338,12 @@ class NightTree:
 
     def _shown(self, path: str) -> str:
         return _shown(os.path.join(self.root, path))
+
+
+def list_beside(root: str, folders: list[str], whole: tuple[str, ...]) -> tuple[Any, ...]:
+    """The values of the Listing of some folders below a root, at any depth: for a process that `NightTree.begin` began."""
+    no_rule = cast("NightRule", None)  # it is asked for no night
+    return NightTree(root, no_rule, "", whole)._list(folders).values()
 
 
 def _is_not_utf8(text: str) -> bool:
