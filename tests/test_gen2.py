@@ -230,13 +230,11 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
         types = {type(value) for value in values}
         return (types <= {int, type(None)} or types == {str}) and not any(letter in '"\\' or letter < " " for letter in text)
 
-    told = dict(zip(of_raws, zip(*rows, strict=True), strict=True)) if rows else {}
-    whole = told.get("detector", ()) + told.get("seqNum", ())
-    exposures = [
-        visit if exposure is None else exposure for exposure, visit in zip(told.get("expId", ()), told.get("visit", ()), strict=True)
-    ]
-    needed = [told[name] for name in told if name != "visit" or None in told["expId"]]
-    is_plain = all(map(is_usual, needed)) and None not in exposures and not any(isinstance(value, str) for value in whole)
+    told = dict(zip(of_raws, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(of_raws, ())
+    exposures = [visit if exposure is None else exposure for exposure, visit in zip(told.pop("expId"), told.pop("visit"), strict=True)]
+    assert by_row["exposure"].tolist() == [f"{value:.0f}" if isinstance(value, float) else str(value) for value in exposures]
+    is_plain = all(map(is_usual, [exposures, *told.values()])) and None not in exposures
+    is_plain = is_plain and not any(isinstance(value, str) for value in told["detector"] + told["seqNum"])
     if arrays:
         assert bool(by_column) == is_plain
     else:
