@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import itertools
 import json
 import time
 
@@ -44,11 +45,19 @@ def unpack(script):
     return json.loads(gzip.decompress(base64.b64decode(script[len(start) : -len(end)], validate=True)))
 
 
+def added_up(steps):
+    """From the steps between the numbers that are there to the numbers."""
+    sums = itertools.accumulate(step for step in steps if step is not None)
+    return [None if step is None else next(sums) for step in steps]
+
+
 def rows_of(packed):
     """The rows of an unpacked table, as the page's script reads them."""
     read = []
     for column in packed["columns"]:
-        words = [None if code < 0 else column["words"][code] for code in column.get("codes", [])]
+        words = [None if code < 0 else column["words"][code] for code in added_up(column.get("codes", []))]
+        if column["kind"] in ("int", "instant"):
+            column["values"] = added_up(column["values"])
         if column["kind"] == "path":
             words = [folder + name for folder, name in zip(words, column["values"], strict=True)]
         values = words or column.get("values", [])
@@ -67,6 +76,18 @@ def test_every_row_comes_back():
     assert [row["created_at"] for row in rows] == [int(t.timestamp()) for t in files["created_at"]]
     assert rows[-1]["ingested_at"] is None and rows[0]["ingested_at"] == int(files["ingested_at"][0].timestamp())
     assert rows[0]["reason"] is None and rows[49]["reason"] == "failed: KeyError 'DATE-OBS'"
+
+
+@pytest.mark.parametrize("missing", [[0], [0, 1, 2], [3, 7], [99, 100], list(range(1, 101)), list(range(101))])
+def test_every_number_comes_back(missing):
+    """Where rows have no number, no instant and no word, at the beginning, the end or in between, all others keep theirs."""
+    files = table(101)
+    for name in ("seq_num", "size_bytes", "created_at", "detector", "exposure"):
+        files.loc[missing, name] = None
+    rows = rows_of(unpack(filetable.render_files_js(files)))
+    for name in ("seq_num", "size_bytes", "detector", "exposure"):
+        assert [row[name] for row in rows] == files[name].astype("object").where(files[name].notna(), None).tolist()
+    assert [row["created_at"] for row in rows] == [None if pd.isna(at) else int(at.timestamp()) for at in files["created_at"]]
 
 
 def test_same_rows_same_bytes():
