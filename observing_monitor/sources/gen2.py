@@ -154,11 +154,12 @@ class Gen2Repository(Telling):
         text = "".join(listing.paths)
         is_plain = self.settings.raw_pattern == RAW and text.isascii() and "\\" not in text
         paths = pa.array(listing.paths if is_plain else shown_all(listing.paths), pa.large_string())
-        told = _named_alike(paths, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
+        names, numbers = columns.arrow(last_parts(columns.texts(paths))), listing.columns()
+        told = _named_alike(paths, names, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
         rows, exposures, detectors = told
-        numbers = listing.columns()
         if len(rows) < len(paths):
-            paths, numbers = paths.take(pa.array(rows, pa.int64())), {name: values[rows] for name, values in numbers.items()}
+            paths, names = paths.take(pa.array(rows, pa.int64())), names.take(pa.array(rows, pa.int64()))
+            numbers = {name: values[rows] for name, values in numbers.items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         return pd.DataFrame(
@@ -166,6 +167,7 @@ class Gen2Repository(Telling):
                 "exposure": columns.texts(exposures),
                 "detector_number": detectors,
                 "link": columns.texts(pc.binary_replace_slice(paths, 0, 0, "raw/")),
+                "name": columns.texts(names),
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
                 **{name: pd.Series(whole_numbers(numbers[name])) for name in ("size", "device", "inode")},
@@ -429,13 +431,14 @@ def _named(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...])
     return np.array(kept, "int64"), exposures, np.array(detectors, "int64")
 
 
-def _named_alike(paths: Any, pattern: re.Pattern[str], folders: tuple[str, ...]) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
-    """As `_named`, of an Arrow array of ASCII, by `RAW`: what follows the exposure is the same in many names, and read once."""
+def _named_alike(
+    paths: Any, names: Any, pattern: re.Pattern[str], folders: tuple[str, ...]
+) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
+    """As `_named`, of Arrow arrays of ASCII, by `RAW`: what follows the exposure is the same in many names, and read once."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = columns.arrow(last_parts(columns.texts(paths)))
     rests = pc.ascii_ltrim(names, "0123456789")
     n_digits = pc.binary_length(names).to_numpy() - pc.binary_length(rests).to_numpy()
     alike = rests.dictionary_encode()
@@ -500,9 +503,9 @@ def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     key_at = np.concatenate([registered, n_raws + alone])
     is_there = link_at >= 0
     is_there[is_there] = ~is_dangling[link_at[is_there]]
-    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in ("seqNum", "detectorName", "raftName", "obsid")}
-    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in ("link", "linked_at", "made_at", "size", "device", "inode")}
     own = {"exposure": exposures.array.take(key_at), "detector_number": detectors[key_at]}
+    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in raws.columns.drop([*own])}
+    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in links.columns.drop([*own, "is_dangling"])}
     return pd.DataFrame({**own, **told, "is_registered": raw_at >= 0, "is_there": is_there})
 
 
@@ -568,7 +571,7 @@ def _names_of(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    forms, obsid = [columns.arrow(last_parts(both["link"])), plain], columns.arrow(both["obsid"])
+    forms, obsid = [columns.arrow(both["name"]), plain], columns.arrow(both["obsid"])
     if raft_and_sensor.null_count < len(both):
         forms += [
             _joined(obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])),
