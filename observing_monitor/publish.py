@@ -350,7 +350,7 @@ def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None,
         return
     templates = pages.compiled() if jobs else {}
     tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
-    for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
+    for done, changes in executor.results(_publish_elsewhere, tasks, _lost, lambda task: (task[0].stream.name, task[0].night)):
         output.learn(changes)
         if done:
             yield done

@@ -677,6 +677,8 @@ def _n_twice(names: Series[str]) -> int:
     """How many of a column of names came before."""
     import pyarrow.compute as pc
 
+    if _is_in_order(names):  # as those of files in one folder are
+        return 0
     return len(names) - int(pc.count_distinct(columns.arrow(names), mode="all").as_py())
 
 

@@ -117,19 +117,30 @@ class Workers:
     that lost one.
     """
 
-    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None, n_workers: int = 0
+    ) -> None:
         self._make = make
         self._end = end
+        self._n_workers = n_workers
+        self._of: Callable[[Task], Any] = tuple
+        self._came: list[Any] = []  # what the tasks of the last results were of, in the order in which they came back
         self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
 
-    def results(self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result]) -> Iterator[Result]:
+    def results(
+        self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result], of: Callable[[Task], Any] = tuple
+    ) -> Iterator[Result]:
         """The results of `function(*task)` for a list of tasks, as they come.
 
-        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`.
+        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`. `of` says what a task
+        is of, such as its night: whoever had that in hand last may have in its memory what is asked for next.
         """
-        left = list(tasks)
+        left, came, self._of = list(tasks), self._came, of
+        if len(left) <= self._n_workers:  # all begin at once; and the worker that has waited longest takes the first
+            left.sort(key=lambda task: came.index(of(task)) if of(task) in came else -1)
+        self._came = []
         for _ in range(MAX_ROUNDS):
             left = yield from self._round(function, left)
             if not left:
@@ -159,6 +170,7 @@ class Workers:
             except self._deaths:
                 dead.append(task)
                 continue
+            self._came.append(self._of(task))
             yield result
         return dead
 
@@ -196,7 +208,7 @@ def processes(jobs: int) -> Iterator[Workers]:
         for left in multiprocessing.active_children():
             left.kill()
 
-    workers = Workers(make, end=end)
+    workers = Workers(make, end=end, n_workers=jobs)
     try:
         yield workers
     finally:
