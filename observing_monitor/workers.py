@@ -27,6 +27,7 @@ M_ARENA_MAX = -8  # glibc's malloc.h
 # Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
 # 700 cost a tenth of a run.
 GARBAGE_AFTER = 100_000
+WITH_THREADS = ("numpy", "pyarrow", "sqlalchemy", "fsspec", "distributed")  # packages that begin threads, or hold connections
 Task = tuple[Any, ...]  # what the function is called with
 Result = TypeVar("Result")
 
@@ -181,15 +182,21 @@ def processes(jobs: int) -> Iterator[Workers]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    # spawn: a process forked after pyarrow has started its threads may hang
-    context = multiprocessing.get_context("spawn")
+    def make() -> ProcessPoolExecutor:
+        # a copy of this process begins at once; but one that was made after others began threads may hang, or end a connection of ours
+        is_alone = sys.platform == "linux" and threading.active_count() == 1 and not any(name in sys.modules for name in WITH_THREADS)
+        context = multiprocessing.get_context("fork" if is_alone else "spawn")
+        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
+        if is_alone:
+            executor.submit(os.getpid)  # begins them all, before there are threads
+        return executor
 
     def end() -> None:
         # the executor itself forgets the one that it was just starting when another died, and then waits for it for ever
         for left in multiprocessing.active_children():
             left.kill()
 
-    workers = Workers(lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)), end=end)
+    workers = Workers(make, end=end)
     try:
         yield workers
     finally:

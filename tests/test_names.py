@@ -2,7 +2,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from observing_monitor import names
@@ -11,10 +11,22 @@ PARTS = ("AT_O_", "CC_C_", "MC_O_", "20200212", "20200230", "2020", "_000022", "
 PARTS += ("3018092000065", "3018132000065", "-det000", "-det0000", "-det00", ".fits", ".fits.fz", "_", "-", "x", "é", "٣", "\n", "7")
 
 
-@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=6).map("".join), max_size=20))
-@settings(max_examples=200, deadline=None, derandomize=True)
+HEADS = ("CC_C_20200212_000022", "CC_C_20200213_00022", "MC_O_19991231_123456", "3018092000065", "2020021200001", "3018132000065", "")
+some_parts = st.lists(st.sampled_from(PARTS), max_size=6).map("".join)
+nearly_names = st.builds("".join, st.tuples(st.sampled_from(["", "", "", "x", "_"]), st.sampled_from(HEADS), some_parts))
+
+
+@example(
+    [
+        f"{head}{rest}"
+        for head in HEADS
+        for rest in ("", ".fits", "-R22S00", "-R22-S00-det000", "-det000.fits", "_R01_S000", "-det0000", "0")
+    ]
+)
+@given(st.lists(st.one_of(some_parts, nearly_names, nearly_names, st.none()), max_size=20))
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_default_pattern_means_the_same_to_both_engines(made_up):
-    """What Arrow's engine finds in a name by the default pattern, Python's finds too; digits are ASCII's."""
+    """What Arrow's engine finds in names by the default pattern, in parts, Python's finds in each; digits are ASCII's."""
     told = names.read_names(pd.Series(made_up, dtype="str"))
     by_python = names.read_names(pd.Series(made_up, dtype="str"), f"(?a:{names.RUBIN})")
     pd.testing.assert_frame_equal(told, by_python)
@@ -58,8 +70,13 @@ def test_pattern_of_ones_own():
         ("fits", ""),
         ("fits.gz", "gz"),
         ("", ""),
+        ("é.fits", "fits"),
+        ("日本.x.FTS.BZ2", "fits"),
+        ("a.é", "é"),
+        (None, ""),
     ],
 )
 def test_kind_is_the_names_ending(name, kind):
     """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
-    assert names.kind_of(name) == kind and names.kinds_of([name, name]) == [kind, kind]
+    assert names.kinds_of([name, "b.txt", name]) == [kind, "txt", kind]
+    assert name is None or names.kind_of(name) == kind

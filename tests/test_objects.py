@@ -536,7 +536,7 @@ def test_damaged_table_is_set_aside(tree, bucket, go):
     folder, now = tree
     which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[0], "--output_dir", bucket.address)
     assert go(*which, now=now)[0] == 0
-    (name,) = (name for name in bucket.listed() if name.endswith("files.parquet"))
+    (name,) = (name for name in bucket.listed() if name.endswith("/files.parquet"))
     before = bucket.contents("")
     whole = bucket.client.get_object(Bucket=bucket.name, Key=name)["Body"].read()
     bucket.put(name, whole[: len(whole) // 2])

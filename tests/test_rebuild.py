@@ -70,6 +70,24 @@ def test_workers_that_died_before_they_were_asked(tmp_path):
         assert sorted(made.results(abs, [(-2,), (-3,)], None)) == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "before, expected",
+    [("", "here"), ("import numpy", "None"), ("threading.Thread(target=time.sleep, args=[5], daemon=True).start()", "None")],
+    ids=["alone", "with numpy", "with a thread"],
+)
+def test_workers_are_copies_only_of_a_process_without_threads(before, expected):
+    """Workers know what a process that is alone knew; of one with threads, which a copy could wait for in vain, they are begun anew."""
+    code = f"""
+import threading, time
+from observing_monitor import workers
+{before}
+workers.mark = "here"
+with workers.processes(2) as made:
+    print(*made.results(eval, [("__import__('observing_monitor').workers.__dict__.get('mark')",)], print))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == expected
+
+
 def test_a_process_beside_this_one_ends_with_it():
     """What is asked of a process beside this one comes back as it is; the process dies with the one that began it, however that ends."""
     assert workers.beside(os.path.join, "data", "n\udcff")() == "data/n\udcff"

@@ -112,12 +112,12 @@ class FileStore(Telling):
         if not paths:
             return self._reading(columns.empty(columns.FILES), listing)
         file_id = columns.texts(shown_all(paths))
-        name = names.split(file_id)[1]
+        name = names.last_parts(file_id)
         files = {
             "file_id": file_id,
             "name": name,
             "path": shown_all([f"{self.settings.path}/"])[0] + file_id,
-            "kind": columns.texts(names.kinds_of(columns.arrow(name).to_pylist())),
+            "kind": names.kinds(name),
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
             # a link is as old as its own making; a name with brothers has lost the time of its arrival

@@ -40,7 +40,7 @@ MESSAGES = {
     "lost": "the registry has it, but its file is gone: ",
     "unregistered": "linked, but the registry does not have it: ",
 }
-WANTED = ("expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid")
+WANTED = ("detector", "detectorName", "raftName", "seqNum", "obsid")
 RAW = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"
 FEW_NIGHTS = 5  # more than these in one run, and the registry's rows are looked up by where each night's lie
 DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
@@ -154,11 +154,12 @@ class Gen2Repository(Telling):
         text = "".join(listing.paths)
         is_plain = self.settings.raw_pattern == RAW and text.isascii() and "\\" not in text
         paths = pa.array(listing.paths if is_plain else shown_all(listing.paths), pa.large_string())
-        told = _named_alike(paths, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
+        names, numbers = columns.arrow(last_parts(columns.texts(paths))), listing.columns()
+        told = _named_alike(paths, names, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
         rows, exposures, detectors = told
-        numbers = listing.columns()
         if len(rows) < len(paths):
-            paths, numbers = paths.take(pa.array(rows, pa.int64())), {name: values[rows] for name, values in numbers.items()}
+            paths, names = paths.take(pa.array(rows, pa.int64())), names.take(pa.array(rows, pa.int64()))
+            numbers = {name: values[rows] for name, values in numbers.items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         return pd.DataFrame(
@@ -166,6 +167,7 @@ class Gen2Repository(Telling):
                 "exposure": columns.texts(exposures),
                 "detector_number": detectors,
                 "link": columns.texts(pc.binary_replace_slice(paths, 0, 0, "raw/")),
+                "name": columns.texts(names),
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
                 **{name: pd.Series(whole_numbers(numbers[name])) for name in ("size", "device", "inode")},
@@ -212,7 +214,7 @@ class Gen2Repository(Telling):
                 raise SourceError(f"{self.registry}: has no table 'raw'; is it a Gen2 registry into which raws were ingested?")
             if not there & {"expId", "visit"}:
                 raise SourceError(f"{self.registry}: its table 'raw' has neither expId nor visit; raws can't be told apart")
-            self._columns = [name for name in (*WANTED, *DATES) if name in there]
+            self._columns = [name for name in ("expId", "visit", *WANTED, *DATES) if name in there]
         return self._columns
 
     def _night_condition(self, night: datetime.date) -> tuple[str, tuple[str, ...]]:
@@ -229,30 +231,34 @@ class Gen2Repository(Telling):
     def _arrays_of(self, night: datetime.date) -> _Arrays | None:
         """What the registry has of a night in JSON, which SQLite makes in half the time of rows; None where JSON can't hold a value."""
         if self._arrays[0] != night:
-            have, where, values = self._selection(night)
-            arrays = ", ".join(f"json_group_array({name})" for name in have)
+            selected, where, values = self._selection(night)
+            arrays = ", ".join(f"json_group_array({value})" for value in selected.values())
             self._arrays = night, None
             with contextlib.suppress(SourceError):  # bytes; whatever else is wrong, the query for rows tells
                 ((n_rows, *texts),) = self._query(f"select count(*), {arrays} {where}", values)
-                self._arrays = night, _Arrays(n_rows, dict(zip(have, texts, strict=True)))
+                self._arrays = night, _Arrays(n_rows, dict(zip(selected, texts, strict=True)))
         return self._arrays[1]
 
     def _rows_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
-            have, where, values = self._selection(night)
-            self._rows = night, have, self._query(f"select {', '.join(have)} {where}", values)
+            selected, where, values = self._selection(night)
+            self._rows = night, list(selected), self._query(f"select {', '.join(selected.values())} {where}", values)
         return self._rows[1:]
 
     def _n_raws(self, night: datetime.date) -> int:
         arrays = self._arrays_of(night)
         return len(self._rows_of(night)[1]) if arrays is None else arrays.n_rows
 
-    def _selection(self, night: datetime.date) -> tuple[list[str], str, tuple[Any, ...]]:
-        """The columns of `WANTED` that this camera has, and where a night's values of them are: SQL, and the values in it."""
+    def _selection(self, night: datetime.date) -> tuple[dict[str, str], str, tuple[Any, ...]]:
+        """What is asked of a night's raws: the names of the columns that this camera has, and SQL for them, and for where they are."""
         condition, values = self._night_condition(night)
         where, rowids = self._rowids(night)
-        return [name for name in self._raw_columns() if name in WANTED], f"from raw where ({condition}){where}", (*values, *rowids)
+        have = self._raw_columns()
+        number = [name for name in ("expId", "visit") if name in have]
+        selected = {"exposure": f"coalesce({', '.join(number)})" if len(number) > 1 else number[0]}
+        selected |= {name: name for name in have if name in WANTED}
+        return selected, f"from raw where ({condition}){where}", (*values, *rowids)
 
     def _rowids(self, night: datetime.date) -> tuple[str, tuple[int, ...]]:
         """SQL that keeps a night's query to the rows between the night's first and last; nothing for the first few nights.
@@ -342,7 +348,6 @@ class _Arrays(NamedTuple):
 def _from_arrays(arrays: _Arrays) -> dict[str, Any] | None:
     """A night's raws by the columns that `_raws_of` has; None where a value is not what is usual, which rows tell to the last digit."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     def texts(name: str) -> Any:
         return _values(arrays.texts[name], arrays.n_rows) if name in arrays.texts else pa.nulls(arrays.n_rows, pa.large_string())
@@ -353,13 +358,11 @@ def _from_arrays(arrays: _Arrays) -> dict[str, Any] | None:
         return texts(name).cast(pa.int64())
 
     try:
-        number = texts("expId")
-        if number.null_count:
-            number = pc.coalesce(number, texts("visit"))
-        if number.null_count:
+        exposures = texts("exposure")
+        if exposures.null_count:
             return None
         return {
-            "exposure": columns.texts(number),
+            "exposure": columns.texts(exposures),
             "detector_number": whole("detector").fill_null(0).to_numpy(),
             "seqNum": columns.integers(whole("seqNum")),
             **{name: columns.texts(texts(name)) for name in ("detectorName", "raftName", "obsid")},
@@ -390,11 +393,8 @@ def _from_rows(have: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     """As `_from_arrays`, whatever the values are: SQLite holds anything in any column."""
     told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
     nothing = [None] * len(rows)
-    number: Sequence[Any] = told.get("expId") or told.get("visit") or ()
-    if None in number and "visit" in told:
-        number = [visit if value is None else value for value, visit in zip(number, told["visit"], strict=True)]
     return {
-        "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in number]),
+        "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in told.get("exposure", ())]),
         "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
         "seqNum": _whole(told.get("seqNum", nothing)),
         **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
@@ -431,13 +431,14 @@ def _named(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...])
     return np.array(kept, "int64"), exposures, np.array(detectors, "int64")
 
 
-def _named_alike(paths: Any, pattern: re.Pattern[str], folders: tuple[str, ...]) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
-    """As `_named`, of an Arrow array of ASCII, by `RAW`: what follows the exposure is the same in many names, and read once."""
+def _named_alike(
+    paths: Any, names: Any, pattern: re.Pattern[str], folders: tuple[str, ...]
+) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
+    """As `_named`, of Arrow arrays of ASCII, by `RAW`: what follows the exposure is the same in many names, and read once."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = columns.arrow(last_parts(columns.texts(paths)))
     rests = pc.ascii_ltrim(names, "0123456789")
     n_digits = pc.binary_length(names).to_numpy() - pc.binary_length(rests).to_numpy()
     alike = rests.dictionary_encode()
@@ -502,9 +503,9 @@ def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     key_at = np.concatenate([registered, n_raws + alone])
     is_there = link_at >= 0
     is_there[is_there] = ~is_dangling[link_at[is_there]]
-    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in ("seqNum", "detectorName", "raftName", "obsid")}
-    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in ("link", "linked_at", "made_at", "size", "device", "inode")}
     own = {"exposure": exposures.array.take(key_at), "detector_number": detectors[key_at]}
+    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in raws.columns.drop([*own])}
+    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in links.columns.drop([*own, "is_dangling"])}
     return pd.DataFrame({**own, **told, "is_registered": raw_at >= 0, "is_there": is_there})
 
 
@@ -570,7 +571,7 @@ def _names_of(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    forms, obsid = [columns.arrow(last_parts(both["link"])), plain], columns.arrow(both["obsid"])
+    forms, obsid = [columns.arrow(both["name"]), plain], columns.arrow(both["obsid"])
     if raft_and_sensor.null_count < len(both):
         forms += [
             _joined(obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])),

@@ -155,7 +155,7 @@ class NightTree:
         times: dict[str, int | None] = {}
         for folder in folders:
             try:
-                times[folder] = os.stat(os.path.join(self.root, folder)).st_mtime_ns
+                times[folder] = os.stat(self._place + folder).st_mtime_ns
             except OSError:
                 times[folder] = None
         return times
