@@ -170,11 +170,19 @@ def _whole(texts: Series[str]) -> Series[int]:
         return columns.whole_numbers(texts)
 
 
-def split(paths: Series[str]) -> tuple[list[str], Any, Any]:
-    """A Series of paths (none of them null) as what stands before the names, with the last "/" or "" without one, and the names.
+def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
+    """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
+    import pyarrow as pa
 
-    The first each once, in order of first use, and as an Arrow array which of them each path has: they are few and long. The names
-    are an Arrow array.
+    folders, codes, names = split_words(paths)
+    before = pa.array(folders, pa.large_string()).take(codes)
+    return columns.texts(before).set_axis(paths.index), columns.texts(names).set_axis(paths.index)
+
+
+def split_words(paths: Series[str]) -> tuple[list[str], Any, Any]:
+    """The same, but what stands before the names as words, each once in order of first use, and which of them each path has.
+
+    The latter and the names are Arrow arrays.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
