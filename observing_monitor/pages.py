@@ -6,12 +6,14 @@ durations seconds, `None` stands for "there is none" and is shown as –. What o
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import math
 import re
+import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -647,9 +649,37 @@ def take_compiled(templates: Mapping[str, bytes]) -> None:
     _compiled.update(templates)
 
 
+_awaited: list[Callable[[], Mapping[str, bytes] | None]] = []  # what other processes are just compiling
+
+
+@contextlib.contextmanager
+def compiled_beside() -> Iterator[None]:
+    """Have the templates compiled by a process beside this one, which gets ready meanwhile what they are to show, for 0.2 s or more."""
+    from observing_monitor.workers import beside
+
+    if not environment.cache_info().currsize:
+        _awaited.append(beside(compiled_elsewhere, [place for place in sys.path if place]))
+    try:
+        yield
+    finally:
+        _take_awaited()
+
+
+def compiled_elsewhere(path: list[str]) -> dict[str, bytes]:
+    """The same as `compiled`, in a process that was told nothing of where packages lie."""
+    sys.path[:] = path
+    return compiled()
+
+
+def _take_awaited() -> None:
+    while _awaited:
+        take_compiled(_awaited.pop()() or {})
+
+
 @functools.cache
 def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
+    _take_awaited()
     import jinja2
 
     class Handed(jinja2.BytecodeCache):

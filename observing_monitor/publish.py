@@ -8,6 +8,7 @@ the indexes last, so that a reader never follows a link to something that is not
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import logging
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MANY = 30_000  # files of a night that takes longer to load and to judge than the templates to compile
 OF_STREAM = ("page", "years", "moved")  # what the index keeps of the pages over a stream's nights
 
 
@@ -346,7 +348,9 @@ def _stale(
 def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
+        is_long = any((job.row.get("summary") or {}).get("n_files", 0) > MANY for job in jobs[:1])
+        with pages.compiled_beside() if is_long else contextlib.nullcontext():
+            yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
     templates = pages.compiled() if jobs else {}
     tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
