@@ -6,14 +6,12 @@ durations seconds, `None` stands for "there is none" and is shown as –. What o
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import functools
 import math
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -633,6 +631,7 @@ def template_files() -> list[Path]:
 
 
 _compiled: dict[str, bytes] = {}  # by the key that jinja2 gives it: each template's code, as it has it, by which others know it again
+_begun: list[Callable[[], dict[str, bytes] | None]] = []  # what gives those that another process was asked for
 _compiling = threading.Lock()
 
 
@@ -644,48 +643,30 @@ def compiled() -> dict[str, bytes]:
         return _compiled
 
 
+def begin_compiling() -> None:
+    """Have all templates compiled by a process beside this one, for pages that are made soon, but not at once."""
+    from observing_monitor.workers import beside
+
+    if not _compiled and not _begun:
+        _begun.append(beside(compiled))
+
+
 def take_compiled(templates: Mapping[str, bytes]) -> None:
     """Take what another process has `compiled`; of a template that is another one here, or for another Python, nothing is used."""
     _compiled.update(templates)
 
 
-_awaited: list[Callable[[], Mapping[str, bytes] | None]] = []  # what other processes are just compiling
-
-
-@contextlib.contextmanager
-def compiled_beside() -> Iterator[None]:
-    """Have the templates compiled by a process beside this one, which gets ready meanwhile what they are to show, for 0.2 s or more."""
-    from observing_monitor.workers import beside
-
-    if not environment.cache_info().currsize:
-        _awaited.append(beside(compiled_elsewhere, [place for place in sys.path if place]))
-    try:
-        yield
-    finally:
-        _take_awaited()
-
-
-def compiled_elsewhere(path: list[str]) -> dict[str, bytes]:
-    """The same as `compiled`, in a process that was told nothing of where packages lie."""
-    sys.path[:] = path
-    return compiled()
-
-
-def _take_awaited() -> None:
-    while _awaited:
-        take_compiled(_awaited.pop()() or {})
-
-
 @functools.cache
 def environment() -> Environment:
     """The jinja2 environment of all pages: everything escaped, nothing undefined, our filters by their names."""
-    _take_awaited()
     import jinja2
 
     class Handed(jinja2.BytecodeCache):
         """The templates' code that this process was handed, and may hand on; on no disk, from where whoever writes could have us run it."""
 
         def load_bytecode(self, bucket: Bucket) -> None:
+            if _begun:
+                take_compiled(_begun.pop()() or {})
             if bucket.key in _compiled:
                 bucket.bytecode_from_string(_compiled[bucket.key])
 

@@ -8,7 +8,6 @@ the indexes last, so that a reader never follows a link to something that is not
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import logging
@@ -16,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from observing_monitor import pages, strays, usual
+from observing_monitor import pages, strays, usual, workers
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
@@ -64,7 +63,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MANY = 30_000  # files of a night that takes longer to load and to judge than the templates to compile
 OF_STREAM = ("page", "years", "moved")  # what the index keeps of the pages over a stream's nights
 
 
@@ -348,9 +346,9 @@ def _stale(
 def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
-        is_long = any((job.row.get("summary") or {}).get("n_files", 0) > MANY for job in jobs[:1])
-        with pages.compiled_beside() if is_long else contextlib.nullcontext():
-            yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
+        if jobs and (jobs[0].row.get("summary") or {}).get("n_files", 0) >= workers.VERY_MANY:
+            pages.begin_compiling()  # by the time that so many files are judged and listed they are there
+        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
     templates = pages.compiled() if jobs else {}
     tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]

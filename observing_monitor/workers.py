@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
+VERY_MANY = 30_000  # files of a night that are worth a process beside: to begin one takes as long as to list a third of these
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_ARENA_MAX = -8  # glibc's malloc.h
 
@@ -50,13 +51,12 @@ def suit_full_nights() -> None:
 _BESIDE = """
 import ctypes, gc, importlib, marshal, os, sys
 gc.disable()
-parent, place, module, name, prctl_option, kill = sys.argv[1:]
+parent, module, name, prctl_option, kill = sys.argv[1:]
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(int(prctl_option), int(kill))
 if os.getppid() == int(parent):
-    sys.path.insert(0, place)
-    answer = getattr(importlib.import_module(module), name)(*marshal.load(sys.stdin.buffer))
-    marshal.dump(answer, sys.stdout.buffer)
+    sys.path, given = marshal.load(sys.stdin.buffer)
+    marshal.dump(getattr(importlib.import_module(module), name)(*given), sys.stdout.buffer)
     sys.stdout.flush()
     os._exit(0)
 os._exit(1)
@@ -73,7 +73,7 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     import subprocess
 
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    words = [os.getpid(), place, function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
+    words = [os.getpid(), function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
@@ -84,7 +84,7 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     except OSError:
         return lambda: None
     with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), marshal.dumps(given))  # type: ignore[union-attr]
+        os.write(process.stdin.fileno(), marshal.dumps(([place, *sys.path], given)))  # type: ignore[union-attr]
 
     def answer() -> Result | None:
         told, _ = process.communicate()
