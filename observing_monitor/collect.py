@@ -373,7 +373,7 @@ def _outcomes(
         (stream.at(night), part, night, now, look_at_everything, deadline, number == 0)
         for number, (part, night) in enumerate(zip(parts, nights, strict=True))
     ]
-    for outcome, changes in executor.results(_collect_elsewhere, tasks, _lost):
+    for outcome, changes in executor.results(_collect_elsewhere, tasks, _lost, lambda task: (task[0].name, task[2])):
         output.learn(changes)
         if outcome:
             yield outcome

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from observing_monitor import columns
-from observing_monitor.names import split
+from observing_monitor.names import split_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,8 +87,8 @@ def _pack_path(values: Series[Any]) -> Packed:
     if values.dtype == "object":
         parts = [path.rpartition("/") for path in values]
         return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
-    folders, names = split(values)
-    return _pack_word(folders) | {"values": columns.arrow(names).to_pylist()}
+    folders, codes, names = split_words(values)
+    return {"words": folders, "codes": _steps(codes.to_numpy()), "values": names.to_pylist()}
 
 
 def _pack_word(values: Series[Any]) -> Packed:

@@ -173,17 +173,27 @@ def _whole(texts: Series[str]) -> Series[int]:
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
     """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
     import pyarrow as pa
+
+    folders, codes, names = split_words(paths)
+    before = pa.array(folders, pa.large_string()).take(codes)
+    return columns.texts(before).set_axis(paths.index), columns.texts(names).set_axis(paths.index)
+
+
+def split_words(paths: Series[str]) -> tuple[list[str], Any, Any]:
+    """The same, but what stands before the names as words, each once in order of first use, and which of them each path has.
+
+    The latter and the names are Arrow arrays.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
     n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
     texts, ends = pc.list_flatten(parts), n_parts.cumsum()
-    before = pc.binary_join_element_wise(
-        texts.take(pa.array(ends - n_parts)), pa.scalar("/", pa.large_string()), pa.scalar("", pa.large_string())
-    )
-    before = pc.if_else(pa.array(n_parts > 1), before, pa.scalar("", pa.large_string()))
-    last = texts.take(pa.array(ends - 1))
-    return columns.texts(before).set_axis(paths.index), columns.texts(last).set_axis(paths.index)
+    before = pc.if_else(pa.array(n_parts > 1), texts.take(pa.array(ends - n_parts)), pa.scalar(None, pa.large_string()))
+    found = before.dictionary_encode(null_encoding="encode")
+    folders = ["" if word is None else f"{word}/" for word in found.dictionary.to_pylist()]
+    return folders, found.indices, texts.take(pa.array(ends - 1))
 
 
 def last_parts(paths: Series[str]) -> Series[str]:

@@ -631,6 +631,7 @@ def template_files() -> list[Path]:
 
 
 _compiled: dict[str, bytes] = {}  # by the key that jinja2 gives it: each template's code, as it has it, by which others know it again
+_begun: list[Callable[[], dict[str, bytes] | None]] = []  # what gives those that another process was asked for
 _compiling = threading.Lock()
 
 
@@ -640,6 +641,14 @@ def compiled() -> dict[str, bytes]:
         for name in environment().list_templates(extensions=["html"]):
             environment().get_template(name)
         return _compiled
+
+
+def begin_compiling() -> None:
+    """Have all templates compiled by a process beside this one, for pages that are made soon, but not at once."""
+    from observing_monitor.workers import beside
+
+    if not _compiled and not _begun:
+        _begun.append(beside(compiled))
 
 
 def take_compiled(templates: Mapping[str, bytes]) -> None:
@@ -656,6 +665,8 @@ def environment() -> Environment:
         """The templates' code that this process was handed, and may hand on; on no disk, from where whoever writes could have us run it."""
 
         def load_bytecode(self, bucket: Bucket) -> None:
+            if _begun:
+                take_compiled(_begun.pop()() or {})
             if bucket.key in _compiled:
                 bucket.bytecode_from_string(_compiled[bucket.key])
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from observing_monitor import pages, strays, usual
+from observing_monitor import pages, strays, usual, workers
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
@@ -346,11 +346,13 @@ def _stale(
 def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
+        if jobs and (jobs[0].row.get("summary") or {}).get("n_files", 0) >= workers.VERY_MANY:
+            pages.begin_compiling()  # by the time that so many files are judged and listed they are there
         yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
         return
     templates = pages.compiled() if jobs else {}
     tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
-    for done, changes in executor.results(_publish_elsewhere, tasks, _lost):
+    for done, changes in executor.results(_publish_elsewhere, tasks, _lost, lambda task: (task[0].stream.name, task[0].night)):
         output.learn(changes)
         if done:
             yield done

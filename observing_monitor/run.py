@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from observing_monitor.timelimit import TimedSource
     from observing_monitor.workers import Workers
 
-WORKERS_BEGIN_S = 0.3  # so long this process is busy with handing them their work
 COLLECTING = 2 / 3  # of a run's time; the rest is for the pages of what was collected
 
 log = logging.getLogger("observing_monitor")
@@ -111,8 +110,7 @@ class Run:
                 asked, unasked = _known_nights(_of_all_versions(sources))
             if is_then_published and not stream.previews:  # previews are made of what stands in the store
                 self._indexes[stream.name] = Store(self.output, stream.name).read_index()
-            templates = _compiled_meanwhile() if executor and is_then_published else contextlib.nullcontext()
-            with self.progress(f"{stream.name}: collecting", len(asked)) as step, templates:
+            with self.progress(f"{stream.name}: collecting", len(asked)) as step:
                 outcomes = collect(
                     stream,
                     asked,
@@ -120,7 +118,7 @@ class Run:
                     self.now,
                     look_at_everything=look_at_everything,
                     executor=executor,
-                    progress=step,
+                    progress=_and_compile(step) if executor and is_then_published else step,
                     deadline=ends,
                     sources=sources,
                     index=self._indexes.get(stream.name),
@@ -217,15 +215,18 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
     return sorted(known), faults
 
 
-@contextlib.contextmanager
-def _compiled_meanwhile() -> Iterator[None]:
-    """Have the pages' templates compiled while others are at work and this process only waits for them: all will need them then."""
-    begins = threading.Timer(WORKERS_BEGIN_S, pages.compiled)
-    begins.start()
-    try:
-        yield
-    finally:
-        begins.cancel()
+def _and_compile(step: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    """A `step` that has the pages' templates compiled once the first night is done: all need them next, and a core may be idle by then."""
+    begun: list[threading.Thread] = []
+
+    def stepped(outcome: Outcome) -> None:
+        if not begun:
+            begun.append(threading.Thread(target=pages.compiled, daemon=True))
+            begun[0].start()
+        if step:
+            step(outcome)
+
+    return stepped
 
 
 @contextlib.contextmanager

@@ -677,6 +677,8 @@ def _n_twice(names: Series[str]) -> int:
     """How many of a column of names came before."""
     import pyarrow.compute as pc
 
+    if _is_in_order(names):  # as those of files in one folder are
+        return 0
     return len(names) - int(pc.count_distinct(columns.arrow(names), mode="all").as_py())
 
 
@@ -907,10 +909,12 @@ def _entries(attempts: DataFrame) -> list[Entry]:
 
 def _reasons(judged: DataFrame) -> Series[str]:
     """Why each file is what it is, in one line; "" where that goes without saying."""
+    import pyarrow as pa
+
     # most files of most nights were ingested without a word: only the others' lines are made
-    is_said = (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
-    reasons = pd.Series("", index=judged.index, dtype="str")
-    reasons[is_said] = _said(judged[is_said])
+    is_said = ((judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")).to_numpy()
+    lines = pa.array(["", *_said(judged[is_said])], pa.large_string())
+    reasons = columns.texts(lines.take(pa.array(is_said.cumsum() * is_said))).set_axis(judged.index)
     known = judged.get("acknowledged")
     return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
 

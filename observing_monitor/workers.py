@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 from observing_monitor.errors import UsageError
 
 MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
+VERY_MANY = 30_000  # files of a night that are worth a process beside: to begin one takes as long as to list a third of these
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_ARENA_MAX = -8  # glibc's malloc.h
 
@@ -50,13 +51,12 @@ def suit_full_nights() -> None:
 _BESIDE = """
 import ctypes, gc, importlib, marshal, os, sys
 gc.disable()
-parent, place, module, name, prctl_option, kill = sys.argv[1:]
+parent, module, name, prctl_option, kill = sys.argv[1:]
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(int(prctl_option), int(kill))
 if os.getppid() == int(parent):
-    sys.path.insert(0, place)
-    answer = getattr(importlib.import_module(module), name)(*marshal.load(sys.stdin.buffer))
-    marshal.dump(answer, sys.stdout.buffer)
+    sys.path, given = marshal.load(sys.stdin.buffer)
+    marshal.dump(getattr(importlib.import_module(module), name)(*given), sys.stdout.buffer)
     sys.stdout.flush()
     os._exit(0)
 os._exit(1)
@@ -73,7 +73,7 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     import subprocess
 
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    words = [os.getpid(), place, function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
+    words = [os.getpid(), function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
@@ -84,7 +84,7 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     except OSError:
         return lambda: None
     with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), marshal.dumps(given))  # type: ignore[union-attr]
+        os.write(process.stdin.fileno(), marshal.dumps(([place, *sys.path], given)))  # type: ignore[union-attr]
 
     def answer() -> Result | None:
         told, _ = process.communicate()
@@ -117,19 +117,30 @@ class Workers:
     that lost one.
     """
 
-    def __init__(self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None, n_workers: int = 0
+    ) -> None:
         self._make = make
         self._end = end
+        self._n_workers = n_workers
+        self._of: Callable[[Task], Any] = tuple
+        self._came: list[Any] = []  # what the tasks of the last results were of, in the order in which they came back
         self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
 
-    def results(self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result]) -> Iterator[Result]:
+    def results(
+        self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result], of: Callable[[Task], Any] = tuple
+    ) -> Iterator[Result]:
         """The results of `function(*task)` for a list of tasks, as they come.
 
-        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`.
+        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`. `of` says what a task
+        is of, such as its night: whoever had that in hand last may have in its memory what is asked for next.
         """
-        left = list(tasks)
+        left, came, self._of = list(tasks), self._came, of
+        if len(left) <= self._n_workers:  # all begin at once; and the worker that has waited longest takes the first
+            left.sort(key=lambda task: came.index(of(task)) if of(task) in came else -1)
+        self._came = []
         for _ in range(MAX_ROUNDS):
             left = yield from self._round(function, left)
             if not left:
@@ -159,6 +170,7 @@ class Workers:
             except self._deaths:
                 dead.append(task)
                 continue
+            self._came.append(self._of(task))
             yield result
         return dead
 
@@ -196,7 +208,7 @@ def processes(jobs: int) -> Iterator[Workers]:
         for left in multiprocessing.active_children():
             left.kill()
 
-    workers = Workers(make, end=end)
+    workers = Workers(make, end=end, n_workers=jobs)
     try:
         yield workers
     finally:

@@ -13,9 +13,9 @@ from conftest import need
 from observing_monitor import workers
 from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked, file_store
+from observing_monitor.sources import Asked
 from observing_monitor.sources.file_store import FileStore
-from observing_monitor.sources.tree import ABSENT, Listing, NightTree, whole_numbers
+from observing_monitor.sources.tree import ABSENT, Listing, whole_numbers
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
@@ -302,7 +302,7 @@ def test_transfer_log_that_is_not_there(tmp_path):
     assert read(tmp_path / "storage", datetime.date(2020, 2, 13), transfer_log="rsnyc.log*").notes == []
 
 
-def test_a_listing_made_by_another_process_is_the_same(tmp_path):
+def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
     """A night that a process beside this one lists, with whatever lies in it, is listed as by this one; where that fails this one does."""
     night = tmp_path / "2020-02-12"
     for number in range(50):
@@ -316,7 +316,9 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path):
     (night / "again").symlink_to(night / "raw")
     os.mkfifo(night / "pipe")
     here, elsewhere, failing = (store(tmp_path, whole_folders=["*.ms"]).tree for _ in range(3))
-    elsewhere.begin(NIGHT)
+    monkeypatch.setattr(workers, "VERY_MANY", 1)
+    elsewhere.begin(NIGHT, 1)
+    assert list(elsewhere._begun) == [NIGHT]
     failing._begun[NIGHT] = workers.beside(os._exit, 3)
     expected = here.list_night(NIGHT).values()
     assert len(expected[0]) == 55 and len(expected[4]) == 2
@@ -327,20 +329,18 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path):
 def test_only_a_full_night_with_news_is_listed_by_another_process(tmp_path, monkeypatch):
     """A process is begun for a night of very many files whose folder changed: for no first look, none of few files, none without news."""
     begun = []
-    monkeypatch.setattr(NightTree, "begin", lambda self, night: begun.append(night))
+    monkeypatch.setattr(workers, "beside", lambda *asked: begun.append(asked) or (lambda: None))
     now = datetime.datetime.now(datetime.UTC)
     for number in range(5):
         put(tmp_path / "2020-02-12" / f"AT_O_20200212_{number:06d}.fits")
     known = store(tmp_path, now).look(NIGHT, None)
-    for many, has_news in ((6, True), (6, False), (6, False)):
-        if has_news:
-            put(tmp_path / "2020-02-12" / f"AT_O_20200212_9{len(known)}{many:04d}.fits")
-        monkeypatch.setattr(file_store, "VERY_MANY", many + has_news)
-        known = store(tmp_path, now).look(NIGHT, known)
+    put(tmp_path / "2020-02-12" / "AT_O_20200212_000006.fits")
+    monkeypatch.setattr(workers, "VERY_MANY", 6)
+    known = store(tmp_path, now).look(NIGHT, known)  # it had five
+    known = store(tmp_path, now).look(NIGHT, known)
     assert begun == []
-    put(tmp_path / "2020-02-12" / "AT_O_20200212_999999.fits")
-    store(tmp_path, now).look(NIGHT, known)
-    assert begun == [NIGHT]
+    put(tmp_path / "2020-02-12" / "AT_O_20200212_000007.fits")
+    assert store(tmp_path, now).look(NIGHT, known)["glance"]["n_files"] == 7 and len(begun) == 1
 
 
 def test_second_folder_of_a_settled_night(tmp_path):

@@ -12,9 +12,8 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
-from observing_monitor import collect
+from observing_monitor import collect, workers
 from observing_monitor.files import Output
-from observing_monitor.sources import file_store, gen2
 from observing_monitor.sources.gen2 import Gen2Repository
 from observing_monitor.store import Store
 
@@ -103,8 +102,8 @@ def test_one_night_changed(made, tmp_path):
 @pytest.mark.parametrize("many", [1, 1000])
 def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     """A night whose files and links came in three parts, a run after each, has the tables and lists of one run over all, byte by byte."""
-    for module, name in ((collect, "MANY"), (file_store, "VERY_MANY"), (gen2, "VERY_MANY")):  # what a full night has done otherwise
-        monkeypatch.setattr(module, name, many)
+    monkeypatch.setattr(collect, "MANY", many)
+    monkeypatch.setattr(workers, "VERY_MANY", many)  # what a full night has done otherwise
     now, root = later(), tmp_path / "input"
     counts_of = {"ingested": 90, "missing": 9, "failed": 6, "not_fits": 5, "small": 4, "pending": 7}
     make_night(root, FIRST, counts_of, now=now, camera="comCam", layout="night")

@@ -276,6 +276,29 @@ def test_templates_that_another_process_compiled():
     assert told.stdout.decode() == "0\nlatest.html\n", told.stderr.decode()
 
 
+def test_templates_that_a_process_beside_compiled():
+    """A process that had another compile the templates beside it compiles none itself; all, where that process came to nothing."""
+    code = """if True:
+        import os
+        import jinja2
+        import page_samples as samples
+        from observing_monitor import pages, workers
+        compiled, compile = [], jinja2.Environment.compile
+        jinja2.Environment.compile = lambda self, source, name, *args: compiled.append(name) or compile(self, source, name, *args)
+        pages.begin_compiling()
+        pages.render_night(samples.night_page(), samples.ASSETS)
+        print(len(compiled))
+        pages._compiled.clear(), pages.environment.cache_clear()
+        pages._begun.append(workers.beside(os._exit, 1))
+        pages.render_night(samples.night_page(), samples.ASSETS)
+        print("night.html" in compiled)
+    """
+    paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
+    assert told.stdout.decode() == "0\nTrue\n", told.stderr.decode()
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("text", ["plain", samples.NASTY], ids=["plain", "nasty"])
 def test_pages_are_sound(name, text):

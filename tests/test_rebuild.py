@@ -103,6 +103,18 @@ def test_a_process_beside_this_one_ends_with_it():
     assert not Path(f"/proc/{child}").exists()
 
 
+def pid_of(number, wait_s):
+    time.sleep(wait_s)
+    return number, os.getpid()
+
+
+def test_a_worker_gets_again_what_it_had_in_hand(tmp_path):
+    """Where there are no more tasks than workers, each goes to the one that did the last task of the same night."""
+    with workers.processes(2) as made:
+        before = dict(made.results(pid_of, [(1, 1.0), (2, 0.3)], None, lambda task: task[0]))
+        assert dict(made.results(pid_of, [(1, 0.5), (2, 0.5)], None, lambda task: task[0])) == before
+
+
 def test_worker_that_dies_costs_its_task(tmp_path):
     """What a dead worker had in hand, and what waited behind it, is done again; each result comes once."""
     with workers.processes(2) as made:

@@ -26,7 +26,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.files import open_plain
 from observing_monitor.nights import night_named, zone_named
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import ABSENT, VERY_MANY, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -94,8 +94,8 @@ class FileStore(Telling):
                 if glance.get("logs", []) == logs:
                     return known
                 return {**known, "glance": {**glance, "logs": logs}, "came": self._came_digest(night)}
-            if times != before and glance.get("n_files", 0) >= VERY_MANY:
-                self.tree.begin(night)
+            if times != before:
+                self.tree.begin(night, glance.get("n_files", 0))
         listing, digest = self.tree.list_night(night), self.tree.digest(night)
         is_same = known and glance.get("logs") == logs and known["digest"] == digest
         came = known.get("came") if is_same else self._came_digest(night)

@@ -25,7 +25,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.names import last_parts, named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling, sqlite
-from observing_monitor.sources.tree import ABSENT, VERY_MANY, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,8 +97,8 @@ class Gen2Repository(Telling):
             if times == before["folders"] and self.asked.is_settled(night, changed_ns):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
                 return {**known, "glance": {**before, "registry": registry}, "rows": rows}
-            if times != before["folders"] and before.get("n_files", 0) >= VERY_MANY:
-                self.tree.begin(night)
+            if times != before["folders"]:
+                self.tree.begin(night, before.get("n_files", 0))
         listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {

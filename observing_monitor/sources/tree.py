@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from observing_monitor.nights import NightRule
 
-VERY_MANY = 30_000  # files of a night that a process of its own may list: to begin one takes as long as to list a third of these
 MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
@@ -160,16 +159,16 @@ class NightTree:
                 times[folder] = None
         return times
 
-    def begin(self, night: datetime.date) -> None:
+    def begin(self, night: datetime.date, n_files: int) -> None:
         """Have a night listed by a process beside this one, which meanwhile imports what the listing will be read with.
 
-        For a night of very many files of which it is known that something changed: a nightful of files takes as long to list as pandas
-        to import, and only a process of its own keeps Python from doing one after the other.
+        For a night of which it is known that something changed, and that it had so many files at the last look: where these are very
+        many they take as long to list as pandas to import, and only a process of its own keeps Python from doing one after the other.
         """
-        from observing_monitor.workers import beside
+        from observing_monitor import workers
 
-        if night not in self._listings:
-            self._begun[night] = beside(list_beside, self.root, self.night_folders().get(night, []), self.whole)
+        if night not in self._listings and n_files >= workers.VERY_MANY:
+            self._begun[night] = workers.beside(list_beside, self.root, self.night_folders().get(night, []), self.whole)
             import pandas  # noqa: F401
 
     def list_night(self, night: datetime.date) -> Listing:
