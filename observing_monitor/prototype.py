@@ -358,7 +358,6 @@ class _Parts:
 
 def _history(stream: Stream, rows: dict[str, list[Row]]) -> "Tables":
     """One night's rows as Tables, all of source `columns.HISTORY`; nothing of a row is left out."""
-    import pandas as pd
 
     from observing_monitor import names
     from observing_monitor.tables import Tables
@@ -382,7 +381,7 @@ def _history(stream: Stream, rows: dict[str, list[Row]]) -> "Tables":
         del file["tables"]
     files = _frame(columns.FILES, list(parts.files.values()))
     files["name"] = names.last_parts(files["file_id"])
-    files["kind"] = pd.Series(names.kinds_of(files["name"].tolist()), dtype="str")
+    files["kind"] = names.kinds(files["name"])
     files = files.assign(**{str(column): told for column, told in names.read_names(files["name"]).items()})
     return Tables(files, _frame(columns.INGESTS, parts.ingests), _frame(columns.METRICS, parts.metrics))
 

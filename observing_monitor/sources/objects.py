@@ -89,7 +89,7 @@ class ObjectFiles(Telling):
             "file_id": paths,
             "name": name,
             "path": f"{self.objects.address}/" + paths,
-            "kind": pd.Series(names.kinds_of(name.tolist()), dtype="str"),
+            "kind": names.kinds(name),
             "size_bytes": pd.Series([there.size for _, there in listed], dtype="Int64"),
             "transferred_at": pd.to_datetime(pd.Series([there.modified_at for _, there in listed]), utc=True),
             "on_disk": True,
