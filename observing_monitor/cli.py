@@ -23,7 +23,7 @@ from observing_monitor.files import Apart, Output, is_address
 from observing_monitor.nights import ONE_DAY, iso_utc, nights_between
 from observing_monitor.pages import visible
 from observing_monitor.timelimit import LOOK_S, leave, within
-from observing_monitor.workers import suit_full_nights
+from observing_monitor.workers import is_cheap_to_copy, suit_full_nights
 
 if TYPE_CHECKING:
     from observing_monitor.check import Answer
@@ -365,8 +365,11 @@ def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[s
     # num_days of the settings says how far back cron looks, not how long the history is
     if command == "rebuild" and not (options.first_day or options.last_day or options.nearness.get("num_days") == 3):
         asked = dict.fromkeys(nights)
-    is_parallel = command == "rebuild" or (options.jobs and run.n_new(asked) > 1)
-    with executor_of(options.jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
+    is_history = command == "rebuild"
+    # a first run, or one after some days: two at once where that costs nothing to begin, for the machine may be shared
+    n_jobs = options.jobs or (None if is_history else min(2, os.cpu_count() or 1))
+    is_parallel = is_history or (run.n_new(asked) > 1 and (options.jobs or is_cheap_to_copy()))
+    with executor_of(n_jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
         if command != "publish":
             share = 1 if command == "collect" else COLLECTING
             run.collect(asked, executor, look_at_everything=options.full, share=share, is_then_published=command != "collect")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BufferedReader
-from typing import Any
+from typing import Any, BinaryIO
 
 from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.redact import Redaction
@@ -118,25 +118,48 @@ class Output:
         return self.redaction.file(relative, as_bytes(data))
 
     def _write(self, relative: str, data: bytes) -> None:
+        self._write_parts(relative, (data,), None)
+
+    def _write_parts(self, relative: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
+        """Write bytes, unless they are all that an open file has; whether they were written."""
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
         beside = os.path.join(self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
+            is_same = before is not None
             with open(beside, "wb") as file:  # not mkstemp, whose files no web server may read: the umask decides
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, target)
-        except OSError as error:
+                for part in parts:
+                    file.write(part)
+                    is_same = is_same and before is not None and before.read(len(part)) == part
+                is_same = is_same and before is not None and not before.read(1)
+                if not is_same:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if is_same:
+                os.unlink(beside)
+            else:
+                os.replace(beside, target)
+        except BaseException as error:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
+            if not isinstance(error, OSError):
+                raise
             # what refused: the folder of what is unfinished may be another's while the target's own is not
             place = error.filename2 or error.filename or target
             if error.errno == errno.EXDEV:
                 remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
                 raise OutputError(f"{target}: {remedy}") from error
             raise OutputError(f"{place}: {_why(error)}; {'it' if place == target else target} was left as it was") from error
+        return not is_same
+
+    def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
+        """As `write_changed`, of what comes in parts, whole lines each: of a large file no more than one of them is in memory."""
+        with contextlib.ExitStack() as opened:
+            before = None
+            with contextlib.suppress(OSError):  # there is none, or it can't be read: then it is written
+                before = opened.enter_context(open(self.path(relative), "rb"))
+            return self._write_parts(relative, (self._public(relative, part) for part in parts), before)
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
@@ -278,6 +301,10 @@ class Apart(Output):
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         output, name = self._of(relative)
         return output.write_changed(name, data)
+
+    def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
+        output, name = self._of(relative)
+        return output.write_parts(name, parts)
 
     def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
         return self.pages.at_once()

@@ -304,7 +304,7 @@ def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[
     from observing_monitor import filetable, tables
 
     output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages))
-    output.write_changed(f"{place}.csv", tables.to_csv(listed))
+    output.write_parts(f"{place}.csv", tables.to_csv(listed))
 
 
 def _night_page(

@@ -16,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -368,6 +368,9 @@ class ObjectOutput(Output):
             return False
         self._write(relative, data)
         return True
+
+    def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
+        return self.write_changed(relative, b"".join(parts))
 
     def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
         self._list()  # before several ask for it

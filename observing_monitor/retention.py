@@ -164,7 +164,7 @@ def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
     """The files of a night that are of its page, tables or previews, relative to the output; a small page is none of them."""
     store = Store(output, stream.name).night_folder(parse_night(night))
     if what == TABLES:  # and those that were set aside
-        tables = {*columns.TABLES, *(f"halves.{name}" for name in HALVES)}
+        tables = {*columns.TABLES, *(f"_halves.{name}" for name in HALVES)}
         return [path for path in _within(output, store) if os.path.basename(path).partition(".parquet")[0] in tables]
     if what == PREVIEWS:
         index = f"{store}/previews.json"

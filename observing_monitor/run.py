@@ -221,7 +221,7 @@ def _and_compile(step: Callable[[Any], None] | None) -> Callable[[Any], None]:
 
     def stepped(outcome: Outcome) -> None:
         if not begun:
-            begun.append(threading.Thread(target=pages.compiled, daemon=True))
+            begun.append(threading.Thread(target=pages.compile_all, daemon=True))
             begun[0].start()
         if step:
             step(outcome)

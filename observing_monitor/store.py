@@ -1,8 +1,8 @@
 """The store: nights in and out of Parquet, and an index of nights for each stream.
 
     data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
-    data/stream=NAME/night=YYYY-MM-DD/halves.{files,ingests}.parquet     of these, what `strays` asks of a night beside another
-    data/stream=NAME/attempts.SOURCE.parquet                             what a source told last of the newest night, as it told it
+    data/stream=NAME/night=YYYY-MM-DD/_halves.{files,ingests}.parquet    of these, what `strays` asks of a night beside another
+    data/stream=NAME/_attempts.SOURCE.parquet                            what a source told last of the newest night, as it told it
     data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
     data/stream=NAME/index.json                                          a row a night; can be remade from the rest
     data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
@@ -41,7 +41,7 @@ FOLDER = "data"
 INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
 HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
 MANY = 20_000  # rows: so many are read by several threads, which a few rows would only wait for
-KEPT = "attempts."  # how the names of files begin that `Store.save_attempts` writes
+KEPT = "_attempts."  # how the names of files begin that `Store.save_attempts` writes
 ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")  # columns of text in which hardly any value comes twice
 
 
@@ -255,7 +255,7 @@ class Store:
         return None
 
     def _half(self, night: datetime.date, name: str) -> str:
-        return f"{self.night_folder(night)}/halves.{name}.parquet"
+        return f"{self.night_folder(night)}/_halves.{name}.parquet"
 
     def look_again(self, night: datetime.date) -> None:
         """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""

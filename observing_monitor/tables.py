@@ -6,7 +6,7 @@ import datetime
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -808,6 +808,7 @@ def _plain(values: Series[Any]) -> list[Any]:
 
 
 LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+CSV_ROWS = 8192
 SAID = ("message", "acknowledged")  # what a file's line is made of beside those; the second is there where something is known
 
 
@@ -1106,16 +1107,23 @@ def images(metrics: DataFrame) -> list[Picture]:
     return sorted(rows, key=lambda row: (row["name"], in_number_order(row["node"])))
 
 
-def to_csv(listed: DataFrame) -> bytes:
-    """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing."""
+def to_csv(listed: DataFrame) -> Iterator[bytes]:
+    """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing.
+
+    In parts of CSV_ROWS rows: as a whole, that of a full night takes 20 MB, and as much again while it is made.
+    """
     import io
 
     import pyarrow as pa
     import pyarrow.csv
 
-    buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pa.table({str(name): _cells(pa.array(values)) for name, values in listed.items()}), buffer)
-    return buffer.getvalue()
+    whole = pa.table({str(name): pa.array(values) for name, values in listed.items()}).combine_chunks()
+    for start in range(0, len(listed) or 1, CSV_ROWS):
+        rows = whole.slice(start, CSV_ROWS)
+        cells = pa.table({name: _cells(values) for name, values in zip(rows.column_names, rows.columns, strict=True)})
+        buffer = io.BytesIO()
+        pyarrow.csv.write_csv(cells, buffer, pyarrow.csv.WriteOptions(include_header=start == 0))
+        yield buffer.getvalue()
 
 
 def _cells(values: AnyArray) -> AnyArray:

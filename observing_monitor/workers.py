@@ -188,6 +188,14 @@ class Workers:
             self._executor.shutdown(wait=True)
 
 
+def is_cheap_to_copy() -> bool:
+    """Whether a worker may be a copy of this process, which begins at once.
+
+    A copy of one with threads may wait for these for ever, and may end connections that are ours.
+    """
+    return sys.platform == "linux" and threading.active_count() == 1 and not any(name in sys.modules for name in WITH_THREADS)
+
+
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Workers]:
     """Workers that are so many processes of this machine."""
@@ -195,8 +203,7 @@ def processes(jobs: int) -> Iterator[Workers]:
     from concurrent.futures import ProcessPoolExecutor
 
     def make() -> ProcessPoolExecutor:
-        # a copy of this process begins at once; but one that was made after others began threads may hang, or end a connection of ours
-        is_alone = sys.platform == "linux" and threading.active_count() == 1 and not any(name in sys.modules for name in WITH_THREADS)
+        is_alone = is_cheap_to_copy()
         context = multiprocessing.get_context("fork" if is_alone else "spawn")
         executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
         if is_alone:

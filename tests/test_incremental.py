@@ -94,7 +94,7 @@ def test_one_night_changed(made, tmp_path):
         "2020-02-13.html", "2020-02-13.csv", "2020-02-13.json", "2020-02-13.files.js", "index.html", "nights.json", "nights.csv",
         "2020.html", "2020.json", "2020.csv", "changes.atom",  # which says that it came late
         f"{folder}/index.json", f"{folder}/night=2020-02-13/files.parquet", f"{folder}/night=2020-02-13/looked.json",
-        f"{folder}/night=2020-02-13/halves.files.parquet",  # of which the registry tells nothing
+        f"{folder}/night=2020-02-13/_halves.files.parquet",  # of which the registry tells nothing
     }  # fmt: skip
     assert nights(tmp_path / "site")["2020-02-13"]["n_not_fits"] == 2
 
@@ -179,7 +179,7 @@ def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatc
     made = make_night(root, LAST, {"ingested": 20, "missing": 1}, now=now)
     arguments = ["--input_dir", root, "--output_dir", tmp_path / "site", "--first_day", LAST, "--last_day", LAST]
     assert run(*arguments, now=now) == 0
-    (kept,) = tmp_path.glob("site/data/*/attempts.gen2.parquet")
+    (kept,) = tmp_path.glob("site/data/*/_attempts.gen2.parquet")
     link = made.of("ingested")[0].link
     if what == "link":
         link.unlink()

@@ -19,7 +19,7 @@ from running import contents, nights, run, start, times
 DAYS = [datetime.date(2020, 2, 3) + datetime.timedelta(days=n) for n in range(10)]
 NOW = datetime.datetime(2020, 2, 12, 20, tzinfo=datetime.UTC)  # in the last night
 ASKED = {"ingested": 6, "failed": 2, "missing": 1, "not_fits": 1}
-TABLES = ("files.parquet", "ingests.parquet", "metrics.parquet", "halves.files.parquet", "halves.ingests.parquet")
+TABLES = ("files.parquet", "ingests.parquet", "metrics.parquet", "_halves.files.parquet", "_halves.ingests.parquet")
 
 
 @pytest.fixture(scope="module")

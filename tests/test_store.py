@@ -11,6 +11,7 @@ from test_tables import NOW, files, ingests
 from observing_monitor import columns
 from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.files import Output
+from observing_monitor.redact import Redaction
 from observing_monitor.store import Store
 from observing_monitor.tables import Tables
 
@@ -132,6 +133,30 @@ def test_files_written_at_once(tmp_path):
         begin(output.write, "a", "a")
         raise KeyError
     assert (tmp_path / "a").exists()
+
+
+def test_files_written_in_parts(tmp_path):
+    """What comes in parts is written whole; where it is what is there the file keeps its time, and nothing is left beside it."""
+    output = Output(tmp_path, Redaction(["/secret/place"]))
+    output.make()
+    parts = [b"a" * 9, b"", b"/secret/place\n"]
+    assert output.write_parts("n/list.csv", parts) and (tmp_path / "n" / "list.csv").read_bytes() == b"a" * 9 + b"[hidden]\n"
+    os.utime(tmp_path / "n" / "list.csv", (1, 1))
+    assert not output.write_parts("n/list.csv", iter(parts)) and (tmp_path / "n" / "list.csv").stat().st_mtime == 1
+    for others in (parts[:2], [*parts, b"b"], [b"b" * 9, *parts[1:]], []):
+        assert output.write_parts("n/list.csv", others) and not output.write_parts("n/list.csv", others)
+    assert (tmp_path / "n" / "list.csv").read_bytes() == b"" and os.listdir(tmp_path / ".unfinished") == []
+
+    def broken():
+        yield b"a"
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        output.write_parts("n/list.csv", broken())
+    (tmp_path / "folder" / "in the way").mkdir(parents=True)
+    with pytest.raises(OutputError, match="/folder: is a directory"):
+        output.write_parts("folder", parts)
+    assert (tmp_path / "n" / "list.csv").read_bytes() == b"" and os.listdir(tmp_path / ".unfinished") == []
 
 
 def test_leavings_are_swept(tmp_path):

@@ -142,7 +142,9 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
         by_halves, settled_by_halves = strays.settle(night, whole[night], halves)
         assert settled == settled_by_halves == strays.settle(night, halves[night], halves)[1] != []
         assert told.files.equals(by_halves.files) and told.ingests.equals(by_halves.ingests)
-    for path in tmp_path.glob("site/data/*/*/halves.*"):
+    kept = sorted(tmp_path.glob("site/data/*/*/_halves.*"))
+    assert [path.name for path in kept] == ["_halves.files.parquet", "_halves.ingests.parquet"] * 2
+    for path in kept:
         data = path.read_bytes()[what]
         path.write_bytes(data) if data else path.unlink()
     for page in tmp_path.glob("site/*.html"):

@@ -288,6 +288,26 @@ def test_summary_of_nothing():
     assert all(value == 0 if name.startswith("n_") else value is None for name, value in summary.items())
 
 
+def csv_of(listed):
+    """A file list as CSV, whole."""
+    return b"".join(tables.to_csv(listed)).decode()
+
+
+@pytest.mark.parametrize("n", [0, 1, 6, 7, 8, 20])
+def test_csv_in_parts(monkeypatch, n):
+    """In however many parts a list comes, they are the whole: one header, each row once; and each part ends with a line."""
+    rows = [{"file_id": f"{number:02}", "created_at": NOW if number % 3 else None} for number in range(n)]
+    listed = tables.file_list(tables.classify(files(*rows), ingests(), Limits(), NOW)).assign(
+        reason=["=1" if k % 5 else "" for k in range(n)]
+    )
+    listed = pd.concat([listed.iloc[: n // 2], listed.iloc[n // 2 :]])  # its columns in pieces
+    whole = csv_of(listed)
+    monkeypatch.setattr(tables, "CSV_ROWS", 7)
+    parts = list(tables.to_csv(listed))
+    assert b"".join(parts).decode() == whole and len(parts) == max(1, -(-n // 7)) and all(part.endswith(b"\n") for part in parts)
+    assert whole.count("\n") == n + 1 and whole.count("'=1") == n - len(range(0, n, 5)) and whole.startswith('"path","file_class"')
+
+
 def test_csv_runs_no_formula():
     """A cell that a spreadsheet would take for a formula is text; quotes, commas and line ends come back as they were."""
     import csv
@@ -295,7 +315,7 @@ def test_csv_runs_no_formula():
 
     names = ["=cmd|' /C calc'!A0.fits", "+1.fits", "@x", "-2", "\n=1", "＝1", 'q"uo,te\n.fits', "<b>.fits"]
     night = files(*({"file_id": name} for name in names))
-    text = tables.to_csv(tables.file_list(tables.classify(night, ingests(), Limits(), NOW))).decode()
+    text = csv_of(tables.file_list(tables.classify(night, ingests(), Limits(), NOW)))
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-\n＝" else name for name in names}
 
@@ -649,16 +669,16 @@ def test_csv_to_the_byte():
     """A list as CSV: a header, a row a file, instants in ISO 8601 with Z, nothing where there is nothing, quotes doubled."""
     microseconds = {"file_id": "d", "created_at": NOW + pd.Timedelta(microseconds=5)}
     listed = tables.file_list(tables.classify(files({"file_id": 'a "b", c', "size_bytes": None}, microseconds), ingests(), Limits(), NOW))
-    assert tables.to_csv(listed[["path", "size_bytes", "created_at", "seq_num"]]) == (
-        b'"path","size_bytes","created_at","seq_num"\n'
-        b'"a ""b"", c",,"2020-02-12T20:00:00.000000Z",\n'
-        b'"d",1000000,"2020-02-13T06:00:00.000005Z",\n'
+    assert csv_of(listed[["path", "size_bytes", "created_at", "seq_num"]]) == (
+        '"path","size_bytes","created_at","seq_num"\n'
+        '"a ""b"", c",,"2020-02-12T20:00:00.000000Z",\n'
+        '"d",1000000,"2020-02-13T06:00:00.000005Z",\n'
     )
     cells = {"=": "'=", "+a": "'+a", "-": "'-", "@b=": "'@b=", "\t": "'\t", "\rx": "'\rx", "a=": "a=", "'=": "'=", "": ""}
     expected = "".join(f'"{text}"\n' for text in ("t", *cells.values()))
-    assert tables.to_csv(pd.DataFrame({"t": columns.texts(list(cells))})).decode() == expected
+    assert csv_of(pd.DataFrame({"t": columns.texts(list(cells))})) == expected
     for text, cell in cells.items():  # each by itself: one of them must be enough
-        assert tables.to_csv(pd.DataFrame({"t": columns.texts([text])})).decode() == f'"t"\n"{cell}"\n'
+        assert csv_of(pd.DataFrame({"t": columns.texts([text])})) == f'"t"\n"{cell}"\n'
 
 
 def test_what_is_known_is_asked_of_what_alarms():
