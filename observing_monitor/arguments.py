@@ -218,7 +218,10 @@ def _add_how(parser: configargparse.ArgParser) -> None:
     how.add_argument("--known_issues", type=_file, metavar="FILE", help=known)
     how.add_argument("--full", action="store_true", help="look at every file of every night asked for, whatever folders' times say")
     how.add_argument(
-        "--jobs", type=int, metavar="N", help="processes: for rebuild (default: one a core), for several new nights of a run (default 2)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes: for rebuild (default: one a core), for several new nights of a run (default: 2 of one stream, else 1)",
     )
     how.add_argument(
         "--max_run_s",

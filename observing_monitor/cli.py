@@ -366,9 +366,10 @@ def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[s
     if command == "rebuild" and not (options.first_day or options.last_day or options.nearness.get("num_days") == 3):
         asked = dict.fromkeys(nights)
     is_history = command == "rebuild"
-    # a first run, or one after some days: two at once where that costs nothing to begin, for the machine may be shared
+    # a first run, or one after some days: two at once where that costs nothing to begin, for the machine may be shared; not of several
+    # streams, of which any number of sources may be down, and only in one process are those found out together
     n_jobs = options.jobs or (None if is_history else min(2, os.cpu_count() or 1))
-    is_parallel = is_history or (run.n_new(asked) > 1 and (options.jobs or is_cheap_to_copy()))
+    is_parallel = is_history or (run.n_new(asked) > 1 and (options.jobs or (len(run.streams) == 1 and is_cheap_to_copy())))
     with executor_of(n_jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
         if command != "publish":
             share = 1 if command == "collect" else COLLECTING
