@@ -198,9 +198,10 @@ def _read_night(
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
     outcome.row = row
     if is_newest:
-        for name, reading in readings.items():
-            if name not in kept and reading.attempts is not None and _is_worth_keeping(reading):
-                kept[name] = store.save_attempts(name, reading.attempts)
+        for source in sources:
+            reading = readings.get(source.name)
+            if source.name not in kept and reading and reading.attempts is not None and _is_worth_keeping(source, reading):
+                kept[source.name] = store.save_attempts(source.name, reading.attempts)
     stay = {name: state for name, state in known.items() if name in outcome.problems}
     told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys, "kept": kept}
     if looked.get("pruned"):
@@ -213,10 +214,10 @@ def _kept(looked: Looked) -> dict[str, str]:
     return looked.get("kept") or {} if looked.get("version") == __version__ else {}
 
 
-def _is_worth_keeping(reading: Reading) -> bool:
-    """Whether a reading is of attempts alone, and so many that they take long to read."""
+def _is_worth_keeping(source: TimedSource, reading: Reading) -> bool:
+    """Whether a reading is of attempts alone, which the source's look tells of, and so many that they take long to read."""
     is_of_attempts = reading.files is None and reading.metrics is None and not reading.append_attempts
-    return is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
+    return source.source.looks_at_all and is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.file_store import FileStore
-from observing_monitor.sources.tree import ABSENT, Listing, whole_numbers
+from observing_monitor.sources.tree import ABSENT, Listing, shown_all, whole_numbers
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
@@ -91,6 +91,31 @@ def test_numbers_to_the_last_digit():
     assert list(whole_numbers(listing.columns()["inode"])) == [2**63 - 1, 2**53 + 1]
     assert list(whole_numbers(listing.columns()["mtime_ns"])) == [5, pd.NA]
     assert listing.entry(1).mtime_ns == 2**70 and listing.entry(0).link_ns is None
+
+
+@pytest.mark.parametrize("odd", [None, "é.fits", r"a\\xff.fits", os.fsdecode(b"\xff.fits"), "a\nb"])
+def test_paths_and_names_as_they_are_shown(tmp_path, odd):
+    """Paths and names are told for all files at once as each is shown: in one folder or in many, odd letters among them or not."""
+    for place in ("2020-02-12/a.fits", "2020-02-12/n/1/b.fits", "2020-02-12/n/2/b.fits", f"2020-02-12/n/1/{odd or 'c.fits'}"):
+        put(tmp_path / place)
+    (tmp_path / "2020-02-12" / "empty" / "folder").mkdir(parents=True)
+    for root in (tmp_path, tmp_path / "2020-02-12" / "n" / "2"):
+        listing = store(root).tree.list_all()
+        *texts, is_plain = listing.texts()
+        paths, names = (told.to_pylist() for told in texts)
+        assert is_plain == all(path.isascii() and "\\" not in path for path in listing.paths)
+        assert paths == shown_all(listing.paths) and names == [path.rpartition("/")[2] for path in paths]
+    assert [len(told) for told in Listing().texts()[:2]] == [0, 0]
+
+
+@pytest.mark.parametrize("path", ["n/x/a.fits", "n/c.fits", "n/y/c.fits", "n/x/y/c.fits", "n/xc.fits", "c.fits"])
+def test_digests_differ_where_paths_do(path):
+    """No two listings of other paths have one digest, though their files' numbers are the same."""
+    listings = Listing(), Listing()
+    for listing, second in zip(listings, (path, "n/x/c.fits"), strict=True):
+        for name in ("n/x/0", second):
+            listing.add(name, (1, 2, 3, 4, 5, 6, ABSENT, False))
+    assert listings[0].digest() != listings[1].digest()
 
 
 @pytest.mark.parametrize("year", [1902, 2200, 2400])
@@ -320,9 +345,9 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
     elsewhere.begin(NIGHT, 1)
     assert list(elsewhere._begun) == [NIGHT]
     failing._begun[NIGHT] = workers.beside(os._exit, 3)
-    expected = here.list_night(NIGHT).values()
-    assert len(expected[0]) == 55 and len(expected[4]) == 2
-    assert elsewhere.list_night(NIGHT).values() == expected == failing.list_night(NIGHT).values()
+    expected = here.list_night(NIGHT)
+    assert len(expected) == len(expected.paths) == 55 and len(expected.notes) == 2
+    assert elsewhere.list_night(NIGHT).values() == expected.values() == failing.list_night(NIGHT).values()
     assert elsewhere.digest(NIGHT) == here.digest(NIGHT)
 
 

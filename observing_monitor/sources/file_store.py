@@ -104,19 +104,22 @@ class FileStore(Telling):
 
     def read(self, night: datetime.date) -> Reading:
         """The night's files, folder by folder."""
+        import numpy as np
         import pandas as pd
 
         listing = self.tree.list_night(night)
         self.tree.forget(night)
-        paths, numbers = self._wanted(listing)
-        if not paths:
+        (paths, name, _), numbers = listing.texts(), listing.columns()
+        if self.settings.skip:
+            kept = np.array([row for row, path in enumerate(listing.paths) if not self._is_skipped(path)], "int64")
+            paths, name, numbers = paths.take(kept), name.take(kept), {fact: values[kept] for fact, values in numbers.items()}
+        if not len(paths):
             return self._reading(columns.empty(columns.FILES), listing)
-        file_id = columns.texts(shown_all(paths))
-        name = names.last_parts(file_id)
+        name = columns.texts(name)
         files = {
-            "file_id": file_id,
+            "file_id": columns.texts(paths),
             "name": name,
-            "path": shown_all([f"{self.settings.path}/"])[0] + file_id,
+            "path": shown_all([f"{self.settings.path}/"])[0] + columns.texts(paths),
             "kind": names.kinds(name),
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
@@ -134,14 +137,6 @@ class FileStore(Telling):
 
     def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
         return Reading(files=files, notes=[*listing.notes, *notes], unread=shown_all(listing.unread), elsewhere=self.tree.all_loose())
-
-    def _wanted(self, listing: Listing) -> tuple[Any, ...]:
-        """Paths and numbers of a listing's files, without those that are to be skipped."""
-        numbers = listing.columns()
-        if not self.settings.skip:
-            return listing.paths, numbers
-        kept = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
-        return [listing.paths[row] for row in kept], {name: values[kept] for name, values in numbers.items()}
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.names import last_parts, named_pattern
+from observing_monitor.names import named_pattern
 from observing_monitor.nights import iso_utc, night_named
 from observing_monitor.sources import Reading, Telling, sqlite
 from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
@@ -48,6 +48,8 @@ DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 
 class Gen2Repository(Telling):
     """The raws of a registry, each with its link, and the links that the registry does not know."""
+
+    looks_at_all = True
 
     @dataclass
     class Settings:
@@ -112,7 +114,7 @@ class Gen2Repository(Telling):
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         notes = list(listing.notes)
-        if not listing.paths and not self._n_raws(night):
+        if not len(listing) and not self._n_raws(night):
             self.tree.forget(night)
             return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
@@ -151,11 +153,9 @@ class Gen2Repository(Telling):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        text = "".join(listing.paths)
-        is_plain = self.settings.raw_pattern == RAW and text.isascii() and "\\" not in text
-        paths = pa.array(listing.paths if is_plain else shown_all(listing.paths), pa.large_string())
-        names, numbers = columns.arrow(last_parts(columns.texts(paths))), listing.columns()
-        told = _named_alike(paths, names, self.pattern, folders) if is_plain else _named(listing.paths, self.pattern, folders)
+        (paths, names, is_plain), numbers = listing.texts(), listing.columns()
+        is_quick = is_plain and self.settings.raw_pattern == RAW
+        told = _named_alike(paths, names, self.pattern, folders) if is_quick else _named(listing.paths, self.pattern, folders)
         rows, exposures, detectors = told
         if len(rows) < len(paths):
             paths, names = paths.take(pa.array(rows, pa.int64())), names.take(pa.array(rows, pa.int64()))

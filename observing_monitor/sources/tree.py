@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import os
 import re
 import stat
@@ -56,29 +57,40 @@ class Listing:
     """What a look at one night's part of a tree gave: columns, for a night may have 200,000 files; folder by folder, by name."""
 
     def __init__(self) -> None:
-        self.paths: list[str] = []  # of each file, below the root
+        self.parts: list[tuple[str, list[str]]] = []  # what stands before some files' names in their paths below the root, and the names
         self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
         self.beyond: dict[int, int] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
         self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
         self.notes: list[str] = []  # sentences on what couldn't be looked at
         self.unread: list[str] = []  # paths of the folders that couldn't be listed
+        self._paths: list[str] = []
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> Listing:
         """The other way of `values`."""
         made = cls()
-        made.paths, numbers, made.beyond, made.folders, made.notes, made.unread = values
+        made.parts, numbers, made.beyond, made.folders, made.notes, made.unread = values
         made.numbers.frombytes(numbers)
         return made
 
     def values(self) -> tuple[Any, ...]:
         """All that is in it, as plain values."""
-        return self.paths, self.numbers.tobytes(), self.beyond, self.folders, self.notes, self.unread
+        return self.parts, self.numbers.tobytes(), self.beyond, self.folders, self.notes, self.unread
+
+    def __len__(self) -> int:
+        return len(self.numbers) // len(NUMBERS)
+
+    @property
+    def paths(self) -> list[str]:
+        """Of each file, below the root."""
+        if len(self._paths) < len(self):
+            self._paths = [before + name for before, names in self.parts for name in names]
+        return self._paths
 
     @property
     def entries(self) -> list[Entry]:
         """Each file as an Entry, by path: for where files are few."""
-        return sorted(self.entry(row) for row in range(len(self.paths)))
+        return sorted(self.entry(row) for row in range(len(self)))
 
     def entry(self, row: int) -> Entry:
         n = len(NUMBERS)
@@ -94,18 +106,47 @@ class Listing:
         table = np.frombuffer(self.numbers, dtype="int64").reshape(-1, len(NUMBERS))
         return {name: table[:, at] for at, name in enumerate(NUMBERS)}
 
+    def texts(self) -> tuple[Any, Any, bool]:
+        """The paths and the names of all files, as they are shown: two Arrow arrays; and whether all are ASCII, and shown as they are."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from observing_monitor import columns
+        from observing_monitor.names import last_parts
+
+        parts = [(before, names) for before, names in self.parts if names]
+        text = "\0".join(itertools.chain.from_iterable(names for _, names in parts))
+        befores = [before for before, _ in parts]
+        letters = text + "".join(befores)
+        if not letters or not letters.isascii() or "\\" in letters:
+            paths = columns.texts(shown_all(self.paths))
+            return columns.arrow(paths), columns.arrow(last_parts(paths)), False
+        names = pc.split_pattern(pa.array([text], pa.large_string()), "\0").values
+        if len(parts) == 1:
+            return pc.binary_replace_slice(names, 0, 0, befores[0]), names, True
+        at = np.repeat(np.arange(len(parts)), [len(names) for _, names in parts])
+        before = pa.array(befores, names.type).take(pa.array(at, pa.int64()))
+        return pc.binary_join_element_wise(before, names, pa.scalar("", names.type)), names, True
+
     def add(self, path: str, row: Sequence[int]) -> None:
-        """Add a file by its numbers, in the order of NUMBERS; one that 64 bits do not hold is ABSENT."""
+        """Add a file by its numbers, in the order of NUMBERS."""
+        at = path.rfind("/") + 1
+        self.parts.append((path[:at], [path[at:]]))
+        self.add_numbers(row)
+
+    def add_numbers(self, row: Sequence[int]) -> None:
+        """Add the numbers of a file whose name was added; one that 64 bits do not hold is ABSENT."""
         try:
             self.numbers.frombytes(_packed(*row))
         except struct.error:
-            self.beyond[len(self.paths)] = row[1]
+            self.beyond[len(self)] = row[1]
             self.numbers.extend(number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row)
-        self.paths.append(path)
 
     def digest(self) -> str:
         """A short text that differs when any file or note differs."""
-        made = hashlib.blake2b("\0".join(self.paths).encode("utf-8", "surrogatepass"), digest_size=16)
+        text = "\0\0".join([before + "\0" + "\0".join(names) for before, names in self.parts if names])
+        made = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         made.update(self.numbers)
         made.update(repr((self.beyond, self.notes)).encode("utf-8", "surrogatepass"))
         return made.hexdigest()
@@ -225,7 +266,7 @@ class NightTree:
                     return self._skeleton
                 raise SourceError(f"{self.root}: {_why(error)}; the {self.what} should be there and readable") from error
             loose = self._list([""], nights)
-            for row in range(len(loose.paths)):
+            for row in range(len(loose)):
                 self._loose.setdefault(self._night_of(loose.entry(row)), []).append(row)
             self._skeleton = {night: sorted(paths) for night, paths in nights.items()}, loose
         return self._skeleton
@@ -270,12 +311,14 @@ class NightTree:
         prefix = folder + "/" if folder else ""
         names = os.listdir(opened)  # no os.scandir: a `stat` tells all that its entries do, and they cost as much as the names again
         names.sort()
-        paths, numbers, lstat, is_plain = listing.paths, listing.numbers, os.lstat, (prefix + "".join(names)).isascii()
+        numbers, lstat, is_plain = listing.numbers, os.lstat, (prefix + "".join(names)).isascii()
+        kept: list[str] = []
+        listing.parts.append((prefix, kept))
         inner: list[tuple[str, os.stat_result, bool]] = []
         for name in names:
             if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
                 continue
-            path, own = prefix + name, None
+            own = None
             try:
                 state = own = lstat(name, dir_fd=opened)
                 kind, link_ns, is_dangling = own.st_mode & _KIND, ABSENT, False
@@ -287,26 +330,26 @@ class NightTree:
                     except FileNotFoundError:
                         kind, is_dangling = _FILE, True
                 if kind == _FOLDER:
-                    inner.append((path, state, state is not own))
+                    inner.append((prefix + name, state, state is not own))
                     continue
                 if kind != _FILE:
-                    listing.notes.append(f"{self._shown(path)}: not a file (a pipe, a socket or a device); left out")
+                    listing.notes.append(f"{self._shown(prefix + name)}: not a file (a pipe, a socket or a device); left out")
                     continue
-                if not is_plain and _is_not_utf8(path):
-                    listing.notes.append(f"{self._shown(path)}: its name is not UTF-8; shown with its bytes as \\x..")
+                if not is_plain and _is_not_utf8(prefix + name):
+                    listing.notes.append(f"{self._shown(prefix + name)}: its name is not UTF-8; shown with its bytes as \\x..")
                 # a link is as old as its own arrival
                 row = state.st_size, state.st_mtime_ns, own.st_ctime_ns, state.st_dev, state.st_ino, state.st_nlink, link_ns, is_dangling
                 try:
                     numbers.frombytes(_packed(*row))
-                    paths.append(path)
                 except struct.error:
-                    listing.add(path, (*row[:3], row[3] & _LARGEST, row[4] & _LARGEST, *row[5:]))
+                    listing.add_numbers((*row[:3], row[3] & _LARGEST, row[4] & _LARGEST, *row[5:]))
+                kept.append(name)
             except FileNotFoundError:
-                listing.notes.append(f"{self._shown(path)}: vanished while it was looked at")
+                listing.notes.append(f"{self._shown(prefix + name)}: vanished while it was looked at")
             except OSError as error:
                 if own is None and isinstance(error, PermissionError):  # the folder's names may be read, and nothing else of it
                     raise
-                listing.notes.append(f"{self._shown(path)}: {_why(error)}")
+                listing.notes.append(f"{self._shown(prefix + name)}: {_why(error)}")
         return [(path, state) for path, state, is_link in inner if self._is_entered(path, is_link, listing, nights)]
 
     def _is_entered(self, path: str, is_link: bool, listing: Listing, nights: dict[datetime.date, list[str]] | None) -> bool:
