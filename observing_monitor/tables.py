@@ -958,9 +958,8 @@ def attention(judged: DataFrame) -> list[Attention]:
     if not is_needed.any():
         return []
     need = judged[is_needed]
-    need = need.assign(shown_as=shown[is_needed], rank=shown[is_needed].map(order), reason=_reasons(need))
-    need = need.sort_values(["rank", "created_at", "file_id"])
-    need = need[[name for name in (*LISTED, *SAID, "shown_as", "reason", "tried_at", "n_attempts") if name in need]]
+    need = need[[name for name in (*LISTED, *SAID, "tried_at", "n_attempts") if name in need]]
+    need = need.assign(shown_as=shown[is_needed], reason=_reasons(need))
     rows: list[Attention] = []
     for row in _records(need):
         detail = row["message"] or ""
@@ -983,7 +982,8 @@ def attention(judged: DataFrame) -> list[Attention]:
                 "acknowledged": row.get("acknowledged") or "",
             }
         )
-    return rows
+    last = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+    return sorted(rows, key=lambda row: (order[row["file_class"]], row["created_at"] or last, row["path"]))
 
 
 def anchor_of(file_id: str) -> str:
@@ -1057,10 +1057,11 @@ def group(judged: DataFrame) -> DataFrame:
     shown = latest.agg({"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"})
     shown.insert(0, "name", names[order])
     shown.insert(2, "n_files", np.bincount(places, minlength=len(names)))
+    class_codes, classes = pd.factorize(judged["file_class"])
+    code_of = {str(name): code for code, name in enumerate(classes)}
     for described in columns.CLASSES:
-        of_class = places[(judged["file_class"] == described.name).to_numpy()]
-        if len(of_class):
-            shown[described.name] = np.bincount(of_class, minlength=len(names))
+        if described.name in code_of:
+            shown[described.name] = np.bincount(places[class_codes == code_of[described.name]], minlength=len(names))
     return shown.sort_values("created_at", kind="stable", ignore_index=True)
 
 
