@@ -33,7 +33,7 @@ RUBIN = (
     rf"){_END}"
 )
 # The same obsid or exposure at the beginning of a name, which has 20 letters at most.
-_HEAD = r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})(?:[^0-9]|\z)"
+_HEAD = r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})"
 _HEAD_LETTERS, _EXPOSURE_LETTERS = 20, 13
 
 
