@@ -239,12 +239,12 @@ def bench_first_and_next(work, scale, rounds):
     n_files = int(100_000 * scale)
     folder, now = made_once(work / f"full_{n_files}", functools.partial(full_nights, 2, n_files))
     site, told = work / "site_full", (f"2 nights × {n_files:,} files",)
-    firsts, floors, finds, twos, same, news = [], [], [], [], [], []
+    firsts, floors, finds, ones, same, news = [], [], [], [], [], []
     for tag in range(rounds):
         shutil.rmtree(site, ignore_errors=True)
         floors.append(floor(folder))
         finds.append(find(folder))
-        twos.append(monitor(now, *arguments(folder, site, 2), "--jobs", 2))
+        ones.append(monitor(now, *arguments(folder, site, 2), "--jobs", 1))
         shutil.rmtree(site)
         firsts.append(monitor(now, *arguments(folder, site, 2)))
         same.append(monitor(now, *arguments(folder, site, 2)))
@@ -257,7 +257,7 @@ def bench_first_and_next(work, scale, rounds):
     monitor(now, *arguments(folder, site, 2))  # takes in that the new files are gone again
     loaded = monitor_modules(now, *arguments(folder, site, 2))
     yield ("first run, " + told[0], median(firsts), low, f"1.5 × floor + 1 s = {1.5 * low.wall_s + 1:.2f} s; 400 MB")
-    yield ("  with --jobs 2", median(twos), low, "")
+    yield ("  with --jobs 1", median(ones), low, "")
     yield ("  (find -printf of the same)", median(finds), low, "")
     yield ("the next run, nothing new", median(same), low, f"0.25 s of processor time, nothing heavy imported ({loaded or 'none'})")
     yield ("the next run, 100 new files in tonight", median(news), low, "1.5 s")

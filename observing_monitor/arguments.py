@@ -221,7 +221,7 @@ def _add_how(parser: configargparse.ArgParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="processes: for rebuild (default: one a core), for several new nights of a run (default: 2 of one stream, else 1)",
+        help="processes: for rebuild (default: one a core), for several new nights of a run (default: 2; 1 of several streams)",
     )
     how.add_argument(
         "--max_run_s",

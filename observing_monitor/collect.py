@@ -24,6 +24,10 @@ from observing_monitor.streams import tellers_of_stages
 from observing_monitor.timelimit import NEVER, Deadline, TimedSource, Turn
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pandas import DataFrame
+
     from observing_monitor.config import DescribedSource, Stream
     from observing_monitor.files import Output
     from observing_monitor.sources import Known, Reading, Telling
@@ -150,23 +154,14 @@ def _read_night(
     from concurrent.futures import ThreadPoolExecutor
 
     from observing_monitor import happenings, tables
-    from observing_monitor.sources import Reading
 
-    night, readings = outcome.night, dict[str, Reading]()
+    night = outcome.night
     kept = {name: digest for name, digest in _kept(looked).items() if name in states and _told(states[name]) == _told(known.get(name))}
     was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
     with ThreadPoolExecutor(1) as beside:  # to pack and to unpack a full night leaves Python to others
         loading = beside.submit(store.load_whole, night)
         again = {name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()}
-        for source in sources:
-            if source.name not in outcome.problems:
-                with told_of(source, str(night), outcome.problems):
-                    attempts = again[source.name].result() if source.name in again else None
-                    readings[source.name] = source.read(night) if attempts is None else Reading(attempts=attempts)
-                    if attempts is None:
-                        kept.pop(source.name, None)
-                if source.name in outcome.problems:
-                    states.pop(source.name)
+        readings = _readings(sources, night, again, kept, outcome.problems)
         before, damaged = loading.result()
         for fault in damaged:
             log.error("%s", fault)
@@ -198,14 +193,37 @@ def _read_night(
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
     outcome.row = row
     if is_newest:
-        for name, reading in readings.items():
-            if name not in kept and reading.attempts is not None and _is_worth_keeping(reading):
-                kept[name] = store.save_attempts(name, reading.attempts)
+        for source in sources:
+            reading = readings.get(source.name)
+            if source.name not in kept and reading and reading.attempts is not None and _is_worth_keeping(source, reading):
+                kept[source.name] = store.save_attempts(source.name, reading.attempts)
     stay = {name: state for name, state in known.items() if name in outcome.problems}
+    states = {name: state for name, state in states.items() if name not in outcome.problems}
     told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys, "kept": kept}
     if looked.get("pruned"):
         told_by["pruned"] = looked["pruned"]
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**stay, **states}, **row})
+
+
+def _readings(
+    sources: Iterable[TimedSource],
+    night: datetime.date,
+    again: Mapping[str, Future[DataFrame | None]],
+    kept: dict[str, str],
+    problems: dict[str, str],
+) -> dict[str, Reading]:
+    """What each source that answers tells of a night, or told last, where that comes `again`; takes out of `kept` what does not."""
+    from observing_monitor.sources import Reading
+
+    readings = {}
+    for source in sources:
+        if source.name not in problems:
+            with told_of(source, str(night), problems):
+                attempts = again[source.name].result() if source.name in again else None
+                if attempts is None:
+                    kept.pop(source.name, None)
+                readings[source.name] = source.read(night) if attempts is None else Reading(attempts=attempts)
+    return readings
 
 
 def _kept(looked: Looked) -> dict[str, str]:
@@ -213,10 +231,10 @@ def _kept(looked: Looked) -> dict[str, str]:
     return looked.get("kept") or {} if looked.get("version") == __version__ else {}
 
 
-def _is_worth_keeping(reading: Reading) -> bool:
-    """Whether a reading is of attempts alone, and so many that they take long to read."""
+def _is_worth_keeping(source: TimedSource, reading: Reading) -> bool:
+    """Whether a reading is of attempts alone, which the source's look tells of, and so many that they take long to read."""
     is_of_attempts = reading.files is None and reading.metrics is None and not reading.append_attempts
-    return is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
+    return source.source.looks_at_all and is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ OPEN_GROUPS = 3  # that many of them stand open, if they have no more than …
 OPEN_FILES = 3  # … so many files
 MAX_GROUPS = 200  # of exposures; nights that have more have a page of these …
 MAX_OF_PART = 1500  # … or several, of so many: with these limits each page stays below 500 kB
+MANY_FILES = 20_000  # of a night whose pages and data are much
 MAX_FINDINGS = 30  # on top; the rest are folded away
 MAX_METRICS = 300  # rows of the table of metrics, a name each
 MAX_VALUES = 3000  # of single nodes in it
@@ -277,7 +278,7 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
     told = _told(stream, job.night.isoformat(), known, judged, stages)
     around = _around(job, row, key)
     images = _write_images(job, told.images[:MAX_IMAGES])
-    with output.at_once() as begin:
+    with output.at_once(len(judged) > MANY_FILES) as begin:
         if tells_of_files(stream):
             others = [stage for stage in stages if stage != stream.last_stage]
             listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))

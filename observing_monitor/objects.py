@@ -17,7 +17,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -372,9 +371,9 @@ class ObjectOutput(Output):
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
         return self.write_changed(relative, b"".join(parts))
 
-    def at_once(self) -> AbstractContextManager[Callable[..., Future[Any]]]:
+    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
         self._list()  # before several ask for it
-        return super().at_once()
+        return super().at_once(True)  # a store takes its time for each
 
     def append(self, relative: str, line: bytes) -> None:
         """An object can't grow: it is written whole, but only every few seconds. What a killed run loses of it is done again."""

@@ -29,6 +29,7 @@ LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
 LOOK_S = 5.0  # of a look at a directory before a run begins; its source finds out what is the matter
 HURRY_S = 5.0  # so long, and a quarter of its own limit at most, a source is waited for before the others are asked beside it
 HASTE_S = 0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
+GONE_S = 0.5  # a thread that has answered is gone at once, but for a machine that is busy
 MOST_S = 7 * 86_400.0  # longer than that is no limit
 LAST_S = 1.0  # what a question is given whose run has no time left
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class Asked:
     def __init__(self, name: str) -> None:
         self._questions: SimpleQueue[tuple[Callable[[], Any], Answers[Any]] | None] = SimpleQueue()
         self._name = name
-        self._is_begun = False
+        self._thread: threading.Thread | None = None
 
     def ask(self, question: Callable[[], T], limit_s: float) -> T:
         """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
@@ -90,10 +91,10 @@ class Asked:
 
     def put(self, question: Callable[[], T]) -> Answers[T]:
         """Have a function called, after those that were put before; where its answer will come, for `taken`."""
-        if not self._is_begun:
-            self._is_begun = True
+        if not self._thread:
             # a daemon: the process ends though it hangs
-            threading.Thread(target=self._answer, name=self._name, daemon=True).start()
+            self._thread = threading.Thread(target=self._answer, name=self._name, daemon=True)
+            self._thread.start()
         answers: Answers[T] = SimpleQueue()
         self._questions.put((question, answers))
         return answers
@@ -103,9 +104,11 @@ class Asked:
         global _left_behind
         _left_behind += 1
 
-    def end(self) -> None:
-        """Let the thread end, once it has answered."""
+    def end(self, wait_s: float = 0.0) -> None:
+        """Let the thread end, once it has answered; wait for that so long."""
         self._questions.put(None)
+        if self._thread and wait_s:
+            self._thread.join(wait_s)
 
     def _answer(self) -> None:
         while asked := self._questions.get():
@@ -232,13 +235,15 @@ def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
 
     Where one such look was waited for in vain the next ones are not waited for as long: twenty sources may lie on one file server.
     """
-    thread = Asked("look")
+    thread, wait_s = Asked("look"), 0.0
     try:
-        return thread.ask(question, min(seconds, HASTE_S) if _left_behind else seconds)
+        answer = thread.ask(question, min(seconds, HASTE_S) if _left_behind else seconds)
+        wait_s = GONE_S  # a process whose threads are gone can be copied
+        return answer
     except TooLateError:
         return otherwise
     finally:
-        thread.end()
+        thread.end(wait_s)
 
 
 def leave(code: int) -> NoReturn:

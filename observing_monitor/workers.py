@@ -84,7 +84,7 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     except OSError:
         return lambda: None
     with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), marshal.dumps(([place, *sys.path], given)))  # type: ignore[union-attr]
+        os.write(process.stdin.fileno(), marshal.dumps(([place, *filter(None, sys.path)], given)))  # type: ignore[union-attr]
 
     def answer() -> Result | None:
         told, _ = process.communicate()

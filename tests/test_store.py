@@ -123,16 +123,20 @@ def test_files_written_at_once(tmp_path):
     output.make()
     (tmp_path / "3" / "in the way").mkdir(parents=True)
     (tmp_path / "5" / "in the way").mkdir(parents=True)
-    with pytest.raises(OutputError, match=r"/3: is a directory; it was left as it was"), output.at_once() as begin:
+    with pytest.raises(OutputError, match=r"/3: is a directory; it was left as it was"), output.at_once(True) as begin:
         for number in range(9):
             begin(output.write, str(number), f"{number}" * 100_000)
-        assert begin(lambda: output.write_changed("9", "")).result()
-    assert {name for name in os.listdir(tmp_path) if os.path.isfile(tmp_path / name)} == set("01246789")
+    assert {name for name in os.listdir(tmp_path) if os.path.isfile(tmp_path / name)} == set("0124678")
     assert (tmp_path / "8").read_text() == "8" * 100_000 and os.listdir(tmp_path / ".unfinished") == []
-    with pytest.raises(KeyError), output.at_once() as begin:
+    with pytest.raises(KeyError), output.at_once(True) as begin:
         begin(output.write, "a", "a")
         raise KeyError
     assert (tmp_path / "a").exists()
+    with output.at_once(False) as begin:
+        begin(output.write, "b", "b")
+        assert (tmp_path / "b").exists()
+        with pytest.raises(OutputError, match=r"/3: is a directory"):
+            begin(output.write, "3", "3")
 
 
 def test_files_written_in_parts(tmp_path):

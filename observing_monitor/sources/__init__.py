@@ -135,6 +135,7 @@ class Telling(Source, Protocol):
     stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
     totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
     histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    looks_at_all: ClassVar[bool] = False  # that two looks are the same says for sure that so are the attempts: they need not be read again
     of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
 
     @staticmethod

@@ -49,6 +49,8 @@ DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 class Gen2Repository(Telling):
     """The raws of a registry, each with its link, and the links that the registry does not know."""
 
+    looks_at_all = True
+
     @dataclass
     class Settings:
         path: Path  # the repository: the directory with registry.sqlite3 and raw/
