@@ -32,8 +32,9 @@ RUBIN = (
     rf"|(?P<exposure>\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?P<seq2>\d{{5}})){_DETECTOR}"
     rf"){_END}"
 )
-# The same obsid or exposure at the beginning of a name, and the rest. With no choice and few groups RE2 takes a third of the time.
-_HEAD = r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})(?P<rest>(?:[^0-9](?s:.)*)?)\z"
+# The same obsid or exposure at the beginning of a name, which has 20 letters at most.
+_HEAD = r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})"
+_HEAD_LETTERS, _EXPOSURE_LETTERS = 20, 13
 
 
 # what a name tells -> the groups of a pattern that may tell it, the first that matched counts
@@ -110,28 +111,37 @@ def _told(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
 def _told_by_rubin(names: Any) -> dict[str, Any]:
     """What the pattern `RUBIN` tells of an Arrow array of names, as `_told`.
 
-    Nearly all names of a night begin with an obsid or an exposure, and what follows is the same in many: it is read once. Of such a name
-    the pattern's first match is at its beginning: nothing in an obsid could be taken for another, and after an exposure the detector tells.
+    Nearly all names of a night begin with an obsid or an exposure, and go on like thousands of others: each beginning is read once, and
+    so is what follows. Of such a name the pattern's first match is at its beginning: nothing in an obsid could be taken for another, and
+    after an exposure the detector tells.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     nothing = pa.scalar(None, pa.large_string())
-    head, rest = pc.extract_regex(names, _HEAD).flatten()
+    begun = pc.utf8_slice_codeunits(names, 0, _HEAD_LETTERS).dictionary_encode()
+    (heads,) = pc.extract_regex(begun.dictionary, _HEAD).flatten()
+    lengths = pc.binary_length(heads).fill_null(0).to_numpy()
+    numbers = pc.if_else(pa.array(lengths > _EXPOSURE_LETTERS), pc.utf8_slice_codeunits(heads, 14), pc.utf8_slice_codeunits(heads, 8))
+    n_letters = np.append(lengths, 0)[begun.indices.fill_null(len(lengths)).to_numpy()]
+    rest = pa.nulls(len(names), names.type)
+    for n in set(lengths.tolist()) - {0}:
+        rest = pc.if_else(pa.array(n_letters == n), pc.utf8_slice_codeunits(names, n), rest)
     alike = rest.dictionary_encode()
+    is_end = pc.match_substring_regex(alike.dictionary, rf"\A{_END}").take(alike.indices).fill_null(False).to_numpy(zero_copy_only=False)
     sensors = _groups_by_arrow(alike.dictionary, rf"\A{_SENSOR}{_END}")["sensor"].take(alike.indices)
     detectors = _groups_by_arrow(alike.dictionary, rf"\A{_DETECTOR}{_END}")["detector"].take(alike.indices)
-    is_obsid = pa.array(pc.binary_length(head).fill_null(0).to_numpy() > 13)  # an exposure has 13 digits
+    is_obsid = pa.array(is_end & (n_letters > _EXPOSURE_LETTERS))
     is_exposure = pc.and_not(detectors.is_valid(), is_obsid)
+    is_told, head = pc.or_(is_obsid, is_exposure), heads.take(begun.indices)
     told = {
         "obsid": pc.if_else(is_obsid, head, nothing),
         "exposure": pc.if_else(is_exposure, head, nothing),
-        "seq_num": pc.if_else(
-            is_obsid, pc.utf8_slice_codeunits(head, 14), pc.if_else(is_exposure, pc.utf8_slice_codeunits(head, 8), nothing)
-        ),
+        "seq_num": pc.if_else(is_told, numbers.take(begun.indices), nothing),
         "detector": pc.if_else(is_obsid, sensors, detectors),
     }
-    others = pc.invert(pc.or_(is_obsid, is_exposure))
+    others = pc.invert(is_told)
     rest = names.filter(others)
     if len(rest):
         by_pattern = _told(_groups_by_arrow(rest, RUBIN), len(rest))
