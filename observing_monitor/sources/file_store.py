@@ -99,7 +99,7 @@ class FileStore(Telling):
         listing, digest = self.tree.list_night(night), self.tree.digest(night)
         is_same = known and glance.get("logs") == logs and known["digest"] == digest
         came = known.get("came") if is_same else self._came_digest(night)
-        seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing.paths)}
+        seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing)}
         return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
     def read(self, night: datetime.date) -> Reading:

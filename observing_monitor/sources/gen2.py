@@ -104,7 +104,7 @@ class Gen2Repository(Telling):
         listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
-            "glance": {"registry": registry, "folders": listing.folders, "n_files": len(listing.paths)},
+            "glance": {"registry": registry, "folders": listing.folders, "n_files": len(listing)},
             "digest": self.tree.digest(night),
             "rows": known["rows"] if is_same else self._rows_digest(night),
         }
