@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
 
-FUNCTION = "observing_monitor_files"
+FUNCTION = "observing_monitor_rows"  # another name for another form: a page of an earlier version, still open, takes it for nothing
 
 # name (of columns.FILE_LIST), how it is packed; in the order in which the page shows them.
 COLUMNS = (

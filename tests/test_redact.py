@@ -27,7 +27,7 @@ def whole_text(folder):
         if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js", ".atom", ".prom", ".txt"):
             text = path.read_text(encoding="utf-8")
             said.append(text)
-            if packed := re.fullmatch(r'observing_monitor_files\("(.*)"\);\n', text):
+            if packed := re.fullmatch(r'observing_monitor_rows\("(.*)"\);\n', text):
                 said.append(gzip.decompress(base64.b64decode(packed[1])).decode())
     return "\n".join(said)
 

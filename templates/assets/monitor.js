@@ -902,7 +902,7 @@
 
   function open() {
     opening = opening || new Promise((resolve, reject) => {
-      window.observing_monitor_files = (payload) => unpack(payload).then(resolve, reject);
+      window.observing_monitor_rows = (payload) => unpack(payload).then(resolve, reject);
       const script = make("script");
       script.src = section.dataset.files;
       script.onerror = () => reject(new Error("the file " + section.dataset.files.split("?")[0] + " could not be loaded"));
