@@ -158,7 +158,7 @@ def _read_night(
     night = outcome.night
     kept = {name: digest for name, digest in _kept(looked).items() if name in states and _told(states[name]) == _told(known.get(name))}
     was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
-    with ThreadPoolExecutor(1) as beside:  # to pack and to unpack a full night leaves Python to others
+    with ThreadPoolExecutor(2) as beside:  # to pack and to unpack a full night leaves Python to others
         loading = beside.submit(store.load_whole, night)
         again = {name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()}
         readings = _readings(sources, night, again, kept, outcome.problems)
@@ -260,7 +260,7 @@ def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[T
     told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
     moved: dict[str, str] = {}
     for name, files in told.items():
-        moved |= happenings.moved_files(before.files.loc[before.files["source"] == name, happenings.TELLING], files)
+        moved |= happenings.moved_files(before.files, name, files)
     return (happenings.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
 
 

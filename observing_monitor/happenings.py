@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 MOST_FILES = 100  # of a happening, that are kept by name
-TELLING = ["file_id", "name", "size_bytes", "created_at", "on_disk", "device", "inode"]  # what tells that a file is one seen before
 A_DAY = datetime.timedelta(days=1)
 KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
     "size_changed": ("warning", "changed its size after it was ingested", "changed their size after they were ingested"),
@@ -27,18 +26,19 @@ KINDS = {  # kind -> the level of its finding, and what is said of one file, and
 }
 
 
-def moved_files(known: "pd.DataFrame", seen: "pd.DataFrame") -> dict[str, str]:
+def moved_files(known: "pd.DataFrame", source: str, seen: "pd.DataFrame") -> dict[str, str]:
     """Files that lie elsewhere now: the file_id before -> the file_id now.
 
-    `known` and `seen` are one source's files (`columns.FILES`, of which TELLING will do) before and now. A file is the same by its
-    inode, size and time, or, on another disk, by its name, size and time, where just one file can be meant.
+    `known` are a night's files before (`columns.FILES`), `seen` those that one source has now. A file is the same by its inode, size
+    and time, or, on another disk, by its name, size and time, where just one file can be meant.
     """
     from observing_monitor.tables import places_of
 
-    gone = known[known["on_disk"] & (places_of(known["file_id"], seen["file_id"]) < 0)]
+    is_theirs = known["source"] == source
+    gone = known[known["on_disk"] & is_theirs & (places_of(known["file_id"], seen["file_id"]) < 0)]
     if gone.empty:
         return {}
-    new = seen[seen["on_disk"] & (places_of(seen["file_id"], known["file_id"]) < 0)]
+    new = seen[seen["on_disk"] & (places_of(seen["file_id"], known.loc[is_theirs, "file_id"]) < 0)]
     found: dict[str, str] = {}
     for keys in (["device", "inode", "size_bytes", "created_at"], ["name", "size_bytes", "created_at"]):
         if gone.empty or new.empty:
