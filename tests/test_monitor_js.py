@@ -119,6 +119,14 @@ def test_table_has_all_files(browser, site):
     assert "2020-02-12 22:00:03" in rows[0]
 
 
+def test_table_is_filled_as_soon_as_it_is_open(browser, site):
+    """The rows that are drawn first reach the lower edge of the table's room."""
+    page = open_page(browser, site, "#files")
+    shown(page)
+    room, last = (page.locator(of).bounding_box() for of in ("#files-scroll", "#files-scroll tbody tr:nth-last-child(2)"))
+    assert last["y"] + last["height"] >= room["y"] + room["height"]
+
+
 def test_nasty_names_are_shown_as_text(browser, site):
     """A name with markup in it is shown letter by letter, with controls as pictures."""
     row = shown(open_page(browser, site, "#files?q=folder"))

@@ -919,6 +919,8 @@
       showSorting();
       filter();
       scroller.style.minHeight = scroller.offsetHeight + "px"; // what lies below stays where it is when rows go
+      firstDrawn = -1; // the first rows gave it its height: now it is known how many are seen
+      drawRows();
       section.dataset.ready = "yes";
       if (restoring) goBack();
       setTimeout(buildIndexInIdleTime, 50);
