@@ -88,7 +88,8 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     store = _joined(files, columns.FILES)
     if not store["on_disk"].all():
         store = store.sort_values("on_disk", ascending=False, kind="stable")
-    store = store.drop_duplicates("file_id")
+    if not _is_in_order(store["file_id"]):  # in which nothing comes twice
+        store = store.drop_duplicates("file_id")
     attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
     made_up = _of(known.files, [name for name, reading in readings.items() if reading.files is None])
     store, found = match(store, attempts, made_up)
