@@ -283,6 +283,7 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
             others = [stage for stage in stages if stage != stream.last_stage]
             listed = tables.file_list(judged, tables.done_by_stage(judged, known.ingests, others))
             begin(_write_list, output, place, listed, others)
+            begin(lambda: output.write_parts(f"{place}.csv", tables.to_csv(listed)))
         begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
         parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
         for number, part in enumerate(parts, 1):
@@ -301,11 +302,10 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
 
 
 def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[str]) -> None:
-    """Write all files of a night, for its page and as CSV; one after the other, for of a full night both are large."""
-    from observing_monitor import filetable, tables
+    """Write all files of a night, for its page."""
+    from observing_monitor import filetable
 
     output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages))
-    output.write_parts(f"{place}.csv", tables.to_csv(listed))
 
 
 def _night_page(

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import ctypes
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -45,6 +46,12 @@ def suit_full_nights() -> None:
     with contextlib.suppress(OSError, AttributeError):  # another system's library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     gc.set_threshold(GARBAGE_AFTER)
+
+
+def get_ready() -> None:
+    """Import what a night is read and published with, for a process that has nothing else to do just now."""
+    for name in ("pandas", "pyarrow.parquet", "pyarrow.csv", "jinja2", "observing_monitor.tables"):
+        importlib.import_module(name)
 
 
 # What a process `beside` this one does: it imports as little as its answer takes, and dies with the one that began it.

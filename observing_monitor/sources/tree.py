@@ -201,7 +201,7 @@ class NightTree:
         return times
 
     def begin(self, night: datetime.date, n_files: int) -> None:
-        """Have a night listed by a process beside this one, which meanwhile imports what the listing will be read with.
+        """Have a night listed by a process beside this one, which gets ready meanwhile for what it will do with the listing.
 
         For a night of which it is known that something changed, and that it had so many files at the last look: where these are very
         many they take as long to list as pandas to import, and only a process of its own keeps Python from doing one after the other.
@@ -210,7 +210,7 @@ class NightTree:
 
         if night not in self._listings and n_files >= workers.VERY_MANY:
             self._begun[night] = workers.beside(list_beside, self.root, self.night_folders().get(night, []), self.whole)
-            import pandas  # noqa: F401
+            workers.get_ready()
 
     def list_night(self, night: datetime.date) -> Listing:
         """The Listing of a night: its folders, at any depth, and its loose files."""
