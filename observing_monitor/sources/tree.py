@@ -309,7 +309,8 @@ class NightTree:
         seen.add((state.st_dev, state.st_ino))
         listing.folders[folder] = state.st_mtime_ns
         prefix = folder + "/" if folder else ""
-        names = os.listdir(opened)  # no os.scandir: a `stat` tells all that its entries do, and they cost as much as the names again
+        # no os.scandir: a `stat` tells all that its entries do, and they cost as much as the names again
+        names = os.listdir(opened) if nights is None else self._without_nights(opened, prefix, nights)
         names.sort()
         numbers, lstat, is_plain = listing.numbers, os.lstat, (prefix + "".join(names)).isascii()
         kept: list[str] = []
@@ -351,6 +352,18 @@ class NightTree:
                     raise
                 listing.notes.append(f"{self._shown(prefix + name)}: {_why(error)}")
         return [(path, state) for path, state, is_link in inner if self._is_entered(path, is_link, listing, nights)]
+
+    def _without_nights(self, opened: int, prefix: str, nights: dict[datetime.date, list[str]]) -> list[str]:
+        """The names in an open folder; but for the folders named after a night, of a long history nearly all, which are noted unasked."""
+        names = []
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False) and not any(fnmatch(entry.name, pattern) for pattern in self.whole)
+                if is_folder and (night := night_named(entry.name)):
+                    nights.setdefault(night, []).append(prefix + entry.name)
+                else:
+                    names.append(entry.name)
+        return names
 
     def _is_entered(self, path: str, is_link: bool, listing: Listing, nights: dict[datetime.date, list[str]] | None) -> bool:
         """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
