@@ -136,21 +136,18 @@ class Output:
                 if not is_same:
                     file.flush()
                     os.fsync(file.fileno())
-            if is_same:
-                os.unlink(beside)
-            else:
+            if not is_same:
                 os.replace(beside, target)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-            if not isinstance(error, OSError):
-                raise
+        except OSError as error:
             # what refused: the folder of what is unfinished may be another's while the target's own is not
             place = error.filename2 or error.filename or target
             if error.errno == errno.EXDEV:
                 remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
                 raise OutputError(f"{target}: {remedy}") from error
             raise OutputError(f"{place}: {_why(error)}; {'it' if place == target else target} was left as it was") from error
+        finally:  # unless it has the target's name by now
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
         return not is_same
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:

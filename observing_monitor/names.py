@@ -9,7 +9,7 @@ controller but the telescope's own (2018 becomes 3018), seq_num in five digits, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor import columns
@@ -64,11 +64,6 @@ def kind_of(name: str) -> str:
     if not before:
         return ""
     return "fits" if ending in FITS or (ending in PACKED and before[1:] and before[1] in FITS) else ending
-
-
-def kinds_of(names: Iterable[str | None]) -> list[str]:
-    """The kind of each of a list of names, as `kind_of` gives it; "" for None."""
-    return kinds(columns.texts(list(names))).tolist()
 
 
 def kinds(names: Series[str]) -> Series[str]:

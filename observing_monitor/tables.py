@@ -15,7 +15,7 @@ import pandas as pd
 
 from observing_monitor import columns
 from observing_monitor.columns import Column
-from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds_of, last_parts
+from observing_monitor.names import FITS_ENDING, folders, in_number_order, kinds, last_parts
 
 if TYPE_CHECKING:
     from numpy import bool_, int64
@@ -384,7 +384,7 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     lone, own_ids = places < 0, _own_id(attempts)
     new = attempts[lone].assign(file_id=own_ids[lone]).drop_duplicates(["source", "path"])
     new = new.assign(name=last_parts(new["path"]))
-    new = columns.frame(columns.FILES, new.assign(kind=pd.Series(kinds_of(new["name"]), new.index, dtype="str").replace("", "fits")))
+    new = columns.frame(columns.FILES, new.assign(kind=kinds(new["name"]).replace("", "fits")))
     keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=_or_else(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one

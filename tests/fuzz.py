@@ -117,7 +117,7 @@ def of_names(folder):
         before, last = names.split(told)
         assert (before + last == told).all() and list(last) == [text.rpartition("/")[2] for text in texts]
         assert list(names.folders(told)) == list(before) and list(names.last_parts(told)) == list(last)
-        assert names.kinds_of(texts) == [names.kind_of(text) for text in texts]
+        assert names.kinds(columns.texts(texts)).tolist() == [names.kind_of(text) for text in texts]
         sorted(texts, key=names.in_number_order)
 
     return once

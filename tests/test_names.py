@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from observing_monitor import names
+from observing_monitor import columns, names
 
 PARTS = ("AT_O_", "CC_C_", "MC_O_", "20200212", "20200230", "2020", "_000022", "_00022", "-R22S00", "_R01_S00", "-R22-S00", "-R22S1")
 PARTS += ("3018092000065", "3018132000065", "-det000", "-det0000", "-det00", ".fits", ".fits.fz", "_", "-", "x", "é", "٣", "\n", "7")
@@ -78,5 +78,5 @@ def test_pattern_of_ones_own():
 )
 def test_kind_is_the_names_ending(name, kind):
     """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
-    assert names.kinds_of([name, "b.txt", name]) == [kind, "txt", kind]
+    assert names.kinds(columns.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind
