@@ -28,7 +28,9 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples"), str(CHECKOUT / "tests
 
 UTC = datetime.UTC
 FIRST = datetime.date(2020, 2, 12)
-LAST_OF_LONG = datetime.date(2026, 6, 30)  # of the long histories: a night that is yet to come is not on the stream's page
+LAST_OF_LONG = datetime.date(
+    2026, 6, 30
+)  # of the long histories: a night that is yet to come is not on the stream's page
 RUN = (
     "import datetime, sys; from observing_monitor import cli, timelimit; "
     "timelimit.leave(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
@@ -65,7 +67,13 @@ def spawn(*command, clock=None):
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
-        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, env=environment, cwd=CHECKOUT)
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=CHECKOUT,
+        )
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -83,7 +91,12 @@ def monitor(now, *arguments):
 
 def median(took):
     """The median of each number of some runs."""
-    return Took(*(statistics.median(getattr(one, name) for one in took) for name in ("wall_s", "cpu_s", "peak_mb")))
+    return Took(
+        *(
+            statistics.median(getattr(one, name) for one in took)
+            for name in ("wall_s", "cpu_s", "peak_mb")
+        )
+    )
 
 
 def floor(*folders):
@@ -111,7 +124,9 @@ def made_once(folder, make):
         if maker.exitcode:
             raise SystemExit(f"{folder}: could not be made")
         stamp.write_text(json.dumps({"made_at": datetime.datetime.now(UTC).isoformat()}))
-    return folder, datetime.datetime.fromisoformat(json.loads(stamp.read_text())["made_at"]) + datetime.timedelta(hours=3)
+    return folder, datetime.datetime.fromisoformat(
+        json.loads(stamp.read_text())["made_at"]
+    ) + datetime.timedelta(hours=3)
 
 
 def full_nights(n_nights, n_files, folder):
@@ -123,7 +138,9 @@ def full_nights(n_nights, n_files, folder):
     counts["ingested"] = n_files - sum(counts.values()) + few  # what is lost is no file of storage
     for n in range(n_nights):
         night = FIRST + datetime.timedelta(days=n)
-        gen2tree.make_night(folder, night, counts, now=gen2tree.later(), camera="comCam", apart_s=30_000 / n_files)
+        gen2tree.make_night(
+            folder, night, counts, now=gen2tree.later(), camera="comCam", apart_s=30_000 / n_files
+        )
 
 
 def history(first, n_nights, n_files, folder):
@@ -138,7 +155,9 @@ def history(first, n_nights, n_files, folder):
         storage.mkdir(parents=True)
         raw.mkdir(parents=True)
         for number in range(n_files):
-            at = datetime.datetime.combine(night, datetime.time(23), UTC) + datetime.timedelta(seconds=30_000 / n_files * number)
+            at = datetime.datetime.combine(night, datetime.time(23), UTC) + datetime.timedelta(
+                seconds=30_000 / n_files * number
+            )
             row = gen2.raw_row(camera, night, number + 1, 0, at)
             path = storage / gen2.file_name(camera, row)
             with open(path, "wb") as opened:
@@ -163,11 +182,20 @@ def gen3_history(n_nights, n_raws, folder):
     n_exposures = n_raws // 9
     root = folder / "gen3repo"
     (folder / "storage").mkdir(parents=True)
-    first = [gen3repo.Raw(gen3repo.raw_file(folder / "storage", FIRST, 1, detector=d), 1, FIRST, d) for d in range(9)]
+    first = [
+        gen3repo.Raw(gen3repo.raw_file(folder / "storage", FIRST, 1, detector=d), 1, FIRST, d)
+        for d in range(9)
+    ]
     gen3repo.make_repository(root, first)
-    with contextlib.closing(sqlite3.connect(root / "gen3.sqlite3", isolation_level=None)) as registry:
-        registry.executescript("pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -2000000")
-        indexes = registry.execute("select name, sql from sqlite_master where type = 'index' and sql is not null").fetchall()
+    with contextlib.closing(
+        sqlite3.connect(root / "gen3.sqlite3", isolation_level=None)
+    ) as registry:
+        registry.executescript(
+            "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -2000000"
+        )
+        indexes = registry.execute(
+            "select name, sql from sqlite_master where type = 'index' and sql is not null"
+        ).fetchall()
         for name, _ in indexes:
             registry.execute(f'drop index "{name}"')
         for n in range(n_nights):
@@ -185,12 +213,24 @@ def gen3_history(n_nights, n_raws, folder):
 def _copy_night(registry, night, n, n_exposures):
     """Rows of a night's exposures, from 2 on, and of the datasets of 9 detectors each, copied from those that the Butler made."""
     started = 1_581_555_667_000_000_000 + n * 86_400_000_000_000
-    told = {"day": int(f"{night:%Y%m%d}"), "text": f"{night:%Y%m%d}", "night": night.isoformat(), "n": n_exposures, "k": n, "at": started}
+    told = {
+        "day": int(f"{night:%Y%m%d}"),
+        "text": f"{night:%Y%m%d}",
+        "night": night.isoformat(),
+        "n": n_exposures,
+        "k": n,
+        "at": started,
+    }
     numbers = "with recursive s(i) as (select 2 union all select i + 1 from s where i <= :n)"
     key = "printf('%012x7%03x8000%012x', :k + 1, s.i % 4096, s.i * 16 + d.id)"  # in the order of time, as the Butler's own are
     at = ":at + s.i * 2500000000"
-    registry.execute("insert or ignore into day_obs (instrument, id) select name, :day from instrument", told)
-    registry.execute(f"""{numbers} insert into "group" select name, :text || printf('%05d', s.i) from s cross join instrument""", told)
+    registry.execute(
+        "insert or ignore into day_obs (instrument, id) select name, :day from instrument", told
+    )
+    registry.execute(
+        f"""{numbers} insert into "group" select name, :text || printf('%05d', s.i) from s cross join instrument""",
+        told,
+    )
     registry.execute(
         f"""{numbers} insert into exposure (instrument, id, day_obs, "group", physical_filter, obs_id, exposure_time, seq_num,
             timespan_begin, timespan_end)
@@ -202,12 +242,21 @@ def _copy_night(registry, night, n, n_exposures):
     path = ":night || '/AT_O_' || :text || printf('_%06d-R22S%02d.fits', s.i, d.id)"
     for table, row in (
         ("dataset", f"{key}, o.dataset_type_id, {at} + 60000000000, o.run_id"),
-        (tags, f"o.dataset_type_id, {key}, o.collection_id, o.instrument, d.id, :day * 100000 + s.i"),
+        (
+            tags,
+            f"o.dataset_type_id, {key}, o.collection_id, o.instrument, d.id, :day * 100000 + s.i",
+        ),
         ("dataset_location", f"o.datastore_name, {key}"),
-        ("file_datastore_records", f"{key}, {path}, o.formatter, o.storage_class, o.component, o.checksum, o.file_size"),
+        (
+            "file_datastore_records",
+            f"{key}, {path}, o.formatter, o.storage_class, o.component, o.checksum, o.file_size",
+        ),
     ):
         one = f"(select * from {table} limit 1)"
-        registry.execute(f"{numbers} insert into {table} select {row} from s cross join detector d cross join {one} o", told)
+        registry.execute(
+            f"{numbers} insert into {table} select {row} from s cross join detector d cross join {one} o",
+            told,
+        )
 
 
 def lasair_history(n_nights, folder):
@@ -227,7 +276,9 @@ def arguments(folder, site, n_nights, first=FIRST):
 def add_files(folder, night, n_files, tag):
     """Files that came just now into a night."""
     for number in range(n_files):
-        with open(folder / "storage" / night.isoformat() / f"new_{tag}_{number}.fits", "wb") as opened:
+        with open(
+            folder / "storage" / night.isoformat() / f"new_{tag}_{number}.fits", "wb"
+        ) as opened:
             opened.truncate(30_000)
 
 
@@ -248,7 +299,12 @@ def bench_first_and_next(work, scale, rounds):
         shutil.rmtree(site)
         firsts.append(monitor(now, *arguments(folder, site, 2)))
         same.append(monitor(now, *arguments(folder, site, 2)))
-        add_files(folder, FIRST + datetime.timedelta(days=1), int(100 * scale) or 1, f"{os.getpid()}_{tag}")
+        add_files(
+            folder,
+            FIRST + datetime.timedelta(days=1),
+            int(100 * scale) or 1,
+            f"{os.getpid()}_{tag}",
+        )
         # half an hour later by the clock: tonight was changed within the hour, the night before was not
         news.append(monitor(now, *arguments(folder, site, 2)))
         for path in (folder / "storage").glob(f"*/new_{os.getpid()}_*"):
@@ -256,10 +312,20 @@ def bench_first_and_next(work, scale, rounds):
     low = median(floors)
     monitor(now, *arguments(folder, site, 2))  # takes in that the new files are gone again
     loaded = monitor_modules(now, *arguments(folder, site, 2))
-    yield ("first run, " + told[0], median(firsts), low, f"1.5 × floor + 1 s = {1.5 * low.wall_s + 1:.2f} s; 400 MB")
+    yield (
+        "first run, " + told[0],
+        median(firsts),
+        low,
+        f"1.5 × floor + 1 s = {1.5 * low.wall_s + 1:.2f} s; 400 MB",
+    )
     yield ("  with --jobs 1", median(ones), low, "")
     yield ("  (find -printf of the same)", median(finds), low, "")
-    yield ("the next run, nothing new", median(same), low, f"0.25 s of processor time, nothing heavy imported ({loaded or 'none'})")
+    yield (
+        "the next run, nothing new",
+        median(same),
+        low,
+        f"0.25 s of processor time, nothing heavy imported ({loaded or 'none'})",
+    )
     yield ("the next run, 100 new files in tonight", median(news), low, "1.5 s")
     page = site / f"{FIRST}.html"
     sizes = f"{page.stat().st_size / 1000:,.0f} kB, and {page.with_suffix('.files.js').stat().st_size / 1e6:,.1f} MB loaded lazily"
@@ -268,7 +334,10 @@ def bench_first_and_next(work, scale, rounds):
 
 def monitor_modules(now, *arguments):
     """Which of the heavy packages a run imports."""
-    code = RUN.replace("timelimit.leave(", "code = (") + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
+    code = (
+        RUN.replace("timelimit.leave(", "code = (")
+        + f"; print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
+    )
     return spawn(sys.executable, "-c", code, now.isoformat(), *arguments).output.strip()
 
 
@@ -277,7 +346,9 @@ def bench_long_history(work, scale, rounds):
     last, sites, took, sames = LAST_OF_LONG, {}, {}, {}
     for n_nights in (10, int(3000 * scale)):
         first = last - datetime.timedelta(days=n_nights - 1)
-        folder, now = made_once(work / f"long_{n_nights}", functools.partial(history, first, n_nights, 10))
+        folder, now = made_once(
+            work / f"long_{n_nights}", functools.partial(history, first, n_nights, 10)
+        )
         site = work / f"site_long_{n_nights}"
         monitor(now, "rebuild", *arguments(folder, site, n_nights, first))
         sites[n_nights] = folder, site, now
@@ -285,13 +356,17 @@ def bench_long_history(work, scale, rounds):
         for n_nights, (folder, site, now) in sites.items():
             add_files(folder, last, 1, f"{os.getpid()}_{tag}")
             for runs in (took, sames):
-                runs.setdefault(n_nights, []).append(monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last))
+                runs.setdefault(n_nights, []).append(
+                    monitor(now, "--input_dir", folder, "--output_dir", site, "--last_day", last)
+                )
     few, many = (median(runs) for runs in took.values())
     yield (f"one night changed, of {max(took):,} (floor: of 10)", many, few, "1.2 ×")
     few, many = (median(runs) for runs in sames.values())
     yield (f"  nothing new, of {max(took):,} (floor: of 10)", many, few, "0.25 s of processor time")
     (folder, site, now), file = sites[10], work / "six.toml"
-    file.write_text("".join(f"[streams.s{n}]\ninput_dir = {json.dumps(str(folder))}\n" for n in range(6)))
+    file.write_text(
+        "".join(f"[streams.s{n}]\ninput_dir = {json.dumps(str(folder))}\n" for n in range(6))
+    )
     words = ("-c", file, "--output_dir", work / "site_six", "--last_day", last)
     monitor(now, *words)
     yield (
@@ -305,7 +380,9 @@ def bench_long_history(work, scale, rounds):
 def bench_rebuild(work, scale, rounds):
     """A rebuild of 1,000 nights, by one process and two; and of a tenth of it, for whether it is linear."""
     n_nights, n_files = int(1000 * scale), 1000
-    folder, now = made_once(work / f"history_{n_nights}", functools.partial(history, FIRST, n_nights, n_files))
+    folder, now = made_once(
+        work / f"history_{n_nights}", functools.partial(history, FIRST, n_nights, n_files)
+    )
     site, took, low = work / "site_history", {}, floor(folder)
     for jobs, some in ((1, n_nights // 10), (1, n_nights), (2, n_nights)):
         shutil.rmtree(site, ignore_errors=True)
@@ -318,7 +395,12 @@ def bench_rebuild(work, scale, rounds):
         low,
         f"linear: {one.cpu_s / tenth.cpu_s:.1f} × a tenth of it",
     )
-    yield ("  by two processes", two, low, f"1.8 × as quick: {one.wall_s / two.wall_s:.2f} ×; 400 MB each")
+    yield (
+        "  by two processes",
+        two,
+        low,
+        f"1.8 × as quick: {one.wall_s / two.wall_s:.2f} ×; 400 MB each",
+    )
 
 
 def bench_browser(work, scale, rounds):
@@ -328,7 +410,12 @@ def bench_browser(work, scale, rounds):
     folder = work / f"browser_{int(200_000 * scale)}"
     shutil.rmtree(folder, ignore_errors=True)
     for figure in browser.measure(browser.make_site(folder, int(200_000 * scale)), rounds):
-        yield (f"{figure.name}: {figure.value:,.0f} {figure.unit}", None, None, f"{figure.budget:,.0f} {figure.unit}")
+        yield (
+            f"{figure.name}: {figure.value:,.0f} {figure.unit}",
+            None,
+            None,
+            f"{figure.budget:,.0f} {figure.unit}",
+        )
 
 
 def bench_full_night(work, scale, rounds):
@@ -339,7 +426,10 @@ def bench_full_night(work, scale, rounds):
     folder = work / f"browser_{n_files}"
     shutil.rmtree(folder, ignore_errors=True)
     page = browser.make_site(folder, n_files)
-    now, words = datetime.datetime.now(UTC), ("-c", folder / "site.toml", "--first_day", browser.NIGHT, "--last_day", browser.NIGHT)
+    now, words = (
+        datetime.datetime.now(UTC),
+        ("-c", folder / "site.toml", "--first_day", browser.NIGHT, "--last_day", browser.NIGHT),
+    )
     runs, pages, sames = [], [], []
     for _ in range(rounds):
         shutil.rmtree(folder / "site")
@@ -351,9 +441,16 @@ def bench_full_night(work, scale, rounds):
     yield (f"a night of {n_files:,} files of two tables: the run", median(runs), None, "")
     yield ("  of it its pages alone", median(pages), None, "")
     yield ("  the next run, nothing new", median(sames), None, "")
-    store = sum(path.stat().st_size for path in (folder / "site" / "data").glob("stream=*/night=*/*"))
-    sizes = {ending: page.with_suffix(ending).stat().st_size for ending in (".html", ".files.js", ".csv", ".json")}
-    told = ", ".join(f"{name} {size / 1e6:,.2f} MB" for name, size in {"store": store, **sizes}.items())
+    store = sum(
+        path.stat().st_size for path in (folder / "site" / "data").glob("stream=*/night=*/*")
+    )
+    sizes = {
+        ending: page.with_suffix(ending).stat().st_size
+        for ending in (".html", ".files.js", ".csv", ".json")
+    }
+    told = ", ".join(
+        f"{name} {size / 1e6:,.2f} MB" for name, size in {"store": store, **sizes}.items()
+    )
     yield (f"  its bytes: {told}", None, None, "")
 
 
@@ -361,7 +458,9 @@ def settings(folder, name, rule, **source):
     """A settings file with one stream of one source; its path."""
     told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in source.items())
     path = folder / f"{name}.toml"
-    path.write_text(f'[streams.{name}]\nnight_rule = "{rule}"\n[[streams.{name}.sources]]\n{told}\n')
+    path.write_text(
+        f'[streams.{name}]\nnight_rule = "{rule}"\n[[streams.{name}.sources]]\n{told}\n'
+    )
     return path
 
 
@@ -393,22 +492,40 @@ print(len(source.read(night).attempts))
 def bench_gen3(work, scale, rounds):
     """A night of 100,000 raws among 10 million of a Gen3 registry, beside the bare query of its rows."""
     n_nights, n_raws = 100, int(100_000 * scale)
-    folder, now = made_once(work / f"gen3_{n_raws}", functools.partial(gen3_history, n_nights, n_raws))
+    folder, now = made_once(
+        work / f"gen3_{n_raws}", functools.partial(gen3_history, n_nights, n_raws)
+    )
     last, site = FIRST + datetime.timedelta(days=n_nights - 1), work / "site_gen3"
     file = settings(work, "gen3", "UTC-12h", type="gen3", path=str(folder))
     words = ("-c", file, "--output_dir", site, "--first_day", last, "--last_day", last)
     bares, reads, runs, sames = [], [], [], []
     for _ in range(rounds):
         shutil.rmtree(site, ignore_errors=True)
-        bares.append(spawn(sys.executable, "-c", BARE_GEN3, folder / "gen3repo" / "gen3.sqlite3", f"{last:%Y%m%d}"))
+        bares.append(
+            spawn(
+                sys.executable,
+                "-c",
+                BARE_GEN3,
+                folder / "gen3repo" / "gen3.sqlite3",
+                f"{last:%Y%m%d}",
+            )
+        )
         reads.append(spawn(sys.executable, "-c", SOURCE_GEN3, folder, last, now.isoformat()))
         runs.append(monitor(now, *words))
         sames.append(monitor(now, *words))
     n_read = int(bares[-1].output.split()[-1])
     if n_read != int(reads[-1].output.split()[-1]):
         raise SystemExit(f"gen3: the bare query has {n_read} rows, the source {reads[-1].output}")
-    low, among = median(bares), f"a night of {n_read:,} raws among {n_nights * n_raws / 1e6:,.1f} million"
-    yield (f"Gen3 on SQLite, {among}: the source alone (floor: the bare query)", median(reads), low, "3 ×")
+    low, among = (
+        median(bares),
+        f"a night of {n_read:,} raws among {n_nights * n_raws / 1e6:,.1f} million",
+    )
+    yield (
+        f"Gen3 on SQLite, {among}: the source alone (floor: the bare query)",
+        median(reads),
+        low,
+        "3 ×",
+    )
     yield ("  the whole run, with its pages", median(runs), low, "")
     yield ("  the next run, nothing new", median(sames), low, "0.25 s of processor time")
 
@@ -439,12 +556,21 @@ def bench_gen3_postgresql(work, scale, rounds):
         print("(no PostgreSQL here: Gen3 on it is left out)")
         return
     n_nights, n_exposures = 100, int(100_000 * scale) // 9
-    last, folder, now = FIRST + datetime.timedelta(days=n_nights - 1), work / "gen3_postgresql", datetime.datetime.now(UTC)
+    last, folder, now = (
+        FIRST + datetime.timedelta(days=n_nights - 1),
+        work / "gen3_postgresql",
+        datetime.datetime.now(UTC),
+    )
     shutil.rmtree(folder, ignore_errors=True)
-    with PostgreSQL(shared_buffers="512MB", maintenance_work_mem="512MB", max_wal_size="8GB") as server:
+    with PostgreSQL(
+        shared_buffers="512MB", maintenance_work_mem="512MB", max_wal_size="8GB"
+    ) as server:
         url = server.create("gen3")
         server.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
-        raws = [gen3repo.Raw(gen3repo.raw_file(folder / "storage", FIRST, 1, detector=d), 1, FIRST, d) for d in range(9)]
+        raws = [
+            gen3repo.Raw(gen3repo.raw_file(folder / "storage", FIRST, 1, detector=d), 1, FIRST, d)
+            for d in range(9)
+        ]
         gen3repo.make_repository(folder / "gen3repo", raws, db=url, namespace="latiss")
         gen3repo.grow(server, "gen3", "latiss", FIRST, n_nights, n_exposures)
         for number in range(2, n_exposures + 2):
@@ -452,7 +578,15 @@ def bench_gen3_postgresql(work, scale, rounds):
                 gen3repo.raw_file(folder / "gen3repo", last, number, detector=detector)
         bares, reads = [], []
         for _ in range(rounds):
-            bares.append(spawn(sys.executable, "-c", BARE_GEN3_POSTGRESQL, url.replace("+psycopg2", ""), f"{last:%Y%m%d}"))
+            bares.append(
+                spawn(
+                    sys.executable,
+                    "-c",
+                    BARE_GEN3_POSTGRESQL,
+                    url.replace("+psycopg2", ""),
+                    f"{last:%Y%m%d}",
+                )
+            )
             reads.append(spawn(sys.executable, "-c", SOURCE_GEN3, folder, last, now.isoformat()))
         plan = spawn(sys.executable, "-c", PLAN_GEN3, folder, last).output.split()
     n_read = int(bares[-1].output.split()[-1])
@@ -482,18 +616,27 @@ print(*[step.split(' on ')[1].split()[0] for step in steps if 'Seq Scan' in step
 def bench_lasair(work, scale, rounds):
     """Lasair's status files: all nights, and one that changed; the floor is reading the files and parsing their JSON."""
     n_nights = int(1000 * scale)
-    folder, now = made_once(work / f"lasair_{n_nights}", functools.partial(lasair_history, n_nights))
+    folder, now = made_once(
+        work / f"lasair_{n_nights}", functools.partial(lasair_history, n_nights)
+    )
     site, last = work / "site_lasair", FIRST + datetime.timedelta(days=n_nights - 1)
     file = settings(work, "lasair", "UTC", type="lasair", path=str(folder))
     parse = "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).iterdir()]"
     shutil.rmtree(site, ignore_errors=True)
     low = spawn(sys.executable, "-c", parse, folder)
     rebuilt = monitor(now, "rebuild", "-c", file, "--output_dir", site, "--jobs", 1)
-    yield (f"Lasair, rebuild of {n_nights:,} nights, one process (floor: parsing the files)", rebuilt, low, "")
+    yield (
+        f"Lasair, rebuild of {n_nights:,} nights, one process (floor: parsing the files)",
+        rebuilt,
+        low,
+        "",
+    )
     runs = []
     for tag in range(rounds):
         path = max(folder.iterdir())
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"today_filter_out": os.getpid() + tag}))
+        path.write_text(
+            json.dumps(json.loads(path.read_text()) | {"today_filter_out": os.getpid() + tag})
+        )
         runs.append(monitor(now, "-c", file, "--output_dir", site, "--last_day", last))
     yield ("  tonight's numbers changed", median(runs), low, "")
 
@@ -535,13 +678,20 @@ def bench_queue(work, scale, rounds):
     now = datetime.datetime.combine(last, datetime.time(12), UTC)
     with PostgreSQL() as server:
         url = server.create("fitsdata")
-        server.execute(*QUEUES.format(n=n_files, all=n_nights * n_files, waiting=waiting).split(";"), dbname="fitsdata")
+        server.execute(
+            *QUEUES.format(n=n_files, all=n_nights * n_files, waiting=waiting).split(";"),
+            dbname="fitsdata",
+        )
         file = settings(work, "queue", "UTC", type="fitsstorage", url=url, queues=["ingest"])
         lows, runs = [], []
         for _ in range(rounds):
             shutil.rmtree(site, ignore_errors=True)
             lows.append(spawn(sys.executable, "-c", BARE_QUEUE, url, f"{last:%Y%m%d}"))
-            runs.append(monitor(now, "-c", file, "--output_dir", site, "--first_day", last, "--last_day", last))
+            runs.append(
+                monitor(
+                    now, "-c", file, "--output_dir", site, "--first_day", last, "--last_day", last
+                )
+            )
     what = f"FitsStorage on PostgreSQL, a night of {n_files:,} files among {n_nights * n_files / 1e6:,.1f} million, {waiting:,} waiting"
     yield (f"{what}: the whole run (floor: the bare query)", median(runs), median(lows), "")
 
@@ -562,23 +712,47 @@ BENCHES = {
 def shown(name, took, low, to_reach):
     if took is None:
         return f"| {name} | | | | | | {to_reach} |"
-    floors = f"{low.wall_s:.2f} | {took.wall_s / low.wall_s:.2f} / {took.cpu_s / low.cpu_s:.2f}" if low else "|"
+    floors = (
+        f"{low.wall_s:.2f} | {took.wall_s / low.wall_s:.2f} / {took.cpu_s / low.cpu_s:.2f}"
+        if low
+        else "|"
+    )
     return f"| {name} | {took.wall_s:.2f} | {took.cpu_s:.2f} | {took.peak_mb:.0f} | {floors} | {to_reach} |"
 
 
 def main(words=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("only", nargs="*", choices=[*BENCHES, []], help="which to run (default: all)")
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "observing_monitor_bench", help="where trees are made")
-    parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the full size, for a quick look")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is run; the medians are shown")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "only", nargs="*", choices=[*BENCHES, []], help="which to run (default: all)"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "observing_monitor_bench",
+        help="where trees are made",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="a fraction of the full size, for a quick look"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each is run; the medians are shown"
+    )
     options = parser.parse_args(words)
     options.work = options.work.absolute()
     options.work.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
-    print(f"SQLite {sqlite3.sqlite_version}, load {load:.1f} at the start, scale {options.scale:g}, {options.rounds} rounds\n")
-    print("| what | s | processor s | MB | floor s | × floor: clock / processor | to reach |\n|---|---|---|---|---|---|---|")
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},",
+        end=" ",
+    )
+    print(
+        f"SQLite {sqlite3.sqlite_version}, load {load:.1f} at the start, scale {options.scale:g}, {options.rounds} rounds\n"
+    )
+    print(
+        "| what | s | processor s | MB | floor s | × floor: clock / processor | to reach |\n|---|---|---|---|---|---|---|"
+    )
     for name in options.only or BENCHES:
         for row in BENCHES[name](options.work, options.scale, options.rounds):
             print(shown(*row), flush=True)

@@ -32,7 +32,11 @@ SWITCHES = [
     "--disable-sync",
 ]
 ERRORS = ("KeyError: 'DATE-OBS'", "OSError: truncated file", "the registry does not have it")
-DETECTORS = [f"R{raft}_S{sensor // 3}{sensor % 3}" for raft in ("22", "12", "32", "21", "23") for sensor in range(9)]
+DETECTORS = [
+    f"R{raft}_S{sensor // 3}{sensor % 3}"
+    for raft in ("22", "12", "32", "21", "23")
+    for sensor in range(9)
+]
 
 
 @dataclass
@@ -110,7 +114,9 @@ def make_site(folder, n_files):
             created = start + datetime.timedelta(seconds=exposure * apart_s + chance.uniform(0, 2))
             came = created + datetime.timedelta(seconds=chance.gammavariate(3, 2))
             done = came + datetime.timedelta(seconds=chance.gammavariate(9, 7))
-            files.write(f"{path},{chance.randrange(30_000_000, 40_000_000)},{created:%FT%TZ},{came:%FT%TZ},{obsid},{exposure},{detector}\n")
+            files.write(
+                f"{path},{chance.randrange(30_000_000, 40_000_000)},{created:%FT%TZ},{came:%FT%TZ},{obsid},{exposure},{detector}\n"
+            )
             fate = chance.random()
             if fate < 0.003:
                 ingests.write(f"{path},{done:%FT%TZ},failure,{chance.choice(ERRORS)}\n")
@@ -120,7 +126,17 @@ def make_site(folder, n_files):
     rows = [f"{at:%FT%TZ},{0.7 + chance.gauss(0, 0.1):.3f}\n" for at in minutes]
     (folder / "weather.csv").write_text("".join(["at,seeing\n", *rows]))
     (folder / "site.toml").write_text(SETTINGS)
-    command = [sys.executable, "-m", "observing_monitor", "-c", folder / "site.toml", "--first_day", str(NIGHT), "--last_day", str(NIGHT)]
+    command = [
+        sys.executable,
+        "-m",
+        "observing_monitor",
+        "-c",
+        folder / "site.toml",
+        "--first_day",
+        str(NIGHT),
+        "--last_day",
+        str(NIGHT),
+    ]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(CHECKOUT)})
     return folder / "site" / "camera" / f"{NIGHT}.html"
 
@@ -189,12 +205,20 @@ def time_to_filter(browser, page_path):
         page.evaluate(TYPE, ["files-search", " "])
     took["exposure, a letter"] = page.evaluate(TYPE, ["files-exposure", "mc_o_20200212_000123"])
     page.evaluate(TYPE, ["files-exposure", " "])
-    took["class"] = [page.evaluate(CHANGE, ["files-class", value]) for value in ("failed", "ingested", "missing", "")]
-    took["stage"] = [page.evaluate(CHANGE, ["files-stage", value]) for value in ("not:ingested_at", "done:ingested_at", "")]
+    took["class"] = [
+        page.evaluate(CHANGE, ["files-class", value])
+        for value in ("failed", "ingested", "missing", "")
+    ]
+    took["stage"] = [
+        page.evaluate(CHANGE, ["files-stage", value])
+        for value in ("not:ingested_at", "done:ingested_at", "")
+    ]
     page.evaluate(CHANGE, ["files-class", "ingested"])
     took["search, a letter, of a class"] = page.evaluate(TYPE, ["files-search", "s11"])
     page.evaluate(TYPE, ["files-search", " "])
-    took["sort"] = [page.evaluate(SORT, label) for label in ("Size", "Ingested", "Detector", "File")]
+    took["sort"] = [
+        page.evaluate(SORT, label) for label in ("Size", "Ingested", "Detector", "File")
+    ]
     context.close()
     return took
 
@@ -205,7 +229,10 @@ def time_to_draw(browser, page_path, n_charts):
     page = context.new_page()
     started = time.monotonic()
     page.goto(page_path.as_uri())
-    page.wait_for_function("n => [...document.querySelectorAll('.plot')].filter(place => place.dataset.drawn).length >= n", arg=n_charts)
+    page.wait_for_function(
+        "n => [...document.querySelectorAll('.plot')].filter(place => place.dataset.drawn).length >= n",
+        arg=n_charts,
+    )
     took = (time.monotonic() - started) * 1000
     context.close()
     return took
@@ -215,23 +242,49 @@ def measure(page_path, rounds):
     """The figures of a night's page and of what it loads."""
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("OBSMON_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("OBSMON_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+    )
     if not chromium:
-        raise SystemExit("there is no Chromium (Debian's package chromium); OBSMON_CHROMIUM may name one")
+        raise SystemExit(
+            "there is no Chromium (Debian's package chromium); OBSMON_CHROMIUM may name one"
+        )
     yield Figure("the night's HTML", page_path.stat().st_size / 1000, 500, "kB")
     parts = page_path.parent.glob(f"{page_path.stem}.exposures*.html")
-    yield Figure("the largest page of its exposures", max((path.stat().st_size for path in parts), default=0) / 1000, 500, "kB")
-    yield Figure("what it loads for the table", page_path.with_suffix(".files.js").stat().st_size / 1e6, 6, "MB")
+    yield Figure(
+        "the largest page of its exposures",
+        max((path.stat().st_size for path in parts), default=0) / 1000,
+        500,
+        "kB",
+    )
+    yield Figure(
+        "what it loads for the table",
+        page_path.with_suffix(".files.js").stat().st_size / 1e6,
+        6,
+        "MB",
+    )
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
-        yield Figure("the table is ready", statistics.median(time_to_ready(browser, page_path) for _ in range(rounds)), 1000, "ms")
+        yield Figure(
+            "the table is ready",
+            statistics.median(time_to_ready(browser, page_path) for _ in range(rounds)),
+            1000,
+            "ms",
+        )
         took = [time_to_filter(browser, page_path) for _ in range(rounds)]
         for name in took[0]:
             every = [one for times in took for one in times[name]]
             budget = 500 if name == "sort" else 50  # to sort is no keystroke
             yield Figure(f"{name}: median", statistics.median(every), budget, "ms")
             # the worst of a round, in the median round: another program's turn is not ours
-            yield Figure(f"{name}: worst", statistics.median(max(times[name]) for times in took), budget, "ms")
+            yield Figure(
+                f"{name}: worst",
+                statistics.median(max(times[name]) for times in took),
+                budget,
+                "ms",
+            )
         n_charts = min(4, page_path.read_text().count('class="plot"'))
         drawn = statistics.median(time_to_draw(browser, page_path, n_charts) for _ in range(rounds))
         yield Figure(f"{n_charts} charts are drawn, from opening", drawn, 2000, "ms")
@@ -239,13 +292,19 @@ def measure(page_path, rounds):
 
 
 def main(words=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=int, default=200_000, help="how many the night has")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the medians are shown")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="how often each is measured; the medians are shown"
+    )
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="observing_monitor_browser_") as folder:
         page_path = make_site(Path(folder) / "camera", options.files)
-        print(f"\n{options.files:,} files, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, {options.rounds} rounds\n")
+        print(
+            f"\n{options.files:,} files, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, {options.rounds} rounds\n"
+        )
         print("| what | took | budget | kept |\n|---|---|---|---|")
         for figure in measure(page_path, options.rounds):
             print(figure, flush=True)

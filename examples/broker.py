@@ -25,16 +25,23 @@ INCIDENTS = {
 def make_broker(folder, now, first_night, seed=1):
     """Write what a broker has at `now` of the nights since `first_night`; what is there already stays, but for the table."""
     (folder / "listings").mkdir(parents=True, exist_ok=True)
-    lines = ["# alerts that the survey produced, and messages that were published", "night,alerts_produced,messages_published"]
+    lines = [
+        "# alerts that the survey produced, and messages that were published",
+        "night,alerts_produced,messages_published",
+    ]
     for number in range((now.date() - first_night).days):
         night = first_night + datetime.timedelta(days=number)
         incident = INCIDENTS.get(number % 10, "")
         alerts = plan_alerts(night, random.Random(f"{seed} broker {night}"))
         published = len(alerts) * (2 if incident == "replay" else 1)
-        lines.append(f"{night},," if incident == "no data" else f"{night},{len(alerts)},{published}")
+        lines.append(
+            f"{night},," if incident == "no data" else f"{night},{len(alerts)},{published}"
+        )
         listing = folder / "listings" / f"{night:%Y%m%d}.txt.gz"
         if incident != "no data" and not listing.exists():
-            write_whole(listing, gzip.compress(listing_of(night, alerts, incident).encode(), mtime=0))
+            write_whole(
+                listing, gzip.compress(listing_of(night, alerts, incident).encode(), mtime=0)
+            )
     write_whole(folder / "counts.csv", ("\n".join(lines) + "\n").encode())
 
 
@@ -43,7 +50,9 @@ def plan_alerts(night, chance):
     nid = (night - datetime.date(2017, 1, 1)).days
     alerts = []
     for exposure in range(EXPOSURES):
-        millionths = 120_000 + exposure * 35_000 + chance.randrange(5_000)  # of the day: from 3 to 13 h UTC
+        millionths = (
+            120_000 + exposure * 35_000 + chance.randrange(5_000)
+        )  # of the day: from 3 to 13 h UTC
         for number in range(chance.randint(*ALERTS)):
             name = f"ZTF18a{''.join(chance.choices('abcdefghijklmnopqrstuvwxyz', k=6))}"
             alerts.append((name, f"{nid}{millionths:06d}{number:09d}", millionths * 0.0864))
@@ -60,7 +69,11 @@ def listing_of(night, alerts, incident):
     lines, total = [], 0
     for number, (path, seconds) in enumerate(rows):
         size = 60_000 + number * 37 % 9_000
-        stored = datetime.datetime.combine(night, datetime.time()) + datetime.timedelta(seconds=int(seconds) + 500 + number % 60)
+        stored = datetime.datetime.combine(night, datetime.time()) + datetime.timedelta(
+            seconds=int(seconds) + 500 + number % 60
+        )
         lines.append(f"{size:10d}  {stored:%Y-%m-%dT%H:%M:%SZ}  {BUCKET}/{path}")
         total += size
-    return "\n".join([*lines, f"TOTAL: {len(rows)} objects, {total} bytes ({total / 2**20:.2f} MiB)", ""])
+    return "\n".join(
+        [*lines, f"TOTAL: {len(rows)} objects, {total} bytes ({total / 2**20:.2f} MiB)", ""]
+    )

@@ -19,7 +19,9 @@ MINUTE = datetime.timedelta(minutes=1)
 HOUR = 60 * MINUTE
 RULE = NightRule()  # UTC−12h, as the example's settings have it
 
-BACKLOG = 12 * MINUTE  # what the ingester has not come to yet at the end: some files are always pending
+BACKLOG = (
+    12 * MINUTE
+)  # what the ingester has not come to yet at the end: some files are always pending
 
 # What goes wrong in which night (counted from the first, over again after ten), by stream: kind -> exposures.
 #   lost        ingested, but the file that the link leads to is gone
@@ -58,8 +60,12 @@ class Stream:
 
 
 STREAMS = {
-    "auxTel": Stream("latiss", "%Y-%m-%d", 0.1, 23.9, 5 * MINUTE, 34_000_000, (3, 9), lights_every=3 * MINUTE),
-    "comCam": Stream("comCam", "%Y-%m-%d", 11.2, 21.3, 33 * MINUTE, 17_000_000, (8, 25), hard_links=True),
+    "auxTel": Stream(
+        "latiss", "%Y-%m-%d", 0.1, 23.9, 5 * MINUTE, 34_000_000, (3, 9), lights_every=3 * MINUTE
+    ),
+    "comCam": Stream(
+        "comCam", "%Y-%m-%d", 11.2, 21.3, 33 * MINUTE, 17_000_000, (8, 25), hard_links=True
+    ),
     "testStand": Stream("testStand", "%Y%m%d", 1, 12, 110 * MINUTE, 17_000_000, (20, 60)),
 }
 
@@ -94,7 +100,9 @@ def plan_night(name, night, number, seed):
     stream, chance = STREAMS[name], random.Random(f"{seed} {name} {night}")
     if number % 10 == EMPTY_NIGHT:
         return []
-    fates = {n: kind for kind, ns in INCIDENTS.get(number % 10, {}).get(name, {}).items() for n in ns}
+    fates = {
+        n: kind for kind, ns in INCIDENTS.get(number % 10, {}).get(name, {}).items() for n in ns
+    }
     items = []
     for seq_num, at in enumerate(exposure_times(stream, night, chance), start=1):
         at = at.replace(microsecond=chance.randrange(1000) * 1000)
@@ -109,7 +117,9 @@ def plan_exposure(name, night, number, seq_num, at, fate, chance):
     """The files of one exposure, one for each detector."""
     stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     is_dark = 11 <= (at - RULE.bounds(night)[0]) / HOUR < 21.5
-    image_type = "OBJECT" if is_dark and name != "testStand" else ("BIAS", "DARK", "FLAT")[seq_num // 10 % 3]
+    image_type = (
+        "OBJECT" if is_dark and name != "testStand" else ("BIAS", "DARK", "FLAT")[seq_num // 10 % 3]
+    )
     exp_time = 0.0 if image_type == "BIAS" else 30.0
     items = []
     for detector in range(len(camera.detectors)):
@@ -150,9 +160,18 @@ def plan_notes(name, night, items):
     if name == "auxTel":
         for last in items[39::40]:
             at = last.created_at + datetime.timedelta(seconds=2)
-            notes.append(Item(f"{folder}headers_{last.row['seqNum']:06d}.json", 40_000, at, at + datetime.timedelta(seconds=4)))
+            notes.append(
+                Item(
+                    f"{folder}headers_{last.row['seqNum']:06d}.json",
+                    40_000,
+                    at,
+                    at + datetime.timedelta(seconds=4),
+                )
+            )
     end = RULE.bounds(night)[1] - 5 * MINUTE
-    ending = ".log" if name == "testStand" else ".txt"  # the settings tell the program to ignore *.log
+    ending = (
+        ".log" if name == "testStand" else ".txt"
+    )  # the settings tell the program to ignore *.log
     notes.append(Item(f"{folder}night{ending}", 12_000, end, end + datetime.timedelta(seconds=4)))
     return notes
 
@@ -176,7 +195,11 @@ def write_link(link, path, item, is_hard):
             os.link(path, link)
         else:
             link.symlink_to(path)
-            os.utime(link, (item.linked_at.timestamp(), item.linked_at.timestamp()), follow_symlinks=False)
+            os.utime(
+                link,
+                (item.linked_at.timestamp(), item.linked_at.timestamp()),
+                follow_symlinks=False,
+            )
 
 
 def run_stream(folder, name, items, clock):
@@ -186,17 +209,24 @@ def run_stream(folder, name, items, clock):
     storage.mkdir(parents=True, exist_ok=True)
     (repository / "raw").mkdir(parents=True, exist_ok=True)
 
-    arrived = sorted((item for item in items if clock.has_come(item.transferred_at)), key=lambda item: item.transferred_at)
+    arrived = sorted(
+        (item for item in items if clock.has_come(item.transferred_at)),
+        key=lambda item: item.transferred_at,
+    )
     for item in arrived:
         if not item.is_lost:
             write_hollow(storage / item.path, item.size_bytes, item.created_at)
     # rsync, which brought them, tells when: their own change time would say when the example was made
-    append_lines(folder / "rsync.log", [rsync_line(item.path, item.transferred_at) for item in arrived])
+    append_lines(
+        folder / "rsync.log", [rsync_line(item.path, item.transferred_at) for item in arrived]
+    )
 
     linked = [item for item in items if item.linked_at and clock.has_come(item.linked_at + BACKLOG)]
     for item in linked:
         # A hard link's time can't be set, so only what was linked just now gets one.
-        is_hard = stream.hard_links and not item.is_lost and clock.now - item.linked_at < 14 * MINUTE
+        is_hard = (
+            stream.hard_links and not item.is_lost and clock.now - item.linked_at < 14 * MINUTE
+        )
         write_link(repository / gen2.raw_path(camera, item.row), storage / item.path, item, is_hard)
     with gen2.open_registry(repository, camera) as registry:
         gen2.register(registry, camera, [item.row for item in linked if item.is_registered])
@@ -207,7 +237,9 @@ def make_cameras(folder, clock):
     """Let happen what was planned for all three; return the number of new files."""
     n_new, nights = 0, clock.nights(RULE)
     for name in STREAMS:
-        items = [item for night, number in nights for item in plan_night(name, night, number, clock.seed)]
+        items = [
+            item for night, number in nights for item in plan_night(name, night, number, clock.seed)
+        ]
         n_new += run_stream(folder / name, name, items, clock)
     for night, number in nights:
         if number % 10 == EMPTY_NIGHT:

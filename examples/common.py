@@ -24,7 +24,10 @@ class Clock:
         A night is over when its last file was ingested, which may be after the next has begun.
         """
         start = max(self.first_night + skip * ONE_DAY, rule.night_of(self.since) - ONE_DAY)
-        return [(night, (night - self.first_night).days) for night in nights_between(start, rule.night_of(self.until))]
+        return [
+            (night, (night - self.first_night).days)
+            for night in nights_between(start, rule.night_of(self.until))
+        ]
 
     def has_come(self, at):
         """Whether an instant, None for never, lies in what this run lets happen."""

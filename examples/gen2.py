@@ -38,7 +38,17 @@ class Camera:
 
 
 CAMERAS = {
-    "latiss": Camera("AT", "O", None, ("S00",), LATISS_COLUMNS, "expId,visit", LATISS_COLUMNS, "expId,visit", "dayObs"),
+    "latiss": Camera(
+        "AT",
+        "O",
+        None,
+        ("S00",),
+        LATISS_COLUMNS,
+        "expId,visit",
+        LATISS_COLUMNS,
+        "expId,visit",
+        "dayObs",
+    ),
     "comCam": Camera(
         "CC",
         "O",
@@ -64,7 +74,18 @@ CAMERAS = {
 }
 
 
-def raw_row(camera, night, seq_num, detector, date_obs, *, exp_time=30.0, image_type="OBJECT", target="UNKNOWN", run="unknown"):
+def raw_row(
+    camera,
+    night,
+    seq_num,
+    detector,
+    date_obs,
+    *,
+    exp_time=30.0,
+    image_type="OBJECT",
+    target="UNKNOWN",
+    run="unknown",
+):
     """What a registry says of one detector's raw of one exposure, by the columns of any camera."""
     year = night.year + (1000 if camera.controller == "C" else 0)
     exposure = int(f"{year:04d}{night:%m%d}{seq_num:05d}")
@@ -96,7 +117,11 @@ def raw_row(camera, night, seq_num, detector, date_obs, *, exp_time=30.0, image_
 
 def file_name(camera, row):
     """The name under which the camera sends a raw."""
-    return f"{row['obsid']}_{row['raftName']}_{row['detectorName']}.fits" if camera.raft else f"{row['obsid']}.fits"
+    return (
+        f"{row['obsid']}_{row['raftName']}_{row['detectorName']}.fits"
+        if camera.raft
+        else f"{row['obsid']}.fits"
+    )
 
 
 def raw_name(camera, row):
@@ -124,7 +149,9 @@ def open_registry(repository, camera):
             connection.execute(
                 f"create table raw (id integer primary key autoincrement, {camera.raw_columns}, unique({camera.raw_unique}))"
             )
-            connection.execute(f"create table raw_visit ({camera.visit_columns}, unique({camera.visit_unique}))")
+            connection.execute(
+                f"create table raw_visit ({camera.visit_columns}, unique({camera.visit_unique}))"
+            )
         yield connection
         connection.commit()
     os.replace(copy, path)
@@ -135,4 +162,6 @@ def register(connection, camera, rows):
     for table, columns in (("raw", camera.raw_columns), ("raw_visit", camera.visit_columns)):
         names = [column.split()[0] for column in columns.split(",")]
         slots = ", ".join(f":{name}" for name in names)
-        connection.executemany(f"insert or ignore into {table} ({', '.join(names)}) values ({slots})", rows)
+        connection.executemany(
+            f"insert or ignore into {table} ({', '.join(names)}) values ({slots})", rows
+        )

@@ -45,7 +45,10 @@ MANAGERS = {
     "attributes": ("attributes.DefaultButlerAttributeManager", "1.0.1"),
     "dimensions": ("dimensions.static.StaticDimensionRecordStorageManager", "6.0.2"),
     "collections": ("collections.synthIntKey.SynthIntKeyCollectionManager", "2.0.0"),
-    "datasets": ("datasets.byDimensions._manager.ByDimensionsDatasetRecordStorageManagerUUID", "2.0.0"),
+    "datasets": (
+        "datasets.byDimensions._manager.ByDimensionsDatasetRecordStorageManagerUUID",
+        "2.0.0",
+    ),
     "opaque": ("opaque.ByNameOpaqueTableStorageManager", "0.2.0"),
     "datastores": ("bridge.monolithic.MonolithicDatastoreRegistryBridgeManager", "0.2.1"),
 }
@@ -140,14 +143,28 @@ def plan_night(night, number, seed):
             never = fate == "never" or (fate == "incomplete" and DETECTORS[detector] == "R22_S11")
             is_ingested = not never and fate != "missing"
             is_lost = fate == "lost" and detector == 0
-            raws.append(Raw(night, seq_num, detector, ended_at, None if never else came_at, ingested_at if is_ingested else None, is_lost))
+            raws.append(
+                Raw(
+                    night,
+                    seq_num,
+                    detector,
+                    ended_at,
+                    None if never else came_at,
+                    ingested_at if is_ingested else None,
+                    is_lost,
+                )
+            )
     return raws
 
 
 def make_gen3(folder, clock, backlog=datetime.timedelta()):
     """Let come and be ingested what is due; what came less than `backlog` ago waits. Returns the number of new files."""
     storage, repository = (folder / "storage").resolve(), (folder / "gen3repo").resolve()
-    raws = [raw for night, number in clock.nights(RULE, STARTS_AFTER) for raw in plan_night(night, number, clock.seed)]
+    raws = [
+        raw
+        for night, number in clock.nights(RULE, STARTS_AFTER)
+        for raw in plan_night(night, number, clock.seed)
+    ]
     came = sorted((raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at)
     storage.mkdir(parents=True, exist_ok=True)
     for raw in came:
@@ -156,7 +173,9 @@ def make_gen3(folder, clock, backlog=datetime.timedelta()):
     append_lines(folder / "rsync.log", [rsync_line(raw.path, raw.came_at) for raw in came])
 
     write_whole(repository / "butler.yaml", BUTLER_YAML.encode())
-    ingested = [raw for raw in raws if raw.ingested_at and clock.has_come(raw.ingested_at + backlog)]
+    ingested = [
+        raw for raw in raws if raw.ingested_at and clock.has_come(raw.ingested_at + backlog)
+    ]
     with open_registry(repository / "gen3.sqlite3") as registry:
         register(registry, storage, ingested)
     return sum(not raw.is_lost for raw in came)
@@ -178,11 +197,18 @@ def fill_registry(connection):
     """What a registry has before anything is ingested: who keeps its tables, a camera, a dataset type, a run."""
     for role, (keeper, version) in MANAGERS.items():
         keeper = f"lsst.daf.butler.registry.{keeper}"
-        insert(connection, "butler_attributes", [(f"config:registry.managers.{role}", keeper), (f"version:{keeper}", version)])
+        insert(
+            connection,
+            "butler_attributes",
+            [(f"config:registry.managers.{role}", keeper), (f"version:{keeper}", version)],
+        )
     most = 10**14
     insert(connection, "instrument", [(CAMERA, most, None, most, 205, "lsst.obs.lsst.LsstCam")])
     insert(connection, "physical_filter", [(CAMERA, "r_57", "r")])
-    named = [(CAMERA, number, name, name[4:], name[:3], "SCIENCE") for number, name in enumerate(DETECTORS)]
+    named = [
+        (CAMERA, number, name, name[4:], name[:3], "SCIENCE")
+        for number, name in enumerate(DETECTORS)
+    ]
     insert(connection, "detector", named)
     insert(connection, "collection", [(1, f"{CAMERA}/raw/all", 1, None)])
     insert(connection, "run", [(1, None, None, None)])
@@ -198,15 +224,37 @@ def register(connection, storage, raws):
         if raw.detector == 0 or raw.seq_num == 1:
             insert(connection, "day_obs", [(CAMERA, day, None, None)])
             insert(connection, '"group"', [(CAMERA, str(raw.exposure))])
-        exposure = (CAMERA, raw.exposure, day, str(raw.exposure), "r_57", raw.obsid, 30.0, 30.2, "science", "survey", raw.seq_num)
+        exposure = (
+            CAMERA,
+            raw.exposure,
+            day,
+            str(raw.exposure),
+            "r_57",
+            raw.obsid,
+            30.0,
+            30.2,
+            "science",
+            "survey",
+            raw.seq_num,
+        )
         sky = (f"field {raw.seq_num // 10}", "survey", None, None, None, None, None, False, True)
-        insert(connection, "exposure", [(*exposure, None, None, *sky, ended - 30_000_000_000, ended)])
+        insert(
+            connection, "exposure", [(*exposure, None, None, *sky, ended - 30_000_000_000, ended)]
+        )
         insert(connection, "dataset", [(dataset, 1, tai_ns(raw.ingested_at), 1)])
-        insert(connection, "dataset_tags_00000001", [(1, dataset, 1, CAMERA, raw.detector, raw.exposure)])
+        insert(
+            connection,
+            "dataset_tags_00000001",
+            [(1, dataset, 1, CAMERA, raw.detector, raw.exposure)],
+        )
         insert(connection, "dataset_location", [("FileDatastore@<butlerRoot>", dataset)])
         formatter = "lsst.obs.lsst.rawFormatter.LsstCamRawFormatter"
         where = (storage / raw.path).as_uri()
-        insert(connection, "file_datastore_records", [(dataset, where, formatter, "Exposure", "__NULL_STRING__", None, raw.size_bytes)])
+        insert(
+            connection,
+            "file_datastore_records",
+            [(dataset, where, formatter, "Exposure", "__NULL_STRING__", None, raw.size_bytes)],
+        )
 
 
 def insert(connection, table, rows):

@@ -51,7 +51,9 @@ def image(form, seed):
         quarters = [(x, y) for y in (0, half) for x in (0, half)]
         hdus = [fits.PrimaryHDU()]
         for x, y in quarters:
-            header = fits.Header({"DETSEC": f"[{x + 1}:{x + half},{y + 1}:{y + half}]", "EXTNAME": f"AMP{len(hdus)}"})
+            header = fits.Header(
+                {"DETSEC": f"[{x + 1}:{x + half},{y + 1}:{y + half}]", "EXTNAME": f"AMP{len(hdus)}"}
+            )
             hdus.append(fits.ImageHDU(data[y : y + half, x : x + half], header))
     else:
         hdus = [fits.PrimaryHDU(), fits.CompImageHDU(data, compression_type="RICE_1")]
@@ -68,6 +70,10 @@ def stars(seed):
     y, x = np.mgrid[:SIZE, :SIZE]
     data = chance.normal(300, 8, (SIZE, SIZE))
     for _ in range(9):
-        at_y, at_x, bright = chance.uniform(4, SIZE - 4), chance.uniform(4, SIZE - 4), chance.exponential(900)
+        at_y, at_x, bright = (
+            chance.uniform(4, SIZE - 4),
+            chance.uniform(4, SIZE - 4),
+            chance.exponential(900),
+        )
         data += bright * np.exp(-((y - at_y) ** 2 + (x - at_x) ** 2) / 6)
     return data.clip(0, 32_000).astype("int16")

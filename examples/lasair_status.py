@@ -25,8 +25,12 @@ WEIGHTS = (1, 30, 4, 5, 3, 2)  # of the steps: Cassandra, and the watchlists, ta
 def make_night(n, night, updated_at, seed=1):
     """The status of the n-th night, as Lasair's document has it; a dict."""
     rng, number = random.Random(f"{seed} {night}"), n % 10
-    hours = (updated_at - datetime.datetime.combine(night, datetime.time(1), datetime.UTC)) / datetime.timedelta(hours=1)
-    issued = round(rng.randrange(150_000, 320_000) * min(1, max(0, hours / 12)))  # alerts come from 1 h to 13 h UTC
+    hours = (
+        updated_at - datetime.datetime.combine(night, datetime.time(1), datetime.UTC)
+    ) / datetime.timedelta(hours=1)
+    issued = round(
+        rng.randrange(150_000, 320_000) * min(1, max(0, hours / 12))
+    )  # alerts come from 1 h to 13 h UTC
     filtered = issued - (issued // 12 if number == BEHIND else 0)
     detections = round(issued * 1.27)
     status = {
@@ -45,8 +49,13 @@ def make_night(n, night, updated_at, seed=1):
     for stage, steps in STEPS.items():
         for node in range(4):
             slow = 4.2 if number == SLOW and stage == "i" and node == 2 else rng.uniform(0.9, 1.1)
-            times = [round(issued * weight * slow * 1e-4, 3) for _, weight in zip(steps, WEIGHTS, strict=False)]
-            status |= {f"{stage}{step}_{node}": seconds for step, seconds in zip(steps, times, strict=True)}
+            times = [
+                round(issued * weight * slow * 1e-4, 3)
+                for _, weight in zip(steps, WEIGHTS, strict=False)
+            ]
+            status |= {
+                f"{stage}{step}_{node}": seconds for step, seconds in zip(steps, times, strict=True)
+            }
             status[f"{stage}total_{node}"] = round(sum(times) * 1.05, 3)
     return status
 

@@ -39,24 +39,37 @@ def write_dump(path, at):
 
 def points(at):
     """The points by key, as of a unix time; the same for the same time."""
-    made = {"/mon/drvs/summary": point(at - 4, "error"), "/mon/drvs/op-type": point(at - 4, "14 recording; 1 waiting; 1 timed out")}
+    made = {
+        "/mon/drvs/summary": point(at - 4, "error"),
+        "/mon/drvs/op-type": point(at - 4, "14 recording; 1 waiting; 1 timed out"),
+    }
     for band in range(1, N_BANDS + 1):
         chance = random.Random(f"{band} {at:.0f}")
-        age_s, summary, info = TROUBLES.get(band, (chance.uniform(1, 14), "normal", "System operating normally"))
+        age_s, summary, info = TROUBLES.get(
+            band, (chance.uniform(1, 14), "normal", "System operating normally")
+        )
         lost = 0.021 if band == 14 else chance.uniform(0, 0.002)
         free = 0.008 if band in (4, 9) else 0.4 + 0.02 * band
         told = {
             "summary": ("", summary),
             "info": ("", info),
             "op-type": ("", "waiting" if band == 12 else "recording"),
-            "op-tag": ("", None if band == 12 else f"{datetime.datetime.fromtimestamp(at, UTC):%Y%m%d_%H%M%S}_{9 + 5 * band}MHz.ms"),
+            "op-tag": (
+                "",
+                None
+                if band == 12
+                else f"{datetime.datetime.fromtimestamp(at, UTC):%Y%m%d_%H%M%S}_{9 + 5 * band}MHz.ms",
+            ),
             "bifrost/rx_rate": ("B/s", None if band == 12 else chance.gauss(46e6, 2e5)),
             "bifrost/rx_missing": ("", lost),
             "bifrost/pipeline_lag": ("s", 0.4 + 0.3 * math.sin(at / 3600 + band) ** 2),
             "storage/active_disk_size": ("B", 36e12),
             "storage/active_disk_free": ("B", 36e12 * free),
         }
-        made |= {f"/mon/drvs{band}/{name}": point(at - age_s, value, unit) for name, (unit, value) in told.items()}
+        made |= {
+            f"/mon/drvs{band}/{name}": point(at - age_s, value, unit)
+            for name, (unit, value) in told.items()
+        }
     image = base64.urlsafe_b64encode(waterfall(random.Random(f"{at:.0f}"))).decode()
     made["/mon/drvs1/diagnostics/spectra"] = point(at - 60, image) | {"mime": "image/png"}
     return made
@@ -70,11 +83,21 @@ def waterfall(chance, width=96, height=48):
     """A grey PNG of noise, with a few bright channels."""
     bright = {chance.randrange(width) for _ in range(5)}
     rows = b"".join(
-        b"\0" + bytes(min(255, int(abs(chance.gauss(60, 20))) + (150 if x in bright else 0)) for x in range(width)) for _ in range(height)
+        b"\0"
+        + bytes(
+            min(255, int(abs(chance.gauss(60, 20))) + (150 if x in bright else 0))
+            for x in range(width)
+        )
+        for _ in range(height)
     )
-    chunks = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 

@@ -13,8 +13,13 @@ from common import append_lines, rsync_line, write_hollow
 from observing_monitor.nights import NightRule
 
 RULE = NightRule.parse("UTC")
-BANDS = tuple(f"{mhz}MHz" for mhz in (13, 18, 23, 27, 32, 36, 41, 46, 50, 55, 59, 64, 69, 73, 78, 82))
-LACKING = {5: {("64MHz", hour) for hour in (6, 8, 10)}, 8: {("41MHz", 2)}}  # by the night's number, over again after ten
+BANDS = tuple(
+    f"{mhz}MHz" for mhz in (13, 18, 23, 27, 32, 36, 41, 46, 50, 55, 59, 64, 69, 73, 78, 82)
+)
+LACKING = {
+    5: {("64MHz", hour) for hour in (6, 8, 10)},
+    8: {("41MHz", 2)},
+}  # by the night's number, over again after ten
 
 
 def make_visibilities(folder, clock):

@@ -46,11 +46,18 @@ def make_input(folder, now, n_nights=10, seed=1):
     kept = folder / "clock.json"
     if kept.exists():
         state = json.loads(kept.read_text())
-        first, since = datetime.date.fromisoformat(state["first_night"]), datetime.datetime.fromisoformat(state["clock"])
-        clock = Clock(first, since, max(since, min(now, max(since + STEP, now - LAG))), now, state["seed"])
+        first, since = (
+            datetime.date.fromisoformat(state["first_night"]),
+            datetime.datetime.fromisoformat(state["clock"]),
+        )
+        clock = Clock(
+            first, since, max(since, min(now, max(since + STEP, now - LAG))), now, state["seed"]
+        )
     else:
         first = NightRule().night_of(now) - (n_nights - 1) * ONE_DAY
-        clock = Clock(first, datetime.datetime.combine(first, datetime.time(), UTC), now - LAG, now, seed)
+        clock = Clock(
+            first, datetime.datetime.combine(first, datetime.time(), UTC), now - LAG, now, seed
+        )
 
     n_new = cameras.make_cameras(folder, clock)
     n_new += gen3.make_gen3(folder / "lsstCam", clock, GEN3_BACKLOG)
@@ -86,14 +93,24 @@ def monitor(*arguments, **options):
 
 def main(arguments=None):
     """Make or continue the example, make its pages, and say where they are; return the program's exit code."""
-    parser = argparse.ArgumentParser(description="Make an example observatory in a folder, and its pages.")
-    parser.add_argument("folder", type=Path, help="where to make it, or a made one, to let it go on")
-    parser.add_argument("--nights", type=int, default=10, help="how many nights to make at first (10)")
-    parser.add_argument("--seed", type=int, default=1, help="another number makes another observatory (1)")
+    parser = argparse.ArgumentParser(
+        description="Make an example observatory in a folder, and its pages."
+    )
+    parser.add_argument(
+        "folder", type=Path, help="where to make it, or a made one, to let it go on"
+    )
+    parser.add_argument(
+        "--nights", type=int, default=10, help="how many nights to make at first (10)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another number makes another observatory (1)"
+    )
     options = parser.parse_args(arguments)
 
     begun = time.monotonic()
-    n_new = make_input(options.folder / "input", datetime.datetime.now(UTC), options.nights, options.seed)
+    n_new = make_input(
+        options.folder / "input", datetime.datetime.now(UTC), options.nights, options.seed
+    )
     settings = copy_settings(options.folder)
     made = time.monotonic()
     print(f"{options.folder / 'input'}: {n_new} new files in {made - begun:.1f} s", flush=True)

@@ -15,11 +15,21 @@ def make_messages(folder, clock):
     """Add what was told since the last time."""
     for night, number in clock.nights(gen3.RULE, gen3.STARTS_AFTER):
         raws = gen3.plan_night(night, number, clock.seed)
-        readouts = [readout_of(raw) for raw in raws if raw.detector == 0 and clock.has_come(raw.ended_at)]
-        came = sorted((raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at)
-        for name, messages in (("readouts", readouts), ("notices", [notice_of(raw) for raw in came])):
+        readouts = [
+            readout_of(raw) for raw in raws if raw.detector == 0 and clock.has_come(raw.ended_at)
+        ]
+        came = sorted(
+            (raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at
+        )
+        for name, messages in (
+            ("readouts", readouts),
+            ("notices", [notice_of(raw) for raw in came]),
+        ):
             if messages:
-                append_lines(folder / f"{night:%Y%m%d}" / f"{name}.jsonl", [json.dumps(message) + "\n" for message in messages])
+                append_lines(
+                    folder / f"{night:%Y%m%d}" / f"{name}.jsonl",
+                    [json.dumps(message) + "\n" for message in messages],
+                )
 
 
 def readout_of(raw):

@@ -8,7 +8,13 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-SWITCHES = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+SWITCHES = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+]
 
 
 def take(browser, page, picture, width, height, colours="light"):
@@ -22,23 +28,34 @@ def take(browser, page, picture, width, height, colours="light"):
     tab.evaluate("window.scrollTo(0, 0)")
     tab.wait_for_timeout(300)
     tab.screenshot(path=picture)
-    with Image.open(picture) as taken:  # 256 colours are enough for a page, and a third of the bytes
+    with Image.open(
+        picture
+    ) as taken:  # 256 colours are enough for a page, and a third of the bytes
         taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
     context.close()
 
 
 def main():
     """Take the pictures; the site is that of `make demo`."""
-    parser = argparse.ArgumentParser(description="Take the pictures of README.md from the example's pages.")
+    parser = argparse.ArgumentParser(
+        description="Take the pictures of README.md from the example's pages."
+    )
     parser.add_argument("site", type=Path, help="the example's pages: demo/site")
     parser.add_argument("folder", type=Path, help="where the pictures go: docs/pictures")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
-        print("there is no Chromium to take pictures with (Debian's package chromium)", file=sys.stderr)
+        print(
+            "there is no Chromium to take pictures with (Debian's package chromium)",
+            file=sys.stderr,
+        )
         return 2
     stream = options.site / "auxTel"
-    night = next(path for path in sorted(stream.glob("20*-*.html"), reverse=True) if "files failed" in path.read_text())
+    night = next(
+        path
+        for path in sorted(stream.glob("20*-*.html"), reverse=True)
+        if "files failed" in path.read_text()
+    )
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
         take(browser, night, options.folder / "night.png", 1200, 1000)

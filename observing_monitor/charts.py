@@ -45,10 +45,32 @@ N_SERIES = 10  # tones of lines and bars that have no meaning of their own
 SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
-TICK_STEPS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400)
+TICK_STEPS_S = (
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1200,
+    1800,
+    3600,
+    7200,
+    14_400,
+    28_800,
+    43_200,
+    86_400,
+)
 
 
-def night_charts(files: DataFrame, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[pages.Chart]:
+def night_charts(
+    files: DataFrame, starts_at: datetime.datetime, ends_at: datetime.datetime
+) -> list[pages.Chart]:
     """The charts of one night: files over time, delays over time, how the delays are spread.
 
     Parameters
@@ -65,7 +87,10 @@ def night_charts(files: DataFrame, starts_at: datetime.datetime, ends_at: dateti
     """
     if files.empty:
         return []
-    instants = {name: _seconds_since_1970(files[f"{name}_at"]) for name in ("created", "transferred", "ingested")}
+    instants = {
+        name: _seconds_since_1970(files[f"{name}_at"])
+        for name in ("created", "transferred", "ingested")
+    }
     bounds = starts_at.timestamp(), ends_at.timestamp()
     delays = _delays(**instants)
     made = (_steps_chart(instants, bounds), _delay_chart(delays, bounds), _spread_chart(delays))
@@ -101,17 +126,31 @@ def metric_charts(
     for source, teller in tellers.items() if len(metrics) else ():
         own = metrics[metrics["source"] == source]
         nodes = (odd or {}).get(source, ())
-        stacks += [_stack_chart(title, own, names, teller.totals.get(title), nodes) for title, names in teller.stacks.items()]
+        stacks += [
+            _stack_chart(title, own, names, teller.totals.get(title), nodes)
+            for title, names in teller.stacks.items()
+        ]
         wanted += _histories(own, teller, starts_at, ends_at)
-    each = min(max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20), MAX_OF_LINE)
-    made = [chart for chart in stacks if chart] + [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
+    each = min(
+        max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20),
+        MAX_OF_LINE,
+    )
+    made = [chart for chart in stacks if chart] + [
+        _history_chart(*history, each) for history in wanted[:MAX_HISTORIES]
+    ]
     if len(wanted) > MAX_HISTORIES:
-        made[-1].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
+        made[
+            -1
+        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
     return _addressed(made)
 
 
 def under_the_sky(
-    made: list[pages.Chart], starts_at: datetime.datetime, ends_at: datetime.datetime, position: sky.Position | None, timezone: str
+    made: list[pages.Chart],
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    position: sky.Position | None,
+    timezone: str,
 ) -> list[pages.Chart]:
     """The same charts of a night; on those against time stand twilight, Moon and local time, and all have one span.
 
@@ -126,7 +165,9 @@ def under_the_sky(
     timezone : str
         The name of its zone: "", and there is no second axis.
     """
-    timed = [chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"]
+    timed = [
+        chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"
+    ]
     if not timed or not (position or timezone):
         return made
     over = sky.sky_of(starts_at, ends_at, position) if position else None
@@ -143,11 +184,18 @@ def under_the_sky(
     return made
 
 
-def _span(timed: Iterable[pages.Chart], over: sky.Sky | None, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[int]:
+def _span(
+    timed: Iterable[pages.Chart],
+    over: sky.Sky | None,
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+) -> list[int]:
     """What all charts against time show, in milliseconds: all of their points that lie in the night, and its dark hours."""
     low, high = _milliseconds([starts_at.timestamp(), ends_at.timestamp()])
     dark = [span for span in (over.sun if over else ()) if span.name != "day"]
-    shown = _milliseconds([at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)])
+    shown = _milliseconds(
+        [at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)]
+    )
     for chart in timed:
         for trace in chart.figure["data"]:
             inside = [x for x in trace["x"] if low <= x < high]
@@ -161,10 +209,26 @@ def _span(timed: Iterable[pages.Chart], over: sky.Sky | None, starts_at: datetim
 def _sky_shapes(over: sky.Sky) -> list[Json]:
     """Rectangles behind a chart, named after what they are; the script paints them. The Moon is a bar along the top."""
     boxes = [(span, 0.0, 1, 1.0) for span in over.sun if span.name != "day"]
-    boxes += [(span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon]  # the fuller, the stronger
+    boxes += [
+        (span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon
+    ]  # the fuller, the stronger
     return [
-        {"type": "rect", "layer": "below", "line": {"width": 0}, "xref": "x", "yref": "y domain", "y0": y0, "y1": y1}
-        | dict(zip(("x0", "x1"), _milliseconds([span.starts_at.timestamp(), span.ends_at.timestamp()]), strict=True))
+        {
+            "type": "rect",
+            "layer": "below",
+            "line": {"width": 0},
+            "xref": "x",
+            "yref": "y domain",
+            "y0": y0,
+            "y1": y1,
+        }
+        | dict(
+            zip(
+                ("x0", "x1"),
+                _milliseconds([span.starts_at.timestamp(), span.ends_at.timestamp()]),
+                strict=True,
+            )
+        )
         | {"name": _slug(span.name), "opacity": round(opacity, 2)}
         for span, y0, y1, opacity in boxes
     ]
@@ -180,10 +244,18 @@ CHANGES = {  # from one span of the Sun to the next -> what that is called
 
 def sky_words(over: sky.Sky) -> str:
     """Sunset and sunrise, astronomical twilight and the Moon of a `sky.Sky` in a sentence or two; times are UTC."""
-    changes = [(CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)]
+    changes = [
+        (CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)
+    ]
     words = [f"{name} {_clock(at)}" for name, at in changes if name]
     names = {span.name for span in over.sun}
-    words += ["the Sun does not set"] if names == {"day"} else ["the Sun does not rise"] if "day" not in names else []
+    words += (
+        ["the Sun does not set"]
+        if names == {"day"}
+        else ["the Sun does not rise"]
+        if "day" not in names
+        else []
+    )
     starts_at, ends_at = over.sun[0].starts_at, over.sun[-1].ends_at
     up = []
     for span in over.moon:
@@ -203,11 +275,31 @@ def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
     offsets = _offsets(span[0], span[1], timezone)
     said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
     figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
-    figure["layout"]["xaxis2"] = {"type": "date", "overlaying": "x", "side": "top", "matches": "x", "tickmode": "array", "tickangle": 0}
-    figure["layout"]["xaxis2"] |= {"title": {"text": f"local time, {said}"}, "showgrid": False, "range": span}
+    figure["layout"]["xaxis2"] = {
+        "type": "date",
+        "overlaying": "x",
+        "side": "top",
+        "matches": "x",
+        "tickmode": "array",
+        "tickangle": 0,
+    }
+    figure["layout"]["xaxis2"] |= {
+        "title": {"text": f"local time, {said}"},
+        "showgrid": False,
+        "range": span,
+    }
     # plotly leaves an axis out that no trace is drawn on
-    hidden = {"type": "scatter", "mode": "markers", "x": span, "y": [None, None], "xaxis": "x2", "name": "local time"}
-    figure["data"].append(hidden | {"showlegend": False, "hoverinfo": "skip", "meta": {"tone": "total"}})
+    hidden = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": span,
+        "y": [None, None],
+        "xaxis": "x2",
+        "name": "local time",
+    }
+    figure["data"].append(
+        hidden | {"showlegend": False, "hoverinfo": "skip", "meta": {"tone": "total"}}
+    )
 
 
 def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
@@ -216,7 +308,9 @@ def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
 
     zone, step = ZoneInfo(timezone), 900_000
     found: list[tuple[int, int, str]] = []
-    for at in range(low - low % step, high + 1, step):  # clocks are changed at full quarters of an hour
+    for at in range(
+        low - low % step, high + 1, step
+    ):  # clocks are changed at full quarters of an hour
         local = datetime.datetime.fromtimestamp(at / 1000, zone)
         offset = round((local.utcoffset() or datetime.timedelta()).total_seconds() * 1000)
         if not found or found[-1][1] != offset:
@@ -251,12 +345,21 @@ def _plain(text: str) -> str:
     return html.escape(pages.visible(text), quote=False)
 
 
-def _stack_chart(title: str, metrics: DataFrame, names: Sequence[str], total: str | None, odd: Collection[str] = ()) -> pages.Chart | None:
+def _stack_chart(
+    title: str,
+    metrics: DataFrame,
+    names: Sequence[str],
+    total: str | None,
+    odd: Collection[str] = (),
+) -> pages.Chart | None:
     """The latest values of metrics that add up, a bar a node, the `odd` ones marked; None where there is nothing of it."""
-    told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values("sampled_at", kind="stable")
+    told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values(
+        "sampled_at", kind="stable"
+    )
     latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
     values: dict[tuple[str, str], float] = {
-        (name, node): float(value) for name, node, value in zip(latest["name"], latest["node"], latest["value"], strict=True)
+        (name, node): float(value)
+        for name, node, value in zip(latest["name"], latest["node"], latest["value"], strict=True)
     }
     nodes = sorted({node for _, node in values}, key=in_number_order)
     sums = {node: sum(values.get((name, node), 0.0) for name in names) for node in nodes}
@@ -271,14 +374,34 @@ def _stack_chart(title: str, metrics: DataFrame, names: Sequence[str], total: st
         heights = [values.get((name, node)) for node in shown]
         if any(height is not None for height in heights):
             traces.append(
-                {"type": "bar", "x": labels, "y": heights, "name": _plain(name), "text": [_plain(say(v)) for v in heights]}
-                | {"textposition": "none", "hovertemplate": "%{text}, node %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
+                {
+                    "type": "bar",
+                    "x": labels,
+                    "y": heights,
+                    "name": _plain(name),
+                    "text": [_plain(say(v)) for v in heights],
+                }
+                | {
+                    "textposition": "none",
+                    "hovertemplate": "%{text}, node %{x}",
+                    "meta": {"tone": f"series-{number % N_SERIES}"},
+                }
             )
     whole = [values.get((total, node)) if total else None for node in shown]
     if total and any(height is not None for height in whole):
         traces.append(
-            {"type": "scatter", "mode": "markers", "x": labels, "y": whole, "name": _plain(total), "text": [_plain(say(v)) for v in whole]}
-            | {"marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}}, "hovertemplate": "%{text}, node %{x}"}
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": labels,
+                "y": whole,
+                "name": _plain(total),
+                "text": [_plain(say(v)) for v in whole],
+            }
+            | {
+                "marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}},
+                "hovertemplate": "%{text}, node %{x}",
+            }
             | {"meta": {"tone": "total"}}
         )
     shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
@@ -286,47 +409,83 @@ def _stack_chart(title: str, metrics: DataFrame, names: Sequence[str], total: st
     most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
     caption = f"Node by node, as of {pages.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
     caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
-    caption += f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}." if sum(shares.values()) else "."
+    caption += (
+        f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}."
+        if sum(shares.values())
+        else "."
+    )
     caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
     marked = [node for node in shown if node in odd]
     caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
-    caption += f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
+    caption += (
+        f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
+    )
     highest = max([*sums.values(), *(v for v in whole if v is not None)])
     layout = {
         "barmode": "relative",
         "bargap": 0.25,
-        "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": labels, "title": {"text": "node"}},
+        "xaxis": {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": labels,
+            "title": {"text": "node"},
+        },
         "yaxis": _value_axis([0.0, highest], unit),
     }
-    return pages.Chart(f"chart-stack-{_slug(title)}", title, caption, {"data": traces, "layout": layout})
+    return pages.Chart(
+        f"chart-stack-{_slug(title)}", title, caption, {"data": traces, "layout": layout}
+    )
 
 
-def _histories(metrics: DataFrame, teller: SourceClass, starts_at: datetime.datetime, ends_at: datetime.datetime) -> list[History]:
+def _histories(
+    metrics: DataFrame,
+    teller: SourceClass,
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+) -> list[History]:
     """What of a source's metrics was sampled more than once: (name, meaning, unit, samples left out, {node: (times, values)})."""
     import numpy as np
 
-    numbers = metrics[metrics["sampled_at"].notna() & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])]
-    several = sorted(set(numbers.loc[numbers.duplicated(["name", "node"]), "name"]))  # the others are looked at no further
-    names = list(dict.fromkeys(name for pattern in teller.histories for name in several if fnmatchcase(name, pattern)))
+    numbers = metrics[
+        metrics["sampled_at"].notna()
+        & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])
+    ]
+    several = sorted(
+        set(numbers.loc[numbers.duplicated(["name", "node"]), "name"])
+    )  # the others are looked at no further
+    names = list(
+        dict.fromkeys(
+            name for pattern in teller.histories for name in several if fnmatchcase(name, pattern)
+        )
+    )
     found = []
     for name in names:
         rows = numbers[numbers["name"] == name]
         inside = rows[(rows["sampled_at"] >= starts_at) & (rows["sampled_at"] < ends_at)]
         whole = inside[inside["node"].isna()]
         # where there is a number of all, and its parts, the parts are drawn: the whole would flatten them
-        rows_by_node = {"": whole} if len(whole) == len(inside) else dict(list(inside.groupby("node")))
+        rows_by_node = (
+            {"": whole} if len(whole) == len(inside) else dict(list(inside.groupby("node")))
+        )
         lines = {}
         for node in sorted(rows_by_node, key=in_number_order):
             of_node = rows_by_node[node]
             lines[node] = _seconds_since_1970(of_node["sampled_at"]), of_node["value"].to_numpy()
         if any(len(times) > 1 and not np.isnan(values).all() for times, values in lines.values()):
             unit = next(iter(rows["unit"].dropna()), "s" if name.endswith("_s") else "")
-            found.append((name, teller.meanings.get(name, ""), unit, len(rows) - len(inside), lines))
+            found.append(
+                (name, teller.meanings.get(name, ""), unit, len(rows) - len(inside), lines)
+            )
     return found
 
 
 def _history_chart(
-    name: str, meaning: str, unit: str, n_outside: int, lines: Mapping[str, tuple[Floats, Floats]], most: int
+    name: str,
+    meaning: str,
+    unit: str,
+    n_outside: int,
+    lines: Mapping[str, tuple[Floats, Floats]],
+    most: int,
 ) -> pages.Chart:
     """A metric over the night, a line a node; of long lines the lowest and the highest sample of each stretch of time."""
     import numpy as np
@@ -338,29 +497,51 @@ def _history_chart(
         kept = _thinned(times, values, most)
         is_thinned |= len(kept) < len(times)
         traces.append(
-            _line(_milliseconds(times[kept]), values[kept].tolist(), _plain(node or name), f"series-{number % N_SERIES}")
+            _line(
+                _milliseconds(times[kept]),
+                values[kept].tolist(),
+                _plain(node or name),
+                f"series-{number % N_SERIES}",
+            )
             | {"mode": "lines+markers", "text": [_plain(say(v)) for v in values[kept].tolist()]}
             | {"hovertemplate": "%{text} at %{x|%H:%M:%S}"}
         )
         if number >= N_SERIES:
             traces[-1]["line"]["dash"] = "dot"
     everything = np.concatenate([values for _, values in lines.values()])
-    latest = {node: values[~np.isnan(values)][-1] for node, (_, values) in lines.items() if not np.isnan(values).all()}
+    latest = {
+        node: values[~np.isnan(values)][-1]
+        for node, (_, values) in lines.items()
+        if not np.isnan(values).all()
+    }
     n = len(everything)
-    caption = f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
+    caption = (
+        f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
+    )
     caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
     high, low = max(latest, key=latest.__getitem__), min(latest, key=latest.__getitem__)
     lowest, highest = say(float(latest[low])), say(float(latest[high]))
-    caption += f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
-    caption += " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
+    caption += (
+        f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
+    )
+    caption += (
+        " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
+    )
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
     layout = {
-        "xaxis": {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0},
+        "xaxis": {
+            "type": "date",
+            "title": {"text": "UTC"},
+            "hoverformat": "%Y-%m-%d %H:%M:%S",
+            "tickangle": 0,
+        },
         "yaxis": _value_axis(everything[~np.isnan(everything)].tolist(), unit),
         "showlegend": 1 < len(shown) <= MAX_LEGEND,
     }
-    return pages.Chart(f"chart-history-{_slug(name)}", name, caption, {"data": traces, "layout": layout})
+    return pages.Chart(
+        f"chart-history-{_slug(name)}", name, caption, {"data": traces, "layout": layout}
+    )
 
 
 def _thinned(times: Floats, values: Floats, most: int) -> NDArray[int_]:
@@ -386,10 +567,17 @@ def _value_axis(values: Sequence[float], unit: str) -> Json:
     """An axis of numbers of one unit, from 0 where that flattens nothing."""
     low, high = min(values), max(values)
     if unit == "s":
-        return _delay_axis(min(low, 0.0), max(high, 0.0), False) | {"title": {"text": "time"}, "rangemode": "tozero"}
+        return _delay_axis(min(low, 0.0), max(high, 0.0), False) | {
+            "title": {"text": "time"},
+            "rangemode": "tozero",
+        }
     is_count = not unit and low >= 0 and all(value % 1 == 0 for value in values)
     is_from_zero = is_count or (low >= 0 and low < 0.7 * high)
-    axis = {"title": {"text": _plain(unit)}, "rangemode": "tozero" if is_from_zero else "normal", "exponentformat": "SI"}
+    axis = {
+        "title": {"text": _plain(unit)},
+        "rangemode": "tozero" if is_from_zero else "normal",
+        "exponentformat": "SI",
+    }
     return axis | (_whole_ticks(high) if is_count else {})
 
 
@@ -404,7 +592,10 @@ def _whole_ticks(most: float) -> Json:
 
 
 def stream_charts(
-    nights: Iterable[Summary], headlines: Sequence[Headline] = (), before: Sequence[Summary] = (), has_ingest: bool = True
+    nights: Iterable[Summary],
+    headlines: Sequence[Headline] = (),
+    before: Sequence[Summary] = (),
+    has_ingest: bool = True,
 ) -> list[pages.Chart]:
     """The charts over nights: headlines, files by class, delays, completeness; none without nights.
 
@@ -425,7 +616,10 @@ def stream_charts(
     before = before[-usual.NIGHTS :]
     share = next((headline for headline in headlines if headline.name == "completeness"), None)
     units = dict.fromkeys(headline.unit for headline in headlines if headline is not share)
-    made = [_headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit) for unit in units]
+    made = [
+        _headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit)
+        for unit in units
+    ]
     made += (
         _classes_chart(shown, has_ingest),
         _night_delays_chart(shown, before),
@@ -443,7 +637,9 @@ def _seconds_since_1970(instants: Series[Any]) -> Floats:
     return np.where(whole.isna(), np.nan, whole.astype("int64") / 1e6)
 
 
-def _delays(created: Floats, transferred: Floats, ingested: Floats) -> dict[str, tuple[Floats, Floats]]:
+def _delays(
+    created: Floats, transferred: Floats, ingested: Floats
+) -> dict[str, tuple[Floats, Floats]]:
     """By stage: when each file's delay began, and how long it was; only files for which both are known."""
     import numpy as np
 
@@ -461,15 +657,24 @@ def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) ->
     import numpy as np
 
     traces, words = [], []
-    for name, tone in (("created", "created"), ("transferred", "transferred"), ("ingested", "ingested")):
+    for name, tone in (
+        ("created", "created"),
+        ("transferred", "transferred"),
+        ("ingested", "ingested"),
+    ):
         times = np.sort(instants[name][~np.isnan(instants[name])])
         if not len(times):
             continue
         # Each kept point is exact: so many files had come by then. Those between are left out.
-        kept = np.unique(np.linspace(0, len(times) - 1, min(len(times), MAX_STEPS)).round().astype(int))
+        kept = np.unique(
+            np.linspace(0, len(times) - 1, min(len(times), MAX_STEPS)).round().astype(int)
+        )
         traces.append(
             _line(_milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
-            | {"hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>", "mode": "lines+markers"}
+            | {
+                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>",
+                "mode": "lines+markers",
+            }
             | {"meta": {"tone": tone, "by": f"{name}_at"}}
         )
         words.append(f"{len(times):,} {name}")
@@ -478,10 +683,14 @@ def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) ->
     axis, outside = _time_axis(np.concatenate(list(instants.values())), bounds)
     caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": _files_axis(max(trace["y"][-1] for trace in traces))}
-    return pages.Chart("chart-files", "Files over the night", caption, {"data": traces, "layout": layout})
+    return pages.Chart(
+        "chart-files", "Files over the night", caption, {"data": traces, "layout": layout}
+    )
 
 
-def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[float, float]) -> pages.Chart | None:
+def _delay_chart(
+    delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[float, float]
+) -> pages.Chart | None:
     """How late the files were, against the time at which their wait began."""
     import numpy as np
 
@@ -497,9 +706,17 @@ def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[floa
     for stage, (begun, late) in delays.items():
         middles, rows = _by_time(begun, late, width)
         words.append(f"{stage} {_quantiles(late)}")
-        for name, dash, values in zip(("median", "90 %", "99 %"), ("solid", "dash", "dot"), rows, strict=True):
+        for name, dash, values in zip(
+            ("median", "90 %", "99 %"), ("solid", "dash", "dot"), rows, strict=True
+        ):
             traces.append(
-                _line(_milliseconds(middles), _floored(values, logarithmic), f"{stage} {name}", stage, dash)
+                _line(
+                    _milliseconds(middles),
+                    _floored(values, logarithmic),
+                    f"{stage} {name}",
+                    stage,
+                    dash,
+                )
                 | {"text": [pages.seconds(v) for v in values], "mode": "lines+markers"}
                 | _in_legend(stage, dash)
                 | {"hovertemplate": "%{text}<extra>" + f"{stage} {name}" + "</extra>"}
@@ -510,10 +727,15 @@ def _delay_chart(delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[floa
         f"dashed 90 %, dotted 99 %. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(low, high, logarithmic)}
-    return pages.Chart("chart-delay", "Delay against time", caption, {"data": traces, "layout": layout})
+    return pages.Chart(
+        "chart-delay", "Delay against time", caption, {"data": traces, "layout": layout}
+    )
 
 
-BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}  # the instant at which a wait begins: the first known
+BEGUN = {
+    "transfer": "created_at",
+    "ingest": "transferred_at,created_at",
+}  # the instant at which a wait begins: the first known
 
 
 def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> float:
@@ -560,11 +782,16 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | 
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
-    words = [f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}" for stage, (_, late) in delays.items()]
+    words = [
+        f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}"
+        for stage, (_, late) in delays.items()
+    ]
     axis = _delay_axis(low, high, logarithmic)
     layout = {"xaxis": axis, "yaxis": _files_axis(max(max(trace["y"]) for trace in traces))}
     caption = f"How many files waited how long. {_sentence(words)}"
-    return pages.Chart("chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout})
+    return pages.Chart(
+        "chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout}
+    )
 
 
 def _delay_edges(low: float, high: float, logarithmic: bool, n: int = 50) -> Floats:
@@ -595,16 +822,28 @@ def _floored(values: Iterable[float], logarithmic: bool) -> list[float]:
 
 def _delay_axis(low: float, high: float, logarithmic: bool) -> Json:
     """An axis of durations, the least and the largest of which are told, with ticks that people say: 10 s, 1 min, 1 h."""
-    if low < 0 or high < 2 * (high - low):  # else nought is far from all of them, and so not on the axis
+    if low < 0 or high < 2 * (
+        high - low
+    ):  # else nought is far from all of them, and so not on the axis
         low = min(low, 0.0)
     high = max(high, low + 1.0)
     if logarithmic:
         ticks = list(DELAY_TICKS_S)
     else:
-        least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)  # what a tick's two units can tell
-        step = next((s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least), -(-(high - low) // (6 * 86_400)) * 86_400)
+        least = max(
+            60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0
+        )  # what a tick's two units can tell
+        step = next(
+            (s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least),
+            -(-(high - low) // (6 * 86_400)) * 86_400,
+        )
         ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
-    axis = {"title": {"text": "delay"}, "tickmode": "array", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks]}
+    axis = {
+        "title": {"text": "delay"},
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [_tick(t) for t in ticks],
+    }
     return axis | ({"type": "log"} if logarithmic else {"rangemode": "normal"})
 
 
@@ -623,11 +862,18 @@ def _time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
     times = times[~np.isnan(times)]
     inside = times[(times >= bounds[0]) & (times < bounds[1])]
     # labels that turn when they are many make plotly lay out the chart again and again, until it gives up
-    axis = {"type": "date", "title": {"text": "UTC"}, "hoverformat": "%Y-%m-%d %H:%M:%S", "tickangle": 0}
+    axis = {
+        "type": "date",
+        "title": {"text": "UTC"},
+        "hoverformat": "%Y-%m-%d %H:%M:%S",
+        "tickangle": 0,
+    }
     if not len(inside) or len(inside) == len(times):
         return axis, 0
     pad = max((inside.max() - inside.min()) * 0.03, 60.0)
-    return axis | {"range": _milliseconds(np.array([inside.min() - pad, inside.max() + pad]))}, len(times) - len(inside)
+    return axis | {"range": _milliseconds(np.array([inside.min() - pad, inside.max() + pad]))}, len(
+        times
+    ) - len(inside)
 
 
 def _outside(n: int, what: str) -> str:
@@ -651,7 +897,9 @@ def _quantiles(late: Floats) -> str:
     import numpy as np
 
     median, p90, p99 = (pages.seconds(value) for value in np.quantile(late, (0.5, 0.9, 0.99)))
-    return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {pages.seconds(late.max())}"
+    return (
+        f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {pages.seconds(late.max())}"
+    )
 
 
 def _milliseconds(times: ArrayLike) -> list[int]:
@@ -661,7 +909,14 @@ def _milliseconds(times: ArrayLike) -> list[int]:
     return rounded
 
 
-def _line(x: Sequence[float], y: Sequence[float | None], name: str, tone: str, dash: str = "solid", shape: str = "linear") -> Json:
+def _line(
+    x: Sequence[float],
+    y: Sequence[float | None],
+    name: str,
+    tone: str,
+    dash: str = "solid",
+    shape: str = "linear",
+) -> Json:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -681,7 +936,9 @@ def _in_legend(stage: str, dash: str) -> Json:
     return {"legendgroup": stage, "showlegend": False}
 
 
-def _headlines_chart(nights: Sequence[Summary], headlines: Sequence[Headline], unit: str) -> pages.Chart | None:
+def _headlines_chart(
+    nights: Sequence[Summary], headlines: Sequence[Headline], unit: str
+) -> pages.Chart | None:
     """Headlines of one unit, side by side, night by night."""
     say = _words_of(unit)
     bars: list[Json] = []
@@ -692,19 +949,40 @@ def _headlines_chart(nights: Sequence[Summary], headlines: Sequence[Headline], u
         if not known:
             continue
         lowest, highest = say(min(known)), say(max(known))
-        words.append(f"{headline.label}: {lowest if lowest == highest else f'{lowest} to {highest}'}")
+        words.append(
+            f"{headline.label}: {lowest if lowest == highest else f'{lowest} to {highest}'}"
+        )
         if len(known) < len(values):
-            words[-1] += f", not available in {len(values) - len(known):,} of {len(values):,} nights"
+            words[-1] += (
+                f", not available in {len(values) - len(known):,} of {len(values):,} nights"
+            )
         bars.append(
-            {"type": "bar", "y": values, "name": _plain(headline.label), "text": [_plain(say(v)) for v in values], "textposition": "none"}
+            {
+                "type": "bar",
+                "y": values,
+                "name": _plain(headline.label),
+                "text": [_plain(say(v)) for v in values],
+                "textposition": "none",
+            }
             | {"hovertemplate": "%{text}, %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
             | _nights(nights)
         )
     if not bars:
         return None
     drawn = [v for bar in bars for v in bar["y"] if v is not None]
-    layout = {"barmode": "group", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": _value_axis([0.0, *drawn], unit)}
-    title = headlines[0].label if len(headlines) == 1 else "Side by side" if not unit else f"Side by side, in {unit}"
+    layout = {
+        "barmode": "group",
+        "bargap": 0.25,
+        "xaxis": _night_axis(),
+        "yaxis": _value_axis([0.0, *drawn], unit),
+    }
+    title = (
+        headlines[0].label
+        if len(headlines) == 1
+        else "Side by side"
+        if not unit
+        else f"Side by side, in {unit}"
+    )
     caption = f"Night by night. {_sentence(words)}"
     return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
@@ -727,7 +1005,12 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> pages.Chart |
         return None
     caption = f"Files of each night by what became of them; together {', '.join(words)}."
     most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
-    layout = {"barmode": "stack", "bargap": 0.25, "xaxis": _night_axis(), "yaxis": _files_axis(most)}
+    layout = {
+        "barmode": "stack",
+        "bargap": 0.25,
+        "xaxis": _night_axis(),
+        "yaxis": _files_axis(most),
+    }
     return pages.Chart("chart-classes", "Files by class", caption, {"data": bars, "layout": layout})
 
 
@@ -743,9 +1026,19 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
             if not known:
                 continue
             everything += known
-            traces.append((values, [_number(night[f"{stage}_delay_{key}_s"]) for night in before], f"{stage} {name}", stage, dash))
+            traces.append(
+                (
+                    values,
+                    [_number(night[f"{stage}_delay_{key}_s"]) for night in before],
+                    f"{stage} {name}",
+                    stage,
+                    dash,
+                )
+            )
             if name == "median":
-                words.append(f"{stage}: the medians lie between {pages.seconds(min(known))} and {pages.seconds(max(known))}")
+                words.append(
+                    f"{stage}: the medians lie between {pages.seconds(min(known))} and {pages.seconds(max(known))}"
+                )
     if not traces:
         return None
     low, high = min(everything), max(everything)
@@ -754,10 +1047,16 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
     for values, earlier, name, stage, dash in traces:
         y = [None if v is None else _floored([v], logarithmic)[0] for v in values]
         if dash == "solid":
-            drawn += _usual_band(earlier, values, nights, stage, SHORTEST_S if logarithmic else None)
+            drawn += _usual_band(
+                earlier, values, nights, stage, SHORTEST_S if logarithmic else None
+            )
         drawn.append(
             _line([], y, name, stage, dash)
-            | {"mode": "lines+markers", "marker": {"size": 5}, "text": [pages.seconds(v) for v in values]}
+            | {
+                "mode": "lines+markers",
+                "marker": {"size": 5},
+                "text": [pages.seconds(v) for v in values],
+            }
             | _in_legend(name.split()[0], dash)
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
@@ -769,7 +1068,11 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
 
 
 def _usual_band(
-    earlier: Sequence[float | None], values: Sequence[float | None], nights: Sequence[Summary], tone: str, least: float | None = None
+    earlier: Sequence[float | None],
+    values: Sequence[float | None],
+    nights: Sequence[Summary],
+    tone: str,
+    least: float | None = None,
 ) -> list[Json]:
     """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known.
 
@@ -784,10 +1087,17 @@ def _usual_band(
         return []
     edges = []
     for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
-        y = [None if value is None else round(max(value, value if least is None else least), 3) for value in edge]
+        y = [
+            None if value is None else round(max(value, value if least is None else least), 3)
+            for value in edge
+        ]
         edges.append(
             _line([], y, "usual", tone)
-            | {"x": [values["night"] for values in nights], "line": {"width": 0, "shape": "hvh"}, "meta": {"tone": tone, "is_band": True}}
+            | {
+                "x": [values["night"] for values in nights],
+                "line": {"width": 0, "shape": "hvh"},
+                "meta": {"tone": tone, "is_band": True},
+            }
             | {"showlegend": False, "legendgroup": tone, "hoverinfo": "skip"}
             | fill
         )
@@ -801,14 +1111,18 @@ def _band_words(traces: Iterable[Json], what: str) -> str:
     return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
 
 
-def _completeness_chart(nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None) -> pages.Chart | None:
+def _completeness_chart(
+    nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None
+) -> pages.Chart | None:
     """The share of the expected that was ingested, night by night; or what the headline of that name says."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
     if not known:
         return None
     whole = sum(v >= 1 for v in known)
-    worst = min((v, night["night"]) for v, night in zip(values, nights, strict=True) if v is not None)
+    worst = min(
+        (v, night["night"]) for v, night in zip(values, nights, strict=True) if v is not None
+    )
     bars = {
         "type": "bar",
         "y": values,
@@ -819,24 +1133,40 @@ def _completeness_chart(nights: Sequence[Summary], before: Sequence[Summary], he
         "meta": {"tone": "ingested"},
     } | _nights(nights)
     share = (
-        f"{headline.meaning or 'The share that came through'}, in per cent" if headline else "Share of each night's files that was ingested"
+        f"{headline.meaning or 'The share that came through'}, in per cent"
+        if headline
+        else "Share of each night's files that was ingested"
     )
-    caption = f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"
+    caption = (
+        f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"
+    )
     caption += f"; the lowest is {pages.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
-    drawn = [bars, *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total")]
+    drawn = [
+        bars,
+        *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total"),
+    ]
     caption += _band_words(drawn, "shares")
     layout = {
         "xaxis": _night_axis(),
         "bargap": 0.25,
         "showlegend": False,
-        "yaxis": {"title": {"text": "complete" if headline else "ingested"}, "tickformat": ".0%", "range": [0, max(1.02, *known)]},
+        "yaxis": {
+            "title": {"text": "complete" if headline else "ingested"},
+            "tickformat": ".0%",
+            "range": [0, max(1.02, *known)],
+        },
     }
-    return pages.Chart("chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout})
+    return pages.Chart(
+        "chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout}
+    )
 
 
 def _nights(nights: Sequence[Summary]) -> Json:
     """The x values of a trace over nights, and the page behind each."""
-    return {"x": [values["night"] for values in nights], "customdata": [f"{values['night']}.html" for values in nights]}
+    return {
+        "x": [values["night"] for values in nights],
+        "customdata": [f"{values['night']}.html" for values in nights],
+    }
 
 
 def _night_axis() -> Json:

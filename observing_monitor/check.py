@@ -33,12 +33,23 @@ class Answer:
 def check_output(output: Output | None, streams: list[Stream], now: datetime.datetime) -> Answer:
     """Whether the output can be written, has room, is at work, and what is in it."""
     if output is None:
-        return Answer("FAILED", ["output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"])
+        return Answer(
+            "FAILED",
+            [
+                "output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"
+            ],
+        )
     answer = Answer("ok")
     for name, place in _places(output).items():
         found = _check_objects(place) if is_address(place.root) else _check_folder(place, name)
-        answer.verdict = found.verdict if answer.verdict == "ok" or found.verdict == "FAILED" else answer.verdict
-        answer.said += found.said if name == "output_dir" else [f"{name} {place.root}: {said}" for said in found.said]
+        answer.verdict = (
+            found.verdict if answer.verdict == "ok" or found.verdict == "FAILED" else answer.verdict
+        )
+        answer.said += (
+            found.said
+            if name == "output_dir"
+            else [f"{name} {place.root}: {said}" for said in found.said]
+        )
     if answer.verdict == "FAILED":
         return answer
     if output.is_locked():
@@ -46,7 +57,9 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     beat = output.read_json("data/heartbeat.json") or {}
     if isinstance(beat.get("run_at"), str):
         run_at = parse_utc(beat["run_at"])
-        answer.said.append(f"last run at {_clock(run_at)}, {_span((now - run_at).total_seconds())} ago")
+        answer.said.append(
+            f"last run at {_clock(run_at)}, {_span((now - run_at).total_seconds())} ago"
+        )
     else:
         answer.said.append("no run has finished there yet")
     for stream in streams:
@@ -62,19 +75,27 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     for name in removed_streams(output, streams):
         answer.verdict = "odd"
         words = f"remove {output.path(FOLDER, f'stream={name}')} and {output.path(name)} if nobody wants them"
-        answer.said.append(f"{name}: its pages and its store are there, and the settings don't name it; {words}, or name it again")
+        answer.said.append(
+            f"{name}: its pages and its store are there, and the settings don't name it; {words}, or name it again"
+        )
     return answer
 
 
 def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
     """The streams that an output has a store of, and that the settings don't name."""
     there = [name for name in output.names(FOLDER) if name.startswith("stream=")]
-    return sorted({name.removeprefix("stream=") for name in there} - {stream.name for stream in streams})
+    return sorted(
+        {name.removeprefix("stream=") for name in there} - {stream.name for stream in streams}
+    )
 
 
 def _places(output: Output) -> dict[str, Output]:
     """Where is written, by the setting that names it."""
-    return {"output_dir": output.pages, "store_dir": output.kept} if isinstance(output, Apart) else {"output_dir": output}
+    return (
+        {"output_dir": output.pages, "store_dir": output.kept}
+        if isinstance(output, Apart)
+        else {"output_dir": output}
+    )
 
 
 def _check_folder(output: Output, name: str) -> Answer:
@@ -85,12 +106,23 @@ def _check_folder(output: Output, name: str) -> Answer:
     if not os.path.isdir(place):
         return Answer("FAILED", [f"{place} is no folder; choose another {name}"])
     if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
-        return Answer("FAILED", [f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or {name}"])
+        return Answer(
+            "FAILED",
+            [
+                f"{place} can't be written by this user (uid {os.geteuid()}); change its owner or mode, or {name}"
+            ],
+        )
     space = shutil.disk_usage(place)
-    said = "can be written" if place == output.root else f"is not there yet, and can be made in {place}"
+    said = (
+        "can be written"
+        if place == output.root
+        else f"is not there yet, and can be made in {place}"
+    )
     said += f"; {_bytes(space.free)} of {_bytes(space.total)} free"
     if space.free < LOW_SPACE_BYTES:
-        return Answer("odd", [said, "there is little room: previews and tables need some MB a night"])
+        return Answer(
+            "odd", [said, "there is little room: previews and tables need some MB a night"]
+        )
     return Answer("ok", [said])
 
 
@@ -103,31 +135,46 @@ def _check_objects(output: Output) -> Answer:
     return Answer("ok", ["can be listed"])
 
 
-def check_source(source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime) -> Answer:
+def check_source(
+    source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime
+) -> Answer:
     """What a source answers when it is asked as a run would: which nights it knows, and what its newest has."""
     started, faults = time.monotonic(), dict[str, str]()
     with told_of(source, "as check asks it", faults):
         known = sorted(source.nights())
         for night in nights:
             source.look(night, None)
-        newest = next((night for night in reversed(known) if night <= stream.rule.night_of(now)), nights[-1] if nights else None)
+        newest = next(
+            (night for night in reversed(known) if night <= stream.rule.night_of(now)),
+            nights[-1] if nights else None,
+        )
         reading = source.read(newest) if newest else None
         took_s = time.monotonic() - started
-        told = _of_reading(reading, newest, stream) if reading is not None and newest else Answer("ok")
+        told = (
+            _of_reading(reading, newest, stream) if reading is not None and newest else Answer("ok")
+        )
     if faults:
         return Answer("FAILED", [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
     answer = Answer("ok", [f"{_nights(known)}; answered in {took_s:.2f} s"])
     tonight = stream.rule.night_of(now)
     if not known:
-        answer = Answer("odd", [*answer.said, "it answers, but knows of no night; is it the right place?"])
+        answer = Answer(
+            "odd", [*answer.said, "it answers, but knows of no night; is it the right place?"]
+        )
     elif known[-1] > tonight:
         answer = Answer(
-            "odd", [*answer.said, f"it knows of nights that are yet to come, up to {known[-1]}; is night_rule {stream.rule.text} right?"]
+            "odd",
+            [
+                *answer.said,
+                f"it knows of nights that are yet to come, up to {known[-1]}; is night_rule {stream.rule.text} right?",
+            ],
         )
     elif known[-1] < nights[0]:
         words = f"nothing of the nights that a run looks at, {nights[0]} to {nights[-1]}; for older ones: observing_monitor rebuild"
         answer = Answer("odd", [*answer.said, words])
-    return Answer("odd" if "odd" in (answer.verdict, told.verdict) else "ok", answer.said + told.said)
+    return Answer(
+        "odd" if "odd" in (answer.verdict, told.verdict) else "ok", answer.said + told.said
+    )
 
 
 def _of_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
@@ -136,9 +183,16 @@ def _of_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
     tables = {"files": reading.files, "attempts": reading.attempts, "metrics": reading.metrics}
     counts = [f"{len(table):,} {name}" for name, table in tables.items() if table is not None]
     times = {"files": "transferred_at", "attempts": "attempted_at", "metrics": "sampled_at"}
-    latest = [table[times[name]].max() for name, table in tables.items() if table is not None and len(table)]
+    latest = [
+        table[times[name]].max()
+        for name, table in tables.items()
+        if table is not None and len(table)
+    ]
     newest = [at for at in latest if at == at]  # NaT is not itself
-    answer.said.append(f"of {night}: {', '.join(counts) or 'no table'}" + (f", the last at {_clock(max(newest))}" if newest else ""))
+    answer.said.append(
+        f"of {night}: {', '.join(counts) or 'no table'}"
+        + (f", the last at {_clock(max(newest))}" if newest else "")
+    )
     start, end = stream.rule.bounds(night)
     if reading.files is not None and len(reading.files):
         made = reading.files["created_at"].dropna()

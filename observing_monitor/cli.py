@@ -74,7 +74,10 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
         _complain(f"{error.filename}: {words}")
         return USAGE
     except KeyboardInterrupt:
-        print("observing_monitor: stopped; what was finished is kept, the next run goes on from there", file=sys.stderr)
+        print(
+            "observing_monitor: stopped; what was finished is kept, the next run goes on from there",
+            file=sys.stderr,
+        )
         return STOPPED
 
 
@@ -108,7 +111,9 @@ def _open_streams() -> None:
         if stream is None:
             setattr(sys, name, os.fdopen(place, "w", closefd=False, errors="backslashreplace"))
         else:
-            stream.reconfigure(errors="backslashreplace")  # what a narrow encoding (LC_ALL=C) lacks is no reason to end
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # what a narrow encoding (LC_ALL=C) lacks is no reason to end
 
 
 def _is_folder_gone() -> bool:
@@ -144,9 +149,13 @@ def _run(command: str, options: argparse.Namespace, now: datetime.datetime) -> i
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
     if options.max_run_s is not None and not options.max_run_s > 0:
-        raise UsageError(f"--max_run_s {options.max_run_s:g} is no length of a run; give seconds, more than 0")
+        raise UsageError(
+            f"--max_run_s {options.max_run_s:g} is no length of a run; give seconds, more than 0"
+        )
     if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
-        raise UsageError(f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/")
+        raise UsageError(
+            f"--site_url {options.site_url!r} is no address; write one such as https://example.org/nights/"
+        )
     streams = _streams(options, command)
     _check_settings(options, streams, now)
     nights = {stream.name: _nights(options, stream, now) for stream in streams}
@@ -156,7 +165,9 @@ def _run(command: str, options: argparse.Namespace, now: datetime.datetime) -> i
     if command == "notify":
         return _notify(options, receivers, now)
     if options.output_dir is None:
-        raise UsageError("output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file")
+        raise UsageError(
+            "output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the settings file"
+        )
     output = _output(options)
     _check_apart(output, streams)
     output.make()
@@ -192,7 +203,10 @@ def _output(options: argparse.Namespace) -> Output:
 def _lies_elsewhere(output: Output) -> bool:
     """Whether an output's `data` is a link to another disk, or one that is mounted there: from here nothing can be renamed into it."""
     try:
-        return not is_address(output.root) and os.stat(output.store).st_dev != os.stat(output.root).st_dev
+        return (
+            not is_address(output.root)
+            and os.stat(output.store).st_dev != os.stat(output.root).st_dev
+        )
     except OSError:  # it is not there yet
         return False
 
@@ -200,7 +214,9 @@ def _lies_elsewhere(output: Output) -> bool:
 def _streams(options: argparse.Namespace, command: str) -> list[Stream]:
     flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
     if command == "import-prototype" and options.database is None:
-        raise UsageError("--database is not given; it names the prototype's observing_monitor.sqlite3")
+        raise UsageError(
+            "--database is not given; it names the prototype's observing_monitor.sqlite3"
+        )
     if options.database is not None and command != "import-prototype":
         raise UsageError(f"--database is for import-prototype, not for {command}")
     if options.config and command == "import-prototype":
@@ -212,13 +228,21 @@ def _streams(options: argparse.Namespace, command: str) -> list[Stream]:
             )
         return config.streams_of_file(options.config)
     if not options.input_dir:
-        raise UsageError("no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)")
-    last = options.input_dir.rpartition("/")[2] if is_address(options.input_dir) else options.input_dir.absolute().name
+        raise UsageError(
+            "no stream; give --input_dir DIR --output_dir DIR, or -c FILE (observing_monitor --help has examples)"
+        )
+    last = (
+        options.input_dir.rpartition("/")[2]
+        if is_address(options.input_dir)
+        else options.input_dir.absolute().name
+    )
     usual = re.sub(r"[^\w.+-]+", "_", last, flags=re.ASCII).lstrip("._+-") or "stream"
     return [config.stream_of_flags(flags.pop("stream", usual), **flags)]
 
 
-def _check_settings(options: argparse.Namespace, streams: list[Stream], now: datetime.datetime) -> None:
+def _check_settings(
+    options: argparse.Namespace, streams: list[Stream], now: datetime.datetime
+) -> None:
     """Let every source see its settings before anything is done; UsageError that names the file and the source."""
     from observing_monitor.collect import make_sources
 
@@ -226,14 +250,20 @@ def _check_settings(options: argparse.Namespace, streams: list[Stream], now: dat
         try:
             make_sources(stream, now)
         except UsageError as error:
-            raise UsageError(f"{options.config or 'the command line'}: [streams.{stream.name}] {error}") from error
+            raise UsageError(
+                f"{options.config or 'the command line'}: [streams.{stream.name}] {error}"
+            ) from error
 
 
-def _nights(options: argparse.Namespace, stream: Stream, now: datetime.datetime) -> list[datetime.date]:
+def _nights(
+    options: argparse.Namespace, stream: Stream, now: datetime.datetime
+) -> list[datetime.date]:
     """The nights asked for, in order; UsageError where the options name none."""
     num_days, first, last = _days(options)
     if num_days is not None and not 1 <= num_days <= MAX_DAYS:
-        raise UsageError(f"--num_days {num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most")
+        raise UsageError(
+            f"--num_days {num_days} is no number of nights; give 1 or more, and {MAX_DAYS:,} at most"
+        )
     tonight = stream.rule.night_of(now)
     if first and last and first > last:
         raise UsageError(f"--first_day {first} comes after --last_day {last}; swap them")
@@ -245,14 +275,22 @@ def _nights(options: argparse.Namespace, stream: Stream, now: datetime.datetime)
         words = f"--first_day {first} to --last_day {last} are {(last - first).days + 1:,} nights, and --num_days says {num_days:,}"
         raise UsageError(f"{words}; two of the three are enough")
     if first:
-        return nights_between(first, min(last or (first + ONE_DAY * (num_days - 1) if num_days else tonight), tonight))
-    return nights_between((last or tonight) - ONE_DAY * ((num_days or USUAL_DAYS) - 1), min(last or tonight, tonight))
+        return nights_between(
+            first, min(last or (first + ONE_DAY * (num_days - 1) if num_days else tonight), tonight)
+        )
+    return nights_between(
+        (last or tonight) - ONE_DAY * ((num_days or USUAL_DAYS) - 1), min(last or tonight, tonight)
+    )
 
 
-def _days(options: argparse.Namespace) -> tuple[int | None, datetime.date | None, datetime.date | None]:
+def _days(
+    options: argparse.Namespace,
+) -> tuple[int | None, datetime.date | None, datetime.date | None]:
     """num_days, first_day and last_day as they count: two of them are enough, and what was given farthest from the user gives way."""
     names = ("num_days", "first_day", "last_day")
-    given = {name: options.nearness.get(name, 3) for name in names if getattr(options, name) is not None}
+    given = {
+        name: options.nearness.get(name, 3) for name in names if getattr(options, name) is not None
+    }
     if {"num_days", "first_day"} <= set(given) and len(set(given.values())) > 1:
         # the last night is needed by neither: without it, it is tonight or follows from these two
         weighed = given if len(given) == 3 else ("num_days", "first_day")
@@ -265,11 +303,15 @@ def _redaction(options: argparse.Namespace) -> redact.Redaction:
     """What is hidden from what is public; UsageError where it can't be."""
     texts = options.redact or []
     if texts:
-        redact.check(texts, "".join(path.read_text(encoding="utf-8") for path in pages.template_files()))
+        redact.check(
+            texts, "".join(path.read_text(encoding="utf-8") for path in pages.template_files())
+        )
     return redact.Redaction(texts)
 
 
-def _place_of(name: str, place: str | Path, config_file: str | None, redaction: redact.Redaction | None = None) -> Output:
+def _place_of(
+    name: str, place: str | Path, config_file: str | None, redaction: redact.Redaction | None = None
+) -> Output:
     """Where something is written, as a setting of that name says: a folder, or in an object store."""
     if not is_address(place):
         return Output(place, redaction)
@@ -286,21 +328,34 @@ def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> 
     from observing_monitor.objects import lies_in
 
     if lies_in(folder, source) or lies_in(source, folder):
-        raise UsageError(f"{name} {folder} and {source}, which {stream} reads, lie in each other; choose another prefix")
+        raise UsageError(
+            f"{name} {folder} and {source}, which {stream} reads, lie in each other; choose another prefix"
+        )
 
 
 def _check_apart(output: Output, streams: list[Stream]) -> None:
     """Refuse an output that lies in a directory that is read, whatever links lead there: the pages would be taken for files."""
     versions = [version for described in streams for version in described.versions]
-    read = {(str(path), stream.name) for stream in versions for s in stream.sources if (path := getattr(s.settings, "path", None))}
+    read = {
+        (str(path), stream.name)
+        for stream in versions
+        for s in stream.sources
+        if (path := getattr(s.settings, "path", None))
+    }
     for path, stream_name in sorted(read):
         # a disk that is down is taken as its path says
-        really = "" if is_address(path) else within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
+        really = (
+            ""
+            if is_address(path)
+            else within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
+        )
         for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
             if is_address(path) or is_address(folder):
                 _check_addresses_apart(name, folder, path, stream_name)
             elif Path(os.path.realpath(folder)).is_relative_to(really):
-                raise UsageError(f"{name} {folder} lies in {path}, which {stream_name} reads; choose a folder outside it")
+                raise UsageError(
+                    f"{name} {folder} lies in {path}, which {stream_name} reads; choose a folder outside it"
+                )
 
 
 def _check_alone(output: Output, streams: list[Stream]) -> None:
@@ -312,11 +367,15 @@ def _check_alone(output: Output, streams: list[Stream]) -> None:
     others = [name.removeprefix("stream=") for name in sorted(there) if name not in own]
     if others:
         words = "choose another folder, or describe the streams in a settings file"
-        raise UsageError(f"output_dir {output.root} holds the pages of {', '.join(others)}; {words}")
+        raise UsageError(
+            f"output_dir {output.root} holds the pages of {', '.join(others)}; {words}"
+        )
 
 
 @contextlib.contextmanager
-def _logged_lock(options: argparse.Namespace, command: str, output: Output, now: datetime.datetime) -> Iterator[None]:
+def _logged_lock(
+    options: argparse.Namespace, command: str, output: Output, now: datetime.datetime
+) -> Iterator[None]:
     """Hold the output's lock; a run that finds it taken, or ends before it is done, leaves its line in the log as well."""
     started = time.monotonic()
     try:
@@ -351,29 +410,47 @@ def _begin(
         known=_known(options, streams),
         receivers=receivers,
         prometheus_file=options.prometheus_file,
-        limit_s=(options.max_run_s or MAX_RUN_S) if command in ("run", "collect", "publish") else options.max_run_s or math.inf,
+        limit_s=(options.max_run_s or MAX_RUN_S)
+        if command in ("run", "collect", "publish")
+        else options.max_run_s or math.inf,
         is_of_history=command in LONG,
         progress=functools.partial(_progress, command),
     )
 
 
-def _work(command: str, options: argparse.Namespace, run: Run, nights: Mapping[str, list[datetime.date]]) -> int:
+def _work(
+    command: str, options: argparse.Namespace, run: Run, nights: Mapping[str, list[datetime.date]]
+) -> int:
     """Collect, publish, or both; returns the exit code."""
     from observing_monitor.run import COLLECTING, executor_of
 
     asked: Mapping[str, list[datetime.date] | None] = nights
     # num_days of the settings says how far back cron looks, not how long the history is
-    if command == "rebuild" and not (options.first_day or options.last_day or options.nearness.get("num_days") == 3):
+    if command == "rebuild" and not (
+        options.first_day or options.last_day or options.nearness.get("num_days") == 3
+    ):
         asked = dict.fromkeys(nights)
     is_history = command == "rebuild"
     # a first run, or one after some days: two at once where that costs nothing to begin, for the machine may be shared; not of several
     # streams, of which any number of sources may be down, and only in one process are those found out together
     n_jobs = options.jobs or (None if is_history else min(2, os.cpu_count() or 1))
-    is_parallel = is_history or (run.n_new(asked) > 1 and (options.jobs or (len(run.streams) == 1 and is_cheap_to_copy())))
-    with executor_of(n_jobs, options.scheduler) if is_parallel else contextlib.nullcontext() as executor:
+    is_parallel = is_history or (
+        run.n_new(asked) > 1 and (options.jobs or (len(run.streams) == 1 and is_cheap_to_copy()))
+    )
+    with (
+        executor_of(n_jobs, options.scheduler)
+        if is_parallel
+        else contextlib.nullcontext() as executor
+    ):
         if command != "publish":
             share = 1 if command == "collect" else COLLECTING
-            run.collect(asked, executor, look_at_everything=options.full, share=share, is_then_published=command != "collect")
+            run.collect(
+                asked,
+                executor,
+                look_at_everything=options.full,
+                share=share,
+                is_then_published=command != "collect",
+            )
         if command != "collect":
             run.publish(executor)
         else:
@@ -418,7 +495,11 @@ def _log_run(
             with open(options.log_file, "a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
         except OSError as error:
-            log.warning("log_file %s: %s; it must be a file that can be written", options.log_file, (error.strerror or str(error)).lower())
+            log.warning(
+                "log_file %s: %s; it must be a file that can be written",
+                options.log_file,
+                (error.strerror or str(error)).lower(),
+            )
             code = code or INCOMPLETE
     return code
 
@@ -439,11 +520,17 @@ def _import_prototype(options: argparse.Namespace, run: Run) -> int:
     run.publish()
     tell(f"{options.database} -> {stream.name}")
     for name, n_rows in done.n_rows.items():
-        why = f", left in the database: {done.left[name]}" if name in done.left else f", {done.n_placed[name]:,} taken over"
+        why = (
+            f", left in the database: {done.left[name]}"
+            if name in done.left
+            else f", {done.n_placed[name]:,} taken over"
+        )
         tell(f"  {name:16} {n_rows:>9,} rows{why}")
     span = f", {done.nights[0]} to {done.nights[-1]}" if done.nights else ""
     tell(f"  {len(done.nights):,} nights{span}, {done.n_changed:,} of them changed by this")
-    tell(f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store")
+    tell(
+        f"  {done.n_files:,} files, {done.n_attempts:,} attempts and {done.n_metrics:,} numbers and texts, all seen in the store"
+    )
     tell(f"  {run.n_pages:,} pages written: {run.output.path(stream.folder, 'index.html')}")
     return _end("import-prototype", options, run)
 
@@ -453,34 +540,53 @@ def _prune(options: argparse.Namespace, run: Run, nights: Mapping[str, list[date
     from observing_monitor import retention
 
     if options.nearness.get("first_day") == 3 or options.nearness.get("last_day") == 3:
-        raise UsageError("--first_day and --last_day are not for prune; the ages tell which nights go")
+        raise UsageError(
+            "--first_day and --last_day are not for prune; the ages tell which nights go"
+        )
     planned = []
     for stream in run.streams:
-        ages = {what: _age(options, stream, name, nights[stream.name]) for what, name in retention.SETTINGS.items()}
+        ages = {
+            what: _age(options, stream, name, nights[stream.name])
+            for what, name in retention.SETTINGS.items()
+        }
         tonight = stream.rule.night_of(run.now)
         planned.append((stream, retention.plan(stream, run.output, ages, tonight)))
         tell(f"{stream.name}: tonight is {tonight}")
         for what, going in planned[-1][1].items():
             _print_going(retention.SETTINGS[what], going, what == retention.PAGE)
     goings = [going for _, of_stream in planned for going in of_stream.values()]
-    n_files, n_bytes = sum(going.n_files for going in goings), sum(going.n_bytes for going in goings)
+    n_files, n_bytes = (
+        sum(going.n_files for going in goings),
+        sum(going.n_bytes for going in goings),
+    )
     if not options.yes:
         words = f"nothing was removed; --yes removes these {n_files:,} files, {_megabytes(n_bytes)}"
         tell(words if n_files else "nothing is to be removed")
         return OK
     retention.prune(planned, run.output, run.now, run.publish)
     tell(f"{n_files:,} files were removed, {_megabytes(n_bytes)}")
-    run.n_looked = len({(stream.name, night) for stream, of_stream in planned for going in of_stream.values() for night in going.nights})
+    run.n_looked = len(
+        {
+            (stream.name, night)
+            for stream, of_stream in planned
+            for going in of_stream.values()
+            for night in going.nights
+        }
+    )
     return _end("prune", options, run)
 
 
-def _age(options: argparse.Namespace, stream: Stream, name: str, nights: Sequence[datetime.date]) -> int | None:
+def _age(
+    options: argparse.Namespace, stream: Stream, name: str, nights: Sequence[datetime.date]
+) -> int | None:
     """How many nights of a stream are kept: as the command line says, else the stream's table, else the settings of all streams."""
     asked, own = getattr(options, name), getattr(stream, name)
     age: int | None = own if own is not None and options.nearness.get(name, 0) < 2 else asked
     if age is not None and age < len(nights):
         words = f"a run looks at {len(nights)} nights of {stream.name}"
-        raise UsageError(f"{name} = {age} is too few: {words}, and would make anew what was removed; write {len(nights)} or more")
+        raise UsageError(
+            f"{name} = {age} is too few: {words}, and would make anew what was removed; write {len(nights)} or more"
+        )
     return age
 
 
@@ -492,7 +598,9 @@ def _print_going(name: str, going: Going, is_page: bool) -> None:
     if going.nights:
         n_nights, n_files = _counted(len(going.nights), "night"), _counted(going.n_files, "file")
         words = f"{n_nights}, {going.nights[0]} to {going.nights[-1]}: {n_files}, {_megabytes(going.n_bytes)}"
-        words += "; a small page with the night's numbers takes the place of each" if is_page else ""
+        words += (
+            "; a small page with the night's numbers takes the place of each" if is_page else ""
+        )
     if going.back:
         comes = "comes" if len(going.back) == 1 else "come"
         words += f"; {_counted(len(going.back), 'page')} {comes} back, {going.back[0]} to {going.back[-1]}"
@@ -514,7 +622,11 @@ def _stream_named(options: argparse.Namespace, streams: list[Stream]) -> Stream:
     names = ", ".join(stream.name for stream in streams)
     found = next((stream for stream in streams if stream.name == options.stream), None)
     if found is None:
-        words = f"--stream {options.stream}: there is no such stream" if options.stream else "--stream is not given"
+        words = (
+            f"--stream {options.stream}: there is no such stream"
+            if options.stream
+            else "--stream is not given"
+        )
         raise UsageError(f"{words}; it is one of {names}")
     return found
 
@@ -531,14 +643,20 @@ def _known(options: argparse.Namespace, streams: list[Stream]) -> Known:
     return known.read_known(path, [stream.name for stream in streams])
 
 
-def _notify(options: argparse.Namespace, receivers: list[config.Receiver], now: datetime.datetime) -> int:
+def _notify(
+    options: argparse.Namespace, receivers: list[config.Receiver], now: datetime.datetime
+) -> int:
     """Send every receiver a message to try it out, and print how that went; returns the exit code."""
     from observing_monitor import notify
 
     if not receivers:
-        raise UsageError(f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type")
+        raise UsageError(
+            f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type"
+        )
     code = OK
-    for receiver, fault in notify.try_out(receivers, options.title, options.site_url, _redaction(options), now):
+    for receiver, fault in notify.try_out(
+        receivers, options.title, options.site_url, _redaction(options), now
+    ):
         tell(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")
         code = INCOMPLETE if fault else code
     return code
@@ -579,7 +697,12 @@ def _progress_words(n_nights: int, total: int | None, n_files: int, seconds: flo
     return words + (f", {in_words(seconds / n_nights * (total - n_nights))} left" if total else "")
 
 
-def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str, list[datetime.date]], now: datetime.datetime) -> int:
+def _check(
+    options: argparse.Namespace,
+    streams: list[Stream],
+    nights: dict[str, list[datetime.date]],
+    now: datetime.datetime,
+) -> int:
     """Print of the settings, the output and each source what was found; returns the exit code."""
     from observing_monitor import check
 
@@ -593,7 +716,11 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
     known = _known(options, streams)
     if known.issues or known.problems:
         verdict = "FAILED" if known.problems else "ok"
-        answers.append(check.Answer(verdict, [*known.problems, f"of its entries {len(known.issues):,} are understood"]))
+        answers.append(
+            check.Answer(
+                verdict, [*known.problems, f"of its entries {len(known.issues):,} are understood"]
+            )
+        )
         _print_answer(answers[-1], "known issues")
     versions = {stream.name: stream.at(nights[stream.name][-1]) for stream in streams}
     sources = check.sources_of(list(versions.values()), now)
@@ -601,11 +728,15 @@ def _check(options: argparse.Namespace, streams: list[Stream], nights: dict[str,
         asked = nights[stream.name]
         tell(f"stream {stream.name}: a run looks at {asked[0]} to {asked[-1]}")
         tell(f"         {check.describe_night(stream, now)}")
-        for described, source in zip(versions[stream.name].sources, sources[stream.name], strict=True):
+        for described, source in zip(
+            versions[stream.name].sources, sources[stream.name], strict=True
+        ):
             answer = check.check_source(source, versions[stream.name], asked, now)
             _print_answer(answer, f"{described.name} at {described.place}")
             answers.append(answer)
-    n_failed, n_odd = (sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd"))
+    n_failed, n_odd = (
+        sum(answer.verdict == verdict for answer in answers) for verdict in ("FAILED", "odd")
+    )
     tell(f"{len(answers)} looked at: {n_failed} failed, {n_odd} odd")
     return INCOMPLETE if n_failed else OK
 

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from observing_monitor import __version__, columns
-from observing_monitor.errors import ObservingMonitorError, OutputError, SourceError, UsageError, one_line
+from observing_monitor.errors import (
+    ObservingMonitorError,
+    OutputError,
+    SourceError,
+    UsageError,
+    one_line,
+)
 from observing_monitor.nights import iso_utc, parse_utc
 from observing_monitor.retention import TABLES, is_pruned
 from observing_monitor.sources import Asked, source_class
@@ -53,7 +59,9 @@ class Outcome:
     is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
 
 
-def make_sources(stream: Stream, now: datetime.datetime, look_at_everything: bool = False) -> list[Telling]:
+def make_sources(
+    stream: Stream, now: datetime.datetime, look_at_everything: bool = False
+) -> list[Telling]:
     """The sources of a stream (`config.Stream`), ready to be asked; UsageError where a setting of one can't be."""
     asked = Asked(stream.name, stream.rule, now, look_at_everything)
     made = []
@@ -68,18 +76,35 @@ def make_sources(stream: Stream, now: datetime.datetime, look_at_everything: boo
 
 
 def timed_sources(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER, turn: Turn | None = None
+    stream: Stream,
+    now: datetime.datetime,
+    look_at_everything: bool = False,
+    deadline: Deadline = NEVER,
+    turn: Turn | None = None,
 ) -> list[TimedSource]:
     """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`; others take their `turn`."""
-    made, turn = zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True), turn or Turn()
-    return [TimedSource(source, described.place, described.time_limit_s, deadline, turn) for source, described in made]
+    made, turn = (
+        zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True),
+        turn or Turn(),
+    )
+    return [
+        TimedSource(source, described.place, described.time_limit_s, deadline, turn)
+        for source, described in made
+    ]
 
 
 def sources_of_versions(
-    stream: Stream, now: datetime.datetime, look_at_everything: bool = False, deadline: Deadline = NEVER, turn: Turn | None = None
+    stream: Stream,
+    now: datetime.datetime,
+    look_at_everything: bool = False,
+    deadline: Deadline = NEVER,
+    turn: Turn | None = None,
 ) -> dict[int, list[TimedSource]]:
     """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
-    return {id(version): timed_sources(version, now, look_at_everything, deadline, turn) for version in stream.versions}
+    return {
+        id(version): timed_sources(version, now, look_at_everything, deadline, turn)
+        for version in stream.versions
+    }
 
 
 def begin_nights(sources: Iterable[TimedSource]) -> None:
@@ -88,9 +113,13 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
         source.begin("nights")
 
 
-def begin_looks(stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date) -> None:
+def begin_looks(
+    stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
+) -> None:
     """Have sources that were not asked yet look at a night, as `collect_night` will ask them: for `timelimit.Turn`."""
-    with contextlib.suppress(ObservingMonitorError):  # of the store; whoever collects the night will find it out
+    with contextlib.suppress(
+        ObservingMonitorError
+    ):  # of the store; whoever collects the night will find it out
         looked = Store(output, stream.name).read_looked(night)
         if not is_pruned(looked, TABLES):
             known = _known_states(looked, _source_keys(stream))
@@ -126,9 +155,15 @@ def collect_night(
         with told_of(source, str(night), outcome.problems):
             states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
     was_silent = {
-        name: silent["problem"] for name, silent in (looked.get("silent") or {}).items() if _since(silent, now) == silent["since"]
+        name: silent["problem"]
+        for name, silent in (looked.get("silent") or {}).items()
+        if _since(silent, now) == silent["since"]
     }
-    is_same = looked.get("version") == __version__ and (looked.get("keys") or {}) == keys and outcome.problems == was_silent
+    is_same = (
+        looked.get("version") == __version__
+        and (looked.get("keys") or {}) == keys
+        and outcome.problems == was_silent
+    )
     is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
     if is_same and store.is_whole(night, looked.get("sizes")):
         if any(states[name] != known.get(name) for name in states):
@@ -156,11 +191,19 @@ def _read_night(
     from observing_monitor import happenings, tables
 
     night = outcome.night
-    kept = {name: digest for name, digest in _kept(looked).items() if name in states and _told(states[name]) == _told(known.get(name))}
+    kept = {
+        name: digest
+        for name, digest in _kept(looked).items()
+        if name in states and _told(states[name]) == _told(known.get(name))
+    }
     was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
-    with ThreadPoolExecutor(2) as beside:  # to pack and to unpack a full night leaves Python to others
+    with ThreadPoolExecutor(
+        2
+    ) as beside:  # to pack and to unpack a full night leaves Python to others
         loading = beside.submit(store.load_whole, night)
-        again = {name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()}
+        again = {
+            name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()
+        }
         readings = _readings(sources, night, again, kept, outcome.problems)
         before, damaged = loading.result()
         for fault in damaged:
@@ -173,20 +216,30 @@ def _read_night(
         happened = looked.get("happened")
         if was_whole:
             new = happenings.compare(before, told, stream.last_stage, readings, moved)
-            new |= happenings.came_late(before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now)
+            new |= happenings.came_late(
+                before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now
+            )
             happened = happenings.merged(happened, new, iso_utc(now)) or None
         staged = tellers_of_stages(stream)
         halves = store.save_halves(night, after, staged)
         digest, sizes = saving.result()
     outcome.n_files = len(after.files)
-    notes = {name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes}
-    notes |= {name: before for name, before in (looked.get("notes") or {}).items() if name in outcome.problems or name in kept}
+    notes = {
+        name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes
+    }
+    notes |= {
+        name: before
+        for name, before in (looked.get("notes") or {}).items()
+        if name in outcome.problems or name in kept
+    }
     row: Look = {
         "tables": digest,
         "notes": notes,
         "silent": _silent(looked, outcome.problems, now),
         "happened": happened,
-        "is_told": bool(looked.get("is_told")) or not staged or any(name in readings for name in staged),
+        "is_told": bool(looked.get("is_told"))
+        or not staged
+        or any(name in readings for name in staged),
         "strays": halves,
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
@@ -195,11 +248,21 @@ def _read_night(
     if is_newest:
         for source in sources:
             reading = readings.get(source.name)
-            if source.name not in kept and reading and reading.attempts is not None and _is_worth_keeping(source, reading):
+            if (
+                source.name not in kept
+                and reading
+                and reading.attempts is not None
+                and _is_worth_keeping(source, reading)
+            ):
                 kept[source.name] = store.save_attempts(source.name, reading.attempts)
     stay = {name: state for name, state in known.items() if name in outcome.problems}
     states = {name: state for name, state in states.items() if name not in outcome.problems}
-    told_by: Looked = {"schema_version": columns.SCHEMA_VERSION, "version": __version__, "keys": keys, "kept": kept}
+    told_by: Looked = {
+        "schema_version": columns.SCHEMA_VERSION,
+        "version": __version__,
+        "keys": keys,
+        "kept": kept,
+    }
     if looked.get("pruned"):
         told_by["pruned"] = looked["pruned"]
     store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**stay, **states}, **row})
@@ -222,7 +285,9 @@ def _readings(
                 attempts = again[source.name].result() if source.name in again else None
                 if attempts is None:
                     kept.pop(source.name, None)
-                readings[source.name] = source.read(night) if attempts is None else Reading(attempts=attempts)
+                readings[source.name] = (
+                    source.read(night) if attempts is None else Reading(attempts=attempts)
+                )
     return readings
 
 
@@ -233,8 +298,15 @@ def _kept(looked: Looked) -> dict[str, str]:
 
 def _is_worth_keeping(source: TimedSource, reading: Reading) -> bool:
     """Whether a reading is of attempts alone, which the source's look tells of, and so many that they take long to read."""
-    is_of_attempts = reading.files is None and reading.metrics is None and not reading.append_attempts
-    return source.source.looks_at_all and is_of_attempts and reading.attempts is not None and len(reading.attempts) >= MANY
+    is_of_attempts = (
+        reading.files is None and reading.metrics is None and not reading.append_attempts
+    )
+    return (
+        source.source.looks_at_all
+        and is_of_attempts
+        and reading.attempts is not None
+        and len(reading.attempts) >= MANY
+    )
 
 
 @contextlib.contextmanager
@@ -248,16 +320,24 @@ def told_of(source: TimedSource, what: str, faults: dict[str, str]) -> Iterator[
         raise
     except Exception as error:  # what nobody foresaw of other people's data
         log.exception("%s %s: could not be read", source.name, what)
-        faults[source.name] = f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
+        faults[source.name] = (
+            f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
+        )
 
 
-def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[Tables, dict[str, str]]:
+def _under_new_names(
+    before: Tables, readings: Mapping[str, Reading]
+) -> tuple[Tables, dict[str, str]]:
     """A night's tables with the files that a source found elsewhere under their new names, and those: before -> now."""
     import pandas as pd
 
     from observing_monitor import happenings
 
-    told = {name: reading.files for name, reading in readings.items() if reading.files is not None and len(reading.files)}
+    told = {
+        name: reading.files
+        for name, reading in readings.items()
+        if reading.files is not None and len(reading.files)
+    }
     moved: dict[str, str] = {}
     for name, files in told.items():
         moved |= happenings.moved_files(before.files, name, files)
@@ -266,7 +346,11 @@ def _under_new_names(before: Tables, readings: Mapping[str, Reading]) -> tuple[T
 
 def _told(state: Known) -> Known:
     """What a look told, without what only helps the next look to be short."""
-    return {key: value for key, value in state.items() if key != "glance"} if isinstance(state, dict) else state
+    return (
+        {key: value for key, value in state.items() if key != "glance"}
+        if isinstance(state, dict)
+        else state
+    )
 
 
 def _bounded(notes: list[str]) -> list[str]:
@@ -278,7 +362,10 @@ def _bounded(notes: list[str]) -> list[str]:
 def _silent(looked: Look, problems: Mapping[str, str], now: datetime.datetime) -> dict[str, Silent]:
     """Which sources did not answer, why, and since when."""
     before = looked.get("silent") or {}
-    return {name: {"problem": problem, "since": _since(before.get(name), now)} for name, problem in problems.items()}
+    return {
+        name: {"problem": problem, "since": _since(before.get(name), now)}
+        for name, problem in problems.items()
+    }
 
 
 def _since(fault: Fault | Silent | None, now: datetime.datetime) -> str:
@@ -294,7 +381,11 @@ def _source_keys(stream: Stream) -> dict[str, str]:
 def _known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
     """What the last look of each source at a night told, of those that are asked as they were then."""
     before = looked.get("keys") or {}
-    return {name: state for name, state in looked.get("sources", {}).items() if before.get(name) == keys.get(name)}
+    return {
+        name: state
+        for name, state in looked.get("sources", {}).items()
+        if before.get(name) == keys.get(name)
+    }
 
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
@@ -346,7 +437,9 @@ def collect(
     store, is_ours = Store(output, stream.name), index is None
     index = store.read_index() if index is None else index
     outcomes = []
-    for outcome in _outcomes(stream, nights[::-1], output, now, look_at_everything, executor, deadline, sources):
+    for outcome in _outcomes(
+        stream, nights[::-1], output, now, look_at_everything, executor, deadline, sources
+    ):
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
         before = dict(row)
         if outcome.is_broken:
@@ -386,18 +479,24 @@ def _outcomes(
         return
     store = Store(output, stream.name)
     # with "/": of the night alone, and of its folder all
-    parts = [output.part(f"{store.night_folder(night)}/", f"{store.folder}/{KEPT}") for night in nights]
+    parts = [
+        output.part(f"{store.night_folder(night)}/", f"{store.folder}/{KEPT}") for night in nights
+    ]
     tasks = [
         (stream.at(night), part, night, now, look_at_everything, deadline, number == 0)
         for number, (part, night) in enumerate(zip(parts, nights, strict=True))
     ]
-    for outcome, changes in executor.results(_collect_elsewhere, tasks, _lost, lambda task: (task[0].name, task[2])):
+    for outcome, changes in executor.results(
+        _collect_elsewhere, tasks, _lost, lambda task: (task[0].name, task[2])
+    ):
         output.learn(changes)
         if outcome:
             yield outcome
 
 
-_made = threading.local()  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
+_made = (
+    threading.local()
+)  # in a worker: the sources of the run, so that a tree's skeleton and a registry are read once
 
 
 def _collect_elsewhere(
@@ -415,18 +514,28 @@ def _collect_elsewhere(
     key = (stream, now, look_at_everything)
     if getattr(_made, "key", None) != key:
         turn = Turn()
-        _made.sources, _made.key = timed_sources(stream, now, look_at_everything, deadline, turn), key
+        _made.sources, _made.key = (
+            timed_sources(stream, now, look_at_everything, deadline, turn),
+            key,
+        )
         turn.add(stream.name, functools.partial(begin_looks, stream, _made.sources, output, night))
     return _guarded(stream, _made.sources, output, night, now, is_first), output.changes()
 
 
-def _lost(stream: Stream, output: Output, night: datetime.date, *_: object) -> tuple[Outcome | None, Any]:
+def _lost(
+    stream: Stream, output: Output, night: datetime.date, *_: object
+) -> tuple[Outcome | None, Any]:
     words = f"{night}: its worker died each time that it was collected"
     return Outcome(night, problems={"observing_monitor": words}, is_broken=True), None
 
 
 def _guarded(
-    stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date, now: datetime.datetime, is_newest: bool
+    stream: Stream,
+    sources: Sequence[TimedSource],
+    output: Output,
+    night: datetime.date,
+    now: datetime.datetime,
+    is_newest: bool,
 ) -> Outcome:
     """One night, at whose edge the unforeseen stops: it is logged whole, counted, and the other nights go on."""
     try:
@@ -438,12 +547,20 @@ def _guarded(
             log.exception("%s %s: could not be collected", stream.name, night)
         return Outcome(
             night,
-            problems={"observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {one_line(error)})"},
+            problems={
+                "observing_monitor": f"{night}: could not be collected ({type(error).__name__}: {one_line(error)})"
+            },
             is_broken=True,
         )
 
 
-def _note_sources(index: Index, stream: Stream, outcomes: list[Outcome], nights: list[datetime.date], now: datetime.datetime) -> None:
+def _note_sources(
+    index: Index,
+    stream: Stream,
+    outcomes: list[Outcome],
+    nights: list[datetime.date],
+    now: datetime.datetime,
+) -> None:
     """The faults of sources, and of our own that the run's time was too short, with since when, for the stream's page."""
     before = index["sources"]
     faults = {}
@@ -456,7 +573,9 @@ def _note_sources(index: Index, stream: Stream, outcomes: list[Outcome], nights:
         levels["observing_monitor"] = "warning"
     if nights:
         index["sources"] = {
-            name: _fault(before.get(name) or {}, faults[name], now, levels.get(name)) if name in faults else {}
+            name: _fault(before.get(name) or {}, faults[name], now, levels.get(name))
+            if name in faults
+            else {}
             for name in [*asked, *(set(faults) - set(asked))]
         }
 

@@ -36,7 +36,9 @@ class Column:
     label: str = ""
 
 
-DTYPES: dict[str, Any] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+DTYPES: dict[
+    str, Any
+] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
     "text": "str",
     "int": "Int64",
     "float": "float64",
@@ -57,7 +59,12 @@ FILES = (
     Column("kind", "text", "fits, or the ending of the name: json, txt …", "Kind"),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column("created_at", "instant", "When the file was written at the telescope", "Created"),
-    Column("exposed_at", "instant", "When the exposure ended, where a registry tells: then pages show it as created", "Exposed"),
+    Column(
+        "exposed_at",
+        "instant",
+        "When the exposure ended, where a registry tells: then pages show it as created",
+        "Exposed",
+    ),
     Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
     Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
     Column("exposure", "text", "The exposure's identifier", "Exposure"),
@@ -84,8 +91,18 @@ INGESTS = (
 
 # What a source knows of an attempt before it is matched to a file: the attempt, and the keys to find its file by.
 ATTEMPTS = INGESTS[1:] + (
-    Column("path", "text", "Names the attempt's file where no file matches: relative to the source's root", "Path"),
-    Column("names", "text", "Names that the file may have, separated by newlines, the likeliest first", "Names"),
+    Column(
+        "path",
+        "text",
+        "Names the attempt's file where no file matches: relative to the source's root",
+        "Path",
+    ),
+    Column(
+        "names",
+        "text",
+        "Names that the file may have, separated by newlines, the likeliest first",
+        "Names",
+    ),
     *(c for c in FILES if c.name not in ("file_id", "name", "path", "kind", "source")),
 )
 
@@ -123,7 +140,9 @@ STATUSES = {
 CLASSES = (
     Column("ingested", "int", "Passed the stream's last stage", "Ingested"),
     Column("gone", "int", "Recorded, but no longer on disk, and never ingested", "Gone"),
-    Column("ignored", "int", "Left out on purpose: the ingester, or the settings, say so", "Ignored"),
+    Column(
+        "ignored", "int", "Left out on purpose: the ingester, or the settings, say so", "Ignored"
+    ),
     Column("not_fits", "int", "Not an image", "Not FITS"),
     Column("failed", "int", "Tried, and it failed: the message says why", "Failed"),
     Column("pending", "int", "Not ingested yet, and younger than the stream's limit", "Pending"),
@@ -131,32 +150,65 @@ CLASSES = (
     Column("missing", "int", "Never tried, and older than the stream's limit", "Missing"),
 )
 
-LOST = Column("lost", "int", "Ingested, but the repository's link or file is gone", "Lost")  # beside the classes
+LOST = Column(
+    "lost", "int", "Ingested, but the repository's link or file is gone", "Lost"
+)  # beside the classes
 
-ARRIVED = Column("arrived", "int", "Had arrived, where no stage is known that comes after", "Arrived")  # what `ingested` means there
+ARRIVED = Column(
+    "arrived", "int", "Had arrived, where no stage is known that comes after", "Arrived"
+)  # what `ingested` means there
 
 # A row is a night: what stands on the index pages and in nights.json.
 NIGHTS = (
-    Column("night", "text", "The date of the night; the stream's page says by which clock", "Night"),
-    Column("status", "text", "normal, warning or error: the worst of the night's findings", "Status"),
+    Column(
+        "night", "text", "The date of the night; the stream's page says by which clock", "Night"
+    ),
+    Column(
+        "status", "text", "normal, warning or error: the worst of the night's findings", "Status"
+    ),
     Column("info", "text", "What is wrong, and how many", "What is wrong"),
-    Column("acknowledged", "text", "What is wrong for a known reason, and alarms no longer", "What is known"),
+    Column(
+        "acknowledged",
+        "text",
+        "What is wrong for a known reason, and alarms no longer",
+        "What is known",
+    ),
     Column("n_files", "int", "Files that were taken or have arrived", "Files"),
     *(Column(f"n_{c.name}", c.kind, c.meaning, c.label) for c in CLASSES),
     Column("n_error", "int", "Failed and missing together", "Errors"),
     Column("n_lost", "int", f"{LOST.meaning} (counted beside the classes)", LOST.label),
-    Column("n_acknowledged", "int", "Files that failed, are missing, gone, small or lost for a known reason (of the classes)", "Known"),
+    Column(
+        "n_acknowledged",
+        "int",
+        "Files that failed, are missing, gone, small or lost for a known reason (of the classes)",
+        "Known",
+    ),
     Column("n_acknowledged_errors", "int", "Of the errors, those that are known", "Known errors"),
-    Column("n_twice", "int", "Files whose name came before, elsewhere in the night (counted beside the classes)", "Twice"),
+    Column(
+        "n_twice",
+        "int",
+        "Files whose name came before, elsewhere in the night (counted beside the classes)",
+        "Twice",
+    ),
     Column("n_exposures", "int", "Exposures that the files belong to, where known", "Exposures"),
     Column("size_bytes", "int", "Bytes of all files whose size is known", "Size"),
-    Column("completeness", "float", "Ingested, of all that should be (neither ignored nor other than FITS)", "Complete"),
+    Column(
+        "completeness",
+        "float",
+        "Ingested, of all that should be (neither ignored nor other than FITS)",
+        "Complete",
+    ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
     Column("last_created_at", "instant", "When the latest file was written", "Last created"),
     Column("last_transferred_at", "instant", "When the latest file arrived", "Last transferred"),
     Column("last_ingested_at", "instant", "When the latest file was ingested", "Last ingested"),
     *(
-        Column(f"{stage}_delay_{name}_s", "float", f"{words} of the time from {span}", f"{stage.capitalize()} {label}")
+        Column(
+            f"{stage}_delay_{name}_s",
+            "float",
+            f"{words} of the time from {span}",
+            f"{stage.capitalize()} {label}",
+        )
         for stage, span in (
             ("transfer", "creation to arrival"),
             ("ingest", "arrival (or creation, where arrival is unknown) to ingest"),
@@ -177,15 +229,27 @@ LEVELS = (
 
 # What tables of the pages have beside these: the heads that follow are explained on the pages, and in their glossary.
 FILE_LIST = (  # the list of all files, and the files that need attention
-    Column("path", "text", "The file's path below the source's root, which names it for good", "File"),
+    Column(
+        "path", "text", "The file's path below the source's root, which names it for good", "File"
+    ),
     Column("file_class", "text", "What became of the file: one of the classes", "Class"),
-    Column("reason", "text", "Why the file needs attention: of a message its first line, of a traceback the last", "Why"),
+    Column(
+        "reason",
+        "text",
+        "Why the file needs attention: of a message its first line, of a traceback the last",
+        "Why",
+    ),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column(
-        "created_at", "instant", "When the file was written at the telescope, or its exposure ended where a registry tells that", "Created"
+        "created_at",
+        "instant",
+        "When the file was written at the telescope, or its exposure ended where a registry tells that",
+        "Created",
     ),
     Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
-    Column("stage_at", "instant", "When the file passed the stage that stands over the column", "Stage"),
+    Column(
+        "stage_at", "instant", "When the file passed the stage that stands over the column", "Stage"
+    ),
     Column("ingested_at", "instant", "When the file passed the stream's last stage", "Ingested"),
     Column("tried_at", "instant", "When the last attempt ended", "Last tried"),
     Column("n_attempts", "int", "How often it was tried", "Attempts"),
@@ -195,8 +259,18 @@ FILE_LIST = (  # the list of all files, and the files that need attention
     Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
 )
 EXPOSURES = (
-    Column("name", "text", "The exposure's identifier; where files tell of no exposure, the folder that they lie in", "Exposure or folder"),
-    Column("counts", "text", "What became of the files of the exposure: each is in one class", "Of these"),
+    Column(
+        "name",
+        "text",
+        "The exposure's identifier; where files tell of no exposure, the folder that they lie in",
+        "Exposure or folder",
+    ),
+    Column(
+        "counts",
+        "text",
+        "What became of the files of the exposure: each is in one class",
+        "Of these",
+    ),
 )
 DELAYS = (
     Column("median", "float", "Half of the files took no longer", "median"),
@@ -212,17 +286,37 @@ STAGES = (
     Column("n_deferred", "int", "Files that were put off until later", "Deferred"),
     Column("n_attempts", "int", "How often the stage was tried, on all files together", "Attempts"),
     Column("last_done_at", "instant", "When the latest file passed the stage", "Latest done"),
-    Column("median_s", "float", "Half of the files had passed the stage so long after their creation", "Median"),
-    Column("p90_s", "float", "Nine of ten files had passed the stage so long after their creation", "90 %"),
+    Column(
+        "median_s",
+        "float",
+        "Half of the files had passed the stage so long after their creation",
+        "Median",
+    ),
+    Column(
+        "p90_s",
+        "float",
+        "Nine of ten files had passed the stage so long after their creation",
+        "90 %",
+    ),
 )
 QUEUES = (
-    Column("waiting", "int", "Entries that wait in the queue, are being worked on, or were put off", "Waiting"),
+    Column(
+        "waiting",
+        "int",
+        "Entries that wait in the queue, are being worked on, or were put off",
+        "Waiting",
+    ),
     Column("errors", "int", "Entries that failed, and were not done since", "Errors"),
 )
 NUMBERS = (
     Column("name", "text", "What was measured, by the name that its source gives it", "Name"),
     Column("value", "float", "The latest value of the whole", "Value"),
-    Column("by_node", "text", "The latest values of the single machines, bands or queues: from which to which they go", "By node"),
+    Column(
+        "by_node",
+        "text",
+        "The latest values of the single machines, bands or queues: from which to which they go",
+        "By node",
+    ),
     Column("unit", "text", "The unit of the values", "Unit"),
     Column("sampled_at", "instant", "When the latest of the values was read", "Read at"),
 )
@@ -231,7 +325,12 @@ SOURCES = (
     Column("kind", "text", "Which kind of source it is: the settings call it its type", "Kind"),
     Column("place", "text", "Where it is", "Place"),
     Column("answered_at", "instant", "When it was last read without a fault", "Last answered"),
-    Column("problem", "text", "Why it could not be read; the last that was known of it stays on the pages", "Fault"),
+    Column(
+        "problem",
+        "text",
+        "Why it could not be read; the last that was known of it stays on the pages",
+        "Fault",
+    ),
 )
 # A row is a month or a year: what stands on the pages of years and in YYYY.json. Sums over its nights, but for the delays.
 PERIODS = (
@@ -239,7 +338,11 @@ PERIODS = (
     Column("n_nights", "int", "Nights that have been looked at", "Nights"),
     Column("n_nights_error", "int", "Nights whose status is error", "In error"),
     Column("n_nights_warning", "int", "Nights whose status is warning", "In warning"),
-    *(c for c in NIGHTS if c.name in ("n_files", "n_ingested", "n_pending", "n_error", "size_bytes", "completeness")),
+    *(
+        c
+        for c in NIGHTS
+        if c.name in ("n_files", "n_ingested", "n_pending", "n_error", "size_bytes", "completeness")
+    ),
     *(
         Column(
             f"{stage}_delay_p90_s",
@@ -312,7 +415,9 @@ def integers(values: Any) -> Series[int]:
     import pandas as pd
     import pyarrow as pa
 
-    made: Series[int] = values.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    made: Series[int] = values.cast(pa.int64()).to_pandas(
+        types_mapper={pa.int64(): pd.Int64Dtype()}.get
+    )
     return made
 
 
@@ -346,14 +451,20 @@ def arrow(texts: Series[str]) -> Any:
     import pyarrow as pa
 
     made = pa.array(texts, pa.large_string())
-    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made  # what was put together lies in pieces
+    return (
+        made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+    )  # what was put together lies in pieces
 
 
 def to_the_second(instants: Series[Any]) -> list[str | None]:
     """A Series of instants as texts, `2020-02-13 03:12:41`, in UTC; None where there is none."""
     import pyarrow as pa
 
-    made: list[str | None] = pa.array(instants.dt.tz_convert(None).to_numpy("datetime64[s]")).cast(pa.string()).to_pylist()
+    made: list[str | None] = (
+        pa.array(instants.dt.tz_convert(None).to_numpy("datetime64[s]"))
+        .cast(pa.string())
+        .to_pylist()
+    )
     return made
 
 

@@ -36,9 +36,23 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 TABLE = "observing_monitor"
-THRESHOLDS = ("pending_limit_s", "small_bytes", "ignore", "delay_warning_s", "last_stage")  # what may change from a night on
-PLACES = ("output_dir", "store_dir")  # options in it that are paths, relative to the file, or addresses of object stores
-PATHS = (*PLACES, "log_file", "prometheus_file", "known_issues")  # options in it that are paths, relative to the file
+THRESHOLDS = (
+    "pending_limit_s",
+    "small_bytes",
+    "ignore",
+    "delay_warning_s",
+    "last_stage",
+)  # what may change from a night on
+PLACES = (
+    "output_dir",
+    "store_dir",
+)  # options in it that are paths, relative to the file, or addresses of object stores
+PATHS = (
+    *PLACES,
+    "log_file",
+    "prometheus_file",
+    "known_issues",
+)  # options in it that are paths, relative to the file
 # what the site itself has beside the streams' folders
 RESERVED = (
     "assets",
@@ -50,7 +64,9 @@ RESERVED = (
     "observing_monitor.prom",
     "status.json",
 )
-CENTURY_S = 100 * 365.25 * 86_400  # a limit beyond it, or none that is a number, is a slip of the pen
+CENTURY_S = (
+    100 * 365.25 * 86_400
+)  # a limit beyond it, or none that is a number, is a slip of the pen
 D = TypeVar("D", bound="DataclassInstance")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -60,51 +76,87 @@ class StreamSettings:
     """One `[streams.NAME]` table."""
 
     title: str = ""  # shown instead of the name
-    input_dir: Path | None = None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
+    input_dir: Path | None = (
+        None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
+    )
     # (an input_dir that is an address, s3://bucket/prefix, is short for one source: the files below it)
-    gen: int = 2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
-    query_links: bool = False  # raw/ is not organised by night: ask the registry, look for its links all over
+    gen: int = (
+        2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
+    )
+    query_links: bool = (
+        False  # raw/ is not organised by night: ask the registry, look for its links all over
+    )
     transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
     transfer_log_zone: str = "UTC"  # the zone of its times
-    night_rule: str = "UTC-12h"  # which instant belongs to which night: UTC, UTC-12h, UTC+4h, TAI-12h
-    pending_limit_s: float = 3600  # a file that is not ingested is pending when younger, missing when older
+    night_rule: str = (
+        "UTC-12h"  # which instant belongs to which night: UTC, UTC-12h, UTC+4h, TAI-12h
+    )
+    pending_limit_s: float = (
+        3600  # a file that is not ingested is pending when younger, missing when older
+    )
     small_bytes: int = 10_000  # below this a file is too small to be an image
     last_stage: str = ""  # the stage that makes a file "ingested"; unless set: ingest, or else the last that the sources tell of
-    ignore: list[str] = field(default_factory=list)  # patterns of file names that are not to be ingested: *_guider.fits
-    delay_warning_s: float | None = None  # warn when one file in ten took longer from creation to arrival, or to ingest
+    ignore: list[str] = field(
+        default_factory=list
+    )  # patterns of file names that are not to be ingested: *_guider.fits
+    delay_warning_s: float | None = (
+        None  # warn when one file in ten took longer from creation to arrival, or to ingest
+    )
     stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
     time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
-    previews: bool | dict[str, Any] = False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
-    prototype_urls: bool | str | None = None  # keep the addresses of the prototype's pages: in this stream's folder, or in the one named
-    keep_pages_days: int | None = None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
+    previews: bool | dict[str, Any] = (
+        False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
+    )
+    prototype_urls: bool | str | None = (
+        None  # keep the addresses of the prototype's pages: in this stream's folder, or in the one named
+    )
+    keep_pages_days: int | None = (
+        None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
+    )
     keep_tables_days: int | None = None  # as above, of the store's tables
     keep_previews_days: int | None = None  # as above, of the previews
-    latitude_deg: float | None = None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
+    latitude_deg: float | None = (
+        None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
+    )
     longitude_deg: float | None = None  # east positive; both or none
-    timezone: str = ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
-    notify: dict[str, Any] = field(default_factory=dict)  # who is told when this stream's status changes: each has a `type`
-    sources: list[dict[str, Any]] = field(default_factory=list)  # the sources, if not by input_dir: each has a `type`
+    timezone: str = (
+        ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
+    )
+    notify: dict[str, Any] = field(
+        default_factory=dict
+    )  # who is told when this stream's status changes: each has a `type`
+    sources: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # the sources, if not by input_dir: each has a `type`
 
 
 @dataclass
 class FromSettings:
     """One `[[streams.NAME.from]]` table: what holds from a night on; what it leaves out stays as it was."""
 
-    night: datetime.date  # the first night of which it holds; the nights before keep what they were judged by
+    night: (
+        datetime.date
+    )  # the first night of which it holds; the nights before keep what they were judged by
     pending_limit_s: float | None = None
     small_bytes: int | None = None
     ignore: list[str] | None = None
     delay_warning_s: float | bool | None = None  # false: no limit any more
     last_stage: str | None = None
-    sources: dict[str, dict[str, Any]] = field(default_factory=dict)  # the name of a source -> those of its settings that are others now
+    sources: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # the name of a source -> those of its settings that are others now
 
 
 @dataclass(kw_only=True)
 class ReceiverSettings:
     """What every `[notify.NAME]` and `[streams.NAME.notify.NAME]` table may hold."""
 
-    of: Literal["streams", "site"] = "streams"  # at the site: told of each stream that changes, or of the site's own status, the worst
-    when: list[str] = field(default_factory=lambda: ["normal", "warning", "error"])  # the statuses that it is told of
+    of: Literal["streams", "site"] = (
+        "streams"  # at the site: told of each stream that changes, or of the site's own status, the worst
+    )
+    when: list[str] = field(
+        default_factory=lambda: ["normal", "warning", "error"]
+    )  # the statuses that it is told of
     timeout_s: float = 20  # a delivery that takes longer has failed; the next run tries again
 
 
@@ -112,7 +164,9 @@ class ReceiverSettings:
 class CommandSettings(ReceiverSettings):
     """`type = "command"`: a program that is run for every change, the facts in its environment and, as JSON, on its stdin."""
 
-    command: list[str]  # the program and its arguments; no shell reads them. With a slash, its path is relative to the settings file
+    command: list[
+        str
+    ]  # the program and its arguments; no shell reads them. With a slash, its path is relative to the settings file
     folder: Path = Path()  # where it is run; by default where the settings file is
 
 
@@ -136,9 +190,13 @@ class WebhookSettings(ReceiverSettings):
     """`type = "webhook"`: an HTTP POST of JSON for every change. A redirect is not followed."""
 
     url: str = ""  # where to: https://… or http://…
-    url_env: str = ""  # the environment variable that holds it, where the url itself is the password …
+    url_env: str = (
+        ""  # the environment variable that holds it, where the url itself is the password …
+    )
     url_file: Path | None = None  # … or the file in whose first line it stands
-    token_env: str = ""  # the environment variable that holds a token: sent as `Authorization: Bearer TOKEN` …
+    token_env: str = (
+        ""  # the environment variable that holds a token: sent as `Authorization: Bearer TOKEN` …
+    )
     token_file: Path | None = None  # … or the file in whose first line it stands
 
 
@@ -165,7 +223,9 @@ class PreviewSettings:
     size: int = 256  # pixels of a picture's longer side
     most: int = 200  # pictures a night; of more images, each exposure's first detectors, the newest exposures first
     seconds: float = 60  # a run spends no longer on them; the next one goes on
-    folders: list[Path] = field(default_factory=list)  # more folders whose files may be shown, beside those that the sources read
+    folders: list[Path] = field(
+        default_factory=list
+    )  # more folders whose files may be shown, beside those that the sources read
 
 
 @dataclass(frozen=True)
@@ -175,7 +235,9 @@ class DescribedSource:
     name: str
     kind: str
     settings: Any  # the `Settings` of the source's own class
-    time_limit_s: float = field(default=LIMIT_S, repr=False)  # no part of what a night's page follows from
+    time_limit_s: float = field(
+        default=LIMIT_S, repr=False
+    )  # no part of what a night's page follows from
 
     @property
     def place(self) -> str:
@@ -202,11 +264,15 @@ class Stream:
     timezone: str  # the name of its zone; "" where the settings don't tell it
     folder: str  # where its pages are, below output_dir: "" for a stream without a settings file
     previews: PreviewSettings | None = None  # None where the stream asks for none
-    prototype_urls: bool | str | None = None  # None keeps them where the prototype's history was taken over, or its database lies
+    prototype_urls: bool | str | None = (
+        None  # None keeps them where the prototype's history was taken over, or its database lies
+    )
     keep_pages_days: int | None = None  # None where the stream's table doesn't tell it
     keep_tables_days: int | None = None
     keep_previews_days: int | None = None
-    later: tuple[tuple[datetime.date, Stream], ...] = ()  # what it is from a night on, in order of these
+    later: tuple[
+        tuple[datetime.date, Stream], ...
+    ] = ()  # what it is from a night on, in order of these
 
     @property
     def versions(self) -> tuple[Stream, ...]:
@@ -225,18 +291,26 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     """A settings file's tables, its keys checked; UsageError that names the file and what is wrong with it."""
     try:
         with open(path, "rb") as file:
-            tables = tomllib.loads(file.read().decode("utf-8-sig"))  # with the mark that some editors begin a file with
+            tables = tomllib.loads(
+                file.read().decode("utf-8-sig")
+            )  # with the mark that some editors begin a file with
     except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; -c names the settings file") from error
+        raise UsageError(
+            f"{path}: {(error.strerror or str(error)).lower()}; -c names the settings file"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not written in UTF-8 (byte {error.start}); have your editor save it so") from error
+        raise UsageError(
+            f"{path}: is not written in UTF-8 (byte {error.start}); have your editor save it so"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     _check_keys(f"{path}:", tables, [TABLE, "streams", "notify", "storage"])
     if not isinstance(tables.get(TABLE, {}), dict):
         raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
-    if not isinstance(streams, dict) or not all(isinstance(table, dict) for table in streams.values()):
+    if not isinstance(streams, dict) or not all(
+        isinstance(table, dict) for table in streams.values()
+    ):
         raise UsageError(f"{path}: [streams] holds a table for each stream; write [streams.NAME]")
     return tables
 
@@ -251,12 +325,18 @@ class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]
         table = read_settings(path).get(TABLE, {})
         _check_keys(f"{path}: [{TABLE}]", table, self.options)
         for key in PATHS:
-            if table.get(key) == "":  # a variable that was not set would be the settings' own folder
+            if (
+                table.get(key) == ""
+            ):  # a variable that was not set would be the settings' own folder
                 raise UsageError(f"{path}: [{TABLE}] key {key!r}: {EMPTY}")
             if isinstance(table.get(key), str) and not (key in PLACES and is_address(table[key])):
                 table[key] = str(path.parent / Path(table[key]).expanduser())
         return {
-            key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            key: value
+            if isinstance(value, list)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value)
             for key, value in table.items()
         }
 
@@ -278,7 +358,9 @@ def streams_of_file(path: str | Path) -> list[Stream]:
         described = _convert(where, base, table, StreamSettings)
         described.sources = [*tables_of_objects, *described.sources]
         stream = _stream(where, base, name, described, name, storages)
-        later = _later(f"{path}: [[streams.{name}.from]]", base, stream, described, changes, storages)
+        later = _later(
+            f"{path}: [[streams.{name}.from]]", base, stream, described, changes, storages
+        )
         streams.append(replace(stream, later=tuple(later)))
     return streams
 
@@ -286,16 +368,28 @@ def streams_of_file(path: str | Path) -> list[Stream]:
 def _changes(where: str, base: Path, tables: object) -> list[FromSettings]:
     """The `FromSettings` of a stream, in order of their nights."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UsageError(f"{where} is a list of tables; write {where.partition(': ')[2]}, and night = YYYY-MM-DD below it")
-    made = sorted((_convert(where, base, table, FromSettings) for table in tables), key=lambda change: change.night)
+        raise UsageError(
+            f"{where} is a list of tables; write {where.partition(': ')[2]}, and night = YYYY-MM-DD below it"
+        )
+    made = sorted(
+        (_convert(where, base, table, FromSettings) for table in tables),
+        key=lambda change: change.night,
+    )
     for before, after in itertools.pairwise(made):
         if before.night == after.night:
-            raise UsageError(f"{where} there are two tables for night {after.night}; make one of them")
+            raise UsageError(
+                f"{where} there are two tables for night {after.night}; make one of them"
+            )
     return made
 
 
 def _later(
-    where: str, base: Path, stream: Stream, described: StreamSettings, changes: list[FromSettings], storages: Mapping[str, Storage]
+    where: str,
+    base: Path,
+    stream: Stream,
+    described: StreamSettings,
+    changes: list[FromSettings],
+    storages: Mapping[str, Storage],
 ) -> Iterator[tuple[datetime.date, Stream]]:
     """What the stream is from each night on: the night, and the Stream."""
     sources = {source.name for source in stream.sources}
@@ -304,7 +398,9 @@ def _later(
         at = f"{where} of night {change.night}:"
         limits = {key: value for key in THRESHOLDS if (value := getattr(change, key)) is not None}
         if change.delay_warning_s is True:
-            raise UsageError(f"{at} key 'delay_warning_s': true is no limit; write seconds, or false for no limit")
+            raise UsageError(
+                f"{at} key 'delay_warning_s': true is no limit; write seconds, or false for no limit"
+            )
         if change.delay_warning_s is False:
             limits["delay_warning_s"] = None
         for name, table in change.sources.items():
@@ -312,15 +408,26 @@ def _later(
                 import difflib
 
                 near = difflib.get_close_matches(name, sources, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(sources))}"
+                hint = (
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else f"known are {', '.join(sorted(sources))}"
+                )
                 raise UsageError(f"{at} there is no source {name!r}; {hint}")
             for key in {"type", "name"} & set(table):
-                raise UsageError(f"{at} key 'sources.{name}.{key}': a source stays what it is; add another to the stream")
+                raise UsageError(
+                    f"{at} key 'sources.{name}.{key}': a source stays what it is; add another to the stream"
+                )
             others[name] = {**others.get(name, {}), **table}
         if not limits and not change.sources:
-            raise UsageError(f"{at} nothing is changed; set one of {', '.join(THRESHOLDS)} or sources")
+            raise UsageError(
+                f"{at} nothing is changed; set one of {', '.join(THRESHOLDS)} or sources"
+            )
         described = replace(described, **limits)
-        yield change.night, _stream(at, base, stream.name, described, stream.folder, storages, others)
+        yield (
+            change.night,
+            _stream(at, base, stream.name, described, stream.folder, storages, others),
+        )
 
 
 def _without_address(table: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -328,7 +435,9 @@ def _without_address(table: dict[str, Any]) -> tuple[dict[str, Any], list[dict[s
     address = table.get("input_dir")
     if not (isinstance(address, str) and is_address(address)):
         return table, []
-    return {key: value for key, value in table.items() if key != "input_dir"}, [{"type": "files", "path": address}]
+    return {key: value for key, value in table.items() if key != "input_dir"}, [
+        {"type": "files", "path": address}
+    ]
 
 
 def storage_of_file(path: str | Path | None, address: str) -> Storage:
@@ -367,7 +476,9 @@ def _storage(where: str, table: dict[str, Any]) -> Storage:
 
 def _storage_for(address: str, storages: Mapping[str, Storage]) -> Storage:
     """The Storage of an address: of all that it lies in, the longest."""
-    own = max((begin for begin in storages if begin and lies_in(address, begin)), key=len, default="")
+    own = max(
+        (begin for begin in storages if begin and lies_in(address, begin)), key=len, default=""
+    )
     return storages.get(own) or Storage()
 
 
@@ -377,33 +488,52 @@ def receivers_of_file(path: str | Path) -> list[Receiver]:
     base = Path(path).absolute().parent
     receivers = _receivers(f"{path}: [notify", base, "", tables.get("notify", {}))
     for name, table in tables.get("streams", {}).items():
-        receivers += _receivers(f"{path}: [streams.{name}.notify", base, name, table.get("notify", {}))
+        receivers += _receivers(
+            f"{path}: [streams.{name}.notify", base, name, table.get("notify", {})
+        )
     return receivers
 
 
 def _receivers(where: str, base: Path, stream: str, tables: object) -> list[Receiver]:
     """The receivers of the site, or of one stream; `where` begins every complaint."""
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise UsageError(f"{where}] holds a table for each receiver; write {where.partition(': ')[2]}.NAME]")
-    return [_receiver(f"{where}.{name}]", base, name, stream, dict(table)) for name, table in tables.items()]
+    if not isinstance(tables, dict) or not all(
+        isinstance(table, dict) for table in tables.values()
+    ):
+        raise UsageError(
+            f"{where}] holds a table for each receiver; write {where.partition(': ')[2]}.NAME]"
+        )
+    return [
+        _receiver(f"{where}.{name}]", base, name, stream, dict(table))
+        for name, table in tables.items()
+    ]
 
 
 def _receiver(where: str, base: Path, name: str, stream: str, table: dict[str, Any]) -> Receiver:
     kind = table.pop("type", None)
     if kind not in RECEIVERS:
-        raise UsageError(f"{where} the type of a receiver is {kind!r}; it is one of {', '.join(RECEIVERS)}")
+        raise UsageError(
+            f"{where} the type of a receiver is {kind!r}; it is one of {', '.join(RECEIVERS)}"
+        )
     if not (name and name.isprintable()):
         raise UsageError(f"{where} the name of a receiver is {name!r}; write some plain text")
     made = _convert(where, base, table, RECEIVERS[kind])
     if stream and "of" in table:
-        raise UsageError(f"{where} key 'of': a stream's receiver is told of that stream alone; leave it out")
+        raise UsageError(
+            f"{where} key 'of': a stream's receiver is told of that stream alone; leave it out"
+        )
     for word in made.when:
         if word not in ("normal", "warning", "error"):
-            raise UsageError(f"{where} key 'when': {word!r} is no status; they are normal, warning, error")
+            raise UsageError(
+                f"{where} key 'when': {word!r} is no status; they are normal, warning, error"
+            )
     if not made.when:
-        raise UsageError(f"{where} key 'when' is empty; leave it out, or name what to tell of: normal, warning, error")
+        raise UsageError(
+            f"{where} key 'when' is empty; leave it out, or name what to tell of: normal, warning, error"
+        )
     if not 0 < made.timeout_s <= 600:
-        raise UsageError(f"{where} key 'timeout_s': {made.timeout_s:g} is no time limit; write seconds, 600 at most")
+        raise UsageError(
+            f"{where} key 'timeout_s': {made.timeout_s:g} is no time limit; write seconds, 600 at most"
+        )
     if isinstance(made, CommandSettings):
         _check_command(where, base, made)
     elif isinstance(made, MailSettings):
@@ -415,7 +545,9 @@ def _receiver(where: str, base: Path, name: str, stream: str, table: dict[str, A
 
 def _check_command(where: str, base: Path, made: CommandSettings) -> None:
     if not made.command or not made.command[0] or any("\0" in part for part in made.command):
-        raise UsageError(f"{where} key 'command' names no program; write a list such as ['/usr/local/bin/tell', '--urgent']")
+        raise UsageError(
+            f"{where} key 'command' names no program; write a list such as ['/usr/local/bin/tell', '--urgent']"
+        )
     if "/" in made.command[0]:
         made.command[0] = str(base / Path(made.command[0]).expanduser())
     made.folder = base / made.folder
@@ -423,19 +555,33 @@ def _check_command(where: str, base: Path, made: CommandSettings) -> None:
 
 def _check_mail(where: str, base: Path, made: MailSettings) -> None:
     for key, addresses in (("to", made.to), ("sender", [made.sender])):
-        wrong = [address for address in addresses if not re.fullmatch(r"[^\s,;<>\x00-\x1f]+", address)]
+        wrong = [
+            address for address in addresses if not re.fullmatch(r"[^\s,;<>\x00-\x1f]+", address)
+        ]
         if wrong or not addresses:
             said = repr(wrong[0]) if wrong else "[]"
-            raise UsageError(f"{where} key {key!r}: {said} is no mail address; write one such as observers@example.org")
+            raise UsageError(
+                f"{where} key {key!r}: {said} is no mail address; write one such as observers@example.org"
+            )
     if not 0 <= made.port <= 65535:
         raise UsageError(f"{where} key 'port': {made.port} is no port; write 1 to 65535")
     _check_one(where, made, "password_env", "password_file")
     if made.user and not made.server:
-        raise UsageError(f"{where} key 'user': sendmail asks for none; name the server, or leave it out")
+        raise UsageError(
+            f"{where} key 'user': sendmail asks for none; name the server, or leave it out"
+        )
     if bool(made.user) != bool(made.password_env or made.password_file):
-        raise UsageError(f"{where} a user and a password belong together; set user, and password_env or password_file")
-    if made.user and made.security == "none" and made.server not in ("localhost", "127.0.0.1", "::1"):
-        raise UsageError(f'{where} the password would be sent in the open; set security = "starttls" or "tls"')
+        raise UsageError(
+            f"{where} a user and a password belong together; set user, and password_env or password_file"
+        )
+    if (
+        made.user
+        and made.security == "none"
+        and made.server not in ("localhost", "127.0.0.1", "::1")
+    ):
+        raise UsageError(
+            f'{where} the password would be sent in the open; set security = "starttls" or "tls"'
+        )
 
 
 def _check_webhook(where: str, base: Path, made: WebhookSettings) -> None:
@@ -444,11 +590,18 @@ def _check_webhook(where: str, base: Path, made: WebhookSettings) -> None:
     if made.url:
         try:
             parts = urlsplit(made.url)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+            is_address = (
+                parts.scheme in ("http", "https")
+                and bool(parts.hostname)
+                and "@" not in parts.netloc
+                and parts.port != 0
+            )
         except ValueError:
             is_address = False
         if not is_address or not made.url.isprintable() or " " in made.url:
-            raise UsageError(f"{where} key 'url' is no address that can be posted to; write https://host/path, without user or password")
+            raise UsageError(
+                f"{where} key 'url' is no address that can be posted to; write https://host/path, without user or password"
+            )
 
 
 def _check_one(where: str, made: ReceiverSettings, *keys: str, is_needed: bool = False) -> None:
@@ -465,12 +618,16 @@ def stream_of_flags(name: str, input_dir: str | Path, **settings: Any) -> Stream
     if is_address(input_dir):
         check_address(str(input_dir))
         for key in sorted({"gen", "query_links"} & set(settings)):
-            raise UsageError(f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files")
+            raise UsageError(
+                f"--{key}: no Butler repository can be read from an object store; {input_dir} is read for its files"
+            )
         described = StreamSettings(sources=[{"type": "files", "path": str(input_dir)}], **settings)
         return _stream("the command line:", Path(), name, described, "", {})
     input_dir = Path(input_dir)
     if not within(LOOK_S, input_dir.is_dir, True):
-        raise UsageError(f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/")
+        raise UsageError(
+            f"{input_dir}: no such directory; --input_dir names the one that holds storage/ and gen2repo/ or gen3repo/"
+        )
     described = StreamSettings(input_dir=input_dir.absolute(), **settings)
     return _stream("the command line:", Path(), name, described, "", {})
 
@@ -529,13 +686,19 @@ def _check_stream(where: str, described: StreamSettings) -> None:
     for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
-            raise UsageError(f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more")
+            raise UsageError(
+                f"{where} key {key!r}: {value:g} is no limit; write seconds, 0 or more"
+            )
     old = described.prototype_urls
     if isinstance(old, str) and (old in RESERVED or not (old == "." or _NAME.fullmatch(old))):
-        raise UsageError(f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\"")
+        raise UsageError(
+            f"{where} key 'prototype_urls': {old!r} is no folder in output_dir; write true, or the folder's name, or \".\""
+        )
     for key in ("keep_pages_days", "keep_tables_days", "keep_previews_days"):
         if (days := getattr(described, key)) is not None and days < 1:
-            raise UsageError(f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all")
+            raise UsageError(
+                f"{where} key {key!r}: {days} is no number of nights; write 1 or more, or leave it out to keep all"
+            )
 
 
 def _night_rule(where: str, text: str) -> NightRule:
@@ -556,10 +719,18 @@ def _sources(
     """The sources of a stream, those that input_dir is short for first; `others` as `_stream` has it."""
     tables = [*_input_dir_sources(where, described), *described.sources]
     if not tables:
-        raise UsageError(f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]")
+        raise UsageError(
+            f"{where} has no source; set input_dir, or add a table [[streams.{name}.sources]]"
+        )
 
     def of_source(table: dict[str, Any]) -> DescribedSource:
-        return _source(where, base, table | others.get(str(table.get("name", table.get("type"))), {}), described.time_limit_s, storages)
+        return _source(
+            where,
+            base,
+            table | others.get(str(table.get("name", table.get("type"))), {}),
+            described.time_limit_s,
+            storages,
+        )
 
     sources = tuple(of_source(table) for table in tables)
     names = [source.name for source in sources]
@@ -575,19 +746,28 @@ def _previews(where: str, base: Path, asked: bool | dict[str, Any]) -> PreviewSe
     made = _convert(where, base, {} if asked is True else asked, PreviewSettings)
     for key, least, most in (("size", 32, 1024), ("most", 1, 1000), ("seconds", 1, 3600)):
         if not least <= getattr(made, key) <= most:
-            raise UsageError(f"{where} key {key!r}: {getattr(made, key)} is not between {least} and {most}")
+            raise UsageError(
+                f"{where} key {key!r}: {getattr(made, key)} is not between {least} and {most}"
+            )
     return made
 
 
 def _position(where: str, described: StreamSettings) -> Position | None:
     """The observatory's Position, or None; UsageError where one of its two numbers is missing, or is none of the Earth."""
-    told = {"latitude_deg": (described.latitude_deg, 90), "longitude_deg": (described.longitude_deg, 360)}
+    told = {
+        "latitude_deg": (described.latitude_deg, 90),
+        "longitude_deg": (described.longitude_deg, 360),
+    }
     missing = [key for key, (value, _) in told.items() if value is None]
     if len(missing) == 1:
-        raise UsageError(f"{where} key {missing[0]!r} is missing; a position is latitude_deg and longitude_deg, or neither")
+        raise UsageError(
+            f"{where} key {missing[0]!r} is missing; a position is latitude_deg and longitude_deg, or neither"
+        )
     for key, (value, limit) in told.items():
         if value is not None and not -limit <= value <= limit:
-            raise UsageError(f"{where} key {key!r}: {value:g} is not on the Earth; write degrees, −{limit} to {limit}")
+            raise UsageError(
+                f"{where} key {key!r}: {value:g} is not on the Earth; write degrees, −{limit} to {limit}"
+            )
     if described.latitude_deg is None or described.longitude_deg is None:
         return None
     return Position(described.latitude_deg, described.longitude_deg)
@@ -616,34 +796,60 @@ def _input_dir_sources(where: str, described: StreamSettings) -> list[dict[str, 
     if described.input_dir is None:
         return []
     storage = {"type": "files", "path": described.input_dir / "storage"}
-    storage |= {"transfer_log": described.transfer_log, "transfer_log_zone": described.transfer_log_zone}
+    storage |= {
+        "transfer_log": described.transfer_log,
+        "transfer_log_zone": described.transfer_log_zone,
+    }
     if described.gen == 2:
-        return [storage, {"type": "gen2", "path": described.input_dir / "gen2repo", "query_links": described.query_links}]
+        return [
+            storage,
+            {
+                "type": "gen2",
+                "path": described.input_dir / "gen2repo",
+                "query_links": described.query_links,
+            },
+        ]
     if described.gen == 3:
         return [{**storage, "optional": True}, {"type": "gen3", "path": described.input_dir}]
-    raise UsageError(f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3")
+    raise UsageError(
+        f"{where} gen = {described.gen} is not known; the Butler's generations are 2 and 3"
+    )
 
 
 def _check_time_limit(where: str, seconds: float) -> None:
     if not 0 < seconds <= MOST_S:
-        raise UsageError(f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most")
+        raise UsageError(
+            f"{where} key 'time_limit_s': {seconds:g} is no limit; write seconds, more than 0 and {MOST_S:g} at most"
+        )
 
 
-def _source(where: str, base: Path, table: dict[str, Any], time_limit_s: float, storages: Mapping[str, Storage]) -> DescribedSource:
+def _source(
+    where: str,
+    base: Path,
+    table: dict[str, Any],
+    time_limit_s: float,
+    storages: Mapping[str, Storage],
+) -> DescribedSource:
     """One source's settings, as its own class describes them, beside those that every source has."""
     table = dict(table)
     kind = table.pop("type", None)
     name = table.pop("name", kind)
     if kind not in BUILT_IN and kind not in source_kinds():
-        raise UsageError(f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}")
+        raise UsageError(
+            f"{where} the type of a source is {kind!r}; it is one of {', '.join(source_kinds())}"
+        )
     if not (isinstance(name, str) and name and name.isprintable()) or name == HISTORY:
-        raise UsageError(f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}")
+        raise UsageError(
+            f"{where} the name of a source is {name!r}; write some plain text, and not {HISTORY!r}"
+        )
     if kind == "files" and is_address(table.get("path")):
         kind = "objects"
     where = f"{where} source {name!r}:"
     own = table.pop("time_limit_s", time_limit_s)
     if isinstance(own, bool) or not isinstance(own, int | float):
-        raise UsageError(f"{where} key 'time_limit_s': expected `float`, got `{type(own).__name__}`")
+        raise UsageError(
+            f"{where} key 'time_limit_s': expected `float`, got `{type(own).__name__}`"
+        )
     _check_time_limit(where, own)
     if kind == "objects" and isinstance(table.get("path"), str):
         try:
@@ -656,7 +862,9 @@ def _source(where: str, base: Path, table: dict[str, Any], time_limit_s: float, 
     return DescribedSource(name, kind, settings, float(own))
 
 
-def _convert(where: str, base: Path, table: dict[str, Any], into: type[D], more: Iterable[str] = ()) -> D:
+def _convert(
+    where: str, base: Path, table: dict[str, Any], into: type[D], more: Iterable[str] = ()
+) -> D:
     """A table as a dataclass, relative paths made absolute from `base`; `more` keys are known beside the dataclass's."""
     _check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
 
@@ -664,7 +872,9 @@ def _convert(where: str, base: Path, table: dict[str, Any], into: type[D], more:
         if value == "":
             raise ValueError(EMPTY)
         if is_address(value):
-            raise ValueError("an address of an object store, but a path of this machine is wanted here; only `files` are read from one")
+            raise ValueError(
+                "an address of an object store, but a path of this machine is wanted here; only `files` are read from one"
+            )
         if kind is Path and isinstance(value, str | Path):
             return (base / Path(value).expanduser()).absolute()
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")

@@ -29,7 +29,9 @@ SITE = "*"  # stands for the site where streams' names do: no stream can have th
 STATUS_JSON, TEXTFILE, FEED = "status.json", "observing_monitor.prom", "changes.atom"
 SINCE = "data/since.json"  # since when each status holds
 FEED_ID = "data/feed.json"  # what the feed's ids begin with, made once
-SCHEMA_VERSION = 1  # of status.json: a key is never taken away or given another meaning without a new one
+SCHEMA_VERSION = (
+    1  # of status.json: a key is never taken away or given another meaning without a new one
+)
 MAX_ENTRIES = 50  # of the feed
 MAX_FINDINGS = 30  # of one of its entries
 
@@ -48,7 +50,9 @@ class Standing:
     href: str = ""  # of the page, relative to the site
     url: str = ""  # the same in full, where the settings have a site_url
     since: datetime.datetime | None = None  # when a run first saw this status
-    latest: Mapping[str, Any] | None = None  # the newest night, by the names of columns.NIGHTS, instants as text
+    latest: Mapping[str, Any] | None = (
+        None  # the newest night, by the names of columns.NIGHTS, instants as text
+    )
     rule: NightRule = NightRule()
     silent: Mapping[str, Fault] = field(default_factory=dict)  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
@@ -87,7 +91,9 @@ def address(site_url: str, relative: str) -> str:
 # --- since when ------------------------------------------------------------------------------------------------------------
 
 
-def with_since(standings: Iterable[Standing], output: Output, now: datetime.datetime) -> list[Standing]:
+def with_since(
+    standings: Iterable[Standing], output: Output, now: datetime.datetime
+) -> list[Standing]:
     """The same, each with since when its status holds, as far as earlier runs remember; writes only where one changed."""
     record = output.read_json(SINCE) or {}
     before = record.get("standings", record)  # earlier versions had them on top
@@ -96,7 +102,11 @@ def with_since(standings: Iterable[Standing], output: Output, now: datetime.date
     for standing in standings:
         old = before.get(standing.stream)
         since = str(iso_utc(now.replace(microsecond=0)))
-        if isinstance(old, dict) and old.get("status") == standing.status and _instant(old.get("since")):
+        if (
+            isinstance(old, dict)
+            and old.get("status") == standing.status
+            and _instant(old.get("since"))
+        ):
             since = str(old["since"])
         after[standing.stream] = {"status": standing.status, "since": since}
         made.append(replace(standing, since=_instant(since) or now))
@@ -115,7 +125,9 @@ def _instant(text: str | None) -> datetime.datetime | None:
 # --- status.json -----------------------------------------------------------------------------------------------------------
 
 
-def write_status(standings: Sequence[Standing], heartbeat: Mapping[str, Any], output: Output, site_url: str) -> None:
+def write_status(
+    standings: Sequence[Standing], heartbeat: Mapping[str, Any], output: Output, site_url: str
+) -> None:
     """Write `status.json`: the site, its streams, and when each source last answered. `docs/notifications.md` describes it."""
     site = next(standing for standing in standings if standing.stream == SITE)
     document = {
@@ -124,13 +136,20 @@ def write_status(standings: Sequence[Standing], heartbeat: Mapping[str, Any], ou
         "run_at": heartbeat["run_at"],
         "url": address(site_url, "index.html") or None,
         **_stand(site),
-        "streams": [_stream_status(standing, heartbeat) for standing in standings if standing.stream != SITE],
+        "streams": [
+            _stream_status(standing, heartbeat) for standing in standings if standing.stream != SITE
+        ],
     }
     output.write(STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def _stand(standing: Standing) -> dict[str, Any]:
-    return {"title": standing.title, "status": standing.status, "info": standing.info, "since": iso_utc(standing.since)}
+    return {
+        "title": standing.title,
+        "status": standing.status,
+        "info": standing.info,
+        "since": iso_utc(standing.since),
+    }
 
 
 def _stream_status(standing: Standing, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,43 +212,108 @@ def _unix(instant: datetime.datetime | None) -> float | None:
 
 def textfile(standings: Sequence[Standing], heartbeat: Mapping[str, Any], run: Run) -> str:
     """The text of the Prometheus textfile: statuses are 0 normal, 1 warning, 2 error; instants are unix seconds."""
-    made, site = _Metrics(), next(standing.title for standing in standings if standing.stream == SITE)
-    made.add("build_info", "The version of observing_monitor, as a label.", 1, site=site, version=__version__)
-    made.add("run_timestamp_seconds", "When the last run began.", _unix(_instant(heartbeat["run_at"])), site=site)
-    made.add("run_duration_seconds", "How long the last run took, until it wrote this.", round(run.seconds, 3), site=site)
-    made.add("run_problems", "What went wrong in the last run: lines on its stderr.", run.n_problems, site=site)
+    made, site = (
+        _Metrics(),
+        next(standing.title for standing in standings if standing.stream == SITE),
+    )
+    made.add(
+        "build_info",
+        "The version of observing_monitor, as a label.",
+        1,
+        site=site,
+        version=__version__,
+    )
+    made.add(
+        "run_timestamp_seconds",
+        "When the last run began.",
+        _unix(_instant(heartbeat["run_at"])),
+        site=site,
+    )
+    made.add(
+        "run_duration_seconds",
+        "How long the last run took, until it wrote this.",
+        round(run.seconds, 3),
+        site=site,
+    )
+    made.add(
+        "run_problems",
+        "What went wrong in the last run: lines on its stderr.",
+        run.n_problems,
+        site=site,
+    )
     made.add("run_nights_looked_at", "Nights that the last run looked at.", run.n_looked, site=site)
-    made.add("run_nights_changed", "Nights of which it found something new.", run.n_changed, site=site)
+    made.add(
+        "run_nights_changed", "Nights of which it found something new.", run.n_changed, site=site
+    )
     made.add("run_pages_written", "Pages that it wrote.", run.n_pages, site=site)
     for standing in standings:
         if standing.stream == SITE:
-            made.add("status", "Status of the site: 0 normal, 1 warning, 2 error.", LEVELS.index(standing.status), site=site)
-            made.add("status_since_timestamp_seconds", "Since when the site has this status.", _unix(standing.since), site=site)
+            made.add(
+                "status",
+                "Status of the site: 0 normal, 1 warning, 2 error.",
+                LEVELS.index(standing.status),
+                site=site,
+            )
+            made.add(
+                "status_since_timestamp_seconds",
+                "Since when the site has this status.",
+                _unix(standing.since),
+                site=site,
+            )
         else:
-            _add_stream(made, standing, heartbeat["streams"].get(standing.stream) or {}, {"site": site, "stream": standing.stream})
+            _add_stream(
+                made,
+                standing,
+                heartbeat["streams"].get(standing.stream) or {},
+                {"site": site, "stream": standing.stream},
+            )
     return made.text()
 
 
-def _add_stream(made: _Metrics, standing: Standing, beat: Mapping[str, Any], labels: dict[str, str]) -> None:
+def _add_stream(
+    made: _Metrics, standing: Standing, beat: Mapping[str, Any], labels: dict[str, str]
+) -> None:
     level = LEVELS.index(standing.status)
-    made.add("stream_status", "Status of the stream: 0 normal, 1 warning, 2 error.", level, **labels)
-    made.add("stream_status_since_timestamp_seconds", "Since when the stream has this status.", _unix(standing.since), **labels)
     made.add(
-        "stream_read_timestamp_seconds", "When the stream's sources were last looked at.", _unix(_instant(beat.get("read_at"))), **labels
+        "stream_status", "Status of the stream: 0 normal, 1 warning, 2 error.", level, **labels
+    )
+    made.add(
+        "stream_status_since_timestamp_seconds",
+        "Since when the stream has this status.",
+        _unix(standing.since),
+        **labels,
+    )
+    made.add(
+        "stream_read_timestamp_seconds",
+        "When the stream's sources were last looked at.",
+        _unix(_instant(beat.get("read_at"))),
+        **labels,
     )
     for name, _ in standing.sources:
         own, silent = {**labels, "source": name}, standing.silent.get(name) or {}
         answered = _unix(_instant(((beat.get("sources") or {}).get(name) or {}).get("answered_at")))
-        made.add("source_up", "Whether the source answered when it was last asked: 1 yes, 0 no.", 0 if silent else 1, **own)
-        made.add("source_answered_timestamp_seconds", "When the source last answered.", answered, **own)
         made.add(
-            "source_silent_since_timestamp_seconds", "Since when a silent source is silent.", _unix(_instant(silent.get("since"))), **own
+            "source_up",
+            "Whether the source answered when it was last asked: 1 yes, 0 no.",
+            0 if silent else 1,
+            **own,
+        )
+        made.add(
+            "source_answered_timestamp_seconds", "When the source last answered.", answered, **own
+        )
+        made.add(
+            "source_silent_since_timestamp_seconds",
+            "Since when a silent source is silent.",
+            _unix(_instant(silent.get("since"))),
+            **own,
         )
     if not standing.latest:
         return
     night = standing.latest
     starts_at = standing.rule.bounds(parse_night(night["night"]))[0]
-    made.add("night_start_timestamp_seconds", "When the newest night began.", _unix(starts_at), **labels)
+    made.add(
+        "night_start_timestamp_seconds", "When the newest night began.", _unix(starts_at), **labels
+    )
     for c in columns.CLASSES:
         words = "Files of the newest night by class: the classes add up to all files."
         made.add("night_files", words, night.get(f"n_{c.name}"), **labels, **{"class": c.name})
@@ -237,16 +321,42 @@ def _add_stream(made: _Metrics, standing: Standing, beat: Mapping[str, Any], lab
     for name, word in counted.items():
         words = "Files of the newest night that are counted beside the classes."
         made.add("night_files_beside", words, night.get(name), **labels, what=word)
-    made.add("night_exposures", "Exposures of the newest night, where known.", night.get("n_exposures"), **labels)
-    made.add("night_size_bytes", "Bytes of all files of the newest night.", night.get("size_bytes"), **labels)
-    made.add("night_completeness_ratio", "Ingested, of all that should be, in the newest night.", night.get("completeness"), **labels)
+    made.add(
+        "night_exposures",
+        "Exposures of the newest night, where known.",
+        night.get("n_exposures"),
+        **labels,
+    )
+    made.add(
+        "night_size_bytes",
+        "Bytes of all files of the newest night.",
+        night.get("size_bytes"),
+        **labels,
+    )
+    made.add(
+        "night_completeness_ratio",
+        "Ingested, of all that should be, in the newest night.",
+        night.get("completeness"),
+        **labels,
+    )
     for name in ("created", "transferred", "ingested"):
         instant = _unix(_instant(night.get(f"last_{name}_at")))
-        made.add(f"night_last_{name}_timestamp_seconds", f"When the latest file of the newest night was {name}.", instant, **labels)
+        made.add(
+            f"night_last_{name}_timestamp_seconds",
+            f"When the latest file of the newest night was {name}.",
+            instant,
+            **labels,
+        )
     for stage, verb in (("transfer", "arrive"), ("ingest", "be ingested")):
         for name, part in (("median", "0.5"), ("p90", "0.9"), ("max", "1")):
             words = f"Time that files of the newest night took to {verb}, by the part of them that took no longer."
-            made.add(f"night_{stage}_delay_seconds", words, night.get(f"{stage}_delay_{name}_s"), **labels, part=part)
+            made.add(
+                f"night_{stage}_delay_seconds",
+                words,
+                night.get(f"{stage}_delay_{name}_s"),
+                **labels,
+                part=part,
+            )
 
 
 def write_textfile(text: str, output: Output, more: Path | None) -> list[str]:
@@ -263,14 +373,18 @@ def write_textfile(text: str, output: Output, more: Path | None) -> list[str]:
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        return [f"{more}: {(error.strerror or str(error)).lower()}; prometheus_file names a file in a folder that can be written"]
+        return [
+            f"{more}: {(error.strerror or str(error)).lower()}; prometheus_file names a file in a folder that can be written"
+        ]
     return []
 
 
 # --- Atom ------------------------------------------------------------------------------------------------------------------
 
 
-def newest(rows: Mapping[str, Mapping[str, Any]], stream: str, title: str, folder: str) -> list[News]:
+def newest(
+    rows: Mapping[str, Mapping[str, Any]], stream: str, title: str, folder: str
+) -> list[News]:
     """The news of a stream's nights, the latest first; `rows` are those of its index."""
 
     def when(item: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -294,9 +408,13 @@ def newest(rows: Mapping[str, Mapping[str, Any]], stream: str, title: str, folde
     ]
 
 
-def write_feed(news: Iterable[News], title: str, output: Output, site_url: str, now: datetime.datetime) -> bool:
+def write_feed(
+    news: Iterable[News], title: str, output: Output, site_url: str, now: datetime.datetime
+) -> bool:
     """Write the Atom feed of the nights that changed last, unless it says so already; whether it was written."""
-    entries = heapq.nlargest(MAX_ENTRIES, news, key=lambda one: (one.changed_at, one.night, one.stream))
+    entries = heapq.nlargest(
+        MAX_ENTRIES, news, key=lambda one: (one.changed_at, one.night, one.stream)
+    )
     feed_id, made_at = _feed_id(output, now)
     updated = max((entry.changed_at for entry in entries), default=made_at)
     own = address(site_url, FEED) or FEED
@@ -318,10 +436,14 @@ def write_feed(news: Iterable[News], title: str, output: Output, site_url: str, 
 
 def _entry(entry: News, feed_id: str, site_url: str) -> list[str]:
     findings = entry.findings[:MAX_FINDINGS]
-    said = "".join(f"<li>{_html(one.get('level', ''))}: {_html(one.get('text', ''))}</li>" for one in findings)
+    said = "".join(
+        f"<li>{_html(one.get('level', ''))}: {_html(one.get('text', ''))}</li>" for one in findings
+    )
     rest = len(entry.findings) - len(findings)
     more = f"<p>and {rest:,} more</p>" if rest > 0 else ""
-    content = f"<p>{_html(entry.status)}</p>" + (f"<ul>{said}</ul>{more}" if said else "<p>All is well.</p>")
+    content = f"<p>{_html(entry.status)}</p>" + (
+        f"<ul>{said}</ul>{more}" if said else "<p>All is well.</p>"
+    )
     return [
         "<entry>",
         f"<id>urn:uuid:{_uuid(f'{feed_id} {entry.stream} {entry.night}')}</id>",
@@ -356,7 +478,9 @@ def _feed_id(output: Output, now: datetime.datetime) -> tuple[str, str]:
 
 def _uuid(text: str) -> str:
     """A UUID (version 8, RFC 9562: made as its maker likes) that differs when the text does."""
-    digits = bytearray(hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).digest())
+    digits = bytearray(
+        hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).digest()
+    )
     digits[6] = digits[6] & 0x0F | 0x80
     digits[8] = digits[8] & 0x3F | 0x80
     plain = digits.hex()

@@ -27,14 +27,20 @@ AT_ONCE = 4  # files that are written side by side
 _numbers = itertools.count()
 
 
-def open_plain(path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] | None = None) -> BufferedReader:
+def open_plain(
+    path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] | None = None
+) -> BufferedReader:
     """A file of others opened for reading in binary, if it is a plain one and lies, all links resolved, in one of `roots` (None: anywhere).
 
     OSError else, whose `strerror` says why. What is no plain file is never waited for: a pipe without a writer would keep us for ever.
     """
     real = os.path.realpath(path, strict=True)
-    if roots is not None and not any(os.path.commonpath([real, folder]) == folder for folder in map(os.path.realpath, roots)):
-        raise PermissionError(errno.EPERM, "it lies outside the folders that are read", os.fspath(path))
+    if roots is not None and not any(
+        os.path.commonpath([real, folder]) == folder for folder in map(os.path.realpath, roots)
+    ):
+        raise PermissionError(
+            errno.EPERM, "it lies outside the folders that are read", os.fspath(path)
+        )
     # what became a link meanwhile is not opened
     number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -86,9 +92,13 @@ class Output:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise LockedError(f"{path}: another run is at work on this output; this one does nothing") from error
+                raise LockedError(
+                    f"{path}: another run is at work on this output; this one does nothing"
+                ) from error
             except OSError as error:
-                raise OutputError(f"{path}: {_why(error)}; output_dir must be on a disk that knows locks") from error
+                raise OutputError(
+                    f"{path}: {_why(error)}; output_dir must be on a disk that knows locks"
+                ) from error
             yield
 
     def is_locked(self) -> bool:
@@ -107,7 +117,9 @@ class Output:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{error.filename or self.root}: {_why(error)}; output_dir must be a folder that can be written") from error
+            raise OutputError(
+                f"{error.filename or self.root}: {_why(error)}; output_dir must be a folder that can be written"
+            ) from error
 
     def write(self, relative: str, data: str | bytes) -> None:
         """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
@@ -124,11 +136,15 @@ class Output:
         """Write bytes, unless they are all that an open file has; whether they were written."""
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
-        beside = os.path.join(self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
+        beside = os.path.join(
+            self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}"
+        )
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             is_same = before is not None
-            with open(beside, "wb") as file:  # not mkstemp, whose files no web server may read: the umask decides
+            with open(
+                beside, "wb"
+            ) as file:  # not mkstemp, whose files no web server may read: the umask decides
                 for part in parts:
                     file.write(part)
                     is_same = is_same and before is not None and before.read(len(part)) == part
@@ -144,7 +160,9 @@ class Output:
             if error.errno == errno.EXDEV:
                 remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
                 raise OutputError(f"{target}: {remedy}") from error
-            raise OutputError(f"{place}: {_why(error)}; {'it' if place == target else target} was left as it was") from error
+            raise OutputError(
+                f"{place}: {_why(error)}; {'it' if place == target else target} was left as it was"
+            ) from error
         finally:  # unless it has the target's name by now
             with contextlib.suppress(OSError):
                 os.unlink(beside)
@@ -154,9 +172,13 @@ class Output:
         """As `write_changed`, of what comes in parts, whole lines each: of a large file no more than one of them is in memory."""
         with contextlib.ExitStack() as opened:
             before = None
-            with contextlib.suppress(OSError):  # there is none, or it can't be read: then it is written
+            with contextlib.suppress(
+                OSError
+            ):  # there is none, or it can't be read: then it is written
                 before = opened.enter_context(open(self.path(relative), "rb"))
-            return self._write_parts(relative, (self._public(relative, part) for part in parts), before)
+            return self._write_parts(
+                relative, (self._public(relative, part) for part in parts), before
+            )
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
@@ -228,7 +250,9 @@ class Output:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OutputError(f"{path}: {_why(error)}; whoever runs this must be able to read all of output_dir") from error
+            raise OutputError(
+                f"{path}: {_why(error)}; whoever runs this must be able to read all of output_dir"
+            ) from error
 
     def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
         """Write what the program is to read back, a JSON object that has no member `seal`, as `sealed` does. Raises OutputError.
@@ -244,7 +268,11 @@ class Output:
             value = None if data is None or not is_sealed(data) else json.loads(data)
         except (ValueError, RecursionError):
             return None
-        return {name: member for name, member in value.items() if name != "seal"} if isinstance(value, dict) else None
+        return (
+            {name: member for name, member in value.items() if name != "seal"}
+            if isinstance(value, dict)
+            else None
+        )
 
     def part(self, *beginnings: str) -> Output:
         """The output as a worker is handed it, who asks for little but what begins so: a folder needs nothing for that."""
@@ -341,7 +369,12 @@ class Apart(Output):
 
     def part(self, *beginnings: str) -> Output:
         told = [self._of(beginning) for beginning in beginnings]
-        return Apart(*(output.part(*(name for of, name in told if of is output)) for output in (self.pages, self.kept)))
+        return Apart(
+            *(
+                output.part(*(name for of, name in told if of is output))
+                for output in (self.pages, self.kept)
+            )
+        )
 
     def changes(self) -> Any:
         return self.pages.changes(), self.kept.changes()

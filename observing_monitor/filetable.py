@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.integer[Any]]
     Bools = NDArray[np.bool_]
 
-Packed = dict[str, Any]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
+Packed = dict[
+    str, Any
+]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
 
 FUNCTION = "observing_monitor_rows"  # another name for another form: a page of an earlier version, still open, takes it for nothing
 
@@ -66,11 +68,27 @@ def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
         sizes each row has the step from the last one that is there, the first from 0: most are 0 or 1, in the order of creation.
     """
     described = {c.name: c for c in columns.FILE_LIST}
-    shown = [(name, kind, described[name].label, described[name].meaning, name) for name, kind in COLUMNS]
-    beside = [(f"{stage}_at", "instant", stage.capitalize(), f"When the file passed the stage {stage}", "stage_at") for stage in stages]
+    shown = [
+        (name, kind, described[name].label, described[name].meaning, name) for name, kind in COLUMNS
+    ]
+    beside = [
+        (
+            f"{stage}_at",
+            "instant",
+            stage.capitalize(),
+            f"When the file passed the stage {stage}",
+            "stage_at",
+        )
+        for stage in stages
+    ]
     packed = [
-        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": f"file-{word}"} | _PACKERS[kind](files[name])
-        for name, kind, label, meaning, word in [*shown[:BEFORE_STAGES], *beside, *shown[BEFORE_STAGES:]]
+        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": f"file-{word}"}
+        | _PACKERS[kind](files[name])
+        for name, kind, label, meaning, word in [
+            *shown[:BEFORE_STAGES],
+            *beside,
+            *shown[BEFORE_STAGES:],
+        ]
     ]
     table = {"n": len(files), "columns": packed}
     try:
@@ -86,7 +104,9 @@ def _pack_path(values: Series[Any]) -> Packed:
     values = values.fillna("")
     if values.dtype == "object":
         parts = [path.rpartition("/") for path in values]
-        return _words([folder + slash for folder, slash, _ in parts]) | {"values": [name for _, _, name in parts]}
+        return _words([folder + slash for folder, slash, _ in parts]) | {
+            "values": [name for _, _, name in parts]
+        }
     folders, codes, names = split_words(values)
     return {"words": folders, "codes": _steps(codes.to_numpy()), "values": names.to_pylist()}
 
@@ -96,7 +116,10 @@ def _pack_word(values: Series[Any]) -> Packed:
     if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
         return _words(_listed(values))
     found = columns.arrow(values).dictionary_encode()
-    return {"words": found.dictionary.to_pylist(), "codes": _steps(found.indices.fill_null(-1).to_numpy())}
+    return {
+        "words": found.dictionary.to_pylist(),
+        "codes": _steps(found.indices.fill_null(-1).to_numpy()),
+    }
 
 
 def _words(texts: Iterable[str | None]) -> Packed:
@@ -154,4 +177,10 @@ def _whole(numbers: Numbers, absent: Bools | None) -> list[int | None]:
     return listed
 
 
-_PACKERS = {"path": _pack_path, "word": _pack_word, "int": _pack_int, "bytes": _pack_bytes, "instant": _pack_instant}
+_PACKERS = {
+    "path": _pack_path,
+    "word": _pack_word,
+    "int": _pack_int,
+    "bytes": _pack_bytes,
+    "instant": _pack_instant,
+}

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 
-@dataclass(slots=True)  # not frozen, which makes each take five times as long: a run makes one of each night of ten years
+@dataclass(
+    slots=True
+)  # not frozen, which makes each take five times as long: a run makes one of each night of ten years
 class NightJob:
     """All that a worker needs to judge a night and to write its page."""
 
@@ -39,17 +41,32 @@ class NightJob:
     previous: datetime.date | None
     next: datetime.date | None
     now: datetime.datetime
-    edges: Mapping[str, float] = field(default_factory=dict)  # what is usual for the stream at that time, as `usual.edges` has it
+    edges: Mapping[str, float] = field(
+        default_factory=dict
+    )  # what is usual for the stream at that time, as `usual.edges` has it
     issues: tuple[Issue, ...] = ()  # what is known of the night
-    beside: tuple[tuple[datetime.date, str], ...] = ()  # the nights that may have halves of its files, as `strays.beside` has them
+    beside: tuple[
+        tuple[datetime.date, str], ...
+    ] = ()  # the nights that may have halves of its files, as `strays.beside` has them
     common: str = ""  # differs when something did that all pages of the stream's nights depend on
-    endings: tuple[str, ...] = ()  # what the names of the night's files end with, as `night_page.endings_of` has it
+    endings: tuple[
+        str, ...
+    ] = ()  # what the names of the night's files end with, as `night_page.endings_of` has it
 
 
 def judging_key(stream: Stream) -> str:
     """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore, stream.delay_warning_s, stream.sources)
-    return digest([__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)])
+    limits = (
+        stream.last_stage,
+        stream.pending_limit_s,
+        stream.small_bytes,
+        stream.ignore,
+        stream.delay_warning_s,
+        stream.sources,
+    )
+    return digest(
+        [__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)]
+    )
 
 
 def basis(job: NightJob) -> str:
@@ -58,7 +75,10 @@ def basis(job: NightJob) -> str:
 
 
 def _told(job: NightJob) -> list[object]:
-    return [judging_key(job.stream), *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told"))]
+    return [
+        judging_key(job.stream),
+        *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
+    ]
 
 
 def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
@@ -104,7 +124,9 @@ def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
     return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
 
 
-def judge(job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]) -> tuple[Row, Tables, DataFrame, list[Finding]]:
+def judge(
+    job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]
+) -> tuple[Row, Tables, DataFrame, list[Finding]]:
     """Judge a night by its tables and, where nights beside it may have halves of its files (`NightJob.beside`), theirs and its own.
 
     Returns
@@ -122,7 +144,9 @@ def judge(job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]) -
 
     stream, row = job.stream, job.row.copy()
     known, settled = strays.settle(job.night, told, halves)
-    limits = tables.Limits(stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore)
+    limits = tables.Limits(
+        stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore
+    )
     is_told = bool(row.get("is_told"))
     judged = tables.classify(known.files, known.ingests, limits, job.now, is_told)
     told_by_sources = _found_by_sources(job, told)  # their own rules go by their own nights
@@ -143,14 +167,19 @@ def judge(job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]) -
         **headlines,
     }
     row["findings"] = [asdict(finding) for finding in found]
-    row["judged_at"], row["next_change_at"] = iso_utc(job.now), iso_utc(tables.next_change(judged, is_told))
+    row["judged_at"], row["next_change_at"] = (
+        iso_utc(job.now),
+        iso_utc(tables.next_change(judged, is_told)),
+    )
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"], row["shown"] = basis(job), beside_key(job), shown_key(job, settled)
     row["acknowledged"] = _acknowledged_key(judged)
     return row, known, judged, found
 
 
-def _night(job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Settled]) -> status.Night:
+def _night(
+    job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Settled]
+) -> status.Night:
     """What the checks may look at."""
     from observing_monitor import tables
 
@@ -164,7 +193,12 @@ def _night(job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Se
         *tellers_of_files(stream),
         ahead=tables.ahead(judged),
         happened=tuple(in_words(row.get("happened"))),
-        removed=tuple(sorted(tables.sources_of(known) - {columns.HISTORY, *(described.name for described in stream.sources)})),
+        removed=tuple(
+            sorted(
+                tables.sources_of(known)
+                - {columns.HISTORY, *(described.name for described in stream.sources)}
+            )
+        ),
         worse=usual.worse(summary, job.edges),
         settled=tuple(settled),
         known=tables.count_acknowledged(judged) if "acknowledged" in judged else {},
@@ -172,10 +206,20 @@ def _night(job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Se
     )
 
 
-def _reason_of(issues: Iterable[Issue], texts: Mapping[str, str], file_class: str, names: Sequence[str], reason: str) -> str:
+def _reason_of(
+    issues: Iterable[Issue],
+    texts: Mapping[str, str],
+    file_class: str,
+    names: Sequence[str],
+    reason: str,
+) -> str:
     """Why a file is known, "" where it is not; `texts` are what the findings say of each class."""
     for issue in issues:
-        if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(texts.get(file_class, "")):
+        if (
+            issue.names([*names, file_class])
+            or issue.begins(reason)
+            or issue.begins(texts.get(file_class, ""))
+        ):
             return issue.words
     return ""
 
@@ -187,7 +231,12 @@ def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Fin
     for finding in found:
         issue = next((issue for issue in issues if issue.begins(finding.text)), None)
         if issue and finding.level != "normal" and finding.href not in classes:
-            finding = replace(finding, level="normal", text=f"{finding.text}; known: {issue.words}", acknowledged=issue.words)
+            finding = replace(
+                finding,
+                level="normal",
+                text=f"{finding.text}; known: {issue.words}",
+                acknowledged=issue.words,
+            )
         made.append(finding)
     return sorted(made, key=lambda finding: -status.LEVELS.index(finding.level))
 
@@ -197,7 +246,11 @@ def _acknowledged_key(judged: DataFrame) -> str:
     if "acknowledged" not in judged:
         return ""
     known = judged[judged["acknowledged"] != ""]
-    return digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True))) if len(known) else ""
+    return (
+        digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True)))
+        if len(known)
+        else ""
+    )
 
 
 def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
@@ -207,29 +260,49 @@ def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) ->
     if known.metrics.empty:
         return known
     names = known.metrics["name"]
-    asked = {name for name in names.unique() if any(fnmatchcase(name, pattern) for pattern in kind.of_others)}
+    asked = {
+        name
+        for name in names.unique()
+        if any(fnmatchcase(name, pattern) for pattern in kind.of_others)
+    }
     mine = known.metrics["source"] == described.name
-    return replace(known, metrics=known.metrics[mine | (names.isin(asked) if asked else pd.Series(False, index=names.index))])
+    return replace(
+        known,
+        metrics=known.metrics[
+            mine | (names.isin(asked) if asked else pd.Series(False, index=names.index))
+        ],
+    )
 
 
 def _found_by_sources(job: NightJob, known: Tables) -> list[Finding]:
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
     for described, kind in classes_of_sources(job.stream):
-        for finding in kind.check(job.night, _for_source(known, described, kind), described.settings):
+        for finding in kind.check(
+            job.night, _for_source(known, described, kind), described.settings
+        ):
             found.append(replace(finding, source=finding.source or described.name))
     return found
 
 
-def _headline_values(job: NightJob, known: Tables) -> tuple[dict[str, float | None], dict[str, str]]:
+def _headline_values(
+    job: NightJob, known: Tables
+) -> tuple[dict[str, float | None], dict[str, str]]:
     """The night's values of what the stream's sources call headlines, None where one is not available; and their units."""
     values: dict[str, float | None] = {}
     units: dict[str, str] = {}
     metrics = known.metrics
     for described, kind in classes_of_sources(job.stream):
-        rows = metrics[metrics["source"] == described.name].drop_duplicates("name", keep="last").set_index("name")
+        rows = (
+            metrics[metrics["source"] == described.name]
+            .drop_duplicates("name", keep="last")
+            .set_index("name")
+        )
         told: dict[str, float | None] = {str(name): value for name, value in rows["value"].items()}
-        own = {**told, **kind.numbers(job.night, _for_source(known, described, kind), described.settings)}
+        own = {
+            **told,
+            **kind.numbers(job.night, _for_source(known, described, kind), described.settings),
+        }
         for name in kind.headlines(described.settings):
             value = own.get(name)
             value = None if value is None or value != value else float(value)

@@ -36,7 +36,9 @@ KEYS = {  # what an entry may hold -> the words that people use for it
     "who": ("who", "by", "author"),
 }
 _KEY_OF = {word: key for key, words in KEYS.items() for word in words}
-_DATE = re.compile(r"(?<!\d)(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|(\d\d)(\d\d))(?!\d)")
+_DATE = re.compile(
+    r"(?<!\d)(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|(\d\d)(\d\d))(?!\d)"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Issue:
 
     pattern: str
     reason: str
-    nights: tuple[tuple[datetime.date, datetime.date | None], ...]  # first and last night of each range; None for no end
+    nights: tuple[
+        tuple[datetime.date, datetime.date | None], ...
+    ]  # first and last night of each range; None for no end
     streams: tuple[str, ...] = ()  # all, where none is named
     who: str = ""
 
@@ -68,7 +72,11 @@ class Issue:
     def begins(self, text: str) -> bool:
         """Whether a finding, or the reason of a file, begins as the pattern says: one name in a list acknowledges not the others."""
         begins = _of_texts(self.pattern)
-        return any(begins.match(said) for said in (text, text.removeprefix("exposure ").removeprefix("node ")) if said)
+        return any(
+            begins.match(said)
+            for said in (text, text.removeprefix("exposure ").removeprefix("node "))
+            if said
+        )
 
 
 @functools.lru_cache(maxsize=1000)
@@ -110,25 +118,37 @@ def read_known(path: Path, streams: Sequence[str]) -> Known:
     try:
         data = path.read_bytes()[: MAX_BYTES + 1]
     except OSError as error:
-        return Known(problems=[f"{path}: {(error.strerror or str(error)).lower()}; nothing is acknowledged"])
+        return Known(
+            problems=[f"{path}: {(error.strerror or str(error)).lower()}; nothing is acknowledged"]
+        )
     if len(data) > MAX_BYTES:
-        return Known(problems=[f"{path}: larger than {MAX_BYTES >> 20} MB; nothing is acknowledged"])
+        return Known(
+            problems=[f"{path}: larger than {MAX_BYTES >> 20} MB; nothing is acknowledged"]
+        )
     known = Known()
     for number, block in _blocks(data.decode("utf-8-sig", "backslashreplace")):
         try:
             known.issues.append(_issue(_entry(block), streams))
         except _Wrong as wrong:
-            known.problems.append(f"{path}: line {number + wrong.line}: {wrong}; this entry acknowledges nothing")
+            known.problems.append(
+                f"{path}: line {number + wrong.line}: {wrong}; this entry acknowledges nothing"
+            )
     if len(known.problems) > MAX_PROBLEMS:
         rest = len(known.problems) - MAX_PROBLEMS
-        known.problems[MAX_PROBLEMS:] = [f"{path}: and {rest:,} more entries that acknowledge nothing"]
+        known.problems[MAX_PROBLEMS:] = [
+            f"{path}: and {rest:,} more entries that acknowledge nothing"
+        ]
     return known
 
 
 def _blocks(text: str) -> list[tuple[int, str]]:
     """The entries of a file, each with the number of its first line, from 1; the dash that begins it is a blank."""
     lines = [line.replace("\t", "    ") for line in text.splitlines()]
-    starts = [number for number, line in enumerate(lines) if re.match(r"\s*-\s+[\"']?[\w ]+[\"']?\s*:|-(\s|$)", line)]
+    starts = [
+        number
+        for number, line in enumerate(lines)
+        if re.match(r"\s*-\s+[\"']?[\w ]+[\"']?\s*:|-(\s|$)", line)
+    ]
     if not starts:  # no list: entries with blank lines, or ---, between them
         is_there = [_is_said(line) for line in lines]
         starts = [n for n, there in enumerate(is_there) if there and not (n and is_there[n - 1])]
@@ -137,7 +157,9 @@ def _blocks(text: str) -> list[tuple[int, str]]:
     blocks = []
     for start, end in itertools.pairwise([*starts, len(lines)]):
         block = [re.sub(r"^(\s*)-(?=\s|$)", r"\1 ", lines[start]), *lines[start + 1 : end]]
-        blocks.append((start + 1, "\n".join("" if line.strip() in ("---", "...") else line for line in block)))
+        blocks.append(
+            (start + 1, "\n".join("" if line.strip() in ("---", "...") else line for line in block))
+        )
     return blocks
 
 
@@ -145,7 +167,11 @@ def _is_said(line: str) -> bool:
     """Whether a line says anything: it is no comment, no head of a list such as `known:`, no mark between documents."""
     head = re.fullmatch(r"(\w+)\s*:\s*(#.*)?", line.strip())
     is_head = head is not None and head[1].lower() not in _KEY_OF
-    return bool(line.strip()) and not is_head and not re.fullmatch(r"\s*(#.*|---|\.\.\.|\[\s*\]|%.*)\s*", line)
+    return (
+        bool(line.strip())
+        and not is_head
+        and not re.fullmatch(r"\s*(#.*|---|\.\.\.|\[\s*\]|%.*)\s*", line)
+    )
 
 
 def _entry(block: str) -> dict[str, tuple[int, list[str]]]:
@@ -168,7 +194,9 @@ def _entry(block: str) -> dict[str, tuple[int, list[str]]]:
     return entry
 
 
-_PLAIN = re.compile(r"\s*(?:#.*|\w[\w -]*:(?:\s+(?:[^\s\[\]{}|>&!%@'\"#-][^\n]*|\"[^\"\\]*\"|'[^']*'))?\s*)?")
+_PLAIN = re.compile(
+    r"\s*(?:#.*|\w[\w -]*:(?:\s+(?:[^\s\[\]{}|>&!%@'\"#-][^\n]*|\"[^\"\\]*\"|'[^']*'))?\s*)?"
+)
 
 
 def _is_plain(block: str) -> bool:
@@ -181,7 +209,9 @@ def _by_yaml(block: str) -> list[tuple[int, str, list[str]]] | None:
     import yaml
 
     try:
-        node = yaml.compose(textwrap.dedent(block), Loader=yaml.BaseLoader)  # the C loader crashes on what is nested too deep
+        node = yaml.compose(
+            textwrap.dedent(block), Loader=yaml.BaseLoader
+        )  # the C loader crashes on what is nested too deep
     except (yaml.YAMLError, RecursionError, ValueError):
         return None
     if not isinstance(node, yaml.MappingNode):
@@ -189,7 +219,9 @@ def _by_yaml(block: str) -> list[tuple[int, str, list[str]]] | None:
     pairs = []
     for key, value in node.value:
         values = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        if not isinstance(key, yaml.ScalarNode) or not all(isinstance(one, yaml.ScalarNode) for one in values):
+        if not isinstance(key, yaml.ScalarNode) or not all(
+            isinstance(one, yaml.ScalarNode) for one in values
+        ):
             return None
         pairs.append((key.start_mark.line, key.value, [one.value for one in values]))
     return pairs
@@ -202,7 +234,12 @@ def _by_line(block: str) -> list[tuple[int, str, list[str]]]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = re.fullmatch(r"\s*[\"']?(\w[\w -]{0,20}?)[\"']?\s*:(?:\s+(.*))?", line)
-        is_more = found is not None and bool(pairs) and found[1].lower() not in _KEY_OF and line.startswith(" " * 6)
+        is_more = (
+            found is not None
+            and bool(pairs)
+            and found[1].lower() not in _KEY_OF
+            and line.startswith(" " * 6)
+        )
         if found and not is_more:
             value = re.sub(r"\s+#.*$", "", found[2] or "").strip()
             quoted = re.fullmatch(r"([\"'])(.*)\1", value)
@@ -210,19 +247,31 @@ def _by_line(block: str) -> list[tuple[int, str, list[str]]]:
         elif pairs:
             pairs[-1][2][0] += f" {line.strip()}"
         else:
-            raise _Wrong(number, f"{line.strip()[:60]!r} is no entry; write night: YYYY-MM-DD, pattern: and reason: below each other")
+            raise _Wrong(
+                number,
+                f"{line.strip()[:60]!r} is no entry; write night: YYYY-MM-DD, pattern: and reason: below each other",
+            )
     return pairs
 
 
 def _issue(entry: dict[str, tuple[int, list[str]]], streams: Sequence[str]) -> Issue:
     """The Issue of an entry."""
-    for key, example in (("night", "2026-03-01"), ("pattern", '"*" for all of the night'), ("reason", "why it is so")):
+    for key, example in (
+        ("night", "2026-03-01"),
+        ("pattern", '"*" for all of the night'),
+        ("reason", "why it is so"),
+    ):
         if not entry.get(key, (0, []))[1]:
             raise _Wrong(entry.get(key, (0, []))[0], f"it has no {key}; write {key}: {example}")
     patterns = entry["pattern"][1]
     if len(patterns) > 1:
         raise _Wrong(entry["pattern"][0], "it has several patterns; write an entry for each")
-    named = [name.strip() for value in entry.get("stream", (0, []))[1] for name in value.split(",") if name.strip()]
+    named = [
+        name.strip()
+        for value in entry.get("stream", (0, []))[1]
+        for name in value.split(",")
+        if name.strip()
+    ]
     for name in named:
         if name not in streams:
             import difflib
@@ -239,7 +288,9 @@ def _issue(entry: dict[str, tuple[int, list[str]]], streams: Sequence[str]) -> I
     )
 
 
-def _nights(entry: dict[str, tuple[int, list[str]]]) -> tuple[tuple[datetime.date, datetime.date | None], ...]:
+def _nights(
+    entry: dict[str, tuple[int, list[str]]],
+) -> tuple[tuple[datetime.date, datetime.date | None], ...]:
     """The ranges of nights that an entry speaks of."""
     line, values = entry["night"]
     ranges = [one for value in values for one in _ranges(line, value)]
@@ -261,15 +312,42 @@ def _ranges(line: int, text: str) -> list[tuple[datetime.date, datetime.date | N
     dates, rest = _dates(line, text)
     if len(dates) == 1 and rest in ("", "on"):
         return [(dates[0], dates[0])]
-    if len(dates) == 1 and rest in ("since", "from", "-", "–", "..", "...", "…", "on-", "onwards", "to"):
+    if len(dates) == 1 and rest in (
+        "since",
+        "from",
+        "-",
+        "–",
+        "..",
+        "...",
+        "…",
+        "on-",
+        "onwards",
+        "to",
+    ):
         return [(dates[0], None)]
-    if len(dates) == 2 and rest in ("-", "–", "—", "to", "..", "...", "…", "until", "till", "through", "/", "fromto", "from-"):
+    if len(dates) == 2 and rest in (
+        "-",
+        "–",
+        "—",
+        "to",
+        "..",
+        "...",
+        "…",
+        "until",
+        "till",
+        "through",
+        "/",
+        "fromto",
+        "from-",
+    ):
         if dates[1] < dates[0]:
             raise _Wrong(line, f"night {text!r}: {dates[1]} comes before {dates[0]}")
         return [(dates[0], dates[1])]
     if len(dates) > 1 and re.fullmatch(r"(?:,|and|;|&)*", rest):
         return [(night, night) for night in dates]
-    raise _Wrong(line, f"night {text[:60]!r} is none; write YYYY-MM-DD, or YYYY-MM-DD to YYYY-MM-DD")
+    raise _Wrong(
+        line, f"night {text[:60]!r} is none; write YYYY-MM-DD, or YYYY-MM-DD to YYYY-MM-DD"
+    )
 
 
 def _dates(line: int, text: str) -> tuple[list[datetime.date], str]:

@@ -39,7 +39,9 @@ LAST_NID = 99_999  # the year 2290: what is above is a date written as a number
 OWN_KEYS = ("nid", "update_time")  # of a file, and no metrics
 
 
-Night = int | str | datetime.date  # a night as its number (`nid`), a date, an aware datetime, or text of the first two
+Night = (
+    int | str | datetime.date
+)  # a night as its number (`nid`), a date, an aware datetime, or text of the first two
 
 
 class Metrics:
@@ -67,10 +69,17 @@ class Metrics:
     """
 
     def __init__(
-        self, where: str | os.PathLike[str], *, create: bool = False, password_env: str = "", sync_every_s: float | None = 1.0
+        self,
+        where: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        password_env: str = "",
+        sync_every_s: float | None = 1.0,
     ) -> None:
         if not isinstance(where, (str, os.PathLike)):
-            raise TypeError(f"where is a folder or a database's address, not {type(where).__name__}")
+            raise TypeError(
+                f"where is a folder or a database's address, not {type(where).__name__}"
+            )
         where = os.fspath(where)
         if "://" in where:
             from observing_monitor.metrics_sql import Table
@@ -140,12 +149,17 @@ class Timer:
     @property
     def seconds(self) -> float:
         """What was counted since it was made, or last added to metrics."""
-        return self._elapsed + (time.perf_counter() - self._since if self._since is not None else 0.0)
+        return self._elapsed + (
+            time.perf_counter() - self._since if self._since is not None else 0.0
+        )
 
     def add_to(self, metrics: Metrics, night: Night) -> None:
         """Add the seconds to a night's, and begin at zero again; if they couldn't be added they are kept for the next time."""
         now = time.perf_counter()
-        metrics.add({self.name: self._elapsed + (now - self._since if self._since is not None else 0.0)}, night)
+        metrics.add(
+            {self.name: self._elapsed + (now - self._since if self._since is not None else 0.0)},
+            night,
+        )
         self._elapsed, self._since = 0.0, None if self._since is None else now
 
     def __enter__(self) -> Self:
@@ -165,16 +179,22 @@ def nid_of_night(night: Night) -> int:
         nid = _nid_of_text(night.strip())
     elif isinstance(night, datetime.datetime):
         if night.tzinfo is None:
-            raise ValueError(f"{night} has no zone, so its night is not known; give a date, or an aware datetime")
+            raise ValueError(
+                f"{night} has no zone, so its night is not known; give a date, or an aware datetime"
+            )
         nid = nid_of(night.astimezone(datetime.UTC).date())
     elif isinstance(night, datetime.date):
         nid = nid_of(night)
     elif isinstance(night, numbers.Integral) and not isinstance(night, bool):
         nid = int(night)
     else:
-        raise TypeError(f"a night is a number (nid), a date or its text, not {type(night).__name__}")
+        raise TypeError(
+            f"a night is a number (nid), a date or its text, not {type(night).__name__}"
+        )
     if not 0 <= nid <= LAST_NID:
-        raise ValueError(f"night {night} is out of range; nights count from 0, which is 2017-01-01, and a date as text is YYYY-MM-DD")
+        raise ValueError(
+            f"night {night} is out of range; nights count from 0, which is 2017-01-01, and a date as text is YYYY-MM-DD"
+        )
     return nid
 
 
@@ -192,7 +212,9 @@ def _numbers(values: Mapping[str, float]) -> dict[str, float]:
     try:
         items = values.items()
     except AttributeError:
-        raise TypeError(f"values are a mapping of names to numbers, not {type(values).__name__}") from None
+        raise TypeError(
+            f"values are a mapping of names to numbers, not {type(values).__name__}"
+        ) from None
     return {_name(name): _number(name, value) for name, value in items}
 
 
@@ -200,7 +222,9 @@ def _name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a metric's name is text, not {type(name).__name__}: {name!r}")
     if not name or name != name.strip() or not name.isprintable():
-        raise ValueError(f"{name!r} is no metric's name; it is printable text without spaces around it")
+        raise ValueError(
+            f"{name!r} is no metric's name; it is printable text without spaces around it"
+        )
     if name in OWN_KEYS:
         raise ValueError(f"{name!r} is written by itself, and is no metric's name")
     return name
@@ -209,7 +233,9 @@ def _name(name: str) -> str:
 def _number(name: str, value: object) -> float:
     if type(value) is not int and type(value) is not float:  # numpy's numbers count too
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{name}: {value!r} is {type(value).__name__}, not a number; nothing was written")
+            raise TypeError(
+                f"{name}: {value!r} is {type(value).__name__}, not a number; nothing was written"
+            )
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
     try:
         finite = math.isfinite(value)
@@ -238,7 +264,11 @@ def as_written(value: float | None) -> float | None:
             return value
     except OverflowError:
         return value
-    return next(short for digits in range(6, 10) if _in_4_bytes(short := float(f"{value:.{digits}g}")) == value)
+    return next(
+        short
+        for digits in range(6, 10)
+        if _in_4_bytes(short := float(f"{value:.{digits}g}")) == value
+    )
 
 
 def _in_4_bytes(value: float) -> float:
@@ -253,7 +283,9 @@ class _Folder:
         self.place = os.path.abspath(folder)
         self._create = create
         self._sync_every_s = sync_every_s
-        self._synced_at: dict[int, float] = {}  # nid -> when this object last forced the night's file to disk
+        self._synced_at: dict[
+            int, float
+        ] = {}  # nid -> when this object last forced the night's file to disk
 
     def set(self, values: Mapping[str, float], nid: int) -> None:
         with self._lock():
@@ -294,7 +326,9 @@ class _Folder:
             try:
                 yield
             finally:
-                fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough where a child was forked meanwhile
+                fcntl.flock(
+                    lock, fcntl.LOCK_UN
+                )  # closing is not enough where a child was forked meanwhile
 
     def _opened_lock(self) -> IO[bytes]:
         path = os.path.join(self.place, ".status.lock")
@@ -317,7 +351,9 @@ class _Folder:
             pass
         except FileNotFoundError:
             parent = os.path.dirname(self.place)
-            raise OutputError(f"{self.place}: {parent} does not exist; mount or make it, or use create=True (--create)") from None
+            raise OutputError(
+                f"{self.place}: {parent} does not exist; mount or make it, or use create=True (--create)"
+            ) from None
 
     def _read_all(self, nid: int) -> dict[str, float]:
         """A night's file as a dict, {} where there is none; OutputError where it isn't what it should be."""
@@ -332,9 +368,13 @@ class _Folder:
         try:
             kept = json.loads(data)
         except ValueError as error:
-            raise OutputError(f"{path}: is not whole JSON ({error}); it was left as it is: repair it, or move it away") from error
+            raise OutputError(
+                f"{path}: is not whole JSON ({error}); it was left as it is: repair it, or move it away"
+            ) from error
         if not isinstance(kept, dict):
-            raise OutputError(f"{path}: is JSON, but not of names and numbers; it was left as it is: move it away")
+            raise OutputError(
+                f"{path}: is JSON, but not of names and numbers; it was left as it is: move it away"
+            )
         return kept
 
     def _sum(self, nid: int, name: str, before: float | str | None, value: float) -> float:
@@ -344,7 +384,9 @@ class _Folder:
             if isinstance(before, bool) or not isinstance(before, (int, float)):
                 raise ValueError
         except ValueError:
-            raise OutputError(f"{self._path(nid)}: {name} is {before!r}, to which nothing can be added; set it first") from None
+            raise OutputError(
+                f"{self._path(nid)}: {name} is {before!r}, to which nothing can be added; set it first"
+            ) from None
         return _number(name, (0 if before != before else before) + value)
 
     def _write(self, nid: int, kept: dict[str, float]) -> None:
@@ -376,4 +418,6 @@ class _Folder:
 
     def _fault(self, error: OSError, nid: int | None = None) -> OutputError:
         path = self.place if nid is None else self._path(nid)
-        return OutputError(f"{path}: {(error.strerror or str(error)).lower()}; it was left as it was")
+        return OutputError(
+            f"{path}: {(error.strerror or str(error)).lower()}; it was left as it was"
+        )

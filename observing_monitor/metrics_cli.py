@@ -68,11 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("where", metavar="WHERE", help="a folder, or a database's address")
         command.add_argument("night", metavar="NIGHT", help="a date, or its number")
         command.add_argument(
-            "--password_env", metavar="NAME", default="", help="the environment variable that holds the database's password"
+            "--password_env",
+            metavar="NAME",
+            default="",
+            help="the environment variable that holds the database's password",
         )
         if name in ("set", "add"):
-            command.add_argument("values", metavar="name=value", nargs="+", help="a metric and its number")
-            command.add_argument("--create", action="store_true", help="make the table, or the folder and its parents, if it isn't there")
+            command.add_argument(
+                "values", metavar="name=value", nargs="+", help="a metric and its number"
+            )
+            command.add_argument(
+                "--create",
+                action="store_true",
+                help="make the table, or the folder and its parents, if it isn't there",
+            )
         if name == "show":
             command.add_argument("--json", action="store_true", help="as one JSON object")
     return parser
@@ -81,13 +90,17 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     nid = nid_of_night(options.night)
     values = _values(options.values) if options.command in ("set", "add") else {}
-    with Metrics(options.where, create=getattr(options, "create", False), password_env=options.password_env) as metrics:
+    with Metrics(
+        options.where, create=getattr(options, "create", False), password_env=options.password_env
+    ) as metrics:
         if options.command == "set":
             metrics.set(values, nid)
         elif options.command == "add":
             metrics.add(values, nid)
         elif "://" not in options.where and not os.path.isdir(options.where):
-            raise OutputError(f"{options.where}: no such folder; WHERE is the one that set and add wrote to")
+            raise OutputError(
+                f"{options.where}: no such folder; WHERE is the one that set and add wrote to"
+            )
         elif options.command == "show":
             _show(metrics, nid, options.json)
         elif not metrics.delete(nid):

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 TABLE = "lasair_statistics"
 MAX_TRIES = 8
-DEADLOCK = {1213, 1205, "40P01", "40001"}  # two writers waited for each other, and the server undid one: it may try again
+DEADLOCK = {
+    1213,
+    1205,
+    "40P01",
+    "40001",
+}  # two writers waited for each other, and the server undid one: it may try again
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,30 @@ class WritableDatabase(Database):
         if url.drivername.startswith("sqlite"):
             if url.database and not url.database.startswith("file:"):
                 path = urllib.parse.quote(os.path.abspath(url.database))
-                url = url.set(database=f"file:{path}", query={"mode": "rwc" if self.create else "rw", "uri": "true"})
+                url = url.set(
+                    database=f"file:{path}",
+                    query={"mode": "rwc" if self.create else "rw", "uri": "true"},
+                )
             how: dict[str, Any] = {"poolclass": sqlalchemy.NullPool}
         else:  # READ COMMITTED: no locks on the gaps between rows, in which new rows of others would wait
             how = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
-        engine: Engine = sqlalchemy.create_engine(url, connect_args=self._arguments(url), hide_parameters=True, **how)
+        engine: Engine = sqlalchemy.create_engine(
+            url, connect_args=self._arguments(url), hide_parameters=True, **how
+        )
         return engine
 
     def _arguments(self, url: URL) -> dict[str, Any]:
         arguments = super()._arguments(url)
         if "options" in arguments:
-            arguments["options"] = arguments["options"].replace("-c default_transaction_read_only=on", "").strip()
-        if "init_command" in arguments:  # strict: a name too long for its column is refused, not cut
-            arguments["init_command"] = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
+            arguments["options"] = (
+                arguments["options"].replace("-c default_transaction_read_only=on", "").strip()
+            )
+        if (
+            "init_command" in arguments
+        ):  # strict: a name too long for its column is refused, not cut
+            arguments["init_command"] = (
+                "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
+            )
         return arguments
 
 
@@ -78,11 +94,15 @@ class Table:
 
     def add(self, values: Mapping[str, float], nid: int) -> None:
         before = f"COALESCE({TABLE}.value, 0) + "
-        self._put(values, nid, {"mysql": before + "VALUES(value)", "else": before + "excluded.value"})
+        self._put(
+            values, nid, {"mysql": before + "VALUES(value)", "else": before + "excluded.value"}
+        )
 
     def read(self, nid: int) -> dict[str, float]:
         # + 0E0: MySQL shows a FLOAT with six digits, a sum with all that it has
-        rows, _ = self._run(f"SELECT name, value + 0E0 FROM {TABLE} WHERE nid = :nid ORDER BY name", {"nid": nid})
+        rows, _ = self._run(
+            f"SELECT name, value + 0E0 FROM {TABLE} WHERE nid = :nid ORDER BY name", {"nid": nid}
+        )
         return {name: _plain(value) for name, value in rows}
 
     def delete(self, nid: int) -> bool:
@@ -97,7 +117,9 @@ class Table:
         """Insert or update all of the values in one statement: the server does it wholly or not at all."""
         if not values:
             return
-        names = sorted(values)  # all writers take the rows in one order, and so seldom wait for each other in a ring
+        names = sorted(
+            values
+        )  # all writers take the rows in one order, and so seldom wait for each other in a ring
         given: dict[str, Any] = {"nid": nid}
         for n, name in enumerate(names):
             given[f"n{n}"], given[f"v{n}"] = name, float(values[name])
@@ -120,7 +142,11 @@ class Table:
         while True:
             try:
                 engine = self._connected(sqlalchemy)
-                text = statement if isinstance(statement, str) else statement.get(_family(engine), statement["else"])
+                text = (
+                    statement
+                    if isinstance(statement, str)
+                    else statement.get(_family(engine), statement["else"])
+                )
                 with engine.begin() as connection:
                     result = connection.execute(sqlalchemy.text(text), given)
                     return list(result) if result.returns_rows else [], result.rowcount
@@ -137,9 +163,13 @@ class Table:
             self.close()
             try:
                 self._engine, self._pid = self._database.engine(sqlalchemy), os.getpid()
-                self._disposal = weakref.finalize(self, _dispose, self._engine, self._pid)  # nobody need call close
+                self._disposal = weakref.finalize(
+                    self, _dispose, self._engine, self._pid
+                )  # nobody need call close
             except ImportError as error:
-                raise SourceError(f"{self.place}: the driver {error.name} is not installed") from None
+                raise SourceError(
+                    f"{self.place}: the driver {error.name} is not installed"
+                ) from None
             if self._create:
                 self._make(sqlalchemy, self._engine)
         return self._engine
@@ -148,7 +178,11 @@ class Table:
         if self._has_table(sqlalchemy, engine):
             return
         # names that differ in case are two names, on MySQL as well
-        name = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if _family(engine) == "mysql" else "VARCHAR(64)"
+        name = (
+            "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+            if _family(engine) == "mysql"
+            else "VARCHAR(64)"
+        )
         held = f"nid INTEGER NOT NULL, name {name} NOT NULL, value DOUBLE PRECISION DEFAULT 0, PRIMARY KEY (nid, name)"
         made = f"CREATE TABLE IF NOT EXISTS {TABLE} ({held})"
         try:
@@ -165,8 +199,14 @@ class Table:
     def _fault(self, sqlalchemy: ModuleType, error: Exception) -> str:
         words = self._database._without_secrets(error)
         try:
-            missing = isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not self._has_table(sqlalchemy, self._connected(sqlalchemy))
-        except (sqlalchemy.exc.SQLAlchemyError, OSError, SourceError):  # a server that is down can't tell
+            missing = isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not self._has_table(
+                sqlalchemy, self._connected(sqlalchemy)
+            )
+        except (
+            sqlalchemy.exc.SQLAlchemyError,
+            OSError,
+            SourceError,
+        ):  # a server that is down can't tell
             missing = False
         if missing:
             return f"{self.place}: has no table {TABLE}; make it with create=True (--create)"

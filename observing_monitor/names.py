@@ -63,7 +63,11 @@ def kind_of(name: str) -> str:
     *before, ending = name.lower().rsplit(".", 2)
     if not before:
         return ""
-    return "fits" if ending in FITS or (ending in PACKED and before[1:] and before[1] in FITS) else ending
+    return (
+        "fits"
+        if ending in FITS or (ending in PACKED and before[1:] and before[1] in FITS)
+        else ending
+    )
 
 
 def kinds(names: Series[str]) -> Series[str]:
@@ -74,7 +78,9 @@ def kinds(names: Series[str]) -> Series[str]:
     # what stands before the first dot has no say, and what remains is the same in many
     alike = pc.ascii_ltrim(columns.arrow(names), _NO_DOT).dictionary_encode()
     told = pa.array([kind_of(name) for name in alike.dictionary.to_pylist()], pa.large_string())
-    return columns.texts(pc.coalesce(told.take(alike.indices), pa.scalar("", told.type))).set_axis(names.index)
+    return columns.texts(pc.coalesce(told.take(alike.indices), pa.scalar("", told.type))).set_axis(
+        names.index
+    )
 
 
 def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
@@ -88,8 +94,14 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     """
     import pandas as pd
 
-    told = _told_by_rubin(columns.arrow(names)) if pattern == RUBIN else _told(_groups(names, re.compile(pattern)), len(names))
-    made: dict[str, Series[Any]] = {name: columns.texts(values).set_axis(names.index) for name, values in told.items()}
+    told = (
+        _told_by_rubin(columns.arrow(names))
+        if pattern == RUBIN
+        else _told(_groups(names, re.compile(pattern)), len(names))
+    )
+    made: dict[str, Series[Any]] = {
+        name: columns.texts(values).set_axis(names.index) for name, values in told.items()
+    }
     made["seq_num"] = _whole(made["seq_num"])
     return pd.DataFrame(made, index=names.index)
 
@@ -99,8 +111,13 @@ def _told(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    there = {name: [groups[form] for form in forms if form in groups] for name, forms in FORMS.items()}
-    return {name: pc.coalesce(*forms) if forms else pa.nulls(n, pa.large_string()) for name, forms in there.items()}
+    there = {
+        name: [groups[form] for form in forms if form in groups] for name, forms in FORMS.items()
+    }
+    return {
+        name: pc.coalesce(*forms) if forms else pa.nulls(n, pa.large_string())
+        for name, forms in there.items()
+    }
 
 
 def _told_by_rubin(names: Any) -> dict[str, Any]:
@@ -118,15 +135,28 @@ def _told_by_rubin(names: Any) -> dict[str, Any]:
     begun = pc.utf8_slice_codeunits(names, 0, _HEAD_LETTERS).dictionary_encode()
     (heads,) = pc.extract_regex(begun.dictionary, _HEAD).flatten()
     lengths = pc.binary_length(heads).fill_null(0).to_numpy()
-    numbers = pc.if_else(pa.array(lengths > _EXPOSURE_LETTERS), pc.utf8_slice_codeunits(heads, 14), pc.utf8_slice_codeunits(heads, 8))
+    numbers = pc.if_else(
+        pa.array(lengths > _EXPOSURE_LETTERS),
+        pc.utf8_slice_codeunits(heads, 14),
+        pc.utf8_slice_codeunits(heads, 8),
+    )
     n_letters = np.append(lengths, 0)[begun.indices.fill_null(len(lengths)).to_numpy()]
     rest = pa.nulls(len(names), names.type)
     for n in set(lengths.tolist()) - {0}:
         rest = pc.if_else(pa.array(n_letters == n), pc.utf8_slice_codeunits(names, n), rest)
     alike = rest.dictionary_encode()
-    is_end = pc.match_substring_regex(alike.dictionary, rf"\A{_END}").take(alike.indices).fill_null(False).to_numpy(zero_copy_only=False)
-    sensors = _groups_by_arrow(alike.dictionary, rf"\A{_SENSOR}{_END}")["sensor"].take(alike.indices)
-    detectors = _groups_by_arrow(alike.dictionary, rf"\A{_DETECTOR}{_END}")["detector"].take(alike.indices)
+    is_end = (
+        pc.match_substring_regex(alike.dictionary, rf"\A{_END}")
+        .take(alike.indices)
+        .fill_null(False)
+        .to_numpy(zero_copy_only=False)
+    )
+    sensors = _groups_by_arrow(alike.dictionary, rf"\A{_SENSOR}{_END}")["sensor"].take(
+        alike.indices
+    )
+    detectors = _groups_by_arrow(alike.dictionary, rf"\A{_DETECTOR}{_END}")["detector"].take(
+        alike.indices
+    )
     is_obsid = pa.array(is_end & (n_letters > _EXPOSURE_LETTERS))
     is_exposure = pc.and_not(detectors.is_valid(), is_obsid)
     is_told, head = pc.or_(is_obsid, is_exposure), heads.take(begun.indices)
@@ -140,7 +170,10 @@ def _told_by_rubin(names: Any) -> dict[str, Any]:
     rest = names.filter(others)
     if len(rest):
         by_pattern = _told(_groups_by_arrow(rest, RUBIN), len(rest))
-        told = {name: pc.replace_with_mask(values, others, by_pattern[name]) for name, values in told.items()}
+        told = {
+            name: pc.replace_with_mask(values, others, by_pattern[name])
+            for name, values in told.items()
+        }
     return told
 
 
@@ -149,7 +182,10 @@ def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
     import pyarrow as pa
 
     found = [compiled.search(name) if isinstance(name, str) else None for name in names]
-    told = {group: [None if match is None else match.group(group) for match in found] for group in compiled.groupindex}
+    told = {
+        group: [None if match is None else match.group(group) for match in found]
+        for group in compiled.groupindex
+    }
     return {group: pa.array(texts, pa.large_string()) for group, texts in told.items()}
 
 
@@ -161,7 +197,10 @@ def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
     found = pc.extract_regex(names, pattern)
     told = {found.type.field(at).name: part for at, part in enumerate(found.flatten())}
     return {
-        group: pc.if_else(pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts) for group, texts in told.items()
+        group: pc.if_else(
+            pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts
+        )
+        for group, texts in told.items()
     }
 
 
@@ -195,7 +234,11 @@ def split_words(paths: Series[str]) -> tuple[list[str], Any, Any]:
     parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
     n_parts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
     texts, ends = pc.list_flatten(parts), n_parts.cumsum()
-    before = pc.if_else(pa.array(n_parts > 1), texts.take(pa.array(ends - n_parts)), pa.scalar(None, pa.large_string()))
+    before = pc.if_else(
+        pa.array(n_parts > 1),
+        texts.take(pa.array(ends - n_parts)),
+        pa.scalar(None, pa.large_string()),
+    )
     found = before.dictionary_encode(null_encoding="encode")
     folders = ["" if word is None else f"{word}/" for word in found.dictionary.to_pylist()]
     return folders, found.indices, texts.take(pa.array(ends - 1))
@@ -207,7 +250,9 @@ def last_parts(paths: Series[str]) -> Series[str]:
     import pyarrow.compute as pc
 
     parts = pc.split_pattern(columns.arrow(paths), "/", max_splits=1, reverse=True)
-    ends = pa.array(parts.offsets.to_numpy()[1:] - 1, mask=parts.is_null().to_numpy(zero_copy_only=False))
+    ends = pa.array(
+        parts.offsets.to_numpy()[1:] - 1, mask=parts.is_null().to_numpy(zero_copy_only=False)
+    )
     return columns.texts(parts.values.take(ends)).set_axis(paths.index)
 
 
@@ -219,4 +264,7 @@ def folders(paths: Series[str]) -> Series[str]:
 def in_number_order(name: str) -> list[str | tuple[int, str]]:
     """A key to sort names by as people do: 2 before 10, drvs2 before drvs10, node1-b2 before node1-b10."""
     parts = re.split("([0-9]+)", name)
-    return [(len(part.lstrip("0")), part.lstrip("0")) if number % 2 else part for number, part in enumerate(parts)]
+    return [
+        (len(part.lstrip("0")), part.lstrip("0")) if number % 2 else part
+        for number, part in enumerate(parts)
+    ]

@@ -17,9 +17,22 @@ from typing import TYPE_CHECKING
 from observing_monitor import columns, pages
 from observing_monitor.nights import parse_utc
 from observing_monitor.pages import ExposuresPage, Finding, Link, NightPage, PrunedPage
-from observing_monitor.retention import PAGE, PREVIEWS, exposure_pages, exposures_ending, is_pruned, sweep_page
+from observing_monitor.retention import (
+    PAGE,
+    PREVIEWS,
+    exposure_pages,
+    exposures_ending,
+    is_pruned,
+    sweep_page,
+)
 from observing_monitor.site import as_json, digest, frame, night_link, site_link, with_instants
-from observing_monitor.streams import classes_of_sources, described_headlines, metric_meanings, source_lines, tells_of_files
+from observing_monitor.streams import (
+    classes_of_sources,
+    described_headlines,
+    metric_meanings,
+    source_lines,
+    tells_of_files,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -30,7 +43,16 @@ if TYPE_CHECKING:
     from observing_monitor.files import Output
     from observing_monitor.judge import NightJob
     from observing_monitor.store import Row
-    from observing_monitor.tables import Attention, AttentionGroup, Entry, Picture, Queue, Sample, Stage, Tables
+    from observing_monitor.tables import (
+        Attention,
+        AttentionGroup,
+        Entry,
+        Picture,
+        Queue,
+        Sample,
+        Stage,
+        Tables,
+    )
 
 MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
 MAX_ATTENTION_GROUPS = 60  # of files that need attention for the same reason
@@ -67,10 +89,14 @@ def shown_previews(job: NightJob, row: Row) -> str | None:
 def page_key(job: NightJob, row: Row) -> str:
     """The fingerprint of a night's page."""
     # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
-    known = [row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")]
+    known = [
+        row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")
+    ]
     known.append(shown_previews(job, row))
     known += [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
-    return digest([job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next])
+    return digest(
+        [job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next]
+    )
 
 
 def endings_of(stream: Stream) -> tuple[str, ...]:
@@ -93,7 +119,11 @@ def files_of(job: NightJob, row: Row) -> list[str]:
 
 def files_begin(job: NightJob) -> str:
     """What the names of a night's files begin with, relative to the output."""
-    return f"{job.stream.folder}/{job.night.isoformat()}" if job.stream.folder else job.night.isoformat()
+    return (
+        f"{job.stream.folder}/{job.night.isoformat()}"
+        if job.stream.folder
+        else job.night.isoformat()
+    )
 
 
 def _images_of(job: NightJob) -> str:
@@ -103,12 +133,18 @@ def _images_of(job: NightJob) -> str:
 
 def has_images(job: NightJob, row: Row) -> bool:
     images = row.get("images")
-    return not images or is_pruned(row, PAGE) or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in images)
+    return (
+        not images
+        or is_pruned(row, PAGE)
+        or all(job.site.output.exists(f"{_images_of(job)}/{name}") for name in images)
+    )
 
 
 def is_whole(job: NightJob, row: Row) -> bool:
     """Whether a night's files are all there."""
-    return all(job.site.output.exists(relative) for relative in files_of(job, row)) and has_images(job, row)
+    return all(job.site.output.exists(relative) for relative in files_of(job, row)) and has_images(
+        job, row
+    )
 
 
 def _odd_nodes(found: Iterable[Finding]) -> dict[str, set[str]]:
@@ -132,10 +168,15 @@ def _metric_groups(stream: Stream, latest: Sequence[Sample]) -> tuple[list[pages
     for (name, source), rows in list(groups.items())[:MAX_METRICS]:
         whole = next((row for row in rows if not row["node"]), None)
         parts = [row for row in rows if row["node"]]
-        by, unit = pages.scale(max((abs(row["value"]) for row in rows if row["value"] is not None), default=0), rows[0]["unit"])
+        by, unit = pages.scale(
+            max((abs(row["value"]) for row in rows if row["value"] is not None), default=0),
+            rows[0]["unit"],
+        )
         if whole and len(parts) == 1 and _value_text(parts[0], by) == _value_text(whole, by):
             parts = []  # the only node is the whole
-        nodes = [pages.MetricNode(row["node"], _value_text(row, by)) for row in parts[: max(room, 1)]]
+        nodes = [
+            pages.MetricNode(row["node"], _value_text(row, by)) for row in parts[: max(room, 1)]
+        ]
         room -= len(nodes)
         shown.append(
             pages.MetricGroup(
@@ -145,7 +186,9 @@ def _metric_groups(stream: Stream, latest: Sequence[Sample]) -> tuple[list[pages
                 nodes=nodes,
                 n_nodes=len(parts),
                 unit=unit,
-                sampled_at=max((row["sampled_at"] for row in rows if row["sampled_at"]), default=None),
+                sampled_at=max(
+                    (row["sampled_at"] for row in rows if row["sampled_at"]), default=None
+                ),
                 meaning=meanings.get(name, ""),
                 source=source if has_several else "",
             )
@@ -183,12 +226,21 @@ def _queues(rows: Iterable[Queue]) -> list[pages.Queue]:
         n_errors = len(row["errors"])
         words = pages.n_of(n_errors, "error") if n_errors else ""
         made.append(
-            pages.Queue(row["name"], pages.address("queue", row["name"], taken), len(row["waiting"]), n_errors, **kept, error_words=words)
+            pages.Queue(
+                row["name"],
+                pages.address("queue", row["name"], taken),
+                len(row["waiting"]),
+                n_errors,
+                **kept,
+                error_words=words,
+            )
         )
     return made
 
 
-def _stages(stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queue]) -> list[pages.StageRow]:
+def _stages(
+    stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queue]
+) -> list[pages.StageRow]:
     """The rows of the stages' table; with what failed in a stage, where the page doesn't list it as a queue or as what needs attention."""
     taken: set[str] = set()
     listed, room, made = {stream.last_stage, *(queue.name for queue in queues)}, MAX_DETAIL, []
@@ -196,7 +248,9 @@ def _stages(stream: Stream, staged: Iterable[Stage], queues: Iterable[pages.Queu
         failures = [] if values["name"] in listed else _entries(values["failures"], room)
         room -= sum(len(entry.detail) for entry in failures)
         words = pages.n_of(values["n_failed"], "file")
-        made.append(pages.StageRow(values, pages.address("stage", values["name"], taken), failures, words))
+        made.append(
+            pages.StageRow(values, pages.address("stage", values["name"], taken), failures, words)
+        )
     return made
 
 
@@ -206,7 +260,11 @@ def _entries(entries: Sequence[Entry], room: int) -> list[pages.QueueEntry]:
     for entry in entries[:MAX_ENTRIES]:
         reason, detail = _folded(entry["message"], room)
         room -= len(detail)
-        shown.append(pages.QueueEntry(entry["path"], entry["state"], entry["since"], reason, detail, entry["destination"]))
+        shown.append(
+            pages.QueueEntry(
+                entry["path"], entry["state"], entry["since"], reason, detail, entry["destination"]
+            )
+        )
     return shown
 
 
@@ -215,7 +273,9 @@ def _folded(message: str, room: int) -> tuple[str, str]:
     lines = message.strip().splitlines() or [""]
     first = lines[-1 if lines[0].startswith("Traceback") else 0].strip()
     is_more = first != message or len(first) > 200
-    return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(message) <= room else ""
+    return first[:200] + ("…" if len(first) > 200 else ""), message if is_more and len(
+        message
+    ) <= room else ""
 
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -229,12 +289,23 @@ def _write_images(job: NightJob, found: Iterable[Picture]) -> list[pages.Image]:
         with contextlib.suppress(binascii.Error, ValueError):
             content = base64.b64decode(data, validate=True)
             if head == "data:image/png;base64" and content.startswith(_SIGNATURE):
-                digest = hashlib.blake2b(f"{image['name']} {image['node']} ".encode("utf-8", "backslashreplace") + content, digest_size=5)
+                digest = hashlib.blake2b(
+                    f"{image['name']} {image['node']} ".encode("utf-8", "backslashreplace")
+                    + content,
+                    digest_size=5,
+                )
                 plain = job.site.output.redaction.text(f"{image['node']} {image['name']}")
                 plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:80]
                 name = f"{plain}-{digest.hexdigest()}.png"
                 job.site.output.write_changed(f"{_images_of(job)}/{name}", content)
-                shown.append(pages.Image(image["name"], image["node"], f"{os.path.basename(_images_of(job))}/{name}", image["sampled_at"]))
+                shown.append(
+                    pages.Image(
+                        image["name"],
+                        image["node"],
+                        f"{os.path.basename(_images_of(job))}/{name}",
+                        image["sampled_at"],
+                    )
+                )
     return shown
 
 
@@ -255,10 +326,16 @@ class _Told:
     images: list[Picture]
 
 
-def _told(stream: Stream, night: str, known: Tables, judged: DataFrame, stages: Sequence[str]) -> _Told:
+def _told(
+    stream: Stream, night: str, known: Tables, judged: DataFrame, stages: Sequence[str]
+) -> _Told:
     from observing_monitor import tables
 
-    wanted = [(described.name, queue) for described, kind in classes_of_sources(stream) for queue in kind.queues_of(described.settings)]
+    wanted = [
+        (described.name, queue)
+        for described, kind in classes_of_sources(stream)
+        for queue in kind.queues_of(described.settings)
+    ]
     return _Told(
         staged=tables.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else [],
         attention=tables.attention(judged),
@@ -269,12 +346,18 @@ def _told(stream: Stream, night: str, known: Tables, judged: DataFrame, stages: 
     )
 
 
-def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str) -> None:
+def write_night(
+    job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str
+) -> None:
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
     from observing_monitor import tables
 
     stream, output, place = job.stream, job.site.output, files_begin(job)
-    stages = [stage for stage in tables.stages_there(known.ingests, stream.stages) if f"{stage}_at" not in tables.LISTED]
+    stages = [
+        stage
+        for stage in tables.stages_there(known.ingests, stream.stages)
+        if f"{stage}_at" not in tables.LISTED
+    ]
     told = _told(stream, job.night.isoformat(), known, judged, stages)
     around = _around(job, row, key)
     images = _write_images(job, told.images[:MAX_IMAGES])
@@ -287,7 +370,11 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
         begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
         parts = _exposures(around, told.exposed) if len(told.exposed) > MAX_GROUPS else []
         for number, part in enumerate(parts, 1):
-            begin(output.write, f"{place}{exposures_ending(number)}", pages.render_exposures(part, job.site.assets))
+            begin(
+                output.write,
+                f"{place}{exposures_ending(number)}",
+                pages.render_exposures(part, job.site.assets),
+            )
         page = _night_page(job, row, around, known, judged, found, told, images)
         text = pages.render_night(_without_dead_ends(page), job.site.assets)
     output.write(f"{place}.html", text)
@@ -295,7 +382,10 @@ def write_night(job: NightJob, row: Row, known: Tables, judged: DataFrame, found
         from observing_monitor import previews
 
         previews.sweep(stream, output, job.night)
-    row["images"], row["n_exposure_pages"] = [os.path.basename(image.href) for image in images], len(parts)
+    row["images"], row["n_exposure_pages"] = (
+        [os.path.basename(image.href) for image in images],
+        len(parts),
+    )
     _remove_stale_images(job, row["images"])
     for path in reversed(exposure_pages(output, place, len(parts) + 1)):
         output.remove(path)
@@ -305,7 +395,9 @@ def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[
     """Write all files of a night, for its page."""
     from observing_monitor import filetable
 
-    output.write_changed(f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages))
+    output.write_changed(
+        f"{place}.files.js", filetable.render_files_js(output.redaction.frame(listed), stages)
+    )
 
 
 def _night_page(
@@ -325,9 +417,13 @@ def _night_page(
     metrics, n_metrics = _metric_groups(stream, told.latest)
     queues = _queues(told.queues)
     has_previews = stream.previews and not is_pruned(row, PREVIEWS)
-    pictures, pictures_note = previews.previews_of(stream, job.site.output, job.night) if has_previews else ([], "")
+    pictures, pictures_note = (
+        previews.previews_of(stream, job.site.output, job.night) if has_previews else ([], "")
+    )
     tellers = {described.name: kind for described, kind in classes_of_sources(stream)}
-    numbers = charts.metric_charts(known.metrics, tellers, around.starts_at, around.ends_at, _odd_nodes(found))
+    numbers = charts.metric_charts(
+        known.metrics, tellers, around.starts_at, around.ends_at, _odd_nodes(found)
+    )
     drawn = charts.night_charts(judged, around.starts_at, around.ends_at) + numbers
     has_files = tells_of_files(stream)
     return NightPage(
@@ -335,7 +431,9 @@ def _night_page(
         changed_at=parse_utc(row.get("changed_at")),
         findings=found[:MAX_FINDINGS],
         more_findings=found[MAX_FINDINGS:],
-        charts=charts.under_the_sky(drawn, around.starts_at, around.ends_at, stream.position, stream.timezone),
+        charts=charts.under_the_sky(
+            drawn, around.starts_at, around.ends_at, stream.position, stream.timezone
+        ),
         attention=_error_groups(error_groups),
         n_attention=len(told.attention),
         n_attention_groups=len(error_groups),
@@ -352,7 +450,10 @@ def _night_page(
         notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
         sources=source_lines(stream, row.get("silent") or {}),
         files_js=f"{around.night}.files.js" if has_files and len(judged) else "",
-        data=[Link(name.upper(), f"{around.night}.{name}") for name in (("json", "csv") if has_files else ("json",))],
+        data=[
+            Link(name.upper(), f"{around.night}.{name}")
+            for name in (("json", "csv") if has_files else ("json",))
+        ],
         previews=pictures,
         previews_note=pictures_note,
     )
@@ -364,11 +465,19 @@ def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[pages.Im
         "stream": stream.name,
         **row["summary"],
         "findings": row["findings"],
-        "stages": [as_json(stage) | {"failures": [as_json(entry) for entry in stage["failures"]]} for stage in told.staged],
-        "queues": [queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")} for queue in told.queues],
+        "stages": [
+            as_json(stage) | {"failures": [as_json(entry) for entry in stage["failures"]]}
+            for stage in told.staged
+        ],
+        "queues": [
+            queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")}
+            for queue in told.queues
+        ],
         "attention": [as_json(values) for values in told.attention],
         "metrics": [as_json(values) for values in told.latest],
-        "images": [{"name": image.name, "node": image.node, "href": image.href} for image in images],
+        "images": [
+            {"name": image.name, "node": image.node, "href": image.href} for image in images
+        ],
     }
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
@@ -377,7 +486,10 @@ def _exposure_table(exposed: DataFrame, night: str) -> pages.ExposureTable:
     """The exposures of `tables.group` as pages show them."""
     classes = [c.name for c in columns.CLASSES if c.name in exposed]
     numbers = list(zip(*(exposed[name].tolist() for name in classes), strict=True))
-    counts = {row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n) for row in set(numbers)}  # few differ
+    counts = {
+        row: tuple((name, n) for name, n in zip(classes, row, strict=True) if n)
+        for row in set(numbers)
+    }  # few differ
     n_files = exposed["n_files"].tolist()
     said = {n: pages.count(n) for n in set(n_files)}
     return pages.ExposureTable(
@@ -394,11 +506,19 @@ def _exposure_table(exposed: DataFrame, night: str) -> pages.ExposureTable:
 def _exposures(around: pages.OfNight, exposed: pages.ExposureTable) -> list[ExposuresPage]:
     """The pages that list all exposures of a night. They have the name and fingerprint of the night's page, to renew themselves with it."""
     starts = range(0, len(exposed), MAX_OF_PART)
-    names = [Link(f"{start + 1:,} to {min(start + MAX_OF_PART, len(exposed)):,}", exposures_ending(n)) for n, start in enumerate(starts, 1)]
+    names = [
+        Link(f"{start + 1:,} to {min(start + MAX_OF_PART, len(exposed)):,}", exposures_ending(n))
+        for n, start in enumerate(starts, 1)
+    ]
     made = []
     for number, start in enumerate(starts):
-        parts = [Link(name.text, f"{around.night}{name.href}" if n != number else "") for n, name in enumerate(names)]
-        of_part = replace(around, frame=replace(around.frame, title=f"Exposures of {around.frame.title}"))
+        parts = [
+            Link(name.text, f"{around.night}{name.href}" if n != number else "")
+            for n, name in enumerate(names)
+        ]
+        of_part = replace(
+            around, frame=replace(around.frame, title=f"Exposures of {around.frame.title}")
+        )
         made.append(
             ExposuresPage(
                 **vars(of_part),
@@ -416,7 +536,9 @@ def write_pruned(job: NightJob, row: Row) -> None:
     page = PrunedPage(
         **vars(_around(job, row, row["page"])),
         pruned_at=parse_utc(row["pruned"][PAGE]),
-        findings=[Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []],
+        findings=[
+            Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []
+        ],
     )
     job.site.output.write(f"{files_begin(job)}.html", pages.render_pruned(page, job.site.assets))
     sweep_page(job.stream, job.site.output, job.night.isoformat())
@@ -427,7 +549,15 @@ def _around(job: NightJob, row: Row, key: str) -> pages.OfNight:
     stream, night, summary = job.stream, job.night.isoformat(), with_instants(row["summary"])
     starts_at, ends_at = stream.rule.bounds(job.night)
     return pages.OfNight(
-        frame=frame(job.site, stream, f"{night} {stream.title}", summary["status"], summary["info"], f"{night}.html", key),
+        frame=frame(
+            job.site,
+            stream,
+            f"{night} {stream.title}",
+            summary["status"],
+            summary["info"],
+            f"{night}.html",
+            key,
+        ),
         site=site_link(job.site, stream),
         index=Link(stream.title, "index.html"),
         calendar=_calendar_link(job.night),
@@ -468,7 +598,9 @@ def _without_dead_ends(page: NightPage) -> NightPage:
     there |= {href for href, is_shown in parts.items() if is_shown}
 
     def alive(findings: Iterable[Finding]) -> list[Finding]:
-        return [finding if finding.href in there else replace(finding, href="") for finding in findings]
+        return [
+            finding if finding.href in there else replace(finding, href="") for finding in findings
+        ]
 
     return replace(page, findings=alive(page.findings), more_findings=alive(page.more_findings))
 
@@ -477,7 +609,9 @@ def _error_groups(groups: list[AttentionGroup]) -> list[pages.ErrorGroup]:
     """The files that need attention as the page shows them: the first groups, but of every class the first; and of each its first files."""
     rest = len(groups) - MAX_ATTENTION_GROUPS
     if rest > 0:
-        small = sorted((g for g in groups if g["anchor"] != g["file_class"]), key=lambda g: len(g["rows"]))[:rest]
+        small = sorted(
+            (g for g in groups if g["anchor"] != g["file_class"]), key=lambda g: len(g["rows"])
+        )[:rest]
         left_out = {g["anchor"] for g in small}
         groups = [g for g in groups if g["anchor"] not in left_out]
     room = MAX_DETAIL  # of whole messages: first that of each group, then those of files that say something else
@@ -490,7 +624,11 @@ def _error_groups(groups: list[AttentionGroup]) -> list[pages.ErrorGroup]:
         n_shown = max(1, min(MAX_OF_GROUP, places - (len(groups) - number - 1)))
         files = []
         for values in group["rows"][:n_shown]:
-            own = values["detail"] if values["detail"] != group["detail"] and len(values["detail"]) <= room else ""
+            own = (
+                values["detail"]
+                if values["detail"] != group["detail"] and len(values["detail"]) <= room
+                else ""
+            )
             room -= len(own)
             files.append(pages.FileRow(values, own))
         places -= len(files)

@@ -20,10 +20,14 @@ ONE_DAY = datetime.timedelta(days=1)
 TAI_MINUS_UTC_S = 37  # since 2017-01-01 (IERS Bulletin C 52); no leap second has come since
 NID_ZERO = datetime.date(2017, 1, 1)  # ZTF and Lasair count nights (`nid`) from this UTC date
 MJD_ZERO = datetime.date(1858, 11, 17)
-YEARS = range(1970, 2100)  # of nights: an id may look like another year's date, and 9999-12-31 stands for "never" in many a table
+YEARS = range(
+    1970, 2100
+)  # of nights: an id may look like another year's date, and 9999-12-31 stands for "never" in many a table
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 
-_RULE = re.compile(r"(?P<scale>UTC|TAI)\s*(?:(?P<sign>[+\-−])\s*(?P<hours>\d{1,2}(?:\.\d+)?)\s*h?)?", re.IGNORECASE)
+_RULE = re.compile(
+    r"(?P<scale>UTC|TAI)\s*(?:(?P<sign>[+\-−])\s*(?P<hours>\d{1,2}(?:\.\d+)?)\s*h?)?", re.IGNORECASE
+)
 _NIGHT = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 
 
@@ -42,7 +46,9 @@ class NightRule:
         """Read a rule such as `UTC-12h`, `UTC`, `UTC+4h` or `TAI-12h` (Rubin's day_obs); UsageError if it is none."""
         found = _RULE.fullmatch(text.strip())
         if not found or float(found["hours"] or 0) > 24:
-            raise UsageError(f"night_rule {text!r} is not a rule; write UTC, UTC-12h, UTC+4h or TAI-12h")
+            raise UsageError(
+                f"night_rule {text!r} is not a rule; write UTC, UTC-12h, UTC+4h or TAI-12h"
+            )
         hours = float(found["hours"] or 0) * (1 if found["sign"] == "+" else -1)
         scale = found["scale"].upper()
         words = f"{scale}{'+' if hours > 0 else '−'}{abs(hours):g}h" if hours else scale
@@ -54,11 +60,15 @@ class NightRule:
 
     def night_of_ns(self, ns: int) -> datetime.date:
         """The night of nanoseconds since 1970 (UTC), as `stat` gives them; OverflowError beyond the years 1 to 9999."""
-        return EPOCH.date() + datetime.timedelta(days=(ns + int(self.offset_s * 1e9)) // 86_400_000_000_000)
+        return EPOCH.date() + datetime.timedelta(
+            days=(ns + int(self.offset_s * 1e9)) // 86_400_000_000_000
+        )
 
     def bounds(self, night: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
         """The first instant of a night and the first of the next, aware, in UTC."""
-        start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(seconds=self.offset_s)
+        start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(
+            seconds=self.offset_s
+        )
         return start, start + ONE_DAY
 
     def is_open(self, night: datetime.date, now: datetime.datetime) -> bool:
@@ -82,7 +92,9 @@ def night_named(text: str) -> datetime.date | None:
     # thousands of names a run: not by parse_night, which takes four times as long
     if len(text) not in (8, 10) or not text.startswith(("19", "20")):
         return None
-    if "W" in text or (len(text) == 10 and text[4] + text[7] != "--"):  # ISO's weeks; what Python 3.11 reads no further than the date
+    if "W" in text or (
+        len(text) == 10 and text[4] + text[7] != "--"
+    ):  # ISO's weeks; what Python 3.11 reads no further than the date
         return None
     try:
         night = datetime.date.fromisoformat(text)
@@ -102,7 +114,11 @@ def zone_named(setting: str, name: str) -> ZoneInfo:
 
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # the latter: America is a folder of the database
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ) as error:  # the latter: America is a folder of the database
         words = "write one of the IANA database, such as America/Santiago or UTC"
         raise UsageError(f"{setting} {name!r} is no time zone; {words}") from error
 

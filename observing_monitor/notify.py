@@ -54,7 +54,12 @@ class Change:
     text: str  # all of it in one line
 
 
-def tell(receivers: Sequence[Receiver], standings: Iterable[Standing], output: Output, now: datetime.datetime) -> list[str]:
+def tell(
+    receivers: Sequence[Receiver],
+    standings: Iterable[Standing],
+    output: Output,
+    now: datetime.datetime,
+) -> list[str]:
     """Tell every receiver of what changed; a line for each that could not be told. Raises nothing, whatever a receiver does."""
     if not receivers:
         return []
@@ -67,7 +72,9 @@ def tell(receivers: Sequence[Receiver], standings: Iterable[Standing], output: O
             if standing.status == was or not _is_for(receiver, standing):
                 continue
             if time.monotonic() - started > MAX_SECONDS:
-                problems.append(f"notify {receiver.name}: telling took longer than {MAX_SECONDS} s; the next run tells the rest")
+                problems.append(
+                    f"notify {receiver.name}: telling took longer than {MAX_SECONDS} s; the next run tells the rest"
+                )
                 return problems
             try:
                 if standing.status in receiver.settings.when:
@@ -106,7 +113,11 @@ def change_of(standing: Standing, was: str, now: datetime.datetime) -> Change:
     info = info if len(info) <= MAX_INFO else f"{info[:MAX_INFO]}…"
     since = iso_utc(standing.since.replace(microsecond=0)) or "" if standing.since else ""
     where = title if standing.stream == SITE else f"{plain(standing.site)}, {title}"
-    text = f"{where}: {standing.status} (was {was})" + (f": {info}" if info else "") + (f" {standing.url}" if standing.url else "")
+    text = (
+        f"{where}: {standing.status} (was {was})"
+        + (f": {info}" if info else "")
+        + (f" {standing.url}" if standing.url else "")
+    )
     return Change(
         site=plain(standing.site),
         stream="" if standing.stream == SITE else standing.stream,
@@ -131,13 +142,32 @@ def redacted(change: Change, redaction: Redaction) -> Change:
 
 def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Change:
     """What a receiver is sent to try it out."""
-    told_at, text = iso_utc(now.replace(microsecond=0)) or "", "a message to try this out: nothing has changed"
+    told_at, text = (
+        iso_utc(now.replace(microsecond=0)) or "",
+        "a message to try this out: nothing has changed",
+    )
     url = address(site_url, "index.html")
-    return Change(plain(site), stream, stream or plain(site), "normal", "normal", text, told_at, "", url, told_at, f"{plain(site)}: {text}")
+    return Change(
+        plain(site),
+        stream,
+        stream or plain(site),
+        "normal",
+        "normal",
+        text,
+        told_at,
+        "",
+        url,
+        told_at,
+        f"{plain(site)}: {text}",
+    )
 
 
 def try_out(
-    receivers: Iterable[Receiver], site: str, site_url: str, redaction: Redaction, now: datetime.datetime
+    receivers: Iterable[Receiver],
+    site: str,
+    site_url: str,
+    redaction: Redaction,
+    now: datetime.datetime,
 ) -> Iterator[tuple[Receiver, str]]:
     """Send each receiver a message to try it out; each with what went wrong, "" where it was told."""
     for receiver in receivers:
@@ -157,7 +187,13 @@ def deliver(receiver: Receiver, change: Change) -> None:
     """Hand a change to a receiver; DeliveryError where that fails, or takes longer than its `timeout_s`."""
     settings = receiver.settings
     if isinstance(settings, CommandSettings):
-        _run(settings.command, _json(change), settings.timeout_s, settings.folder, _environment(change))
+        _run(
+            settings.command,
+            _json(change),
+            settings.timeout_s,
+            settings.folder,
+            _environment(change),
+        )
     elif isinstance(settings, MailSettings):
         _mail(settings, change)
     else:
@@ -176,7 +212,13 @@ def _environment(change: Change) -> dict[str, str]:
     return {f"OBSERVING_MONITOR_{name.upper()}": value for name, value in asdict(change).items()}
 
 
-def _run(command: Sequence[str], stdin: bytes, timeout_s: float, folder: Path | None = None, more: dict[str, str] | None = None) -> None:
+def _run(
+    command: Sequence[str],
+    stdin: bytes,
+    timeout_s: float,
+    folder: Path | None = None,
+    more: dict[str, str] | None = None,
+) -> None:
     """Run a command, without a shell; DeliveryError where it can't be started, fails, or must be ended with all that it started."""
     import signal
     import subprocess
@@ -189,10 +231,18 @@ def _run(command: Sequence[str], stdin: bytes, timeout_s: float, folder: Path | 
         environment = {**os.environ, **(more or {})}
         try:
             process = subprocess.Popen(
-                list(command), stdin=given, stdout=said, stderr=said, cwd=folder, env=environment, start_new_session=True
+                list(command),
+                stdin=given,
+                stdout=said,
+                stderr=said,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            raise DeliveryError(f"{command[0]} can't be run ({getattr(error, 'strerror', None) or error})") from error
+            raise DeliveryError(
+                f"{command[0]} can't be run ({getattr(error, 'strerror', None) or error})"
+            ) from error
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -204,7 +254,9 @@ def _run(command: Sequence[str], stdin: bytes, timeout_s: float, folder: Path | 
                 except subprocess.TimeoutExpired:
                     continue
             _signal_group(process.pid, signal.SIGKILL)  # what it started may have outlived it
-            raise DeliveryError(f"{command[0]} took longer than {timeout_s:g} s and was ended") from None
+            raise DeliveryError(
+                f"{command[0]} took longer than {timeout_s:g} s and was ended"
+            ) from None
         if code:
             said.seek(max(0, said.seek(0, os.SEEK_END) - 2000))
             lines = said.read().decode(errors="replace").strip().splitlines()
@@ -228,7 +280,11 @@ def _mail(settings: MailSettings, change: Change) -> None:
     if settings.server:
         _in_time(lambda: _send(settings, message), settings.timeout_s, settings.server)
     else:
-        _run([settings.sendmail, "-i", "-f", settings.sender, "--", *settings.to], message.as_bytes(), settings.timeout_s)
+        _run(
+            [settings.sendmail, "-i", "-f", settings.sender, "--", *settings.to],
+            message.as_bytes(),
+            settings.timeout_s,
+        )
 
 
 def _message(settings: MailSettings, change: Change) -> Any:
@@ -243,11 +299,25 @@ def _message(settings: MailSettings, change: Change) -> Any:
     message["Subject"] = f"{where}: {change.status}"[:200]
     message["Date"] = format_datetime(datetime.datetime.now(datetime.UTC))
     # the same change has the same Message-ID: where a run was killed between telling and noting it, mail programs show one
-    digest = hashlib.blake2b("\0".join((*settings.to, change.stream, change.status, change.since)).encode(), digest_size=12).hexdigest()
-    message["Message-ID"] = f"<{digest}.observing_monitor@{settings.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
+    digest = hashlib.blake2b(
+        "\0".join((*settings.to, change.stream, change.status, change.since)).encode(),
+        digest_size=12,
+    ).hexdigest()
+    message["Message-ID"] = (
+        f"<{digest}.observing_monitor@{settings.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
+    )
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
-    facts = {"Status": f"{change.status}, was {change.was}", "Since": change.since, "Newest night": change.night, "Page": change.url}
-    lines = [change.info or "All is well.", "", *(f"{name}: {value}" for name, value in facts.items() if value)]
+    facts = {
+        "Status": f"{change.status}, was {change.was}",
+        "Since": change.since,
+        "Newest night": change.night,
+        "Page": change.url,
+    }
+    lines = [
+        change.info or "All is well.",
+        "",
+        *(f"{name}: {value}" for name, value in facts.items() if value),
+    ]
     message.set_content("\n".join(lines) + "\n")
     return message
 
@@ -271,15 +341,30 @@ def _send(settings: MailSettings, message: Any) -> None:
                 server.login(settings.user, password)
             refused = server.send_message(message)
     except smtplib.SMTPResponseException as error:
-        said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-        raise DeliveryError(f"{settings.server}:{port} answered {error.smtp_code}: {plain(said)[:300]}") from None
+        said = (
+            error.smtp_error.decode(errors="replace")
+            if isinstance(error.smtp_error, bytes)
+            else error.smtp_error
+        )
+        raise DeliveryError(
+            f"{settings.server}:{port} answered {error.smtp_code}: {plain(said)[:300]}"
+        ) from None
     except smtplib.SMTPRecipientsRefused as error:
-        raise DeliveryError(f"{settings.server}:{port} refuses {', '.join(sorted(error.recipients))}") from None
+        raise DeliveryError(
+            f"{settings.server}:{port} refuses {', '.join(sorted(error.recipients))}"
+        ) from None
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        raise DeliveryError(f"{settings.server}:{port}: {plain(str(error))[:300] or type(error).__name__}") from None
+        raise DeliveryError(
+            f"{settings.server}:{port}: {plain(str(error))[:300] or type(error).__name__}"
+        ) from None
     if refused:
         # the others have it: to send it again at every run would be worse
-        log.warning("%s:%d refuses %s; the others were told", settings.server, port, ", ".join(sorted(refused)))
+        log.warning(
+            "%s:%d refuses %s; the others were told",
+            settings.server,
+            port,
+            ", ".join(sorted(refused)),
+        )
 
 
 # --- a webhook -------------------------------------------------------------------------------------------------------------
@@ -306,7 +391,9 @@ def _post(settings: WebhookSettings, change: Change) -> None:
     host = url.split("/")[2].rpartition("@")[2]
     try:
         request = urllib.request.Request(url, data=_json(change), headers=headers, method="POST")
-        with urllib.request.build_opener(NoRedirect).open(request, timeout=settings.timeout_s) as answer:
+        with urllib.request.build_opener(NoRedirect).open(
+            request, timeout=settings.timeout_s
+        ) as answer:
             answer.read(1024)
     except urllib.error.HTTPError as error:
         error.close()
@@ -330,7 +417,9 @@ def _secret(variable: str, file: Path | None) -> str:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DeliveryError(f"{file}: {(getattr(error, 'strerror', None) or 'is no text').lower()}") from None
+        raise DeliveryError(
+            f"{file}: {(getattr(error, 'strerror', None) or 'is no text').lower()}"
+        ) from None
     return lines[0].strip() if lines else ""
 
 

@@ -27,7 +27,12 @@ from observing_monitor.redact import Redaction
 
 log = logging.getLogger(__name__)
 
-PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": "fsspec"}  # the scheme of an address -> what reaches it
+PACKAGES = {
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "az": "adlfs",
+    "memory": "fsspec",
+}  # the scheme of an address -> what reaches it
 _ADDRESS = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/@:]+)(?P<prefix>(?:/[^/]+)*)/*")
 _SECRET = re.compile(r"key|secret|token|pass|cred|connection_string", re.IGNORECASE)
 
@@ -55,19 +60,29 @@ CONTENT_TYPES = {
 class Storage:
     """How an object store is reached: a table [storage]."""
 
-    endpoint_url: str = ""  # a store of one's own, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
+    endpoint_url: str = (
+        ""  # a store of one's own, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
+    )
     region: str = ""  # where the bucket is; else as AWS_REGION or the profile say
     profile: str = ""  # the profile of ~/.aws/config and ~/.aws/credentials; else AWS_PROFILE
     anonymous: bool = False  # read a public bucket without any credentials
-    options: dict[str, Any] = field(default_factory=dict)  # more, for fsspec's file system of the scheme: gs's project, az's account_name
+    options: dict[str, Any] = field(
+        default_factory=dict
+    )  # more, for fsspec's file system of the scheme: gs's project, az's account_name
 
     def check(self) -> None:
         """Raise UsageError where a setting can't be, or holds a secret."""
         for key in self.options:
             if _SECRET.search(key):
-                raise UsageError(f"key {key!r} of options: no secret may stand in the settings; use the environment or a profile")
-        if self.endpoint_url and not re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url):
-            raise UsageError("key 'endpoint_url': is no address without user and password; write https://HOST or https://HOST:PORT")
+                raise UsageError(
+                    f"key {key!r} of options: no secret may stand in the settings; use the environment or a profile"
+                )
+        if self.endpoint_url and not re.fullmatch(
+            r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url
+        ):
+            raise UsageError(
+                "key 'endpoint_url': is no address without user and password; write https://HOST or https://HOST:PORT"
+            )
 
 
 class Object(NamedTuple):
@@ -83,7 +98,9 @@ def check_address(address: str) -> str:
     found = _ADDRESS.fullmatch(address)
     if not found:
         # not repeated: it may hold a secret
-        raise UsageError("an address of an object store is SCHEME://BUCKET/PREFIX, such as s3://bucket/prefix, without user and password")
+        raise UsageError(
+            "an address of an object store is SCHEME://BUCKET/PREFIX, such as s3://bucket/prefix, without user and password"
+        )
     if found["scheme"] not in PACKAGES:
         known = ", ".join(f"{scheme}://" for scheme in PACKAGES if scheme != "memory")
         raise UsageError(f"{address}: {found['scheme']}:// is not known; known are {known}")
@@ -127,7 +144,9 @@ class Objects:
         with self._answering(folder) as fs:
             found = fs.find(self._in_store(folder), detail=True)
         begin = len(self._in_store("")) + 1
-        return {path[begin:]: _object(info) for path, info in found.items() if not path.endswith("/")}
+        return {
+            path[begin:]: _object(info) for path, info in found.items() if not path.endswith("/")
+        }
 
     def folder(self, folder: str = "") -> tuple[dict[str, Object], list[str]]:
         """The objects that lie right in a folder, by name, and the names of the folders in it: one listing."""
@@ -140,8 +159,14 @@ class Objects:
                 found = []
         begin = len(self._in_store("")) + 1
         inside = [(info["name"].rstrip("/")[begin:], info) for info in found]
-        inside = [(name, info) for name, info in inside if name and name != folder]  # a folder's own marker
-        objects = {name: _object(info) for name, info in inside if info["type"] == "file" and not info["name"].endswith("/")}
+        inside = [
+            (name, info) for name, info in inside if name and name != folder
+        ]  # a folder's own marker
+        objects = {
+            name: _object(info)
+            for name, info in inside
+            if info["type"] == "file" and not info["name"].endswith("/")
+        }
         return objects, [name for name, info in inside if info["type"] == "directory"]
 
     def info(self, name: str) -> Object | None:
@@ -176,7 +201,12 @@ class Objects:
         """What a browser is told of an object: its type, and that it may change under its name unless that has a hash in it."""
         kind = CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
         if self.address.startswith("s3:"):
-            return {"ContentType": kind, "CacheControl": "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"}
+            return {
+                "ContentType": kind,
+                "CacheControl": "max-age=31536000, immutable"
+                if name.startswith("assets/")
+                else "no-cache",
+            }
         return {"content_type": kind} if self.address.startswith("gs:") else {}
 
     def _in_store(self, name: str) -> str:
@@ -189,7 +219,12 @@ class Objects:
             for noisy in ("botocore", "aiobotocore", "s3fs", "fsspec", "asyncio"):
                 logging.getLogger(noisy).setLevel(logging.WARNING)
             scheme = self.address.partition("://")[0]
-            self._fs = fsspec.filesystem(scheme, **_options(scheme, self.storage), skip_instance_cache=True, use_listings_cache=False)
+            self._fs = fsspec.filesystem(
+                scheme,
+                **_options(scheme, self.storage),
+                skip_instance_cache=True,
+                use_listings_cache=False,
+            )
         return self._fs
 
     @contextlib.contextmanager
@@ -205,10 +240,20 @@ class Objects:
     def _why(self, error: BaseException) -> str:
         """What went wrong and what to do, without any of the store's own words: those may name whom it asked."""
         code, kinds = _code(error), [type(one).__name__ for one in _chain(error)]
-        where = self.storage.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "its address"
+        where = (
+            self.storage.endpoint_url
+            or os.environ.get("AWS_ENDPOINT_URL_S3")
+            or os.environ.get("AWS_ENDPOINT_URL")
+            or "its address"
+        )
         if code == "NoSuchBucket" or (isinstance(error, FileNotFoundError) and not code):
             return "there is no such bucket; make it, or correct the address or endpoint_url in [storage]"
-        if code in ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "301"):
+        if code in (
+            "AuthorizationHeaderMalformed",
+            "PermanentRedirect",
+            "IllegalLocationConstraintException",
+            "301",
+        ):
             return f"the bucket is in another region ({code}); set region in [storage]"
         if code == "RequestTimeTooSkewed":
             return "the store refuses this machine's clock; set it right"
@@ -216,13 +261,20 @@ class Objects:
             remedy = "whoever runs this needs credentials that may do this (AWS_PROFILE, or profile in [storage])"
             return f"refused ({code or 'permission denied'}); {remedy}"
         if "ProfileNotFound" in kinds:
-            return "its profile is not in ~/.aws/config; correct profile in [storage], or AWS_PROFILE"
-        if any("Credential" in kind or kind in ("TokenRetrievalError", "SSOTokenLoadError") for kind in kinds):
+            return (
+                "its profile is not in ~/.aws/config; correct profile in [storage], or AWS_PROFILE"
+            )
+        if any(
+            "Credential" in kind or kind in ("TokenRetrievalError", "SSOTokenLoadError")
+            for kind in kinds
+        ):
             return "no credentials were found; set AWS_PROFILE, profile in [storage], or, for a public bucket, anonymous = true"
         if any(re.search("SSL|Certificate", kind) for kind in kinds):
             return f"the certificate of {where} is not trusted; AWS_CA_BUNDLE names the authority's file"
         if any(re.search("Connect|Timeout|Endpoint|Closed", kind) for kind in kinds):
-            return f"nothing answers at {where}; is the store up, and endpoint_url in [storage] right?"
+            return (
+                f"nothing answers at {where}; is the store up, and endpoint_url in [storage] right?"
+            )
         if code in ("SlowDown", "ServiceUnavailable", "InternalError", "500", "503"):
             return f"the store is busy or broken ({code}); the next run tries again"
         if code:
@@ -230,8 +282,21 @@ class Objects:
         return f"could not be asked ({kinds[0]}); are options in [storage] right?"
 
 
-_REFUSED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"}
-_REFUSED |= {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidSecurity", "NotSignedUp"}
+_REFUSED = {
+    "AccessDenied",
+    "AllAccessDisabled",
+    "AccountProblem",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "403",
+}
+_REFUSED |= {
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "InvalidSecurity",
+    "NotSignedUp",
+}
 
 
 def _options(scheme: str, storage: Storage) -> dict[str, Any]:
@@ -277,7 +342,14 @@ def _session(profile: str) -> Any:
 
 
 def _object(info: dict[str, Any]) -> Object:
-    at = next((info[key] for key in ("LastModified", "last_modified", "updated", "mtime", "created") if info.get(key)), None)
+    at = next(
+        (
+            info[key]
+            for key in ("LastModified", "last_modified", "updated", "mtime", "created")
+            if info.get(key)
+        ),
+        None,
+    )
     if isinstance(at, str):
         at = datetime.datetime.fromisoformat(at)
     if not isinstance(at, datetime.datetime):
@@ -320,9 +392,13 @@ class ObjectOutput(Output):
         self._listed: dict[str, Object] | None = None
         self._inside: dict[str, set[str]] = {}  # folder -> the names in it
         self._sorted: list[str] | None = None  # the names of all, made when parts are cut
-        self._covers: tuple[str, ...] = ("",)  # the beginnings of the names that the listing tells of
+        self._covers: tuple[str, ...] = (
+            "",
+        )  # the beginnings of the names that the listing tells of
         self._changes: dict[str, Object | None] = {}  # what was written here; None: removed
-        self._growing: dict[str, tuple[bytes, float]] = {}  # what is appended to, and when it was last written
+        self._growing: dict[
+            str, tuple[bytes, float]
+        ] = {}  # what is appended to, and when it was last written
         self._lease: _Lease | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -363,7 +439,11 @@ class ObjectOutput(Output):
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         data = self._public(relative, data)
         there = self._look(relative)
-        if there and there.size == len(data) and (there.etag == _md5(data) or self.objects.read(relative) == data):
+        if (
+            there
+            and there.size == len(data)
+            and (there.etag == _md5(data) or self.objects.read(relative) == data)
+        ):
             return False
         self._write(relative, data)
         return True
@@ -447,7 +527,9 @@ class ObjectOutput(Output):
         return relative.startswith(self._covers)
 
     def _look(self, relative: str) -> Object | None:
-        return self._list().get(relative) if self._is_sure(relative) else self.objects.info(relative)
+        return (
+            self._list().get(relative) if self._is_sure(relative) else self.objects.info(relative)
+        )
 
     def _list(self) -> dict[str, Object]:
         if self._listed is None:
@@ -515,8 +597,12 @@ class _Lease:
             self.release()
             if age_s > YOUNG_S or attempt == TRIES - 1:
                 break
-            time.sleep((0.2 + os.urandom(1)[0] / 320) * 2**attempt)  # 0.2 to 1 s, by chance: the other may have withdrawn too
-        raise LockedError(f"{self.objects.path(others[0])}: another run is at work on this output; this one does nothing")
+            time.sleep(
+                (0.2 + os.urandom(1)[0] / 320) * 2**attempt
+            )  # 0.2 to 1 s, by chance: the other may have withdrawn too
+        raise LockedError(
+            f"{self.objects.path(others[0])}: another run is at work on this output; this one does nothing"
+        )
 
     def _others(self) -> tuple[list[str], float]:
         """The locks of other runs that are alive, and by how many seconds the oldest of them is older than ours."""
@@ -528,7 +614,11 @@ class _Lease:
             )
         alive, oldest = [], 0.0
         for name, there in sorted(listed.items()):
-            age_s = (ours.modified_at - there.modified_at).total_seconds() if ours.modified_at and there.modified_at else 0.0
+            age_s = (
+                (ours.modified_at - there.modified_at).total_seconds()
+                if ours.modified_at and there.modified_at
+                else 0.0
+            )
             if age_s > STALE_S or _is_dead(name.removeprefix(".lock/")):
                 log.info("%s: the lock of a run that was killed; removed", self.objects.path(name))
                 self.objects.remove(name)
@@ -566,7 +656,9 @@ class _Lease:
         """Raise OutputError where the lock is no longer ours."""
         self._check_time()
         if self._lost:
-            raise OutputError(f"{self.objects.path(self.name)}: the lock {self._lost}; the next run goes on from what is there")
+            raise OutputError(
+                f"{self.objects.path(self.name)}: the lock {self._lost}; the next run goes on from what is there"
+            )
 
     def _check_time(self) -> None:
         """Give the lock up before others may take it for stale: this run may have stood still, or been cut off."""

@@ -28,7 +28,12 @@ def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
     if asked is False:
         return
     folder = stream.folder if asked is True else os.path.normpath(asked).removeprefix(".")
-    wanted = _addresses(site, stream, folder, [night for night, row in index["nights"].items() if row.get("summary")])
+    wanted = _addresses(
+        site,
+        stream,
+        folder,
+        [night for night, row in index["nights"].items() if row.get("summary")],
+    )
     key = digest([folder, sorted(wanted.items())])
     there = set(output.names(folder))
     if (index.get("moved") or {}).get("key") == key and there.issuperset(wanted):
@@ -47,7 +52,11 @@ def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> di
         endings = [f"_gen{generation(stream)}"]  # the other stream has the rest
     elif folder != stream.folder:
         endings = ["", *endings]
-    made = {f"{name}{ending}.html": f"{before}{name}.html" for name in ("index", *nights) for ending in endings}
+    made = {
+        f"{name}{ending}.html": f"{before}{name}.html"
+        for name in ("index", *nights)
+        for ending in endings
+    }
     if not folder and site.has_site_page:
         made.pop("index.html", None)
     return made
@@ -56,4 +65,8 @@ def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> di
 def _claimed(site: Site, stream: Stream, folder: str) -> set[str]:
     """The endings in a stream's own folder that another stream had there."""
     others = [(other, other.prototype_urls) for other in site.streams if other is not stream]
-    return {f"_gen{generation(o)}" for o, told in others if isinstance(told, str) and os.path.normpath(told).removeprefix(".") == folder}
+    return {
+        f"_gen{generation(o)}"
+        for o, told in others
+        if isinstance(told, str) and os.path.normpath(told).removeprefix(".") == folder
+    }

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NOTHING = "–"
-Json = dict[str, Any]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
+Json = dict[
+    str, Any
+]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
 
 
 class Figure(TypedDict):
@@ -106,7 +108,9 @@ class ErrorGroup:
     file_class: str
     words: str  # what is said of them all, with … for what differs
     n_files: int
-    first_at: datetime.datetime | None  # when the first of them was tried, or had come where none was
+    first_at: (
+        datetime.datetime | None
+    )  # when the first of them was tried, or had come where none was
     last_at: datetime.datetime | None
     detail: str  # the whole message of the first of them, "" where the words are all
     files: list[FileRow]  # of many, the first
@@ -224,7 +228,9 @@ class ExposureTable:
     names: list[str]
     seq_nums: list[str]
     n_files: list[str]
-    counts: list[tuple[tuple[str, int], ...]]  # how many of its files are in which class, only those above 0
+    counts: list[
+        tuple[tuple[str, int], ...]
+    ]  # how many of its files are in which class, only those above 0
     created_at: list[str]  # the latest of its files, as `near` says it
     transferred_at: list[str]
     ingested_at: list[str]
@@ -455,7 +461,9 @@ class ExposuresPage(OfNight):
     night_page: Link
     exposed: ExposureTable  # of this part, in the order of their creation
     n_exposed: int  # of all parts
-    parts: list[Link]  # all of them where there are several; without an address the one that this is
+    parts: list[
+        Link
+    ]  # all of them where there are several; without an address the one that this is
 
 
 @dataclass
@@ -466,16 +474,26 @@ class PrunedPage(OfNight):
     findings: list[Finding]  # worst first
 
 
-Page = SitePage | StreamPage | YearPage | NightPage | ExposuresPage | PrunedPage | GlossaryPage  # what a template is given
+Page = (
+    SitePage | StreamPage | YearPage | NightPage | ExposuresPage | PrunedPage | GlossaryPage
+)  # what a template is given
 
 
 # The signs beside the words: status is never told by colour alone. The icon's shape tells it too, in a row of tabs.
 SIGNS = {"normal": "✓", "warning": "!", "error": "✕"}
 _ICON_SHAPES = {
-    "": ("#5a6472", "<circle cx='16' cy='16' r='15'/>", "M11 12a5 5 0 1 1 7 4.5c-2 1-2 2-2 3.5m0 4v2"),
+    "": (
+        "#5a6472",
+        "<circle cx='16' cy='16' r='15'/>",
+        "M11 12a5 5 0 1 1 7 4.5c-2 1-2 2-2 3.5m0 4v2",
+    ),
     "normal": ("#1a7f37", "<circle cx='16' cy='16' r='15'/>", "M9 16.5l5 5 9-11"),
     "warning": ("#9a5b00", "<path d='M16 1l15.5 29H.5z'/>", "M16 11v9m0 4v2"),
-    "error": ("#c0262d", "<rect x='1' y='1' width='30' height='30' rx='5'/>", "M10 10l12 12m0-12L10 22"),
+    "error": (
+        "#c0262d",
+        "<rect x='1' y='1' width='30' height='30' rx='5'/>",
+        "M10 10l12 12m0-12L10 22",
+    ),
 }
 
 _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what holds for all of them, the words
@@ -502,7 +520,10 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
         "attempt",
         "How an attempt can end",
         "",
-        [Column(name, "text", words[0].upper() + words[1:], name) for name, words in columns.STATUSES.items()],
+        [
+            Column(name, "text", words[0].upper() + words[1:], name)
+            for name, words in columns.STATUSES.items()
+        ],
     ),
     ("number", "The systems’ own numbers", "", columns.NUMBERS),
     ("source", "The sources", "", columns.SOURCES),
@@ -515,8 +536,15 @@ def _words() -> dict[str, dict[str, Word]]:
     known: dict[Column, Word] = {}
     for prefix, _, _, described in _GLOSSARY:
         if prefix == "night":
-            known = {c: made["class"][c.name.removeprefix("n_")] for c in described if c.name.removeprefix("n_") in made["class"]}
-        made[prefix] = {c.name: known.setdefault(c, Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}")) for c in described}
+            known = {
+                c: made["class"][c.name.removeprefix("n_")]
+                for c in described
+                if c.name.removeprefix("n_") in made["class"]
+            }
+        made[prefix] = {
+            c.name: known.setdefault(c, Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}"))
+            for c in described
+        }
     return made
 
 
@@ -527,8 +555,16 @@ def words_of(prefix: str, has_ingest: bool) -> dict[str, Word]:
     """Words by their names; where no stage comes after arrival, none of ingest among them, and what had come has another word."""
     if has_ingest:
         return WORDS[prefix]
-    kept = {name: word for name, word in WORDS[prefix].items() if not name.startswith(("ingest_", "last_ingest"))}
-    arrived = {name: WORDS["class"][columns.ARRIVED.name] for name, word in kept.items() if word.anchor == "class-ingested"}
+    kept = {
+        name: word
+        for name, word in WORDS[prefix].items()
+        if not name.startswith(("ingest_", "last_ingest"))
+    }
+    arrived = {
+        name: WORDS["class"][columns.ARRIVED.name]
+        for name, word in kept.items()
+        if word.anchor == "class-ingested"
+    }
     return kept | arrived
 
 
@@ -556,7 +592,11 @@ _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_
 
 def address(kind: str, words: str, taken: set[str]) -> str:
     """An address on a page for what is said in some words: `kind-` and these in plain letters, told apart from those `taken` (a set)."""
-    plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower())).strip("-")[:60].rstrip("-")
+    plain = (
+        re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower()))
+        .strip("-")[:60]
+        .rstrip("-")
+    )
     made = first = f"{kind}-{plain or 'other'}"
     number = 1
     while made in taken:
@@ -621,7 +661,9 @@ def templates_dir() -> Path:
     for place in (package / "templates", package.parent / "templates"):
         if (place / "base.html").is_file():
             return place
-    raise FileNotFoundError(f"no templates in {package} nor beside it: is observing_monitor installed whole?")
+    raise FileNotFoundError(
+        f"no templates in {package} nor beside it: is observing_monitor installed whole?"
+    )
 
 
 def template_files() -> list[Path]:
@@ -630,8 +672,12 @@ def template_files() -> list[Path]:
     return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
 
 
-_compiled: dict[str, bytes] = {}  # by the key that jinja2 gives it: each template's code, as it has it, by which others know it again
-_begun: list[Callable[[], dict[str, bytes] | None]] = []  # what gives those that another process was asked for
+_compiled: dict[
+    str, bytes
+] = {}  # by the key that jinja2 gives it: each template's code, as it has it, by which others know it again
+_begun: list[
+    Callable[[], dict[str, bytes] | None]
+] = []  # what gives those that another process was asked for
 _compiling = threading.Lock()
 
 
@@ -721,7 +767,9 @@ def visible(value: T) -> T | str:
     A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
     isn't UTF-8) can't be written at all, and a mark that turns the direction of writing around makes one name look like another.
     """
-    if not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__"):  # what is printable has none of them
+    if (
+        not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__")
+    ):  # what is printable has none of them
         return value
     return _CONTROLS.sub(_picture, value)
 
@@ -730,7 +778,11 @@ def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 0x20 or code == 0x7F:
         return chr(0x2400 + code) if code < 0x20 else "␡"
-    return "�" if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF else f"⟨U+{code:04X}⟩"
+    return (
+        "�"
+        if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or 0xFFFE <= code <= 0xFFFF
+        else f"⟨U+{code:04X}⟩"
+    )
 
 
 def drawn(values: Iterable[T], draw: Callable[[T], Markup]) -> list[Markup]:
@@ -757,14 +809,20 @@ def _escaped(texts: Sequence[str]) -> Sequence[str]:
 
     whole = "".join(texts)
     is_plain = whole.isprintable() and escape(whole) == whole
-    return texts if is_plain or set(map(type, texts)) == {Markup} else [escape(visible(text)) for text in texts]
+    return (
+        texts
+        if is_plain or set(map(type, texts)) == {Markup}
+        else [escape(visible(text)) for text in texts]
+    )
 
 
 def is_nothing(value: object) -> bool:
     """Whether a value stands for "there is none": None, "", NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, str | float) and (value == "" or value != value)  # an instant of pandas takes long to differ from text
+    return isinstance(value, str | float) and (
+        value == "" or value != value
+    )  # an instant of pandas takes long to differ from text
 
 
 def dash(value: T) -> T | str:
@@ -776,12 +834,18 @@ def utc(value: datetime.datetime | None) -> str:
     """An instant as `2020-02-13 03:12:41`, in UTC."""
     if value is None or is_nothing(value):
         return NOTHING
-    return (value if value.tzinfo is datetime.UTC else value.astimezone(datetime.UTC)).isoformat(" ", "seconds")[:19]
+    return (value if value.tzinfo is datetime.UTC else value.astimezone(datetime.UTC)).isoformat(
+        " ", "seconds"
+    )[:19]
 
 
 def iso(value: datetime.datetime | None) -> str:
     """An instant for machines: `2020-02-13T03:12:41Z`."""
-    return "" if value is None or is_nothing(value) else f"{value.astimezone(datetime.UTC).isoformat('T', 'seconds')[:19]}Z"
+    return (
+        ""
+        if value is None or is_nothing(value)
+        else f"{value.astimezone(datetime.UTC).isoformat('T', 'seconds')[:19]}Z"
+    )
 
 
 def near(value: datetime.datetime | None, night: str) -> str:
@@ -793,7 +857,10 @@ def near(value: datetime.datetime | None, night: str) -> str:
 def all_near(values: Series[Any], night: str) -> list[str]:
     """What `near` says of each instant of a column, in a twentieth of the time."""
     year = night[:5]
-    return [NOTHING if text is None else text[5:] if text.startswith(year) else text for text in columns.to_the_second(values)]
+    return [
+        NOTHING if text is None else text[5:] if text.startswith(year) else text
+        for text in columns.to_the_second(values)
+    ]
 
 
 def clock(value: datetime.datetime, night: str) -> str:
@@ -870,7 +937,9 @@ def number(value: float | None) -> str:
     return f"{value:,.{6 if abs(value) < 1e6 else 10}g}".replace("-", "−")
 
 
-_SCALES = {"B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")} | dict.fromkeys(("B", "bytes"), ("bytes", "kB", "MB", "GB", "TB", "PB"))
+_SCALES = {"B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")} | dict.fromkeys(
+    ("B", "bytes"), ("bytes", "kB", "MB", "GB", "TB", "PB")
+)
 
 
 def scale(largest: float, unit: str) -> tuple[float, str]:
@@ -895,7 +964,13 @@ def quantity(value: float | None, unit: str) -> str:
     """A number with its unit, as people say it: durations, sizes and shares by their own rules."""
     if value is None or is_nothing(value):
         return NOTHING
-    said = {"s": seconds, "B": of_bytes, "bytes": of_bytes, "B/s": lambda v: f"{of_bytes(v)}/s", "fraction": percent}.get(unit)
+    said = {
+        "s": seconds,
+        "B": of_bytes,
+        "bytes": of_bytes,
+        "B/s": lambda v: f"{of_bytes(v)}/s",
+        "fraction": percent,
+    }.get(unit)
     return said(value) if said else f"{number(value)} {unit}".strip()
 
 
@@ -923,7 +998,9 @@ def figure_json(figure: Figure) -> Markup:
     """A figure as JSON that may stand inside a `<script>` element: no `<`, `>` or `&` in it, and null for NaN."""
     from jinja2.utils import htmlsafe_json_dumps
 
-    dumps = functools.partial(htmlsafe_json_dumps, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    dumps = functools.partial(
+        htmlsafe_json_dumps, allow_nan=False, sort_keys=True, separators=(",", ":")
+    )
     try:
         return dumps(figure)
     except ValueError:  # it has a number that JSON doesn't have

@@ -57,7 +57,9 @@ EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
 
 log = logging.getLogger(__name__)
 
-Task = tuple[str, int, float, list[str]]  # path, pixels of the longer side, seconds, the folders that may be read
+Task = tuple[
+    str, int, float, list[str]
+]  # path, pixels of the longer side, seconds, the folders that may be read
 Answer = tuple[os.stat_result | None, bytes, int, int, str]  # as `read_one` gives it
 
 
@@ -131,22 +133,38 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
     problems = []
     for night in sorted(index["nights"], reverse=True):
         row = index["nights"][night]
-        if is_pruned(row, PREVIEWS) or is_pruned(row, TABLES) or _is_done(stream, output, night, row):
+        if (
+            is_pruned(row, PREVIEWS)
+            or is_pruned(row, TABLES)
+            or _is_done(stream, output, night, row)
+        ):
             continue
         if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
             break
         with contextlib.suppress(StoreError):  # publishing tells of it
             plan = _plan(stream, store, night, row, roots)
             plans.append(plan)
-            waiting += [(plan, one) for one in plan["files"] if one["is_waiting"] and not _is_away(one["path"], roots)]
-    lacking = [package for module, package in EXTRA.items() if waiting and importlib.util.find_spec(module) is None]
+            waiting += [
+                (plan, one)
+                for one in plan["files"]
+                if one["is_waiting"] and not _is_away(one["path"], roots)
+            ]
+    lacking = [
+        package
+        for module, package in EXTRA.items()
+        if waiting and importlib.util.find_spec(module) is None
+    ]
     try:
         if lacking:
-            problems.append(f"{stream.name}: previews need {' and '.join(lacking)}; pip install 'observing_monitor[previews]'")
+            problems.append(
+                f"{stream.name}: previews need {' and '.join(lacking)}; pip install 'observing_monitor[previews]'"
+            )
         elif waiting:
             _make(stream, output, waiting, roots, deadline, jobs)
     except ReaderError as error:
-        problems.append(f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'")
+        problems.append(
+            f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'"
+        )
     finally:  # what was made until somebody stopped us is kept
         for plan in plans:
             _keep(stream, output, plan, index["nights"][plan["night"]])
@@ -160,7 +178,12 @@ def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[l
     index = _read(output, stream, night.isoformat())
     shown = [
         Preview(
-            label=" ".join(filter(None, [one["exposure"] or one["name"], one["detector"] and f"det. {one['detector']}"])),
+            label=" ".join(
+                filter(
+                    None,
+                    [one["exposure"] or one["name"], one["detector"] and f"det. {one['detector']}"],
+                )
+            ),
             file_id=one["file_id"],
             exposure=one["exposure"],
             detector=one["detector"],
@@ -175,7 +198,9 @@ def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[l
     n_waiting = sum(1 for one in index["files"] if not (one["picture"] or one["why"]))
     words = []
     if len(index["files"]) < index["n_images"]:
-        words.append(f"{len(index['files']):,} of {index['n_images']:,} images: of each exposure the first detectors, the newest first.")
+        words.append(
+            f"{len(index['files']):,} of {index['n_images']:,} images: of each exposure the first detectors, the newest first."
+        )
     if n_waiting:
         words.append(f"{n_waiting:,} more {'is' if n_waiting == 1 else 'are'} still to be made.")
     return shown, " ".join(words)
@@ -216,8 +241,12 @@ def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataF
     images = images.assign(group=group).sort_values(["detector", "file_id"], kind="stable")
     images["begun_at"] = images.groupby("group")["created_at"].transform("min")
     images["turn"] = images.groupby("group").cumcount()
-    newest = images.sort_values(["turn", "begun_at", "group"], ascending=[True, False, False], kind="stable").head(most)
-    return newest.sort_values(["begun_at", "group", "turn"], ascending=[False, False, True], kind="stable"), len(images)
+    newest = images.sort_values(
+        ["turn", "begun_at", "group"], ascending=[True, False, False], kind="stable"
+    ).head(most)
+    return newest.sort_values(
+        ["begun_at", "group", "turn"], ascending=[False, False, True], kind="stable"
+    ), len(images)
 
 
 # --- what is to be done ------------------------------------------------------------------------------------------------
@@ -255,7 +284,9 @@ def _index(stream: Stream, night: str) -> str:
 
 
 def _read(output: Output, stream: Stream, night: str) -> Kept:
-    index = output.read_json(_index(stream, night)) or output.read_json(f"{_folder(stream, night)}/index.json")  # where it was
+    index = output.read_json(_index(stream, night)) or output.read_json(
+        f"{_folder(stream, night)}/index.json"
+    )  # where it was
     if index is None or index.get("version") != VERSION:
         return {"files": [], "n_images": 0}
     if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
@@ -265,17 +296,24 @@ def _read(output: Output, stream: Stream, night: str) -> Kept:
 
 def _roots(stream: Stream) -> list[str]:
     """The folders that files may be shown of: those that the stream's sources read, and those that its settings add."""
-    return sorted({folder for source in stream.sources for folder in _folders(source)} | set(map(str, _asked(stream).folders)))
+    return sorted(
+        {folder for source in stream.sources for folder in _folders(source)}
+        | set(map(str, _asked(stream).folders))
+    )
 
 
 def _folders(source: DescribedSource) -> list[str]:
     named = [value for value in vars(source.settings).values() if isinstance(value, Path)]
-    return [str(path.parent if path.name == "butler.yaml" else path) for path in named]  # which names a Gen3 repository
+    return [
+        str(path.parent if path.name == "butler.yaml" else path) for path in named
+    ]  # which names a Gen3 repository
 
 
 def _is_away(path: str, roots: Iterable[str]) -> bool:
     """Whether the root that a path lies in isn't there: then nothing is known of the file."""
-    root = max((root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None)
+    root = max(
+        (root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None
+    )
     return root is not None and not os.path.isdir(root)
 
 
@@ -288,11 +326,24 @@ def _plan(stream: Stream, store: Store, night: str, row: Row, roots: Sequence[st
     known = {one["file_id"]: one for one in before["files"]}
     tables = store.load(parse_night(night))
     files = tables.files.assign(path=full_paths(stream, tables))
-    chosen, n_images = choose(files, _asked(stream).most, [file_id for file_id, one in known.items() if one["picture"]])
-    chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna({"exposure": "", "detector": ""})
+    chosen, n_images = choose(
+        files, _asked(stream).most, [file_id for file_id, one in known.items() if one["picture"]]
+    )
+    chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna(
+        {"exposure": "", "detector": ""}
+    )
     facts = chosen[["file_id", "path", "name", "exposure", "detector"]].to_dict("records")
-    planned = [cast(Shown, {**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)}) for one in facts]
-    return {"version": VERSION, "n_images": n_images, "files": planned, "night": night, "basis": basis}
+    planned = [
+        cast(Shown, {**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)})
+        for one in facts
+    ]
+    return {
+        "version": VERSION,
+        "n_images": n_images,
+        "files": planned,
+        "night": night,
+        "basis": basis,
+    }
 
 
 def full_paths(stream: Stream, tables: Tables) -> Series[str]:
@@ -303,20 +354,41 @@ def full_paths(stream: Stream, tables: Tables) -> Series[str]:
     files, ingests = tables.files, tables.ingests
     linked = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
     went = linked.drop_duplicates("file_id", keep="last").set_index("file_id")["destination"]
-    below = {source.name: folder for source in stream.sources for folder in [*_folders(source), *map(str, _asked(stream).folders)][:1]}
-    guess = files["file_id"].map(went).astype("str").fillna(files["source"].map(below).astype("str") + "/" + files["path"])
-    return files["path"].mask(~files["path"].str.contains(r"^/|://").fillna(False).astype(bool), guess)
+    below = {
+        source.name: folder
+        for source in stream.sources
+        for folder in [*_folders(source), *map(str, _asked(stream).folders)][:1]
+    }
+    guess = (
+        files["file_id"]
+        .map(went)
+        .astype("str")
+        .fillna(files["source"].map(below).astype("str") + "/" + files["path"])
+    )
+    return files["path"].mask(
+        ~files["path"].str.contains(r"^/|://").fillna(False).astype(bool), guess
+    )
 
 
-def _planned(stream: Stream, path: str, before: Shown | None, roots: Sequence[str]) -> dict[str, Any]:
+def _planned(
+    stream: Stream, path: str, before: Shown | None, roots: Sequence[str]
+) -> dict[str, Any]:
     """The picture that a file has, and whether it waits for another."""
-    has = {name: before[name] for name in ("picture", "width", "height", "why", "key")} if before else _no_picture("", "")
+    has = (
+        {name: before[name] for name in ("picture", "width", "height", "why", "key")}
+        if before
+        else _no_picture("", "")
+    )
     try:
         return {**has, "is_waiting": _key(stream, os.stat(path)) != has["key"]}
     except (FileNotFoundError, NotADirectoryError):
         if has["picture"]:
             return {**has, "is_waiting": False}
-        return {**_no_picture("", ""), "is_waiting": True} if _is_away(path, roots) else {**_no_picture(ABSENT, ""), "is_waiting": False}
+        return (
+            {**_no_picture("", ""), "is_waiting": True}
+            if _is_away(path, roots)
+            else {**_no_picture(ABSENT, ""), "is_waiting": False}
+        )
     except OSError:
         return {**has, "is_waiting": True}  # its reader will tell why
 
@@ -334,10 +406,17 @@ def _key(stream: Stream, status: os.stat_result) -> str:
 
 
 def _make(
-    stream: Stream, output: Output, waiting: Sequence[tuple[Plan, Shown]], roots: Sequence[str], deadline: float, jobs: int | None
+    stream: Stream,
+    output: Output,
+    waiting: Sequence[tuple[Plan, Shown]],
+    roots: Sequence[str],
+    deadline: float,
+    jobs: int | None,
 ) -> None:
     """Make the pictures of [(plan, file)], in order, until the deadline."""
-    seconds = min(FILE_SECONDS, _asked(stream).seconds / 2)  # or a slow file would be begun anew in every run
+    seconds = min(
+        FILE_SECONDS, _asked(stream).seconds / 2
+    )  # or a slow file would be begun anew in every run
     allowed = [os.path.realpath(root) for root in roots]
     tasks = [(shown["path"], _asked(stream).size, seconds, allowed) for _, shown in waiting]
     # a reader takes as long to start as a few files to be read
@@ -352,17 +431,29 @@ def _make(
         shown.update(cast(Shown, _no_picture(why, _key(stream, status) if status else "")))
         shown["is_waiting"] = False
         if data:
-            shown["picture"], shown["width"], shown["height"] = _picture_name(output.redaction.text(shown["name"]), shown), width, height
+            shown["picture"], shown["width"], shown["height"] = (
+                _picture_name(output.redaction.text(shown["name"]), shown),
+                width,
+                height,
+            )
             output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
             n_made += 1
     left = sum(shown["is_waiting"] for _, shown in waiting)
-    log.info("%s: %d previews made, %d files can't be shown, %d to come", stream.name, n_made, len(waiting) - n_made - left, left)
+    log.info(
+        "%s: %d previews made, %d files can't be shown, %d to come",
+        stream.name,
+        n_made,
+        len(waiting) - n_made - left,
+        left,
+    )
 
 
 def _picture_name(name: str, shown: Shown) -> str:
     """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
-    digest = hashlib.blake2b(f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(
+        f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6
+    ).hexdigest()
     return f"{stem}-{digest}.jpg"
 
 
@@ -373,11 +464,21 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: Row) -> None:
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
         output.write_json(_index(stream, plan["night"]), kept)
         output.remove(f"{folder}/index.json")  # where earlier versions had it
-    seen = [[one[name] for name in ("file_id", "exposure", "detector", "picture", "why")] for one in plan["files"]]
-    digest = hashlib.blake2b(json.dumps([plan["n_images"], seen]).encode(), digest_size=8).hexdigest()
+    seen = [
+        [one[name] for name in ("file_id", "exposure", "detector", "picture", "why")]
+        for one in plan["files"]
+    ]
+    digest = hashlib.blake2b(
+        json.dumps([plan["n_images"], seen]).encode(), digest_size=8
+    ).hexdigest()
     n_waiting = sum(one["is_waiting"] for one in plan["files"])
     n_pictures = sum(bool(one["picture"]) for one in plan["files"])
-    row["previews"] = {"basis": plan["basis"], "n_waiting": n_waiting, "shown": digest if seen else "", "n_pictures": n_pictures}
+    row["previews"] = {
+        "basis": plan["basis"],
+        "n_waiting": n_waiting,
+        "shown": digest if seen else "",
+        "n_pictures": n_pictures,
+    }
 
 
 # --- readers: processes of their own -----------------------------------------------------------------------------------

@@ -55,7 +55,9 @@ GENS = {  # of which Butler a table tells; the others tell of none
 }
 NIGHT_COLUMNS = ("nite_obs", "nite_trans", "nite")  # the one of a table that tells its rows' night
 
-Row = dict[str, Any]  # a row of the database, by its columns' names in lower case; what has found its place is taken out
+Row = dict[
+    str, Any
+]  # a row of the database, by its columns' names in lower case; what has found its place is taken out
 
 
 @dataclass
@@ -63,7 +65,9 @@ class Imported:
     """What an import came to: numbers of rows and of nights, and what could not be done, in sentences."""
 
     n_rows: dict[str, int] = field(default_factory=dict)  # table -> rows that the database has
-    n_placed: Counter[str] = field(default_factory=Counter)  # table -> rows whose content is in the store now
+    n_placed: Counter[str] = field(
+        default_factory=Counter
+    )  # table -> rows whose content is in the store now
     n_files: int = 0
     n_attempts: int = 0
     n_metrics: int = 0
@@ -123,7 +127,9 @@ def import_history(
     return done
 
 
-def _chosen_tables(path: Path, connection: sqlite3.Connection, gen: int | None, done: Imported) -> dict[str, list[str]]:
+def _chosen_tables(
+    path: Path, connection: sqlite3.Connection, gen: int | None, done: Imported
+) -> dict[str, list[str]]:
     """The tables to take over, with their columns' names; `done` gets the rows of all, and why the others are left."""
     there = _tables(path, connection)
     for name in there:
@@ -160,7 +166,9 @@ def _import_night(
     after = tables.with_history(told, tables.join_history(history, before))
     digest, sizes = store.save(night, after)
     if lost := _n_lost(history, store.load(night)):
-        done.problems.append(f"{night}: {lost} rows are not in the store after it was written; please report it, with the database")
+        done.problems.append(
+            f"{night}: {lost} rows are not in the store after it was written; please report it, with the database"
+        )
         return
     looked = store.read_looked(night)
     is_changed = looked.get("tables") != digest or not looked.get("is_told")
@@ -182,7 +190,10 @@ def _import_night(
     done.nights.append(night)
     done.n_changed += is_changed
     done.n_placed.update(n_rows)
-    done.n_files, done.n_attempts = done.n_files + len(history.files), done.n_attempts + len(history.ingests)
+    done.n_files, done.n_attempts = (
+        done.n_files + len(history.files),
+        done.n_attempts + len(history.ingests),
+    )
     done.n_metrics += len(history.metrics)
 
 
@@ -190,7 +201,13 @@ def _n_lost(history: "Tables", kept: "Tables") -> int:
     """How many rows of a night's history are neither in its stored tables nor, told by a source, there under the same key."""
     from observing_monitor import tables
 
-    keys = [(tables.history_keys(name, getattr(history, name)), tables.history_keys(name, getattr(kept, name))) for name in columns.TABLES]
+    keys = [
+        (
+            tables.history_keys(name, getattr(history, name)),
+            tables.history_keys(name, getattr(kept, name)),
+        )
+        for name in columns.TABLES
+    ]
     return sum(int((~asked.isin(there)).sum()) for asked, there in keys)
 
 
@@ -205,7 +222,9 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             header, n_bytes = file.read(100), os.fstat(file.fileno()).st_size
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        raise SourceError(f"{path}: {words}; --database names the prototype's {DATABASE}, or the folder that has it") from error
+        raise SourceError(
+            f"{path}: {words}; --database names the prototype's {DATABASE}, or the folder that has it"
+        ) from error
     # SQLite takes what is cut off its last page for zeros; the header says how long it should be (sqlite.org/fileformat.html)
     size, n_pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
     should = (65_536 if size == 1 else size) * n_pages if header[24:28] == header[92:96] else 0
@@ -213,7 +232,9 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise SourceError(_damaged(path, f"is cut, {n_bytes:,} bytes are left of {should:,}"))
     connection = None
     try:
-        connection = sqlite.snapshot(str(path))  # the prototype may be writing to it, and all that is read is to be of one state
+        connection = sqlite.snapshot(
+            str(path)
+        )  # the prototype may be writing to it, and all that is read is to be of one state
         connection.text_factory = sqlite.TEXT
         ((verdict, *_), *_) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":
@@ -237,8 +258,16 @@ def _quoted(name: str) -> str:
 
 def _tables(path: Path, connection: sqlite3.Connection) -> dict[str, list[str]]:
     """The database's tables with their columns in lower case; SourceError where none is the prototype's."""
-    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
-    there = {name: [row[1].lower() for row in connection.execute(f"PRAGMA table_info({_quoted(name)})")] for name in names}
+    names = [
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        )
+    ]
+    there = {
+        name: [row[1].lower() for row in connection.execute(f"PRAGMA table_info({_quoted(name)})")]
+        for name in names
+    }
     known = [name for name in there if name.upper() in GENS]
     if not known:
         found = f"has the tables {', '.join(sorted(there))}" if there else "has no table"
@@ -262,7 +291,9 @@ def _queries(there: dict[str, list[str]]) -> dict[str, str]:
         )
         paths = f"(SELECT filenum, max(transfer_path) AS its_file FROM {_quoted(transfers)} GROUP BY filenum)"
         wanted = "t.*, f.its_file, t.nite_obs AS its_night"
-        made[ingests] = f"SELECT {wanted} FROM {_quoted(ingests)} t LEFT JOIN {paths} f ON f.filenum = t.filenum"
+        made[ingests] = (
+            f"SELECT {wanted} FROM {_quoted(ingests)} t LEFT JOIN {paths} f ON f.filenum = t.filenum"
+        )
     return made
 
 
@@ -273,8 +304,12 @@ def _by_night(
     is_night = "date(its_night) IS its_night AND its_night BETWEEN '1970-01-01' AND '2099-12-31'"
     queues, odd = {}, dict[datetime.date, dict[str, list[Row]]]()
     for name, sql in _queries(there).items():
-        queues[name] = _Queue(connection.execute(f"SELECT * FROM ({sql}) WHERE {is_night} ORDER BY its_night"))
-        for row in _rows(connection.execute(f"SELECT * FROM ({sql}) WHERE NOT coalesce({is_night}, 0)")):
+        queues[name] = _Queue(
+            connection.execute(f"SELECT * FROM ({sql}) WHERE {is_night} ORDER BY its_night")
+        )
+        for row in _rows(
+            connection.execute(f"SELECT * FROM ({sql}) WHERE NOT coalesce({is_night}, 0)")
+        ):
             night = _guessed_night(row, stream)
             if night is None:
                 words = f"{name}: a row tells no night, and stays in the database: {json.dumps(row, ensure_ascii=False, default=str)[:300]}"
@@ -282,12 +317,18 @@ def _by_night(
             else:
                 odd.setdefault(night, {}).setdefault(name, []).append(row)
     while True:
-        coming = [night for night in (*(queue.night for queue in queues.values()), min(odd, default=None)) if night]
+        coming = [
+            night
+            for night in (*(queue.night for queue in queues.values()), min(odd, default=None))
+            if night
+        ]
         if not coming:
             return
         night = min(coming)
         strange = odd.pop(night, {})
-        rows = {name: [*queue.take(night), *strange.get(name, [])] for name, queue in queues.items()}
+        rows = {
+            name: [*queue.take(night), *strange.get(name, [])] for name, queue in queues.items()
+        }
         yield night, {name: of_table for name, of_table in rows.items() if of_table}
 
 
@@ -319,7 +360,10 @@ class _Queue:
 
 def _guessed_night(row: Row, stream: Stream) -> datetime.date | None:
     """The night of a row that does not tell it as a date: by another spelling, by the path's folder, by a time; None by none of them."""
-    for text in (row["its_night"], *str(row.get("transfer_path") or row.get("ingest_path") or "").split("/")):
+    for text in (
+        row["its_night"],
+        *str(row.get("transfer_path") or row.get("ingest_path") or "").split("/"),
+    ):
         if night := night_named(str(text)):
             return night
     for name in ("creation_time", "transfer_time", "discovery_time", "ingest_time"):
@@ -340,8 +384,12 @@ class _Parts:
     files: dict[str, Row] = field(default_factory=dict)  # by file_id
     ingests: list[Row] = field(default_factory=list)
     metrics: list[Row] = field(default_factory=list)
-    rest: dict[str, dict[str, list[Any]]] = field(default_factory=dict)  # TABLE.Column -> file_id -> what has no place
-    updates: dict[str, list[tuple[datetime.datetime | None, str]]] = field(default_factory=dict)  # table -> when, of which file
+    rest: dict[str, dict[str, list[Any]]] = field(
+        default_factory=dict
+    )  # TABLE.Column -> file_id -> what has no place
+    updates: dict[str, list[tuple[datetime.datetime | None, str]]] = field(
+        default_factory=dict
+    )  # table -> when, of which file
 
     def keep_rest(self, table: str, file_id: str, row: Row) -> None:
         """Keep what is left of a file's row: of each column one metric, of all files that have it."""
@@ -363,7 +411,9 @@ def _history(stream: Stream, rows: dict[str, list[Row]]) -> "Tables":
     from observing_monitor.tables import Tables
 
     parts = _Parts(_stages(stream), _root(stream))
-    for name in sorted(rows, key=lambda name: name.upper() != "TRANSFER_LIST"):  # what it lists, the others only refer to
+    for name in sorted(
+        rows, key=lambda name: name.upper() != "TRANSFER_LIST"
+    ):  # what it lists, the others only refer to
         table = name.upper()
         for row in sorted(rows[name], key=lambda row: str(row.get("last_update")), reverse=True):
             row.pop("its_night")
@@ -376,14 +426,20 @@ def _history(stream: Stream, rows: dict[str, list[Row]]) -> "Tables":
     for table, updates in parts.updates.items():
         _place_updates(parts, table, updates)
     for name, of_files in parts.rest.items():
-        parts.metrics.append({"name": name, "text": json.dumps(of_files, ensure_ascii=False, default=repr)})
+        parts.metrics.append(
+            {"name": name, "text": json.dumps(of_files, ensure_ascii=False, default=repr)}
+        )
     for file in parts.files.values():
         del file["tables"]
     files = _frame(columns.FILES, list(parts.files.values()))
     files["name"] = names.last_parts(files["file_id"])
     files["kind"] = names.kinds(files["name"])
-    files = files.assign(**{str(column): told for column, told in names.read_names(files["name"]).items()})
-    return Tables(files, _frame(columns.INGESTS, parts.ingests), _frame(columns.METRICS, parts.metrics))
+    files = files.assign(
+        **{str(column): told for column, told in names.read_names(files["name"]).items()}
+    )
+    return Tables(
+        files, _frame(columns.INGESTS, parts.ingests), _frame(columns.METRICS, parts.metrics)
+    )
 
 
 def _frame(described: tuple[columns.Column, ...], rows: list[Row]) -> "pd.DataFrame":
@@ -391,8 +447,13 @@ def _frame(described: tuple[columns.Column, ...], rows: list[Row]) -> "pd.DataFr
     import pandas as pd
 
     # of object, for pandas would take whole numbers of which some are unknown for floats, and lose their last digits
-    made = {column.name: pd.Series([row.get(column.name) for row in rows], dtype="object") for column in described}
-    made = {name: values for name, values in made.items() if name == "on_disk" or values.notna().any()}
+    made = {
+        column.name: pd.Series([row.get(column.name) for row in rows], dtype="object")
+        for column in described
+    }
+    made = {
+        name: values for name, values in made.items() if name == "on_disk" or values.notna().any()
+    }
     return columns.frame(described, pd.DataFrame(made, index=range(len(rows)))).assign(
         source=pd.Series(columns.HISTORY, range(len(rows)), dtype="str")
     )
@@ -401,20 +462,37 @@ def _frame(described: tuple[columns.Column, ...], rows: list[Row]) -> "pd.DataFr
 def _stages(stream: Stream) -> dict[int, str]:
     """Which stage of the stream the events of each generation are attempts of."""
     own = generation(stream)
-    stages = [getattr(source.settings, "stage", "ingest") for source in stream.sources if source.kind in ("gen2", "gen3", "dbb")]
-    return {own: stages[0] if stages else stream.last_stage or "ingest", 5 - own: f"ingest_gen{5 - own}"}
+    stages = [
+        getattr(source.settings, "stage", "ingest")
+        for source in stream.sources
+        if source.kind in ("gen2", "gen3", "dbb")
+    ]
+    return {
+        own: stages[0] if stages else stream.last_stage or "ingest",
+        5 - own: f"ingest_gen{5 - own}",
+    }
 
 
 def _root(stream: Stream) -> str:
     """The folder that the prototype's paths of files begin at: that of the stream's first file store."""
-    return next((f"{getattr(source.settings, 'path', '')}/" for source in stream.sources if source.kind == "files"), "")
+    return next(
+        (
+            f"{getattr(source.settings, 'path', '')}/"
+            for source in stream.sources
+            if source.kind == "files"
+        ),
+        "",
+    )
 
 
 def _place_file(parts: _Parts, table: str, row: Row) -> None:
     """A row of a list of files: a file and, of the Data Backbone's, its last event; an older row of the same path is kept as a metric."""
     file_id = str(row.pop("transfer_path", None) or f"{table}/{row.get('filenum')}")
     at = _taken_instant(row, "last_update")
-    file = parts.files.setdefault(file_id, {"file_id": file_id, "path": f"{parts.root}{file_id}", "on_disk": False, "tables": set()})
+    file = parts.files.setdefault(
+        file_id,
+        {"file_id": file_id, "path": f"{parts.root}{file_id}", "on_disk": False, "tables": set()},
+    )
     if table in file["tables"]:
         parts.keep_rest(table, file_id, {"row": {**row, "last_update": iso_utc(at)}})
         return
@@ -422,9 +500,18 @@ def _place_file(parts: _Parts, table: str, row: Row) -> None:
     parts.updates.setdefault(table, []).append((at, file_id))
     is_event = table != "TRANSFER_LIST"
     created = "transfer_time" if not is_event and "creation_time" not in row else "creation_time"
-    known = [_place(file, "size_bytes", row, "file_size", _number), _place(file, "created_at", row, created, _instant)]
+    known = [
+        _place(file, "size_bytes", row, "file_size", _number),
+        _place(file, "created_at", row, created, _instant),
+    ]
     if is_event:
-        _place(file, "transferred_at", row, "discovery_time" if "discovery_time" in row else "transfer_time", _instant)
+        _place(
+            file,
+            "transferred_at",
+            row,
+            "discovery_time" if "discovery_time" in row else "transfer_time",
+            _instant,
+        )
         _place_event(parts, table, row, file_id)
     _place_filenum(file, row, is_inode=not is_event)
     # the Data Backbone has files that the prototype did not find on disk: these have neither size nor time
@@ -453,7 +540,11 @@ def _place_filenum(file: Row, row: Row, is_inode: bool = True) -> None:
         inode, device = divmod(number, 10_000) if is_inode else (number, None)
         if (file.setdefault("inode", inode), file.setdefault("device", device)) == (inode, device):
             del row["filenum"]
-    usual = {"file_name": file["file_id"].rpartition("/")[2], "st_dev": file.get("device"), "st_ino": file.get("inode")}
+    usual = {
+        "file_name": file["file_id"].rpartition("/")[2],
+        "st_dev": file.get("device"),
+        "st_ino": file.get("inode"),
+    }
     for column, value in usual.items():
         if column in row and row[column] == value:
             del row[column]
@@ -481,7 +572,10 @@ def _place_ingest(parts: _Parts, table: str, row: Row) -> None:
     at = _taken_instant(row, "last_update")
     link = str(row.pop("ingest_path", None) or f"{table}/{row.get('filenum')}")
     file_id = row.pop("its_file", None)
-    if row.get("transfer_path", "") in (file_id, "NONE"):  # the first version had it here, "NONE" where it did not know it
+    if row.get("transfer_path", "") in (
+        file_id,
+        "NONE",
+    ):  # the first version had it here, "NONE" where it did not know it
         del row["transfer_path"]
     if file_id not in parts.files:
         file_id = f"{columns.HISTORY}:{link}"
@@ -512,7 +606,9 @@ def _place_count(parts: _Parts, name: str, row: Row) -> None:
         parts.keep_rest(name, "", {"row": {**row, "last_update": iso_utc(at)}})
 
 
-def _place_updates(parts: _Parts, table: str, updates: list[tuple[datetime.datetime | None, str]]) -> None:
+def _place_updates(
+    parts: _Parts, table: str, updates: list[tuple[datetime.datetime | None, str]]
+) -> None:
     """When the rows of a night were written: of most of them a metric that counts them, of each other one its own time."""
     ((usual, count),) = Counter(at for at, _ in updates).most_common(1)
     parts.keep_number(f"{table}.last_update", usual, count)
@@ -527,7 +623,11 @@ def _number(value: Any) -> int | None:
         number = int(value)
     except (ValueError, TypeError, OverflowError):
         return None
-    return number if abs(number) < 2**63 and str(number) == str(value).strip().removesuffix(".0") else None
+    return (
+        number
+        if abs(number) < 2**63 and str(number) == str(value).strip().removesuffix(".0")
+        else None
+    )
 
 
 def _taken_instant(row: Row, name: str) -> datetime.datetime | None:
@@ -554,4 +654,8 @@ def _instant(value: Any) -> datetime.datetime | None:
         return None
     if instant is None or not 1678 <= instant.year < 2262:
         return None
-    return instant.replace(tzinfo=datetime.UTC) if instant.tzinfo is None else instant.astimezone(datetime.UTC)
+    return (
+        instant.replace(tzinfo=datetime.UTC)
+        if instant.tzinfo is None
+        else instant.astimezone(datetime.UTC)
+    )

@@ -49,7 +49,12 @@ from observing_monitor.old_urls import publish_old_urls
 from observing_monitor.retention import PAGE, TABLES, is_pruned
 from observing_monitor.site import digest, short, write_assets
 from observing_monitor.store import Store
-from observing_monitor.stream_page import RECENT_NIGHTS, publish_glossary, publish_site, publish_stream
+from observing_monitor.stream_page import (
+    RECENT_NIGHTS,
+    publish_glossary,
+    publish_site,
+    publish_stream,
+)
 from observing_monitor.streams import tellers_of_stages
 from observing_monitor.timelimit import NEVER, Deadline
 
@@ -74,7 +79,9 @@ class Published:
     standings: list[Standing] = field(default_factory=list)  # of the site, and of each stream
     news: list[News] = field(default_factory=list)  # of each stream the nights that changed last
     problems: list[str] = field(default_factory=list)
-    pages: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stream, "" for the site: the newest pages' fingerprints
+    pages: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # of each stream, "" for the site: the newest pages' fingerprints
 
 
 @dataclass
@@ -94,7 +101,9 @@ def _is_untouched(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
     if _stays_as_it_was(job, names):
         return True
-    is_made = job.row.get("made_for") == _made_for(job) and (is_of_now(job) or is_pruned(job.row, TABLES))
+    is_made = job.row.get("made_for") == _made_for(job) and (
+        is_of_now(job) or is_pruned(job.row, TABLES)
+    )
     return is_made and _are_files_there(job, names)
 
 
@@ -102,18 +111,26 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if _is_untouched(job, names):
         return is_as_usual(job.row, job.edges) or is_pruned(job.row, TABLES)
-    is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(job, job.row)
+    is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(
+        job, job.row
+    )
     return is_made and _are_files_there(job, names)
 
 
 def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     night = job.night.isoformat()
-    return all(f"{night}{ending}" in names for ending in endings_there(job.row, job.endings)) and has_images(job, job.row)
+    return all(
+        f"{night}{ending}" in names for ending in endings_there(job.row, job.endings)
+    ) and has_images(job, job.row)
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
     """Whether a night's tables were pruned and its page was not: nothing can make that anew."""
-    return is_pruned(job.row, TABLES) and not is_pruned(job.row, PAGE) and f"{job.night.isoformat()}.html" in names
+    return (
+        is_pruned(job.row, TABLES)
+        and not is_pruned(job.row, PAGE)
+        and f"{job.night.isoformat()}.html" in names
+    )
 
 
 def _common_key(site: Site, stream: Stream) -> str:
@@ -171,7 +188,11 @@ def _row_where_nothing_moved(job: NightJob, halves: Mapping[datetime.date, Table
         return None
     _, settled = strays.settle(job.night, halves[job.night], halves)
     row = cast("Row", {**job.row, "beside": beside_key(job)})
-    is_current = row.get("shown") == shown_key(job, settled) and row.get("page") == page_key(job, row) and is_whole(job, row)
+    is_current = (
+        row.get("shown") == shown_key(job, settled)
+        and row.get("page") == page_key(job, row)
+        and is_whole(job, row)
+    )
     return row if is_current else None
 
 
@@ -224,7 +245,9 @@ def publish(
         index, is_changed = (indexes or {}).get(stream.name) or store.read_index(), True
         try:
             # the rows, that is; of what else collecting told there is nothing new unless the stream's page has another key
-            is_changed = _publish_nights(site, stream, index, now, executor, progress, done, deadline)
+            is_changed = _publish_nights(
+                site, stream, index, now, executor, progress, done, deadline
+            )
             before = [index.get(name) for name in OF_STREAM]
             newest_night = max(index["nights"], default=None)
             then = stream.at(parse_night(newest_night)) if newest_night else stream.versions[-1]
@@ -248,7 +271,11 @@ def _newest_pages(index: Index) -> dict[str, str]:
     """The fingerprints of a stream's page and of its newest nights' pages, which may be open when the next ones are made."""
     newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
     years = {f"{year}.html": key for year, key in sorted((index.get("years") or {}).items())[-1:]}
-    made = {"index.html": index.get("page"), **years, **{f"{night}.html": row.get("page") for night, row in newest}}
+    made = {
+        "index.html": index.get("page"),
+        **years,
+        **{f"{night}.html": row.get("page") for night, row in newest},
+    }
     return {name: short(key) for name, key in made.items() if key}
 
 
@@ -272,7 +299,10 @@ def _publish_nights(
     untouched = {job.night for job in all_jobs if _is_untouched(job, there)}
     n_settled = 0  # of the oldest nights: as they were, and so is what is usual for them
     if index.get("is_settled"):
-        n_settled = next((number for number, job in enumerate(all_jobs) if job.night not in untouched), len(all_jobs))
+        n_settled = next(
+            (number for number, job in enumerate(all_jobs) if job.night not in untouched),
+            len(all_jobs),
+        )
         if n_settled == len(all_jobs):
             return False
     index.pop("is_settled", None)
@@ -283,18 +313,29 @@ def _publish_nights(
     # something else then are judged once more. Their numbers stay, so that is the end of it.
     for _ in range(2):
         rows = [index["nights"][job.night.isoformat()] for job in all_jobs]
-        edges = usual.edges(row.get("summary") for row in [*(job.row for job in before), *rows])[len(before) :]
-        asked = [told for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True) if told[2] != was]
+        edges = usual.edges(row.get("summary") for row in [*(job.row for job in before), *rows])[
+            len(before) :
+        ]
+        asked = [
+            told
+            for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True)
+            if told[2] != was
+        ]
         stale = _stale(asked, there, untouched)
         jobs = {job.night: job for job in stale if job.night not in failed}
-        for result in _results(list(jobs.values())[::-1], site.output, executor, deadline):  # tonight first
+        for result in _results(
+            list(jobs.values())[::-1], site.output, executor, deadline
+        ):  # tonight first
             index["nights"][result.night.isoformat()] = result.row
             if result.problem:
                 failed.add(result.night)
                 done.problems.append(result.problem)
             else:
                 result.row["made_for"] = _made_for(jobs[result.night])
-                there |= {relative.rpartition("/")[2] for relative in files_of(jobs[result.night], result.row)}
+                there |= {
+                    relative.rpartition("/")[2]
+                    for relative in files_of(jobs[result.night], result.row)
+                }
             store.note(result.night, result.row)
             done.n_pages += result.is_written
             if progress:
@@ -316,16 +357,35 @@ def _jobs(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> I
     rows, near = sorted(index["nights"].items()), strays.beside(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
-    of_versions = {id(version): (_common_key(site, version), endings_of(version)) for version in stream.versions}
+    of_versions = {
+        id(version): (_common_key(site, version), endings_of(version))
+        for version in stream.versions
+    }
     edges: Mapping[str, float] = {}
-    for before, night, after, (_, row) in zip([None, *nights], nights, [*nights[1:], None], rows, strict=False):
+    for before, night, after, (_, row) in zip(
+        [None, *nights], nights, [*nights[1:], None], rows, strict=False
+    ):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night)) if known else ()
         then = stream.at(night)
-        yield NightJob(site, then, night, row, before, after, now, edges, issues, near.get(night, ()), *of_versions[id(then)])
+        yield NightJob(
+            site,
+            then,
+            night,
+            row,
+            before,
+            after,
+            now,
+            edges,
+            issues,
+            near.get(night, ()),
+            *of_versions[id(then)],
+        )
 
 
 def _stale(
-    asked: Iterable[tuple[NightJob, Row, Mapping[str, float]]], names: Collection[str], untouched: Collection[datetime.date]
+    asked: Iterable[tuple[NightJob, Row, Mapping[str, float]]],
+    names: Collection[str],
+    untouched: Collection[datetime.date],
 ) -> list[NightJob]:
     """The jobs of those nights for which something has to be done; the others' rows keep that they were found current.
 
@@ -343,16 +403,26 @@ def _stale(
     return stale
 
 
-def _results(jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline) -> Iterator[NightDone]:
+def _results(
+    jobs: Sequence[NightJob], output: Output, executor: Workers | None, deadline: Deadline
+) -> Iterator[NightDone]:
     """What became of each job, in any order; of those for which the time was too short nothing."""
     if executor is None:
         if jobs and (jobs[0].row.get("summary") or {}).get("n_files", 0) >= workers.VERY_MANY:
             pages.begin_compiling()  # by the time that so many files are judged and listed they are there
-        yield from (result for number, job in enumerate(jobs) if (result := _guarded(job, deadline if number else NEVER)))
+        yield from (
+            result
+            for number, job in enumerate(jobs)
+            if (result := _guarded(job, deadline if number else NEVER))
+        )
         return
     templates = pages.compiled() if jobs else {}
-    tasks = [(_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)]
-    for done, changes in executor.results(_publish_elsewhere, tasks, _lost, lambda task: (task[0].stream.name, task[0].night)):
+    tasks = [
+        (_part_of(job), deadline if number else NEVER, templates) for number, job in enumerate(jobs)
+    ]
+    for done, changes in executor.results(
+        _publish_elsewhere, tasks, _lost, lambda task: (task[0].stream.name, task[0].night)
+    ):
         output.learn(changes)
         if done:
             yield done
@@ -362,17 +432,28 @@ def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
     store = Store(job.site.output, job.stream.name)
     nights = [job.night, *(night for night, _ in job.beside)]
-    output = job.site.output.part(files_begin(job), *(f"{store.night_folder(night)}/" for night in nights))
+    output = job.site.output.part(
+        files_begin(job), *(f"{store.night_folder(night)}/" for night in nights)
+    )
     return replace(job, site=replace(job.site, output=output))
 
 
-def _publish_elsewhere(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(
+    job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]
+) -> tuple[NightDone | None, Any]:
     pages.take_compiled(templates)
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]) -> tuple[NightDone | None, Any]:
-    return NightDone(job.night, job.row, False, f"{job.stream.name} {job.night}: its worker died each time that its page was made"), None
+def _lost(
+    job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]
+) -> tuple[NightDone | None, Any]:
+    return NightDone(
+        job.night,
+        job.row,
+        False,
+        f"{job.stream.name} {job.night}: its worker died each time that its page was made",
+    ), None
 
 
 def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
@@ -395,7 +476,10 @@ def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
 
 
 def write_heartbeat(
-    site: Site, now: datetime.datetime, read: Mapping[str, Mapping[str, str | None]], made: Mapping[str, Mapping[str, str]]
+    site: Site,
+    now: datetime.datetime,
+    read: Mapping[str, Mapping[str, str | None]],
+    made: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     """Write the small script that every page loads: when each stream and each of its sources was last read, and the newest pages.
 
@@ -412,12 +496,16 @@ def write_heartbeat(
         if stream.name in read:
             sources = {}
             for name, problem in read[stream.name].items():
-                answered = old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
+                answered = (
+                    old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
+                )
                 sources[name] = {"answered_at": answered, "problem": problem}
             old = old | {"read_at": at, "sources": sources}
         streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
     beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write("data/heartbeat.json", sealed(as_json(beat)))  # each time, though it were the same: it says that we were here
+    site.output.write(
+        "data/heartbeat.json", sealed(as_json(beat))
+    )  # each time, though it were the same: it says that we were here
     site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
     return beat
 
@@ -428,7 +516,9 @@ def _read_heartbeat(site: Site) -> dict[str, Any]:
     try:
         # a stream that was published and never read has no sources yet
         sound = {
-            name: old for name, old in beat["streams"].items() if all("answered_at" in told for told in old.get("sources", {}).values())
+            name: old
+            for name, old in beat["streams"].items()
+            if all("answered_at" in told for told in old.get("sources", {}).values())
         }
         return sound | {"": beat.get("pages", {})}
     except (TypeError, KeyError, AttributeError):

@@ -21,18 +21,26 @@ if TYPE_CHECKING:
 
 WORD = "[hidden]"
 NOT_TEXT = (".png", ".jpg", ".ico", ".gz")
-_TELLING = re.compile(r"[/.@:\d-]")  # a path or a host has one of these; a word that has none may be one of our own
+_TELLING = re.compile(
+    r"[/.@:\d-]"
+)  # a path or a host has one of these; a word that has none may be one of our own
 
 
 class Redaction:
     """The texts that are hidden, and how they are struck out; `Redaction([])` hides nothing."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.texts = tuple(sorted(set(texts), key=lambda text: (-len(text), text)))  # a folder inside another one before that
-        forms = dict.fromkeys(form for text in self.texts for form in sorted(_forms(text), key=len, reverse=True))
+        self.texts = tuple(
+            sorted(set(texts), key=lambda text: (-len(text), text))
+        )  # a folder inside another one before that
+        forms = dict.fromkeys(
+            form for text in self.texts for form in sorted(_forms(text), key=len, reverse=True)
+        )
         plain, found = ("|".join(map(re.escape, forms)), bool(forms))
         self._text = re.compile(plain, re.IGNORECASE) if found else None
-        self._data = re.compile(plain.encode("utf-8", "backslashreplace"), re.IGNORECASE) if found else None
+        self._data = (
+            re.compile(plain.encode("utf-8", "backslashreplace"), re.IGNORECASE) if found else None
+        )
 
     def text(self, text: str) -> str:
         """A text with what is hidden struck out."""
@@ -57,7 +65,13 @@ class Redaction:
 def _forms(text: str) -> set[str]:
     """A text as it may stand in a file: plain, in HTML, JSON, CSV, in an address."""
     in_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-    in_script = [form.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("'", "\\u0027") for form in in_json]
+    in_script = [
+        form.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("'", "\\u0027")
+        for form in in_json
+    ]
     in_html, in_csv = html.escape(text), text.replace('"', '""')
     in_jinja = in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     in_feed = {html.escape(form) for form in (in_html, in_jinja)}  # HTML as the text of XML

@@ -54,10 +54,14 @@ class Going:
     nights: list[datetime.date] = field(default_factory=list)
     n_files: int = 0
     n_bytes: int = 0
-    back: list[datetime.date] = field(default_factory=list)  # whose pages come back: they are younger than what is kept now
+    back: list[datetime.date] = field(
+        default_factory=list
+    )  # whose pages come back: they are younger than what is kept now
 
 
-def plan(stream: Stream, output: Output, ages: dict[str, int | None], tonight: datetime.date) -> dict[str, Going]:
+def plan(
+    stream: Stream, output: Output, ages: dict[str, int | None], tonight: datetime.date
+) -> dict[str, Going]:
     """What `prune` would remove of a stream, by PAGE, TABLES and PREVIEWS; nothing is written.
 
     Parameters
@@ -77,16 +81,27 @@ def plan(stream: Stream, output: Output, ages: dict[str, int | None], tonight: d
                 continue
             is_due = (tonight - night).days >= going.keep_days
             files = _files(stream, output, text, what)
-            if is_due and row.get("summary") and (files or (what == PREVIEWS and stream.previews and not is_pruned(row, what))):
+            if (
+                is_due
+                and row.get("summary")
+                and (files or (what == PREVIEWS and stream.previews and not is_pruned(row, what)))
+            ):
                 going.nights.append(night)
                 going.n_files += len(files)
                 going.n_bytes += sum(output.size(path) or 0 for path in files)
-            elif what == PAGE and not is_due and is_pruned(row, PAGE) and not is_pruned(row, TABLES):
+            elif (
+                what == PAGE and not is_due and is_pruned(row, PAGE) and not is_pruned(row, TABLES)
+            ):
                 going.back.append(night)
     return made
 
 
-def prune(planned: Sequence[tuple[Stream, dict[str, Going]]], output: Output, now: datetime.datetime, publish: Callable[[], None]) -> None:
+def prune(
+    planned: Sequence[tuple[Stream, dict[str, Going]]],
+    output: Output,
+    now: datetime.datetime,
+    publish: Callable[[], None],
+) -> None:
     """Remove what is planned of each stream; `publish` makes the pages anew in between, for no page may show what goes."""
     for stream, going in planned:
         mark(stream, output, going, now)
@@ -103,7 +118,10 @@ def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.
     for what in (PAGE, PREVIEWS):
         for night in going[what].nights:
             pruned = index["nights"][night.isoformat()].get("pruned") or {}
-            marks[night] = {**(marks.get(night) or pruned), **({} if what in pruned else {what: iso_utc(now)})}
+            marks[night] = {
+                **(marks.get(night) or pruned),
+                **({} if what in pruned else {what: iso_utc(now)}),
+            }
     for night in going[PAGE].back:
         pruned = marks.get(night) or index["nights"][night.isoformat()]["pruned"]
         marks[night] = {name: at for name, at in pruned.items() if name != PAGE}
@@ -138,7 +156,9 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
 
 def sweep_page(stream: Stream, output: Output, night: str) -> None:
     """Remove what lies beside a page that was pruned; for when the small page is there."""
-    for path in reversed(_files(stream, output, night, PAGE)):  # the last page of exposures first: whoever is killed leaves no gap
+    for path in reversed(
+        _files(stream, output, night, PAGE)
+    ):  # the last page of exposures first: whoever is killed leaves no gap
         output.remove(path)
     output.prune(_beside(stream, night, ".images"), "", ())  # the folder as well
 
@@ -165,13 +185,27 @@ def _files(stream: Stream, output: Output, night: str, what: str) -> list[str]:
     store = Store(output, stream.name).night_folder(parse_night(night))
     if what == TABLES:  # and those that were set aside
         tables = {*columns.TABLES, *(f"_halves.{name}" for name in HALVES)}
-        return [path for path in _within(output, store) if os.path.basename(path).partition(".parquet")[0] in tables]
+        return [
+            path
+            for path in _within(output, store)
+            if os.path.basename(path).partition(".parquet")[0] in tables
+        ]
     if what == PREVIEWS:
         index = f"{store}/previews.json"
-        return [*_within(output, _beside(stream, night, ".previews")), *([index] if output.exists(index) else [])]
-    files = [*(_beside(stream, night, ending) for ending in PAGE_ENDINGS), *_within(output, _beside(stream, night, ".images"))]
+        return [
+            *_within(output, _beside(stream, night, ".previews")),
+            *([index] if output.exists(index) else []),
+        ]
+    files = [
+        *(_beside(stream, night, ending) for ending in PAGE_ENDINGS),
+        *_within(output, _beside(stream, night, ".images")),
+    ]
     files += exposure_pages(output, _beside(stream, night, ""))
-    return [path for path in files if output.exists(path) and not (path.endswith(".html") and _is_small(output, path))]
+    return [
+        path
+        for path in files
+        if output.exists(path) and not (path.endswith(".html") and _is_small(output, path))
+    ]
 
 
 def _beside(stream: Stream, night: str, ending: str) -> str:
@@ -189,7 +223,10 @@ def _is_small(output: Output, path: str) -> bool:
     return SMALL in (output.read(path) or b"")[:65_536]
 
 
-_SECTION = re.compile(rb'(<section aria-labelledby="previews">\s*<h2 id="previews">[^<]*</h2>).*?(</section>)', re.DOTALL)
+_SECTION = re.compile(
+    rb'(<section aria-labelledby="previews">\s*<h2 id="previews">[^<]*</h2>).*?(</section>)',
+    re.DOTALL,
+)
 
 
 def _without_previews(stream: Stream, output: Output, night: str, now: datetime.datetime) -> None:
@@ -198,4 +235,6 @@ def _without_previews(stream: Stream, output: Output, night: str, now: datetime.
     page = output.read(relative)
     if page:
         words = f"\n<p>They were removed on {now:%Y-%m-%d}, as the settings ask.</p>\n".encode()
-        output.write_changed(relative, _SECTION.sub(lambda found: found[1] + words + found[2], page))
+        output.write_changed(
+            relative, _SECTION.sub(lambda found: found[1] + words + found[2], page)
+        )

@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor import feeds, pages, publish, workers
-from observing_monitor.collect import Outcome, begin_looks, begin_nights, collect, sources_of_versions, told_of, unlooked, words_of_unlooked
+from observing_monitor.collect import (
+    Outcome,
+    begin_looks,
+    begin_nights,
+    collect,
+    sources_of_versions,
+    told_of,
+    unlooked,
+    words_of_unlooked,
+)
 from observing_monitor.known import Known
 from observing_monitor.nights import YEARS
 from observing_monitor.site import make_site
@@ -64,13 +73,19 @@ class Run:
     n_changed: int = 0  # of these, those of which there was something new
     n_pages: int = 0  # pages written
     problems: list[str] = field(default_factory=list)
-    read: dict[str, dict[str, str | None]] = field(default_factory=dict)  # stream -> source -> why it did not answer, or None
+    read: dict[str, dict[str, str | None]] = field(
+        default_factory=dict
+    )  # stream -> source -> why it did not answer, or None
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
         self._deadline = Deadline(self.limit_s)
-        self._indexes: dict[str, Index] = {}  # stream -> what was collected of it, and is yet to be written
-        self._site = make_site(self.title, self.streams, self.output, self.site_url, self.known.issues)
+        self._indexes: dict[
+            str, Index
+        ] = {}  # stream -> what was collected of it, and is yet to be written
+        self._site = make_site(
+            self.title, self.streams, self.output, self.site_url, self.known.issues
+        )
         self.problems += self.known.problems
 
     @property
@@ -108,7 +123,9 @@ class Run:
             asked, unasked = nights[stream.name], dict[str, str]()
             if asked is None:
                 asked, unasked = _known_nights(_of_all_versions(sources))
-            if is_then_published and not stream.previews:  # previews are made of what stands in the store
+            if (
+                is_then_published and not stream.previews
+            ):  # previews are made of what stands in the store
                 self._indexes[stream.name] = Store(self.output, stream.name).read_index()
             with self.progress(f"{stream.name}: collecting", len(asked)) as step:
                 outcomes = collect(
@@ -138,7 +155,12 @@ class Run:
                 self.problems += previews.make_previews(stream, self.output)
 
     def _prepared(
-        self, nights: Mapping[str, list[datetime.date] | None], executor: Workers | None, look_at_everything: bool, share: float, turn: Turn
+        self,
+        nights: Mapping[str, list[datetime.date] | None],
+        executor: Workers | None,
+        look_at_everything: bool,
+        share: float,
+        turn: Turn,
     ) -> list[tuple[Stream, dict[int, list[TimedSource]], Deadline]]:
         """Each stream with its sources, by version, and until when it may take; what these will be asked first is known to `turn`."""
         prepared = []
@@ -151,16 +173,30 @@ class Run:
             if asked is None:
                 turn.add(stream.name, functools.partial(begin_nights, _of_all_versions(sources)))
             elif asked and executor is None:  # else others ask them
-                turn.add(stream.name, functools.partial(_begin_looks, stream, sources, self.output, asked))
+                turn.add(
+                    stream.name,
+                    functools.partial(_begin_looks, stream, sources, self.output, asked),
+                )
         return prepared
 
-    def _note(self, stream: Stream, outcomes: list[Outcome], unasked: Mapping[str, str], left: list[datetime.date]) -> None:
+    def _note(
+        self,
+        stream: Stream,
+        outcomes: list[Outcome],
+        unasked: Mapping[str, str],
+        left: list[datetime.date],
+    ) -> None:
         """Keep what collecting a stream came to."""
-        faults: dict[str, str | None] = {source.name: None for source in stream.sources} | dict(unasked)
+        faults: dict[str, str | None] = {source.name: None for source in stream.sources} | dict(
+            unasked
+        )
         for outcome in outcomes:
             faults.update(outcome.problems)
         self.read[stream.name] = faults
-        told = [*unasked.values(), *(text for outcome in outcomes for text in outcome.problems.values())]
+        told = [
+            *unasked.values(),
+            *(text for outcome in outcomes for text in outcome.problems.values()),
+        ]
         told += [words_of_unlooked(left)] if left else []
         self.problems += [f"{stream.name}: {text}" for text in dict.fromkeys(told)]
         self.n_looked += len(outcomes)
@@ -169,14 +205,25 @@ class Run:
     def publish(self, executor: Workers | None = None) -> None:
         """Write the pages that are not current, then what tells of them: heartbeat, feeds, messages to the receivers."""
         with self.progress("publishing", None) as step:
-            done = publish.publish(self._site, self.now, executor, step, self._deadline, self._indexes)
+            done = publish.publish(
+                self._site, self.now, executor, step, self._deadline, self._indexes
+            )
         self.problems += done.problems
         self.n_pages = done.n_pages
         heartbeat = self.beat(done.pages)
-        told = feeds.Run(self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems))
+        told = feeds.Run(
+            self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems)
+        )
         standings = feeds.with_since(done.standings, self.output, self.now)
         self.problems += feeds.write_feeds(
-            standings, done.news, heartbeat, told, self.output, self.now, self.site_url, self.prometheus_file
+            standings,
+            done.news,
+            heartbeat,
+            told,
+            self.output,
+            self.now,
+            self.site_url,
+            self.prometheus_file,
         )
         if self.receivers and not self.is_of_history:
             from observing_monitor import notify
@@ -190,7 +237,11 @@ class Run:
     def n_new(self, nights: Mapping[str, list[datetime.date] | None]) -> int:
         """How many nights of a stream, of that with most, were never looked at."""
         return max(
-            sum(not Store(self.output, stream.name).read_looked(night) for night in nights[stream.name] or ()) for stream in self.streams
+            sum(
+                not Store(self.output, stream.name).read_looked(night)
+                for night in nights[stream.name] or ()
+            )
+            for stream in self.streams
         )
 
 
@@ -198,7 +249,12 @@ def _of_all_versions(sources: Mapping[int, list[TimedSource]]) -> list[TimedSour
     return [source for made in sources.values() for source in made]
 
 
-def _begin_looks(stream: Stream, sources: Mapping[int, list[TimedSource]], output: Output, nights: list[datetime.date]) -> None:
+def _begin_looks(
+    stream: Stream,
+    sources: Mapping[int, list[TimedSource]],
+    output: Output,
+    nights: list[datetime.date],
+) -> None:
     """Have the sources of each version of a stream look at the last of its nights."""
     for night in {id(stream.at(night)): night for night in nights}.values():
         then = stream.at(night)

@@ -42,7 +42,13 @@ class Site:
         return any(stream.folder for stream in self.streams)
 
 
-def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = "", known: Iterable[Issue] = ()) -> Site:
+def make_site(
+    title: str,
+    streams: Iterable[Stream],
+    output: Output,
+    url: str = "",
+    known: Iterable[Issue] = (),
+) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
@@ -50,7 +56,9 @@ def make_site(title: str, streams: Iterable[Stream], output: Output, url: str = 
         data = path.read_bytes()
         digest.update(path.name.encode() + b"\0" + data)
         if path.parent.name == "assets":
-            assets[path.name] = f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
+            assets[path.name] = (
+                f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
+            )
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
     digest.update(assets["plotly.min.js"].encode())
     digest.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
@@ -78,7 +86,11 @@ def write_assets(site: Site) -> None:
     """Write the static files that are not there yet."""
     for plain, name in site.assets.items():
         if not site.output.exists(f"assets/{name}"):
-            source = _plotly_script() if plain == "plotly.min.js" else pages.templates_dir() / "assets" / plain
+            source = (
+                _plotly_script()
+                if plain == "plotly.min.js"
+                else pages.templates_dir() / "assets" / plain
+            )
             site.output.write(f"assets/{name}", source.read_bytes())
 
 
@@ -90,15 +102,22 @@ def digest(value: object) -> str:
 
 def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """A dict with its instants as text."""
-    return {name: iso_utc(value) if isinstance(value, datetime.datetime) else value for name, value in values.items()}
+    return {
+        name: iso_utc(value) if isinstance(value, datetime.datetime) else value
+        for name, value in values.items()
+    }
 
 
 def with_instants(summary: Summary) -> Summary:
     """A summary from the index, its instants as datetimes."""
-    return {name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()}
+    return {
+        name: parse_utc(value) if name in INSTANTS else value for name, value in summary.items()
+    }
 
 
-def frame(site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str) -> Frame:
+def frame(
+    site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str
+) -> Frame:
     """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
     return Frame(
         title=title,
@@ -107,7 +126,9 @@ def frame(site: Site, stream: Stream | None, title: str, word: str, info: str, n
         info=info,
         version=__version__,
         stream=stream.name if stream else "",
-        stale_after_s=stream.stale_after_s if stream else min((s.stale_after_s for s in site.streams), default=3600),
+        stale_after_s=stream.stale_after_s
+        if stream
+        else min((s.stale_after_s for s in site.streams), default=3600),
         name=name,
         made_of=short(key),
     )

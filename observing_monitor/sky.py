@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 UTC = datetime.UTC
 # how far the Sun is below the horizon, in degrees, at the least -> what that is called, darkest first
-DEPTHS = ((18.0, "night"), (12.0, "astronomical twilight"), (6.0, "nautical twilight"), (0.833, "civil twilight"), (-90.0, "day"))
+DEPTHS = (
+    (18.0, "night"),
+    (12.0, "astronomical twilight"),
+    (6.0, "nautical twilight"),
+    (0.833, "civil twilight"),
+    (-90.0, "day"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,28 @@ def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: P
     import ephem
 
     observer = ephem.Observer()
-    observer.lat, observer.lon = math.radians(position.latitude_deg), math.radians(position.longitude_deg)
+    observer.lat, observer.lon = (
+        math.radians(position.latitude_deg),
+        math.radians(position.longitude_deg),
+    )
     observer.pressure = 0  # the horizons above hold the refraction
-    crossings = {depth: _crossings(observer, ephem.Sun(), -depth, starts_at, ends_at, use_center=True) for depth, _ in DEPTHS[:-1]}
+    crossings = {
+        depth: _crossings(observer, ephem.Sun(), -depth, starts_at, ends_at, use_center=True)
+        for depth, _ in DEPTHS[:-1]
+    }
     instants = sorted({starts_at, ends_at, *(at for times in crossings.values() for at in times)})
     sun = [_sun_span(observer, a, b) for a, b in zip(instants, instants[1:], strict=False)]
     # 34' of refraction: the Moon's own radius is what the upper limb adds
-    up = [starts_at, *_crossings(observer, ephem.Moon(), -34 / 60, starts_at, ends_at, use_center=False), ends_at]
-    moon = [Span(a, b, "Moon") for a, b in zip(up, up[1:], strict=False) if _is_moon_up(observer, a + (b - a) / 2)]
+    up = [
+        starts_at,
+        *_crossings(observer, ephem.Moon(), -34 / 60, starts_at, ends_at, use_center=False),
+        ends_at,
+    ]
+    moon = [
+        Span(a, b, "Moon")
+        for a, b in zip(up, up[1:], strict=False)
+        if _is_moon_up(observer, a + (b - a) / 2)
+    ]
     middle = ephem.Moon(ephem.Date(_naive(starts_at + (ends_at - starts_at) / 2)))
     return Sky(tuple(_joined(sun)), tuple(moon), middle.phase / 100)
 
@@ -83,7 +103,9 @@ def _crossings(
     for next_crossing in (observer.next_rising, observer.next_setting):
         at = ephem.Date(_naive(starts_at))
         try:
-            while (at := next_crossing(body, start=at, use_center=use_center)).datetime().replace(tzinfo=UTC) < ends_at:
+            while (at := next_crossing(body, start=at, use_center=use_center)).datetime().replace(
+                tzinfo=UTC
+            ) < ends_at:
                 found.append(at.datetime().replace(tzinfo=UTC))
                 at = ephem.Date(at + ephem.minute)
         except (ephem.AlwaysUpError, ephem.NeverUpError):  # near the poles
@@ -97,7 +119,9 @@ def _height_deg(observer: ephem.Observer, body: ephem.Body, instant: datetime.da
     return math.degrees(body.alt)
 
 
-def _sun_span(observer: ephem.Observer, starts_at: datetime.datetime, ends_at: datetime.datetime) -> Span:
+def _sun_span(
+    observer: ephem.Observer, starts_at: datetime.datetime, ends_at: datetime.datetime
+) -> Span:
     import ephem
 
     height = _height_deg(observer, ephem.Sun(), starts_at + (ends_at - starts_at) / 2)

@@ -15,7 +15,9 @@ from observing_monitor.usual import numbers
 
 MAX_NOTES = 100  # of a night and source; one more says how many more there were
 LEVELS = ("normal", "warning", "error")
-_KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")  # in a finding's text: no part of its address
+_KNOWN = re.compile(
+    r",(?: [\d,]+ of them| all of them)? known$"
+)  # in a finding's text: no part of its address
 MAX_SAID = 8  # findings that a night's one line names
 
 
@@ -30,13 +32,28 @@ class Night:
     delay_warning_s: float | None = None
     file_sources: str = ""  # who tells which files there are: the sources' names
     stage_sources: str = ""  # who tells of the last stage
-    ahead: tuple[int, float] = (0, 0.0)  # how many files are dated after they had come, and by how many seconds at most
-    happened: tuple[tuple[str, str], ...] = ()  # what changed that was thought settled: a level and a sentence each
-    removed: tuple[str, ...] = ()  # sources that the settings no longer name, and that something is known of
-    worse: Mapping[str, float] = field(default_factory=dict)  # what is worse than usual, with its edge, as `usual.worse` has it
-    settled: tuple[Settled, ...] = ()  # files that a source dates to another night than that on which they lie
-    known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # class, or lost -> {reason: how many files are known for it}
-    since: Mapping[str, str] = field(default_factory=dict)  # class -> when its first file failed, or had come, as it is said: `03:12`
+    ahead: tuple[int, float] = (
+        0,
+        0.0,
+    )  # how many files are dated after they had come, and by how many seconds at most
+    happened: tuple[
+        tuple[str, str], ...
+    ] = ()  # what changed that was thought settled: a level and a sentence each
+    removed: tuple[
+        str, ...
+    ] = ()  # sources that the settings no longer name, and that something is known of
+    worse: Mapping[str, float] = field(
+        default_factory=dict
+    )  # what is worse than usual, with its edge, as `usual.worse` has it
+    settled: tuple[
+        Settled, ...
+    ] = ()  # files that a source dates to another night than that on which they lie
+    known: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # class, or lost -> {reason: how many files are known for it}
+    since: Mapping[str, str] = field(
+        default_factory=dict
+    )  # class -> when its first file failed, or had come, as it is said: `03:12`
 
 
 def worst(levels: Iterable[str]) -> str:
@@ -75,21 +92,39 @@ def _of_files(night: Night, name: str, level: str, words: str) -> Finding:
     count, known = night.summary[f"n_{name}"], night.known.get(name) or {}
     n_known, reasons = sum(known.values()), "; ".join(known)
     if n_known:
-        part = "known" if count == 1 else "all of them known" if n_known == count else f"{n_known:,} of them known"
+        part = (
+            "known"
+            if count == 1
+            else "all of them known"
+            if n_known == count
+            else f"{n_known:,} of them known"
+        )
         words = f"{words}, {part}: {reasons}"
     is_known = 0 < n_known == count
-    return Finding("normal" if is_known else level, words, f"#{name}", teller_of(night, name), acknowledged=reasons if is_known else "")
+    return Finding(
+        "normal" if is_known else level,
+        words,
+        f"#{name}",
+        teller_of(night, name),
+        acknowledged=reasons if is_known else "",
+    )
 
 
 def teller_of(night: Night, what: str) -> str:
     """Who told what a class of files, or a delay, was found from."""
-    return night.file_sources if what in ("gone", "small", "transfer", "twice") else night.stage_sources or night.file_sources
+    return (
+        night.file_sources
+        if what in ("gone", "small", "transfer", "twice")
+        else night.stage_sources or night.file_sources
+    )
 
 
 def check_lost(night: Night) -> Iterable[Finding]:
     """Whatever was ingested is still where the repository says."""
     if night.summary["n_lost"]:
-        words = f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository"
+        words = (
+            f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository"
+        )
         yield _of_files(night, "lost", "error", words)
 
 
@@ -110,7 +145,9 @@ def check_usual(night: Night) -> Iterable[Finding]:
     """The night is no worse than the stream's own last 30; a delay beyond the limit is said by `check_delay`."""
     for stage in ("transfer", "ingest"):
         name = f"{stage}_delay_p90_s"
-        if name in night.worse and not (night.delay_warning_s is not None and night.summary[name] > night.delay_warning_s):
+        if name in night.worse and not (
+            night.delay_warning_s is not None and night.summary[name] > night.delay_warning_s
+        ):
             words = f"slower {stage} than usual: one file in ten took longer than {seconds(night.summary[name])}{_usually(night, name)}"
             yield Finding("warning", words, "#delays", teller_of(night, stage))
     if "error_share" in night.worse:
@@ -124,9 +161,7 @@ def check_clocks(night: Night) -> Iterable[Finding]:
     """No file is dated after it had come."""
     count, most = night.ahead
     if count:
-        words = (
-            f"{n_of(count, 'file')} dated later than {'it' if count == 1 else 'they'} came, by up to {seconds(most)}: some clock is wrong"
-        )
+        words = f"{n_of(count, 'file')} dated later than {'it' if count == 1 else 'they'} came, by up to {seconds(most)}: some clock is wrong"
         yield Finding("warning", words, "#files", teller_of(night, "transfer"))
 
 
@@ -136,14 +171,22 @@ def check_notes(night: Night) -> Iterable[Finding]:
     if count:
         more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
         tellers = ", ".join(name for name, notes in night.notes.items() if notes)
-        yield Finding("warning", f"{more}{n_of(count, 'odd thing')} in what was read, listed on the night's page", "#notes", tellers)
+        yield Finding(
+            "warning",
+            f"{more}{n_of(count, 'odd thing')} in what was read, listed on the night's page",
+            "#notes",
+            tellers,
+        )
 
 
 def tell_twice(night: Night) -> Iterable[Finding]:
     """What came twice is told, and is no fault."""
     if night.summary["n_twice"]:
         yield Finding(
-            "normal", f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name", "#files", teller_of(night, "twice")
+            "normal",
+            f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name",
+            "#files",
+            teller_of(night, "twice"),
         )
 
 
@@ -151,7 +194,12 @@ def tell_pending(night: Night) -> Iterable[Finding]:
     """What is on its way is told, and is no fault."""
     if night.summary["n_pending"]:
         why = "" if night.is_told else ": whether they were ingested is not known"
-        yield Finding("normal", f"{n_of(night.summary['n_pending'], 'file')} pending{why}", "#pending", teller_of(night, "pending"))
+        yield Finding(
+            "normal",
+            f"{n_of(night.summary['n_pending'], 'file')} pending{why}",
+            "#pending",
+            teller_of(night, "pending"),
+        )
 
 
 def tell_happened(night: Night) -> Iterable[Finding]:
@@ -166,15 +214,30 @@ def tell_settled(night: Night) -> Iterable[Finding]:
         verb, s = ("lies", "s") if settled.n_files == 1 else ("lie", "")
         files = f"{n_of(settled.n_files, 'file')} that {settled.source} dates"
         if settled.is_here:
-            yield Finding("normal", f"{files} {settled.night} {verb} on this night: count{s} here", "#files", settled.source)
+            yield Finding(
+                "normal",
+                f"{files} {settled.night} {verb} on this night: count{s} here",
+                "#files",
+                settled.source,
+            )
         else:
-            yield Finding("normal", f"{files} this night {verb} on {settled.night}: count{s} there", "", settled.source)
+            yield Finding(
+                "normal",
+                f"{files} this night {verb} on {settled.night}: count{s} there",
+                "",
+                settled.source,
+            )
 
 
 def tell_removed(night: Night) -> Iterable[Finding]:
     """All that is known of the night is told by the stream's sources."""
     for source in night.removed:
-        yield Finding("normal", f"{source} is no longer a source of this stream: what it told last is kept", "#sources", source)
+        yield Finding(
+            "normal",
+            f"{source} is no longer a source of this stream: what it told last is kept",
+            "#sources",
+            source,
+        )
 
 
 CHECKS = (
@@ -198,7 +261,13 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
     ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
-    return [replace(finding, anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken)) for finding in ordered]
+    return [
+        replace(
+            finding,
+            anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
+        )
+        for finding in ordered
+    ]
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:

@@ -38,11 +38,25 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 FOLDER = "data"
-INDEXED = ("tables", "notes", "silent", "happened", "changed_at", "is_told", "strays")  # what the index has of a night's last look
+INDEXED = (
+    "tables",
+    "notes",
+    "silent",
+    "happened",
+    "changed_at",
+    "is_told",
+    "strays",
+)  # what the index has of a night's last look
 HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
 MANY = 20_000  # rows: so many are read by several threads, which a few rows would only wait for
 KEPT = "_attempts."  # how the names of files begin that `Store.save_attempts` writes
-ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")  # columns of text in which hardly any value comes twice
+ALL_DIFFERENT = (
+    "file_id",
+    "name",
+    "path",
+    "destination",
+    "names",
+)  # columns of text in which hardly any value comes twice
 
 
 # The last tables that this process saved, each with a digest of its bytes: a night is nearly always published where it was collected,
@@ -74,7 +88,9 @@ class Look(TypedDict, total=False):
     happened: dict[str, Any] | None  # as `happenings.merged` gives it
     changed_at: str | None
     is_told: bool  # whether the last stage's source ever answered
-    strays: strays.Counts  # of the files that may have their other half in the night before or after
+    strays: (
+        strays.Counts
+    )  # of the files that may have their other half in the night before or after
 
 
 class Row(Look, total=False):
@@ -92,7 +108,9 @@ class Row(Look, total=False):
     acknowledged: str  # differs when other files are acknowledged
     page: str  # the page's fingerprint
     images: list[str]  # the names of its images' files
-    n_exposure_pages: int  # over how many pages its exposures are spread; 0 where its own page has all
+    n_exposure_pages: (
+        int  # over how many pages its exposures are spread; 0 where its own page has all
+    )
     previews: dict[str, Any]
     made_for: str  # of the run that found the page current
     news_at: str | None  # when the status, or what is wrong, last changed
@@ -106,7 +124,9 @@ class Looked(Look, total=False):
     version: str  # of this program
     keys: dict[str, str]  # source -> what it was asked
     sizes: dict[str, int]  # table -> bytes
-    kept: dict[str, str]  # source -> a digest of its attempts, where these are the stream's kept ones
+    kept: dict[
+        str, str
+    ]  # source -> a digest of its attempts, where these are the stream's kept ones
     sources: dict[str, Known]
     pruned: dict[str, str]
     row: Row  # of a night whose tables were pruned
@@ -135,7 +155,9 @@ class Store:
     def nights(self) -> list[datetime.date]:
         """The nights that have a folder in the store, in order."""
         names = self.output.names(self.folder)
-        nights = (night_named(name.removeprefix("night=")) for name in names if name.startswith("night="))
+        nights = (
+            night_named(name.removeprefix("night=")) for name in names if name.startswith("night=")
+        )
         return sorted(night for night in nights if night)
 
     def read_index(self) -> Index:
@@ -148,7 +170,10 @@ class Store:
             for night in self.nights():
                 looked = self.read_looked(night)
                 # of a night whose tables were pruned the row is all that is left
-                kept = cast(Row, {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")})
+                kept = cast(
+                    Row,
+                    {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")},
+                )
                 index["nights"][night.isoformat()] = looked.get("row") or kept
         if noted := dict(self._noted()):
             index["nights"].update(noted)
@@ -160,17 +185,25 @@ class Store:
         for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
             with contextlib.suppress(ValueError):  # the line at which it was killed
                 told = json.loads(line) if is_sealed(line, or_never=False) else None
-                if isinstance(told, dict) and isinstance(told.get("row"), dict) and night_named(str(told.get("night"))):
+                if (
+                    isinstance(told, dict)
+                    and isinstance(told.get("row"), dict)
+                    and night_named(str(told.get("night")))
+                ):
                     yield told["night"], told["row"]
 
     def note(self, night: datetime.date, row: Row) -> None:
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
-        self.output.append(f"{self.folder}/index.notes", sealed(as_json({"night": night.isoformat(), "row": row})))
+        self.output.append(
+            f"{self.folder}/index.notes", sealed(as_json({"night": night.isoformat(), "row": row}))
+        )
 
     def write_index(self, index: Index) -> None:
         # in one order, however the nights came: the same index is the same bytes
         index["nights"] = {night: _in_order(row) for night, row in sorted(index["nights"].items())}
-        self.output.write_changed(f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items())))))
+        self.output.write_changed(
+            f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items()))))
+        )
         self.output.remove(f"{self.folder}/index.notes")
 
     def read_looked(self, night: datetime.date) -> Looked:
@@ -178,7 +211,18 @@ class Store:
         looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
         is_whole = looked is not None and all(
             isinstance(looked.get(name) or {}, dict)
-            for name in ("keys", "kept", "notes", "pruned", "row", "silent", "happened", "sizes", "sources", "strays")
+            for name in (
+                "keys",
+                "kept",
+                "notes",
+                "pruned",
+                "row",
+                "silent",
+                "happened",
+                "sizes",
+                "sources",
+                "strays",
+            )
         )
         return cast(Looked, looked) if is_whole else {}
 
@@ -190,7 +234,12 @@ class Store:
         from observing_monitor.tables import Tables
 
         folder = self.night_folder(night)
-        return Tables(*(self._load_table(f"{folder}/{name}.parquet", described) for name, described in columns.TABLES.items()))
+        return Tables(
+            *(
+                self._load_table(f"{folder}/{name}.parquet", described)
+                for name, described in columns.TABLES.items()
+            )
+        )
 
     def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
         """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
@@ -216,7 +265,11 @@ class Store:
     def load_attempts(self, source: str, digest: str) -> DataFrame | None:
         """What `save_attempts` kept, where it is what had this digest; None where it is something else by now."""
         data = self.output.read(self._kept_attempts(source))
-        return None if data is None or _digest(data) != digest else _from_parquet(data, columns.ATTEMPTS)
+        return (
+            None
+            if data is None or _digest(data) != digest
+            else _from_parquet(data, columns.ATTEMPTS)
+        )
 
     def forget_attempts(self) -> None:
         """Remove all that `save_attempts` kept."""
@@ -227,7 +280,9 @@ class Store:
     def _kept_attempts(self, source: str) -> str:
         return f"{self.folder}/{KEPT}{urllib.parse.quote(source, safe='')}.parquet"
 
-    def save_halves(self, night: datetime.date, told: Tables, tellers: Collection[str]) -> strays.Counts:
+    def save_halves(
+        self, night: datetime.date, told: Tables, tellers: Collection[str]
+    ) -> strays.Counts:
         """Write the `strays.halves` of a night's tables, or remove them where there is none; how many they are.
 
         `tellers` are the sources that tell of attempts.
@@ -251,7 +306,13 @@ class Store:
         if not all(self.output.exists(self._half(night, name)) for name in HALVES):
             return None
         with contextlib.suppress(StoreError):
-            return replace(Tables.empty(), **{name: self._load_table(self._half(night, name), columns.TABLES[name]) for name in HALVES})
+            return replace(
+                Tables.empty(),
+                **{
+                    name: self._load_table(self._half(night, name), columns.TABLES[name])
+                    for name in HALVES
+                },
+            )
         return None
 
     def _half(self, night: datetime.date, name: str) -> str:
@@ -266,7 +327,9 @@ class Store:
         """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
         folder = self.night_folder(night)
         return isinstance(sizes, dict) and all(
-            sizes.get(name) is not None and self.output.size(f"{folder}/{name}.parquet") == sizes[name] for name in columns.TABLES
+            sizes.get(name) is not None
+            and self.output.size(f"{folder}/{name}.parquet") == sizes[name]
+            for name in columns.TABLES
         )
 
     def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
@@ -308,7 +371,9 @@ def _is_index(value: object) -> TypeGuard[Index]:
         and value.get("schema_version") == columns.SCHEMA_VERSION
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
-        and all(isinstance(row, dict) and _is_night(night) for night, row in value["nights"].items())
+        and all(
+            isinstance(row, dict) and _is_night(night) for night, row in value["nights"].items()
+        )
     )
 
 
@@ -329,7 +394,13 @@ def _is_night(text: str) -> bool:
 def _arrow_types() -> dict[str, DataType]:
     import pyarrow as pa
 
-    return {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "instant": pa.timestamp("us", "UTC")}
+    return {
+        "text": pa.string(),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "instant": pa.timestamp("us", "UTC"),
+    }
 
 
 def _to_parquet(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
@@ -352,9 +423,13 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
         metadata={"observing_monitor.schema_version": str(columns.SCHEMA_VERSION)},
     )
     # one thread: a pool of them costs a thousand rows five times what their columns do
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False, nthreads=1).replace_schema_metadata(schema.metadata)
+    table = pa.Table.from_pandas(
+        frame, schema=schema, preserve_index=False, nthreads=1
+    ).replace_schema_metadata(schema.metadata)
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described))
+    pyarrow.parquet.write_table(
+        table, buffer, compression="zstd", write_page_checksum=True, **_encodings(described)
+    )
     return buffer.getvalue()
 
 
@@ -366,7 +441,9 @@ def _from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
     # not read_table, which looks for a data set of several files first: that takes longer than the reading
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
     table = file.read(use_threads=file.metadata.num_rows >= MANY)
-    return columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+    return (
+        columns.frame(described, table.to_pandas()) if table.num_rows else columns.empty(described)
+    )
 
 
 def _digest(data: bytes) -> str:
@@ -393,7 +470,11 @@ def _decoded(data: bytes | None) -> dict[str, Any] | None:
         value = None if data is None or not is_sealed(data) else msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return {name: member for name, member in value.items() if name != "seal"} if isinstance(value, dict) else None
+    return (
+        {name: member for name, member in value.items() if name != "seal"}
+        if isinstance(value, dict)
+        else None
+    )
 
 
 def encoded(value: object) -> str | bytes:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 # What tells that two rows are one file; the first that both have, and that fits, counts.
-KEYS: tuple[tuple[str, ...], ...] = (("device", "inode"), ("stem",), ("obsid", "detector"), ("obsid",))
+KEYS: tuple[tuple[str, ...], ...] = (
+    ("device", "inode"),
+    ("stem",),
+    ("obsid", "detector"),
+    ("obsid",),
+)
 
 
 class Counts(TypedDict):
@@ -62,7 +67,9 @@ def halves(told: Tables, tellers: Collection[str]) -> Tables:
         rows = rows.union(_untried(told, name).index)
     files = told.files.loc[rows]
     ingests = told.ingests[tables.places_of(told.ingests["file_id"], files["file_id"]) >= 0]
-    return tables.Tables(files.reset_index(drop=True), ingests.reset_index(drop=True), tables.Tables.empty().metrics)
+    return tables.Tables(
+        files.reset_index(drop=True), ingests.reset_index(drop=True), tables.Tables.empty().metrics
+    )
 
 
 def count(halves: Tables, tellers: Collection[str], digest: str) -> Counts:
@@ -80,8 +87,17 @@ def count(halves: Tables, tellers: Collection[str], digest: str) -> Counts:
 
 def beside(rows: Mapping[str, Row]) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
     """The nights of an index with files whose other half may be in the night before or after; each with these, and a digest."""
-    strayed = [datetime.date.fromisoformat(night) for night, row in rows.items() if (own := row.get("strays")) and own["strays"]]
-    nights = {near for night in strayed for near in (night - ONE_DAY, night, night + ONE_DAY) if near.isoformat() in rows}
+    strayed = [
+        datetime.date.fromisoformat(night)
+        for night, row in rows.items()
+        if (own := row.get("strays")) and own["strays"]
+    ]
+    nights = {
+        near
+        for night in strayed
+        for near in (night - ONE_DAY, night, night + ONE_DAY)
+        if near.isoformat() in rows
+    }
     return {night: found for night in sorted(nights) if (found := _beside(night, rows))}
 
 
@@ -89,7 +105,11 @@ def _beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[dateti
     own, found = rows[night.isoformat()].get("strays"), []
     for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
         row = rows.get(other.isoformat()) or {}
-        if own and (theirs := row.get("strays")) and (_may_fit(own, theirs) or _may_fit(theirs, own)):
+        if (
+            own
+            and (theirs := row.get("strays"))
+            and (_may_fit(own, theirs) or _may_fit(theirs, own))
+        ):
             found.append((other, str(theirs.get("halves") or row.get("tables"))))
     return tuple(found)
 
@@ -98,7 +118,9 @@ def _may_fit(one: Counts, other: Counts) -> bool:
     return any(name in other["untried"] for name in one["strays"])
 
 
-def settle(night: datetime.date, told: Tables, halves: Mapping[datetime.date, Tables]) -> tuple[Tables, list[Settled]]:
+def settle(
+    night: datetime.date, told: Tables, halves: Mapping[datetime.date, Tables]
+) -> tuple[Tables, list[Settled]]:
     """A night's tables with each file on one night, and what that came to.
 
     Parameters
@@ -129,23 +151,38 @@ def settle(night: datetime.date, told: Tables, halves: Mapping[datetime.date, Ta
         if not away and not here:
             continue
         files = _with_facts(files[~files["file_id"].isin(list(away))], _called(other.files, here))
-        ingests = [*(part[~part["file_id"].isin(list(away))] for part in ingests), _called(other.ingests, here)]
-        found += [*_settled(mine, away, other_night, is_here=False), *_settled(other, here, other_night, is_here=True)]
+        ingests = [
+            *(part[~part["file_id"].isin(list(away))] for part in ingests),
+            _called(other.ingests, here),
+        ]
+        found += [
+            *_settled(mine, away, other_night, is_here=False),
+            *_settled(other, here, other_night, is_here=True),
+        ]
     if not found:
         return told, []
-    joined = columns.frame(columns.INGESTS, pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True))
+    joined = columns.frame(
+        columns.INGESTS,
+        pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True),
+    )
     by = ["file_id", "stage", "attempted_at", "attempt"]
-    return tables.Tables(files.reset_index(drop=True), tables.in_order(joined, by), told.metrics), found
+    return tables.Tables(
+        files.reset_index(drop=True), tables.in_order(joined, by), told.metrics
+    ), found
 
 
-def _settled(told: Tables, pairs: Mapping[str, str], night: datetime.date, *, is_here: bool) -> Iterator[Settled]:
+def _settled(
+    told: Tables, pairs: Mapping[str, str], night: datetime.date, *, is_here: bool
+) -> Iterator[Settled]:
     """What is said of a night's strays that were paired, a source each."""
     import pandas as pd
 
     strays = told.files[told.files["file_id"].isin(list(pairs))]
     for source, of_source in strays.groupby("source"):
         ingests = told.ingests[told.ingests["file_id"].isin(of_source["file_id"])]
-        key = hashlib.blake2b(pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8).hexdigest()
+        key = hashlib.blake2b(
+            pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8
+        ).hexdigest()
         yield Settled(str(source), night, len(of_source), is_here, key)
 
 
@@ -160,7 +197,9 @@ def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
     from observing_monitor.tables import ENRICHED, places_of, taken
 
     theirs = taken(known, places_of(files["file_id"], known["file_id"]), files.index)
-    return files.assign(**{fact: theirs[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED})
+    return files.assign(
+        **{fact: theirs[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
+    )
 
 
 def _strays(told: Tables) -> DataFrame:
@@ -175,7 +214,9 @@ def _strays(told: Tables) -> DataFrame:
     made_up = told.files[told.files["source"].isin(list(tellers))]
     made_up = made_up[is_made_up(made_up)]
     # asked the other way round: hardly any file is one, and nearly every attempt would have to be learnt
-    return made_up[np.isin(np.arange(len(made_up)), places_of(told.ingests["file_id"], made_up["file_id"]))]
+    return made_up[
+        np.isin(np.arange(len(made_up)), places_of(told.ingests["file_id"], made_up["file_id"]))
+    ]
 
 
 def _untried(told: Tables, source: str) -> DataFrame:
@@ -193,17 +234,26 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
     found: dict[str, str] = {}
     for source, strays in _with_stems(_strays(one)).groupby("source"):
         files = _with_stems(_untried(other, str(source)))
-        files = files[_may_be_among(files, strays)]  # nearly always none, which is told in a tenth of the time
+        files = files[
+            _may_be_among(files, strays)
+        ]  # nearly always none, which is told in a tenth of the time
         for keys in map(list, KEYS) if len(files) else ():
             mine, among = strays.dropna(subset=keys), files.dropna(subset=keys)
             if "inode" in keys:  # the number of a file that is gone may be another's by now
                 mine, among = mine[mine["on_disk"]], among[among["on_disk"]]
-            if keys == ["obsid"]:  # which names one file only where nothing tells its detectors apart
+            if keys == [
+                "obsid"
+            ]:  # which names one file only where nothing tells its detectors apart
                 among = among[among["detector"].isna()]
-            mine, among = (rows.drop_duplicates(keys, keep=False)[[*keys, "file_id"]] for rows in (mine, among))
+            mine, among = (
+                rows.drop_duplicates(keys, keep=False)[[*keys, "file_id"]] for rows in (mine, among)
+            )
             both = mine.merge(among, on=keys, suffixes=("", "_there"))
             found |= dict(zip(both["file_id"], both["file_id_there"], strict=True))
-            strays, files = strays[~strays["file_id"].isin(both["file_id"])], files[~files["file_id"].isin(both["file_id_there"])]
+            strays, files = (
+                strays[~strays["file_id"].isin(both["file_id"])],
+                files[~files["file_id"].isin(both["file_id_there"])],
+            )
     return found
 
 
@@ -211,7 +261,9 @@ def _may_be_among(files: DataFrame, strays: DataFrame) -> NDArray[np.bool_]:
     """Of each file whether it has anything in common with a stray by which KEYS could find it."""
     from observing_monitor.tables import places_of
 
-    inode, stem, obsid = (places_of(files[name], strays[name]) >= 0 for name in ("inode", "stem", "obsid"))
+    inode, stem, obsid = (
+        places_of(files[name], strays[name]) >= 0 for name in ("inode", "stem", "obsid")
+    )
     return inode | stem | obsid
 
 

@@ -13,10 +13,29 @@ from observing_monitor.columns import Summary
 from observing_monitor.feeds import SITE, Standing, address
 from observing_monitor.files import as_bytes
 from observing_monitor.nights import iso_utc, parse_night
-from observing_monitor.pages import GlossaryPage, Headline, Link, NightRow, SitePage, SmallChart, StreamCard, StreamPage
+from observing_monitor.pages import (
+    GlossaryPage,
+    Headline,
+    Link,
+    NightRow,
+    SitePage,
+    SmallChart,
+    StreamCard,
+    StreamPage,
+)
 from observing_monitor.site import digest, frame, site_link, with_instants
 from observing_monitor.streams import described_headlines, source_lines, tells_of_files, told_words
-from observing_monitor.year_page import NIGHTS_BEGIN, NIGHTS_END, months, nights_csv, nights_json, year_json, year_of, year_page, years
+from observing_monitor.year_page import (
+    NIGHTS_BEGIN,
+    NIGHTS_END,
+    months,
+    nights_csv,
+    nights_json,
+    year_json,
+    year_of,
+    year_page,
+    years,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -29,7 +48,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", SitePage, GlossaryPage)
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
-SHOWN_NIGHTS = 90  # in the table and the charts of a stream's page; all are on the pages of the years
+SHOWN_NIGHTS = (
+    90  # in the table and the charts of a stream's page; all are on the pages of the years
+)
 SHOWN_MONTHS = 3  # of the calendar there
 OF_YEAR = (".json", ".csv", ".html")  # what the names of a year's files end with, its page's last
 CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
@@ -55,19 +76,54 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
     nights = [(night, row) for night, row in index["nights"].items() if night <= tonight]
     summaries = [row["summary"] for _, row in sorted(nights, reverse=True) if row.get("summary")]
     recent = summaries[:RECENT_NIGHTS]
-    own = {"observing_monitor", *(source.name for source in stream.sources)}  # a source that was removed is at fault no more
+    own = {
+        "observing_monitor",
+        *(source.name for source in stream.sources),
+    }  # a source that was removed is at fault no more
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in own}
-    alarming = {name: fault for name, fault in silent.items() if not _is_known(site, stream, recent, name, fault)}
-    word = status.worst([*(s["status"] for s in recent), *(fault.get("level", "error") for fault in alarming.values())])
-    own_fault = alarming.get("observing_monitor", {})  # no source's, so that no line of the table of sources has it
+    alarming = {
+        name: fault
+        for name, fault in silent.items()
+        if not _is_known(site, stream, recent, name, fault)
+    }
+    word = status.worst(
+        [
+            *(s["status"] for s in recent),
+            *(fault.get("level", "error") for fault in alarming.values()),
+        ]
+    )
+    own_fault = alarming.get(
+        "observing_monitor", {}
+    )  # no source's, so that no line of the table of sources has it
     said = [own_fault["problem"]] if own_fault.get("level", "error") == word and own_fault else []
-    info = "; ".join([*said, *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"])])
+    info = "; ".join(
+        [
+            *said,
+            *(f"{s['night']}: {s['info']}" for s in recent if s["status"] == word and s["info"]),
+        ]
+    )
     trouble, its_night = _trouble(index, recent, alarming, word)
-    units = {name: unit for _, row in sorted(index["nights"].items()) if row.get("units") for name, unit in row["units"].items()}
-    return _State(summaries, silent, word, info, trouble, its_night, described_headlines(stream, units), tells_of_files(stream))
+    units = {
+        name: unit
+        for _, row in sorted(index["nights"].items())
+        if row.get("units")
+        for name, unit in row["units"].items()
+    }
+    return _State(
+        summaries,
+        silent,
+        word,
+        info,
+        trouble,
+        its_night,
+        described_headlines(stream, units),
+        tells_of_files(stream),
+    )
 
 
-def publish_stream(site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published) -> StreamCard:
+def publish_stream(
+    site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published
+) -> StreamCard:
     """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
     state = _state(site, stream, index, now)
     _publish_pages(site, stream, index, state, now, done)
@@ -97,7 +153,9 @@ def _folder(stream: Stream) -> str:
     return f"{stream.folder}/" if stream.folder else ""
 
 
-def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now: datetime.datetime, done: Published) -> None:
+def _publish_pages(
+    site: Site, stream: Stream, index: Index, state: _State, now: datetime.datetime, done: Published
+) -> None:
     """The pages of a stream and of its years, and their data, where they are not current."""
     summaries, output = state.summaries, site.output
     common = [
@@ -114,12 +172,17 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
     read = [(source.name, source.kind, source.place) for source in stream.sources]
     key = digest([common, _row_keys(index, summaries), read, state.silent, state.word, state.info])
     to_json, to_csv, to_latest, to_html = (
-        f"{_folder(stream)}{name}" for name in ("nights.json", "nights.csv", "latest.html", "index.html")
+        f"{_folder(stream)}{name}"
+        for name in ("nights.json", "nights.csv", "latest.html", "index.html")
     )
-    if index.get("page") != key or not all(output.exists(name) for name in (to_json, to_csv, to_latest, to_html)):
+    if index.get("page") != key or not all(
+        output.exists(name) for name in (to_json, to_csv, to_latest, to_html)
+    ):
         page = _stream_page(site, stream, state, key)
         output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
-        output.write_changed(to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines))
+        output.write_changed(
+            to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines)
+        )
         output.write_changed(to_latest, pages.render_latest(_for_ever(page), site.assets))
         output.write(to_html, pages.render_stream(page, site.assets))
         index["page"] = key
@@ -128,7 +191,10 @@ def _publish_pages(site: Site, stream: Stream, index: Index, state: _State, now:
 
 def _card(stream: Stream, state: _State) -> StreamCard:
     """A stream as the site's page shows it."""
-    cards = [NightRow(f"{stream.folder}/{night['night']}.html", with_instants(night)) for night in state.summaries[:CARD_NIGHTS]]
+    cards = [
+        NightRow(f"{stream.folder}/{night['night']}.html", with_instants(night))
+        for night in state.summaries[:CARD_NIGHTS]
+    ]
     return StreamCard(
         stream=stream.name,
         name=stream.title,
@@ -136,7 +202,9 @@ def _card(stream: Stream, state: _State) -> StreamCard:
         status=state.word,
         info=state.info,
         trouble=state.trouble,
-        trouble_href=f"{stream.folder}/{state.its_night}.html#findings" if state.its_night else f"{stream.folder}/index.html#sources",
+        trouble_href=f"{stream.folder}/{state.its_night}.html#findings"
+        if state.its_night
+        else f"{stream.folder}/index.html#sources",
         latest=cards[0] if cards else None,
         nights=cards,
         chart=_small_chart(cards[::-1], state.has_files, state.headlines, bool(stream.last_stage)),
@@ -146,10 +214,17 @@ def _card(stream: Stream, state: _State) -> StreamCard:
     )
 
 
-def _is_known(site: Site, stream: Stream, recent: Sequence[Summary], name: str, fault: Fault) -> bool:
+def _is_known(
+    site: Site, stream: Stream, recent: Sequence[Summary], name: str, fault: Fault
+) -> bool:
     """Whether a source's silence is a known issue of the stream's newest night."""
-    night, words = parse_night(recent[0]["night"]) if recent else None, status.silence_words(name, fault)
-    return night is not None and any(issue.holds(stream.name, night) and issue.begins(words) for issue in site.known)
+    night, words = (
+        parse_night(recent[0]["night"]) if recent else None,
+        status.silence_words(name, fault),
+    )
+    return night is not None and any(
+        issue.holds(stream.name, night) and issue.begins(words) for issue in site.known
+    )
 
 
 def _for_ever(page: StreamPage) -> StreamPage:
@@ -163,11 +238,20 @@ def _row_keys(index: Index, summaries: Sequence[Summary]) -> list[str | None]:
 
 
 def _publish_years(
-    site: Site, stream: Stream, index: Index, summaries: Sequence[Summary], headlines: list[Headline], common: list[object], done: Published
+    site: Site,
+    stream: Stream,
+    index: Index,
+    summaries: Sequence[Summary],
+    headlines: list[Headline],
+    common: list[object],
+    done: Published,
 ) -> None:
     """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
     folder = _folder(stream)
-    before, known = index.get("years") or {}, {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)}
+    before, known = (
+        index.get("years") or {},
+        {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)},
+    )
     index["years"], start = {}, 0
     for year, nights in known.items():
         earlier = summaries[max(0, start - usual.NIGHTS) : start]
@@ -186,21 +270,31 @@ def _publish_years(
             site.output.remove(f"{folder}{year}{ending}")
 
 
-def _trouble(index: Index, recent: Sequence[Summary], silent: Mapping[str, Fault], word: str) -> tuple[str, str]:
+def _trouble(
+    index: Index, recent: Sequence[Summary], silent: Mapping[str, Fault], word: str
+) -> tuple[str, str]:
     """The worst finding of a stream's recent nights, in its words, and the night that it is of; "" where none is."""
     for summary in recent if word != "normal" else ():
         if summary["status"] == word:
-            first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get("text") or summary["info"]
-            return (first if summary is recent[0] else f"{first} (night {summary['night']})"), summary["night"]
+            first = (index["nights"][summary["night"]].get("findings") or [{}])[0].get(
+                "text"
+            ) or summary["info"]
+            return (
+                first if summary is recent[0] else f"{first} (night {summary['night']})"
+            ), summary["night"]
     own = [fault["problem"] for name, fault in silent.items() if name == "observing_monitor"]
-    return "; ".join([*own, *(f"{name} could not be read" for name in silent if name != "observing_monitor")]), ""
+    return "; ".join(
+        [*own, *(f"{name} could not be read" for name in silent if name != "observing_monitor")]
+    ), ""
 
 
 CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
 BAR_STEP = 14  # from bar to bar
 
 
-def _small_chart(rows: Sequence[NightRow], has_files: bool, headlines: list[Headline], has_ingest: bool) -> SmallChart | None:
+def _small_chart(
+    rows: Sequence[NightRow], has_files: bool, headlines: list[Headline], has_ingest: bool
+) -> SmallChart | None:
     """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
     named = {
         "ingested": f"{'ingested' if has_ingest else 'arrived'} or left out",
@@ -210,11 +304,20 @@ def _small_chart(rows: Sequence[NightRow], has_files: bool, headlines: list[Head
     legend = named
     if has_files:
         made = [_parts_of(row.values) for row in rows]
-        said = [", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files" for parts in made]
+        said = [
+            ", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files"
+            for parts in made
+        ]
     else:
-        first = next((h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None)
+        first = next(
+            (h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None
+        )
         made = [{"total": max(row.values.get(first.name) or 0, 0)} for row in rows] if first else []
-        said = [f"{first.label} {pages.headline(row.values.get(first.name), first)}" for row in rows] if first else []
+        said = (
+            [f"{first.label} {pages.headline(row.values.get(first.name), first)}" for row in rows]
+            if first
+            else []
+        )
         legend = {"total": first.label} if first else {}
     most = max((sum(parts.values()) for parts in made), default=0)
     if not rows or not legend or not most:
@@ -230,12 +333,17 @@ def _small_chart(rows: Sequence[NightRow], has_files: bool, headlines: list[Head
         mark = "" if row.values["status"] == "normal" else pages.SIGNS[row.values["status"]]
         bars.append(pages.Bar(number * BAR_STEP + 1, title, stacked, mark))
         words.append(title)
-    return pages.SmallChart("; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars)
+    return pages.SmallChart(
+        "; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars
+    )
 
 
 def _parts_of(summary: Summary) -> dict[str, int]:
     """A night's files by what an observer has to do with them: nothing, wait, or look."""
-    parts = {"ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"], "pending": summary["n_pending"]}
+    parts = {
+        "ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"],
+        "pending": summary["n_pending"],
+    }
     return parts | {"failed": summary["n_files"] - sum(parts.values())}
 
 
@@ -255,7 +363,9 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
         n_nights=len(summaries),
         months=months(shown, state.has_files)[-SHOWN_MONTHS:],
         years=years(summaries, state.headlines),
-        charts=charts.stream_charts([row.values for row in reversed(rows)], state.headlines, earlier[::-1], has_ingest),
+        charts=charts.stream_charts(
+            [row.values for row in reversed(rows)], state.headlines, earlier[::-1], has_ingest
+        ),
         sources=source_lines(stream, state.silent),
         data=[Link("JSON", "nights.json"), Link("CSV", "nights.csv")],
         has_files=state.has_files,
@@ -264,33 +374,53 @@ def _stream_page(site: Site, stream: Stream, state: _State, key: str) -> StreamP
     )
 
 
-def _nights_json(output: Output, stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]) -> bytes:
+def _nights_json(
+    output: Output, stream: Stream, now: datetime.datetime, summaries: Iterable[Summary]
+) -> bytes:
     """The nights as JSON, a line each: those of the years' files, which are there."""
-    about = json.dumps({"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))}, ensure_ascii=False)
+    about = json.dumps(
+        {"stream": stream.name, "generated_at": iso_utc(now.replace(microsecond=0))},
+        ensure_ascii=False,
+    )
     parts: list[bytes | memoryview] = [as_bytes(f"{about[:-1]}, "), NIGHTS_BEGIN]
     for year, nights in itertools.groupby(summaries, year_of):
         made = output.read(f"{_folder(stream)}{year}.json") or b""
         at = made.find(NIGHTS_BEGIN) + len(NIGHTS_BEGIN)
         is_whole = at >= len(NIGHTS_BEGIN) and made.endswith(NIGHTS_END)
-        parts += [memoryview(made)[at : -len(NIGHTS_END)] if is_whole else nights_json(nights), b",\n"]
+        parts += [
+            memoryview(made)[at : -len(NIGHTS_END)] if is_whole else nights_json(nights),
+            b",\n",
+        ]
     return b"".join([*(parts[:-1] if len(parts) > 2 else parts), NIGHTS_END])
 
 
-def _nights_csv(output: Output, stream: Stream, summaries: Iterable[Summary], headlines: list[Headline]) -> bytes:
+def _nights_csv(
+    output: Output, stream: Stream, summaries: Iterable[Summary], headlines: list[Headline]
+) -> bytes:
     """The nights as CSV, likewise."""
     head = as_bytes(nights_csv([], headlines))
     parts = [head]
     for year, nights in itertools.groupby(summaries, year_of):
         made = output.read(f"{_folder(stream)}{year}.csv") or b""
-        parts.append((made if made.startswith(head) else as_bytes(nights_csv(nights, headlines)))[len(head) :])
+        parts.append(
+            (made if made.startswith(head) else as_bytes(nights_csv(nights, headlines)))[
+                len(head) :
+            ]
+        )
     return b"".join(parts)
 
 
 def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
     """How many streams need attention, in words, "" where none does; and their cards, the worst first."""
-    by_level = {level: [card for card in cards if card.status == level] for level in ("error", "warning")}
+    by_level = {
+        level: [card for card in cards if card.status == level] for level in ("error", "warning")
+    }
     troubled = [card for level in by_level.values() for card in level]
-    line = f"{pages.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention" if troubled else ""
+    line = (
+        f"{pages.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention"
+        if troubled
+        else ""
+    )
     if all(by_level.values()):
         line += "".join(f", {len(level)} with {name}s" for name, level in by_level.items())
     return line, troubled
@@ -300,13 +430,21 @@ def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
     """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = status.worst(card.status for card in cards)
     line, troubled = attention(cards)
-    info = f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}" if troubled else ""
+    info = (
+        f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}"
+        if troubled
+        else ""
+    )
     night = max((standing.night for standing in done.standings), default="")
     url = address(site.url, "index.html")
-    done.standings.insert(0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url))
+    done.standings.insert(
+        0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url)
+    )
     key = digest([site.key, site.title, [asdict(card) for card in cards]])
     if site.has_site_page:
-        page = SitePage(frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards)
+        page = SitePage(
+            frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards
+        )
         _write_if_new(site, key, page, pages.render_site, done)
     return key
 
@@ -323,7 +461,9 @@ def publish_glossary(site: Site, done: Published) -> None:
     _write_if_new(site, key, page, pages.render_glossary, done)
 
 
-def _write_if_new(site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published) -> None:
+def _write_if_new(
+    site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published
+) -> None:
     """Write one of the site's own pages unless the one there was made from the same."""
     record, name = site.output.read_json("data/site.json") or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):

@@ -23,18 +23,28 @@ def classes_of_sources(stream: Stream) -> list[tuple[DescribedSource, SourceClas
 
 def tells_of_files(stream: Stream) -> bool:
     """Whether any source of a stream tells of files: without one its pages have numbers alone."""
-    return any(kind.tells_of_files(described.settings) for described, kind in classes_of_sources(stream))
+    return any(
+        kind.tells_of_files(described.settings) for described, kind in classes_of_sources(stream)
+    )
 
 
 def tellers_of_stages(stream: Stream) -> list[str]:
     """The names of the sources that tell of attempts."""
-    return [described.name for described, kind in classes_of_sources(stream) if kind.stages_of(described.settings)]
+    return [
+        described.name
+        for described, kind in classes_of_sources(stream)
+        if kind.stages_of(described.settings)
+    ]
 
 
 def tellers_of_files(stream: Stream) -> tuple[str, str]:
     """The names of the sources that tell which files there are, and of those that tell of the last stage."""
     files = [d.name for d, kind in classes_of_sources(stream) if kind.tells_of_files(d.settings)]
-    staged = [d.name for d, kind in classes_of_sources(stream) if stream.last_stage in kind.stages_of(d.settings)]
+    staged = [
+        d.name
+        for d, kind in classes_of_sources(stream)
+        if stream.last_stage in kind.stages_of(d.settings)
+    ]
     return ", ".join([name for name in files if name not in staged] or files), ", ".join(staged)
 
 
@@ -49,7 +59,10 @@ def described_headlines(stream: Stream, units: Mapping[str, str]) -> list[pages.
     names = sorted(words, key=lambda name: name == "completeness")  # after all that it is made of
     usual = {c.name for c in columns.NIGHTS} if tells_of_files(stream) else set()
     chosen = [words[name] for name in names if name not in usual]
-    return [pages.Headline(word.name, word.label, word.meaning, units.get(word.name, ""), word.anchor) for word in chosen]
+    return [
+        pages.Headline(word.name, word.label, word.meaning, units.get(word.name, ""), word.anchor)
+        for word in chosen
+    ]
 
 
 def told_words(streams: Iterable[Stream]) -> list[pages.Word]:
@@ -65,8 +78,13 @@ def told_words(streams: Iterable[Stream]) -> list[pages.Word]:
 
 def _word(teller: str, name: str, meanings: Mapping[str, str]) -> pages.Word:
     """A number by its name, as a kind of source tells it."""
-    meaning = meanings.get(name) or f"The night’s latest {name}, as the source of the kind {teller} tells it"
-    return pages.Word(name, in_words(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}")
+    meaning = (
+        meanings.get(name)
+        or f"The night’s latest {name}, as the source of the kind {teller} tells it"
+    )
+    return pages.Word(
+        name, in_words(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
+    )
 
 
 def in_words(name: str) -> str:
@@ -83,12 +101,22 @@ def metric_meanings(stream: Stream) -> dict[str, str]:
     return meanings
 
 
-def source_lines(stream: Stream, silent: Mapping[str, Fault] | Mapping[str, Silent]) -> list[SourceLine]:
+def source_lines(
+    stream: Stream, silent: Mapping[str, Fault] | Mapping[str, Silent]
+) -> list[SourceLine]:
     """The lines of a page's table of sources; `silent` are the faults of those that did not answer, by name."""
     lines = []
     for described in stream.sources:
         fault = silent.get(described.name) or {}
-        lines.append(SourceLine(described.name, described.kind, described.place, fault.get("problem", ""), parse_utc(fault.get("since"))))
+        lines.append(
+            SourceLine(
+                described.name,
+                described.kind,
+                described.place,
+                fault.get("problem", ""),
+                parse_utc(fault.get("since")),
+            )
+        )
     return lines
 
 

@@ -28,12 +28,31 @@ if TYPE_CHECKING:
     Texts = Series[str] | AnyArray
 
 DONE = ("success", "lost")
-ENRICHED = ("obsid", "exposure", "seq_num", "detector", "exposed_at")  # what files gain from their attempts
+ENRICHED = (
+    "obsid",
+    "exposure",
+    "seq_num",
+    "detector",
+    "exposed_at",
+)  # what files gain from their attempts
 QUEUED = ("waiting", "running", "deferred")  # no outcome yet: what was done before still holds
 FAILED = ("failure", "invalid", "unknown")
-WAITING = ("untried", "waiting", "running", "deferred", "rerun", "backfill")  # said of a file, but no attempt
+WAITING = (
+    "untried",
+    "waiting",
+    "running",
+    "deferred",
+    "rerun",
+    "backfill",
+)  # said of a file, but no attempt
 AHEAD_S = 3600  # so far clocks may disagree
-NEEDS_ATTENTION = ("failed", "missing", "gone", "small", "pending")  # in the order in which a page shows them
+NEEDS_ATTENTION = (
+    "failed",
+    "missing",
+    "gone",
+    "small",
+    "pending",
+)  # in the order in which a page shows them
 
 
 @dataclass
@@ -82,7 +101,9 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     files = [_of(known.files, silent)]
     for name, reading in readings.items():
         if reading.files is not None:
-            files.append(_keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading))
+            files.append(
+                _keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading)
+            )
     files.append(_of(known.files, removed))
     # where two sources tell of one file, one that still has it comes first, and one that was removed last
     store = _joined(files, columns.FILES)
@@ -90,24 +111,37 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         store = store.sort_values("on_disk", ascending=False, kind="stable")
     if not _is_in_order(store["file_id"]):  # in which nothing comes twice
         store = store.drop_duplicates("file_id")
-    attempts = _joined([*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS)
-    made_up = _of(known.files, [name for name, reading in readings.items() if reading.files is None])
+    attempts = _joined(
+        [*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS
+    )
+    made_up = _of(
+        known.files, [name for name, reading in readings.items() if reading.files is None]
+    )
     store, found = match(store, attempts, made_up)
     store = _without_doubles(store, removed)
     if logs := [name for name, reading in readings.items() if reading.append_attempts]:
         told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
         found = found[~(found["source"].isin(logs) & told_twice)]
     left = _of(known.ingests, removed)
-    left = _but(left[places_of(left["file_id"], store["file_id"]) >= 0], found, ["file_id", "stage", "attempted_at"])
+    left = _but(
+        left[places_of(left["file_id"], store["file_id"]) >= 0],
+        found,
+        ["file_id", "stage", "attempted_at"],
+    )
     ingests = _joined([_of(known.ingests, silent), found, left], columns.INGESTS)
-    metrics = _latest_images(_joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS))
+    metrics = _latest_images(
+        _joined([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+    )
     is_left = metrics["source"].isin(removed)
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
     metrics = _joined([left, metrics[~is_left]], columns.METRICS)
     return Tables(
         in_order(store, ["file_id"]),
         in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        in_order(metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"), ["name", "node", "sampled_at"]),
+        in_order(
+            metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"),
+            ["name", "node", "sampled_at"],
+        ),
     )
 
 
@@ -118,7 +152,11 @@ def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
 
 def sources_of(known: Tables) -> set[str]:
     """The names of all sources that a night's tables have something of."""
-    return {name for table in (known.files, known.ingests, known.metrics) for name in table["source"].dropna().unique()}
+    return {
+        name
+        for table in (known.files, known.ingests, known.metrics)
+        for name in table["source"].dropna().unique()
+    }
 
 
 def _but(rows: DataFrame, others: DataFrame, keys: list[str]) -> DataFrame:
@@ -133,14 +171,28 @@ def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
     if not removed:
         return files
     is_left = files["source"].isin(removed)
-    made_up = [file_id.startswith(f"{source}:") for file_id, source in zip(files["file_id"], files["source"], strict=True)]
-    return files[~(is_left & pd.Series(made_up, index=files.index) & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0))]
+    made_up = [
+        file_id.startswith(f"{source}:")
+        for file_id, source in zip(files["file_id"], files["source"], strict=True)
+    ]
+    return files[
+        ~(
+            is_left
+            & pd.Series(made_up, index=files.index)
+            & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0)
+        )
+    ]
 
 
 def split_history(known: Tables) -> tuple[Tables, Tables]:
     """A night's Tables as two: what sources told, and what was taken over from the prototype's database."""
-    parts = [(frame, frame["source"] == columns.HISTORY) for frame in (known.files, known.ingests, known.metrics)]
-    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(*(frame[is_old] for frame, is_old in parts))
+    parts = [
+        (frame, frame["source"] == columns.HISTORY)
+        for frame in (known.files, known.ingests, known.metrics)
+    ]
+    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(
+        *(frame[is_old] for frame, is_old in parts)
+    )
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
@@ -148,13 +200,19 @@ def join_history(new: Tables, before: Tables) -> Tables:
     joined = {}
     for name, described in columns.TABLES.items():
         now, old = getattr(new, name), getattr(before, name)
-        joined[name] = _joined([now, old[~history_keys(name, old).isin(history_keys(name, now))]], described)
+        joined[name] = _joined(
+            [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
+        )
     return Tables(**joined)
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     """What tells the rows of one of the tables apart, where two may tell the same history."""
-    by = {"files": ["file_id"], "ingests": ["file_id", "stage"], "metrics": ["name", "node", "sampled_at"]}[name]
+    by = {
+        "files": ["file_id"],
+        "ingests": ["file_id", "stage"],
+        "metrics": ["name", "node", "sampled_at"],
+    }[name]
     return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
 
@@ -181,12 +239,19 @@ def with_history(told: Tables, history: Tables) -> Tables:
     made_up = is_made_up(files)
     # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
     by_path = pd.concat(
-        [history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"], old["file_id"].set_axis(old["file_id"])]
+        [
+            history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"],
+            old["file_id"].set_axis(old["file_id"]),
+        ]
     )
     same = files.loc[made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
     renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
-        told.ingests.assign(file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]) if renamed else told.ingests
+        told.ingests.assign(
+            file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]
+        )
+        if renamed
+        else told.ingests
     )
     old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
     if not made_up.all():
@@ -196,8 +261,14 @@ def with_history(told: Tables, history: Tables) -> Tables:
     kept = history.ingests[places_of(_of_stage(history.ingests), _of_stage(ingests)) < 0]
     return Tables(
         in_order(_joined([files, old], columns.FILES), ["file_id"]),
-        in_order(_joined([ingests, kept], columns.INGESTS), ["file_id", "stage", "attempted_at", "attempt"]),
-        in_order(_joined([told.metrics, history.metrics], columns.METRICS), ["name", "node", "sampled_at"]),
+        in_order(
+            _joined([ingests, kept], columns.INGESTS),
+            ["file_id", "stage", "attempted_at", "attempt"],
+        ),
+        in_order(
+            _joined([told.metrics, history.metrics], columns.METRICS),
+            ["name", "node", "sampled_at"],
+        ),
     )
 
 
@@ -214,7 +285,11 @@ def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFr
 def _joined(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFrame:
     """Frames one below the other; empty ones are left out, for they would spoil the others' dtypes."""
     kept = [frame for frame in frames if len(frame)]
-    return columns.frame(described, pd.concat(kept, ignore_index=True)) if kept else columns.empty(described)
+    return (
+        columns.frame(described, pd.concat(kept, ignore_index=True))
+        if kept
+        else columns.empty(described)
+    )
 
 
 def in_order(frame: DataFrame, by: list[str]) -> DataFrame:
@@ -226,7 +301,9 @@ def in_order(frame: DataFrame, by: list[str]) -> DataFrame:
     if _is_in_order(frame[by[0]]):
         return frame.reset_index(drop=True)
     keys = [_ranks(frame[name]) for name in by]
-    keys = [key for key in keys if key.min() != key.max()]  # a column of one value says nothing of the order
+    keys = [
+        key for key in keys if key.min() != key.max()
+    ]  # a column of one value says nothing of the order
     order = np.lexsort(keys[::-1]) if keys else np.arange(len(frame))
     if (order[1:] > order[:-1]).all():
         return frame.reset_index(drop=True)
@@ -265,30 +342,52 @@ def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
 
     if not len(wanted) or not len(among):
         return np.full(len(wanted), -1)
-    return pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True).fill_null(-1).to_numpy()
+    return (
+        pc.index_in(pa.array(wanted), value_set=pa.array(among), skip_nulls=True)
+        .fill_null(-1)
+        .to_numpy()
+    )
 
 
 def _kept_metrics(known: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:
     """The metrics that stay: of sources which did not tell any now, or whose samples add to a history."""
-    replaced = [name for name, reading in readings.items() if reading.metrics is not None and not reading.append]
+    replaced = [
+        name
+        for name, reading in readings.items()
+        if reading.metrics is not None and not reading.append
+    ]
     return known[~known["source"].isin(replaced)]
 
 
 def _attempts(readings: Mapping[str, Reading]) -> list[DataFrame]:
-    return [r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None]
+    return [
+        r.attempts.assign(source=name) for name, r in readings.items() if r.attempts is not None
+    ]
 
 
 def _earlier_attempts(known: Tables, readings: Mapping[str, Reading]) -> list[DataFrame]:
     """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
     earlier = known.ingests[
-        known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts]) & (known.ingests["status"] != "running")
+        known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts])
+        & (known.ingests["status"] != "running")
     ]
     if earlier.empty:
         return []
-    files = known.files.drop_duplicates("file_id").set_index("file_id").reindex(earlier["file_id"]).set_axis(earlier.index)
-    facts = {name: files[name] for name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector")}
+    files = (
+        known.files.drop_duplicates("file_id")
+        .set_index("file_id")
+        .reindex(earlier["file_id"])
+        .set_axis(earlier.index)
+    )
+    facts = {
+        name: files[name]
+        for name in ("size_bytes", "created_at", "obsid", "exposure", "seq_num", "detector")
+    }
     own = earlier["source"] + ":"
-    path = [i.removeprefix(o) if i.startswith(o) else name for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)]
+    path = [
+        i.removeprefix(o) if i.startswith(o) else name
+        for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)
+    ]
     return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
 
 
@@ -301,7 +400,11 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
     is_image = metrics["unit"].str.startswith("image/")
     if not is_image.any():
         return metrics
-    latest = metrics[is_image].sort_values("sampled_at", kind="stable").drop_duplicates(["source", "name", "node"], keep="last")
+    latest = (
+        metrics[is_image]
+        .sort_values("sampled_at", kind="stable")
+        .drop_duplicates(["source", "name", "node"], keep="last")
+    )
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
 
 
@@ -312,12 +415,18 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
     if known.empty:
         return seen
     places = places_of(seen["file_id"], known["file_id"])
-    was = taken(known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]], places, seen.index)
+    was = taken(
+        known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]],
+        places,
+        seen.index,
+    )
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
         is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
     # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
-    is_earlier = is_same & ((was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna())
+    is_earlier = is_same & (
+        (was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna()
+    )
     facts = {}
     if is_earlier.any():
         facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
@@ -332,7 +441,9 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
         return seen
     absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
     unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
-    return pd.concat([seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))])
+    return pd.concat(
+        [seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))]
+    )
 
 
 def _or_else(values: Series[Any], others: Series[Any]) -> Series[Any]:
@@ -349,7 +460,9 @@ def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> Dat
     return taken.take(places).set_axis(index)
 
 
-def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = None) -> tuple[DataFrame, DataFrame]:
+def match(
+    files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = None
+) -> tuple[DataFrame, DataFrame]:
     """Find each attempt's file: by device and inode, which covers symlinks and hard links, then by name.
 
     Parameters
@@ -388,11 +501,17 @@ def match(files: DataFrame, attempts: DataFrame, made_up: DataFrame | None = Non
     keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
     ingests = columns.frame(columns.INGESTS, attempts.assign(file_id=_or_else(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
-    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (places_of(made_up["name"], files["name"]) >= 0)
+    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (
+        places_of(made_up["name"], files["name"]) >= 0
+    )
     if not is_told_anew.all():
-        is_told_anew |= np.isin(np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"]))
+        is_told_anew |= np.isin(
+            np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"])
+        )
     orphans = made_up[~is_told_anew]
-    return _joined([_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES), ingests
+    return _joined(
+        [_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES
+    ), ingests
 
 
 def is_made_up(files: DataFrame) -> Series[bool]:
@@ -412,7 +531,10 @@ def _by_inode(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
     places = np.full(len(attempts), -1)
     there = np.flatnonzero(files["on_disk"] & files["inode"].notna() & files["device"].notna())
     asked = np.flatnonzero(attempts["inode"].notna() & attempts["device"].notna())
-    there_on, asked_on = (table["device"].iloc[rows].to_numpy("int64") for table, rows in ((files, there), (attempts, asked)))
+    there_on, asked_on = (
+        table["device"].iloc[rows].to_numpy("int64")
+        for table, rows in ((files, there), (attempts, asked))
+    )
     for device in np.unique(asked_on):
         here, wanted = there[there_on == device], asked[asked_on == device]
         inodes = pd.Index(files["inode"].iloc[here].to_numpy("int64"))
@@ -433,8 +555,12 @@ def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
     parents: AnyArray = pc.list_parent_indices(lines)
     rows, forms = parents.to_numpy(), _stems(pc.list_flatten(lines))
     is_empty: AnyArray = pc.equal(forms, pa.scalar(""))
-    found = np.where(is_empty.to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names))))
-    hits = np.flatnonzero(found >= 0)[::-1]  # backwards, so that the first of an attempt's names is written last
+    found = np.where(
+        is_empty.to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names)))
+    )
+    hits = np.flatnonzero(found >= 0)[
+        ::-1
+    ]  # backwards, so that the first of an attempt's names is written last
     places[rows[hits]] = found[hits]
     return places
 
@@ -457,10 +583,19 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
         of_file[places[rows]] = rows
         told = taken(attempts[facts], of_file, files.index)
     else:
-        told = attempts[facts].iloc[rows].groupby(places[rows]).first().reindex(range(len(files))).set_axis(files.index)
+        told = (
+            attempts[facts]
+            .iloc[rows]
+            .groupby(places[rows])
+            .first()
+            .reindex(range(len(files)))
+            .set_axis(files.index)
+        )
     known = {fact: _or_else(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED}
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
-    return files.assign(**known, transferred_at=_or_else(files["transferred_at"], told["transferred_at"]))
+    return files.assign(
+        **known, transferred_at=_or_else(files["transferred_at"], told["transferred_at"])
+    )
 
 
 def last_attempts(ingests: DataFrame) -> DataFrame:
@@ -480,12 +615,20 @@ def _last_by_place(ingests: DataFrame, places: NDArray[int64], n: int) -> NDArra
 
     rows = np.full(n, -1)
     number = ingests["attempt"].to_numpy("int64", na_value=-(2**63))
-    order = np.lexsort((number, ingests["attempted_at"].astype("int64")))  # NaT is the smallest number: it comes first
+    order = np.lexsort(
+        (number, ingests["attempted_at"].astype("int64"))
+    )  # NaT is the smallest number: it comes first
     rows[places[order]] = order  # of several that are written to one place the last stays
     return rows
 
 
-def classify(files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime.datetime, is_told: bool = True) -> DataFrame:
+def classify(
+    files: DataFrame,
+    ingests: DataFrame,
+    limits: Limits,
+    now: datetime.datetime,
+    is_told: bool = True,
+) -> DataFrame:
     """Each file's class, why, and when it passed the last stage.
 
     Parameters
@@ -514,17 +657,32 @@ def classify(files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime
 @functools.cache  # a history has many empty nights, and to classify nothing takes as long as a thousand files
 def _classified_nothing() -> DataFrame:
     nothing = Tables.empty()
-    return _classified(nothing.files, nothing.ingests, Limits(), datetime.datetime.fromtimestamp(0, datetime.UTC), is_told=True)
+    return _classified(
+        nothing.files,
+        nothing.ingests,
+        Limits(),
+        datetime.datetime.fromtimestamp(0, datetime.UTC),
+        is_told=True,
+    )
 
 
-def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime.datetime, is_told: bool) -> DataFrame:
+def _classified(
+    files: DataFrame, ingests: DataFrame, limits: Limits, now: datetime.datetime, is_told: bool
+) -> DataFrame:
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
     all_places = places_of(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
-    of_stage, places = _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here), all_places[is_here]
-    told = taken(of_stage[["status", "message", "attempted_at"]], _last_by_place(of_stage, places, n), files.index)
+    of_stage, places = (
+        _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here),
+        all_places[is_here],
+    )
+    told = taken(
+        of_stage[["status", "message", "attempted_at"]],
+        _last_by_place(of_stage, places, n),
+        files.index,
+    )
     tried = ~of_stage["status"].isin(WAITING).to_numpy(dtype=bool)
     judged = files.assign(
         created_at=files["exposed_at"].fillna(files["created_at"]),
@@ -535,19 +693,28 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     )
     status = judged["last_status"]
     is_success = of_stage["status"].isin(DONE).to_numpy(dtype=bool)
-    succeeded, its_places = _where(of_stage[["attempted_at", "attempt"]], is_success), places[is_success]
-    done = taken(succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index)["attempted_at"]
+    succeeded, its_places = (
+        _where(of_stage[["attempted_at", "attempt"]], is_success),
+        places[is_success],
+    )
+    done = taken(
+        succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index
+    )["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     # linked and not yet registered, or tried before and to be tried again: the time counts from then
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
     # a time that is yet to come says when nothing was: a file dated in ten years would be pending for so long
     created = judged["created_at"].mask(judged["created_at"] > now)
-    since = created.fillna(judged["transferred_at"]).fillna(first_heard).fillna(judged["created_at"])
+    since = (
+        created.fillna(judged["transferred_at"]).fillna(first_heard).fillna(judged["created_at"])
+    )
     is_backlog = status == "backfill"  # nobody expects it by any time
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
-    is_done = status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
+    is_done = (
+        status.isin(DONE) | (status.isin(QUEUED) & done.notna()) if stage else judged["on_disk"]
+    )
     judged["ingested_at"] = done.where(is_done & bool(stage))
     conditions = [
         ("ingested", is_done),
@@ -560,7 +727,9 @@ def _classified(files: DataFrame, ingests: DataFrame, limits: Limits, now: datet
     ]
     holds = [held.fillna(False).to_numpy(dtype=bool) for _, held in conditions]
     words = pd.Series([*(name for name, _ in conditions), "missing"], dtype="str")
-    judged["file_class"] = words.take(np.select(holds, range(len(holds)), len(holds))).set_axis(files.index)
+    judged["file_class"] = words.take(np.select(holds, range(len(holds)), len(holds))).set_axis(
+        files.index
+    )
     return judged
 
 
@@ -585,7 +754,10 @@ def _matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
 
 def since(judged: DataFrame) -> dict[str, datetime.datetime]:
     """When the first file of each class that is an error was tried, or had come where none was: class -> instant."""
-    times = {"failed": judged["tried_at"], "missing": judged["created_at"].fillna(judged["transferred_at"])}
+    times = {
+        "failed": judged["tried_at"],
+        "missing": judged["created_at"].fillna(judged["transferred_at"]),
+    }
     first = {name: _instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
     return {name: at for name, at in first.items() if at}
 
@@ -599,14 +771,20 @@ def ahead(judged: DataFrame) -> tuple[int, float]:
 
 def next_change(judged: DataFrame, is_told: bool = True) -> datetime.datetime | None:
     """The instant when time alone will next change a class, or None."""
-    return _instant(judged.loc[judged["file_class"] == "pending", "late_at"].min()) if is_told else None
+    return (
+        _instant(judged.loc[judged["file_class"] == "pending", "late_at"].min())
+        if is_told
+        else None
+    )
 
 
 def delays(judged: DataFrame) -> DataFrame:
     """Seconds from creation to arrival and from arrival (or creation) to ingest: transfer_s and ingest_s, by row."""
     transfer = judged["transferred_at"] - judged["created_at"]
     ingest = judged["ingested_at"] - judged["transferred_at"].fillna(judged["created_at"])
-    return pd.DataFrame({"transfer_s": transfer.dt.total_seconds(), "ingest_s": ingest.dt.total_seconds()})
+    return pd.DataFrame(
+        {"transfer_s": transfer.dt.total_seconds(), "ingest_s": ingest.dt.total_seconds()}
+    )
 
 
 ALARMING = ("failed", "missing", "gone", "small")  # classes; beside them, whatever was lost
@@ -618,7 +796,9 @@ def shown_as(judged: DataFrame) -> Series[str]:
     return judged["file_class"].mask(is_lost, columns.LOST.name)
 
 
-def acknowledge(judged: DataFrame, reason_of: Callable[[str, Sequence[str], str], str]) -> DataFrame:
+def acknowledge(
+    judged: DataFrame, reason_of: Callable[[str, Sequence[str], str], str]
+) -> DataFrame:
     """The files with a column `acknowledged`: for what known reason each that would alarm does not; "" for all others.
 
     `reason_of` is called for each that would: with its class, its names (path, name, exposure, obsid) and what is said of it.
@@ -649,17 +829,25 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     of_class = judged["file_class"].value_counts()
     counts = {f"n_{c.name}": int(of_class.get(c.name, 0)) for c in columns.CLASSES}
     due = n - counts["n_ignored"] - counts["n_not_fits"]
-    is_known = judged["acknowledged"] != "" if "acknowledged" in judged else pd.Series(False, index=judged.index)
+    is_known = (
+        judged["acknowledged"] != ""
+        if "acknowledged" in judged
+        else pd.Series(False, index=judged.index)
+    )
     summary = {
         "n_files": n,
         **counts,
         "n_error": counts["n_failed"] + counts["n_missing"],
         "n_acknowledged": int(is_known.sum()),
-        "n_acknowledged_errors": int((is_known & judged["file_class"].isin(["failed", "missing"])).sum()),
+        "n_acknowledged_errors": int(
+            (is_known & judged["file_class"].isin(["failed", "missing"])).sum()
+        ),
         "n_lost": int((judged["last_status"] == "lost").sum()),
         "n_twice": _n_twice(judged.loc[judged["on_disk"], "name"]),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
-        "size_bytes": int(judged["size_bytes"].sum()) if judged["size_bytes"].notna().any() else None,
+        "size_bytes": int(judged["size_bytes"].sum())
+        if judged["size_bytes"].notna().any()
+        else None,
         "completeness": counts["n_ingested"] / due if due else None,
         "first_created_at": _instant(judged["created_at"].min()),
     }
@@ -684,7 +872,11 @@ def _n_twice(names: Series[str]) -> int:
 
 
 def _instant(value: Any) -> datetime.datetime | None:
-    return None if value is pd.NaT or pd.isna(value) else value.to_pydatetime().astimezone(datetime.UTC)
+    return (
+        None
+        if value is pd.NaT or pd.isna(value)
+        else value.to_pydatetime().astimezone(datetime.UTC)
+    )
 
 
 # --- what a page lists -------------------------------------------------------------------------------------------------
@@ -797,7 +989,10 @@ def _rows(frame: DataFrame) -> Iterable[Any]:
 def _records(frame: DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as dicts of plain Python values, None for null: in a third of the time that pandas takes."""
     names = [str(name) for name in frame]
-    return [dict(zip(names, row, strict=True)) for row in zip(*(_plain(frame[name]) for name in names), strict=True)]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(*(_plain(frame[name]) for name in names), strict=True)
+    ]
 
 
 def _plain(values: Series[Any]) -> list[Any]:
@@ -808,9 +1003,23 @@ def _plain(values: Series[Any]) -> list[Any]:
     return [None if at is None else at.replace(tzinfo=datetime.UTC) for at in naive]
 
 
-LISTED = ("file_id", "file_class", "size_bytes", "obsid", "exposure", "seq_num", "detector", "created_at", "transferred_at", "ingested_at")
+LISTED = (
+    "file_id",
+    "file_class",
+    "size_bytes",
+    "obsid",
+    "exposure",
+    "seq_num",
+    "detector",
+    "created_at",
+    "transferred_at",
+    "ingested_at",
+)
 CSV_ROWS = 8192
-SAID = ("message", "acknowledged")  # what a file's line is made of beside those; the second is there where something is known
+SAID = (
+    "message",
+    "acknowledged",
+)  # what a file's line is made of beside those; the second is there where something is known
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
@@ -819,8 +1028,14 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     `done` may have more instants, a column a stage, in the rows of `judged`, as `done_by_stage` has.
     """
     more = [] if done is None else list(done)
-    judged = judged[[name for name in (*LISTED, *SAID) if name in judged]]  # the others need not be put in order
-    judged = judged if done is None else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
+    judged = judged[
+        [name for name in (*LISTED, *SAID) if name in judged]
+    ]  # the others need not be put in order
+    judged = (
+        judged
+        if done is None
+        else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
+    )
     ordered = in_order(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=_reasons(ordered))
@@ -837,8 +1052,17 @@ def done_by_stage(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) 
     if not stages:
         return pd.DataFrame(index=judged.index)
     done = ingests[ingests["status"].isin(DONE) & ingests["stage"].isin(stages)]
-    latest = done.groupby(["file_id", "stage"])["attempted_at"].max().unstack().reindex(index=judged["file_id"], columns=list(stages))
-    return latest.astype(columns.DTYPES["instant"]).set_axis(judged.index).rename(columns="{}_at".format)
+    latest = (
+        done.groupby(["file_id", "stage"])["attempted_at"]
+        .max()
+        .unstack()
+        .reindex(index=judged["file_id"], columns=list(stages))
+    )
+    return (
+        latest.astype(columns.DTYPES["instant"])
+        .set_axis(judged.index)
+        .rename(columns="{}_at".format)
+    )
 
 
 def stage_rows(judged: DataFrame, ingests: DataFrame, stages: Sequence[str]) -> list[Stage]:
@@ -890,8 +1114,12 @@ def queue_rows(ingests: DataFrame, queues: Iterable[tuple[str, str]]) -> list[Qu
     """
     made: list[Queue] = []
     for source, queue in queues:
-        own = ingests[(ingests["source"] == source) & (ingests["stage"] == queue)].sort_values("attempted_at", kind="stable")
-        waiting, errors = (_entries(own[own["status"].isin(states)]) for states in (QUEUED, ("failure",)))
+        own = ingests[(ingests["source"] == source) & (ingests["stage"] == queue)].sort_values(
+            "attempted_at", kind="stable"
+        )
+        waiting, errors = (
+            _entries(own[own["status"].isin(states)]) for states in (QUEUED, ("failure",))
+        )
         made.append({"name": queue, "source": source, "waiting": waiting, "errors": errors})
     return made if any(queue["waiting"] or queue["errors"] for queue in made) else []
 
@@ -914,17 +1142,27 @@ def _reasons(judged: DataFrame) -> Series[str]:
     import pyarrow as pa
 
     # most files of most nights were ingested without a word: only the others' lines are made
-    is_said = ((judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")).to_numpy()
+    is_said = (
+        (judged["file_class"] != "ingested") | judged["message"].fillna("").ne("")
+    ).to_numpy()
     lines = pa.array(["", *_said(judged[is_said])], pa.large_string())
     reasons = columns.texts(lines.take(pa.array(is_said.cumsum() * is_said))).set_axis(judged.index)
     known = judged.get("acknowledged")
-    return reasons if known is None else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
+    return (
+        reasons
+        if known is None
+        else (reasons + ("; known: " + known).where(known != "", "")).astype("str")
+    )
 
 
 def _said(judged: DataFrame) -> Series[str]:
     since = columns.to_the_second(judged["created_at"].fillna(judged["transferred_at"]))
-    facts = zip(judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True)
-    said = [_line(file_class, _first_line(message), at, size) for file_class, message, at, size in facts]
+    facts = zip(
+        judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True
+    )
+    said = [
+        _line(file_class, _first_line(message), at, size) for file_class, message, at, size in facts
+    ]
     return pd.Series(said, index=judged.index, dtype="str")
 
 
@@ -942,13 +1180,21 @@ def _line(file_class: str, said: str, since: str | None, size: int) -> str:
     return f"{words}; {said}" if words and said else words or said
 
 
-_WORDS = {"gone": "no longer on disk, and never ingested", "not_fits": "not an image", "ignored": "left out on purpose"}
+_WORDS = {
+    "gone": "no longer on disk, and never ingested",
+    "not_fits": "not an image",
+    "ignored": "left out on purpose",
+}
 
 
 def _first_line(message: str) -> str:
     """A message's first line; of a traceback the last, which says what went wrong."""
     message = message.strip()
-    return (message.rpartition("\n")[2] if message.startswith("Traceback") else message.partition("\n")[0])[:500]
+    return (
+        message.rpartition("\n")[2]
+        if message.startswith("Traceback")
+        else message.partition("\n")[0]
+    )[:500]
 
 
 def attention(judged: DataFrame) -> list[Attention]:
@@ -984,7 +1230,9 @@ def attention(judged: DataFrame) -> list[Attention]:
             }
         )
     last = datetime.datetime.max.replace(tzinfo=datetime.UTC)
-    return sorted(rows, key=lambda row: (order[row["file_class"]], row["created_at"] or last, row["path"]))
+    return sorted(
+        rows, key=lambda row: (order[row["file_class"]], row["created_at"] or last, row["path"])
+    )
 
 
 def anchor_of(file_id: str) -> str:
@@ -1018,15 +1266,28 @@ def group_attention(rows: Iterable[Attention]) -> list[AttentionGroup]:
     for row in rows:
         if row["reason"] not in patterns:
             patterns[row["reason"]] = pattern_of(row["reason"])
-        groups.setdefault((row["file_class"], patterns[row["reason"]], row["acknowledged"]), []).append(row)
-    rank = {name: number for number, name in enumerate(dict.fromkeys(file_class for file_class, _, _ in groups))}
+        groups.setdefault(
+            (row["file_class"], patterns[row["reason"]], row["acknowledged"]), []
+        ).append(row)
+    rank = {
+        name: number
+        for number, name in enumerate(dict.fromkeys(file_class for file_class, _, _ in groups))
+    }
     made: list[AttentionGroup] = []
     seen: set[str] = set()
-    for (file_class, pattern, known), own in sorted(groups.items(), key=lambda item: (rank[item[0][0]], item[0][2] != "", -len(item[1]))):
-        times = [at for row in own if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])]
+    for (file_class, pattern, known), own in sorted(
+        groups.items(), key=lambda item: (rank[item[0][0]], item[0][2] != "", -len(item[1]))
+    ):
+        times = [
+            at
+            for row in own
+            if (at := row["tried_at"] or row["created_at"] or row["transferred_at"])
+        ]
         made.append(
             {
-                "anchor": _anchor("group", f"{file_class} {pattern}") if file_class in seen else file_class,
+                "anchor": _anchor("group", f"{file_class} {pattern}")
+                if file_class in seen
+                else file_class,
                 "file_class": file_class,
                 "words": own[0]["reason"] if len({row["reason"] for row in own}) == 1 else pattern,
                 "detail": next((row["detail"] for row in own if row["detail"]), ""),
@@ -1055,14 +1316,18 @@ def group(judged: DataFrame) -> DataFrame:
     order = pd.Index(names).argsort()
     places = order.argsort()[codes]
     latest = judged[["seq_num", "created_at", "transferred_at", "ingested_at"]].groupby(places)
-    shown = latest.agg({"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"})
+    shown = latest.agg(
+        {"seq_num": "first", "created_at": "max", "transferred_at": "max", "ingested_at": "max"}
+    )
     shown.insert(0, "name", names[order])
     shown.insert(2, "n_files", np.bincount(places, minlength=len(names)))
     class_codes, classes = pd.factorize(judged["file_class"])
     code_of = {str(name): code for code, name in enumerate(classes)}
     for described in columns.CLASSES:
         if described.name in code_of:
-            shown[described.name] = np.bincount(places[class_codes == code_of[described.name]], minlength=len(names))
+            shown[described.name] = np.bincount(
+                places[class_codes == code_of[described.name]], minlength=len(names)
+            )
     return shown.sort_values("created_at", kind="stable", ignore_index=True)
 
 
@@ -1101,9 +1366,18 @@ def images(metrics: DataFrame) -> list[Picture]:
     """The latest of each image, as mappings: name, node, sampled_at, text (a data URI)."""
     if metrics.empty:
         return []
-    shown = metrics[metrics["unit"] == IMAGE].drop_duplicates(["source", "name", "node"], keep="last").dropna(subset=["text"])
+    shown = (
+        metrics[metrics["unit"] == IMAGE]
+        .drop_duplicates(["source", "name", "node"], keep="last")
+        .dropna(subset=["text"])
+    )
     rows: list[Picture] = [
-        {"name": row.name_, "node": "" if pd.isna(row.node) else row.node, "sampled_at": _instant(row.sampled_at), "text": row.text}
+        {
+            "name": row.name_,
+            "node": "" if pd.isna(row.node) else row.node,
+            "sampled_at": _instant(row.sampled_at),
+            "text": row.text,
+        }
         for row in _rows(shown.rename(columns={"name": "name_"}))
     ]
     return sorted(rows, key=lambda row: (row["name"], in_number_order(row["node"])))
@@ -1119,10 +1393,17 @@ def to_csv(listed: DataFrame) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.csv
 
-    whole = pa.table({str(name): pa.array(values) for name, values in listed.items()}).combine_chunks()
+    whole = pa.table(
+        {str(name): pa.array(values) for name, values in listed.items()}
+    ).combine_chunks()
     for start in range(0, len(listed) or 1, CSV_ROWS):
         rows = whole.slice(start, CSV_ROWS)
-        cells = pa.table({name: _cells(values) for name, values in zip(rows.column_names, rows.columns, strict=True)})
+        cells = pa.table(
+            {
+                name: _cells(values)
+                for name, values in zip(rows.column_names, rows.columns, strict=True)
+            }
+        )
         buffer = io.BytesIO()
         pyarrow.csv.write_csv(cells, buffer, pyarrow.csv.WriteOptions(include_header=start == 0))
         yield buffer.getvalue()
@@ -1133,11 +1414,17 @@ def _cells(values: AnyArray) -> AnyArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(values.type):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
+    if pa.types.is_timestamp(
+        values.type
+    ):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
-        return pc.binary_replace_slice(pc.binary_replace_slice(text, 10, 11, b"T"), 26, 26, b"Z").cast(pa.string())
+        return pc.binary_replace_slice(
+            pc.binary_replace_slice(text, 10, 11, b"T"), 26, 26, b"Z"
+        ).cast(pa.string())
     if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
-        heads = pc.unique(pc.binary_slice(values.cast(pa.large_binary()), 0, 1)).to_pylist()  # nearly always none that matters: told soon
+        heads = pc.unique(
+            pc.binary_slice(values.cast(pa.large_binary()), 0, 1)
+        ).to_pylist()  # nearly always none that matters: told soon
         if not {head.encode()[:1] for head in columns.FORMULA_HEADS}.isdisjoint(heads):
             return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
     return values

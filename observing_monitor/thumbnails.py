@@ -33,11 +33,18 @@ Box = tuple[int, int, int, int]  # left, right, lower, upper, from 0, right and 
 
 QUALITY = 70  # JPEG's: of a noisy sky at 256 pixels WebP is no smaller and takes ten times as long, PNG is three times as large
 STRIPE_BYTES = 32_000_000  # so much of an image is held at once
-MOST_BYTES = 1_000_000_000  # … but a tile must be held whole, and so must a file that is packed as a whole
-SLENDER = 8  # a picture's longer side is at most so many times the shorter: a spectrum is widened to this
+MOST_BYTES = (
+    1_000_000_000  # … but a tile must be held whole, and so must a file that is packed as a whole
+)
+SLENDER = (
+    8  # a picture's longer side is at most so many times the shorter: a spectrum is widened to this
+)
 
 TOO_LONG = "reading it took too long"
-PLANES_SHOWN = ("SCI", "IMAGE")  # where extensions are so named, the others are their masks and variances
+PLANES_SHOWN = (
+    "SCI",
+    "IMAGE",
+)  # where extensions are so named, the others are their masks and variances
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 
 
@@ -67,7 +74,9 @@ class Piece:
     flip_columns: bool = False
 
 
-def open_regular(path: str | os.PathLike[str], roots: Iterable[str] | None = None) -> io.BufferedReader:
+def open_regular(
+    path: str | os.PathLike[str], roots: Iterable[str] | None = None
+) -> io.BufferedReader:
     """A file opened for reading in binary, if it is a plain file within `roots`; PreviewError says why not."""
     try:
         return open_plain(path, roots)
@@ -78,7 +87,9 @@ def open_regular(path: str | os.PathLike[str], roots: Iterable[str] | None = Non
             raise PreviewError("permission to read it was denied") from error
         if error.errno in (errno.EPERM, errno.EINVAL):
             raise PreviewError(error.strerror) from error
-        raise PreviewError(f"it can't be opened: {(error.strerror or str(error)).lower()}") from error
+        raise PreviewError(
+            f"it can't be opened: {(error.strerror or str(error)).lower()}"
+        ) from error
 
 
 def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
@@ -103,7 +114,9 @@ def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf)
             raise
         except MemoryError as error:
             raise PreviewError("it takes more memory than a preview may") from error
-        except Exception as error:  # what a damaged header makes astropy raise is any of a dozen kinds
+        except (
+            Exception
+        ) as error:  # what a damaged header makes astropy raise is any of a dozen kinds
             raise PreviewError(_in_words(error, file)) from error
 
 
@@ -174,7 +187,9 @@ def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:
         box, *flips = _section(hdu.header.get("DETSEC")) or (None,)
         if box:
             rows, columns, *turned = _data_section(hdu)
-            flip_columns, flip_rows = (of_box != of_data for of_box, of_data in zip(flips, turned, strict=True))
+            flip_columns, flip_rows = (
+                of_box != of_data for of_box, of_data in zip(flips, turned, strict=True)
+            )
             # the first of two that lie in one place: a second is another look at it
             placed.setdefault(box, Piece(hdu, rows, columns, box, flip_rows, flip_columns))
     return list(placed.values()) if len(placed) > 1 else _grid(images)
@@ -190,7 +205,9 @@ def _grid(images: Sequence[Hdu]) -> list[Piece]:
     for number, hdu in enumerate(images):
         row, column = divmod(number, across)
         left, lower = column * width, (down - 1 - row) * height
-        pieces.append(Piece(hdu, (0, height), (0, width), (left, left + width, lower, lower + height)))
+        pieces.append(
+            Piece(hdu, (0, height), (0, width), (left, left + width, lower, lower + height))
+        )
     return pieces
 
 
@@ -239,7 +256,9 @@ def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[floa
         x0, x1 = _span(piece.box[0] - left, piece.box[1] - left, width, across)
         y0, y1 = _span(piece.box[2] - lower, piece.box[3] - lower, height, up)
         small = _shrunk(piece, (y1 - y0, x1 - x0), deadline)
-        canvas[y0:y1, x0:x1] = small[:: -1 if piece.flip_rows else 1, :: -1 if piece.flip_columns else 1]
+        canvas[y0:y1, x0:x1] = small[
+            :: -1 if piece.flip_rows else 1, :: -1 if piece.flip_columns else 1
+        ]
     return canvas
 
 
@@ -259,7 +278,9 @@ def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[fl
     column_starts = np.arange(n_columns) * (column1 - column0) // n_columns
     sums, counts = np.zeros((2, n_rows, n_columns))
     for at, block in _stripes(piece, deadline):
-        is_good: NDArray[np.bool] = np.isfinite(block) if block.dtype.kind == "f" else np.asarray(True)
+        is_good: NDArray[np.bool] = (
+            np.isfinite(block) if block.dtype.kind == "f" else np.asarray(True)
+        )
         if not is_good.all():
             block = np.where(is_good, block, 0)
         first, last = np.searchsorted(row_edges, [at, at + len(block) - 1], "right") - 1
@@ -267,12 +288,18 @@ def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[fl
             # row by row, for numpy sums whole rows ten times as fast as the small boxes of a reshaped array
             part = slice(max(row_edges[row] - at, 0), row_edges[row + 1] - at)
             sums[row] += np.add.reduceat(block[part].sum(axis=0, dtype=np.float64), column_starts)
-            seen = is_good[part].sum(axis=0) if is_good.shape else np.full(block.shape[1], len(block[part]))
+            seen = (
+                is_good[part].sum(axis=0)
+                if is_good.shape
+                else np.full(block.shape[1], len(block[part]))
+            )
             counts[row] += np.add.reduceat(seen, column_starts)
     with np.errstate(all="ignore"):
         means = sums / counts
     means[~np.isfinite(means)] = np.nan
-    return means[np.arange(shape[0]) * n_rows // shape[0]][:, np.arange(shape[1]) * n_columns // shape[1]]
+    return means[np.arange(shape[0]) * n_rows // shape[0]][
+        :, np.arange(shape[1]) * n_columns // shape[1]
+    ]
 
 
 def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -281,13 +308,19 @@ def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]
     shape = hdu.shape if len(hdu.shape) > 1 else (1, *hdu.shape)
     row_bytes = shape[-1] * 8
     # a tile that reaches over several stripes would be decompressed for each of them
-    n_rows = max(STRIPE_BYTES // row_bytes, 1, (getattr(hdu, "tile_shape", None) or (1,) * 2)[-2:][0])
+    n_rows = max(
+        STRIPE_BYTES // row_bytes, 1, (getattr(hdu, "tile_shape", None) or (1,) * 2)[-2:][0]
+    )
     _check_limits(min(n_rows, end - first) * row_bytes, deadline)
     plane = (0,) * (len(hdu.shape) - 2)
     for start in range(first, end, n_rows):
         _check_limits(0, deadline)
         stop = min(start + n_rows, end)
-        block = hdu.section[(*plane, slice(start, stop), slice(None))] if len(hdu.shape) > 1 else hdu.section[:][None]
+        block = (
+            hdu.section[(*plane, slice(start, stop), slice(None))]
+            if len(hdu.shape) > 1
+            else hdu.section[:][None]
+        )
         yield start - first, block[:, left:right]
 
 
@@ -304,5 +337,9 @@ def _to_grey(means: NDArray[float64]) -> NDArray[uint8]:
         low, high = means[is_there].min(), means[is_there].max()
     span = high - low
     with np.errstate(all="ignore"):
-        grey = (means - low) * (255 / span) if span > 0 and math.isfinite(span) else np.full(means.shape, 128.0)
+        grey = (
+            (means - low) * (255 / span)
+            if span > 0 and math.isfinite(span)
+            else np.full(means.shape, 128.0)
+        )
     return np.where(is_there, np.clip(np.nan_to_num(grey), 0, 255), 0).astype(np.uint8)[::-1]

@@ -26,14 +26,20 @@ from typing import Any, NoReturn, TypeVar
 from observing_monitor.errors import SourceError
 
 LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
-LOOK_S = 5.0  # of a look at a directory before a run begins; its source finds out what is the matter
+LOOK_S = (
+    5.0  # of a look at a directory before a run begins; its source finds out what is the matter
+)
 HURRY_S = 5.0  # so long, and a quarter of its own limit at most, a source is waited for before the others are asked beside it
-HASTE_S = 0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
+HASTE_S = (
+    0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
+)
 GONE_S = 0.5  # a thread that has answered is gone at once, but for a machine that is busy
 MOST_S = 7 * 86_400.0  # longer than that is no limit
 LAST_S = 1.0  # what a question is given whose run has no time left
 T = TypeVar("T")
-Answers = SimpleQueue[tuple[T, BaseException | None]]  # one: what a function returned, or the exception that it raised
+Answers = SimpleQueue[
+    tuple[T, BaseException | None]
+]  # one: what a function returned, or the exception that it raised
 
 _left_behind = 0
 
@@ -117,7 +123,11 @@ class Asked:
                 answers.put((question(), None))
             except BaseException as error:
                 answers.put((None, error))
-            del asked, question, answers  # a reading is large, and the next question may be long in coming
+            del (
+                asked,
+                question,
+                answers,
+            )  # a reading is large, and the next question may be long in coming
 
 
 def taken(answers: Answers[T], limit_s: float) -> T:
@@ -167,7 +177,9 @@ class TimedSource:
         Of the others, when this one keeps the run waiting.
     """
 
-    def __init__(self, source: Any, place: str, limit_s: float, deadline: Deadline, turn: Turn) -> None:
+    def __init__(
+        self, source: Any, place: str, limit_s: float, deadline: Deadline, turn: Turn
+    ) -> None:
         self.source = source
         self.name: str = source.name
         self.given_up = ""  # why it is asked no more; "" while it is
@@ -177,7 +189,9 @@ class TimedSource:
         self._turn = turn
         self._thread = Asked(f"source {source.name}")
         self._is_asked = False
-        self._begun: tuple[tuple[Any, ...], Answers[Any], float] | None = None  # a question, where its answer will come, and since when
+        self._begun: tuple[tuple[Any, ...], Answers[Any], float] | None = (
+            None  # a question, where its answer will come, and since when
+        )
 
     def nights(self) -> set[datetime.date]:
         """As the source's own."""
@@ -218,15 +232,23 @@ class TimedSource:
         left = max(self._deadline.left_s, LAST_S)
         ends = min(since + self._limit_s, time.monotonic() + left)
         with contextlib.suppress(TooLateError):
-            return taken(answers, min(since + min(HURRY_S, self._limit_s / 4), ends) - time.monotonic())
+            return taken(
+                answers, min(since + min(HURRY_S, self._limit_s / 4), ends) - time.monotonic()
+            )
         self._turn.hurry()
         with contextlib.suppress(TooLateError):
             return taken(answers, ends - time.monotonic())
         self._thread.leave_behind()
         # the same words at every run, or each would be a change
-        words = f"no answer within {self._limit_s:g} s" if self._limit_s <= left else "no answer before the run's own time was up"
+        words = (
+            f"no answer within {self._limit_s:g} s"
+            if self._limit_s <= left
+            else "no answer before the run's own time was up"
+        )
         setting = "time_limit_s" if self._limit_s <= left else "max_run_s"
-        self.given_up = f"{self._place}: {words}; see whether it hangs, or raise {setting} if it is only slow"
+        self.given_up = (
+            f"{self._place}: {words}; see whether it hangs, or raise {setting} if it is only slow"
+        )
         raise SourceError(self.given_up) from None
 
 

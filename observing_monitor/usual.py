@@ -38,7 +38,9 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _errors(summary: Mapping[str, Any]) -> int:
-    return int(summary.get("n_error") or 0) - int(summary.get("n_acknowledged_errors") or 0)  # what is known is no news
+    return int(summary.get("n_error") or 0) - int(
+        summary.get("n_acknowledged_errors") or 0
+    )  # what is known is no news
 
 
 def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float]]:
@@ -49,7 +51,9 @@ def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float
     windows = {measure.name: Window() for measure in MEASURES}
     made = []
     for summary in summaries:
-        made.append({name: edge for name, window in windows.items() if (edge := window.edge()) is not None})
+        made.append(
+            {name: edge for name, window in windows.items() if (edge := window.edge()) is not None}
+        )
         values = numbers(summary) if summary else {}
         for name, window in windows.items():
             window.add(values.get(name))
@@ -90,7 +94,11 @@ def worse(summary: Mapping[str, Any], edge_of: Mapping[str, float]) -> dict[str,
     found = {}
     for measure in MEASURES:
         value, edge = values[measure.name], edge_of.get(measure.name)
-        if value is None or edge is None or (measure.name == "error_share" and _errors(summary) < LEAST_ERRORS):
+        if (
+            value is None
+            or edge is None
+            or (measure.name == "error_share" and _errors(summary) < LEAST_ERRORS)
+        ):
             continue
         if value > edge * measure.factor and value - edge > measure.more:
             found[measure.name] = edge

@@ -29,7 +29,13 @@ M_ARENA_MAX = -8  # glibc's malloc.h
 # Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
 # 700 cost a tenth of a run.
 GARBAGE_AFTER = 100_000
-WITH_THREADS = ("numpy", "pyarrow", "sqlalchemy", "fsspec", "distributed")  # packages that begin threads, or hold connections
+WITH_THREADS = (
+    "numpy",
+    "pyarrow",
+    "sqlalchemy",
+    "fsspec",
+    "distributed",
+)  # packages that begin threads, or hold connections
 Task = tuple[Any, ...]  # what the function is called with
 Result = TypeVar("Result")
 
@@ -80,7 +86,13 @@ def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result 
     import subprocess
 
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    words = [os.getpid(), function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL)]
+    words = [
+        os.getpid(),
+        function.__module__,
+        function.__name__,
+        PR_SET_PDEATHSIG,
+        int(signal.SIGKILL),
+    ]
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
@@ -125,19 +137,29 @@ class Workers:
     """
 
     def __init__(
-        self, make: Callable[[], Executor], *deaths: type[Exception], end: Callable[[], None] | None = None, n_workers: int = 0
+        self,
+        make: Callable[[], Executor],
+        *deaths: type[Exception],
+        end: Callable[[], None] | None = None,
+        n_workers: int = 0,
     ) -> None:
         self._make = make
         self._end = end
         self._n_workers = n_workers
         self._of: Callable[[Task], Any] = tuple
-        self._came: list[Any] = []  # what the tasks of the last results were of, in the order in which they came back
+        self._came: list[
+            Any
+        ] = []  # what the tasks of the last results were of, in the order in which they came back
         self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
         self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
 
     def results(
-        self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result], of: Callable[[Task], Any] = tuple
+        self,
+        function: Callable[..., Result],
+        tasks: Iterable[Task],
+        lost: Callable[..., Result],
+        of: Callable[[Task], Any] = tuple,
     ) -> Iterator[Result]:
         """The results of `function(*task)` for a list of tasks, as they come.
 
@@ -145,7 +167,9 @@ class Workers:
         is of, such as its night: whoever had that in hand last may have in its memory what is asked for next.
         """
         left, came, self._of = list(tasks), self._came, of
-        if len(left) <= self._n_workers:  # all begin at once; and the worker that has waited longest takes the first
+        if (
+            len(left) <= self._n_workers
+        ):  # all begin at once; and the worker that has waited longest takes the first
             left.sort(key=lambda task: came.index(of(task)) if of(task) in came else -1)
         self._came = []
         for _ in range(MAX_ROUNDS):
@@ -159,7 +183,9 @@ class Workers:
                 self._renew()
                 yield lost(*task)
 
-    def _round(self, function: Callable[..., Result], tasks: Iterable[Task]) -> Generator[Result, None, list[Task]]:
+    def _round(
+        self, function: Callable[..., Result], tasks: Iterable[Task]
+    ) -> Generator[Result, None, list[Task]]:
         """Yield what could be done; returns the tasks whose worker died."""
         self._work, dead = {}, []
         for task in tasks:
@@ -200,7 +226,11 @@ def is_cheap_to_copy() -> bool:
 
     A copy of one with threads may wait for these for ever, and may end connections that are ours.
     """
-    return sys.platform == "linux" and threading.active_count() == 1 and not any(name in sys.modules for name in WITH_THREADS)
+    return (
+        sys.platform == "linux"
+        and threading.active_count() == 1
+        and not any(name in sys.modules for name in WITH_THREADS)
+    )
 
 
 @contextlib.contextmanager
@@ -212,7 +242,9 @@ def processes(jobs: int) -> Iterator[Workers]:
     def make() -> ProcessPoolExecutor:
         is_alone = is_cheap_to_copy()
         context = multiprocessing.get_context("fork" if is_alone else "spawn")
-        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
+        executor = ProcessPoolExecutor(
+            jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+        )
         if is_alone:
             executor.submit(os.getpid)  # begins them all, before there are threads
         return executor
@@ -260,11 +292,15 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:
-        raise UsageError(f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]") from error
+        raise UsageError(
+            f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]"
+        ) from error
     try:
         client = Client(address, timeout=timeout_s)
     except (OSError, ValueError) as error:
-        raise UsageError(f"--scheduler {address}: no scheduler answers ({error}); start one with: dask scheduler") from error
+        raise UsageError(
+            f"--scheduler {address}: no scheduler answers ({error}); start one with: dask scheduler"
+        ) from error
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             log.warning("the cluster at %s has no worker yet; waiting for one", address)

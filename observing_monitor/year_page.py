@@ -41,7 +41,10 @@ def months(summaries: Sequence[Summary], has_files: bool) -> list[Month]:
     by_night = {summary["night"]: summary for summary in summaries}
     if not by_night:
         return []
-    first, last = (datetime.date.fromisoformat(night).replace(day=1) for night in (min(by_night), max(by_night)))
+    first, last = (
+        datetime.date.fromisoformat(night).replace(day=1)
+        for night in (min(by_night), max(by_night))
+    )
     n_months = 12 * (last.year - first.year) + last.month - first.month + 1
     starts = (divmod(12 * first.year + first.month - 1 + n, 12) for n in range(n_months))
     return [_month(year, month + 1, by_night, has_files) for year, month in starts]
@@ -49,7 +52,13 @@ def months(summaries: Sequence[Summary], has_files: bool) -> list[Month]:
 
 def _month(year: int, month: int, by_night: Mapping[str, Summary], has_files: bool) -> Month:
     weeks = calendar.Calendar().monthdatescalendar(year, month)
-    days = [[_day(date, by_night.get(date.isoformat()), has_files) if date.month == month else None for date in week] for week in weeks]
+    days = [
+        [
+            _day(date, by_night.get(date.isoformat()), has_files) if date.month == month else None
+            for date in week
+        ]
+        for week in weeks
+    ]
     return Month(f"{calendar.month_name[month]} {year}", f"month-{year:04}-{month:02}", days)
 
 
@@ -63,7 +72,9 @@ def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     return Day(date.day, f"{night}.html", "empty" if is_empty else summary["status"], word, words)
 
 
-def roll_up(name: str, href: str, summaries: Sequence[Summary], headlines: list[Headline]) -> RollUp:
+def roll_up(
+    name: str, href: str, summaries: Sequence[Summary], headlines: list[Headline]
+) -> RollUp:
     """Some nights in numbers, by the names of `columns.PERIODS`; of the headlines the median over the nights that have one."""
     due = sum(s["n_files"] - s["n_ignored"] - s["n_not_fits"] for s in summaries)
     values = {
@@ -74,7 +85,10 @@ def roll_up(name: str, href: str, summaries: Sequence[Summary], headlines: list[
         **{column: _sum(s[column] for s in summaries) for column in SUMS},
         "completeness": sum(s["n_ingested"] for s in summaries) / due if due else None,
         **{column: _median(s[column] for s in summaries) for column in MEDIANS},
-        **{headline.name: _median(s.get(headline.name) for s in summaries) for headline in headlines},
+        **{
+            headline.name: _median(s.get(headline.name) for s in summaries)
+            for headline in headlines
+        },
     }
     return RollUp(name, href, values)
 
@@ -94,7 +108,9 @@ def _median(values: Iterable[float | None]) -> float | None:
 def years(summaries: Sequence[Summary], headlines: list[Headline]) -> list[RollUp]:
     """A stream's years in numbers, newest first; `summaries` in any order."""
     by_year = itertools.groupby(sorted(summaries, key=lambda s: s["night"]), year_of)
-    return [roll_up(year, f"{year}.html", list(of_year), headlines) for year, of_year in by_year][::-1]
+    return [roll_up(year, f"{year}.html", list(of_year), headlines) for year, of_year in by_year][
+        ::-1
+    ]
 
 
 def year_page(
@@ -127,12 +143,17 @@ def year_page(
     by_month = itertools.groupby(summaries, lambda summary: summary["night"][:7])
     made = months(summaries, has_files)
     names = {month.anchor: month.name for month in made}
-    periods = [roll_up(names[f"month-{month}"], f"#month-{month}", list(nights), headlines) for month, nights in by_month][::-1]
+    periods = [
+        roll_up(names[f"month-{month}"], f"#month-{month}", list(nights), headlines)
+        for month, nights in by_month
+    ][::-1]
     total = roll_up(year, f"{year}.html", summaries, headlines)
     word = worst(summary["status"] for summary in summaries)
     neighbours = [others[n] if 0 <= n < len(others) else None for n in (number - 1, number + 1)]
     return YearPage(
-        frame=frame(site, stream, f"{year} {stream.title}", word, said_of(total.values), f"{year}.html", key),
+        frame=frame(
+            site, stream, f"{year} {stream.title}", word, said_of(total.values), f"{year}.html", key
+        ),
         site=site_link(site, stream),
         index=Link(stream.title, "index.html"),
         previous=_year_link(neighbours[0]),
@@ -142,7 +163,10 @@ def year_page(
         months=made,
         periods=periods,
         total=total,
-        nights=[NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in reversed(summaries)],
+        nights=[
+            NightRow(f"{summary['night']}.html", with_instants(summary))
+            for summary in reversed(summaries)
+        ],
         charts=charts.stream_charts(summaries, headlines, before, bool(stream.last_stage)),
         data=[Link("JSON", f"{year}.json"), Link("CSV", f"{year}.csv")],
         has_files=has_files,
@@ -165,8 +189,17 @@ def said_of(values: Summary) -> str:
 def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> bytes:
     """A year's data: its months and nights, a line each."""
     about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
-    months = b",\n".join(as_bytes(encoded(as_json(month.values))) for month in reversed(page.periods))
-    return as_bytes(f'{about[:-1]}, "months": [\n') + months + b"\n], " + NIGHTS_BEGIN + nights_json(summaries) + NIGHTS_END
+    months = b",\n".join(
+        as_bytes(encoded(as_json(month.values))) for month in reversed(page.periods)
+    )
+    return (
+        as_bytes(f'{about[:-1]}, "months": [\n')
+        + months
+        + b"\n], "
+        + NIGHTS_BEGIN
+        + nights_json(summaries)
+        + NIGHTS_END
+    )
 
 
 def nights_json(summaries: Iterable[Summary]) -> bytes:
@@ -177,11 +210,16 @@ def nights_json(summaries: Iterable[Summary]) -> bytes:
 def nights_csv(summaries: Iterable[Summary], headlines: list[Headline]) -> str:
     """Nights as CSV below a line of names, the same for all nights of a stream; in the order given."""
     text = io.StringIO()
-    names = dict.fromkeys([*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)])
+    names = dict.fromkeys(
+        [*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)]
+    )
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_cell(name) for name in names])
     # numbers, which most cells hold, are not asked: ten years have 150,000 cells
-    writer.writerows([_cell(v) if v.__class__ is str else v for v in map(summary.get, names)] for summary in summaries)
+    writer.writerows(
+        [_cell(v) if v.__class__ is str else v for v in map(summary.get, names)]
+        for summary in summaries
+    )
     return text.getvalue()
 
 

@@ -66,7 +66,10 @@ class Ceph(Server):
 
     @staticmethod
     def is_there():
-        return all(shutil.which(name) for name in ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool"))
+        return all(
+            shutil.which(name)
+            for name in ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool")
+        )
 
     @property
     def endpoint(self):
@@ -81,10 +84,22 @@ class Ceph(Server):
             folder.mkdir()
             if self._user is not None:
                 shutil.chown(folder, self._user)
-        settings = SETTINGS.format(fsid=fsid, mon_port=self.mon_port, port=self.port, folder=self.folder)
+        settings = SETTINGS.format(
+            fsid=fsid, mon_port=self.mon_port, port=self.port, folder=self.folder
+        )
         (self.folder / "ceph.conf").write_text(settings)
         monitor = f"[v2:127.0.0.1:{self.mon_port}]"
-        self.run("monmaptool", "--create", "--fsid", fsid, "--addv", "a", monitor, "--enable-all-features", f"{self.folder}/monmap")
+        self.run(
+            "monmaptool",
+            "--create",
+            "--fsid",
+            fsid,
+            "--addv",
+            "a",
+            monitor,
+            "--enable-all-features",
+            f"{self.folder}/monmap",
+        )
         self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", f"{self.folder}/monmap")
         self._start_other("ceph-mon", "-i", "a", "-f")
         self.run("ceph", "--connect-timeout", "20", "osd", "new", osd)
@@ -115,7 +130,9 @@ class Ceph(Server):
 
     def user(self, name):
         """Make a user of the gateway; its access key and its secret."""
-        made = json.loads(self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}"))
+        made = json.loads(
+            self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}")
+        )
         return made["keys"][0]["access_key"], made["keys"][0]["secret_key"]
 
     def requests(self, bucket):
@@ -127,9 +144,21 @@ class Ceph(Server):
     def _start_other(self, *command):
         with open(self.log, "ab") as log:
             how = self._how()
-            self.others.append(subprocess.Popen(command, **how, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True))
+            self.others.append(
+                subprocess.Popen(
+                    command,
+                    **how,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
 
     def _how(self):
         how = super()._how()
-        how["env"] |= {"CEPH_CONF": str(self.folder / "ceph.conf"), "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+        how["env"] |= {
+            "CEPH_CONF": str(self.folder / "ceph.conf"),
+            "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+        }
         return how

@@ -19,7 +19,9 @@ with contextlib.suppress(ValueError):  # not the main thread
 
 # The commands that tests start must be this checkout's too, whatever is installed.
 sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples")]
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
+)
 
 
 def need(condition, reason):
@@ -68,7 +70,13 @@ def browser(chromium):
     off = ["gpu", "quic", "background-networking", "component-update", "sync"]
     with sync_playwright() as running:
         started = running.chromium.launch(
-            executable_path=chromium, args=["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
+            executable_path=chromium,
+            args=[
+                "--headless",
+                "--no-sandbox",
+                "--no-first-run",
+                *(f"--disable-{name}" for name in off),
+            ],
         )
         yield started
         started.close()
@@ -102,7 +110,9 @@ def strict():
 
     @contextlib.contextmanager
     def serve(folder):
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(folder))) as server:
+        with ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(Strict, directory=str(folder))
+        ) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             yield f"http://127.0.0.1:{server.server_address[1]}"

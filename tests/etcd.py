@@ -20,7 +20,14 @@ def running(folder):
     url, peers = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
     command = [program, "--data-dir", str(folder), "--log-level", "error"]
     command += ["--listen-client-urls", url, "--advertise-client-urls", url]
-    command += ["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"]
+    command += [
+        "--listen-peer-urls",
+        peers,
+        "--initial-advertise-peer-urls",
+        peers,
+        "--initial-cluster",
+        f"default={peers}",
+    ]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -44,13 +51,17 @@ class Server:
                 return
             except OSError:
                 if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"etcd did not start: {log.read_text(errors='replace')[-2000:]}") from None
+                    raise RuntimeError(
+                        f"etcd did not start: {log.read_text(errors='replace')[-2000:]}"
+                    ) from None
                 time.sleep(0.05)
 
     def post(self, path, body):
         """What the gateway answers."""
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), self.headers)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=10
+        ) as answer:
             return json.loads(answer.read())
 
     def put(self, values):
@@ -61,7 +72,10 @@ class Server:
 
     def delete(self, prefix):
         """Remove all keys that begin with a prefix of ASCII letters and signs."""
-        self.post("/v3/kv/deleterange", {"key": b64(prefix), "range_end": b64(prefix[:-1] + chr(ord(prefix[-1]) + 1))})
+        self.post(
+            "/v3/kv/deleterange",
+            {"key": b64(prefix), "range_end": b64(prefix[:-1] + chr(ord(prefix[-1]) + 1))},
+        )
 
 
 def b64(text):

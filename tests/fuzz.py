@@ -37,7 +37,13 @@ with watched:  # of what is imported here the ways count
     from observing_monitor.collect import make_sources
     from observing_monitor.errors import SourceError, UsageError
     from observing_monitor.files import Output, sealed
-    from observing_monitor.sources import BUILT_IN, expectations, file_store, source_class, textfiles
+    from observing_monitor.sources import (
+        BUILT_IN,
+        expectations,
+        file_store,
+        source_class,
+        textfiles,
+    )
 
     for kind in BUILT_IN:
         source_class(kind)
@@ -50,7 +56,9 @@ MOST_KEPT = 15_000  # bytes of a target's corpus
 
 
 PARSED = {  # of a source what it does before it makes tables, in a hundredth of the time
-    "files": lambda source, path: [source._instant(at) for _, at in file_store._logged(path, path.parent)],
+    "files": lambda source, path: [
+        source._instant(at) for _, at in file_store._logged(path, path.parent)
+    ],
     "lasair": lambda source, path: source._kept.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
     "fitsstorage_logs": lambda source, path: source._of_night(NIGHT, source._logs(None), None),
@@ -76,7 +84,9 @@ def reading_of(kind):
 
         def parsed(data):
             target.write_bytes(data)
-            with contextlib.suppress(SourceError, ValueError, RecursionError, OSError):  # what its caller may know
+            with contextlib.suppress(
+                SourceError, ValueError, RecursionError, OSError
+            ):  # what its caller may know
                 PARSED[kind](make_sources(stream, NOW)[0], target)
             if next(tries) % 100 == 0:
                 once(data)
@@ -111,12 +121,27 @@ def of_names(folder):
     def once(data):
         texts = data.decode("utf-8", "backslashreplace").split("\n")
         told = pd.Series(columns.texts(texts))
-        for pattern in (names.RUBIN, r"(?P<seq_num>\d+)", r"(?P<exposure>\w+)-(?P<seq>\S*)(?P<detector>x)?"):
+        for pattern in (
+            names.RUBIN,
+            r"(?P<seq_num>\d+)",
+            r"(?P<exposure>\w+)-(?P<seq>\S*)(?P<detector>x)?",
+        ):
             made = names.read_names(told, pattern)
-            assert made.iloc[:3].equals(pd.concat([names.read_names(told.iloc[n : n + 1], pattern) for n in range(min(len(told), 3))]))
+            assert made.iloc[:3].equals(
+                pd.concat(
+                    [
+                        names.read_names(told.iloc[n : n + 1], pattern)
+                        for n in range(min(len(told), 3))
+                    ]
+                )
+            )
         before, last = names.split(told)
-        assert (before + last == told).all() and list(last) == [text.rpartition("/")[2] for text in texts]
-        assert list(names.folders(told)) == list(before) and list(names.last_parts(told)) == list(last)
+        assert (before + last == told).all() and list(last) == [
+            text.rpartition("/")[2] for text in texts
+        ]
+        assert list(names.folders(told)) == list(before) and list(names.last_parts(told)) == list(
+            last
+        )
         assert names.kinds(columns.texts(texts)).tolist() == [names.kind_of(text) for text in texts]
         sorted(texts, key=names.in_number_order)
 
@@ -129,7 +154,9 @@ def of_nights(folder):
     def once(data):
         text = data.decode("utf-8", "backslashreplace")
         with contextlib.suppress(UsageError):
-            assert nights.parse_night(nights.parse_night(text).isoformat()) == nights.parse_night(text)
+            assert nights.parse_night(nights.parse_night(text).isoformat()) == nights.parse_night(
+                text
+            )
         with contextlib.suppress(UsageError):
             rule = nights.NightRule.parse(text)
             assert math.isfinite(rule.offset_s) and nights.NightRule.parse(rule.text)
@@ -140,7 +167,11 @@ def of_nights(folder):
         for form in ("date", "nid", "mjd", "%Y%m%d", "%d/%m/%Y"):
             night = textfiles.read_night(text, form)
             # strftime writes the year 810 with three digits
-            assert night is None or night.year < 1000 or textfiles.read_night(str(textfiles.write_night(night, form)), form) == night
+            assert (
+                night is None
+                or night.year < 1000
+                or textfiles.read_night(str(textfiles.write_night(night, form)), form) == night
+            )
 
     return once
 
@@ -175,7 +206,10 @@ def whole_store():
         make_site(Path(folder))
         texts = [Path(folder, "site", "data", name) for name in FILES_OF_STORE]
         told = [json.loads(path.read_text()) if path.is_file() else {} for path in texts]
-    return [bytes([n]) + json.dumps({key: of[key] for key in of if key != "seal"}).encode() for n, of in enumerate(told)]
+    return [
+        bytes([n]) + json.dumps({key: of[key] for key in of if key != "seal"}).encode()
+        for n, of in enumerate(told)
+    ]
 
 
 def of_store(folder):
@@ -188,7 +222,9 @@ def of_store(folder):
             return
         shutil.rmtree(folder / "site", ignore_errors=True)
         shutil.copytree(folder / "whole", folder / "site")
-        (folder / "site" / "data" / FILES_OF_STORE[data[0] % len(FILES_OF_STORE)]).write_bytes(sealed(data[1:]))
+        (folder / "site" / "data" / FILES_OF_STORE[data[0] % len(FILES_OF_STORE)]).write_bytes(
+            sealed(data[1:])
+        )
         notify._read_told(Output(folder / "site"))
         with hostile.unforeseen_raised():
             assert run(*given, now=NOW) in (0, 1)
@@ -197,8 +233,24 @@ def of_store(folder):
 
 
 TARGETS = {
-    "names": (lambda: [b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n3018092000065-det000.fits"], of_names),
-    "nights": (lambda: [b"2020-02-12", b"20200212", b"UTC-12h", b"TAI+1.5h", b"2020-02-12T03:04:05Z", b"1137", b"58891.5"], of_nights),
+    "names": (
+        lambda: [
+            b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n3018092000065-det000.fits"
+        ],
+        of_names,
+    ),
+    "nights": (
+        lambda: [
+            b"2020-02-12",
+            b"20200212",
+            b"UTC-12h",
+            b"TAI+1.5h",
+            b"2020-02-12T03:04:05Z",
+            b"1137",
+            b"58891.5",
+        ],
+        of_nights,
+    ),
     "store": (whole_store, of_store),
 }
 for kind in (
@@ -210,7 +262,9 @@ for kind in (
 
 def corpus(target):
     """The inputs of a target: the valid ones that it begins with, then those that were kept, by name."""
-    there = sorted((HERE / "corpus" / target).iterdir()) if (HERE / "corpus" / target).is_dir() else []
+    there = (
+        sorted((HERE / "corpus" / target).iterdir()) if (HERE / "corpus" / target).is_dir() else []
+    )
     return [*TARGETS[target][0](), *(path.read_bytes() for path in there)]
 
 
@@ -221,7 +275,13 @@ def fuzz(target, seconds, folder):
     for number, data in enumerate(corpus(target)):
         (folder / f"begin-{number}").write_bytes(data)
     words = folder.with_suffix(".dict")
-    words.write_text("".join('"' + "".join(f"\\x{byte:02x}" for byte in token[:60]) + '"\n' for token in hostile.TOKENS if token))
+    words.write_text(
+        "".join(
+            '"' + "".join(f"\\x{byte:02x}" for byte in token[:60]) + '"\n'
+            for token in hostile.TOKENS
+            if token
+        )
+    )
     seen = set()
     place = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     once = TARGETS[target][1](Path(place))
@@ -230,7 +290,10 @@ def fuzz(target, seconds, folder):
         try:
             once(data)
         except Exception as error:
-            frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+            frames = [
+                f"{frame.filename}:{frame.lineno}"
+                for frame in traceback.extract_tb(error.__traceback__)
+            ]
             key = (type(error), *[frame for frame in frames if "observing_monitor" in frame][-1:])
             if key not in seen:
                 seen.add(key)
@@ -238,7 +301,12 @@ def fuzz(target, seconds, folder):
                 kept.write_bytes(data)
                 print(f"\n{kept}:", "".join(traceback.format_exception(error)[-12:]), flush=True)
 
-    options = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-dict={words}", "-timeout=60"]
+    options = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MOST_BYTES}",
+        f"-dict={words}",
+        "-timeout=60",
+    ]
     atheris.Setup([sys.argv[0], str(folder), *options], try_it)
     atheris.Fuzz()  # ends the process
 
@@ -249,12 +317,19 @@ def keep(target, folder):
 
     kept = HERE / "corpus" / target
     kept.mkdir(parents=True, exist_ok=True)
-    found = sorted({path.read_bytes() for path in Path(folder).iterdir()} - set(corpus(target)), key=len)
+    found = sorted(
+        {path.read_bytes() for path in Path(folder).iterdir()} - set(corpus(target)), key=len
+    )
     with tempfile.TemporaryDirectory() as place:
         once = TARGETS[target][1](Path(place))
 
         def ways(data):
-            measured = coverage.Coverage(branch=True, data_file=None, include=[f"{HERE.parent}/observing_monitor/*"], config_file=False)
+            measured = coverage.Coverage(
+                branch=True,
+                data_file=None,
+                include=[f"{HERE.parent}/observing_monitor/*"],
+                config_file=False,
+            )
             with measured.collect():
                 try:
                     once(data)
@@ -271,8 +346,12 @@ def keep(target, folder):
             if new and n_bytes + len(data) <= MOST_KEPT:
                 taken |= new
                 n_bytes += len(data)
-                (kept / f"{len(data):04}-{hashlib.blake2b(data, digest_size=4).hexdigest()}").write_bytes(data)
-    print(f"{target}: {len(list(kept.iterdir()))} inputs, {n_bytes:,} bytes, of {len(found):,} found")
+                (
+                    kept / f"{len(data):04}-{hashlib.blake2b(data, digest_size=4).hexdigest()}"
+                ).write_bytes(data)
+    print(
+        f"{target}: {len(list(kept.iterdir()))} inputs, {n_bytes:,} bytes, of {len(found):,} found"
+    )
 
 
 if __name__ == "__main__":

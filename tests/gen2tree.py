@@ -55,7 +55,19 @@ def small_hours():
     return (later() + datetime.timedelta(days=1)).replace(hour=4, minute=0, second=0)
 
 
-def make_night(root, night, counts, *, now, link="symlink", layout=None, camera="latiss", names=None, transfer_log=False, apart_s=15):
+def make_night(
+    root,
+    night,
+    counts,
+    *,
+    now,
+    link="symlink",
+    layout=None,
+    camera="latiss",
+    names=None,
+    transfer_log=False,
+    apart_s=15,
+):
     """Add a night to the input directory `root`, making it where it is new.
 
     Parameters
@@ -93,7 +105,16 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
 
     kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
     for number, kind in enumerate(kinds):
-        file = _plan(kind, number, night, folder, now, gen2.CAMERAS[camera], names or ("raw" if link == "copy" else "obsid"), apart_s)
+        file = _plan(
+            kind,
+            number,
+            night,
+            folder,
+            now,
+            gen2.CAMERAS[camera],
+            names or ("raw" if link == "copy" else "obsid"),
+            apart_s,
+        )
         if kind in ("ingested", "lost", "failed"):
             by = {"night": "dayObs", "run": "run", None: None}[layout]
             file.link = root / "gen2repo" / gen2.raw_path(gen2.CAMERAS[camera], file.row, by)
@@ -102,7 +123,11 @@ def make_night(root, night, counts, *, now, link="symlink", layout=None, camera=
     for file in made.files:
         _write(file, link)
     with gen2.open_registry(root / "gen2repo", gen2.CAMERAS[camera]) as registry:
-        gen2.register(registry, gen2.CAMERAS[camera], [file.row for file in made.files if file.kind in ("ingested", "lost")])
+        gen2.register(
+            registry,
+            gen2.CAMERAS[camera],
+            [file.row for file in made.files if file.kind in ("ingested", "lost")],
+        )
     if transfer_log:
         _log_transfers(root, made)
     return made
@@ -115,7 +140,9 @@ def _plan(kind, number, night, folder, now, camera, names, apart_s):
     created_at = start + datetime.timedelta(seconds=apart_s * number)
     if kind == "pending":
         created_at = now - datetime.timedelta(seconds=30 + number % 570)
-    row = gen2.raw_row(camera, night, exposure + 1, detector, created_at, run=f"run{exposure // 100:03d}")
+    row = gen2.raw_row(
+        camera, night, exposure + 1, detector, created_at, run=f"run{exposure // 100:03d}"
+    )
     name = gen2.file_name(camera, row) if names == "obsid" else gen2.raw_name(camera, row)
     if kind == "ignored":
         name = IGNORE.replace("*", name)

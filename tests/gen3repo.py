@@ -34,7 +34,9 @@ class Raw:
     @property
     def ended_at(self):
         """When the shutter closed (UTC): a minute an exposure, from 01:00 UTC of the night's second day."""
-        day = datetime.datetime.combine(self.night, datetime.time(1), datetime.UTC) + datetime.timedelta(days=1)
+        day = datetime.datetime.combine(
+            self.night, datetime.time(1), datetime.UTC
+        ) + datetime.timedelta(days=1)
         return day + datetime.timedelta(minutes=self.seq_num)
 
 
@@ -83,7 +85,12 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
         default_extension = ".fits"
 
     registry = opened.registry
-    kind = DatasetType("raw", ("instrument", "exposure", "detector"), "StructuredDataDict", universe=opened.dimensions)
+    kind = DatasetType(
+        "raw",
+        ("instrument", "exposure", "detector"),
+        "StructuredDataDict",
+        universe=opened.dimensions,
+    )
     registry.registerDatasetType(kind)
     registry.registerRun(run)
     refs = []
@@ -91,10 +98,18 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
         of = {"instrument": raw.instrument}
         day = int(raw.night.strftime("%Y%m%d"))
         end = Time((raw.ended_at + TAI_MINUS_UTC).replace(tzinfo=None), scale="tai")
-        begin = Time((raw.ended_at + TAI_MINUS_UTC - datetime.timedelta(seconds=30)).replace(tzinfo=None), scale="tai")
+        begin = Time(
+            (raw.ended_at + TAI_MINUS_UTC - datetime.timedelta(seconds=30)).replace(tzinfo=None),
+            scale="tai",
+        )
         obsid = raw.path.name.removesuffix(".fits").partition("-")[0]
         limits = dict.fromkeys(("visit_max", "exposure_max", "detector_max"), 10**14)
-        sensor = {"full_name": f"R22_S{raw.detector:02d}", "name_in_raft": f"S{raw.detector:02d}", "raft": "R22", "purpose": "SCIENCE"}
+        sensor = {
+            "full_name": f"R22_S{raw.detector:02d}",
+            "name_in_raft": f"S{raw.detector:02d}",
+            "raft": "R22",
+            "purpose": "SCIENCE",
+        }
         exposure = {
             **of,
             "id": raw.exposure,
@@ -107,7 +122,10 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
             "exposure_time": 30.0,
         }
         for element, record in (
-            ("instrument", {"name": raw.instrument, "class_name": "lsst.obs.lsst.Latiss", **limits}),
+            (
+                "instrument",
+                {"name": raw.instrument, "class_name": "lsst.obs.lsst.Latiss", **limits},
+            ),
             ("physical_filter", {**of, "name": "r", "band": "r"}),
             ("detector", {**of, "id": raw.detector, **sensor}),
             ("day_obs", {**of, "id": day}),
@@ -116,8 +134,13 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
         ):
             registry.insertDimensionData(element, record, skip_existing=True)
         where = {**of, "exposure": raw.exposure, "detector": raw.detector}
-        refs.append(DatasetRef(kind, DataCoordinate.standardize(where, universe=opened.dimensions), run=run))
-    files = [FileDataset(path=str(raw.path), refs=[ref], formatter=RawFormatter) for raw, ref in zip(raws, refs, strict=True)]
+        refs.append(
+            DatasetRef(kind, DataCoordinate.standardize(where, universe=opened.dimensions), run=run)
+        )
+    files = [
+        FileDataset(path=str(raw.path), refs=[ref], formatter=RawFormatter)
+        for raw, ref in zip(raws, refs, strict=True)
+    ]
     opened.ingest(*files, transfer=transfer)
     return refs
 
@@ -157,16 +180,32 @@ def grow(server, dbname, schema, first, n_nights, n_exposures):
 
     The repository has one raw of each detector, that a Butler ingested. Exposures are numbered from 2; their files are not made.
     """
-    (tags,) = server.execute(f"select tag_association_table from {schema}.dataset_type", dbname=dbname)[0]
+    (tags,) = server.execute(
+        f"select tag_association_table from {schema}.dataset_type", dbname=dbname
+    )[0]
     # what SQLAlchemy made as an index, not as a constraint, is quicker to make anew than to keep
     plain = f"""select indexname, indexdef from pg_indexes where schemaname = '{schema}' and tablename in ('dataset', 'dataset_location',
         'exposure', 'file_datastore_records', '{tags}') and not exists (select 1 from pg_constraint where conname = indexname)"""
     indexes = server.execute(plain, dbname=dbname)
     sql = GROW
-    for name, value in {"first": f"date '{first}'", "n_nights": n_nights, "n_exposures": n_exposures, "tags": tags}.items():
+    for name, value in {
+        "first": f"date '{first}'",
+        "n_nights": n_nights,
+        "n_exposures": n_exposures,
+        "tags": tags,
+    }.items():
         sql = re.sub(rf"(?<!:):{name}\b", str(value), sql)
-    begin = f"set search_path to {schema}", "set session_replication_role = replica"  # the rows are known to fit together
-    server.execute(*begin, *(f'drop index "{name}"' for name, _ in indexes), *sql.split(";"), *(made for _, made in indexes), dbname=dbname)
+    begin = (
+        f"set search_path to {schema}",
+        "set session_replication_role = replica",
+    )  # the rows are known to fit together
+    server.execute(
+        *begin,
+        *(f'drop index "{name}"' for name, _ in indexes),
+        *sql.split(";"),
+        *(made for _, made in indexes),
+        dbname=dbname,
+    )
     server.execute("vacuum analyze", dbname=dbname)
 
 
@@ -175,7 +214,9 @@ def edit(root, *statements):
     connection = sqlite3.connect(root / "gen3.sqlite3")
     with contextlib.closing(connection), connection:
         for statement in statements:
-            connection.execute(*statement) if isinstance(statement, tuple) else connection.execute(statement)
+            connection.execute(*statement) if isinstance(statement, tuple) else connection.execute(
+                statement
+            )
 
 
 def records(root, sql):

@@ -80,12 +80,21 @@ def upset(path, seed):
     """Put one of VALUES into a cell or a column of an SQLite database, which keeps whatever type it is given; one to three times."""
     chance = random.Random(seed)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite%'")]
+        tables = [
+            row[0]
+            for row in connection.execute(
+                "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
+            )
+        ]
         for _ in range(chance.choice((1, 1, 2, 3))):
             table = chance.choice(tables)
             columns = [row[1] for row in connection.execute(f'pragma table_info("{table}")')]
             column, value = chance.choice(columns), chance.choice(VALUES)
-            one = " where rowid = (select min(rowid) from " + f'"{table}")' if chance.random() < 0.5 else ""
+            one = (
+                " where rowid = (select min(rowid) from " + f'"{table}")'
+                if chance.random() < 0.5
+                else ""
+            )
             with contextlib.suppress(sqlite3.IntegrityError):
                 connection.execute(f'update "{table}" set "{column}" = ?{one}', (value,))
         connection.commit()
@@ -95,16 +104,27 @@ def upset(path, seed):
 
 
 def files(folder):
-    make_night(folder, NIGHT, {"ingested": 4, "failed": 1, "not_fits": 1, "small": 1}, now=NOW, transfer_log=True)
+    make_night(
+        folder,
+        NIGHT,
+        {"ingested": 4, "failed": 1, "not_fits": 1, "small": 1},
+        now=NOW,
+        transfer_log=True,
+    )
     log = folder / "rsync.log"
     (folder / "rsync.log.1.gz").write_bytes(gzip.compress(log.read_bytes(), mtime=0))
-    return [{"type": "files", "path": folder / "storage", "transfer_log": "rsync.log*"}], [log, folder / "rsync.log.1.gz"]
+    return [{"type": "files", "path": folder / "storage", "transfer_log": "rsync.log*"}], [
+        log,
+        folder / "rsync.log.1.gz",
+    ]
 
 
 def gen2(folder):
     make_night(folder, NIGHT, {"ingested": 4, "failed": 1, "missing": 1, "lost": 1}, now=NOW)
     storage = {"type": "files", "path": folder / "storage"}
-    return [storage, {"type": "gen2", "path": folder / "gen2repo"}], [folder / "gen2repo" / "registry.sqlite3"]
+    return [storage, {"type": "gen2", "path": folder / "gen2repo"}], [
+        folder / "gen2repo" / "registry.sqlite3"
+    ]
 
 
 def gen3_(folder):
@@ -128,9 +148,19 @@ def dbb(folder):
                 files_id integer);""")
         for number in range(1, 6):
             added = f"2020-02-12 23:0{number}:00.000000"
-            connection.execute("insert into files values (?,?,?,?,?,?)", (number, "2020-02-12", f"a{number}.fits", "x", 20000, added))
+            connection.execute(
+                "insert into files values (?,?,?,?,?,?)",
+                (number, "2020-02-12", f"a{number}.fits", "x", 20000, added),
+            )
             took = "1970-01-01 00:00:02.500000"
-            event = ("1", f"2020-02-12 23:1{number}:00.000000", took, "no <b>dimension</b>", ("SUCCESS", "FAILURE")[number % 2], number)
+            event = (
+                "1",
+                f"2020-02-12 23:1{number}:00.000000",
+                took,
+                "no <b>dimension</b>",
+                ("SUCCESS", "FAILURE")[number % 2],
+                number,
+            )
             connection.execute("insert into gen3_file_events values (?,?,?,?,?,?)", event)
         connection.commit()
     return [{"type": "dbb", "url": f"sqlite:///{path}"}], [path]
@@ -138,7 +168,13 @@ def dbb(folder):
 
 def lasair(folder):
     path = folder / "status_1137.json"
-    told = {"nid": 1137, "update_time": "2020-02-13T03:12:00", "today_alert": 1200, "today_lsst": 1300, "today_filter": 1100}
+    told = {
+        "nid": 1137,
+        "update_time": "2020-02-13T03:12:00",
+        "today_alert": 1200,
+        "today_lsst": 1300,
+        "today_filter": 1100,
+    }
     told |= {
         "today_filter_out": 80,
         "min_delay": "-1.0",
@@ -159,7 +195,12 @@ def lasair_table(folder):
         )
         rows = [
             (1137, name, value)
-            for name, value in (("today_alert", 120.0), ("today_filter", 110.0), ("icassandra_0", 12.5), ("nid", 1137.0))
+            for name, value in (
+                ("today_alert", 120.0),
+                ("today_filter", 110.0),
+                ("icassandra_0", 12.5),
+                ("nid", 1137.0),
+            )
         ]
         connection.executemany("insert into lasair_statistics values (?, ?, ?)", rows)
         connection.commit()
@@ -196,16 +237,31 @@ def fitsstorage_logs(folder):
     )
     text = path.read_bytes().replace(b"Ingesting", b"Exporting").replace(b"28851", b"77")
     packed.write_bytes(gzip.compress(text, mtime=0))
-    return [{"type": "fitsstorage_logs", "path": folder, "zone": "Pacific/Honolulu"}], [path, packed]
+    return [{"type": "fitsstorage_logs", "path": folder, "zone": "Pacific/Honolulu"}], [
+        path,
+        packed,
+    ]
 
 
 def lwa(folder):
     path, at = folder / "mon.json", 1581559200.5
-    points = {f"/mon/drvs{n}/summary": {"timestamp": at, "value": "normal", "unit": ""} for n in range(1, 4)}
+    points = {
+        f"/mon/drvs{n}/summary": {"timestamp": at, "value": "normal", "unit": ""}
+        for n in range(1, 4)
+    }
     points["/mon/drvs1/bifrost/rx_rate"] = {"timestamp": at, "value": 1e8, "unit": "B/s"}
     points["/mon/drvs1/statistics/avg"] = {"timestamp": at, "value": [1, 2.5, None], "unit": ""}
-    points["/mon/drvs2/multi"] = {"timestamp": at, "value": [1, 2], "field": ["a", "b"], "unit": ["s", "B"]}
-    points["/mon/drvs2/latest_time_tag"] = {"timestamp": at, "value": 310_000_000_000_000_000, "unit": ""}
+    points["/mon/drvs2/multi"] = {
+        "timestamp": at,
+        "value": [1, 2],
+        "field": ["a", "b"],
+        "unit": ["s", "B"],
+    }
+    points["/mon/drvs2/latest_time_tag"] = {
+        "timestamp": at,
+        "value": 310_000_000_000_000_000,
+        "unit": "",
+    }
     path.write_text(json.dumps(points, indent=1))
     age(path)
     return [{"type": "lwa", "dump": path, "recorders": ["drvs1-3"]}], [path]
@@ -214,10 +270,22 @@ def lwa(folder):
 def expected(folder):
     inside = folder / "sensors" / "20200212"
     inside.mkdir(parents=True)
-    sensors, exposures = inside / "MC_O_20200212_000001_expectedSensors.json", folder / "exposures.csv"
-    sensors.write_text(json.dumps({"obsId": "MC_O_20200212_000001", "expectedSensors": {"R01_S00": "SCIENCE", "R00_SG0": "GUIDER"}}))
+    sensors, exposures = (
+        inside / "MC_O_20200212_000001_expectedSensors.json",
+        folder / "exposures.csv",
+    )
+    sensors.write_text(
+        json.dumps(
+            {
+                "obsId": "MC_O_20200212_000001",
+                "expectedSensors": {"R01_S00": "SCIENCE", "R00_SG0": "GUIDER"},
+            }
+        )
+    )
     exposures.write_text("obsid,when\nMC_O_20200212_000001,1\nMC_O_20200212_000002,2\n")
-    return [{"type": "expected", "path": folder / "sensors", "exposures": exposures, "sequence": True}], [sensors, exposures]
+    return [
+        {"type": "expected", "path": folder / "sensors", "exposures": exposures, "sequence": True}
+    ], [sensors, exposures]
 
 
 def summit(folder):
@@ -230,7 +298,15 @@ def summit(folder):
         "timestampEndOfReadout": 1581559237.5,
         "requestedExposureTime": 30.0,
     }
-    readout.write_text(json.dumps(told | {"additionalKeys": "imageType:groupId", "additionalValues": "OBJECT:2020-02-12T23\\:00"}))
+    readout.write_text(
+        json.dumps(
+            told
+            | {
+                "additionalKeys": "imageType:groupId",
+                "additionalValues": "OBJECT:2020-02-12T23\\:00",
+            }
+        )
+    )
     key = "LSSTCam/20200212/MC_O_20200212_000001/MC_O_20200212_000001_R22_S11.fits"
     one = {"eventTime": "2020-02-12T23:05:00Z", "eventName": "ObjectCreated:Put"} | {
         "s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": 9}}
@@ -242,34 +318,80 @@ def summit(folder):
 def sql(folder):
     path = folder / "any.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("create table log (path text, at text, outcome text, message text, bytes integer)")
+        connection.execute(
+            "create table log (path text, at text, outcome text, message text, bytes integer)"
+        )
         for number in range(4):
-            row = (f"a{number}.fits", f"2020-02-12 23:0{number}:00", ("ok", "error")[number % 2], "boom", 20_000)
+            row = (
+                f"a{number}.fits",
+                f"2020-02-12 23:0{number}:00",
+                ("ok", "error")[number % 2],
+                "boom",
+                20_000,
+            )
             connection.execute("insert into log values (?, ?, ?, ?, ?)", row)
         connection.commit()
-    told = {"type": "sql", "file": path, "query": "select path, at, bytes from log where at >= :start and at < :end", "feeds": "files"}
+    told = {
+        "type": "sql",
+        "file": path,
+        "query": "select path, at, bytes from log where at >= :start and at < :end",
+        "feeds": "files",
+    }
     told["columns"] = {"path": "path", "created_at": "at", "size_bytes": "bytes"}
-    tried = {"type": "sql", "name": "archive", "file": path, "query": "select path, at, outcome, message from log", "feeds": "ingests"}
-    tried["columns"] = {"path": "path", "attempted_at": "at", "status": "outcome", "message": "message"}
+    tried = {
+        "type": "sql",
+        "name": "archive",
+        "file": path,
+        "query": "select path, at, outcome, message from log",
+        "feeds": "ingests",
+    }
+    tried["columns"] = {
+        "path": "path",
+        "attempted_at": "at",
+        "status": "outcome",
+        "message": "message",
+    }
     return [told, tried | {"statuses": {"ok": "success", "error": "failure"}}], [path]
 
 
-ROWS = [{"time": f"2020-02-12T23:0{n}:00", "rh": 40 + n, "path": f"a{n}.fits", "bytes": 20_000, "inner": {"fwhm": 0.7}} for n in range(4)]
+ROWS = [
+    {
+        "time": f"2020-02-12T23:0{n}:00",
+        "rh": 40 + n,
+        "path": f"a{n}.fits",
+        "bytes": 20_000,
+        "inner": {"fwhm": 0.7},
+    }
+    for n in range(4)
+]
 
 
 def table_csv(folder):
     path, packed = folder / "20200212.csv", folder / "20200212.more.csv"
-    path.write_text("# weather\ntime,rh,wind\n" + "".join(f'{row["time"]},{row["rh"]},"1,234.5"\n' for row in ROWS))
+    path.write_text(
+        "# weather\ntime,rh,wind\n"
+        + "".join(f'{row["time"]},{row["rh"]},"1,234.5"\n' for row in ROWS)
+    )
     packed.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
-    told = {"type": "table", "path": folder / "{night:%Y%m%d}*.csv", "feeds": "metrics", "columns": {"sampled_at": "time"}}
-    return [told | {"values": {"humidity": "rh", "wind": "wind"}, "headlines": ["humidity"]}], [path, packed]
+    told = {
+        "type": "table",
+        "path": folder / "{night:%Y%m%d}*.csv",
+        "feeds": "metrics",
+        "columns": {"sampled_at": "time"},
+    }
+    return [told | {"values": {"humidity": "rh", "wind": "wind"}, "headlines": ["humidity"]}], [
+        path,
+        packed,
+    ]
 
 
 def table_json(folder):
     path = folder / "files.json"
     path.write_text(json.dumps({"data": {"items": ROWS}}, indent=1))
     told = {"type": "table", "path": path, "feeds": "files", "records": "data.items"}
-    return [told | {"columns": {"path": "path", "created_at": "time", "size_bytes": "bytes"}}], [path]
+    return [told | {"columns": {"path": "path", "created_at": "time", "size_bytes": "bytes"}}], [
+        path
+    ]
 
 
 def table_jsonl(folder):
@@ -351,8 +473,21 @@ def make_names(folder, payloads):
     place = os.fsencode(folder / "storage" / NIGHT.isoformat())
     os.makedirs(place)
     names = [bytes([byte]) * 3 + b".fits" for byte in range(1, 256) if byte not in b"./"]
-    names += [payload.encode("utf-8", "surrogatepass").replace(b"/", b"\\")[:250] + b".fits" for payload in payloads]
-    names += [b"n" * 250 + b".fits", b"\xff" * 255, b" ", b"-rf", b"~", b"*", b"?", b"[", b"a" + b" " * 200 + b".fits"]
+    names += [
+        payload.encode("utf-8", "surrogatepass").replace(b"/", b"\\")[:250] + b".fits"
+        for payload in payloads
+    ]
+    names += [
+        b"n" * 250 + b".fits",
+        b"\xff" * 255,
+        b" ",
+        b"-rf",
+        b"~",
+        b"*",
+        b"?",
+        b"[",
+        b"a" + b" " * 200 + b".fits",
+    ]
     names = list(dict.fromkeys(names))
     for name in names:
         with open(os.path.join(place, name), "wb") as file:

@@ -19,7 +19,10 @@ class MariaDB(Server):
     def programs():
         """The paths of the server and of what makes its folder; None where one of them lacks."""
         path = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-        found = [shutil.which(name) or shutil.which(name, path=path) for name in ("mariadbd", "mariadb-install-db")]
+        found = [
+            shutil.which(name) or shutil.which(name, path=path)
+            for name in ("mariadbd", "mariadb-install-db")
+        ]
         return found if all(found) else None
 
     @property
@@ -29,7 +32,13 @@ class MariaDB(Server):
     def prepare(self):
         """Make the system's tables."""
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        self.run(self.programs()[1], "--no-defaults", f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", *how)
+        self.run(
+            self.programs()[1],
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",
+            *how,
+        )
 
     def command(self):
         """The server, in strict mode as it comes."""
@@ -57,7 +66,9 @@ class MariaDB(Server):
         """Run statements as root, each committed by itself; the rows of the last one as a list."""
         import pymysql
 
-        connection = pymysql.connect(unix_socket=str(self.socket), user="root", database=database, autocommit=True)
+        connection = pymysql.connect(
+            unix_socket=str(self.socket), user="root", database=database, autocommit=True
+        )
         try:
             with connection.cursor() as cursor:
                 for statement in statements:

@@ -5,7 +5,11 @@ import datetime
 
 from observing_monitor import columns, pages
 
-ASSETS = {"style.css": "style-1.css", "monitor.js": "monitor-1.js", "plotly.min.js": "plotly-1.min.js"}
+ASSETS = {
+    "style.css": "style-1.css",
+    "monitor.js": "monitor-1.js",
+    "plotly.min.js": "plotly-1.min.js",
+}
 NASTY = "<b>&\"'</script><!--{{ 7*7 }}{% raw %}\x1b[31mred\u202ertl\udcff\x00</td>"
 
 
@@ -65,8 +69,14 @@ def frame(**changed):
 
 def chart(text="Files over the night", **changed):
     """A chart of two points, one of them NaN."""
-    figure = {"data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}], "layout": {}}
-    return pages.Chart(**{"chart_id": "chart-files", "title": text, "caption": f"{text}: 1,234.", "figure": figure} | changed)
+    figure = {
+        "data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}],
+        "layout": {},
+    }
+    return pages.Chart(
+        **{"chart_id": "chart-files", "title": text, "caption": f"{text}: 1,234.", "figure": figure}
+        | changed
+    )
 
 
 def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
@@ -145,9 +155,18 @@ def queue(text="ingest", number=1, **changed):
 
 def stage_row(text="copy", failures=(), number=1):
     """A stage that 120 files passed, and in which one failed."""
-    counts = {"n_done": 120, "n_failed": 1, "n_waiting": 2, "n_running": 3, "n_deferred": 4, "n_attempts": 125}
+    counts = {
+        "n_done": 120,
+        "n_failed": 1,
+        "n_waiting": 2,
+        "n_running": 3,
+        "n_deferred": 4,
+        "n_attempts": 125,
+    }
     known = {"last_done_at": at("2020-02-13T03:12:41"), "median_s": 3.0, "p90_s": 61.0}
-    return pages.StageRow({"name": text, **counts, **known}, f"stage-{number}", list(failures), "1 file")
+    return pages.StageRow(
+        {"name": text, **counts, **known}, f"stage-{number}", list(failures), "1 file"
+    )
 
 
 def metric_group(text="queue_depth", **changed):
@@ -168,7 +187,12 @@ def metric_group(text="queue_depth", **changed):
 
 def source_line(text="files", **changed):
     """A source with a fault."""
-    values = {"name": text, "kind": "directory", "place": "/data/auxTel/storage", "problem": f"can't read {text}"}
+    values = {
+        "name": text,
+        "kind": "directory",
+        "place": "/data/auxTel/storage",
+        "problem": f"can't read {text}",
+    }
     return pages.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
 
 
@@ -194,7 +218,10 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
         "night_page": pages.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
-        "parts": [pages.Link("1 to 2,000", "2020-02-12.exposures.html"), pages.Link("2,001 to 2,001", "")],
+        "parts": [
+            pages.Link("1 to 2,000", "2020-02-12.exposures.html"),
+            pages.Link("2,001 to 2,001", ""),
+        ],
     }
     return pages.ExposuresPage(**around | values | changed)
 
@@ -215,8 +242,16 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
         "findings": [
-            pages.Finding("error", f"14 files failed, the first: {text}", "#attention", "files", anchor="finding-a"),
-            pages.Finding("warning", "12 files are pending since 03:12", "#files", anchor="finding-b"),
+            pages.Finding(
+                "error",
+                f"14 files failed, the first: {text}",
+                "#attention",
+                "files",
+                anchor="finding-a",
+            ),
+            pages.Finding(
+                "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
+            ),
         ],
         "charts": [chart(text)],
         "attention": [
@@ -227,7 +262,9 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
                 file_class="missing",
                 n_files=3,
                 detail="",
-                files=[file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")],
+                files=[
+                    file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
+                ],
                 is_open=True,
             ),
         ],
@@ -236,20 +273,35 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "exposed": exposed(text),
         "n_exposed": 130,
         "exposures": "2020-02-12.exposures.html",
-        "more_findings": [pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")],
+        "more_findings": [
+            pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
+        ],
         "has_files": True,
         "has_ingest": True,
         "headlines": headlines(text),
         "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
-        "queues": [queue(text, 1), queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words="")],
-        "images": [pages.Image(text, "drvs1", "2020-02-12.images/drvs1-spectra-0123456789.png", at("2020-02-13T03:00:00"))],
+        "queues": [
+            queue(text, 1),
+            queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
+        ],
+        "images": [
+            pages.Image(
+                text,
+                "drvs1",
+                "2020-02-12.images/drvs1-spectra-0123456789.png",
+                at("2020-02-13T03:00:00"),
+            )
+        ],
         "n_images": 70,
         "metrics": [metric_group(text)],
         "n_metrics": 301,
         "notes": [f"not readable: {text}"],
         "sources": [source_line(text)],
         "files_js": "2020-02-12.files.js",
-        "data": [pages.Link("2020-02-12.json", "2020-02-12.json"), pages.Link("2020-02-12.csv", "2020-02-12.csv")],
+        "data": [
+            pages.Link("2020-02-12.json", "2020-02-12.json"),
+            pages.Link("2020-02-12.csv", "2020-02-12.csv"),
+        ],
     }
     return pages.NightPage(**values | changed)
 
@@ -293,9 +345,20 @@ def night_rows(text="14 files failed, 3 are missing"):
         pages.NightRow("2020-02-12.html", summary(info=text)),
         pages.NightRow(
             "2020-02-11.html",
-            summary("2020-02-11", status="normal", info="", n_failed=0, n_missing=0, n_error=0, n_pending=0, completeness=1.0),
+            summary(
+                "2020-02-11",
+                status="normal",
+                info="",
+                n_failed=0,
+                n_missing=0,
+                n_error=0,
+                n_pending=0,
+                completeness=1.0,
+            ),
         ),
-        pages.NightRow("2020-02-10.html", summary("2020-02-10", status="warning", info="no files", n_files=0)),
+        pages.NightRow(
+            "2020-02-10.html", summary("2020-02-10", status="warning", info="no files", n_files=0)
+        ),
     ]
 
 
@@ -324,7 +387,9 @@ def stream_page(text="auxTel", **changed):
 def glossary_page(text="Alerts"):
     """The words that every site has, and one of a source."""
     told = [pages.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
-    nothing = frame(title="What the words mean", root="", stream="", status="", info="", name="glossary.html")
+    nothing = frame(
+        title="What the words mean", root="", stream="", status="", info="", name="glossary.html"
+    )
     return pages.GlossaryPage(nothing, pages.Link(text, "index.html"), pages.glossary_groups(told))
 
 
@@ -335,12 +400,20 @@ def month(text="February 2020"):
         pages.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
         pages.Day(12, "2020-02-12.html", "empty", "no files", "2020-02-12: no files"),
     ]
-    return pages.Month(text, "month-2020-02", [[None, pages.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]])
+    return pages.Month(
+        text,
+        "month-2020-02",
+        [[None, pages.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]],
+    )
 
 
 def roll_up(text="2020"):
     """A year in numbers."""
-    values = dict.fromkeys((c.name for c in columns.PERIODS), 3) | {"period": text, "completeness": 0.5, "seeing": 0.8}
+    values = dict.fromkeys((c.name for c in columns.PERIODS), 3) | {
+        "period": text,
+        "completeness": 0.5,
+        "seeing": 0.8,
+    }
     return pages.RollUp(text, "2020.html", values)
 
 
@@ -380,13 +453,34 @@ def site_page(text="auxTel"):
             latest=night_rows(text)[0],
             nights=night_rows(text),
             chart=pages.SmallChart(
-                f"2020-02-12: {text}", [pages.Link(text, "failed")], [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")]
+                f"2020-02-12: {text}",
+                [pages.Link(text, "failed")],
+                [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")],
             ),
             has_files=True,
             has_ingest=True,
             headlines=headlines(text),
         ),
-        pages.StreamCard("comCam", "comCam", "comCam/index.html", "normal", "", "", "", None, [], None, True, True, []),
+        pages.StreamCard(
+            "comCam",
+            "comCam",
+            "comCam/index.html",
+            "normal",
+            "",
+            "",
+            "",
+            None,
+            [],
+            None,
+            True,
+            True,
+            [],
+        ),
     ]
     line = "1 stream needs attention"
-    return pages.SitePage(frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"), line, cards[:1], cards)
+    return pages.SitePage(
+        frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"),
+        line,
+        cards[:1],
+        cards,
+    )

@@ -22,12 +22,17 @@ def start(*arguments, now=None, **options):
     clock = f"datetime.datetime.fromisoformat({now.isoformat()!r})" if now else "None"
     code = f"import datetime, sys; from observing_monitor import cli, timelimit; timelimit.leave(cli.main(sys.argv[1:], {clock}))"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
 
 
 def nights(folder):
     """The nights of a stream's nights.json, by date."""
-    return {night["night"]: night for night in json.loads(Path(folder, "nights.json").read_text())["nights"]}
+    return {
+        night["night"]: night
+        for night in json.loads(Path(folder, "nights.json").read_text())["nights"]
+    }
 
 
 def counts(night):

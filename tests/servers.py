@@ -61,7 +61,9 @@ class Server(abc.ABC):
         return self.folder / "log"
 
     def __enter__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="obsmon-"))  # short: a socket's path may have 107 bytes
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="obsmon-")
+        )  # short: a socket's path may have 107 bytes
         try:
             if self._user is not None:
                 shutil.chown(self.folder, self._user)
@@ -83,7 +85,9 @@ class Server(abc.ABC):
 
     def run(self, *command):
         """Run a program to its end as the server's user; RuntimeError with its words if it fails."""
-        done = subprocess.run(command, **self._how(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            command, **self._how(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed: {done.stdout[-2000:]}")
         return done.stdout
@@ -92,12 +96,19 @@ class Server(abc.ABC):
         """Start the program, and wait until it answers."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), **self._how(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command(),
+                **self._how(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         give_up = time.monotonic() + timeout_s
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"{self.command()[0]} did not start: {self.log.read_text(errors='replace')[-2000:]}")
+                raise RuntimeError(
+                    f"{self.command()[0]} did not start: {self.log.read_text(errors='replace')[-2000:]}"
+                )
             time.sleep(0.02)
 
     def stop(self):
@@ -121,7 +132,11 @@ class Server(abc.ABC):
         }
         how = {"cwd": self.folder, "env": environment}
         if self._user is not None:
-            how |= {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
+            how |= {
+                "user": self._user,
+                "group": pwd.getpwnam(self._user).pw_gid,
+                "extra_groups": [],
+            }
         return how
 
 
@@ -147,7 +162,11 @@ class PostgreSQL(Server):
         found = [Path(path).parent for path in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
         if not found and (initdb := shutil.which("initdb")):
             found = [Path(initdb).resolve().parent]
-        return max(found, key=lambda path: [int(part) for part in path.parent.name.split(".") if part.isdigit()], default=None)
+        return max(
+            found,
+            key=lambda path: [int(part) for part in path.parent.name.split(".") if part.isdigit()],
+            default=None,
+        )
 
     def prepare(self):
         """Make the cluster."""
@@ -187,7 +206,16 @@ class PostgreSQL(Server):
 
     def is_ready(self):
         """Whether it takes connections."""
-        asked = [str(self.bin() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tester"]
+        asked = [
+            str(self.bin() / "pg_isready"),
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "tester",
+        ]
         return subprocess.run(asked, check=False).returncode == 0
 
     def url(self, dbname="postgres", user="tester", password=None):
@@ -198,14 +226,18 @@ class PostgreSQL(Server):
 
     def create(self, dbname):
         """Make an empty database, in place of any of that name; its address."""
-        self.execute(f'drop database if exists "{dbname}" with (force)', f'create database "{dbname}"')
+        self.execute(
+            f'drop database if exists "{dbname}" with (force)', f'create database "{dbname}"'
+        )
         return self.url(dbname)
 
     def execute(self, *statements, dbname="postgres"):
         """Run statements, each committed by itself; the rows of the last one as a list, None if it gives none."""
         import psycopg2
 
-        connection = psycopg2.connect(self.url(dbname).replace("postgresql+psycopg2", "postgresql"), connect_timeout=10)
+        connection = psycopg2.connect(
+            self.url(dbname).replace("postgresql+psycopg2", "postgresql"), connect_timeout=10
+        )
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

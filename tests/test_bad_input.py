@@ -35,18 +35,39 @@ def no_repository(folder):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (remove_registry, "registry.sqlite3: no such file or directory; a Gen2 repository has its registry there"),
+        (
+            remove_registry,
+            "registry.sqlite3: no such file or directory; a Gen2 repository has its registry there",
+        ),
         (no_sqlite, "registry.sqlite3: file is not a database; is it a whole Gen2 registry?"),
-        (cut_registry, "registry.sqlite3: database disk image is malformed; is it a whole Gen2 registry?"),
-        (no_raw_table, "registry.sqlite3: has no table 'raw'; is it a Gen2 registry into which raws were ingested?"),
-        (no_repository, "registry.sqlite3: no such file or directory; a Gen2 repository has its registry there"),
+        (
+            cut_registry,
+            "registry.sqlite3: database disk image is malformed; is it a whole Gen2 registry?",
+        ),
+        (
+            no_raw_table,
+            "registry.sqlite3: has no table 'raw'; is it a Gen2 registry into which raws were ingested?",
+        ),
+        (
+            no_repository,
+            "registry.sqlite3: no such file or directory; a Gen2 repository has its registry there",
+        ),
     ],
 )
 def test_registry_that_cannot_be_read(tmp_path, capfd, damage, words):
     """The files are shown all the same, none as missing, for nobody knows; the line stands on stderr and on the page."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30, "missing": 4}, now=later())
     damage(tmp_path / "input")
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments) == 1
     error = capfd.readouterr().err
     assert words in error and len(error.splitlines()) == 1 and str(tmp_path / "input") in error
@@ -59,7 +80,16 @@ def test_registry_that_cannot_be_read(tmp_path, capfd, damage, words):
 def test_registry_that_comes_back(tmp_path):
     """What a registry told before it broke stays; when it is whole again the fault is gone."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30, "missing": 4}, now=later())
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments) == 0
     registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"
     whole = registry.read_bytes()
@@ -69,16 +99,30 @@ def test_registry_that_comes_back(tmp_path):
     registry.write_bytes(whole)
     assert run(*arguments) == 0
     night = nights(tmp_path / "site")["2020-02-12"]
-    assert counts(night) == {"ingested": 30, "missing": 4} and "could not be read" not in night["info"]
+    assert (
+        counts(night) == {"ingested": 30, "missing": 4} and "could not be read" not in night["info"]
+    )
 
 
 def test_no_storage(tmp_path, capfd):
     """Without storage/ the raws of the registry are still shown, with their links as their files."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30}, now=later(), link="copy")
     shutil.rmtree(tmp_path / "input" / "storage")
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments) == 1
-    assert "storage: no such file or directory; the file store should be there and readable" in capfd.readouterr().err
+    assert (
+        "storage: no such file or directory; the file store should be there and readable"
+        in capfd.readouterr().err
+    )
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 30}
 
 
@@ -97,7 +141,10 @@ def test_one_bad_stream_hides_no_other(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--first_day", "2020-02-13", "--last_day", "20200212"], "--first_day 2020-02-13 comes after --last_day 2020-02-12; swap them"),
+        (
+            ["--first_day", "2020-02-13", "--last_day", "20200212"],
+            "--first_day 2020-02-13 comes after --last_day 2020-02-12; swap them",
+        ),
         (["--first_day", "20201340"], "'20201340' is not a night; write YYYY-MM-DD or YYYYMMDD"),
         (["--first_day", "2099-12-31"], "--first_day 2099-12-31 is yet to come; tonight is 2"),
         (["--last_day", "2099-12-31"], "--last_day 2099-12-31 is yet to come; tonight is 2"),
@@ -105,7 +152,10 @@ def test_one_bad_stream_hides_no_other(tmp_path):
         (["--num_days", "0"], "--num_days 0 is no number of nights"),
         (["--num_days", "99999999999999"], "--num_days 99999999999999 is no number of nights"),
         (["--jobs", "-1"], "--jobs -1 is no number of processes; give 1 or more"),
-        (["--pending_limit_s", "nan"], "key 'pending_limit_s': nan is no limit; write seconds, 0 or more"),
+        (
+            ["--pending_limit_s", "nan"],
+            "key 'pending_limit_s': nan is no limit; write seconds, 0 or more",
+        ),
         (["--stream", "../up"], "the stream's name '../up' can't be a folder's name"),
         (["--night_rule", "noon"], "night_rule 'noon' is not a rule; write UTC"),
         (["--nigths", "3"], "unrecognized arguments: --nigths 3"),
@@ -127,7 +177,10 @@ def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
     ("make", "words"),
     [
         (lambda path: path.write_text(""), "output_dir must be a folder that can be written"),
-        (lambda path: (path.parent / "site").symlink_to("/proc/nowhere"), "output_dir must be a folder that can be written"),
+        (
+            lambda path: (path.parent / "site").symlink_to("/proc/nowhere"),
+            "output_dir must be a folder that can be written",
+        ),
     ],
 )
 def test_output_that_cannot_be_written(tmp_path, capsys, make, words):
@@ -142,7 +195,15 @@ def test_output_that_cannot_be_written(tmp_path, capsys, make, words):
 def test_output_inside_what_is_read(tmp_path, capsys):
     """Pages written into the file store would be files of the night: refused."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
-    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "input" / "storage" / "www") == 2
+    assert (
+        run(
+            "--input_dir",
+            tmp_path / "input",
+            "--output_dir",
+            tmp_path / "input" / "storage" / "www",
+        )
+        == 2
+    )
     assert "choose a folder outside it" in capsys.readouterr().err
 
 
@@ -150,7 +211,10 @@ def test_output_inside_what_is_read(tmp_path, capsys):
     ("arguments", "words"),
     [
         ([], "give --input_dir DIR --output_dir DIR, or -c FILE"),
-        (["--input_dir", "nowhere", "--output_dir", "x"], "nowhere: no such directory; --input_dir names the one that holds storage/"),
+        (
+            ["--input_dir", "nowhere", "--output_dir", "x"],
+            "nowhere: no such directory; --input_dir names the one that holds storage/",
+        ),
         (["-c", "nowhere.toml"], "nowhere.toml"),
     ],
 )
@@ -167,28 +231,64 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[streams.a]\ninput_dri = 'x'", "site.toml: [streams.a] unknown key 'input_dri'; did you mean 'input_dir'?"),
+        (
+            "[streams.a]\ninput_dri = 'x'",
+            "site.toml: [streams.a] unknown key 'input_dri'; did you mean 'input_dir'?",
+        ),
         (
             "[observing_monitor]\nnum_day = 3\n[streams.a]\ninput_dir='x'",
             "[observing_monitor] unknown key 'num_day'; did you mean 'num_days'?",
         ),
         ("[stream.a]\ninput_dir = 'x'", "site.toml: unknown key 'stream'; did you mean 'streams'?"),
-        ("[streams.a]\ninput_dir = 3", "site.toml: [streams.a] key 'input_dir': expected `str`, got `int`"),
-        ("[streams.a]\ninput_dir = 'x'\npending_limit_s = 'soon'", "[streams.a] key 'pending_limit_s': expected `float`, got `str`"),
-        ("[streams.a]\ninput_dir = 'x'\nnight_rule = 'noon'", "[streams.a] night_rule 'noon' is not a rule"),
-        ("[streams.a]\ninput_dir = 'x'\nlast_stage = 'export'", "no source tells of 'export'; they tell of ingest"),
-        ("[streams.a]", "[streams.a] has no source; set input_dir, or add a table [[streams.a.sources]]"),
+        (
+            "[streams.a]\ninput_dir = 3",
+            "site.toml: [streams.a] key 'input_dir': expected `str`, got `int`",
+        ),
+        (
+            "[streams.a]\ninput_dir = 'x'\npending_limit_s = 'soon'",
+            "[streams.a] key 'pending_limit_s': expected `float`, got `str`",
+        ),
+        (
+            "[streams.a]\ninput_dir = 'x'\nnight_rule = 'noon'",
+            "[streams.a] night_rule 'noon' is not a rule",
+        ),
+        (
+            "[streams.a]\ninput_dir = 'x'\nlast_stage = 'export'",
+            "no source tells of 'export'; they tell of ingest",
+        ),
+        (
+            "[streams.a]",
+            "[streams.a] has no source; set input_dir, or add a table [[streams.a.sources]]",
+        ),
         ("[streams.'a/b']\ninput_dir = 'x'", "can't be a folder's name"),
-        ("[[streams.a.sources]]\ntype = 'gen22'\npath = 'x'", "the type of a source is 'gen22'; it is one of"),
-        ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nquery = 1", "source 'gen2': unknown key 'query'; did you mean 'query_links'?"),
-        ("[[streams.a.sources]]\ntype = 'gen2'", "source 'gen2': object missing required field `path`"),
-        ("[[streams.a.sources]]\ntype='gen2'\npath='x'\n[[streams.a.sources]]\ntype='gen2'\npath='y'", "has two sources named 'gen2'"),
+        (
+            "[[streams.a.sources]]\ntype = 'gen22'\npath = 'x'",
+            "the type of a source is 'gen22'; it is one of",
+        ),
+        (
+            "[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nquery = 1",
+            "source 'gen2': unknown key 'query'; did you mean 'query_links'?",
+        ),
+        (
+            "[[streams.a.sources]]\ntype = 'gen2'",
+            "source 'gen2': object missing required field `path`",
+        ),
+        (
+            "[[streams.a.sources]]\ntype='gen2'\npath='x'\n[[streams.a.sources]]\ntype='gen2'\npath='y'",
+            "has two sources named 'gen2'",
+        ),
         ("", "has no stream; add a table [streams.NAME]"),
         ("[streams.a", "site.toml: "),
         ("streams = 3", "[streams] holds a table for each stream"),
         ("observing_monitor = 3", "observing_monitor is a table; write [observing_monitor]"),
-        ("[streams.'index.html']\ninput_dir = 'x'", "the stream's name 'index.html' can't be a folder's name"),
-        ("[streams.a]\ninput_dir = 'x'\nstale_after_s = inf", "[streams.a] key 'stale_after_s': inf is no limit"),
+        (
+            "[streams.'index.html']\ninput_dir = 'x'",
+            "the stream's name 'index.html' can't be a folder's name",
+        ),
+        (
+            "[streams.a]\ninput_dir = 'x'\nstale_after_s = inf",
+            "[streams.a] key 'stale_after_s': inf is no limit",
+        ),
         (
             "[streams.a]\ninput_dir = 'x'\ntransfer_log_zone = 'Mars/Olympus'",
             "site.toml: [streams.a] source 'files': transfer_log_zone 'Mars/Olympus' is no time zone",
@@ -220,12 +320,30 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
                 f"[[streams.a.sources]]\ntype = '{kind}'\nurl = 'me:zzz-secret@host/x'\n{more}",
                 f"source '{kind}': url is no database's address",
             )
-            for kind, more in (("dbb", ""), ("fitsstorage", ""), ("lasair", ""), ("gen3", "path = 'x'"), ("sql", "query = 'select 1'"))
+            for kind, more in (
+                ("dbb", ""),
+                ("fitsstorage", ""),
+                ("lasair", ""),
+                ("gen3", "path = 'x'"),
+                ("sql", "query = 'select 1'"),
+            )
         ),
-        ("[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3", "[streams.a] the name of a source is 3; write some plain text"),
-        ("[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'", "unknown key 'output'; did you mean 'output_dir'?"),
-        ("[observing_monitor]\ngen = 3\n[streams.a]\ninput_dir='x'", "gen: for one stream without a settings file"),
-        ("[observing_monitor]\nnum_days = 'many'\n[streams.a]\ninput_dir='x'", "invalid int value: 'many'"),
+        (
+            "[[streams.a.sources]]\ntype = 'gen2'\npath = 'x'\nname = 3",
+            "[streams.a] the name of a source is 3; write some plain text",
+        ),
+        (
+            "[observing_monitor]\noutput = 'x'\n[streams.a]\ninput_dir='x'",
+            "unknown key 'output'; did you mean 'output_dir'?",
+        ),
+        (
+            "[observing_monitor]\ngen = 3\n[streams.a]\ninput_dir='x'",
+            "gen: for one stream without a settings file",
+        ),
+        (
+            "[observing_monitor]\nnum_days = 'many'\n[streams.a]\ninput_dir='x'",
+            "invalid int value: 'many'",
+        ),
     ],
 )
 def test_settings_that_are_wrong(tmp_path, capsys, text, words):
@@ -247,9 +365,18 @@ def test_check_tells_each_source(tmp_path, capsys):
     assert run("check", "--input_dir", tmp_path / "input") == 1
     told = capsys.readouterr().out
     assert "FAILED output\n           output_dir is not set; give --output_dir DIR" in told
-    assert f"odd    files at {tmp_path}/input/storage\n           1 night, 2020-02-12 to 2020-02-12; answered in " in told
-    assert "of 2020-02-12: 5 files, the last at " in told and "nothing of the nights that a run looks at" in told
-    assert f"FAILED gen2 at {tmp_path}/input/gen2repo\n" in told and "database disk image is malformed" in told
+    assert (
+        f"odd    files at {tmp_path}/input/storage\n           1 night, 2020-02-12 to 2020-02-12; answered in "
+        in told
+    )
+    assert (
+        "of 2020-02-12: 5 files, the last at " in told
+        and "nothing of the nights that a run looks at" in told
+    )
+    assert (
+        f"FAILED gen2 at {tmp_path}/input/gen2repo\n" in told
+        and "database disk image is malformed" in told
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"input"}
 
 
@@ -276,8 +403,14 @@ def test_rebuild_without_a_source_that_answers(tmp_path, capfd):
     (tmp_path / "input").mkdir()
     assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 1
     error = capfd.readouterr().err
-    assert "input/storage: no such file" in error and "gen2repo/raw: no such file" in error and len(error.splitlines()) == 2
-    beat = json.loads((tmp_path / "site" / "data" / "heartbeat.json").read_text())["streams"]["input"]["sources"]["files"]
+    assert (
+        "input/storage: no such file" in error
+        and "gen2repo/raw: no such file" in error
+        and len(error.splitlines()) == 2
+    )
+    beat = json.loads((tmp_path / "site" / "data" / "heartbeat.json").read_text())["streams"][
+        "input"
+    ]["sources"]["files"]
     assert beat["answered_at"] is None and "input/storage: no such file" in beat["problem"]
     assert "No night has been read yet." in (tmp_path / "site" / "index.html").read_text()
 
@@ -286,7 +419,18 @@ def test_rebuild_tells_a_fault_once(tmp_path, capfd):
     """A source that can tell neither its nights nor what is in them is one line."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     remove_registry(tmp_path / "input")
-    assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--jobs", 1) == 1
+    assert (
+        run(
+            "rebuild",
+            "--input_dir",
+            tmp_path / "input",
+            "--output_dir",
+            tmp_path / "site",
+            "--jobs",
+            1,
+        )
+        == 1
+    )
     assert len(capfd.readouterr().err.splitlines()) == 1
 
 
@@ -303,7 +447,16 @@ def test_paths_that_are_not_utf8(tmp_path):
 
     folder = tmp_path / os.fsdecode(b"in\xffput")
     make_night(folder, NIGHT, {"ingested": 3}, now=later())
-    arguments = ("--input_dir", folder, "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        folder,
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 3}
 
@@ -324,14 +477,26 @@ def test_output_of_another_stream(tmp_path, capsys):
     assert run("--input_dir", tmp_path / "auxTel", *days) == 0
     before = contents(tmp_path / "site")
     assert run("--input_dir", tmp_path / "comCam", *days) == 2
-    assert "holds the pages of auxTel; choose another folder, or describe the streams in a settings file" in capsys.readouterr().err
+    assert (
+        "holds the pages of auxTel; choose another folder, or describe the streams in a settings file"
+        in capsys.readouterr().err
+    )
     assert contents(tmp_path / "site") == before
 
 
 def test_output_that_turns_unreadable(tmp_path, capsys):
     """What of the output can't be read back is one line that names it, and exit code 2; nothing of the history is touched."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=later())
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments) == 0
     index = tmp_path / "site" / "data" / "stream=input" / "index.json"
     index.unlink()

@@ -24,10 +24,27 @@ def put_command(folder, text):
 
 def run(tmp_path, *arguments, **env):
     """Run the script as cron does: with hardly any environment; `tmp_path/bin` is an addition to its PATH."""
-    script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)  # the checkout's .venv is not to be beside it
-    kept = {"PYTHONPATH": os.environ["PYTHONPATH"], "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    env = kept | {"OBSMON_CONFIG": str(tmp_path / "site.toml"), "OBSMON_LOG": str(tmp_path / "site.log")} | env
-    return subprocess.run([script, *arguments], env=env, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    script = shutil.copy(
+        CHECKOUT / NAME, tmp_path / NAME
+    )  # the checkout's .venv is not to be beside it
+    kept = {
+        "PYTHONPATH": os.environ["PYTHONPATH"],
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+    }
+    env = (
+        kept
+        | {"OBSMON_CONFIG": str(tmp_path / "site.toml"), "OBSMON_LOG": str(tmp_path / "site.log")}
+        | env
+    )
+    return subprocess.run(
+        [script, *arguments],
+        env=env,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
@@ -102,4 +119,6 @@ def test_real_program(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()
     said = [line for line in (tmp_path / "site.log").read_text().splitlines() if " at=" in line]
-    assert len(said) == 1 and re.search(r" command=run nights=2 changed=2 pages=\d+ seconds=\S+ problems=0 exit=0$", said[0])
+    assert len(said) == 1 and re.search(
+        r" command=run nights=2 changed=2 pages=\d+ seconds=\S+ problems=0 exit=0$", said[0]
+    )

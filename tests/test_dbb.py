@@ -33,7 +33,9 @@ class Tables:
         self.name = f"dbb{next(_databases)}"
         self.files, self.events = f"{prefix}files", f"{prefix}gen{gen}_file_events"
         self.url = server.create(self.name)
-        self.run("create type status as enum ('UNTRIED','RERUN','PENDING','SUCCESS','FAILURE','UNKNOWN','IGNORED','INVALID','BACKFILL')")
+        self.run(
+            "create type status as enum ('UNTRIED','RERUN','PENDING','SUCCESS','FAILURE','UNKNOWN','IGNORED','INVALID','BACKFILL')"
+        )
         self.run(
             f"create table {self.files} (id bigserial primary key, relpath varchar not null, filename varchar not null unique,"
             " checksum varchar not null unique, size_bytes bigint, added_on timestamp not null)"
@@ -50,18 +52,24 @@ class Tables:
         """A file, and its events: (seconds after it was added, status, message, duration)."""
         values = f"'{relpath}', '{name}', md5('{name}'), {size}, '{added}'"
         columns = "relpath, filename, checksum, size_bytes, added_on"
-        ((number,),) = self.run(f"insert into {self.files} ({columns}) values ({values}) returning id")
+        ((number,),) = self.run(
+            f"insert into {self.files} ({columns}) values ({values}) returning id"
+        )
         for after, status, *rest in events:
             message, duration = (*rest, None, None)[:2]
             text = "null" if message is None else "'" + message.replace("'", "''") + "'"
             took = "null" if duration is None else f"'{duration}'"
             when = f"timestamp '{added}' + interval '{after} s'"
-            self.run(f"insert into {self.events} values ('1.0', {when}, {took}, {text}, '{status}', {number})")
+            self.run(
+                f"insert into {self.events} values ('1.0', {when}, {took}, {text}, '{status}', {number})"
+            )
         return number
 
     def source(self, rule="UTC-12h", **settings):
         asked = Asked("auxTel", NightRule.parse(rule), NOW)
-        return DataBackbone(DataBackbone.Settings(**{"url": self.url, "prefix": P, **settings}), asked)
+        return DataBackbone(
+            DataBackbone.Settings(**{"url": self.url, "prefix": P, **settings}), asked
+        )
 
 
 @pytest.fixture
@@ -83,7 +91,9 @@ def attempts_of(source, night=NIGHT):
     """The attempts of a night by the files' names: lists of (status, message, duration)."""
     source.look(night, None)
     found = source.read(night).attempts
-    found = found.assign(duration_s=found["duration_s"].astype("object").where(found["duration_s"].notna(), None))
+    found = found.assign(
+        duration_s=found["duration_s"].astype("object").where(found["duration_s"].notna(), None)
+    )
     return {
         name: list(zip(rows["status"], rows["message"], rows["duration_s"], strict=True))
         for name, rows in found.groupby(found["path"].str.rpartition("/")[2])
@@ -92,16 +102,32 @@ def attempts_of(source, night=NIGHT):
 
 def test_all_statuses(tmp_path, tables):
     """Each of the nine statuses, and none at all, makes of a file what it means; only what failed or was never tried is an error."""
-    tables.add("AT_O_20240102_000001.fits", (1, "UNTRIED"), (2, "PENDING"), (3, "SUCCESS", "", "00:00:02.5"))
-    tables.add("AT_O_20240102_000002.fits", (1, "UNTRIED"), (2, "PENDING"), (3, "FAILURE", NASTY, "00:00:01"))
+    tables.add(
+        "AT_O_20240102_000001.fits",
+        (1, "UNTRIED"),
+        (2, "PENDING"),
+        (3, "SUCCESS", "", "00:00:02.5"),
+    )
+    tables.add(
+        "AT_O_20240102_000002.fits",
+        (1, "UNTRIED"),
+        (2, "PENDING"),
+        (3, "FAILURE", NASTY, "00:00:01"),
+    )
     tables.add("AT_O_20240102_000003.fits", (1, "UNTRIED"), (2, "PENDING"), (3, "UNKNOWN"))
-    tables.add("AT_O_20240102_000004.fits", (1, "IGNORED", "search criteria not met: *.fits", "00:00:00"))
+    tables.add(
+        "AT_O_20240102_000004.fits", (1, "IGNORED", "search criteria not met: *.fits", "00:00:00")
+    )
     tables.add("AT_O_20240102_000005.fits", (1, "INVALID", "file has 0 bytes", "00:00:00"), size=0)
     tables.add("AT_O_20240102_000006.fits", (1, "BACKFILL"))
     tables.add("AT_O_20240102_000007.fits", (1, "UNTRIED"))
     tables.add("AT_O_20240102_000008.fits", (1, "UNTRIED"), (2, "PENDING"), added=YOUNG)
-    tables.add("AT_O_20240102_000009.fits", (3, "FAILURE", "disk full", "00:00:01"), (16800, "RERUN"))  # at 05:40: waits again
-    tables.add("AT_O_20240102_000010.fits", (3, "FAILURE", "disk full", "00:00:01"), (60, "RERUN"))  # for five hours
+    tables.add(
+        "AT_O_20240102_000009.fits", (3, "FAILURE", "disk full", "00:00:01"), (16800, "RERUN")
+    )  # at 05:40: waits again
+    tables.add(
+        "AT_O_20240102_000010.fits", (3, "FAILURE", "disk full", "00:00:01"), (60, "RERUN")
+    )  # for five hours
     tables.add("AT_O_20240102_000011.fits")
     tables.add("AT_O_20240102_000012.fits", added=YOUNG)
     assert run("-c", settings_file(tmp_path, tables.url), *ASKED, now=NOW) == 0
@@ -111,29 +137,61 @@ def test_all_statuses(tmp_path, tables):
     assert counts(values) == {"ingested": 1, "ignored": 1, "failed": 4, "pending": 4, "missing": 2}
     assert values["n_error"] == 6 and values["ingest_delay_max_s"] == 5.5
     page = (site / "2024-01-02.html").read_text()
-    assert "&lt;script&gt;" in page and "<script>alert" not in page and "no event of it: the ingester has not seen it" in page
-    rows = {line.split(",")[0].strip('"')[-7:-5]: line for line in (site / "2024-01-02.csv").read_text().splitlines()}
-    assert "the worker died" in rows["03"] and "search criteria not met" in rows["04"] and "file has 0 bytes" in rows["05"]
-    assert "to be done with the backlog" in rows["06"] and "never tried" in rows["07"] and "to be tried again" in rows["10"]
+    assert (
+        "&lt;script&gt;" in page
+        and "<script>alert" not in page
+        and "no event of it: the ingester has not seen it" in page
+    )
+    rows = {
+        line.split(",")[0].strip('"')[-7:-5]: line
+        for line in (site / "2024-01-02.csv").read_text().splitlines()
+    }
+    assert (
+        "the worker died" in rows["03"]
+        and "search criteria not met" in rows["04"]
+        and "file has 0 bytes" in rows["05"]
+    )
+    assert (
+        "to be done with the backlog" in rows["06"]
+        and "never tried" in rows["07"]
+        and "to be tried again" in rows["10"]
+    )
 
 
 def test_every_event_is_kept(tables):
     """All events of a file are attempts, in their order, with message and duration; a file without any is one that was never tried."""
     tables.add(
-        "a.fits", (1, "UNTRIED"), (2, "PENDING"), (3, "FAILURE", "no\nway", "00:01:00"), (90, "RERUN"), (91, "SUCCESS", "", "00:00:02")
+        "a.fits",
+        (1, "UNTRIED"),
+        (2, "PENDING"),
+        (3, "FAILURE", "no\nway", "00:01:00"),
+        (90, "RERUN"),
+        (91, "SUCCESS", "", "00:00:02"),
     )
     tables.add("b.fits")
     source = tables.source()
     found = attempts_of(source)
-    assert [status for status, *_ in found["a.fits"]] == ["untried", "waiting", "failure", "rerun", "success"]
+    assert [status for status, *_ in found["a.fits"]] == [
+        "untried",
+        "waiting",
+        "failure",
+        "rerun",
+        "success",
+    ]
     assert found["a.fits"][2] == ("failure", "no\nway", 60.0)
-    assert found["a.fits"][3][1] == "RERUN: to be tried again\nno\nway" and found["a.fits"][4][2] == 2.0
+    assert (
+        found["a.fits"][3][1] == "RERUN: to be tried again\nno\nway"
+        and found["a.fits"][4][2] == 2.0
+    )
     assert found["b.fits"] == [("untried", "no event of it: the ingester has not seen it", None)]
     attempts = source.read(NIGHT).attempts
     assert attempts.loc[attempts["status"] == "success", "attempted_at"].tolist() == [
         datetime.datetime(2024, 1, 3, 1, 1, 33, tzinfo=datetime.UTC)
     ]
-    assert attempts["attempt"].dropna().tolist() == [1, 2, 3, 4, 5] and attempts["transferred_at"].notna().all()
+    assert (
+        attempts["attempt"].dropna().tolist() == [1, 2, 3, 4, 5]
+        and attempts["transferred_at"].notna().all()
+    )
 
 
 def test_which_night(tables):
@@ -141,14 +199,18 @@ def test_which_night(tables):
     tables.add("dashed.fits", relpath="2024-01-02")
     tables.add("plain.fits", relpath="raw/20240102/extra", added="2024-02-28 00:00:00")
     tables.add("other.fits", relpath="2024-01-01", added=OLD)
-    tables.add("loose.fits", relpath="lab/20240102x", added="2024-01-03 08:30:00")  # 11:30 UTC in Chile's summer
+    tables.add(
+        "loose.fits", relpath="lab/20240102x", added="2024-01-03 08:30:00"
+    )  # 11:30 UTC in Chile's summer
     tables.add("late.fits", relpath=".", added="2024-01-03 09:30:00")  # 12:30 UTC: the next night
     source = tables.source(timezone="America/Santiago")
     assert set(attempts_of(source)) == {"dashed.fits", "plain.fits", "loose.fits"}
     assert set(attempts_of(source, datetime.date(2024, 1, 3))) == {"late.fits"}
     assert source.nights() == {datetime.date(2024, 1, day) for day in (1, 2, 3)}
     when = source.read(NIGHT).attempts.set_index("path")["transferred_at"]
-    assert when["lab/20240102x/loose.fits"] == datetime.datetime(2024, 1, 3, 11, 30, tzinfo=datetime.UTC)
+    assert when["lab/20240102x/loose.fits"] == datetime.datetime(
+        2024, 1, 3, 11, 30, tzinfo=datetime.UTC
+    )
 
 
 def test_look(tables):
@@ -163,7 +225,9 @@ def test_look(tables):
     assert first != empty and look(first) == first
     tables.add("b.fits", (1, "SUCCESS"), relpath="2024-01-04", added="2024-01-05 01:00:00")
     assert look(first) == first
-    tables.run(f"insert into {tables.events} values ('1.0', timestamp '2024-01-20', null, '', 'SUCCESS', {number})")
+    tables.run(
+        f"insert into {tables.events} values ('1.0', timestamp '2024-01-20', null, '', 'SUCCESS', {number})"
+    )
     second = look(first)
     assert second != first and look(second) == second
     tables.add("c.fits", added="2024-03-01 00:00:00")
@@ -176,7 +240,9 @@ def test_later_looks_begin_where_the_night_does(tables):
         f"insert into {tables.files} (relpath, filename, checksum, added_on) select '2023-01-01', n || '.fits', n, timestamp '2023-01-02'"
         f" + n * interval '1 s' from generate_series(1, 30000) n"
     )
-    tables.run(f"insert into {tables.events} select '', added_on, null, '', 'SUCCESS', id from {tables.files}")
+    tables.run(
+        f"insert into {tables.events} select '', added_on, null, '', 'SUCCESS', id from {tables.files}"
+    )
     tables.add("a.fits", (1, "SUCCESS"))
     tables.run("analyze")
     known = tables.source().look(NIGHT, None)
@@ -193,7 +259,11 @@ def test_events_of_the_same_time(tables):
     """Of events at the very same time the more final one counts."""
     tables.run(f"alter table {tables.events} drop constraint {tables.events}_pkey")
     tables.add("a.fits", (1, "SUCCESS"), (1, "PENDING"), (1, "UNTRIED"))
-    assert [status for status, *_ in attempts_of(tables.source())["a.fits"]] == ["untried", "waiting", "success"]
+    assert [status for status, *_ in attempts_of(tables.source())["a.fits"]] == [
+        "untried",
+        "waiting",
+        "success",
+    ]
 
 
 def test_odd_values(tables):
@@ -201,13 +271,20 @@ def test_odd_values(tables):
     tables.run("alter type status add value 'PAUSED'")
     number = tables.add("a.fits", (1, "SUCCESS", "", "-00:00:05"))
     tables.add("b.fits", (1, "PAUSED", "why not"))
-    tables.run(f"insert into {tables.events} values ('', 'infinity', null, 'odd', 'PENDING', {number})")
+    tables.run(
+        f"insert into {tables.events} values ('', 'infinity', null, 'odd', 'PENDING', {number})"
+    )
     source = tables.source()
     source.look(NIGHT, None)
     reading = source.read(NIGHT)
-    assert reading.attempts["duration_s"].isna().all() and reading.attempts["attempted_at"].isna().sum() == 1
+    assert (
+        reading.attempts["duration_s"].isna().all()
+        and reading.attempts["attempted_at"].isna().sum() == 1
+    )
     assert "'PAUSED'" in reading.notes[0] and "obs_auxtel_arc_gen3_file_events" in reading.notes[0]
-    assert reading.attempts.loc[reading.attempts["message"] == "why not", "status"].tolist() == ["unknown"]
+    assert reading.attempts.loc[reading.attempts["message"] == "why not", "status"].tolist() == [
+        "unknown"
+    ]
 
 
 def test_gen2_events(postgres):
@@ -215,7 +292,10 @@ def test_gen2_events(postgres):
     tables = Tables(postgres, "nts_comcam_", gen=2)
     tables.add("a.fits", (1, "SUCCESS"))
     source = tables.source(prefix="nts_comcam_", gen=2, stage="gen2 ingest")
-    assert source.stages_of(source.settings) == ("gen2 ingest",) and attempts_of(source)["a.fits"][0][0] == "success"
+    assert (
+        source.stages_of(source.settings) == ("gen2 ingest",)
+        and attempts_of(source)["a.fits"][0][0] == "success"
+    )
 
 
 def test_beside_a_file_store(tmp_path, tables):
@@ -231,8 +311,14 @@ def test_beside_a_file_store(tmp_path, tables):
     more = '[[streams.auxTel.sources]]\ntype = "files"\npath = "storage"\n'
     assert run("-c", settings_file(tmp_path, tables.url, more), *ASKED, now=NOW) == 0
     values = nights(tmp_path / "site" / "auxTel")["2024-01-02"]
-    assert values["n_files"] == 3 and counts(values)["ingested"] == 1 and counts(values)["failed"] == 1
-    line = next(line for line in (tmp_path / "site" / "auxTel" / "2024-01-02.csv").read_text().splitlines() if "a.fits" in line)
+    assert (
+        values["n_files"] == 3 and counts(values)["ingested"] == 1 and counts(values)["failed"] == 1
+    )
+    line = next(
+        line
+        for line in (tmp_path / "site" / "auxTel" / "2024-01-02.csv").read_text().splitlines()
+        if "a.fits" in line
+    )
     assert "2024-01-03T01:00:00" in line
 
 
@@ -255,7 +341,9 @@ def test_a_server_that_went_down(tmp_path, capfd):
     with PostgreSQL(password="correct horse battery") as server:
         tables = Tables(server)
         tables.add("AT_O_20240102_000001.fits", (3, "SUCCESS", "", "00:00:02.5"))
-        file = settings_file(tmp_path, server.url(tables.name, password="correct%20horse%20battery"))
+        file = settings_file(
+            tmp_path, server.url(tables.name, password="correct%20horse%20battery")
+        )
         assert run("-c", file, *ASKED, now=NOW) == 0
         with pytest.raises(SourceError, match="password authentication failed") as error:
             tables.source(url=server.url(tables.name, password="wrong-guess")).look(NIGHT, None)
@@ -265,7 +353,11 @@ def test_a_server_that_went_down(tmp_path, capfd):
     assert counts(nights(site)["2024-01-02"]) == {"ingested": 1}
     said = capfd.readouterr().err
     page = (site / "2024-01-02.html").read_text()
-    written = [path for path in (tmp_path / "site").rglob("*") if path.suffix in (".html", ".json") or path.name.startswith("heartbeat")]
+    written = [
+        path
+        for path in (tmp_path / "site").rglob("*")
+        if path.suffix in (".html", ".json") or path.name.startswith("heartbeat")
+    ]
     everything = said + "".join(path.read_text() for path in written)
     assert "dbb could not be read since" in page and "refused" in said
     assert "horse" not in everything and "tester" not in everything
@@ -301,7 +393,10 @@ def test_a_slow_server(tables):
 def test_nobody_listens():
     """An address where nobody listens is an error that names it."""
     port = free_port()
-    source = DataBackbone(DataBackbone.Settings(url=f"postgresql://reader:s3cret@127.0.0.1:{port}/x"), Asked("a", NightRule(), NOW))
+    source = DataBackbone(
+        DataBackbone.Settings(url=f"postgresql://reader:s3cret@127.0.0.1:{port}/x"),
+        Asked("a", NightRule(), NOW),
+    )
     with pytest.raises(SourceError, match=f"127.0.0.1:{port}/x: .*refused") as error:
         source.look(NIGHT, None)
     assert "s3cret" not in str(error.value)
@@ -315,5 +410,10 @@ def test_every_status_is_known():
 def test_the_example_s_settings():
     """examples/dbb.toml holds only settings that there are."""
     (stream,) = config.streams_of_file(Path(__file__).parent.parent / "examples" / "dbb.toml")
-    assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == ("ingest",)
-    assert stream.sources[0].place == "postgresql://dbb.example.org/lsstdb, tables obs_auxtel_arc_files and obs_auxtel_arc_gen3_file_events"
+    assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == (
+        "ingest",
+    )
+    assert (
+        stream.sources[0].place
+        == "postgresql://dbb.example.org/lsstdb, tables obs_auxtel_arc_files and obs_auxtel_arc_gen3_file_events"
+    )

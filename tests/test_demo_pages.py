@@ -10,7 +10,20 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from running import CLASSES, counts, nights
 
-STREAMS = ("auxTel", "comCam", "testStand", "lsstCam", "summit", "gemini", "ztf", "lasair", "ovro_lwa", "guider", "weather", "allSky")
+STREAMS = (
+    "auxTel",
+    "comCam",
+    "testStand",
+    "lsstCam",
+    "summit",
+    "gemini",
+    "ztf",
+    "lasair",
+    "ovro_lwa",
+    "guider",
+    "weather",
+    "allSky",
+)
 TOLD = {  # what some night of the stream says
     "lsstCam": (
         "missing: 17–19, 42; exposure 65: 8 of 9 detectors, lacking R22_S11",
@@ -37,7 +50,10 @@ def pages_of(site):
 
 def fullest(site, stream):
     """The page of the stream's night that has the most to say."""
-    return max((site / f"{stream}/{night}.html" for night in nights(site / stream)), key=lambda path: path.stat().st_size)
+    return max(
+        (site / f"{stream}/{night}.html" for night in nights(site / stream)),
+        key=lambda path: path.stat().st_size,
+    )
 
 
 def kinds(site):
@@ -58,10 +74,21 @@ def kinds(site):
         "night with queues": fullest(site, "gemini"),
         "night with images": fullest(site, "ovro_lwa"),
         "exposures": max((site / "auxTel").glob("*.exposures.html")),
-        "pruned": next(path for path in (site / "allSky").glob("20*-*.html") if 'content="pruned"' in path.read_text()),
+        "pruned": next(
+            path
+            for path in (site / "allSky").glob("20*-*.html")
+            if 'content="pruned"' in path.read_text()
+        ),
         "latest": site / "auxTel" / "latest.html",
         "moved": max((site / "comCam").glob("20*_gen2.html")),
-        "night with previews": max((path for path in (site / "guider").glob("20*-*.html") if "no-preview" in path.read_text()), key=str),
+        "night with previews": max(
+            (
+                path
+                for path in (site / "guider").glob("20*-*.html")
+                if "no-preview" in path.read_text()
+            ),
+            key=str,
+        ),
     }
 
 
@@ -93,7 +120,11 @@ def test_no_source_fails(demo):
     for stream in STREAMS:
         index = json.loads((demo / "site" / "data" / f"stream={stream}" / "index.json").read_text())
         assert [name for name, fault in index["sources"].items() if fault] == [], stream
-        assert [note for night in index["nights"].values() for note in (night.get("notes") or {}).values()] == [], stream
+        assert [
+            note
+            for night in index["nights"].values()
+            for note in (night.get("notes") or {}).values()
+        ] == [], stream
 
 
 @pytest.mark.parametrize("stream", TOLD)
@@ -121,10 +152,12 @@ def test_every_link_resolves(demo):
     ids = {}
     for page in pages_of(site):
         text = page.read_text()
-        addresses = re.findall(r'\s(?:href|src|data-plotly|data-files)="([^"]+)"', text) + re.findall(
-            r'http-equiv="refresh" content="0; url=([^"]+)"', text
-        )
-        points = re.findall(r'"(\d{4}-\d\d-\d\d\.html)"', text)  # where a click on a chart of nights leads
+        addresses = re.findall(
+            r'\s(?:href|src|data-plotly|data-files)="([^"]+)"', text
+        ) + re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', text)
+        points = re.findall(
+            r'"(\d{4}-\d\d-\d\d\.html)"', text
+        )  # where a click on a chart of nights leads
         for address in [*addresses, *points]:
             if address.startswith("data:"):
                 continue
@@ -139,7 +172,11 @@ def test_every_link_resolves(demo):
             checked += 1
     assert checked > 10_000
     bookmarks = re.compile(r"latest|.*_gen[23]")  # addresses that others have
-    left = {path for path in site.rglob("*.html") if path not in loaded and not bookmarks.fullmatch(path.stem)}
+    left = {
+        path
+        for path in site.rglob("*.html")
+        if path not in loaded and not bookmarks.fullmatch(path.stem)
+    }
     assert left == set(), "and every page can be reached"
 
 
@@ -149,7 +186,11 @@ def test_every_night_has_its_page(demo):
         for night, values in nights(demo / "site" / stream).items():
             text = (demo / "site" / stream / f"{night}.html").read_text()
             if not values["n_files"]:
-                assert "No files in this night" in text or "headline" in text or "Nothing is known of this night" in text
+                assert (
+                    "No files in this night" in text
+                    or "headline" in text
+                    or "Nothing is known of this night" in text
+                )
 
 
 def test_a_row_for_every_exposure(demo):
@@ -159,22 +200,46 @@ def test_a_row_for_every_exposure(demo):
         parts = sorted((site / "auxTel").glob(f"{night}.exposures*"))
         where = parts or [site / "auxTel" / f"{night}.html"]
         rows = re.findall(
-            r'<tr><th scope="row"><bdi>([^<]+)</bdi></th><td>[^<]*</td><td>(\d+)</td>', "".join(path.read_text() for path in where)
+            r'<tr><th scope="row"><bdi>([^<]+)</bdi></th><td>[^<]*</td><td>(\d+)</td>',
+            "".join(path.read_text() for path in where),
         )
-        assert sum(int(n) for _, n in rows) == values["n_files"] and len(rows) == len(set(rows)), night
+        assert sum(int(n) for _, n in rows) == values["n_files"] and len(rows) == len(set(rows)), (
+            night
+        )
         n_pages += len(parts)
     assert n_pages > 5 and max(path.stat().st_size for path in site.rglob("*.html")) < 500_000
 
 
 KINDS = (
-    *("site", "glossary", "stream", "year", "bad night", "night without files", "tonight", "stream of numbers alone"),
-    *("night of numbers alone", "night with queues", "night with images", "night with previews", "exposures", "pruned", "latest", "moved"),
+    *(
+        "site",
+        "glossary",
+        "stream",
+        "year",
+        "bad night",
+        "night without files",
+        "tonight",
+        "stream of numbers alone",
+    ),
+    *(
+        "night of numbers alone",
+        "night with queues",
+        "night with images",
+        "night with previews",
+        "exposures",
+        "pruned",
+        "latest",
+        "moved",
+    ),
 )
 WIDTHS, COLOURS = (1400, 360), ("light", "dark")
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)">')
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},  # all else is the same in the dark
+    "dark": {
+        "type": "rule",
+        "values": ["color-contrast", "link-in-text-block"],
+    },  # all else is the same in the dark
 }
 
 
@@ -182,12 +247,16 @@ RULES = {
 def windows(browser):
     """A browsing context for each width, with scripts and without; high enough that all charts of a page are in sight."""
     made = {
-        (width, is_scripted): browser.new_context(viewport={"width": width, "height": 4000}, java_script_enabled=is_scripted)
+        (width, is_scripted): browser.new_context(
+            viewport={"width": width, "height": 4000}, java_script_enabled=is_scripted
+        )
         for width in WIDTHS
         for is_scripted in (True, False)
     }
     for context in made.values():
-        context.set_default_timeout(180_000)  # sixteen ways of every page are work for a machine that has other work, too
+        context.set_default_timeout(
+            180_000
+        )  # sixteen ways of every page are work for a machine that has other work, too
     yield made
     for context in made.values():
         context.close()
@@ -197,7 +266,10 @@ def show_all(page):
     """Scroll through a page, so that it draws its charts and opens its table; waits by selectors, which a strict policy allows."""
     for place in page.query_selector_all(".plot"):
         place.scroll_into_view_if_needed()
-        page.wait_for_selector(f".plot[data-figure='{place.get_attribute('data-figure')}'][data-drawn]", state="attached")
+        page.wait_for_selector(
+            f".plot[data-figure='{place.get_attribute('data-figure')}'][data-drawn]",
+            state="attached",
+        )
     if page.query_selector("#all-files"):
         page.locator("#all-files").scroll_into_view_if_needed()
         page.wait_for_selector("#all-files[data-ready]")
@@ -205,8 +277,19 @@ def show_all(page):
 
 def faults_of(page, rules):
     """What axe finds wrong with a page."""
-    alike = {"exclude": [["tbody tr:nth-child(n+6)"], [".glossary div:nth-child(n+4)"], [".card:nth-child(n+9)"], [".js-plotly-plot svg"]]}
-    found = Axe().run(page, context=alike, options={"preload": False, "resultTypes": ["violations"], "runOnly": rules})
+    alike = {
+        "exclude": [
+            ["tbody tr:nth-child(n+6)"],
+            [".glossary div:nth-child(n+4)"],
+            [".card:nth-child(n+9)"],
+            [".js-plotly-plot svg"],
+        ]
+    }
+    found = Axe().run(
+        page,
+        context=alike,
+        options={"preload": False, "resultTypes": ["violations"], "runOnly": rules},
+    )
     return [(fault["id"], fault["nodes"][0]["html"]) for fault in found.response["violations"]]
 
 
@@ -218,12 +301,22 @@ def look_at(context, address, is_scripted, with_axe=False):
         page.emulate_media(color_scheme=colours)
         if is_scripted:
             show_all(page)
-            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], address
-            dead = [href for href in page.eval_on_selector_all("a[href]", "all => all.map(link => link.href)") if not arrives(page, href)]
+            assert (
+                page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+            ), address
+            dead = [
+                href
+                for href in page.eval_on_selector_all(
+                    "a[href]", "all => all.map(link => link.href)"
+                )
+                if not arrives(page, href)
+            ]
             assert dead == [], address
         else:
             assert page.locator("h1").is_visible() and page.inner_text("main")
-            assert page.locator(".plot").count() == 0 or not page.locator(".plot").first.is_visible()
+            assert (
+                page.locator(".plot").count() == 0 or not page.locator(".plot").first.is_visible()
+            )
         assert not with_axe or faults_of(page, RULES[colours]) == [], (address, colours)
     assert said == [], address
     page.close()
@@ -234,7 +327,9 @@ def arrives(page, href):
     address = urldefrag(href)[0].partition("?")[0]
     if address not in ARRIVING:
         path = unquote(urlsplit(address).path)
-        ARRIVING[address] = Path(path).is_file() if address.startswith("file:") else page.request.head(address).ok
+        ARRIVING[address] = (
+            Path(path).is_file() if address.startswith("file:") else page.request.head(address).ok
+        )
     return ARRIVING[address]
 
 
@@ -249,9 +344,19 @@ def test_every_kind_of_page(demo, served, windows, kind):
     for address in (path.as_uri(), f"{served}/{path.relative_to(demo / 'site').as_posix()}"):
         for (_, is_scripted), context in windows.items():
             if refresh:
-                leads_on(context, address, refresh[1], with_axe=is_scripted and address.startswith("http"))
+                leads_on(
+                    context,
+                    address,
+                    refresh[1],
+                    with_axe=is_scripted and address.startswith("http"),
+                )
             else:  # what axe looks at hangs on no address
-                look_at(context, address, is_scripted, with_axe=is_scripted and address.startswith("file:"))
+                look_at(
+                    context,
+                    address,
+                    is_scripted,
+                    with_axe=is_scripted and address.startswith("file:"),
+                )
 
 
 def leads_on(context, address, target, with_axe):
@@ -261,7 +366,12 @@ def leads_on(context, address, target, with_axe):
     page.wait_for_selector("h1")
     assert said == [], address
     if with_axe:
-        page.route(address, lambda route: route.fulfill(body=REFRESH.sub("", route.fetch().text()), content_type="text/html"))
+        page.route(
+            address,
+            lambda route: route.fulfill(
+                body=REFRESH.sub("", route.fetch().text()), content_type="text/html"
+            ),
+        )
         page.goto(address)
         for colours in COLOURS:
             page.emulate_media(color_scheme=colours)
@@ -269,7 +379,9 @@ def leads_on(context, address, target, with_axe):
     page.close()
 
 
-@pytest.mark.parametrize("stream", sorted(set(STREAMS) - {"auxTel", "gemini", "guider", "lasair", "ovro_lwa"}))
+@pytest.mark.parametrize(
+    "stream", sorted(set(STREAMS) - {"auxTel", "gemini", "guider", "lasair", "ovro_lwa"})
+)
 def test_a_night_of_every_stream(demo, windows, stream):
     """Of every stream the night that has the most to say works; of those that have a kind of their own, the test above says so."""
     look_at(windows[360, True], fullest(demo / "site", stream), True, with_axe=True)
@@ -284,14 +396,22 @@ def test_a_printed_page_is_legible(demo, browser, kind):
     page.emulate_media(media="print")
     style = "element => { const s = getComputedStyle(element); return [s.color, s.backgroundColor, s.overflowX, s.maxHeight]; }"
     assert page.locator("body").evaluate(style)[:2] == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
-    boxes = [page.locator(".scroll").nth(n).evaluate(style) for n in range(page.locator(".scroll").count())]
+    boxes = [
+        page.locator(".scroll").nth(n).evaluate(style)
+        for n in range(page.locator(".scroll").count())
+    ]
     assert boxes and all(box[2:] == ["visible", "none"] for box in boxes)
-    assert not any(nav.is_visible() for nav in page.query_selector_all("nav, .filters, .modebar, #all-files"))
+    assert not any(
+        nav.is_visible() for nav in page.query_selector_all("nav, .filters, .modebar, #all-files")
+    )
     page.set_viewport_size({"width": 700, "height": 900})
     page.emulate_media(media="screen")
     page.emulate_media(media="print")
     drawn = "[...document.querySelectorAll('.plot')].map(plot => [plot, plot.querySelector('.main-svg')])"
-    is_white, fits = "svg.style.background === 'rgb(255, 255, 255)'", "svg.getBoundingClientRect().width <= plot.clientWidth + 1"
+    is_white, fits = (
+        "svg.style.background === 'rgb(255, 255, 255)'",
+        "svg.getBoundingClientRect().width <= plot.clientWidth + 1",
+    )
     page.wait_for_function(f"{drawn}.every(([plot, svg]) => {is_white} && {fits})")
     assert page.pdf(format="A4").startswith(b"%PDF-")
     context.close()
@@ -300,14 +420,25 @@ def test_a_printed_page_is_legible(demo, browser, kind):
 def test_pages_fit_a_phone(demo, browser):
     """No page is wider than a phone's screen: what is wide scrolls in a place of its own; also where the phone's clock is behind."""
     site = demo / "site"
-    paths = [site / "index.html", *(path for stream in STREAMS for path in (site / stream / "index.html", fullest(site, stream)))]
+    paths = [
+        site / "index.html",
+        *(
+            path
+            for stream in STREAMS
+            for path in (site / stream / "index.html", fullest(site, stream))
+        ),
+    ]
     page, wide = browser.new_page(), []
     for hours_behind in (0, 30):  # "1 d 06 h ahead of this computer's clock" is long
-        page.clock.set_fixed_time(datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours_behind))
+        page.clock.set_fixed_time(
+            datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours_behind)
+        )
         for path in paths:
             for width in (400, 360):
                 page.set_viewport_size({"width": width, "height": 800})
-                page.goto(path.as_uri())  # anew: a chart that was drawn takes a moment to follow a window
+                page.goto(
+                    path.as_uri()
+                )  # anew: a chart that was drawn takes a moment to follow a window
                 if page.evaluate("document.documentElement.scrollWidth") > width:
                     wide.append((width, hours_behind, path.relative_to(site).as_posix()))
     page.close()
@@ -319,7 +450,9 @@ def test_each_card_says_when_its_stream_was_read(demo, browser):
     page = browser.new_page()
     page.goto((demo / "site" / "index.html").as_uri())
     page.wait_for_function("document.querySelector('[data-looked]').textContent")
-    told = page.eval_on_selector_all("[data-looked]", "places => places.map(place => place.textContent)")
+    told = page.eval_on_selector_all(
+        "[data-looked]", "places => places.map(place => place.textContent)"
+    )
     page.close()
     assert len(told) == len(STREAMS) and all(text.startswith("Last looked at ") for text in told)
 

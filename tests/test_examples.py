@@ -31,7 +31,10 @@ def listing(folder):
         if path.is_symlink():
             found[key] = os.path.relpath(path.readlink(), path.parent)
         elif path.is_file() and path.suffix != ".sqlite3":
-            found[key] = (path.stat().st_size, path.stat().st_mtime if "storage" in path.parts else 0)
+            found[key] = (
+                path.stat().st_size,
+                path.stat().st_mtime if "storage" in path.parts else 0,
+            )
     return found
 
 
@@ -66,7 +69,9 @@ def test_incidents(made):
     raws = list((made / "auxTel" / "gen2repo" / "raw").rglob("*.fits"))
     (lost,) = (path for path in raws if not path.exists())
     with closing(sqlite3.connect(made / "auxTel" / "gen2repo" / "registry.sqlite3")) as registry:
-        registered = {f"{number}-det000.fits" for (number,) in registry.execute("select expId from raw")}
+        registered = {
+            f"{number}-det000.fits" for (number,) in registry.execute("select expId from raw")
+        }
     assert lost.name in registered
     assert len([path for path in raws if path.name not in registered]) == 8 + 1 + 1
 
@@ -90,17 +95,32 @@ def test_next_run_goes_on(made, tmp_path):
     assert set(before) <= set(after)
     changed = {key for key in before if after[key] != before[key]}
     assert not {key for key in changed if "storage/" in key or "/raw/" in key or "/slow/" in key}
-    of_tonight = (TONIGHT.replace("-", ""), NOW.strftime("%Y%m%d"), "rsync.log", "clock.json", "mon.json", status.name)
-    assert {key for key in changed if not key.endswith(".log") and not any(word in key for word in of_tonight)} == set()
+    of_tonight = (
+        TONIGHT.replace("-", ""),
+        NOW.strftime("%Y%m%d"),
+        "rsync.log",
+        "clock.json",
+        "mon.json",
+        status.name,
+    )
+    assert {
+        key
+        for key in changed
+        if not key.endswith(".log") and not any(word in key for word in of_tonight)
+    } == set()
 
     new = set(after) - set(before)
     assert n_new > 0
     assert len([key for key in new if "/storage/" in key or "/slow/" in key]) == n_new
     assert [key for key in new if "/raw/" in key]
-    assert all(TONIGHT in key or TONIGHT.replace("-", "") in key for key in new if "/storage/" in key)
+    assert all(
+        TONIGHT in key or TONIGHT.replace("-", "") in key for key in new if "/storage/" in key
+    )
     assert json.loads(status.read_text())["today_alert"] > n_alerts > 0
     assert read_log(tmp_path).startswith(logs) and len(read_log(tmp_path)) > len(logs)
-    assert (tmp_path / "lwa" / "mon.json").stat().st_mtime == (NOW - 14 * make_observatory.MINUTE).timestamp()
+    assert (tmp_path / "lwa" / "mon.json").stat().st_mtime == (
+        NOW - 14 * make_observatory.MINUTE
+    ).timestamp()
 
 
 def read_log(folder):
@@ -115,9 +135,14 @@ def test_continued_days_later(tmp_path):
     left, whole = (listing(tmp_path / name) for name in ("left", "whole"))
     assert set(left) == set(whole)
     # hard links are those of the last minutes before a run, whenever that was
-    assert {key for key in left if left[key] != whole[key] and not key.startswith("comCam/gen2repo/")} == set()
+    assert {
+        key for key in left if left[key] != whole[key] and not key.startswith("comCam/gen2repo/")
+    } == set()
     rows = "select exposure, detector, id, ingest_date from dataset join dataset_tags_00000001 on dataset_id = id order by id"
-    ingested = [gen3repo.records(tmp_path / name / "lsstCam" / "gen3repo", rows) for name in ("left", "whole")]
+    ingested = [
+        gen3repo.records(tmp_path / name / "lsstCam" / "gen3repo", rows)
+        for name in ("left", "whole")
+    ]
     assert ingested[0] == ingested[1] and len(ingested[0]) > 2000
 
 
@@ -127,7 +152,10 @@ def test_gen3_as_the_butler_makes_it(made, tmp_path):
     raw = gen3repo.Raw(gen3repo.raw_file(tmp_path / "storage", night, 1), 1, night)
     gen3repo.make_repository(tmp_path / "gen3repo", [raw])
     ours, theirs = made / "lsstCam" / "gen3repo", tmp_path / "gen3repo"
-    tables = [name for (name,) in gen3repo.records(ours, "select name from sqlite_master where type = 'table'")]
+    tables = [
+        name
+        for (name,) in gen3repo.records(ours, "select name from sqlite_master where type = 'table'")
+    ]
     assert len(tables) == 14
     for table in tables:
         columns = f"select name, upper(type), \"notnull\", pk from pragma_table_info('{table}')"
@@ -139,13 +167,21 @@ def test_gen3_as_the_butler_makes_it(made, tmp_path):
 def test_logs_tell_their_incidents(made):
     """In ten nights of logs one has a traceback, one a destination that was down; what is old is rotated away and compressed."""
     logs = made / "gemini" / "logs"
-    texts = [gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text() for path in logs.iterdir()]
+    texts = [
+        gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+        for path in logs.iterdir()
+    ]
     assert len(texts) == 6
-    assert sum(text.count("Traceback") for text in texts) == 1 and sum(text.count("(503)") for text in texts) == 5
+    assert (
+        sum(text.count("Traceback") for text in texts) == 1
+        and sum(text.count("(503)") for text in texts) == 5
+    )
     assert max(text.count(fitsstorage_logs.DESTINATION) for text in texts) > 500
 
 
-@pytest.mark.parametrize("path", sorted((CHECKOUT / "examples").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((CHECKOUT / "examples").glob("*.toml")), ids=lambda path: path.name
+)
 def test_settings_are_right(path):
     """Each of the examples of settings is understood, and so are the settings of each of its sources."""
     for stream in config.streams_of_file(path):
@@ -155,5 +191,9 @@ def test_settings_are_right(path):
 def test_every_source_is_shown():
     """The example observatory has a stream of every source that needs no server, and its settings a title for each stream."""
     streams = config.streams_of_file(CHECKOUT / "examples" / "site.toml")
-    assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {"dbb", "fitsstorage", "objects"}
+    assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {
+        "dbb",
+        "fitsstorage",
+        "objects",
+    }
     assert all(stream.title != stream.name for stream in streams)

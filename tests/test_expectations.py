@@ -13,7 +13,13 @@ from observing_monitor import cli, columns, config, names
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
-from observing_monitor.sources.expectations import Expectations, in_words, missing_ranges, read_exposures, read_sensors
+from observing_monitor.sources.expectations import (
+    Expectations,
+    in_words,
+    missing_ranges,
+    read_exposures,
+    read_sensors,
+)
 from observing_monitor.tables import Tables, update
 
 UTC = datetime.UTC
@@ -43,14 +49,20 @@ def judged(paths, settings, now=ENDED, night=NIGHT, created_at=EVENING):
     source = Expectations(Expectations.Settings(**settings), Asked("s", NightRule(), now))
     source.look(night, None)
     reading = source.read(night)
-    known = Tables(files_of(paths, created_at), columns.empty(columns.INGESTS), columns.empty(columns.METRICS))
+    known = Tables(
+        files_of(paths, created_at), columns.empty(columns.INGESTS), columns.empty(columns.METRICS)
+    )
     tables = update(known, {"expected": reading}, silent={"files"})
     found = [f"{f.level}: {f.text}" for f in Expectations.check(night, tables, source.settings)]
     return found, Expectations.numbers(night, tables, source.settings), reading.notes
 
 
 def obsids(*numbers, day="20250430", sensors=("",)):
-    return [f"2025-04-30/MC_O_{day}_{n:06d}{sensor and '_' + sensor}.fits" for n in numbers for sensor in sensors]
+    return [
+        f"2025-04-30/MC_O_{day}_{n:06d}{sensor and '_' + sensor}.fits"
+        for n in numbers
+        for sensor in sensors
+    ]
 
 
 # --- the sequence -----------------------------------------------------------------------------------------------------------
@@ -70,23 +82,35 @@ def test_missing_ranges():
 def test_real_gaps(shared_data, tmp_path):
     """The gaps of real LATISS nights are found by name alone: those of 2020-02-17, counted independently, and a five-digit obsid."""
     listed = (shared_data / "rubin/latiss_2020_obsids.txt").read_text().split()
-    of_day = {day: [name for name in listed if f"_{day}_" in name] for day in ("20200212", "20200217", "20200220")}
+    of_day = {
+        day: [name for name in listed if f"_{day}_" in name]
+        for day in ("20200212", "20200217", "20200220")
+    }
     for day, told in of_day.items():
         seen = {int(name.rpartition("_")[2]) for name in told}
         absent = sorted(set(range(min(seen), max(seen) + 1)) - seen)
         night = datetime.date.fromisoformat(day)
-        found, numbers, _ = judged([f"{name}.fits" for name in told], {"sequence": True, "max_named": 100}, night=night)
+        found, numbers, _ = judged(
+            [f"{name}.fits" for name in told], {"sequence": True, "max_named": 100}, night=night
+        )
         (text,) = found
         words = text.partition("missing: ")[2]
-        unrolled = [n for part in words.split(", ") for a, _, b in [part.partition("–")] for n in range(int(a), int(b or a) + 1)]
+        unrolled = [
+            n
+            for part in words.split(", ")
+            for a, _, b in [part.partition("–")]
+            for n in range(int(a), int(b or a) + 1)
+        ]
         assert unrolled == absent and text.startswith(
             f"warning: {len(absent)} of the sequence numbers {min(seen)}–{max(seen)} never came; "
         )
         assert numbers == {"n_gaps": len(absent)}
-    assert judged([f"{name}.fits" for name in of_day["20200212"]], {"sequence": True, "first": 1})[0] == [
-        "warning: 20 of the sequence numbers 1–22 never came; missing: 1–10, 12–21"
-    ]
-    assert "222" in judged([f"{name}.fits" for name in of_day["20200217"]], {"sequence": True})[0][0]
+    assert judged([f"{name}.fits" for name in of_day["20200212"]], {"sequence": True, "first": 1})[
+        0
+    ] == ["warning: 20 of the sequence numbers 1–22 never came; missing: 1–10, 12–21"]
+    assert (
+        "222" in judged([f"{name}.fits" for name in of_day["20200217"]], {"sequence": True})[0][0]
+    )
 
 
 def test_gaps_wait_while_the_night_is_open():
@@ -105,7 +129,10 @@ def test_time_alone_is_a_change_of_an_open_night():
     """A look differs when a quarter of wait_s has passed in an open night, once more when it is over, and then no more."""
     looks = []
     for minutes in (0, 1, 16, 17, 60 * 24, 60 * 48, 60 * 72):
-        source = Expectations(Expectations.Settings(sequence=True), Asked("s", NightRule(), EVENING + datetime.timedelta(minutes=minutes)))
+        source = Expectations(
+            Expectations.Settings(sequence=True),
+            Asked("s", NightRule(), EVENING + datetime.timedelta(minutes=minutes)),
+        )
         looks.append(json.dumps(source.look(NIGHT, None)))
     assert [looks[n] == looks[n + 1] for n in range(6)] == [True, False, True, False, True, True]
 
@@ -122,7 +149,9 @@ def test_detectors_of_a_camera():
     found, numbers, _ = judged(paths, {"detectors": ["R22_S10", "R22_S11", "R30_S00"]})
     assert found == ["warning: exposure 65: 1 of 3 detectors, lacking R22_S11, R30_S00"]
     assert numbers == {"n_expected": 6, "n_expected_missing": 2}
-    assert judged(paths, {"detectors": 3, "level": "error"})[0] == ["error: exposure 65: 1 of 3 detectors"]
+    assert judged(paths, {"detectors": 3, "level": "error"})[0] == [
+        "error: exposure 65: 1 of 3 detectors"
+    ]
     assert judged(paths, {"detectors": 2})[0] == [
         "warning: exposure 65: 1 of 2 detectors",
         "normal: 1 exposure has more detectors than expected: exposure 64 (3 of 2)",
@@ -131,16 +160,30 @@ def test_detectors_of_a_camera():
 
 def test_many_incomplete_exposures_are_counted():
     """Only so many exposures, and detectors, are named; the rest are counted."""
-    found, _, _ = judged(obsids(*range(1, 31), sensors=("R22_S10",)), {"detectors": [f"R22_S{n:02d}" for n in range(30)], "max_named": 3})
+    found, _, _ = judged(
+        obsids(*range(1, 31), sensors=("R22_S10",)),
+        {"detectors": [f"R22_S{n:02d}" for n in range(30)], "max_named": 3},
+    )
     assert len(found) == 4
-    assert found[0] == "warning: exposure 1: 1 of 30 detectors, lacking R22_S00, R22_S01, R22_S02 and 26 more"
+    assert (
+        found[0]
+        == "warning: exposure 1: 1 of 30 detectors, lacking R22_S00, R22_S01, R22_S02 and 26 more"
+    )
     assert found[3] == "warning: 27 more exposures lack detectors"
 
 
 def put_sensors(folder, obsid, sensors, at=EVENING):
     path = folder / f"{obsid}_expectedSensors.json"
     path.write_text(
-        json.dumps({"fileName": path.name, "fileType": "expectedSensors", "obsId": obsid, "version": 1.0, "expectedSensors": sensors})
+        json.dumps(
+            {
+                "fileName": path.name,
+                "fileType": "expectedSensors",
+                "obsId": obsid,
+                "version": 1.0,
+                "expectedSensors": sensors,
+            }
+        )
     )
     os.utime(path, (at.timestamp(), at.timestamp()))
 
@@ -149,7 +192,11 @@ def test_expected_sensors(tmp_path):
     """Each exposure's own list counts; an exposure of which nothing came is missing, guiders only if they are asked for."""
     folder = tmp_path / "2025-04-30"
     folder.mkdir()
-    put_sensors(folder, "MC_O_20250430_000007", {"R01_S00": "SCIENCE", "R01_S01": "SCIENCE", "R00_SG0": "GUIDER"})
+    put_sensors(
+        folder,
+        "MC_O_20250430_000007",
+        {"R01_S00": "SCIENCE", "R01_S01": "SCIENCE", "R00_SG0": "GUIDER"},
+    )
     put_sensors(folder, "MC_O_20250430_000008", {"R01_S00": "SCIENCE"})
     put_sensors(folder, "MC_O_20250430_000009", {})
     paths = obsids(7, sensors=("R01_S00",))
@@ -159,8 +206,19 @@ def test_expected_sensors(tmp_path):
         "warning: exposure 7: 1 of 3 detectors, lacking R00_SG0, R01_S01",
     ]
     assert (numbers, notes) == ({"n_expected": 4, "n_expected_missing": 3}, [])
-    assert judged(paths, {"path": tmp_path, "sensor_types": ["SCIENCE"]})[0][1] == "warning: exposure 7: 1 of 2 detectors, lacking R01_S01"
-    assert judged(paths, {"path": tmp_path}, now=EVENING + datetime.timedelta(minutes=30), created_at=EVENING)[0] == []
+    assert (
+        judged(paths, {"path": tmp_path, "sensor_types": ["SCIENCE"]})[0][1]
+        == "warning: exposure 7: 1 of 2 detectors, lacking R01_S01"
+    )
+    assert (
+        judged(
+            paths,
+            {"path": tmp_path},
+            now=EVENING + datetime.timedelta(minutes=30),
+            created_at=EVENING,
+        )[0]
+        == []
+    )
 
 
 def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
@@ -171,11 +229,18 @@ def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
     path = folder / "MC_O_20250430_000295_expectedSensors.json"
     path.write_text(text)
     n = text.count('"SCIENCE"')
-    paths = obsids(295, sensors=[s for s in json.loads(text + "}")["expectedSensors"] if s not in ("R22_S11", "R30_S00")])
+    paths = obsids(
+        295,
+        sensors=[
+            s for s in json.loads(text + "}")["expectedSensors"] if s not in ("R22_S11", "R30_S00")
+        ],
+    )
     found, numbers, (note,) = judged(paths, {"path": tmp_path})
     assert found == [f"warning: exposure 295: {n - 2} of {n} detectors, lacking R22_S11, R30_S00"]
     assert numbers == {"n_expected": n, "n_expected_missing": 2}
-    assert note.startswith(f"{path}: is no whole JSON") and note.endswith("its list of sensors is, and is used")
+    assert note.startswith(f"{path}: is no whole JSON") and note.endswith(
+        "its list of sensors is, and is used"
+    )
 
     path.write_text(text[: len(text) // 2])
     found, _, (note,) = judged(paths, {"path": tmp_path})
@@ -183,7 +248,17 @@ def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "[]", "{}", '{"expectedSensors": []}', '{"expectedSensors": {"R01_S00": ', "[" * 100_000, '"expectedSensors": {']
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"expectedSensors": []}',
+        '{"expectedSensors": {"R01_S00": ',
+        "[" * 100_000,
+        '"expectedSensors": {',
+    ],
 )
 def test_what_is_no_list_of_sensors(text):
     """Whatever a file holds, it is a list of sensors or a ValueError."""
@@ -198,16 +273,26 @@ def test_what_is_no_list_of_sensors(text):
         ("time, obsid, reason\n1, MC_O_20250430_000007, \n2, ,\n3,MC_O_20250430_000008\n", ".csv"),
         ("obsid\nMC_O_20250430_000007\nMC_O_20250430_000008\n", ".csv"),
         ('["MC_O_20250430_000007", null, "MC_O_20250430_000008"]', ".json"),
-        ('{"exposures": [{"obsId": "MC_O_20250430_000007"}, {"obsId": "MC_O_20250430_000008"}, {"x": 1}]}', ".json"),
+        (
+            '{"exposures": [{"obsId": "MC_O_20250430_000007"}, {"obsId": "MC_O_20250430_000008"}, {"x": 1}]}',
+            ".json",
+        ),
     ],
 )
 def test_list_of_exposures(tmp_path, text, suffix):
     """A list may be text, CSV or JSON; what it names and no file came of is missing, with the exposure's id in another form too."""
     (tmp_path / f"log_20250430{suffix}").write_text(text)
     settings = {"exposures": tmp_path / ("log_{day_obs}" + suffix)}
-    assert judged(obsids(7), settings)[0] == ["warning: 1 of 2 expected exposures never came; missing: 8"]
-    assert judged(["2025043000007-det000.fits", *obsids(8)], settings)[1] == {"n_expected": 2, "n_expected_missing": 0}
-    assert Expectations(Expectations.Settings(**settings), Asked("s", NightRule(), ENDED)).nights() == {NIGHT}
+    assert judged(obsids(7), settings)[0] == [
+        "warning: 1 of 2 expected exposures never came; missing: 8"
+    ]
+    assert judged(["2025043000007-det000.fits", *obsids(8)], settings)[1] == {
+        "n_expected": 2,
+        "n_expected_missing": 0,
+    }
+    assert Expectations(
+        Expectations.Settings(**settings), Asked("s", NightRule(), ENDED)
+    ).nights() == {NIGHT}
 
 
 def test_one_list_for_all_nights(shared_data):
@@ -216,7 +301,9 @@ def test_one_list_for_all_nights(shared_data):
     night = datetime.date(2020, 2, 12)
     source = Expectations(Expectations.Settings(exposures=path), Asked("s", NightRule(), ENDED))
     assert len(source.nights()) == 11 and night in source.nights()
-    found, numbers, _ = judged(["LATISS-AT_O_20200212_000022.fits"], {"exposures": path}, night=night)
+    found, numbers, _ = judged(
+        ["LATISS-AT_O_20200212_000022.fits"], {"exposures": path}, night=night
+    )
     assert found == ["warning: 1 of 2 expected exposures never came; missing: 11"]
     assert numbers == {"n_expected": 2, "n_expected_missing": 1}
 
@@ -230,7 +317,9 @@ def test_list_that_cannot_be_used(tmp_path):
     with pytest.raises(SourceError, match=r"a\.json: is no JSON"):
         judged([], {"exposures": tmp_path / "a.json"})
     (tmp_path / "a.csv").write_text("time,target\n1,M31\n")
-    with pytest.raises(SourceError, match=r"a\.csv: has no column obsid or exposure \(has target, time\)"):
+    with pytest.raises(
+        SourceError, match=r"a\.csv: has no column obsid or exposure \(has target, time\)"
+    ):
         judged([], {"exposures": tmp_path / "a.csv"})
     assert read_exposures("time,target\n1,M31\n", "target") == ["M31"]
     with pytest.raises(UsageError, match="expects nothing"):
@@ -242,8 +331,12 @@ def test_list_that_cannot_be_used(tmp_path):
 
 def test_count_of_a_night():
     """A night that falls short is a warning once it is over; one that has more is told with more than 100 %."""
-    assert judged(obsids(1, 2, 3), {"n_files": 4, "n_exposures": 3})[0] == ["warning: 3 of 4 images expected of a night (75.0 %)"]
-    assert judged(obsids(1, 2, 3), {"n_files": 2})[0] == ["normal: 3 of 2 images expected of a night (150.0 %)"]
+    assert judged(obsids(1, 2, 3), {"n_files": 4, "n_exposures": 3})[0] == [
+        "warning: 3 of 4 images expected of a night (75.0 %)"
+    ]
+    assert judged(obsids(1, 2, 3), {"n_files": 2})[0] == [
+        "normal: 3 of 2 images expected of a night (150.0 %)"
+    ]
     assert judged(obsids(1), {"n_files": 4}, now=EVENING)[0] == []
     assert judged([], {"n_files": 4})[1] == {"n_expected": 4, "n_expected_missing": 4}
 
@@ -264,11 +357,22 @@ def test_settings_to_pages(tmp_path):
             (tmp_path / "store" / path).write_bytes(b"x" * 20_000)
     expected = '[[streams.cam.sources]]\ntype = "expected"\nsequence = true\ndetectors = {}\n'
     run = ["--first_day", "2025-04-30", "--last_day", "2025-04-30", "-c"]
-    assert cli.main([*run, str(write_settings(tmp_path, expected.format('["R01_S00", "R01_S01"]')))]) == 0
+    assert (
+        cli.main([*run, str(write_settings(tmp_path, expected.format('["R01_S00", "R01_S01"]')))])
+        == 0
+    )
     (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]
     assert night["status"] == "warning"
-    assert night["info"] == ("1 of the sequence numbers 1–4 never came; missing: 3; exposure 4: 1 of 2 detectors, lacking R01_S01")
-    assert (night["n_files"], night["n_missing"], night["n_expected"], night["n_expected_missing"], night["n_gaps"]) == (5, 0, 6, 1, 1)
+    assert night["info"] == (
+        "1 of the sequence numbers 1–4 never came; missing: 3; exposure 4: 1 of 2 detectors, lacking R01_S01"
+    )
+    assert (
+        night["n_files"],
+        night["n_missing"],
+        night["n_expected"],
+        night["n_expected_missing"],
+        night["n_gaps"],
+    ) == (5, 0, 6, 1, 1)
     page = (tmp_path / "site/cam/2025-04-30.html").read_text()
     assert "missing: 3" in page and "lacking R01_S01" in page and "expected_as_of" not in page
 
@@ -295,16 +399,40 @@ def test_bands_of_a_timestamp(tmp_path):
         '\n[[streams.cam.sources]]\ntype = "expected"\ncalled = "sub-bands"\nkinds = ["ms", "tar"]\nlevel = "error"\n'
         f"detectors = {json.dumps(bands)}\n"
     )
-    assert cli.main(["--first_day", "2025-04-30", "--last_day", "2025-04-30", "-c", str(write_settings(tmp_path, more))]) == 0
+    assert (
+        cli.main(
+            [
+                "--first_day",
+                "2025-04-30",
+                "--last_day",
+                "2025-04-30",
+                "-c",
+                str(write_settings(tmp_path, more)),
+            ]
+        )
+        == 0
+    )
     (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]
     assert night["info"] == "exposure 20250430_120010: 15 of 16 sub-bands, lacking 34MHz"
-    assert (night["n_files"], night["n_expected"], night["n_expected_missing"], night["size_bytes"]) == (32, 32, 1, 20_000)
+    assert (
+        night["n_files"],
+        night["n_expected"],
+        night["n_expected_missing"],
+        night["size_bytes"],
+    ) == (32, 32, 1, 20_000)
 
 
 def test_example():
     """The example's settings are understood."""
-    streams = {stream.name: stream for stream in config.streams_of_file(CHECKOUT / "examples/expected.toml")}
-    assert [source.name for source in streams["lsstCam"].sources] == ["files", "expected", "sequence"]
+    streams = {
+        stream.name: stream
+        for stream in config.streams_of_file(CHECKOUT / "examples/expected.toml")
+    }
+    assert [source.name for source in streams["lsstCam"].sources] == [
+        "files",
+        "expected",
+        "sequence",
+    ]
     assert streams["testStand"].sources[1].settings.detectors == 9
 
 
@@ -316,5 +444,8 @@ def test_nothing_came(tmp_path):
     run = ["--first_day", "2025-04-30", "--last_day", "2025-04-30", "-c"]
     assert cli.main([*run, str(write_settings(tmp_path, more))]) == 0
     page = (tmp_path / "site/cam/2025-04-30.html").read_text()
-    assert "2 of 2 expected exposures never came; missing: 1–2" in page and "0 of 10 images expected of a night" in page
+    assert (
+        "2 of 2 expected exposures never came; missing: 1–2" in page
+        and "0 of 10 images expected of a night" in page
+    )
     assert {f'id="{name}"' in page for name in re.findall(r'href="#([^"]+)"', page)} <= {True}

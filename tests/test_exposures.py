@@ -38,7 +38,8 @@ def observe(folder, n_exposures, code=0):
         at = START + datetime.timedelta(seconds=number * 6)
         came = at + datetime.timedelta(seconds=4)
         lines += [
-            f"{NIGHT}/{name(number)}_R22_S{n}.fits,30000000,{at:%FT%TZ},{came:%FT%TZ},{name(number)},{number + 1}\n" for n in range(2)
+            f"{NIGHT}/{name(number)}_R22_S{n}.fits,30000000,{at:%FT%TZ},{came:%FT%TZ},{name(number)},{number + 1}\n"
+            for n in range(2)
         ]
     folder.mkdir(exist_ok=True)
     (folder / "files.csv").write_text("".join(lines))
@@ -47,13 +48,16 @@ def observe(folder, n_exposures, code=0):
 
 
 def look(folder, code=0):
-    assert run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == code
+    assert (
+        run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == code
+    )
 
 
 def listed(page):
     """The exposures of which a page has a row, in order."""
     return re.findall(
-        r'<th scope="row"><bdi>(MC_O_\w+)</bdi></th><td>\d+</td><td>2</td><td><span class="chip ingested">2 ', page.read_text()
+        r'<th scope="row"><bdi>(MC_O_\w+)</bdi></th><td>\d+</td><td>2</td><td><span class="chip ingested">2 ',
+        page.read_text(),
     )
 
 
@@ -81,10 +85,14 @@ def test_every_exposure_has_a_row(many):
     """The pages list all exposures once, in order; the night's page has the newest and leads to them; each is below 500 kB."""
     pages = many / "site" / "camera"
     assert parts(many) == [f"{NIGHT}.exposures-2.html", f"{NIGHT}.exposures.html"]
-    first, second, night = (pages / f"{NIGHT}{ending}.html" for ending in (".exposures", ".exposures-2", ""))
+    first, second, night = (
+        pages / f"{NIGHT}{ending}.html" for ending in (".exposures", ".exposures-2", "")
+    )
     assert listed(first) + listed(second) == [name(number) for number in range(MAX_OF_PART + 30)]
     assert listed(night) == [name(number) for number in range(MAX_OF_PART + 30)][-MAX_GROUPS:]
-    assert f'The newest {MAX_GROUPS} of 1,530; <a href="{NIGHT}.exposures.html">' in night.read_text()
+    assert (
+        f'The newest {MAX_GROUPS} of 1,530; <a href="{NIGHT}.exposures.html">' in night.read_text()
+    )
     assert f'<a href="{NIGHT}.exposures-2.html">1,501 to 1,530</a>' in first.read_text()
     assert dead_links(many / "site") == []
     assert max(path.stat().st_size for path in (first, second, night)) < 500_000
@@ -128,7 +136,10 @@ def test_no_page_before_its_files(many, capfd, monkeypatch, ending, many_files):
     assert (pages / f"{NIGHT}.html").read_bytes() == before
     shutil.rmtree(pages / f"{NIGHT}{ending}")
     look(many)
-    assert f"{MAX_OF_PART + 31:,}, a row each" in (pages / f"{NIGHT}.html").read_text() and (pages / f"{NIGHT}{ending}").is_file()
+    assert (
+        f"{MAX_OF_PART + 31:,}, a row each" in (pages / f"{NIGHT}.html").read_text()
+        and (pages / f"{NIGHT}{ending}").is_file()
+    )
 
 
 def test_pruned_with_the_page(many):
@@ -137,7 +148,10 @@ def test_pruned_with_the_page(many):
     later = NOW + datetime.timedelta(days=5)
     arguments = ("prune", "-c", many / "site.toml", "--keep_pages_days")
     assert run(*arguments, 4, "--yes", now=later) == 0
-    assert parts(many) == [] and 'content="pruned"' in (many / "site" / "camera" / f"{NIGHT}.html").read_text()
+    assert (
+        parts(many) == []
+        and 'content="pruned"' in (many / "site" / "camera" / f"{NIGHT}.html").read_text()
+    )
     assert dead_links(many / "site") == []
     assert run(*arguments, 9, "--yes", now=later) == 0
     assert {n: data for n, data in contents(many / "site").items() if "exposures" in n} == {

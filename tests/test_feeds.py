@@ -43,18 +43,30 @@ def site(tmp_path):
             """The textfile's samples, by name and labels but the site's, as Prometheus' own library reads them."""
             from prometheus_client.parser import text_string_to_metric_families
 
-            families = list(text_string_to_metric_families((path or self.folder / "observing_monitor.prom").read_text()))
+            families = list(
+                text_string_to_metric_families(
+                    (path or self.folder / "observing_monitor.prom").read_text()
+                )
+            )
             assert all(family.documentation and family.type == "gauge" for family in families)
             samples = [sample for family in families for sample in family.samples]
             assert {sample.labels.pop("site") for sample in samples} == {"Observing <monitor>"}
-            return {(s.name.removeprefix("observing_monitor_"), *s.labels.values()): s.value for s in samples}
+            return {
+                (s.name.removeprefix("observing_monitor_"), *s.labels.values()): s.value
+                for s in samples
+            }
 
         def feed(self):
             return ElementTree.fromstring((self.folder / "changes.atom").read_bytes())
 
     for day in (12, 13):
         make_night(tmp_path / "input", datetime.date(2020, 2, day), {"ingested": 4}, now=Made.now)
-    make_night(tmp_path / "input", LAST, {"ingested": 3, "missing": 2, "pending": 1, "not_fits": 1}, now=Made.now)
+    make_night(
+        tmp_path / "input",
+        LAST,
+        {"ingested": 3, "missing": 2, "pending": 1, "not_fits": 1},
+        now=Made.now,
+    )
     make_night(tmp_path / "quiet", LAST, {"ingested": 2}, now=Made.now)
     made = Made()
     made.write()
@@ -70,8 +82,17 @@ def test_status_json(site, tmp_path):
         "schema_version": 1, "title": "Observing <monitor>", "status": "error", "since": at, "run_at": at, "url": None,
     }  # fmt: skip
     latiss, quiet = told["streams"]
-    assert (latiss["stream"], latiss["status"], quiet["stream"], quiet["status"]) == ("latiss", "error", "quiet", "normal")
-    assert "2 files never tried" in latiss["info"] and latiss["read_at"] == at and latiss["href"] == "latiss/index.html"
+    assert (latiss["stream"], latiss["status"], quiet["stream"], quiet["status"]) == (
+        "latiss",
+        "error",
+        "quiet",
+        "normal",
+    )
+    assert (
+        "2 files never tried" in latiss["info"]
+        and latiss["read_at"] == at
+        and latiss["href"] == "latiss/index.html"
+    )
     nights = json.loads((site.folder / "latiss" / "nights.json").read_text())["nights"]
     assert latiss["latest"] == nights[-1] and latiss["latest"]["n_missing"] == 2
     assert [(source["source"], source["answered_at"], source["silent_since"]) for source in latiss["sources"]] == [
@@ -79,21 +100,29 @@ def test_status_json(site, tmp_path):
     ]  # fmt: skip
     assert site.run(1) == 0
     told = site.status()
-    assert told["since"] == told["streams"][0]["since"] == at and told["run_at"] == f"{site.now + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    assert (
+        told["since"] == told["streams"][0]["since"] == at
+        and told["run_at"] == f"{site.now + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    )
     (tmp_path / "quiet" / "storage").rename(tmp_path / "quiet" / "elsewhere")
     assert site.run(2) == 1
     quiet = site.status()["streams"][1]
     files = quiet["sources"][0]
     two_later = f"{site.now + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
     assert quiet["status"] == "error" and quiet["since"] == two_later
-    assert files["answered_at"] == f"{site.now + HOUR:%Y-%m-%dT%H:%M:%SZ}" and files["silent_since"][:19] == two_later[:19]
+    assert (
+        files["answered_at"] == f"{site.now + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+        and files["silent_since"][:19] == two_later[:19]
+    )
     assert "quiet/storage" in files["problem"]
 
 
 def test_textfile(site, tmp_path):
     """Prometheus' own parser reads the textfile: statuses, instants as unix seconds, the newest night; in all its places."""
     site.write('prometheus_file = "textfile/obsmon.prom"')
-    assert site.run() == 1  # the folder is not there: a line, and the pages and the file beside them all the same
+    assert (
+        site.run() == 1
+    )  # the folder is not there: a line, and the pages and the file beside them all the same
     (tmp_path / "textfile").mkdir()
     (tmp_path / "quiet" / "storage").rename(tmp_path / "quiet" / "elsewhere")
     assert site.run(1) == 1
@@ -104,13 +133,26 @@ def test_textfile(site, tmp_path):
     assert (samples["stream_status", "latiss"], samples["stream_status", "quiet"]) == (2, 2)
     assert samples["stream_status_since_timestamp_seconds", "latiss"] == now
     assert samples["stream_status_since_timestamp_seconds", "quiet"] == now + 3600
-    assert (samples["source_up", "latiss", "files"], samples["source_up", "quiet", "files"]) == (1, 0)
+    assert (samples["source_up", "latiss", "files"], samples["source_up", "quiet", "files"]) == (
+        1,
+        0,
+    )
     assert samples["source_answered_timestamp_seconds", "quiet", "files"] == now
     assert int(samples["source_silent_since_timestamp_seconds", "quiet", "files"]) == now + 3600
     night = json.loads((site.folder / "latiss" / "nights.json").read_text())["nights"][-1]
-    by_class = {labels[1]: value for (name, *labels), value in samples.items() if name == "night_files" and labels[0] == "latiss"}
-    assert by_class == {name: night[f"n_{name}"] for name in by_class} and sum(by_class.values()) == night["n_files"] == 7
-    assert samples["night_start_timestamp_seconds", "latiss"] == datetime.datetime(2020, 2, 14, 12, tzinfo=datetime.UTC).timestamp()
+    by_class = {
+        labels[1]: value
+        for (name, *labels), value in samples.items()
+        if name == "night_files" and labels[0] == "latiss"
+    }
+    assert (
+        by_class == {name: night[f"n_{name}"] for name in by_class}
+        and sum(by_class.values()) == night["n_files"] == 7
+    )
+    assert (
+        samples["night_start_timestamp_seconds", "latiss"]
+        == datetime.datetime(2020, 2, 14, 12, tzinfo=datetime.UTC).timestamp()
+    )
     assert samples["run_problems",] == 1
     assert [path.name for path in (tmp_path / "textfile").iterdir()] == ["obsmon.prom"]
 
@@ -121,18 +163,31 @@ def test_feed_is_atom(site):
 
     raw = (site.folder / "changes.atom").read_bytes()
     parsed = feedparser.parse(raw)
-    assert not parsed.bozo and parsed.version == "atom10" and parsed.feed.title == "Observing <monitor>: nights that changed"
+    assert (
+        not parsed.bozo
+        and parsed.version == "atom10"
+        and parsed.feed.title == "Observing <monitor>: nights that changed"
+    )
     entry = next(e for e in parsed.entries if "2020-02-14" in e.title and "LATISS" in e.title)
-    assert entry.title == 'LATISS & "co", night 2020-02-14: error' and entry.link == "latiss/2020-02-14.html"
+    assert (
+        entry.title == 'LATISS & "co", night 2020-02-14: error'
+        and entry.link == "latiss/2020-02-14.html"
+    )
     assert "<li>error: 2 files never tried" in entry.content[0].value
     feed = site.feed()
     for element in (feed, *feed.iter(f"{ATOM}entry")):
         for name in ("id", "title", "updated"):  # RFC 4287, 4.1.1 and 4.1.2: exactly one of each
             assert len(element.findall(f"{ATOM}{name}")) == 1
-        assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", element.findtext(f"{ATOM}id"))
+        assert re.fullmatch(
+            r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+            element.findtext(f"{ATOM}id"),
+        )
         assert datetime.datetime.fromisoformat(element.findtext(f"{ATOM}updated")).tzinfo
         assert [link.get("rel") for link in element.findall(f"{ATOM}link")].count("alternate") == 1
-    assert feed.findtext(f"{ATOM}author/{ATOM}name") and feed.find(f"{ATOM}link[@rel='self']").get("href") == "changes.atom"
+    assert (
+        feed.findtext(f"{ATOM}author/{ATOM}name")
+        and feed.find(f"{ATOM}link[@rel='self']").get("href") == "changes.atom"
+    )
     ids = [element.text for element in feed.iter(f"{ATOM}id")]
     assert len(set(ids)) == len(ids) == 1 + 6
     assert all((site.folder / e.link).is_file() for e in parsed.entries)
@@ -151,7 +206,9 @@ def entries(site):
 def test_feed_tells_of_changed_nights(site, tmp_path):
     """An entry is updated when its night's status or what is wrong changes; ids stay, the latest comes first, else nothing is written."""
     before, file = entries(site), site.folder / "changes.atom"
-    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("well")  # one more file that is no fault
+    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text(
+        "well"
+    )  # one more file that is no fault
     assert site.run(0.1) == 0
     assert entries(site) == before
     modified = file.stat().st_mtime_ns
@@ -159,7 +216,9 @@ def test_feed_tells_of_changed_nights(site, tmp_path):
     assert file.stat().st_mtime_ns == modified and entries(site) == before
     assert site.run(2) == 0  # the pending file is missing now
     after = entries(site)
-    assert {night for night in after if after[night] != before[night]} == {"2020-02-14"} and next(iter(after)) == "2020-02-14"
+    assert {night for night in after if after[night] != before[night]} == {"2020-02-14"} and next(
+        iter(after)
+    ) == "2020-02-14"
     assert after["2020-02-14"][0] == before["2020-02-14"][0]
     assert after["2020-02-14"][1].startswith(f"{site.now + 2 * HOUR:%Y-%m-%dT%H:%M:%S}")
     assert "3 files never tried" in file.read_text()
@@ -173,7 +232,10 @@ def test_feed_tells_of_changed_nights(site, tmp_path):
 
 def test_feed_is_bounded(tmp_path):
     """A history of any length leaves 50 entries, the latest nights of those that changed at once; controls and markup are defused."""
-    findings = [{"level": "error", "text": f"no. {n} <script>alert(1)</script> \x1b[31m \ud800 ]]>"} for n in range(40)]
+    findings = [
+        {"level": "error", "text": f"no. {n} <script>alert(1)</script> \x1b[31m \ud800 ]]>"}
+        for n in range(40)
+    ]
     rows = {
         f"{FIRST + datetime.timedelta(n)}": {
             "summary": {"status": "error", "info": "x"},
@@ -189,13 +251,21 @@ def test_feed_is_bounded(tmp_path):
     nights = [entry.find(f"{ATOM}link").get("href")[2:12] for entry in feed.iter(f"{ATOM}entry")]
     assert nights == [f"{FIRST + datetime.timedelta(n)}" for n in range(989, 939, -1)]
     content = feed.findtext(f"{ATOM}entry/{ATOM}content")
-    assert content.count("<li>") == 30 and "and 10 more" in content and "<script" not in content and "\u241b[31m \ufffd" in content
+    assert (
+        content.count("<li>") == 30
+        and "and 10 more" in content
+        and "<script" not in content
+        and "\u241b[31m \ufffd" in content
+    )
 
 
 def test_pages_name_the_feed(site):
     """Every page's head leads to the feed, from wherever the page lies."""
     for page in [*site.folder.glob("*.html"), *site.folder.glob("*/*.html")]:
-        href = re.search(r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">', page.read_text())[1]
+        href = re.search(
+            r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">',
+            page.read_text(),
+        )[1]
         assert (page.parent / href).resolve() == site.folder / "changes.atom"
 
 
@@ -214,15 +284,29 @@ def test_files_that_were_removed_come_back(site):
 @pytest.mark.parametrize("command", ["run", "publish", "rebuild", "prune", "import-prototype"])
 def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
     """Whichever command made the pages: heartbeat, status.json, textfile and feed are of its run, and lie there where they did not."""
-    sqlite3.connect(tmp_path / "old.sqlite3").execute("create table FILE_COUNT (Nite_Obs text, N_Files int)").connection.close()
+    sqlite3.connect(tmp_path / "old.sqlite3").execute(
+        "create table FILE_COUNT (Nite_Obs text, N_Files int)"
+    ).connection.close()
     more = {
         "prune": ["--yes", "--keep_tables_days", "3"],
         "import-prototype": ["--database", tmp_path / "old.sqlite3", "--stream", "quiet"],
     }
-    told = [site.folder / name for name in ("heartbeat.js", "data/heartbeat.json", "status.json", "observing_monitor.prom", "changes.atom")]
+    told = [
+        site.folder / name
+        for name in (
+            "heartbeat.js",
+            "data/heartbeat.json",
+            "status.json",
+            "observing_monitor.prom",
+            "changes.atom",
+        )
+    ]
     for path in told:
         path.unlink()
-    assert run(command, "-c", tmp_path / "site.toml", *more.get(command, []), now=site.now + 2 * HOUR) == 0
+    assert (
+        run(command, "-c", tmp_path / "site.toml", *more.get(command, []), now=site.now + 2 * HOUR)
+        == 0
+    )
     assert [path.name for path in told if not path.exists()] == []
     assert site.status()["run_at"] == f"{site.now + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
     assert [stream["status"] for stream in site.status()["streams"]] == ["error", "normal"]
@@ -234,13 +318,27 @@ def test_a_stream_that_was_never_read_hides_no_other(site):
     site.write("[streams.new]\ninput_dir = 'quiet'")
     for hours in (1, 2):
         assert site.run(hours, "publish") == 0
-    assert {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]} == {**read_at, "new": None}
+    assert {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]} == {
+        **read_at,
+        "new": None,
+    }
 
 
-@pytest.mark.parametrize("url", ["nights", "ftp://example.org/", "https://", "https://example.org/a b", "https://example.org/?x=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nights",
+        "ftp://example.org/",
+        "https://",
+        "https://example.org/a b",
+        "https://example.org/?x=1",
+    ],
+)
 def test_wrong_site_url(site, capfd, url):
     """A site_url that no link can begin with is an error before anything is done."""
     shutil.rmtree(site.folder)
     site.write(f'site_url = "{url}"')
     assert site.run() == 2
-    assert f"--site_url '{url}' is no address" in capfd.readouterr().err and not site.folder.exists()
+    assert (
+        f"--site_url '{url}' is no address" in capfd.readouterr().err and not site.folder.exists()
+    )

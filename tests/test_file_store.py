@@ -46,7 +46,11 @@ def test_folders_named_after_nights(tmp_path):
     put(tmp_path / "raw" / "auxTel" / "20200212" / "c.fits")
     put(tmp_path / "2020-02-13" / "d.fits")
     files = read(tmp_path).files
-    assert list(files["file_id"]) == ["2020-02-12/a.fits", "20200212/deep/er/b.fits", "raw/auxTel/20200212/c.fits"]
+    assert list(files["file_id"]) == [
+        "2020-02-12/a.fits",
+        "20200212/deep/er/b.fits",
+        "raw/auxTel/20200212/c.fits",
+    ]
     assert store(tmp_path).nights() == {NIGHT, datetime.date(2020, 2, 13)}
 
 
@@ -60,7 +64,14 @@ def test_files_elsewhere_have_their_own_time(tmp_path):
 
 def test_what_is_no_file_yet(tmp_path):
     """Dot files, rsync's temporary names and folders, and names that the settings skip are no files."""
-    for name in (".hidden.fits", ".a.fits.Xy12Zz", ".~tmp~/b.fits", ".rsync-partial/c.fits", "d.fits.part", "e.fits"):
+    for name in (
+        ".hidden.fits",
+        ".a.fits.Xy12Zz",
+        ".~tmp~/b.fits",
+        ".rsync-partial/c.fits",
+        "d.fits.part",
+        "e.fits",
+    ):
         put(tmp_path / "2020-02-12" / name)
     assert list(read(tmp_path, skip=["*.part"]).files["name"]) == ["e.fits"]
 
@@ -73,11 +84,20 @@ def test_facts_of_a_file(tmp_path):
     put(tmp_path / "2020-02-12" / "notes.tar.GZ")
     files = read(tmp_path).files.set_index("name")
     first = files.loc["AT_O_20200212_000022.fits"]
-    assert (first["size_bytes"], first["kind"], first["obsid"], first["seq_num"]) == (12_345, "fits", "AT_O_20200212_000022", 22)
+    assert (first["size_bytes"], first["kind"], first["obsid"], first["seq_num"]) == (
+        12_345,
+        "fits",
+        "AT_O_20200212_000022",
+        22,
+    )
     assert first["created_at"].isoformat() == "2020-02-13T03:12:41+00:00"
     assert first["transferred_at"].timestamp() == pytest.approx(path.stat().st_ctime, abs=1e-3)
     second = files.loc["CC_C_20190530_000001-R22S00.fits.fz"]
-    assert (second["kind"], second["obsid"], second["detector"]) == ("fits", "CC_C_20190530_000001", "R22S00")
+    assert (second["kind"], second["obsid"], second["detector"]) == (
+        "fits",
+        "CC_C_20190530_000001",
+        "R22S00",
+    )
     third = files.loc["3019053000001-R22-S00-det000.fits"]
     assert (third["exposure"], third["seq_num"], third["detector"]) == ("3019053000001", 1, "000")
     assert files.loc["notes.tar.GZ", "kind"] == "gz"
@@ -96,7 +116,12 @@ def test_numbers_to_the_last_digit():
 @pytest.mark.parametrize("odd", [None, "é.fits", r"a\\xff.fits", os.fsdecode(b"\xff.fits"), "a\nb"])
 def test_paths_and_names_as_they_are_shown(tmp_path, odd):
     """Paths and names are told for all files at once as each is shown: in one folder or in many, odd letters among them or not."""
-    for place in ("2020-02-12/a.fits", "2020-02-12/n/1/b.fits", "2020-02-12/n/2/b.fits", f"2020-02-12/n/1/{odd or 'c.fits'}"):
+    for place in (
+        "2020-02-12/a.fits",
+        "2020-02-12/n/1/b.fits",
+        "2020-02-12/n/2/b.fits",
+        f"2020-02-12/n/1/{odd or 'c.fits'}",
+    ):
         put(tmp_path / place)
     (tmp_path / "2020-02-12" / "empty" / "folder").mkdir(parents=True)
     for root in (tmp_path, tmp_path / "2020-02-12" / "n" / "2"):
@@ -104,11 +129,15 @@ def test_paths_and_names_as_they_are_shown(tmp_path, odd):
         *texts, is_plain = listing.texts()
         paths, names = (told.to_pylist() for told in texts)
         assert is_plain == all(path.isascii() and "\\" not in path for path in listing.paths)
-        assert paths == shown_all(listing.paths) and names == [path.rpartition("/")[2] for path in paths]
+        assert paths == shown_all(listing.paths) and names == [
+            path.rpartition("/")[2] for path in paths
+        ]
     assert [len(told) for told in Listing().texts()[:2]] == [0, 0]
 
 
-@pytest.mark.parametrize("path", ["n/x/a.fits", "n/c.fits", "n/y/c.fits", "n/x/y/c.fits", "n/xc.fits", "c.fits"])
+@pytest.mark.parametrize(
+    "path", ["n/x/a.fits", "n/c.fits", "n/y/c.fits", "n/x/y/c.fits", "n/xc.fits", "c.fits"]
+)
 def test_digests_differ_where_paths_do(path):
     """No two listings of other paths have one digest, though their files' numbers are the same."""
     listings = Listing(), Listing()
@@ -123,7 +152,9 @@ def test_times_far_away(tmp_path, year):
     """A file from another century is read, and belongs to the night that its time says."""
     path = put(tmp_path / "old.fits", at=f"{year}-05-06T20:00:00")
     night = datetime.date(year, 5, 6)
-    is_kept = path.stat().st_mtime_ns // 10**9 == int(datetime.datetime(year, 5, 6, 20, tzinfo=datetime.UTC).timestamp())
+    is_kept = path.stat().st_mtime_ns // 10**9 == int(
+        datetime.datetime(year, 5, 6, 20, tzinfo=datetime.UTC).timestamp()
+    )
     need(is_kept, "this file system keeps no such times")
     assert list(read(tmp_path, night).files["name"]) == ["old.fits"]
 
@@ -147,8 +178,13 @@ def test_rsync_log_tells_the_transfer(tmp_path):
 
     earlier = b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n2020/02/12 16:00:00 [98] >f+++++++++ 2020-02-12/a b.fits\n"
     (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(earlier))
-    files = read(tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu").files
-    assert [at.isoformat() for at in files["transferred_at"]] == ["2020-02-13T03:20:01+00:00", "2020-02-13T03:00:00+00:00"]
+    files = read(
+        tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu"
+    ).files
+    assert [at.isoformat() for at in files["transferred_at"]] == [
+        "2020-02-13T03:20:01+00:00",
+        "2020-02-13T03:00:00+00:00",
+    ]
 
 
 def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
@@ -168,16 +204,25 @@ def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
         reading = read(tmp_path)
     files = reading.files.set_index("name")
     assert sorted(files.index) == ["a.fits", r"bad\xff.fits", "dangling.fits", "link.fits"]
-    assert not files.loc["dangling.fits", "on_disk"] and files.loc["link.fits", "size_bytes"] == 20_000
+    assert (
+        not files.loc["dangling.fits", "on_disk"] and files.loc["link.fits", "size_bytes"] == 20_000
+    )
     notes = "\n".join(reading.notes)
-    assert "pipe.fits: not a file" in notes and "sock: not a file" in notes and r"bad\xff.fits: its name is not UTF-8" in notes
+    assert (
+        "pipe.fits: not a file" in notes
+        and "sock: not a file" in notes
+        and r"bad\xff.fits: its name is not UTF-8" in notes
+    )
     assert len(reading.notes) == 3
 
 
 @pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
 def test_folder_that_cannot_be_read(tmp_path, mode):
     """A folder without leave to read it, or what lies in it, is told with its path and what to do; its files count as not looked at."""
-    need(os.geteuid() != 0 or _drop(), "root reads every folder, and there is no other user to become")
+    need(
+        os.geteuid() != 0 or _drop(),
+        "root reads every folder, and there is no other user to become",
+    )
     put(tmp_path / "2020-02-12" / "a.fits")
     closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
     (closed / "inner").mkdir()
@@ -191,7 +236,10 @@ def test_folder_that_cannot_be_read(tmp_path, mode):
 
 def test_leave_to_read_a_folder_of_a_settled_night(tmp_path):
     """A folder that could not be read is looked into again at every look: leave to read it changes no folder's time."""
-    need(os.geteuid() != 0 or _drop(), "root reads every folder, and there is no other user to become")
+    need(
+        os.geteuid() != 0 or _drop(),
+        "root reads every folder, and there is no other user to become",
+    )
     closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
     seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
     for folder in (closed, closed.parent):
@@ -232,7 +280,9 @@ def _as_nobody(look):
 
 def test_no_store(tmp_path):
     """A store that is not there is a source that did not answer: the path is named."""
-    with pytest.raises(SourceError, match=r"storage: no such file or directory; the file store should be there"):
+    with pytest.raises(
+        SourceError, match=r"storage: no such file or directory; the file store should be there"
+    ):
         read(tmp_path / "storage")
 
 
@@ -245,7 +295,9 @@ def test_look_is_settled_by_folder_times(tmp_path):
     known = store(tmp_path).look(NIGHT, None)
     put(path, size=5)
     assert store(tmp_path).look(NIGHT, known) == known
-    everything = FileStore(FileStore.Settings(tmp_path), Asked("auxTel", NightRule(), NOW, look_at_everything=True))
+    everything = FileStore(
+        FileStore.Settings(tmp_path), Asked("auxTel", NightRule(), NOW, look_at_everything=True)
+    )
     assert everything.look(NIGHT, known) != known
     put(path.with_name("b.fits"))
     assert store(tmp_path).look(NIGHT, known) != known
@@ -267,24 +319,38 @@ def test_other_names_of_folders(tmp_path):
     put(tmp_path / "store" / "2020-02-12" / "a.fits")
     put(tmp_path / "store" / ".staging" / "b.fits")
     put(tmp_path / "disk2" / "c.fits")
-    for name, target in {"latest": "2020-02-12", "staged": ".staging", "more": "../disk2", "2020-02-12/up": ".."}.items():
+    for name, target in {
+        "latest": "2020-02-12",
+        "staged": ".staging",
+        "more": "../disk2",
+        "2020-02-12/up": "..",
+    }.items():
         (tmp_path / "store" / name).symlink_to(target)
     (tmp_path / "root").symlink_to("store")
     for root in ("store", "root"):
-        assert list(read(tmp_path / root).files["file_id"]) == ["2020-02-12/a.fits", "more/c.fits", "staged/b.fits"]
+        assert list(read(tmp_path / root).files["file_id"]) == [
+            "2020-02-12/a.fits",
+            "more/c.fits",
+            "staged/b.fits",
+        ]
 
 
 def test_transfer_log_that_is_broken(tmp_path):
     """A log that can't be read is noted with its path, and a line whose digits are no date is passed over: the rest is told."""
     put(tmp_path / "storage" / "2020-02-12" / "a.fits")
     line = "2020/{} [1] >f+++++++++ 2020-02-12/a.fits\n"
-    (tmp_path / "rsync.log").write_text(line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits"))
+    (tmp_path / "rsync.log").write_text(
+        line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits")
+    )
     put(tmp_path / "storage" / "2020-02-12" / "b.fits")
     (tmp_path / "rsync.log.1.gz").write_bytes(b"no gzip")
     (tmp_path / "rsync.log.2").mkdir()
     reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
     assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
-    assert [note.partition(":")[0] for note in reading.notes] == [f"{tmp_path}/rsync.log.1.gz", f"{tmp_path}/rsync.log.2"]
+    assert [note.partition(":")[0] for note in reading.notes] == [
+        f"{tmp_path}/rsync.log.1.gz",
+        f"{tmp_path}/rsync.log.2",
+    ]
 
 
 def test_a_log_that_grows_is_news_of_its_nights_alone(tmp_path):
@@ -296,7 +362,11 @@ def test_a_log_that_grows_is_news_of_its_nights_alone(tmp_path):
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
 
     def look(night, known=None):
-        seen = json.loads(json.dumps(store(tmp_path / "storage", later, transfer_log="rsync.log*").look(night, known)))
+        seen = json.loads(
+            json.dumps(
+                store(tmp_path / "storage", later, transfer_log="rsync.log*").look(night, known)
+            )
+        )
         return seen, known is not None and {**seen, "glance": 0} != {**known, "glance": 0}
 
     loose = datetime.date(2020, 2, 13)
@@ -323,8 +393,14 @@ def test_transfer_log_that_is_not_there(tmp_path):
     put(tmp_path / "storage" / "2020-02-12" / "a.fits")
     reading = store(tmp_path / "storage", transfer_log="rsnyc.log*").read(NIGHT)
     (note,) = reading.notes
-    assert note.startswith(f"{tmp_path}/rsnyc.log*: no such log; ") and reading.files["transferred_at"].notna().all()
-    assert read(tmp_path / "storage", datetime.date(2020, 2, 13), transfer_log="rsnyc.log*").notes == []
+    assert (
+        note.startswith(f"{tmp_path}/rsnyc.log*: no such log; ")
+        and reading.files["transferred_at"].notna().all()
+    )
+    assert (
+        read(tmp_path / "storage", datetime.date(2020, 2, 13), transfer_log="rsnyc.log*").notes
+        == []
+    )
 
 
 def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
@@ -347,7 +423,11 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
     failing._begun[NIGHT] = workers.beside(os._exit, 3)
     expected = here.list_night(NIGHT)
     assert len(expected) == len(expected.paths) == 55 and len(expected.notes) == 2
-    assert elsewhere.list_night(NIGHT).values() == expected.values() == failing.list_night(NIGHT).values()
+    assert (
+        elsewhere.list_night(NIGHT).values()
+        == expected.values()
+        == failing.list_night(NIGHT).values()
+    )
     assert elsewhere.digest(NIGHT) == here.digest(NIGHT)
 
 
@@ -379,4 +459,7 @@ def test_second_folder_of_a_settled_night(tmp_path):
     second = store(tmp_path, later).look(NIGHT, first)
     assert second["digest"] != first["digest"]
     loose.unlink()
-    assert store(tmp_path, later).look(NIGHT, second)["digest"] not in (first["digest"], second["digest"])
+    assert store(tmp_path, later).look(NIGHT, second)["digest"] not in (
+        first["digest"],
+        second["digest"],
+    )

@@ -13,7 +13,11 @@ from page_samples import NASTY
 
 from observing_monitor import columns, filetable
 
-KINDS = {c.name: c.kind for c in columns.FILES} | {"file_class": "text", "reason": "text", "ingested_at": "instant"}
+KINDS = {c.name: c.kind for c in columns.FILES} | {
+    "file_class": "text",
+    "reason": "text",
+    "ingested_at": "instant",
+}
 
 
 def table(n, **changed):
@@ -23,7 +27,10 @@ def table(n, **changed):
     ingested = pd.Series(created + pd.to_timedelta(61 + number % 977, unit="s"))
     ingested[ingested.index[-1:]] = pd.NaT
     data = {
-        "path": [f"2020-02-12/exposure{i // 9:06}/AT_O_20200212_{i // 9:06}_R{i % 9:02}.fits" for i in number],
+        "path": [
+            f"2020-02-12/exposure{i // 9:06}/AT_O_20200212_{i // 9:06}_R{i % 9:02}.fits"
+            for i in number
+        ],
         "file_class": np.where(number % 50 == 49, "failed", "ingested"),
         "size_bytes": 90_000_000 + (number * 7919) % 9_999_991,
         "obsid": [f"AT_O_20200212_{i // 9:06}" for i in number],
@@ -35,14 +42,21 @@ def table(n, **changed):
         "ingested_at": ingested,
         "reason": np.where(number % 50 == 49, "failed: KeyError 'DATE-OBS'", None),
     } | changed
-    return pd.DataFrame({name: pd.Series(values).astype(columns.DTYPES[KINDS[name]]) for name, values in data.items()})
+    return pd.DataFrame(
+        {
+            name: pd.Series(values).astype(columns.DTYPES[KINDS[name]])
+            for name, values in data.items()
+        }
+    )
 
 
 def unpack(script):
     """The table inside a script."""
     start, end = f'{filetable.FUNCTION}("', '");\n'
     assert script.startswith(start) and script.endswith(end)
-    return json.loads(gzip.decompress(base64.b64decode(script[len(start) : -len(end)], validate=True)))
+    return json.loads(
+        gzip.decompress(base64.b64decode(script[len(start) : -len(end)], validate=True))
+    )
 
 
 def added_up(steps):
@@ -55,7 +69,10 @@ def rows_of(packed):
     """The rows of an unpacked table, as the page's script reads them."""
     read = []
     for column in packed["columns"]:
-        words = [None if code < 0 else column["words"][code] for code in added_up(column.get("codes", []))]
+        words = [
+            None if code < 0 else column["words"][code]
+            for code in added_up(column.get("codes", []))
+        ]
         if column["kind"] in ("int", "instant"):
             column["values"] = added_up(column["values"])
         if column["kind"] == "path":
@@ -64,7 +81,10 @@ def rows_of(packed):
         if column["kind"] == "instant":
             values = [None if v is None else v + column["zero"] for v in values]
         read.append(values)
-    return [dict(zip([c["name"] for c in packed["columns"]], row, strict=True)) for row in zip(*read, strict=True)]
+    return [
+        dict(zip([c["name"] for c in packed["columns"]], row, strict=True))
+        for row in zip(*read, strict=True)
+    ]
 
 
 def test_every_row_comes_back():
@@ -74,11 +94,15 @@ def test_every_row_comes_back():
     assert [row["path"] for row in rows] == files["path"].tolist()
     assert [row["size_bytes"] for row in rows] == files["size_bytes"].tolist()
     assert [row["created_at"] for row in rows] == [int(t.timestamp()) for t in files["created_at"]]
-    assert rows[-1]["ingested_at"] is None and rows[0]["ingested_at"] == int(files["ingested_at"][0].timestamp())
+    assert rows[-1]["ingested_at"] is None and rows[0]["ingested_at"] == int(
+        files["ingested_at"][0].timestamp()
+    )
     assert rows[0]["reason"] is None and rows[49]["reason"] == "failed: KeyError 'DATE-OBS'"
 
 
-@pytest.mark.parametrize("missing", [[0], [0, 1, 2], [3, 7], [99, 100], list(range(1, 101)), list(range(101))])
+@pytest.mark.parametrize(
+    "missing", [[0], [0, 1, 2], [3, 7], [99, 100], list(range(1, 101)), list(range(101))]
+)
 def test_every_number_comes_back(missing):
     """Where rows have no number, no instant and no word, at the beginning, the end or in between, all others keep theirs."""
     files = table(101)
@@ -86,8 +110,12 @@ def test_every_number_comes_back(missing):
         files.loc[missing, name] = None
     rows = rows_of(unpack(filetable.render_files_js(files)))
     for name in ("seq_num", "size_bytes", "detector", "exposure"):
-        assert [row[name] for row in rows] == files[name].astype("object").where(files[name].notna(), None).tolist()
-    assert [row["created_at"] for row in rows] == [None if pd.isna(at) else int(at.timestamp()) for at in files["created_at"]]
+        assert [row[name] for row in rows] == files[name].astype("object").where(
+            files[name].notna(), None
+        ).tolist()
+    assert [row["created_at"] for row in rows] == [
+        None if pd.isna(at) else int(at.timestamp()) for at in files["created_at"]
+    ]
 
 
 def test_same_rows_same_bytes():
@@ -100,7 +128,9 @@ def test_rows_of_several_tables():
     whole = table(60, path=[f"Nächte/α/{n}.fits" if n % 2 else f"{n}.fits" for n in range(60)])
     pieces = pd.concat([whole.iloc[:20], whole.iloc[20:25], whole.iloc[25:25], whole.iloc[25:]])
     assert filetable.render_files_js(pieces) == filetable.render_files_js(whole)
-    assert [row["path"] for row in rows_of(unpack(filetable.render_files_js(pieces)))] == whole["path"].tolist()
+    assert [row["path"] for row in rows_of(unpack(filetable.render_files_js(pieces)))] == whole[
+        "path"
+    ].tolist()
 
 
 @pytest.mark.parametrize("n", [0, 1])

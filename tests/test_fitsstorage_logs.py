@@ -69,7 +69,10 @@ OTHERS = """\
 def source(folder, now=NOW, rule="UTC", **settings):
     """The source on a folder, as of `now`."""
     kind = source_class("fitsstorage_logs")
-    return kind(kind.Settings(**{"path": folder, "zone": "UTC", **settings}), Asked("gemini", NightRule.parse(rule), now))
+    return kind(
+        kind.Settings(**{"path": folder, "zone": "UTC", **settings}),
+        Asked("gemini", NightRule.parse(rule), now),
+    )
 
 
 def told(reading, stage):
@@ -105,12 +108,16 @@ def test_real_logs(shared_data):
         ("export", "N20160319S0088.fits", "success"),
         ("transfer", "N20160319S0088.fits", "success"),
     ]
-    assert reading.attempts["attempted_at"].iloc[0] == datetime.datetime(2016, 3, 19, 0, 32, 0, 834000, tzinfo=UTC)
+    assert reading.attempts["attempted_at"].iloc[0] == datetime.datetime(
+        2016, 3, 19, 0, 32, 0, 834000, tzinfo=UTC
+    )
     assert reading.attempts["duration_s"].round(3).tolist() == [0.063, 0, 3.558, 2.029]
     assert reading.attempts["destination"].iloc[3] == "https://archive.gemini.edu"
     # by the clock and the rule the queue's depths are of the night before
     assert samples(made.read(datetime.date(2016, 3, 18)), "queue_depth", "ingest") == [5, 3, 1, 0]
-    assert [name for name, _ in told(made.read(datetime.date(2016, 3, 17)), "ingest")] == [f"N20160317S000{n}.fits" for n in (7, 5, 3, 1)]
+    assert [name for name, _ in told(made.read(datetime.date(2016, 3, 17)), "ingest")] == [
+        f"N20160317S000{n}.fits" for n in (7, 5, 3, 1)
+    ]
 
 
 def test_wording_of_today(tmp_path):
@@ -121,22 +128,36 @@ def test_wording_of_today(tmp_path):
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     assert reading.notes == []
     statuses = ["success", "failure", "deferred", "running"]
-    assert told(reading, "ingest") == [(f"N20240110S000{n}.fits", status) for n, status in enumerate(statuses, 1)]
-    failed = reading.attempts[(reading.attempts["status"] == "failure") & (reading.attempts["stage"] == "ingest")].iloc[0]
-    assert failed["message"].startswith("Exception. Problem with 'it' & <b>that</b>:\nTraceback") and failed["message"].endswith(
-        "01'\n\nGiving up on it"
-    )
-    assert [status for _, status in told(reading, "export")] == ["success", "success", "deferred", "failure"]
+    assert told(reading, "ingest") == [
+        (f"N20240110S000{n}.fits", status) for n, status in enumerate(statuses, 1)
+    ]
+    failed = reading.attempts[
+        (reading.attempts["status"] == "failure") & (reading.attempts["stage"] == "ingest")
+    ].iloc[0]
+    assert failed["message"].startswith(
+        "Exception. Problem with 'it' & <b>that</b>:\nTraceback"
+    ) and failed["message"].endswith("01'\n\nGiving up on it")
+    assert [status for _, status in told(reading, "export")] == [
+        "success",
+        "success",
+        "deferred",
+        "failure",
+    ]
     transfers = reading.attempts[reading.attempts["stage"] == "transfer"]
-    assert transfers["status"].tolist() == ["success", "failure"] and transfers["message"].iloc[0].startswith(
-        "Transfer completed: 12.34 MB"
-    )
+    assert transfers["status"].tolist() == ["success", "failure"] and transfers["message"].iloc[
+        0
+    ].startswith("Transfer completed: 12.34 MB")
     for stage in ("calcache", "reduce"):
         assert told(reading, stage) == [("N20240110S0001.fits", "success")]
-    assert told(reading, "preview") == [("N20240110S0001.fits", "success"), ("N20240110S0009.fits", "failure")]
+    assert told(reading, "preview") == [
+        ("N20240110S0001.fits", "success"),
+        ("N20240110S0009.fits", "failure"),
+    ]
     # "nothing on queue", again and again, is told once
     assert samples(reading, "queue_depth", "ingest") == [2, 0]
-    assert samples(reading, "log_running", "ingest") == [2] and samples(reading, "log_stuck", "ingest") == [2]
+    assert samples(reading, "log_running", "ingest") == [2] and samples(
+        reading, "log_stuck", "ingest"
+    ) == [2]
     assert reading.metrics.set_index("name").loc["log_error", "text"] == "Database connection lost"
 
 
@@ -165,9 +186,11 @@ def test_broken_logs_are_notes(tmp_path):
     (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     assert told(reading, "ingest")[0] == ("N20240110S0001.fits", "success")
-    assert ["a.log.1.gz: breaks off" in reading.notes[0], "b.log: no line" in reading.notes[1], "c.log.gz" in reading.notes[2]] == [
-        True
-    ] * 3
+    assert [
+        "a.log.1.gz: breaks off" in reading.notes[0],
+        "b.log: no line" in reading.notes[1],
+        "c.log.gz" in reading.notes[2],
+    ] == [True] * 3
     assert len(reading.notes) == 3
     with pytest.raises(SourceError, match="none of its 5 files matches"):
         source(tmp_path, pattern="*.txt").look(NIGHT, None)
@@ -181,7 +204,12 @@ def test_clock_set_back(tmp_path):
     times = ("23:10:00,000", "23:50:00,000", "23:05:00,000", "23:06:00,000")
     (tmp_path / "a.log").write_text("".join(line.format(time, n) for n, time in enumerate(times)))
     reading = source(tmp_path, zone="America/Santiago").read(datetime.date(2021, 4, 4))
-    assert reading.attempts["attempted_at"].dt.strftime("%H:%M").tolist() == ["02:50", "03:05", "03:06", "03:06"]
+    assert reading.attempts["attempted_at"].dt.strftime("%H:%M").tolist() == [
+        "02:50",
+        "03:05",
+        "03:06",
+        "03:06",
+    ]
 
 
 def test_only_the_days_that_matter_are_read(tmp_path):
@@ -189,14 +217,21 @@ def test_only_the_days_that_matter_are_read(tmp_path):
     day = datetime.datetime(2016, 1, 1, tzinfo=UTC)
     line = "{:%Y-%m-%d %H:%M:%S},000 1:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
     log = tmp_path / "a.log"
-    log.write_text("".join(line.format(day + datetime.timedelta(minutes=5 * n)) + "more\n" * (n % 3) for n in range(30_000)))
+    log.write_text(
+        "".join(
+            line.format(day + datetime.timedelta(minutes=5 * n)) + "more\n" * (n % 3)
+            for n in range(30_000)
+        )
+    )
     with open(log, "rb") as file:
         for wanted in (b"2016-03-17 12:01:00", b"2015-01-01 00:00:00", b"2020-01-01 00:00:00"):
             at = _first_line_at(file, wanted)
             text = log.read_bytes()
             assert text[:at].endswith(b"\n") or at == 0
             assert not [x for x in text[:at].splitlines() if x[:4] == b"2016" and x >= wanted]
-            assert len(text) - at < 100_000 + sum(len(x) + 1 for x in text.splitlines() if x[:4] != b"2016" or x >= wanted)
+            assert len(text) - at < 100_000 + sum(
+                len(x) + 1 for x in text.splitlines() if x[:4] != b"2016" or x >= wanted
+            )
     os.utime(log, (day.timestamp(), day.timestamp()))
     assert source(tmp_path).look(NIGHT, None)["logs"] == []
 
@@ -207,12 +242,21 @@ def test_look_is_the_same_while_nothing_happens(tmp_path):
     log.write_text(NEW)
     night = datetime.date(2024, 1, 10)
     known = source(tmp_path).look(night, None)
-    idle = NEW + "2024-01-10 08:00:10,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
+    idle = (
+        NEW
+        + "2024-01-10 08:00:10,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
+    )
     log.write_text(idle)
     known = source(tmp_path).look(night, known)
-    log.write_text(idle + "2024-01-10 08:00:12,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n")
+    log.write_text(
+        idle
+        + "2024-01-10 08:00:12,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
+    )
     assert source(tmp_path).look(night, known) == known
-    log.write_text(idle + "2024-01-10 08:00:12,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0005.fits - 16\n")
+    log.write_text(
+        idle
+        + "2024-01-10 08:00:12,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0005.fits - 16\n"
+    )
     assert source(tmp_path).look(night, known) != known
 
 
@@ -228,18 +272,30 @@ def test_history_outlives_rotation(tmp_path):
     before = nights(site)["2024-01-10"]
     assert counts(before) == {"ingested": 1, "failed": 1, "pending": 2}
     page = (site / "2024-01-10.html").read_text()
-    assert "Problem with &#39;it&#39; &amp; &lt;b&gt;that" in page and "Giving up on it" in page and "<b>that" not in page
-    assert "service_ingest_queue: 1 error in the log without a file, the last: Database connection lost" in page
+    assert (
+        "Problem with &#39;it&#39; &amp; &lt;b&gt;that" in page
+        and "Giving up on it" in page
+        and "<b>that" not in page
+    )
+    assert (
+        "service_ingest_queue: 1 error in the log without a file, the last: Database connection lost"
+        in page
+    )
     (logs / "service_ingest_queue.log").write_text(
         "".join(NEW.splitlines(keepends=True)[-1:])
         + "2024-01-10 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
     )
     assert run("-c", settings, now=now) == 0
     assert counts(nights(site)["2024-01-10"]) == {"ingested": 2, "failed": 1, "pending": 1}
-    (logs / "service_ingest_queue.log").write_text("2024-01-20 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n")
+    (logs / "service_ingest_queue.log").write_text(
+        "2024-01-20 08:01:00,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
+    )
     assert run("-c", settings, now=now) == 0
     after = nights(site)["2024-01-10"]
-    assert counts(after) == {"ingested": 2, "failed": 1, "pending": 1} and after["last_ingested_at"] == "2024-01-10T08:01:00Z"
+    assert (
+        counts(after) == {"ingested": 2, "failed": 1, "pending": 1}
+        and after["last_ingested_at"] == "2024-01-10T08:01:00Z"
+    )
 
 
 def test_site_of_the_real_logs(shared_data, tmp_path):
@@ -271,9 +327,10 @@ def test_example(tmp_path):
 
     examples = Path(__file__).resolve().parent.parent / "examples"
     streams = config.streams_of_file(examples / "fitsstorage.toml")
-    assert [source.kind for source in streams[0].sources] == ["fitsstorage", "fitsstorage_logs"] and "reader" not in streams[0].sources[
-        0
-    ].place
+    assert [source.kind for source in streams[0].sources] == [
+        "fitsstorage",
+        "fitsstorage_logs",
+    ] and "reader" not in streams[0].sources[0].place
     sys.path.insert(0, str(examples))
     from fitsstorage_logs import make_logs
 
@@ -282,7 +339,9 @@ def test_example(tmp_path):
     assert run("-c", site_of(tmp_path, "Pacific/Honolulu"), "--num_days", 10, now=now) == 0
     site = tmp_path / "site" / "gemini"
     found = nights(site)
-    assert len(found) == 10 and [night for night, row in found.items() if row["n_failed"]] == ["2021-03-09"]
+    assert len(found) == 10 and [night for night, row in found.items() if row["n_failed"]] == [
+        "2021-03-09"
+    ]
     assert all(row["n_missing"] == 0 and row["n_ingested"] > 30 for row in found.values())
     assert found["2021-03-07"]["status"] == found["2021-03-06"]["status"] == "normal"
     page = (site / "2021-03-08.html").read_text()

@@ -32,7 +32,9 @@ def site(tmp_path):
             return {night: counts(values) for night, values in nights(self.folder).items()}
 
     for night in NIGHTS:
-        make_night(tmp_path / "input", night, {"ingested": 3, "pending": 2, "small": 1}, now=Made.now)
+        make_night(
+            tmp_path / "input", night, {"ingested": 3, "pending": 2, "small": 1}, now=Made.now
+        )
     Made().write()
     return Made()
 
@@ -40,15 +42,29 @@ def site(tmp_path):
 def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
     """A limit that holds from a night on judges that night and later ones anew; pages of the nights before are not even written."""
     assert site.run(2) == 0
-    late, early = {"ingested": 3, "missing": 2, "small": 1}, {"ingested": 3, "pending": 2, "small": 1}
+    late, early = (
+        {"ingested": 3, "missing": 2, "small": 1},
+        {"ingested": 3, "pending": 2, "small": 1},
+    )
     assert site.counts() == dict.fromkeys(map(str, NIGHTS), late)
     before = times(tmp_path / "site")
-    tables = ["night = 2020-02-14\nsmall_bytes = 10", 'night = "2020-02-13"\npending_limit_s = 36000']
+    tables = [
+        "night = 2020-02-14\nsmall_bytes = 10",
+        'night = "2020-02-13"\npending_limit_s = 36000',
+    ]
     site.write("".join(f"[[streams.latiss.from]]\n{table}\n" for table in tables))
     assert site.run(2) == 0
-    assert site.counts() == {"2020-02-12": late, "2020-02-13": early, "2020-02-14": {"ingested": 3, "pending": 2, "missing": 1}}
+    assert site.counts() == {
+        "2020-02-12": late,
+        "2020-02-13": early,
+        "2020-02-14": {"ingested": 3, "pending": 2, "missing": 1},
+    }
     after = times(tmp_path / "site")
-    assert {name[7:17] for name in after if re.match(r"latiss/2020-\d", name) and after[name] != before[name]} == {
+    assert {
+        name[7:17]
+        for name in after
+        if re.match(r"latiss/2020-\d", name) and after[name] != before[name]
+    } == {
         "2020-02-13",
         "2020-02-14",
     }
@@ -61,7 +77,9 @@ def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
 def test_sources_expect_otherwise_from_a_night_on(site):
     """What a source expects, such as a number of files, may be another from a night on, by the name of the source."""
     expected = '[[streams.latiss.sources]]\ntype = "expected"\nn_files = 6\n'
-    site.write(f"{expected}[[streams.latiss.from]]\nnight = 2020-02-13\nsources.expected = {{ n_files = 9, level = 'error' }}\n")
+    site.write(
+        f"{expected}[[streams.latiss.from]]\nnight = 2020-02-13\nsources.expected = {{ n_files = 9, level = 'error' }}\n"
+    )
     assert site.run() == 0
     found = nights(site.folder)
     assert [found[str(night)]["n_expected"] for night in NIGHTS] == [6, 9, 9]
@@ -71,25 +89,61 @@ def test_sources_expect_otherwise_from_a_night_on(site):
 
 def test_no_limit_from_a_night_on(site):
     """`false` takes a limit of delay away; what a later table leaves out stays as an earlier one has it."""
-    tables = ['night = 2020-02-14\nignore = ["*.none"]', "night = 2020-02-13\ndelay_warning_s = false"]
-    site.write("delay_warning_s = 1\n" + "".join(f"[[streams.latiss.from]]\n{table}\n" for table in tables))
+    tables = [
+        'night = 2020-02-14\nignore = ["*.none"]',
+        "night = 2020-02-13\ndelay_warning_s = false",
+    ]
+    site.write(
+        "delay_warning_s = 1\n" + "".join(f"[[streams.latiss.from]]\n{table}\n" for table in tables)
+    )
     assert site.run() == 0
-    assert ["slow transfer" in night["info"] for night in nights(site.folder).values()] == [True, False, False]
+    assert ["slow transfer" in night["info"] for night in nights(site.folder).values()] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        ("[streams.latiss.from]\nnight = 2020-02-13", "[[streams.latiss.from]] is a list of tables"),
-        ("[[streams.latiss.from]]\nsmall_bytes = 1", "[[streams.latiss.from]] object missing required field `night`"),
-        ("[[streams.latiss.from]]\nnight = 'soon'\nsmall_bytes = 1", "[[streams.latiss.from]] key 'night': invalid RFC3339"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit = 1", "unknown key 'pending_limit'; did you mean 'pending_limit_s'?"),
+        (
+            "[streams.latiss.from]\nnight = 2020-02-13",
+            "[[streams.latiss.from]] is a list of tables",
+        ),
+        (
+            "[[streams.latiss.from]]\nsmall_bytes = 1",
+            "[[streams.latiss.from]] object missing required field `night`",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 'soon'\nsmall_bytes = 1",
+            "[[streams.latiss.from]] key 'night': invalid RFC3339",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit = 1",
+            "unknown key 'pending_limit'; did you mean 'pending_limit_s'?",
+        ),
         ("[[streams.latiss.from]]\nnight = 2020-02-13", "of night 2020-02-13: nothing is changed"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit_s = -1", "of night 2020-02-13: key 'pending_limit_s': -1 is no limit"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\nlast_stage = 'x'", "of night 2020-02-13: key 'last_stage'"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsmall_bytes = 1\n" * 2, "there are two tables for night 2020-02-13"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen = {}", "there is no source 'gen'; did you mean 'gen2'?"),
-        ("[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen2 = { type = 'x' }", "a source stays what it is"),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\npending_limit_s = -1",
+            "of night 2020-02-13: key 'pending_limit_s': -1 is no limit",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\nlast_stage = 'x'",
+            "of night 2020-02-13: key 'last_stage'",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\nsmall_bytes = 1\n" * 2,
+            "there are two tables for night 2020-02-13",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen = {}",
+            "there is no source 'gen'; did you mean 'gen2'?",
+        ),
+        (
+            "[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen2 = { type = 'x' }",
+            "a source stays what it is",
+        ),
         (
             "[[streams.latiss.from]]\nnight = 2020-02-13\nsources.gen2 = { pth = 'x' }",
             "source 'gen2': unknown key 'pth'; did you mean 'path'?",
@@ -101,4 +155,9 @@ def test_wrong_settings(site, capfd, tables, said):
     site.write(tables)
     assert site.run() == 2
     line = capfd.readouterr().err
-    assert said in line and "site.toml: [[streams.latiss.from]]" in line and line.count("\n") == 1 and not site.folder.exists()
+    assert (
+        said in line
+        and "site.toml: [[streams.latiss.from]]" in line
+        and line.count("\n") == 1
+        and not site.folder.exists()
+    )

@@ -17,14 +17,23 @@ from hypothesis import strategies as st
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
-from observing_monitor.sources.gen2 import RAW, Gen2Repository, _from_arrays, _from_rows, _named, _named_alike
+from observing_monitor.sources.gen2 import (
+    RAW,
+    Gen2Repository,
+    _from_arrays,
+    _from_rows,
+    _named,
+    _named_alike,
+)
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = later()
 
 
 def repository(path, **settings):
-    return Gen2Repository(Gen2Repository.Settings(Path(path), **settings), Asked("latiss", NightRule(), NOW))
+    return Gen2Repository(
+        Gen2Repository.Settings(Path(path), **settings), Asked("latiss", NightRule(), NOW)
+    )
 
 
 def make_raw(path, columns, *rows):
@@ -52,9 +61,17 @@ def link(path, name, at="2020-02-13T03:12:41+00:00", **target):
 @pytest.mark.parametrize(
     ("columns", "row", "name"),
     [
-        ("expId int, detector int, dayObs text", (2020021200022, 0, "2020-02-12"), "2020-02-12/2020021200022-det000.fits"),
+        (
+            "expId int, detector int, dayObs text",
+            (2020021200022, 0, "2020-02-12"),
+            "2020-02-12/2020021200022-det000.fits",
+        ),
         ("visit int, detector int, dayObs text", (22, 3, "20200212"), "2020-02-12/22-det003.fits"),
-        ("expId int, detector int, dateObs text", (22, 3, "2020-02-13T11:59:59.999"), "2020-02-12/22-R22-S11-det003.fits"),
+        (
+            "expId int, detector int, dateObs text",
+            (22, 3, "2020-02-13T11:59:59.999"),
+            "2020-02-12/22-R22-S11-det003.fits",
+        ),
         ("expId int, date text", (22, "2020-02-12T12:00:00"), "2020-02-12/22-det000.fits"),
     ],
 )
@@ -63,7 +80,9 @@ def test_cameras_differ(tmp_path, columns, row, name):
     make_raw(tmp_path, columns, row)
     link(tmp_path, name)
     attempts = repository(tmp_path).read(NIGHT).attempts
-    assert list(attempts["status"]) == ["success"] and list(attempts["destination"]) == [f"raw/{name}"]
+    assert list(attempts["status"]) == ["success"] and list(attempts["destination"]) == [
+        f"raw/{name}"
+    ]
     assert repository(tmp_path).nights() == {NIGHT}
     assert repository(tmp_path).read(NIGHT + datetime.timedelta(days=1)).attempts.empty
 
@@ -74,7 +93,10 @@ def test_ingest_time_is_the_links_own(tmp_path):
     file = made.files[0]
     attempts = repository(tmp_path / "gen2repo").read(NIGHT).attempts
     assert attempts["attempted_at"][0] == file.created_at + datetime.timedelta(minutes=1)
-    assert attempts["created_at"][0] == file.created_at and attempts["size_bytes"][0] == file.size_bytes
+    assert (
+        attempts["created_at"][0] == file.created_at
+        and attempts["size_bytes"][0] == file.size_bytes
+    )
 
 
 def test_rafts_and_detectors(tmp_path):
@@ -129,11 +151,18 @@ def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
 def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
     """Of many nights each is asked for where its raws lie: one that was registered since is found all the same."""
     nights = [NIGHT + datetime.timedelta(days=n) for n in range(10)]
-    make_raw(tmp_path, "expId int, dayObs text", *((number, night.isoformat()) for number, night in enumerate(nights)))
+    make_raw(
+        tmp_path,
+        "expId int, dayObs text",
+        *((number, night.isoformat()) for number, night in enumerate(nights)),
+    )
     source = repository(tmp_path)
     for night in nights[1:]:
         assert len(source.read(night).attempts) == 1
-    with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3")) as connection, connection:
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3")) as connection,
+        connection,
+    ):
         connection.execute("insert into raw values (22, ?)", (NIGHT.isoformat(),))
     assert sorted(source.read(NIGHT).attempts["exposure"]) == ["0", "22"]
 
@@ -144,7 +173,10 @@ def test_broken_registries(tmp_path):
     path = tmp_path / "gen2repo" / "registry.sqlite3"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError, match=r"registry\.sqlite3: database disk image is malformed; is it a whole Gen2 registry\?"):
+    with pytest.raises(
+        SourceError,
+        match=r"registry\.sqlite3: database disk image is malformed; is it a whole Gen2 registry\?",
+    ):
         repository(path.parent).read(NIGHT)
     path.write_bytes(b"SIMPLE  =                    T" * 100)
     with pytest.raises(SourceError, match=r"registry\.sqlite3: file is not a database"):
@@ -153,12 +185,19 @@ def test_broken_registries(tmp_path):
     with pytest.raises(SourceError, match=r"has no table 'raw'; is it a Gen2 registry"):
         repository(path.parent).read(NIGHT)
     path.unlink()
-    with pytest.raises(SourceError, match=r"registry\.sqlite3: no such file or directory; a Gen2 repository has its registry there"):
+    with pytest.raises(
+        SourceError,
+        match=r"registry\.sqlite3: no such file or directory; a Gen2 repository has its registry there",
+    ):
         repository(path.parent).read(NIGHT)
 
 
 @pytest.mark.parametrize(
-    ("columns", "words"), [("id int", "has neither expId nor visit"), ("expId int, run text", "has none of dayObs, dateObs and date")]
+    ("columns", "words"),
+    [
+        ("id int", "has neither expId nor visit"),
+        ("expId int, run text", "has none of dayObs, dateObs and date"),
+    ],
 )
 def test_tables_that_tell_too_little(tmp_path, columns, words):
     """A table raw without exposures, or without anything that tells the night, is refused in words."""
@@ -183,19 +222,44 @@ def test_values_of_any_type(tmp_path):
     ]
     make_raw(tmp_path, columns, *rows)
     attempts = repository(tmp_path).read(NIGHT).attempts
-    assert sorted(attempts["exposure"]) == ["2020021200001", "2020021200002"] and set(attempts["status"]) == {"lost"}
+    assert sorted(attempts["exposure"]) == ["2020021200001", "2020021200002"] and set(
+        attempts["status"]
+    ) == {"lost"}
 
 
-words = st.sampled_from(["", "R22", "null", "5", "5.0", "-1", "a,b", "[", "]", "é", "\u2028", "None"])
+words = st.sampled_from(
+    ["", "R22", "null", "5", "5.0", "-1", "a,b", "[", "]", "é", "\u2028", "None"]
+)
 odd_words = st.sampled_from(['"', '","', "\\", "\\xff", "\n", "\t", "\0", "\x1f"])
 numbers = st.sampled_from([0, 1, 7, -1, 2020021200001, 2**53 + 1, 2**63 - 1])
-no_numbers = st.sampled_from([0.0, 5.0, 5.5, 2020021200001.0, 1e300, float("inf"), b"", b"R22", b"\x05" + bytes(7), b"s" + bytes(7)])
+no_numbers = st.sampled_from(
+    [
+        0.0,
+        5.0,
+        5.5,
+        2020021200001.0,
+        1e300,
+        float("inf"),
+        b"",
+        b"R22",
+        b"\x05" + bytes(7),
+        b"s" + bytes(7),
+    ]
+)
 values = st.one_of(st.none(), words, numbers, odd_words, no_numbers)
 of_raws = "expId", "visit", "detector", "detectorName", "raftName", "seqNum", "obsid"
-plain_raws = st.fixed_dictionaries(dict.fromkeys(of_raws[:3], numbers) | dict.fromkeys(of_raws[3:5], words))
+plain_raws = st.fixed_dictionaries(
+    dict.fromkeys(of_raws[:3], numbers) | dict.fromkeys(of_raws[3:5], words)
+)
 
 
-@settings(max_examples=200, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @example([{"expId": None, "visit": 5}, {"expId": 6}])
 @example([{"expId": None, "visit": 5}, {"expId": 6, "visit": "7"}])
 @example([{"expId": "5", "raftName": "R22"}, {"expId": "5", "raftName": None}])
@@ -204,7 +268,12 @@ plain_raws = st.fixed_dictionaries(dict.fromkeys(of_raws[:3], numbers) | dict.fr
 @given(
     st.one_of(
         st.lists(
-            st.builds(lambda plain, odd: plain | odd, plain_raws, st.dictionaries(st.sampled_from(of_raws), values, max_size=1)), max_size=3
+            st.builds(
+                lambda plain, odd: plain | odd,
+                plain_raws,
+                st.dictionaries(st.sampled_from(of_raws), values, max_size=1),
+            ),
+            max_size=3,
         ),
         st.lists(st.dictionaries(st.sampled_from(of_raws), values), max_size=3),
     )
@@ -213,7 +282,9 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
     """What SQLite makes of a night's values, a column at a time, is what a tuple a raw tells; where it would not be, that is taken."""
     if not (tmp_path / "registry.sqlite3").exists():
         make_raw(tmp_path, f"{','.join(of_raws)}, dayObs text")
-    with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3", isolation_level=None)) as connection:
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "registry.sqlite3", isolation_level=None)
+    ) as connection:
         connection.execute("pragma synchronous = off")
         connection.execute("delete from raw")
         rows = [[raw.get(name) for name in of_raws] for raw in raws]
@@ -228,23 +299,54 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
     def is_usual(values):
         text = "".join(value for value in values if isinstance(value, str))
         types = {type(value) for value in values}
-        return (types <= {int, type(None)} or types == {str}) and not any(letter in '"\\' or letter < " " for letter in text)
+        return (types <= {int, type(None)} or types == {str}) and not any(
+            letter in '"\\' or letter < " " for letter in text
+        )
 
-    told = dict(zip(of_raws, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(of_raws, ())
-    exposures = [visit if exposure is None else exposure for exposure, visit in zip(told.pop("expId"), told.pop("visit"), strict=True)]
-    assert by_row["exposure"].tolist() == [f"{value:.0f}" if isinstance(value, float) else str(value) for value in exposures]
+    told = (
+        dict(zip(of_raws, zip(*rows, strict=True), strict=True))
+        if rows
+        else dict.fromkeys(of_raws, ())
+    )
+    exposures = [
+        visit if exposure is None else exposure
+        for exposure, visit in zip(told.pop("expId"), told.pop("visit"), strict=True)
+    ]
+    assert by_row["exposure"].tolist() == [
+        f"{value:.0f}" if isinstance(value, float) else str(value) for value in exposures
+    ]
     is_plain = all(map(is_usual, [exposures, *told.values()])) and None not in exposures
-    is_plain = is_plain and not any(isinstance(value, str) for value in told["detector"] + told["seqNum"])
+    is_plain = is_plain and not any(
+        isinstance(value, str) for value in told["detector"] + told["seqNum"]
+    )
     if arrays:
         assert bool(by_column) == is_plain
     else:
         assert any(isinstance(value, bytes) for row in rows for value in row)
 
 
-parts = st.sampled_from(["2020021200001", "7", "0", "12345678901234567", "-", "-det", "det", "003", "R22", ".fits", "x", "\n", "A"])
+parts = st.sampled_from(
+    [
+        "2020021200001",
+        "7",
+        "0",
+        "12345678901234567",
+        "-",
+        "-det",
+        "det",
+        "003",
+        "R22",
+        ".fits",
+        "x",
+        "\n",
+        "A",
+    ]
+)
 paths_of_links = st.lists(
     st.builds(
-        lambda folder, name: f"{folder}{''.join(name) or 'x'}", st.sampled_from(["", "n/", "n/1/", "other/"]), st.lists(parts, max_size=7)
+        lambda folder, name: f"{folder}{''.join(name) or 'x'}",
+        st.sampled_from(["", "n/", "n/1/", "other/"]),
+        st.lists(parts, max_size=7),
     ),
     unique=True,
     max_size=6,
@@ -252,16 +354,26 @@ paths_of_links = st.lists(
 
 
 @settings(max_examples=400, derandomize=True, database=None, deadline=None)
-@example(["n/123456789012345678-det1", "n/1234567890123456789-det1", "n/-det1", "n/1-det1234567890"])
+@example(
+    ["n/123456789012345678-det1", "n/1234567890123456789-det1", "n/-det1", "n/1-det1234567890"]
+)
 @example(["n/5-det1-det2.fits", "n/5-x\n-det2", "n/5-det1\n", "n/5det1", "other/5-det1", "5-det1"])
 @given(paths_of_links)
 def test_names_read_together_are_those_read_one_by_one(paths):
     """What links' names tell is the same whether each is read, or what follows the exposure once for all that have it."""
     pattern = re.compile(RAW)
     for folders in (("n/",), ("",), ("n/", "other/"), ()):
-        arrays = [pa.array(texts, pa.large_string()) for texts in (paths, [path.rpartition("/")[2] for path in paths])]
-        one_by_one, together = _named(paths, pattern, folders), _named_alike(*arrays, pattern, folders)
-        assert [list(map(str, told)) for told in one_by_one] == [list(map(str, told)) for told in together]
+        arrays = [
+            pa.array(texts, pa.large_string())
+            for texts in (paths, [path.rpartition("/")[2] for path in paths])
+        ]
+        one_by_one, together = (
+            _named(paths, pattern, folders),
+            _named_alike(*arrays, pattern, folders),
+        )
+        assert [list(map(str, told)) for told in one_by_one] == [
+            list(map(str, told)) for told in together
+        ]
 
 
 def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
@@ -287,7 +399,12 @@ def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
 
 def test_text_that_is_not_utf8(tmp_path):
     """One odd text hides no raw: its bytes are shown."""
-    make_raw(tmp_path, "expId int, detector int, dayObs text, obsid text", (22, 0, "2020-02-12", "AT"), (23, 0, "2020-02-12", "AT"))
+    make_raw(
+        tmp_path,
+        "expId int, detector int, dayObs text, obsid text",
+        (22, 0, "2020-02-12", "AT"),
+        (23, 0, "2020-02-12", "AT"),
+    )
     with sqlite3.connect(tmp_path / "registry.sqlite3") as connection:
         connection.execute("update raw set obsid = cast(x'4154ff' as text) where expId = 23")
     connection.close()
@@ -297,8 +414,18 @@ def test_text_that_is_not_utf8(tmp_path):
 @pytest.mark.parametrize("query_links", [False, True])
 def test_links_with_absurd_numbers(tmp_path, query_links):
     """A link whose numbers no registry could hold is no raw's, and stops nothing."""
-    make_raw(tmp_path, "expId int, detector text, dayObs text", (2020021200022, "0", "2020-02-12"), (2020021200023, "S00", "2020-02-12"))
-    for name in ("2020021200022-det000", "2020021200023-det007", "9" * 200 + "-det000", "2020021200024-det" + "9" * 30):
+    make_raw(
+        tmp_path,
+        "expId int, detector text, dayObs text",
+        (2020021200022, "0", "2020-02-12"),
+        (2020021200023, "S00", "2020-02-12"),
+    )
+    for name in (
+        "2020021200022-det000",
+        "2020021200023-det007",
+        "9" * 200 + "-det000",
+        "2020021200024-det" + "9" * 30,
+    ):
         link(tmp_path, f"2020-02-12/{name}.fits")
     attempts = repository(tmp_path, query_links=query_links).read(NIGHT).attempts
     assert sorted(attempts["status"]) == ["lost", "success", "unregistered"]
@@ -311,7 +438,9 @@ def test_second_link_that_is_whole(tmp_path):
     (tmp_path / "raw" / "2020-02-12").mkdir()
     (tmp_path / "raw" / "2020-02-12" / "22-det000.fits").symlink_to("/nowhere")
     attempts = repository(tmp_path).read(NIGHT).attempts
-    assert list(attempts["status"]) == ["success"] and list(attempts["destination"]) == ["raw/20200212/22-det000.fits"]
+    assert list(attempts["status"]) == ["success"] and list(attempts["destination"]) == [
+        "raw/20200212/22-det000.fits"
+    ]
 
 
 @pytest.mark.parametrize("query_links", [False, True])

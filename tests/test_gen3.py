@@ -41,26 +41,57 @@ def instant(text):
     return datetime.datetime.fromisoformat(text)
 
 
-@pytest.mark.parametrize(("name", "night"), [("latiss_gen3", "2018-09-20"), ("comCam_gen3", "2019-05-30")])
+@pytest.mark.parametrize(
+    ("name", "night"), [("latiss_gen3", "2018-09-20"), ("comCam_gen3", "2019-05-30")]
+)
 def test_real_repositories(shared_data, tmp_path, name, night):
     """A real repository of 2022, without a file store: its raw, with exposure, times and delay just as its registry has them."""
     repository = shared_data / "rubin" / name
-    assert run("--gen", 3, "--input_dir", repository, "--output_dir", tmp_path / "out", "--first_day", night, "--last_day", night) == 0
-    tag = records(repository, "select tag_association_table from dataset_type where name = 'raw'")[0][0]
+    assert (
+        run(
+            "--gen",
+            3,
+            "--input_dir",
+            repository,
+            "--output_dir",
+            tmp_path / "out",
+            "--first_day",
+            night,
+            "--last_day",
+            night,
+        )
+        == 0
+    )
+    tag = records(repository, "select tag_association_table from dataset_type where name = 'raw'")[
+        0
+    ][0]
     sql = (
         "select e.obs_id, e.id, e.seq_num, e.timespan_end, d.ingest_date, f.path, f.file_size, n.full_name from dataset d "
         f"join {tag} t on t.dataset_id = d.id join exposure e on e.id = t.exposure join file_datastore_records f on f.dataset_id = d.id "
         "join detector n on n.id = t.detector and n.instrument = t.instrument"
     )
-    ((obsid, exposure, seq_num, ended_ns, ingested, path, size, detector),) = records(repository, sql)
+    ((obsid, exposure, seq_num, ended_ns, ingested, path, size, detector),) = records(
+        repository, sql
+    )
     ((_, row),) = rows(tmp_path / "out", night).items()
-    assert row["path"] == f"gen3:{path}" and row["file_class"] == "ingested" and int(row["size_bytes"]) == size
-    assert (row["obsid"], row["exposure"], int(row["seq_num"]), row["detector"]) == (obsid, str(exposure), seq_num, detector)
+    assert (
+        row["path"] == f"gen3:{path}"
+        and row["file_class"] == "ingested"
+        and int(row["size_bytes"]) == size
+    )
+    assert (row["obsid"], row["exposure"], int(row["seq_num"]), row["detector"]) == (
+        obsid,
+        str(exposure),
+        seq_num,
+        detector,
+    )
     closed = datetime.datetime.fromtimestamp(ended_ns / 1e9 - 37, datetime.UTC)
     assert abs(instant(row["created_at"]) - closed) < datetime.timedelta(milliseconds=1)
     assert instant(row["ingested_at"]) == datetime.datetime.fromisoformat(ingested + "+00:00")
     values = nights(tmp_path / "out")[night]
-    assert values["ingest_delay_median_s"] == pytest.approx((instant(row["ingested_at"]) - closed).total_seconds(), abs=0.01)
+    assert values["ingest_delay_median_s"] == pytest.approx(
+        (instant(row["ingested_at"]) - closed).total_seconds(), abs=0.01
+    )
     assert obsid in (tmp_path / "out" / f"{night}.html").read_text()
 
 
@@ -80,7 +111,9 @@ def test_today_s_schema(tmp_path, postgres, kind):
         make_repository(repository, raws, db=url, namespace="latiss")
     after = datetime.datetime.now(datetime.UTC)
     settings = tmp_path / "site.toml"
-    settings.write_text('[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\ngen = 3\n')
+    settings.write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\ngen = 3\n'
+    )
     assert run("-c", settings, *ASKED) == 0
     site = tmp_path / "site" / "latiss"
     values = nights(site)["2024-01-02"]
@@ -90,8 +123,16 @@ def test_today_s_schema(tmp_path, postgres, kind):
         row = found[raw.path.name]
         assert instant(row["created_at"]) == raw.ended_at
         # the registry's clock is TAI: read as UTC, the file would come 37 s later than now
-        assert before - datetime.timedelta(seconds=2) <= instant(row["ingested_at"]) <= after + datetime.timedelta(seconds=2)
-        assert (row["exposure"], row["seq_num"], row["detector"]) == (str(raw.exposure), str(raw.seq_num), "R22_S00")
+        assert (
+            before - datetime.timedelta(seconds=2)
+            <= instant(row["ingested_at"])
+            <= after + datetime.timedelta(seconds=2)
+        )
+        assert (row["exposure"], row["seq_num"], row["detector"]) == (
+            str(raw.exposure),
+            str(raw.seq_num),
+            "R22_S00",
+        )
     page = (site / "2024-01-02.html").read_text()
     assert files[2].name in page and "1 file never tried" in page
     assert "password" not in page
@@ -100,11 +141,21 @@ def test_today_s_schema(tmp_path, postgres, kind):
 def test_nothing_new(tmp_path, three):  # noqa: F811
     """A second run changes nothing, and doesn't even import what opens a registry; a new raw of the night changes the night."""
     code = "import sys; from observing_monitor.cli import main; main(sys.argv[1:]); print({'sqlalchemy', 'pandas'} & set(sys.modules))"
-    command = ["--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED]
+    command = [
+        "--gen",
+        3,
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "out",
+        *ASKED,
+    ]
     assert run(*command) == 0
     page = tmp_path / "out" / "2024-01-02.html"
     was = page.stat().st_mtime_ns
-    again = subprocess.run([sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True
+    )
     assert again.stdout.strip() == "set()" and page.stat().st_mtime_ns == was
     with butler(tmp_path / "input" / "gen3repo") as opened:
         ingest(opened, [Raw(three[0].path.with_name("AT_O_20240102_000003.fits"), 3, NIGHT)])
@@ -126,10 +177,20 @@ def test_other_nights_do_not_change_a_night(tmp_path, three):  # noqa: F811
 
 def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
     """Raws copied into the repository under names of its own are matched to the store; one removed there is lost."""
-    files = [raw_file(tmp_path / "storage", NIGHT, 1, detector=number) for number in (0, 1)] + [raw_file(tmp_path / "storage", NIGHT, 2)]
+    files = [raw_file(tmp_path / "storage", NIGHT, 1, detector=number) for number in (0, 1)] + [
+        raw_file(tmp_path / "storage", NIGHT, 2)
+    ]
     raws = [Raw(files[0], 1, NIGHT), Raw(files[1], 1, NIGHT, detector=1), Raw(files[2], 2, NIGHT)]
     make_repository(tmp_path, raws, transfer="copy")
-    command = ["--gen", 3, "--input_dir", tmp_path, "--output_dir", tmp_path.with_name("out"), *ASKED]
+    command = [
+        "--gen",
+        3,
+        "--input_dir",
+        tmp_path,
+        "--output_dir",
+        tmp_path.with_name("out"),
+        *ASKED,
+    ]
     assert run(*command) == 0
     values = nights(tmp_path.with_name("out"))["2024-01-02"]
     assert counts(values) == {"ingested": 3} and values["n_files"] == 3 and values["n_lost"] == 0
@@ -138,7 +199,10 @@ def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
     (tmp_path / copy).unlink()
     run(*command)
     assert nights(tmp_path.with_name("out"))["2024-01-02"]["n_lost"] == 1
-    assert "the registry has it, but its file is gone" in (tmp_path.with_name("out") / "2024-01-02.html").read_text()
+    assert (
+        "the registry has it, but its file is gone"
+        in (tmp_path.with_name("out") / "2024-01-02.html").read_text()
+    )
 
 
 def test_records_of_another_machine(tmp_path, three):  # noqa: F811
@@ -147,15 +211,30 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
     first, second = (raw.path.name for raw in three)
     edit(
         repository,
-        ("update file_datastore_records set path = ?, file_size = -1 where path like ?", (f"file:///other%20disk/a/{first}", f"%{first}")),
-        ("update file_datastore_records set path = ?, file_size = null where path like ?", (f"/other disk/a/{second}", f"%{second}")),
+        (
+            "update file_datastore_records set path = ?, file_size = -1 where path like ?",
+            (f"file:///other%20disk/a/{first}", f"%{first}"),
+        ),
+        (
+            "update file_datastore_records set path = ?, file_size = null where path like ?",
+            (f"/other disk/a/{second}", f"%{second}"),
+        ),
         "update exposure set timespan_end = 4102444800000000000 where seq_num = 2",
     )
-    assert run("--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED) == 0
+    assert (
+        run("--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED)
+        == 0
+    )
     values = nights(tmp_path / "out")["2024-01-02"]
-    assert counts(values) == {"ingested": 2, "missing": 1} and values["n_lost"] == 0 and values["size_bytes"] == 60_000
+    assert (
+        counts(values) == {"ingested": 2, "missing": 1}
+        and values["n_lost"] == 0
+        and values["size_bytes"] == 60_000
+    )
     # an exposure without an end gives no time: the file's own is left
-    assert instant(rows(tmp_path / "out")[second]["created_at"]) == three[1].ended_at + datetime.timedelta(seconds=5)
+    assert instant(rows(tmp_path / "out")[second]["created_at"]) == three[
+        1
+    ].ended_at + datetime.timedelta(seconds=5)
     alone = source(repository).read(NIGHT).attempts
     assert alone["destination"].tolist() == [f"/other disk/a/{first}", f"/other disk/a/{second}"]
     assert alone["size_bytes"].isna().all() and set(alone["status"]) == {"success"}
@@ -172,7 +251,11 @@ def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
     with butler(tmp_path / "input" / "gen3repo") as opened:
         ingest(opened, [three[0]], run="raw/again")
     attempts = source(tmp_path / "input").read(NIGHT).attempts
-    assert sorted(zip(attempts["seq_num"], attempts["attempt"], strict=True)) == [(1, 1), (1, 2), (2, 1)]
+    assert sorted(zip(attempts["seq_num"], attempts["attempt"], strict=True)) == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+    ]
     assert attempts.loc[attempts["seq_num"] == 1, "attempted_at"].is_monotonic_increasing
 
 
@@ -186,17 +269,34 @@ def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noq
     repository = source(path)
     with repository._connect() as registry:
         values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
-        plan = [row[3] for row in registry.ask(f"explain query plan {repository._sql(registry, WANTED)}", values)]
-    of = {word: [step for step in plan if re.match(rf"(SEARCH|SCAN) {word}\b", step)] for word in ("t", "d", "f0")}
+        plan = [
+            row[3]
+            for row in registry.ask(
+                f"explain query plan {repository._sql(registry, WANTED)}", values
+            )
+        ]
+    of = {
+        word: [step for step in plan if re.match(rf"(SEARCH|SCAN) {word}\b", step)]
+        for word in ("t", "d", "f0")
+    }
     assert all(len(steps) == 1 and steps[0].startswith("SEARCH") for steps in of.values()), plan
-    assert "instrument=? AND exposure=?" in of["t"][0] and "(id=?)" in of["d"][0] and "dataset_id=?" in of["f0"][0]
+    assert (
+        "instrument=? AND exposure=?" in of["t"][0]
+        and "(id=?)" in of["d"][0]
+        and "dataset_id=?" in of["f0"][0]
+    )
 
 
 def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
     """PostgreSQL looks up a night's rows, few among many, where without our saying so it would read all exposures and all datasets."""
     url = postgres.create("gen3")
     postgres.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
-    make_repository(tmp_path, [Raw(raw_file(tmp_path / "storage", NIGHT, 1), 1, NIGHT)], db=url, namespace="latiss")
+    make_repository(
+        tmp_path,
+        [Raw(raw_file(tmp_path / "storage", NIGHT, 1), 1, NIGHT)],
+        db=url,
+        namespace="latiss",
+    )
     grow(postgres, "gen3", "latiss", NIGHT, n_nights=30, n_exposures=1500)
     repository = source(tmp_path)
     with repository._connect() as registry:
@@ -204,21 +304,40 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
 
         def plan():
             """By the name of each table in the query: how the plan reads it, and by which condition of an index."""
-            ((told,),) = registry.ask(f"explain (format json) {repository._sql(registry, WANTED)}", values)
+            ((told,),) = registry.ask(
+                f"explain (format json) {repository._sql(registry, WANTED)}", values
+            )
             to_do, steps = [told[0]["Plan"]], {}
             while to_do:
                 step = to_do.pop()
                 to_do += step.get("Plans", [])
                 if "Alias" in step:
-                    steps[step["Alias"]] = step["Node Type"], step.get("Index Cond") or step.get("Recheck Cond") or ""
+                    steps[step["Alias"]] = (
+                        step["Node Type"],
+                        step.get("Index Cond") or step.get("Recheck Cond") or "",
+                    )
             return steps
 
         ours = plan()
-        registry.ask("select set_config(name, reset_val, true) from pg_settings where name = any(:names)", {"names": list(PLANS)})
+        registry.ask(
+            "select set_config(name, reset_val, true) from pg_settings where name = any(:names)",
+            {"names": list(PLANS)},
+        )
         theirs = plan()
-    conditions = {"e": ("instrument", "day_obs"), "t": ("instrument", "exposure"), "d": ("id",), "f0": ("dataset_id",)}
-    assert set(ours) == set(conditions) and all(kind in ("Index Scan", "Bitmap Heap Scan") for kind, _ in ours.values()), ours
-    assert all(re.search(rf"\b{column}\b", ours[alias][1]) for alias, names in conditions.items() for column in names), ours
+    conditions = {
+        "e": ("instrument", "day_obs"),
+        "t": ("instrument", "exposure"),
+        "d": ("id",),
+        "f0": ("dataset_id",),
+    }
+    assert set(ours) == set(conditions) and all(
+        kind in ("Index Scan", "Bitmap Heap Scan") for kind, _ in ours.values()
+    ), ours
+    assert all(
+        re.search(rf"\b{column}\b", ours[alias][1])
+        for alias, names in conditions.items()
+        for column in names
+    ), ours
     assert any(kind == "Seq Scan" for kind, _ in theirs.values()), theirs
     assert len(repository.read(NIGHT).attempts) == 1501
 
@@ -226,9 +345,20 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811
     """A registry whose datasets are kept by a newer major version is refused by name and version; what is known stays."""
     repository = tmp_path / "input" / "gen3repo"
-    command = ["--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED]
+    command = [
+        "--gen",
+        3,
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "out",
+        *ASKED,
+    ]
     assert run(*command) == 0
-    edit(repository, "update butler_attributes set value = '9.1.0' where name like 'version:%DatasetRecordStorageManagerUUID'")
+    edit(
+        repository,
+        "update butler_attributes set value = '9.1.0' where name like 'version:%DatasetRecordStorageManagerUUID'",
+    )
     assert run(*command) == 1
     said = capfd.readouterr().err
     assert "ByDimensionsDatasetRecordStorageManagerUUID 9.1.0" in said and "gen3.sqlite3" in said
@@ -244,7 +374,9 @@ def test_one_instrument_of_several(tmp_path):
     ]
     make_repository(tmp_path, raws)
     assert len(source(tmp_path).read(NIGHT).attempts) == 2
-    assert source(tmp_path, instrument="ComCam").read(NIGHT).attempts["obsid"].tolist() == ["CC_O_20240102_000001"]
+    assert source(tmp_path, instrument="ComCam").read(NIGHT).attempts["obsid"].tolist() == [
+        "CC_O_20240102_000001"
+    ]
     with pytest.raises(SourceError, match="'LSSTCam'.*ComCam, LATISS"):
         source(tmp_path, instrument="LSSTCam").look(NIGHT, None)
 
@@ -254,7 +386,11 @@ def test_a_fresh_repository(tmp_path):
     with butler(tmp_path):
         pass
     reading = source(tmp_path).read(NIGHT)
-    assert source(tmp_path).nights() == set() and reading.attempts.empty and "no dataset type 'raw'" in reading.notes[0]
+    assert (
+        source(tmp_path).nights() == set()
+        and reading.attempts.empty
+        and "no dataset type 'raw'" in reading.notes[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,7 +401,10 @@ def test_a_fresh_repository(tmp_path):
         ("just words", "holds no tables"),
         ("registry: {db: 'sqlite:///<butlerRoot>/gen3.sqlite3'}", "gen3.sqlite3: no such file"),
         ("cls: lsst.daf.butler.remote_butler.RemoteButler", "read over HTTP"),
-        ("registry: {db: 'postgresql://reader:s3cret@127.0.0.1:9/gen3'}", "127.0.0.1:9/gen3: .*refused"),
+        (
+            "registry: {db: 'postgresql://reader:s3cret@127.0.0.1:9/gen3'}",
+            "127.0.0.1:9/gen3: .*refused",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, words):
@@ -287,7 +426,15 @@ def test_a_cut_registry(tmp_path, three):  # noqa: F811
 
 def test_a_store_that_vanished_keeps_its_files(tmp_path, three):  # noqa: F811
     """An input directory may lack storage/; but one whose storage/ goes away keeps what is known of it, and says so."""
-    command = ["--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED]
+    command = [
+        "--gen",
+        3,
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "out",
+        *ASKED,
+    ]
     assert run(*command) == 0
     was = counts(nights(tmp_path / "out")["2024-01-02"])
     shutil.move(tmp_path / "input" / "storage", tmp_path / "away")
@@ -304,7 +451,10 @@ def test_butler_yaml(tmp_path):
     )
     repository = read_repository(tmp_path)
     assert (repository.url, repository.namespace) == ("postgresql://u@host/db", "main")
-    assert repository.datastores == (("/repo/main/a", "a_records"), ("s3://bucket/b", "file_datastore_records"))
+    assert repository.datastores == (
+        ("/repo/main/a", "a_records"),
+        ("s3://bucket/b", "file_datastore_records"),
+    )
     assert read_repository(tmp_path / "butler.yaml", "sqlite:////x.db").url == "sqlite:////x.db"
 
 
@@ -316,23 +466,38 @@ def test_butler_yaml(tmp_path):
         ("raw/a.fits", "s3://bucket/repo", "raw/a.fits", ""),
         ("file:///data/a%20b.fits", "/repo", "/data/a b.fits", "/data/a b.fits"),
         ("s3://bucket/a.fits", "/repo", "/a.fits", ""),
-        ("raw/all.zip#zip-path=R22_S00.fits", "/repo", "raw/all.zip/R22_S00.fits", "/repo/raw/all.zip"),
+        (
+            "raw/all.zip#zip-path=R22_S00.fits",
+            "/repo",
+            "raw/all.zip/R22_S00.fits",
+            "/repo/raw/all.zip",
+        ),
         (None, "/repo", None, ""),
     ],
 )
 def test_places(path, root, key, file):
     """A record leads to a file below its datastore's root, to a URI of its own, or into a zip."""
     place = locate(path, root)
-    assert (place.key, place.file) == (key, file) and place.name == (Path(key).name if key else None)
+    assert (place.key, place.file) == (key, file) and place.name == (
+        Path(key).name if key else None
+    )
 
 
 def test_the_example_s_settings():
     """examples/gen3.toml holds only settings that there are, and every one of this source."""
     text = (Path(__file__).parent.parent / "examples" / "gen3.toml").read_text()
     streams = config.streams_of_file(Path(__file__).parent.parent / "examples" / "gen3.toml")
-    assert [[source.kind for source in stream.sources] for stream in streams] == [["files", "gen3"], ["files", "gen3"]]
-    assert streams[0].sources[0].settings.optional and streams[0].sources[1].settings.path == Path("/data/auxTel")
-    assert all(re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE) for field in dataclasses.fields(Gen3Repository.Settings))
+    assert [[source.kind for source in stream.sources] for stream in streams] == [
+        ["files", "gen3"],
+        ["files", "gen3"],
+    ]
+    assert streams[0].sources[0].settings.optional and streams[0].sources[1].settings.path == Path(
+        "/data/auxTel"
+    )
+    assert all(
+        re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE)
+        for field in dataclasses.fields(Gen3Repository.Settings)
+    )
 
 
 @pytest.mark.parametrize("db", ["5", "[a]", "nothing"])

@@ -77,7 +77,9 @@ def test_broken_input(tmp_path, kind):
         shutil.rmtree(tmp_path / "broken")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in ("gen2", "dbb", "lasair, a table", "sql")])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind in ("gen2", "dbb", "lasair, a table", "sql")]
+)
 def test_any_type_in_any_cell(tmp_path, kind):
     """SQLite keeps text, bytes and infinity in columns of numbers and times: a night with such cells is still told."""
     folder = tmp_path / "input"
@@ -110,11 +112,23 @@ def of_pages(folder):
         relative = path.relative_to(folder)
         if path.is_file() and relative.parts[0] != "data" and path.name not in of_runs:
             data = path.read_bytes()
-            found[str(relative)] = json.dumps({**json.loads(data), "generated_at": None}).encode() if path.name == "nights.json" else data
+            found[str(relative)] = (
+                json.dumps({**json.loads(data), "generated_at": None}).encode()
+                if path.name == "nights.json"
+                else data
+            )
     return found
 
 
-RECORDS = {"index.json", "looked.json", "heartbeat.json", "site.json", "since.json", "feed.json", "told.json"}
+RECORDS = {
+    "index.json",
+    "looked.json",
+    "heartbeat.json",
+    "site.json",
+    "since.json",
+    "feed.json",
+    "told.json",
+}
 
 
 def site_with_all_records(tmp_path):
@@ -152,12 +166,18 @@ def test_store_with_any_byte_changed(tmp_path, capfd):
     given = site_with_all_records(tmp_path)
     shutil.copytree(tmp_path / "site", tmp_path / "good")
     expected = of_pages(tmp_path / "good")
-    targets = sorted(path.relative_to(tmp_path / "good") for path in (tmp_path / "good" / "data").rglob("*") if path.is_file())
+    targets = sorted(
+        path.relative_to(tmp_path / "good")
+        for path in (tmp_path / "good" / "data").rglob("*")
+        if path.is_file()
+    )
     assert {path.name for path in targets} >= {*RECORDS, "files.parquet", "ingests.parquet"}
     for number, target in enumerate(targets * 3):
         shutil.rmtree(tmp_path / "site")
         shutil.copytree(tmp_path / "good", tmp_path / "site")
-        (tmp_path / "site" / target).write_bytes(broken((tmp_path / "good" / target).read_bytes(), number))
+        (tmp_path / "site" / target).write_bytes(
+            broken((tmp_path / "good" / target).read_bytes(), number)
+        )
         assert [run(*given, now=NOW), run(*given, now=NOW)][1] == 0, (number, target)
         assert of_pages(tmp_path / "site") == expected, (number, target)
     assert "Traceback" not in capfd.readouterr().err
@@ -197,7 +217,11 @@ def test_a_damaged_table_costs_itself_alone(tmp_path, capfd):
     (tmp_path / "input" / "status_1137.json").unlink()  # nobody can tell the metrics again
     assert run(*given, now=NOW) == 1
     error = capfd.readouterr().err
-    assert "ingests.parquet: can't be read" in error and "set aside as ingests.parquet.damaged" in error and "Traceback" not in error
+    assert (
+        "ingests.parquet: can't be read" in error
+        and "set aside as ingests.parquet.damaged" in error
+        and "Traceback" not in error
+    )
     assert (folder / "metrics.parquet").read_bytes() == metrics
 
 
@@ -248,7 +272,11 @@ def site(tmp_path_factory):
     listening = socket.socket(socket.AF_UNIX)
     with contextlib.chdir(place):  # a socket's path may have 107 bytes
         listening.bind("socket.fits")
-    files = [path.name for path in place.iterdir() if path.suffix == ".fits" and not path.name.startswith(".") and path.is_file()]
+    files = [
+        path.name
+        for path in place.iterdir()
+        if path.suffix == ".fits" and not path.name.startswith(".") and path.is_file()
+    ]
     long = "<b>" + "x" * 1_000_000 + f"<script>{RUN}</script>"
     tries = [
         {
@@ -258,23 +286,50 @@ def site(tmp_path_factory):
             "stage": chance.choice(("ingest", "export")),
             "message": message,
         }
-        for name, message in zip(sorted(files), [*PAYLOADS, long, *(f"{a}\n{b}" for a in PAYLOADS for b in PAYLOADS)], strict=False)
+        for name, message in zip(
+            sorted(files),
+            [*PAYLOADS, long, *(f"{a}\n{b}" for a in PAYLOADS for b in PAYLOADS)],
+            strict=False,
+        )
     ]
     (folder / "attempts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in tries))
     rows = []
     for number, payload in enumerate(PAYLOADS):
         for hour in (1, 2):
             odd = {"text": payload} if number % 2 else {"value": number + hour}
-            rows.append({"name": f"{number % 4}{payload}", "node": payload, "unit": payload, "at": f"2020-02-13T0{hour}:00:00", **odd})
+            rows.append(
+                {
+                    "name": f"{number % 4}{payload}",
+                    "node": payload,
+                    "unit": payload,
+                    "at": f"2020-02-13T0{hour}:00:00",
+                    **odd,
+                }
+            )
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     points = {}
     for number, payload in enumerate(PAYLOADS):
-        for name, value in (("summary", payload), ("info", payload), (payload, payload), (f"n{number}", number)):
-            points[f"/mon/drvs{number % 3 + 1}/{name}"] = {"timestamp": 1581559200 + number, "value": value, "unit": payload}
-    points["/mon/drvs1/image"] = {"timestamp": 1581559200, "value": "PHN2Zy8+", "mime": f"image/svg+xml'onload={RUN}"}
+        for name, value in (
+            ("summary", payload),
+            ("info", payload),
+            (payload, payload),
+            (f"n{number}", number),
+        ):
+            points[f"/mon/drvs{number % 3 + 1}/{name}"] = {
+                "timestamp": 1581559200 + number,
+                "value": value,
+                "unit": payload,
+            }
+    points["/mon/drvs1/image"] = {
+        "timestamp": 1581559200,
+        "value": "PHN2Zy8+",
+        "mime": f"image/svg+xml'onload={RUN}",
+    }
     (folder / "mon.json").write_text(json.dumps(points))
     hostile.age(folder / "mon.json")
-    (folder / "site.toml").write_text(SITE.format(title=f"<b>{{{{7*7}}}}</b></script><script>{RUN}</script>", run=RUN))
+    (folder / "site.toml").write_text(
+        SITE.format(title=f"<b>{{{{7*7}}}}</b></script><script>{RUN}</script>", run=RUN)
+    )
     code = run("-c", folder / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
     listening.close()
     assert code == 1  # for one source is not there
@@ -306,7 +361,11 @@ def look_at(browser, address, site):
     wrong = []
     context = browser.new_context()
     for path in sorted(site.rglob("*.html")):
-        if path.name in ("latest.html", "glossary.html", "2020.html"):  # the first leads elsewhere by itself; the others say nothing else
+        if path.name in (
+            "latest.html",
+            "glossary.html",
+            "2020.html",
+        ):  # the first leads elsewhere by itself; the others say nothing else
             continue
         page = watched(context, address, wrong)
         page.goto(f"{address}/{path.relative_to(site).as_posix()}")
@@ -318,15 +377,23 @@ def look_at(browser, address, site):
             page.wait_for_selector("#all-files[data-ready]")
             page.fill("#files-search", "<")
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        page.evaluate("document.querySelectorAll('*').forEach((one) => one.dispatchEvent(new MouseEvent('mouseover')))")
+        page.evaluate(
+            "document.querySelectorAll('*').forEach((one) => one.dispatchEvent(new MouseEvent('mouseover')))"
+        )
         if page.evaluate("window.pwned !== undefined"):
             wrong.append(f"{path}: a script of the data ran")
         links = page.eval_on_selector_all("a[href]", "all => all.map((one) => one.href)")
         wrong += [f"{path}: leads to {link}" for link in links if not link.startswith(address)]
-        foreign = "iframe, object, embed, base, meta[http-equiv], [onload], [onerror], [onmouseover]"
+        foreign = (
+            "iframe, object, embed, base, meta[http-equiv], [onload], [onerror], [onmouseover]"
+        )
         wrong += page.eval_on_selector_all(foreign, "all => all.map((one) => one.outerHTML)")
         shown = page.evaluate("document.body.innerText + document.title")
-        wrong += [f"{path}: shows {ord(char):x}" for char in "\u202e\u2066\u200b\x1b\x07\u2028" if char in shown]
+        wrong += [
+            f"{path}: shows {ord(char):x}"
+            for char in "\u202e\u2066\u200b\x1b\x07\u2028"
+            if char in shown
+        ]
         page.close()
     context.close()
     return wrong
@@ -359,7 +426,9 @@ def test_no_cell_is_a_formula(site):
             with contextlib.suppress(ValueError):
                 float(cell)
                 continue
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")), cell
+            assert not cell.startswith(
+                ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+            ), cell
 
 
 def test_ten_thousand_names_in_one_folder(tmp_path):
@@ -368,7 +437,16 @@ def test_ten_thousand_names_in_one_folder(tmp_path):
     place.mkdir(parents=True)
     for number in range(10_000):
         (place / f"<i>{number}\u202e\n.fits").touch()
-    given = ("--input_dir", tmp_path, "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    given = (
+        "--input_dir",
+        tmp_path,
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*given, now=NOW) == 1  # there is no registry
     assert nights(tmp_path / "site")[NIGHT.isoformat()]["n_files"] == 10_000
     assert (tmp_path / "site" / f"{NIGHT}.html").stat().st_size < 500_000
@@ -381,7 +459,16 @@ def test_names_are_told_apart(tmp_path):
     for name in (b"\x80.fits", b"\\x80.fits", b"a\xff", b"a\\xff"):
         with open(os.path.join(place, name), "wb") as file:
             file.truncate(20_000)
-    given = ("--input_dir", tmp_path, "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    given = (
+        "--input_dir",
+        tmp_path,
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*given, now=NOW) == 1  # there is no registry
     assert nights(tmp_path / "site")[NIGHT.isoformat()]["n_files"] == 4
 
@@ -395,12 +482,17 @@ def test_terminals_are_not_spoken_to(tmp_path, capfd):
         assert run(command, "-c", tmp_path / "site.toml") == 1
         said = capfd.readouterr()
         text = said.err + said.out
-        assert "␛[31m⟨U+202E⟩␊observing_monitor: all is well" in text and not set(text) & set("\x1b\x07\u202e")
+        assert "␛[31m⟨U+202E⟩␊observing_monitor: all is well" in text and not set(text) & set(
+            "\x1b\x07\u202e"
+        )
 
 
 def test_unseen_characters_are_shown():
     """What turns the direction of writing around, or can't be seen, is told by its number, once for text and once for a page's script."""
-    assert pages.visible("a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85") == "a⟨U+202E⟩gpj⟨U+200B⟩⟨U+FEFF⟩⟨U+E0041⟩.␛[0m␡�"
+    assert (
+        pages.visible("a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85")
+        == "a⟨U+202E⟩gpj⟨U+200B⟩⟨U+FEFF⟩⟨U+E0041⟩.␛[0m␡�"
+    )
     assert pages.visible("漢字 שלום é\n\t") == "漢字 שלום é\n\t"
 
 
@@ -409,8 +501,12 @@ def test_headlines_are_no_formulas(tmp_path):
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "t.csv").write_text("n,a\n2020-02-12,-2.5\n")
     settings = '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "table"\npath = "input/t.csv"\nnight_column = "n"\n'
-    (tmp_path / "site.toml").write_text(settings + 'values = { "=1+1" = "a" }\nheadlines = ["=1+1"]\n')
-    assert run("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
+    (tmp_path / "site.toml").write_text(
+        settings + 'values = { "=1+1" = "a" }\nheadlines = ["=1+1"]\n'
+    )
+    assert (
+        run("-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
+    )
     with open(tmp_path / "site" / "a" / "nights.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["'=1+1"] == "-2.5" and "=1+1" not in row

@@ -25,8 +25,22 @@ def made(tmp_path):
     """Three nights, collected and published; the arguments of the run, and its clock."""
     now = later()
     for day in (12, 13, 14):
-        make_night(tmp_path / "input", datetime.date(2020, 2, day), {"ingested": 20, "missing": 2, "not_fits": 1}, now=now)
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", LAST)
+        make_night(
+            tmp_path / "input",
+            datetime.date(2020, 2, day),
+            {"ingested": 20, "missing": 2, "not_fits": 1},
+            now=now,
+        )
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        FIRST,
+        "--last_day",
+        LAST,
+    )
     assert run(*arguments, now=now) == 0
     return arguments, now
 
@@ -47,7 +61,12 @@ def test_nothing_new_imports_nothing_heavy(tmp_path, made):
         f"code = cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r})); "
         "print(code, sorted({'pandas', 'numpy', 'plotly', 'pyarrow', 'jinja2', 'sqlalchemy', 'tqdm'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "0 []\n"
 
 
@@ -56,7 +75,12 @@ def test_nothing_new_leaves_the_index_unopened_for_writing(made, tmp_path, monke
     arguments, now = made
     written = []
     monkeypatch.setattr(
-        Store, "write_index", lambda store, index, write=Store.write_index: (written.append(store.stream), write(store, index))
+        Store,
+        "write_index",
+        lambda store, index, write=Store.write_index: (
+            written.append(store.stream),
+            write(store, index),
+        ),
     )
     assert run(*arguments, now=now + datetime.timedelta(minutes=1)) == 0
     assert written == []
@@ -65,7 +89,10 @@ def test_nothing_new_leaves_the_index_unopened_for_writing(made, tmp_path, monke
     assert written == ["input"]
     (tmp_path / "away").rename(tmp_path / "input" / "gen2repo")
     assert run(*arguments, now=now + datetime.timedelta(minutes=3)) == 0
-    assert written == ["input"] * 2 and Store(Output(tmp_path / "site"), "input").read_index()["sources"]["gen2"] == {}
+    assert (
+        written == ["input"] * 2
+        and Store(Output(tmp_path / "site"), "input").read_index()["sources"]["gen2"] == {}
+    )
 
 
 def test_killed_between_collecting_and_publishing(made, tmp_path):
@@ -76,9 +103,15 @@ def test_killed_between_collecting_and_publishing(made, tmp_path):
         "import datetime, os, sys; from observing_monitor import cli, publish; publish.publish = lambda *_: os._exit(9); "
         f"cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r}))"
     )
-    assert subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode == 9
+    assert (
+        subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode
+        == 9
+    )
     assert run("publish", *arguments, now=now) == 0
-    assert nights(tmp_path / "site")["2020-02-13"]["n_files"] == 24 and "notes.txt" in (tmp_path / "site" / "2020-02-13.csv").read_text()
+    assert (
+        nights(tmp_path / "site")["2020-02-13"]["n_files"] == 24
+        and "notes.txt" in (tmp_path / "site" / "2020-02-13.csv").read_text()
+    )
 
 
 def test_one_night_changed(made, tmp_path):
@@ -107,7 +140,11 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     now, root = later(), tmp_path / "input"
     counts_of = {"ingested": 90, "missing": 9, "failed": 6, "not_fits": 5, "small": 4, "pending": 7}
     make_night(root, FIRST, counts_of, now=now, camera="comCam", layout="night")
-    files = sorted(path for path in [*root.glob("storage/*/*"), *root.glob("gen2repo/raw/*/**/*")] if path.is_file() or path.is_symlink())
+    files = sorted(
+        path
+        for path in [*root.glob("storage/*/*"), *root.glob("gen2repo/raw/*/**/*")]
+        if path.is_file() or path.is_symlink()
+    )
     parts = [files[number::3] for number in range(3)]  # a file and its link rarely come together
     aside = tmp_path / "aside"
     for path in [*parts[1], *parts[2]]:
@@ -122,7 +159,11 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     assert run(*arguments, "--output_dir", tmp_path / "whole", now=now) == 0
     assert counts(nights(tmp_path / "grown")[str(FIRST)]) == counts_of
     grown, whole = (
-        {name: data for name, data in contents(tmp_path / made).items() if name.endswith((".parquet", ".csv", ".files.js"))}
+        {
+            name: data
+            for name, data in contents(tmp_path / made).items()
+            if name.endswith((".parquet", ".csv", ".files.js"))
+        }
         for made in ("grown", "whole")
     )
     assert len(whole) == 9 + (many == 1) and grown == whole  # the page also tells what came when
@@ -133,7 +174,9 @@ def reads(monkeypatch):
     """The nights of which a Gen2 repository was read, in order; what it tells is kept however little it is."""
     nights_read, read = [], Gen2Repository.read
     monkeypatch.setattr(collect, "MANY", 1)
-    monkeypatch.setattr(Gen2Repository, "read", lambda self, night: nights_read.append(night) or read(self, night))
+    monkeypatch.setattr(
+        Gen2Repository, "read", lambda self, night: nights_read.append(night) or read(self, night)
+    )
     return nights_read
 
 
@@ -154,7 +197,11 @@ def test_a_registry_that_did_not_change_is_not_read_again(tmp_path, reads):
     assert len(reads) == n_read > 0
     assert run(*arguments, "--output_dir", tmp_path / "whole", now=now) == 0
     grown, whole = (
-        {name: data for name, data in contents(tmp_path / site).items() if name.endswith((".parquet", ".csv", ".files.js"))}
+        {
+            name: data
+            for name, data in contents(tmp_path / site).items()
+            if name.endswith((".parquet", ".csv", ".files.js"))
+        }
         for site in ("grown", "whole")
     )
     assert grown == whole and len([name for name in whole if "attempts." in name]) == 1
@@ -165,11 +212,28 @@ def test_workers_keep_what_a_registry_told(tmp_path):
     now, root = later(), tmp_path / "input"
     for night in (FIRST, LAST):
         make_night(root, night, {"ingested": collect.MANY}, now=now, apart_s=1)
-    arguments = ("--input_dir", root, "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", LAST, "--jobs", 2)
+    arguments = (
+        "--input_dir",
+        root,
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        FIRST,
+        "--last_day",
+        LAST,
+        "--jobs",
+        2,
+    )
     assert run(*arguments, now=now) == 0
-    kept = {night: Store(Output(tmp_path / "site"), "input").read_looked(night)["kept"] for night in (FIRST, LAST)}
+    kept = {
+        night: Store(Output(tmp_path / "site"), "input").read_looked(night)["kept"]
+        for night in (FIRST, LAST)
+    }
     assert list(kept[LAST]) == ["gen2"] and kept[FIRST] == {}
-    assert len(Store(Output(tmp_path / "site"), "input").load_attempts("gen2", kept[LAST]["gen2"])) == collect.MANY
+    assert (
+        len(Store(Output(tmp_path / "site"), "input").load_attempts("gen2", kept[LAST]["gen2"]))
+        == collect.MANY
+    )
 
 
 @pytest.mark.parametrize("what", ["link", "row", "cut", "gone", "version", "settings"])
@@ -177,7 +241,16 @@ def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatc
     """A new link, a new row of the registry, another version or setting, or kept attempts that are not whole have it read anew."""
     now, root = later(), tmp_path / "input"
     made = make_night(root, LAST, {"ingested": 20, "missing": 1}, now=now)
-    arguments = ["--input_dir", root, "--output_dir", tmp_path / "site", "--first_day", LAST, "--last_day", LAST]
+    arguments = [
+        "--input_dir",
+        root,
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        LAST,
+        "--last_day",
+        LAST,
+    ]
     assert run(*arguments, now=now) == 0
     (kept,) = tmp_path.glob("site/data/*/_attempts.gen2.parquet")
     link = made.of("ingested")[0].link
@@ -185,7 +258,9 @@ def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatc
         link.unlink()
     elif what == "row":
         with sqlite3.connect(root / "gen2repo" / "registry.sqlite3") as registry:
-            registry.execute("delete from raw where expId = ?", (made.of("ingested")[0].row["expId"],))
+            registry.execute(
+                "delete from raw where expId = ?", (made.of("ingested")[0].row["expId"],)
+            )
     elif what == "cut":
         kept.write_bytes(kept.read_bytes()[:-1])
     elif what == "gone":
@@ -208,7 +283,11 @@ def test_new_night_changes_its_neighbour(made, tmp_path):
     make_night(tmp_path / "input", datetime.date(2020, 2, 15), {"ingested": 3}, now=now)
     assert run(*arguments[:-1], "2020-02-15", now=now) == 0
     after = times(tmp_path / "site")
-    pages = {name for name in after if name.startswith("2020") and name.endswith(".html") and after[name] != before.get(name)}
+    pages = {
+        name
+        for name in after
+        if name.startswith("2020") and name.endswith(".html") and after[name] != before.get(name)
+    }
     assert pages == {"2020-02-14.html", "2020-02-15.html", "2020.html"}
 
 
@@ -246,7 +325,10 @@ def test_purged_store_keeps_history(made, tmp_path):
     night = nights(tmp_path / "site")["2020-02-12"]
     assert counts(night) == before and night["status"] == "error"
     page = (tmp_path / "site" / "2020-02-12.html").read_text()
-    assert f"could not be read since {now:%Y-%m-%d %H:%M} UTC" in page and "the night&#39;s folder is no longer there" in page
+    assert (
+        f"could not be read since {now:%Y-%m-%d %H:%M} UTC" in page
+        and "the night&#39;s folder is no longer there" in page
+    )
     unchanged = times(tmp_path / "site")
     assert run(*arguments, now=now + datetime.timedelta(minutes=5)) == 1
     assert times(tmp_path / "site") == unchanged
@@ -256,10 +338,14 @@ def test_lost_index_is_remade(made, tmp_path):
     """The index can be remade from the tables: without it, and the sources down, the pages are the same."""
     arguments, now = made
     before = contents(tmp_path / "site")
-    (tmp_path / "site" / "data" / "stream=input" / "index.json").write_text('{"schema_version": 1, "nights": {"2020-')
+    (tmp_path / "site" / "data" / "stream=input" / "index.json").write_text(
+        '{"schema_version": 1, "nights": {"2020-'
+    )
     assert run("publish", *arguments, now=now) == 0
     after = contents(tmp_path / "site")
-    assert {name for name in after if after[name] != before[name]} <= {"data/stream=input/index.json"}
+    assert {name for name in after if after[name] != before[name]} <= {
+        "data/stream=input/index.json"
+    }
 
 
 def test_cut_table_is_made_anew(made, tmp_path, capfd):
@@ -271,7 +357,9 @@ def test_cut_table_is_made_anew(made, tmp_path, capfd):
     table.write_bytes(cut)
     assert run(*arguments, now=now) == 0
     after = contents(tmp_path / "site")
-    assert after.pop(f"{table.relative_to(tmp_path / 'site')}.damaged") == cut  # whoever can may yet take something from it
+    assert (
+        after.pop(f"{table.relative_to(tmp_path / 'site')}.damaged") == cut
+    )  # whoever can may yet take something from it
     assert after == before
     assert f"{table}: can't be read" in capfd.readouterr().err
 
@@ -330,7 +418,9 @@ def test_purged_night_outlives_other_settings(made, tmp_path):
     before = counts(nights(tmp_path / "many" / "input")["2020-02-12"])
     shutil.rmtree(tmp_path / "input" / "storage" / "2020-02-12")
     (tmp_path / "second").mkdir()
-    settings_file(tmp_path, '[[streams.input.sources]]\ntype = "files"\nname = "second"\npath = "second"\n')
+    settings_file(
+        tmp_path, '[[streams.input.sources]]\ntype = "files"\nname = "second"\npath = "second"\n'
+    )
     looked = tmp_path / "many" / "data" / "stream=input" / "night=2020-02-12" / "looked.json"
     told = json.loads(looked.read_text())
     del told["seal"]  # as an earlier version wrote it
@@ -378,7 +468,16 @@ def test_clock_that_was_ahead(tmp_path):
     """What a clock that was ahead made missing is pending again when the clock is right, though nothing else changed."""
     now = later()
     make_night(tmp_path / "input", FIRST, {"pending": 3}, now=now)
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", FIRST, "--last_day", FIRST)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        FIRST,
+        "--last_day",
+        FIRST,
+    )
     assert run(*arguments, now=now + datetime.timedelta(days=2)) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"missing": 3}
     assert run(*arguments, now=now) == 0
@@ -386,7 +485,14 @@ def test_clock_that_was_ahead(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"streams": []}', '{"streams": {"input": 3}}', '{"streams": {"input": {"sources": {"files": 1}}}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"streams": []}',
+        '{"streams": {"input": 3}}',
+        '{"streams": {"input": {"sources": {"files": 1}}}}',
+    ],
 )
 def test_heartbeat_that_is_none(made, tmp_path, text):
     """A heartbeat of whatever shape is made anew."""

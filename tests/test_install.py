@@ -37,7 +37,13 @@ def run(*command, cwd, **env):
 
 def pip(*arguments, cwd):
     """Run pip without a network: nothing is looked for, the build uses this environment's setuptools."""
-    quiet = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
+    quiet = (
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--disable-pip-version-check",
+    )
     run(sys.executable, "-m", "pip", *arguments[:1], *quiet, *arguments[1:], cwd=cwd)
 
 
@@ -50,7 +56,12 @@ def ask(site, cwd):
 
 def names(folder, *patterns):
     """The relative paths of a folder's files that match."""
-    return {path.relative_to(folder).as_posix() for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix()
+        for pattern in patterns
+        for path in folder.glob(pattern)
+        if path.is_file()
+    }
 
 
 def test_wheel(copy, tmp_path):
@@ -64,10 +75,16 @@ def test_wheel(copy, tmp_path):
     assert module.is_relative_to(site)
     assert templates == module.parent / "templates"
     assert "base.html" in names(templates, "*.html")
-    assert names(templates, "*.html", "assets/*") == names(CHECKOUT / "templates", "*.html", "assets/*")
-    assert names(site / "observing_monitor", "**/*.py") == names(CHECKOUT / "observing_monitor", "**/*.py")
+    assert names(templates, "*.html", "assets/*") == names(
+        CHECKOUT / "templates", "*.html", "assets/*"
+    )
+    assert names(site / "observing_monitor", "**/*.py") == names(
+        CHECKOUT / "observing_monitor", "**/*.py"
+    )
 
-    version = run(str(site / "bin" / "observing_monitor"), "--version", cwd=tmp_path, PYTHONPATH=str(site))
+    version = run(
+        str(site / "bin" / "observing_monitor"), "--version", cwd=tmp_path, PYTHONPATH=str(site)
+    )
     assert version.split()[-1] in wheel.name
 
 
@@ -89,5 +106,7 @@ def test_plain_checkout(copy, tmp_path):
     assert templates == copy / "templates"
 
     here = run(sys.executable, "-m", "observing_monitor", "--version", cwd=copy)
-    elsewhere = run(sys.executable, "-m", "observing_monitor", "--version", cwd=tmp_path, PYTHONPATH=str(copy))
+    elsewhere = run(
+        sys.executable, "-m", "observing_monitor", "--version", cwd=tmp_path, PYTHONPATH=str(copy)
+    )
     assert here == elsewhere

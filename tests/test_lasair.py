@@ -40,7 +40,10 @@ def source(now=NOW, rule="UTC", **settings):
 def site(folder, **settings):
     """A settings file with one stream of this source; its path."""
     path = folder / "site.toml"
-    lines = [f"{key} = {value if isinstance(value, (int, float)) else json.dumps(str(value))}" for key, value in settings.items()]
+    lines = [
+        f"{key} = {value if isinstance(value, (int, float)) else json.dumps(str(value))}"
+        for key, value in settings.items()
+    ]
     head = '[observing_monitor]\noutput_dir = "www"\n[streams.broker]\nnight_rule = "UTC"\n[[streams.broker.sources]]\ntype = "lasair"\n'
     path.write_text(head + "\n".join(lines))
     return path
@@ -55,14 +58,19 @@ def page(folder, night=NIGHT):
 
 def stored(folder, night=NIGHT):
     """The night's metrics in the store."""
-    return pd.read_parquet(Path(folder, "www", "data", "stream=broker", f"night={night}", "metrics.parquet"))
+    return pd.read_parquet(
+        Path(folder, "www", "data", "stream=broker", f"night={night}", "metrics.parquet")
+    )
 
 
 def rows(raw):
     """Name and node -> value and text, of raw keys."""
     made, _ = metrics_of(raw, NOW)
     return {
-        (r.name_, None if pd.isna(r.node) else r.node): (r.value, None if pd.isna(r.text) else r.text)
+        (r.name_, None if pd.isna(r.node) else r.node): (
+            r.value,
+            None if pd.isna(r.text) else r.text,
+        )
         for r in made.rename(columns={"name": "name_"}).itertuples()
     }
 
@@ -71,7 +79,10 @@ def findings(raw, **settings):
     """What is found in a night with these raw keys: pairs of level and text."""
     metrics, _ = metrics_of(raw, NOW)
     tables = Tables(columns.empty(columns.FILES), columns.empty(columns.INGESTS), metrics)
-    return [(found.level, found.text) for found in Lasair.check(NIGHT, tables, Lasair.Settings(path=Path("x"), **settings))]
+    return [
+        (found.level, found.text)
+        for found in Lasair.check(NIGHT, tables, Lasair.Settings(path=Path("x"), **settings))
+    ]
 
 
 # --- end to end --------------------------------------------------------------------------------------------------------
@@ -82,10 +93,19 @@ def test_documented_night(tmp_path, shared_data):
     settings = site(tmp_path, path=shared_data / "lasair")
     assert run("-c", settings, now=NOW) == 0
     night = nights(tmp_path / "www" / "broker")["2024-01-04"]
-    assert (night["status"], night["today_alert"], night["today_filter"], night["today_filter_out"]) == ("normal", 4000, 4000, 1424)
+    assert (
+        night["status"],
+        night["today_alert"],
+        night["today_filter"],
+        night["today_filter_out"],
+    ) == ("normal", 4000, 4000, 1424)
     assert night["today_lsst"] is None and night["min_delay"] is None
     words = page(tmp_path)
-    assert "icassandra Ingest: time spent this night on storing alerts in Cassandra, by node – " in words and " 110.3 " in words
+    assert (
+        "icassandra Ingest: time spent this night on storing alerts in Cassandra, by node – "
+        in words
+        and " 110.3 " in words
+    )
     assert "today_alert Alerts that the ingest stage received 4,000 – 01-04 12:16:08" in words
     assert "min_delay Time since the most recent alert not available (-1.0) – h" in words
     assert "counts agree: today_filter and today_alert 4,000" in words
@@ -118,19 +138,29 @@ def test_what_programs_write_is_shown(tmp_path, request, form):
     first = stored_after(run("-c", toml, now=NOW), tmp_path)
     assert set(first["name"]) == {"today_alert", "today_filter", "today_filter_out", "icassandra"}
     words = page(tmp_path)
-    assert "today_alert Alerts that the ingest stage received 2,000 –" in words and "on storing alerts in Cassandra, by node – 3 :" in words
-    assert "500 of 2,000 ingested alerts were not filtered (25.0 %): today_filter 1,500, today_alert 2,000" in words
+    assert (
+        "today_alert Alerts that the ingest stage received 2,000 –" in words
+        and "on storing alerts in Cassandra, by node – 3 :" in words
+    )
+    assert (
+        "500 of 2,000 ingested alerts were not filtered (25.0 %): today_filter 1,500, today_alert 2,000"
+        in words
+    )
     assert nights(tmp_path / "www" / "broker")["2024-01-04"]["status"] == "warning"
     assert run("metrics", "add", where, "2024-01-04", "today_filter=500") == 0
     if form == "files":  # as if a minute had passed
         path = tmp_path / "status" / f"status_{NID}.json"
-        path.write_text(re.sub(r'"update_time": "[^"]*"', '"update_time": "2030-01-04T12:17:08"', path.read_text()))
+        path.write_text(
+            re.sub(
+                r'"update_time": "[^"]*"', '"update_time": "2030-01-04T12:17:08"', path.read_text()
+            )
+        )
     second = stored_after(run("-c", toml, now=NOW + datetime.timedelta(minutes=5)), tmp_path)
     assert second[second["name"] == "today_filter"]["value"].tolist() == [1500, 2000]
     assert nights(tmp_path / "www" / "broker")["2024-01-04"]["status"] == "normal"
-    assert "secret" not in words and str(where) not in Path(tmp_path, "www", "broker", "2024-01-04.html").read_text().replace(
-        str(tmp_path / "status"), ""
-    )
+    assert "secret" not in words and str(where) not in Path(
+        tmp_path, "www", "broker", "2024-01-04.html"
+    ).read_text().replace(str(tmp_path / "status"), "")
 
 
 def stored_after(code, folder):
@@ -143,14 +173,23 @@ def test_names_that_others_wrote_are_text(tmp_path):
     """Quotes and tags in names and values stand on the page as they are, and do nothing."""
     folder = tmp_path / "status"
     folder.mkdir()
-    nasty = {'<script>alert("1")</script>_0': 3, "note": "<img src=x onerror=alert(1)>", "it's 100 % ; --": 5, "deep": {"<b>": [1]}}
-    (folder / f"status_{NID}.json").write_text(json.dumps({"update_time": "2024-01-04T12:00:00"} | nasty))
+    nasty = {
+        '<script>alert("1")</script>_0': 3,
+        "note": "<img src=x onerror=alert(1)>",
+        "it's 100 % ; --": 5,
+        "deep": {"<b>": [1]},
+    }
+    (folder / f"status_{NID}.json").write_text(
+        json.dumps({"update_time": "2024-01-04T12:00:00"} | nasty)
+    )
     run("-c", site(tmp_path, path=folder), now=NOW)
     text = Path(tmp_path, "www", "broker", "2024-01-04.html").read_text()
     assert "<script>alert" not in text and "<img src=x" not in text
     words = page(tmp_path)
     assert (
-        '<script>alert("1")</script> – 0 : 3' in words and "<img src=x onerror=alert(1)>" in words and "deep is dict, not a number" in words
+        '<script>alert("1")</script> – 0 : 3' in words
+        and "<img src=x onerror=alert(1)>" in words
+        and "deep is dict, not a number" in words
     )
 
 
@@ -168,7 +207,11 @@ def test_file_cut_short_keeps_what_was_known(tmp_path, shared_data):
         path.write_text(damaged)
         assert run("-c", settings, now=NOW) == 1
         night = nights(tmp_path / "www" / "broker")["2024-01-04"]
-        assert night["status"] == "error" and night["today_alert"] == 4000 and str(path) in night["info"]
+        assert (
+            night["status"] == "error"
+            and night["today_alert"] == 4000
+            and str(path) in night["info"]
+        )
     assert len(stored(tmp_path)) == 28
     path.write_text(whole.replace("4000", "4500"))
     assert run("-c", settings, now=NOW) == 0
@@ -186,7 +229,11 @@ def test_purged_files_stay_known(tmp_path, shared_data):
         purge()
         assert run("-c", settings, now=NOW) == 1
         night = nights(tmp_path / "www" / "broker")["2024-01-04"]
-        assert night["status"] == "error" and night["today_alert"] == 4000 and str(folder) in night["info"]
+        assert (
+            night["status"] == "error"
+            and night["today_alert"] == 4000
+            and str(folder) in night["info"]
+        )
 
 
 def test_file_locked_by_lasairs_writer(tmp_path):
@@ -244,7 +291,9 @@ def test_file_of_another_night(tmp_path):
     assert "says that it is of night 2558" in source(path=tmp_path).read(NIGHT).notes[0]
 
 
-@pytest.mark.parametrize(("rule", "is_odd"), [("UTC-12h", True), ("TAI-12h", True), ("UTC", False), ("UTC+4h", False)])
+@pytest.mark.parametrize(
+    ("rule", "is_odd"), [("UTC-12h", True), ("TAI-12h", True), ("UTC", False), ("UTC+4h", False)]
+)
 def test_night_rule_by_which_a_night_is_late(tmp_path, rule, is_odd):
     """A rule by which a night begins hours after its nid did is told of, with the one to set; a night without numbers says nothing."""
     (tmp_path / f"status_{NID}.json").write_text('{"today_alert": 1}')
@@ -253,7 +302,10 @@ def test_night_rule_by_which_a_night_is_late(tmp_path, rule, is_odd):
     assert source(path=tmp_path, rule=rule).read(datetime.date(2024, 1, 3)).notes == []
 
 
-@pytest.mark.parametrize("settings", [{}, {"path": Path("x"), "url": "mysql://h/d"}, {"path": Path("x"), "zone": "Mars/Olympus"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"path": Path("x"), "url": "mysql://h/d"}, {"path": Path("x"), "zone": "Mars/Olympus"}],
+)
 def test_settings_that_cannot_be(settings):
     """Neither or both of path and url, and a zone that is none, are refused."""
     with pytest.raises(UsageError):
@@ -287,7 +339,9 @@ def test_keys(key, name, node):
     assert split_key(key) == (name, node)
 
 
-@pytest.mark.parametrize("nodes", [range(10), range(1, 4), range(12), ["Z"], [0, "Z"], ["ingest-a"]])
+@pytest.mark.parametrize(
+    "nodes", [range(10), range(1, 4), range(12), ["Z"], [0, "Z"], ["ingest-a"]]
+)
 def test_no_node_is_dropped(nodes):
     """Every node has its row, even where 0 to 9 are all there (Lasair's own page drops them), and where there is no 0."""
     made = rows({f"icassandra_{node}": n + 1.0 for n, node in enumerate(nodes)})
@@ -296,7 +350,23 @@ def test_no_node_is_dropped(nodes):
 
 
 @pytest.mark.parametrize(
-    "raw", [-1, -1.0, "-1", "-1.0", " -1.0 ", 1e9, 1_000_000_000, "1e9", float("nan"), "NaN", float("inf"), 10**400, None, ""]
+    "raw",
+    [
+        -1,
+        -1.0,
+        "-1",
+        "-1.0",
+        " -1.0 ",
+        1e9,
+        1_000_000_000,
+        "1e9",
+        float("nan"),
+        "NaN",
+        float("inf"),
+        10**400,
+        None,
+        "",
+    ],
 )
 def test_not_available(raw):
     """What the programs write when they don't know is no number, and the page says so."""
@@ -305,14 +375,27 @@ def test_not_available(raw):
 
 
 @pytest.mark.parametrize(
-    ("raw", "number"), [(0, 0), (0.0, 0), ("0", 0), ("4000", 4000), ("1.5e3", 1500), (-2, -2), (-0.5, -0.5), (999_999_999, 999_999_999)]
+    ("raw", "number"),
+    [
+        (0, 0),
+        (0.0, 0),
+        ("0", 0),
+        ("4000", 4000),
+        ("1.5e3", 1500),
+        (-2, -2),
+        (-0.5, -0.5),
+        (999_999_999, 999_999_999),
+    ],
 )
 def test_numbers(raw, number):
     """Nought is a number, and so is text of one."""
     assert number_of(raw) == (number, "")
 
 
-@pytest.mark.parametrize(("raw", "words"), [("up", "up"), ("1_000", "1_000"), (True, "true"), ({"a": 1}, '{"a": 1}'), ("٣", "٣")])
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [("up", "up"), ("1_000", "1_000"), (True, "true"), ({"a": 1}, '{"a": 1}'), ("٣", "٣")],
+)
 def test_texts(raw, words):
     """What is no number stays as text."""
     value, text = number_of(raw)
@@ -321,8 +404,14 @@ def test_texts(raw, words):
 
 def test_older_and_newer_name():
     """Both names of one number are one row; today's counts, unless only the older has a number; where they differ it is told."""
-    assert rows({"today_ztf": 5, "today_lsst": 7}) == rows({"today_lsst": 7, "today_ztf": 5}) == {("today_lsst", None): (7, None)}
-    assert rows({"today_lsst": -1, "today_ztf": 5}) == {("today_lsst", None): (5, "written as today_ztf")}
+    assert (
+        rows({"today_ztf": 5, "today_lsst": 7})
+        == rows({"today_lsst": 7, "today_ztf": 5})
+        == {("today_lsst", None): (7, None)}
+    )
+    assert rows({"today_lsst": -1, "today_ztf": 5}) == {
+        ("today_lsst", None): (5, "written as today_ztf")
+    }
     assert metrics_of({"today_ztf": 5, "today_lsst": 7}, NOW)[1] == [
         "today_lsst has two values, 5 and 7, under its older and its newer name"
     ]
@@ -331,7 +420,16 @@ def test_older_and_newer_name():
 
 def test_units():
     """Timers are in seconds, the delay in hours, bytes in bytes; counts have no unit. Every known name has a meaning."""
-    made, _ = metrics_of({"icutout_0": 1, "ikafka_0": 1, "min_delay": 1, "topic_bytes_produced": 1, "today_alert": 1}, NOW)
+    made, _ = metrics_of(
+        {
+            "icutout_0": 1,
+            "ikafka_0": 1,
+            "min_delay": 1,
+            "topic_bytes_produced": 1,
+            "today_alert": 1,
+        },
+        NOW,
+    )
     assert made["unit"].tolist()[:4] == ["s", "s", "h", "bytes"] and pd.isna(made["unit"].iloc[4])
     assert set(made["name"]) <= set(Lasair.meanings)
 
@@ -341,24 +439,38 @@ def test_units():
 
 def test_counts_that_agree_not():
     """A stage that has less, or more, than the one before is a warning with both numbers; issued and ingested are compared too."""
-    raw = {"today_ztf": 5000, "today_alert": 4000, "today_filter": 8000, "diaSource": 100, "diaSourceDB": 90, "today_filter_out": 0}
+    raw = {
+        "today_ztf": 5000,
+        "today_alert": 4000,
+        "today_filter": 8000,
+        "diaSource": 100,
+        "diaSourceDB": 90,
+        "today_filter_out": 0,
+    }
     warned = [text for level, text in findings(raw) if level == "warning"]
     assert warned == [
         "1,000 of 5,000 issued alerts were not ingested (20.0 %): today_alert 4,000, today_lsst 5,000",
         "today_filter 8,000 is more than today_alert 4,000, ×2.00: something was counted twice",
         "10 of 100 received detections were not stored (10.0 %): diaSourceDB 90, diaSource 100",
     ]
-    assert ("normal", "the filters sent on 0.0 % of the alerts: today_filter_out 0 of today_filter 8,000") in findings(raw)
+    assert (
+        "normal",
+        "the filters sent on 0.0 % of the alerts: today_filter_out 0 of today_filter 8,000",
+    ) in findings(raw)
 
 
 def test_counts_not_available_are_not_compared():
     """A count that is not available is told, and nothing is compared with it; nought is compared."""
-    assert findings({"today_ztf": -1, "today_alert": 4000, "today_filter": 1e9}) == [("normal", "not available: today_lsst, today_filter")]
+    assert findings({"today_ztf": -1, "today_alert": 4000, "today_filter": 1e9}) == [
+        ("normal", "not available: today_lsst, today_filter")
+    ]
     assert findings({"today_alert": 4000, "today_filter": 0})[0] == (
         "warning",
         "4,000 of 4,000 ingested alerts were not filtered (100.0 %): today_filter 0, today_alert 4,000",
     )
-    assert findings({"today_alert": 0, "today_filter": 0}) == [("normal", "counts agree: today_filter and today_alert 0")]
+    assert findings({"today_alert": 0, "today_filter": 0}) == [
+        ("normal", "counts agree: today_filter and today_alert 0")
+    ]
     assert findings({"today_alert": 0, "today_filter": 3})[0][0] == "warning"
 
 
@@ -371,32 +483,61 @@ def test_count_tolerance():
 
 def test_a_node_out_of_line():
     """A node that took more than three times the median of the others is named, with its timer and how many times."""
-    raw = {f"icassandra_{n}": seconds for n, seconds in enumerate((100, 110, 105, 420))} | {f"itotal_{n}": 500 for n in range(4)}
-    assert findings(raw) == [("warning", "node 3 is out of line: icassandra 420 s, 4 times the median of the other nodes (105 s)")]
+    raw = {f"icassandra_{n}": seconds for n, seconds in enumerate((100, 110, 105, 420))} | {
+        f"itotal_{n}": 500 for n in range(4)
+    }
+    assert findings(raw) == [
+        (
+            "warning",
+            "node 3 is out of line: icassandra 420 s, 4 times the median of the other nodes (105 s)",
+        )
+    ]
     assert findings(raw, node_ratio=5.0) == []
-    assert findings({f"icassandra_{n}": s for n, s in enumerate((1, 2, 9))}) == []  # a few seconds are nobody's fault
-    assert findings({"icassandra_0": 100, "icassandra_1": 20})[0][1].startswith("node 0 is out of line: icassandra 100 s, 5 times")
-    assert findings({"icassandra_0": 100, "icassandra_1": -1}) == [] == findings({"icassandra_0": 1000})
+    assert (
+        findings({f"icassandra_{n}": s for n, s in enumerate((1, 2, 9))}) == []
+    )  # a few seconds are nobody's fault
+    assert findings({"icassandra_0": 100, "icassandra_1": 20})[0][1].startswith(
+        "node 0 is out of line: icassandra 100 s, 5 times"
+    )
+    assert (
+        findings({"icassandra_0": 100, "icassandra_1": -1})
+        == []
+        == findings({"icassandra_0": 1000})
+    )
 
 
 def test_an_idle_node():
     """Of three or more nodes, the one that did next to nothing is named; one that is merely quicker, or beside a slow one, is not."""
     assert findings({"itotal_0": 0, "itotal_1": 500, "itotal_2": 520}) == [
-        ("warning", "node 0 is out of line: itotal 0 s, 0 times the median of the other nodes (510 s)")
+        (
+            "warning",
+            "node 0 is out of line: itotal 0 s, 0 times the median of the other nodes (510 s)",
+        )
     ]
     assert [text for _, text in findings({"itotal_0": 10, "itotal_1": 11, "itotal_2": 100})] == [
         "node 2 is out of line: itotal 100 s, 9.52 times the median of the other nodes (10.5 s)"
     ]
-    assert findings({"itotal_0": 40, "itotal_1": 0, "itotal_2": 0})[0][1] == "node 0 is out of line: itotal 40 s, the other nodes none"
+    assert (
+        findings({"itotal_0": 40, "itotal_1": 0, "itotal_2": 0})[0][1]
+        == "node 0 is out of line: itotal 40 s, the other nodes none"
+    )
 
 
 def test_only_the_latest_sample_is_judged():
     """Checks look at the latest value of each metric, not at the history."""
     early, _ = metrics_of({"today_alert": 4000, "today_filter": 100}, NOW)
-    late, _ = metrics_of({"today_alert": 4000, "today_filter": 4000}, NOW + datetime.timedelta(minutes=5))
-    tables = Tables(columns.empty(columns.FILES), columns.empty(columns.INGESTS), pd.concat([early, late], ignore_index=True))
+    late, _ = metrics_of(
+        {"today_alert": 4000, "today_filter": 4000}, NOW + datetime.timedelta(minutes=5)
+    )
+    tables = Tables(
+        columns.empty(columns.FILES),
+        columns.empty(columns.INGESTS),
+        pd.concat([early, late], ignore_index=True),
+    )
     found = Lasair.check(NIGHT, tables, Lasair.Settings(path=Path("x")))
-    assert [(finding.level, finding.text) for finding in found] == [("normal", "counts agree: today_filter and today_alert 4,000")]
+    assert [(finding.level, finding.text) for finding in found] == [
+        ("normal", "counts agree: today_filter and today_alert 4,000")
+    ]
     assert Lasair.check(NIGHT, Tables.empty(), Lasair.Settings(path=Path("x"))) == []
 
 
@@ -417,9 +558,17 @@ def test_lasairs_own_table(mariadb):
     assert lasair.nights() == {NIGHT, datetime.date(2024, 1, 3)}
     reading = lasair.read(NIGHT)
     values = reading.metrics.set_index("name")["value"]
-    assert (values["today_alert"], values["diaSource"], values["itotal"]) == (1234567, 16777216, 140.8)
+    assert (values["today_alert"], values["diaSource"], values["itotal"]) == (
+        1234567,
+        16777216,
+        140.8,
+    )
     assert values[["today_lsst", "min_delay", "x"]].isna().all() and "nid" not in values
-    assert set(reading.metrics["sampled_at"]) == {pd.Timestamp(NOW)} and reading.append and reading.notes == []
+    assert (
+        set(reading.metrics["sampled_at"]) == {pd.Timestamp(NOW)}
+        and reading.append
+        and reading.notes == []
+    )
 
 
 def test_a_look_tells_of_any_change(mariadb):
@@ -442,7 +591,9 @@ def test_another_tables_name(mariadb):
     url = mariadb.create("lasair")
     mariadb.create("other")
     mariadb.execute(
-        TABLE.replace("lasair_statistics", "`odd-name`"), "INSERT INTO `odd-name` VALUES (2559, 'today_alert', 5)", database="other"
+        TABLE.replace("lasair_statistics", "`odd-name`"),
+        "INSERT INTO `odd-name` VALUES (2559, 'today_alert', 5)",
+        database="other",
     )
     assert source(url=url, table="other.odd-name").read(NIGHT).metrics["value"].tolist() == [5]
 
@@ -457,7 +608,9 @@ def test_a_table_that_lacks_a_column(mariadb, tmp_path):
         mariadb.execute(prepare, database="lasair")
         with pytest.raises(SourceError, match=words) as caught:
             source(url=url).look(NIGHT, None)
-        assert "secret" not in str(caught.value) and f"127.0.0.1:{mariadb.port}/lasair" in str(caught.value)
+        assert "secret" not in str(caught.value) and f"127.0.0.1:{mariadb.port}/lasair" in str(
+            caught.value
+        )
 
 
 def test_a_source_only_reads(mariadb):
@@ -480,12 +633,19 @@ def test_a_server_that_is_down_slow_or_refuses(mariadb, tmp_path, capfd):
         for url, words in ((slow, "timed out"), (refused, "denied")):
             assert run("-c", site(tmp_path, url=url, timeout_s=1, **settings), now=NOW) == 1
             night = nights(tmp_path / "www" / "broker")["2024-01-04"]
-            assert night["status"] == "error" and night["today_alert"] == 4000 and words in night["info"]
+            assert (
+                night["status"] == "error"
+                and night["today_alert"] == 4000
+                and words in night["info"]
+            )
     assert run("-c", site(tmp_path, url=slow, timeout_s=1, **settings), now=NOW) == 1
     assert "refused" in nights(tmp_path / "www" / "broker")["2024-01-04"]["info"]
     for path in (tmp_path / "www").rglob("*"):
         if path.is_file():
-            assert b"hunter2" not in path.read_bytes() and mariadb.password.encode() not in path.read_bytes()
+            assert (
+                b"hunter2" not in path.read_bytes()
+                and mariadb.password.encode() not in path.read_bytes()
+            )
     assert "hunter2" not in "".join(capfd.readouterr())
 
 
@@ -498,18 +658,32 @@ def test_example(tmp_path):
 
     (tmp_path / "examples").mkdir()
     settings = Path(shutil.copy(CHECKOUT / "examples" / "lasair.toml", tmp_path / "examples"))
-    runpy.run_path(CHECKOUT / "examples" / "lasair_status.py")["make_status"](tmp_path / "lasair" / "status", NOW)
+    runpy.run_path(CHECKOUT / "examples" / "lasair_status.py")["make_status"](
+        tmp_path / "lasair" / "status", NOW
+    )
     assert run("-c", settings, "--num_days", "10", now=NOW) == 0
     told = list(nights(tmp_path / "lasair" / "site" / "lasair").values())
     told.sort(key=lambda night: night["night"])
-    assert [night["status"] for night in told] == ["warning" if n in (3, 5) else "normal" for n in range(10)]
-    assert "not filtered (8.3 %)" in told[3]["info"] and "node 2 is out of line" in told[5]["info"] and told[7]["today_lsst"] is None
+    assert [night["status"] for night in told] == [
+        "warning" if n in (3, 5) else "normal" for n in range(10)
+    ]
+    assert (
+        "not filtered (8.3 %)" in told[3]["info"]
+        and "node 2 is out of line" in told[5]["info"]
+        and told[7]["today_lsst"] is None
+    )
 
 
 def test_half_of_a_character(tmp_path):
     """Half of a character in a name or a value, as a cut message leaves it, hides no other number."""
-    (tmp_path / f"status_{NID}.json").write_text('{"today_lsst": 100, "say\\ud83d": "lone \\ud83d"}')
+    (tmp_path / f"status_{NID}.json").write_text(
+        '{"today_lsst": 100, "say\\ud83d": "lone \\ud83d"}'
+    )
     metrics = source(path=tmp_path).read(NIGHT).metrics
-    assert metrics.set_index("name")["value"]["today_lsst"] == 100 and "lone \\ud83d" in set(metrics["text"])
-    (tmp_path / f"status_{NID}.json").write_bytes(b'{"today_lsst": 100, "say": "lone \xed\xa0\xbd"}')  # the same, as some programs write it
+    assert metrics.set_index("name")["value"]["today_lsst"] == 100 and "lone \\ud83d" in set(
+        metrics["text"]
+    )
+    (tmp_path / f"status_{NID}.json").write_bytes(
+        b'{"today_lsst": 100, "say": "lone \xed\xa0\xbd"}'
+    )  # the same, as some programs write it
     assert "lone \\ud83d" in set(source(path=tmp_path).read(NIGHT).metrics["text"])

@@ -32,7 +32,9 @@ def png(width=2, height=2):
     """The bytes of a small grey image."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = zlib.compress(b"".join(b"\0" + bytes(width) for _ in range(height)))
     return (
@@ -49,7 +51,10 @@ def point(value, at, unit="", **more):
 
 def station(at, bands=BANDS):
     """The points of a manager and of healthy bands, as they stood at a unix time."""
-    points = {"/mon/drvs/summary": point("normal", at), "/mon/drvs/op-type": point("16 recording", at)}
+    points = {
+        "/mon/drvs/summary": point("normal", at),
+        "/mon/drvs/op-type": point("16 recording", at),
+    }
     for band in bands:
         points |= {
             f"/mon/{band}/summary": point("normal", at),
@@ -93,7 +98,9 @@ def texts(tables, **settings):
     """The findings as `level: text`."""
     return [
         f"{f.level}: {f.text}"
-        for f in LwaRecorders.check(None, tables, LwaRecorders.Settings(url="http://x", recorders=["drvs1-16"], **settings))
+        for f in LwaRecorders.check(
+            None, tables, LwaRecorders.Settings(url="http://x", recorders=["drvs1-16"], **settings)
+        )
     ]
 
 
@@ -116,7 +123,9 @@ def test_healthy_station(empty):
     assert metrics.loc[("bifrost/rx_rate", "drvs7"), ["value", "unit"]].tolist() == [46e6, "B/s"]
     assert metrics.loc[("bifrost/pipeline_lag", "drvs7"), "unit"] == "s"
     assert metrics.loc[("op-tag", "drvs7"), ["value", "text"]].isna().all()
-    assert metrics.loc[("latest_time_tag", "drvs7"), "text"].startswith(datetime.datetime.fromtimestamp(NOW - 10, UTC).isoformat()[:19])
+    assert metrics.loc[("latest_time_tag", "drvs7"), "text"].startswith(
+        datetime.datetime.fromtimestamp(NOW - 10, UTC).isoformat()[:19]
+    )
     assert metrics.loc[("op-type", "drvs"), "text"] == "16 recording"
 
 
@@ -132,7 +141,9 @@ def test_roll_up(empty):
     points["/mon/drvs5/summary"] = point("booting", NOW - 5)
     points["/mon/drvs5/info"] = point(None, NOW - 5)
     points["/mon/drvs6/summary"] = point("shutdown", NOW - 5)
-    points["/mon/drvs8/summary"] = point("timeout", 0)  # what the manager puts where a key is absent
+    points["/mon/drvs8/summary"] = point(
+        "timeout", 0
+    )  # what the manager puts where a key is absent
     points["/mon/drvs3/summary"] = point("normal", NOW - 121)
     points = {key: told for key, told in points.items() if not key.startswith("/mon/drvs11/")}
     empty.put(points)
@@ -146,7 +157,12 @@ def test_roll_up(empty):
         "warning: 1 sub-band warning: drvs2=Missing packets",
     ]
     of_all = tables.metrics[tables.metrics["node"].isna()].set_index("name")["value"]
-    assert of_all.to_dict() == {"bands_error": 2, "bands_normal": 8, "bands_silent": 3, "bands_warning": 3}
+    assert of_all.to_dict() == {
+        "bands_error": 2,
+        "bands_normal": 8,
+        "bands_silent": 3,
+        "bands_warning": 3,
+    }
 
 
 def test_samples_become_a_history(empty):
@@ -157,17 +173,29 @@ def test_samples_become_a_history(empty):
     empty.put({"/mon/drvs1/bifrost/rx_rate": point(1e6, NOW + 61)})
     tables, _ = sample(NOW + 121.5, tables, url=empty.url)
 
-    rates = tables.metrics[(tables.metrics["name"] == "bifrost/rx_rate") & (tables.metrics["node"] == "drvs1")]
+    rates = tables.metrics[
+        (tables.metrics["name"] == "bifrost/rx_rate") & (tables.metrics["node"] == "drvs1")
+    ]
     assert rates["value"].tolist() == [46e6, 1e6]
-    silent = tables.metrics[(tables.metrics["name"] == "bands_silent") & (tables.metrics["node"] == "drvs")]
+    silent = tables.metrics[
+        (tables.metrics["name"] == "bands_silent") & (tables.metrics["node"] == "drvs")
+    ]
     assert silent["value"].tolist() == [0, 0, 16]
-    assert texts(tables)[0].startswith("error: 16 sub-bands have not updated in 120 s: drvs1, drvs2, ")
+    assert texts(tables)[0].startswith(
+        "error: 16 sub-bands have not updated in 120 s: drvs1, drvs2, "
+    )
     assert "warning: the manager drvs has not updated in 120 s" in texts(tables)
 
 
 def test_trouble_that_is_over_is_told(empty):
     """A band that was in error earlier in the night and is normal now is named with the time, and is no fault."""
-    empty.put(station(NOW - 60) | {"/mon/drvs10/summary": point("booting", NOW - 60), "/mon/drvs2/summary": point("error", NOW - 60)})
+    empty.put(
+        station(NOW - 60)
+        | {
+            "/mon/drvs10/summary": point("booting", NOW - 60),
+            "/mon/drvs2/summary": point("error", NOW - 60),
+        }
+    )
     tables, _ = sample(NOW - 59, url=empty.url)
     empty.put(station(NOW))
     tables, _ = sample(NOW, tables, url=empty.url)
@@ -184,7 +212,12 @@ def test_other_nights_cost_nothing(empty):
     yesterday = source.asked.rule.night_of(source.asked.now) - datetime.timedelta(days=1)
     assert source.look(yesterday, {"sampled_at": "then"}) == {"sampled_at": "then"}
     reading = source.read(yesterday)
-    assert (reading.files, reading.attempts, reading.metrics, reading.notes) == (None, None, None, [])
+    assert (reading.files, reading.attempts, reading.metrics, reading.notes) == (
+        None,
+        None,
+        None,
+        [],
+    )
 
 
 def test_bad_points_are_noted(empty):
@@ -232,13 +265,24 @@ def test_image_is_kept_in_its_latest(empty):
     """An image point (URL-safe base64) becomes a data URI; only the latest is kept, and pages list no base64 as a value."""
     data, tables = png(), None
     for at in (NOW - 20, NOW - 10):
-        empty.put({"/mon/drvs1/diagnostics/image": point(base64.urlsafe_b64encode(data).decode(), at, mime="image/png")})
+        empty.put(
+            {
+                "/mon/drvs1/diagnostics/image": point(
+                    base64.urlsafe_b64encode(data).decode(), at, mime="image/png"
+                )
+            }
+        )
         tables, notes = sample(NOW, tables, url=empty.url)
     images = tables.metrics[tables.metrics["unit"] == "image/png"]
 
     assert notes == []
     assert len(images) == 1 and images["sampled_at"].iloc[0].timestamp() == pytest.approx(NOW - 10)
-    assert base64.b64decode(images["text"].iloc[0].removeprefix("data:image/png;base64,"), validate=True) == data
+    assert (
+        base64.b64decode(
+            images["text"].iloc[0].removeprefix("data:image/png;base64,"), validate=True
+        )
+        == data
+    )
     assert "diagnostics/image" not in {row["name"] for row in latest_metrics(tables.metrics)}
 
 
@@ -287,7 +331,9 @@ def test_user_and_password(server):
             sample(NOW, url=server.url, user="root", password_env="OBSMON_TEST_ETCD")
     finally:
         os.environ.pop("OBSMON_TEST_ETCD", None)
-        token = server.post("/v3/auth/authenticate", {"name": "root", "password": "s3cret-word"})["token"]
+        token = server.post("/v3/auth/authenticate", {"name": "root", "password": "s3cret-word"})[
+            "token"
+        ]
         server.headers["Authorization"] = token
         server.post("/v3/auth/disable", {})
         del server.headers["Authorization"]
@@ -297,7 +343,12 @@ def test_etcd_that_is_down_slow_or_something_else(empty):
     """No server, one that never answers, one that is no etcd, an odd address: a SourceError that names the place, in time."""
     with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:\d+: connection refused"):
         sample(NOW, url=f"http://user:hidden@127.0.0.1:{etcd.free_port()}", timeout_s=2)
-    for answer, words in ((None, "within 0.5 s"), (b"<html>", "is etcd's gateway there"), (b"[1]", "not etcd's"), (b'{"count": "1"}', "")):
+    for answer, words in (
+        (None, "within 0.5 s"),
+        (b"<html>", "is etcd's gateway there"),
+        (b"[1]", "not etcd's"),
+        (b'{"count": "1"}', ""),
+    ):
         with _web_server(answer) as url:
             started = time.monotonic()
             source = LwaRecorders(LwaRecorders.Settings(url=url, timeout_s=0.5), asked(NOW))
@@ -350,7 +401,10 @@ class _web_server:
 
 def test_recorders_in_words():
     """`drvs1-16` is sixteen bands of one manager; other forms are refused."""
-    assert bands_of(["drvs1-3", "dr1", "dr12"]) == {"drvs": ["drvs1", "drvs2", "drvs3"], "dr": ["dr1", "dr12"]}
+    assert bands_of(["drvs1-3", "dr1", "dr12"]) == {
+        "drvs": ["drvs1", "drvs2", "drvs3"],
+        "dr": ["dr1", "dr12"],
+    }
     for wrong in ("drvs", "drvs3-1", "drvs1-2-3", "/mon/drvs1"):
         with pytest.raises(UsageError, match="drvs1-16"):
             bands_of([wrong])
@@ -364,7 +418,12 @@ def test_dump(tmp_path, form):
     told = {
         "objects": points,
         "texts": {key: json.dumps(point) for key, point in points.items()},
-        "answer": {"kvs": [{"key": etcd.b64(key), "value": etcd.b64(json.dumps(point))} for key, point in points.items()]},
+        "answer": {
+            "kvs": [
+                {"key": etcd.b64(key), "value": etcd.b64(json.dumps(point))}
+                for key, point in points.items()
+            ]
+        },
     }[form]
     path = tmp_path / "mon.json"
     path.write_text(json.dumps(told))
@@ -423,16 +482,27 @@ def test_settings_to_pages(empty, tmp_path, capsys):
     settings.write_text(text.format(f"http://127.0.0.1:{etcd.free_port()}"))
     assert run("-c", settings, now=now) == 1
     assert "connection refused" in capsys.readouterr().err
-    assert "drvs4=Low recording space" in json.loads((tmp_path / "site/lwa/nights.json").read_text())["nights"][0]["info"]
+    assert (
+        "drvs4=Low recording space"
+        in json.loads((tmp_path / "site/lwa/nights.json").read_text())["nights"][0]["info"]
+    )
     from observing_monitor.files import Output
 
-    stored = Store(Output(tmp_path / "site"), "lwa").load(datetime.date.fromisoformat(night["night"]))
-    assert set(stored.metrics.columns) == {c.name for c in columns.METRICS} and len(stored.metrics) > 100
+    stored = Store(Output(tmp_path / "site"), "lwa").load(
+        datetime.date.fromisoformat(night["night"])
+    )
+    assert (
+        set(stored.metrics.columns) == {c.name for c in columns.METRICS}
+        and len(stored.metrics) > 100
+    )
 
 
 def test_example(tmp_path, monkeypatch):
     """The example's settings are understood, and the example's dump shows each kind of trouble, and an image."""
-    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/lwa.toml")] == ["recorders", "visibilities"]
+    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/lwa.toml")] == [
+        "recorders",
+        "visibilities",
+    ]
     monkeypatch.syspath_prepend(CHECKOUT / "examples")
     import lwa_dump
 

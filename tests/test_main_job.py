@@ -11,7 +11,15 @@ from gen2tree import IGNORE, later, make_night
 from running import counts, nights, run
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13, 14)]
-ASKED = {"ingested": 1500, "failed": 100, "missing": 120, "pending": 80, "small": 90, "not_fits": 60, "ignored": 50}
+ASKED = {
+    "ingested": 1500,
+    "failed": 100,
+    "missing": 120,
+    "pending": 80,
+    "small": 90,
+    "not_fits": 60,
+    "ignored": 50,
+}
 
 
 def settings(folder, query_links=False):
@@ -38,7 +46,9 @@ def test_known_numbers(tmp_path, link, layout, camera):
     """Three nights of 2,000 files: nights.json, the pages and the CSV have exactly the numbers that were made."""
     now = later()
     for night in NIGHTS:
-        make_night(tmp_path / "input", night, ASKED, now=now, link=link, layout=layout, camera=camera)
+        make_night(
+            tmp_path / "input", night, ASKED, now=now, link=link, layout=layout, camera=camera
+        )
     asked = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1])
     assert run("-c", settings(tmp_path, layout == "run"), *asked, now=now) == 0
     site = tmp_path / "site" / "latiss"
@@ -51,11 +61,19 @@ def test_known_numbers(tmp_path, link, layout, camera):
         assert values["completeness"] == pytest.approx(1500 / 1890)
         with open(site / f"{night}.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        assert {name: sum(row["file_class"] == name for row in rows) for name in ASKED} == ASKED and len(rows) == 2000
+        assert {
+            name: sum(row["file_class"] == name for row in rows) for name in ASKED
+        } == ASKED and len(rows) == 2000
         page = (site / f"{night}.html").read_text()
-        shown = dict(re.findall(r'<li class="tile (\w+)"[^>]*>\s*(?:<a[^>]*>)?<b>([^<]+)</b>', page))
+        shown = dict(
+            re.findall(r'<li class="tile (\w+)"[^>]*>\s*(?:<a[^>]*>)?<b>([^<]+)</b>', page)
+        )
         assert {name: int(re.sub(r"\D", "", shown[name])) for name in ASKED} == ASKED
-        assert "100 files failed" in page and "120 files never tried" in page and "90 files too small" in page
+        assert (
+            "100 files failed" in page
+            and "120 files never tried" in page
+            and "90 files too small" in page
+        )
         data = json.loads((site / f"{night}.json").read_text())
         assert counts(data) == ASKED and len(data["attention"]) == 100 + 120 + 80 + 90
 
@@ -65,19 +83,26 @@ def test_registered_raw_whose_file_is_gone(tmp_path, link):
     """A raw that the registry has and the disk has not is told as lost: an error, in the list of what needs attention."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 5, "lost": 2}, now=now, link=link)
-    assert run("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0], now=now) == 0
+    assert (
+        run("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0], now=now)
+        == 0
+    )
     night = nights(tmp_path / "site" / "latiss")["2020-02-12"]
     assert night["n_lost"] == 2 and night["n_ingested"] == 7 and night["status"] == "error"
     assert "2 files ingested, but since gone" in night["info"]
     data = json.loads((tmp_path / "site" / "latiss" / "2020-02-12.json").read_text())
     assert [row["file_class"] for row in data["attention"]] == ["lost", "lost"]
-    assert all("the registry has it, but its file is gone" in row["reason"] for row in data["attention"])
+    assert all(
+        "the registry has it, but its file is gone" in row["reason"] for row in data["attention"]
+    )
 
 
 def test_file_that_vanishes_is_gone_or_stays_ingested(tmp_path):
     """A file once seen is never forgotten: purged before it was ingested it is gone, afterwards it stays ingested."""
     now = later()
-    made = make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "missing": 3}, now=now, link="copy")
+    made = make_night(
+        tmp_path / "input", NIGHTS[0], {"ingested": 4, "missing": 3}, now=now, link="copy"
+    )
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
     assert run(*arguments, now=now) == 0
     made.of("ingested")[0].path.unlink()
@@ -109,23 +134,50 @@ def test_late_ingest_is_seen(tmp_path):
     made = make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "failed": 3}, now=now)
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
     assert run(*arguments, now=now) == 0
-    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {"ingested": 4, "failed": 3}
+    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {
+        "ingested": 4,
+        "failed": 3,
+    }
     with gen2.open_registry(tmp_path / "input" / "gen2repo", gen2.CAMERAS["latiss"]) as registry:
-        gen2.register(registry, gen2.CAMERAS["latiss"], [file.row for file in made.of("failed")[:2]])
+        gen2.register(
+            registry, gen2.CAMERAS["latiss"], [file.row for file in made.of("failed")[:2]]
+        )
     assert run(*arguments, now=now) == 0
-    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {"ingested": 6, "failed": 1}
+    assert counts(nights(tmp_path / "site" / "latiss")["2020-02-12"]) == {
+        "ingested": 6,
+        "failed": 1,
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "night", "obsid", "size"),
-    [("latiss_gen2", "2018-09-20", "AT_C_20180920_000065", 94940), ("comCam_gen2", "2019-05-30", "CC_C_20190530_000001", 95147)],
+    [
+        ("latiss_gen2", "2018-09-20", "AT_C_20180920_000065", 94940),
+        ("comCam_gen2", "2019-05-30", "CC_C_20190530_000001", 95147),
+    ],
 )
 def test_real_repositories(shared_data, tmp_path, name, night, obsid, size):
     """Rubin's own test repositories: one raw a night, ingested, with its size and its obsid."""
     output = tmp_path / "site"
-    assert run("--input_dir", shared_data / "rubin" / name, "--output_dir", output, "--first_day", night, "--last_day", night) == 0
+    assert (
+        run(
+            "--input_dir",
+            shared_data / "rubin" / name,
+            "--output_dir",
+            output,
+            "--first_day",
+            night,
+            "--last_day",
+            night,
+        )
+        == 0
+    )
     values = nights(output)[night]
-    assert counts(values) == {"ingested": 1} and values["n_files"] == 1 and values["status"] == "normal"
+    assert (
+        counts(values) == {"ingested": 1}
+        and values["n_files"] == 1
+        and values["status"] == "normal"
+    )
     with open(output / f"{night}.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["obsid"] == obsid and int(row["size_bytes"]) == size

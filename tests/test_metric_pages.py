@@ -62,12 +62,27 @@ def data_of(site, page):
 def test_numbers_alone(site):
     """Lasair's nights have its headlines everywhere, null where one is not available; no file, and no list of files."""
     text, data = data_of(site, "lasair/2026-11-18")
-    assert "No files" not in text and "chart-stack-ingest-time-of-each-node" in text and not list((site / "lasair").glob("*.files.js"))
+    assert (
+        "No files" not in text
+        and "chart-stack-ingest-time-of-each-node" in text
+        and not list((site / "lasair").glob("*.files.js"))
+    )
     latest = {(row["name"], row["node"]): row for row in data["metrics"]}
-    assert latest["today_alert", ""]["value"] == data["today_alert"] > 0 and len([node for name, node in latest if name == "itotal"]) == 4
-    assert data["today_lsst"] is None and nights(site / "lasair")["2026-11-18"]["today_lsst"] is None
-    rows = {row["night"]: row for row in csv.DictReader((site / "lasair/nights.csv").read_text().splitlines())}
-    assert rows["2026-11-18"]["today_lsst"] == "" and float(rows["2026-11-18"]["today_alert"]) == data["today_alert"]
+    assert (
+        latest["today_alert", ""]["value"] == data["today_alert"] > 0
+        and len([node for name, node in latest if name == "itotal"]) == 4
+    )
+    assert (
+        data["today_lsst"] is None and nights(site / "lasair")["2026-11-18"]["today_lsst"] is None
+    )
+    rows = {
+        row["night"]: row
+        for row in csv.DictReader((site / "lasair/nights.csv").read_text().splitlines())
+    }
+    assert (
+        rows["2026-11-18"]["today_lsst"] == ""
+        and float(rows["2026-11-18"]["today_alert"]) == data["today_alert"]
+    )
 
 
 def test_each_source_judges_its_own(site):
@@ -75,7 +90,9 @@ def test_each_source_judges_its_own(site):
     _, data = data_of(site, "recorders/2026-11-20")
     silent = [finding for finding in data["findings"] if "has not updated" in finding["text"]]
     assert sorted(finding["source"] for finding in silent) == ["one", "two"]
-    assert not any("drvs9" in finding["text"] for finding in data["findings"] if finding["source"] == "one")
+    assert not any(
+        "drvs9" in finding["text"] for finding in data["findings"] if finding["source"] == "one"
+    )
 
 
 def test_images_are_files(site, tmp_path):
@@ -83,7 +100,9 @@ def test_images_are_files(site, tmp_path):
     text, data = data_of(site, "recorders/2026-11-20")
     assert data["images"] and text.count('loading="lazy"') == len(data["images"])
     folder = site / "recorders/2026-11-20.images"
-    assert {f"{folder.name}/{path.name}" for path in folder.iterdir()} == {image["href"] for image in data["images"]}
+    assert {f"{folder.name}/{path.name}" for path in folder.iterdir()} == {
+        image["href"] for image in data["images"]
+    }
     image = site / "recorders" / data["images"][0]["href"]
     content = image.read_bytes()
     assert content.startswith(b"\x89PNG")
@@ -96,11 +115,19 @@ def test_images_are_files(site, tmp_path):
 def test_stages(site):
     """Every stage has its row and its column in the list of files; what failed in one opens to its message; findings name their source."""
     text, data = data_of(site, "gemini/2026-11-18")
-    assert [stage["name"] for stage in data["stages"]] == ["copy", "queue", "ingest", "export", "transfer"]
+    assert [stage["name"] for stage in data["stages"]] == [
+        "copy",
+        "queue",
+        "ingest",
+        "export",
+        "transfer",
+    ]
     assert all(stage["n_done"] + stage["n_failed"] == data["n_files"] for stage in data["stages"])
     assert "transfer: 5 files failed" in text and "is not available (503)" in text
     rows = list(csv.DictReader((site / "gemini/2026-11-18.csv").read_text().splitlines()))
-    assert sum(row["transfer_at"] == "" for row in rows) == 5 and all(row["copy_at"] for row in rows)
+    assert sum(row["transfer_at"] == "" for row in rows) == 5 and all(
+        row["copy_at"] for row in rows
+    )
     _, data = data_of(site, "gemini/2026-11-19")
     assert [(f["text"], f["source"]) for f in data["findings"] if f["level"] == "error"] == [
         ("1 file failed since 06:21", "fitsstorage_logs")

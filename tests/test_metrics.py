@@ -48,7 +48,10 @@ def where(request, tmp_path):
 
 def add_from_many(where, n_processes, n):
     """Start processes that add n times each; the processes."""
-    return [subprocess.Popen([sys.executable, "-c", ADDER, str(where), str(n)]) for _ in range(n_processes)]
+    return [
+        subprocess.Popen([sys.executable, "-c", ADDER, str(where), str(n)])
+        for _ in range(n_processes)
+    ]
 
 
 def test_set_replaces_add_increments(where):
@@ -74,9 +77,16 @@ def test_set_replaces_add_increments(where):
 def test_names_are_told_apart(where):
     """Names that differ in case are two metrics, quotes and `<` are letters like others, and a count goes on above 16,777,216."""
     with Metrics(where) as metrics:
-        metrics.set({"diaSource": 1, "DIASOURCE": 2, 'it\'s <b>"%s" :nid': 3, "many": 16_777_216}, NID)
+        metrics.set(
+            {"diaSource": 1, "DIASOURCE": 2, 'it\'s <b>"%s" :nid': 3, "many": 16_777_216}, NID
+        )
         metrics.add({"diaSource": 1, "many": 1}, NID)
-        assert metrics.read(NID) == {"diaSource": 2, "DIASOURCE": 2, 'it\'s <b>"%s" :nid': 3, "many": 16_777_217}
+        assert metrics.read(NID) == {
+            "diaSource": 2,
+            "DIASOURCE": 2,
+            'it\'s <b>"%s" :nid': 3,
+            "many": 16_777_217,
+        }
 
 
 @pytest.mark.parametrize(
@@ -112,9 +122,22 @@ def test_bad_values_write_nothing(tmp_path, values, error):
 
 def test_nights():
     """A night is its number, a date, an aware datetime's UTC date, or text of the first two; all else is refused."""
-    evening = datetime.datetime(2024, 1, 3, 20, tzinfo=datetime.timezone(datetime.timedelta(hours=-10)))
-    assert {nid_of_night(night) for night in (2559, NIGHT, evening, "2559", " 2024-01-04 ", "20240104")} == {NID}
-    for night in (20240104, -1, "2021-12-1", "2024-02-30", "", "yesterday", datetime.date(2016, 12, 31), datetime.datetime(2024, 1, 4)):  # noqa: DTZ001
+    evening = datetime.datetime(
+        2024, 1, 3, 20, tzinfo=datetime.timezone(datetime.timedelta(hours=-10))
+    )
+    assert {
+        nid_of_night(night) for night in (2559, NIGHT, evening, "2559", " 2024-01-04 ", "20240104")
+    } == {NID}
+    for night in (
+        20240104,
+        -1,
+        "2021-12-1",
+        "2024-02-30",
+        "",
+        "yesterday",
+        datetime.date(2016, 12, 31),
+        datetime.datetime(2024, 1, 4),  # noqa: DTZ001
+    ):
         with pytest.raises(ValueError, match="night|zone"):
             nid_of_night(night)
     for night in (None, True, 2559.0, [2559]):
@@ -130,9 +153,17 @@ def test_file_is_the_documented_form(tmp_path, shared_data):
     before = datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
     Metrics(tmp_path).add({"today_alert": 1, "min_delay": 1.5}, NID)
     written = json.loads(path.read_text())
-    assert before <= datetime.datetime.fromisoformat(written["update_time"]) <= before + datetime.timedelta(minutes=1)
+    assert (
+        before
+        <= datetime.datetime.fromisoformat(written["update_time"])
+        <= before + datetime.timedelta(minutes=1)
+    )
     assert len(written["update_time"]) == len("2024-01-04T12:16:08")
-    assert written | {"update_time": ""} == documented | {"update_time": "", "today_alert": 4001, "min_delay": 0.5}
+    assert written | {"update_time": ""} == documented | {
+        "update_time": "",
+        "today_alert": 4001,
+        "min_delay": 0.5,
+    }
 
 
 def test_file_may_be_read_by_others(tmp_path):
@@ -151,7 +182,9 @@ def test_eight_processes_lose_nothing(tmp_path_factory, disk, n):
 
     In memory, for its quickness brings the most collisions; on a disk, whose renames take ten times as long, a tenth of it.
     """
-    with tempfile.TemporaryDirectory(dir=disk if os.path.isdir(disk) else tmp_path_factory.mktemp("stress")) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=disk if os.path.isdir(disk) else tmp_path_factory.mktemp("stress")
+    ) as folder:
         path = Path(folder, f"status_{NID}.json")
         processes = add_from_many(folder, 8, n)
         seen = [0]
@@ -184,7 +217,10 @@ def test_eight_processes_lose_nothing_in_a_table(server, n, request):
 def test_threads_lose_nothing(tmp_path):
     """Threads that share one Metrics lose nothing either."""
     metrics = Metrics(tmp_path)
-    threads = [threading.Thread(target=lambda: [metrics.add({"a": 1}, NID) for _ in range(200)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [metrics.add({"a": 1}, NID) for _ in range(200)])
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,9 +261,16 @@ while True:
     metrics.add({"a": 1, "b": 2}, 2559)
     os.write(1, b".")
 """
-    metrics, path, known, rng = Metrics(tmp_path), tmp_path / f"status_{NID}.json", 0, random.Random(4)
+    metrics, path, known, rng = (
+        Metrics(tmp_path),
+        tmp_path / f"status_{NID}.json",
+        0,
+        random.Random(4),
+    )
     for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE
+        )
         first = process.stdout.read(1)
         time.sleep(rng.uniform(0.005, 0.1))
         process.send_signal(signal.SIGKILL)
@@ -242,7 +285,13 @@ while True:
 def test_damaged_file_is_left_as_it_is(tmp_path):
     """A file cut short is neither overwritten nor taken for an empty one: the error names it, and other nights go on."""
     metrics, path = Metrics(tmp_path), tmp_path / f"status_{NID}.json"
-    for damaged in ('{"today_alert": 40', "", "[1]", '{"today_alert": [1]}', '{"today_alert": "many"}'):
+    for damaged in (
+        '{"today_alert": 40',
+        "",
+        "[1]",
+        '{"today_alert": [1]}',
+        '{"today_alert": "many"}',
+    ):
         path.write_text(damaged)
         with pytest.raises(OutputError, match=path.name):
             metrics.add({"today_alert": 1}, NID)
@@ -262,7 +311,10 @@ def test_places_that_are_not_there(tmp_path, mariadb):
     for url in (mariadb.create("empty"), f"sqlite:///{tmp_path}/none.db"):
         with pytest.raises(OutputError, match="create=True|unable to open"):
             Metrics(url).add({"a": 1}, NID)
-    assert not (tmp_path / "none.db").exists() and mariadb.execute("SHOW TABLES", database="empty") == []
+    assert (
+        not (tmp_path / "none.db").exists()
+        and mariadb.execute("SHOW TABLES", database="empty") == []
+    )
 
 
 def test_full_disk_leaves_the_file(tmp_path):
@@ -280,7 +332,9 @@ try:
 except OutputError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
     assert f"status_{NID}.json: file too large" in done.stdout
     assert Metrics(tmp_path).read(NID) == {"a": 1}
 
@@ -291,9 +345,15 @@ def test_a_password_is_never_shown(mariadb, monkeypatch):
     wrong = Metrics(mariadb.url("secrets", "hunter2/x"))
     with pytest.raises(OutputError) as caught:
         wrong.add({"a": 1}, NID)
-    assert "denied" in str(caught.value) and "hunter2" not in str(caught.value) + repr(wrong) and "secrets" in repr(wrong)
+    assert (
+        "denied" in str(caught.value)
+        and "hunter2" not in str(caught.value) + repr(wrong)
+        and "secrets" in repr(wrong)
+    )
     monkeypatch.setenv("NUMBERS_PASSWORD", mariadb.password)
-    with Metrics(mariadb.url("secrets", ""), create=True, password_env="NUMBERS_PASSWORD") as metrics:
+    with Metrics(
+        mariadb.url("secrets", ""), create=True, password_env="NUMBERS_PASSWORD"
+    ) as metrics:
         metrics.add({"a": 1}, NID)
         assert metrics.read(NID) == {"a": 1}
     monkeypatch.delenv("NUMBERS_PASSWORD")
@@ -381,7 +441,11 @@ def test_command(where, capsys):
     assert run("metrics", "add", where, "2559", "today_alert=2000", "itotal_0=1e2") == 0
     assert capsys.readouterr() == ("", "")
     assert run("metrics", "show", where, "20240104", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"today_alert": 4000, "min_delay": -0.5, "itotal_0": 100}
+    assert json.loads(capsys.readouterr().out) == {
+        "today_alert": 4000,
+        "min_delay": -0.5,
+        "itotal_0": 100,
+    }
     assert run("metrics", "show", where, NID) == 0
     assert "today_alert  4000\n" in capsys.readouterr().out
     assert run("metrics", "delete", where, NID) == 0
@@ -407,11 +471,18 @@ def test_command_used_wrongly(tmp_path, capsys, arguments):
     """What can't be is told in one line on stderr, with exit code 2, and nothing is written."""
     assert run("metrics", *(argument.replace("DIR", str(tmp_path)) for argument in arguments)) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("observing_monitor metrics: ") and err.count("\n") == 1 and "Traceback" not in err
+    assert (
+        out == ""
+        and err.startswith("observing_monitor metrics: ")
+        and err.count("\n") == 1
+        and "Traceback" not in err
+    )
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("add",), ("add", "DIR", "2559"), ("frobnicate", "DIR", "2559")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("add",), ("add", "DIR", "2559"), ("frobnicate", "DIR", "2559")]
+)
 def test_command_incomplete(arguments):
     """Arguments that lack or are not known are usage: exit code 2."""
     with pytest.raises(SystemExit) as ended:
@@ -425,7 +496,15 @@ def test_help_teaches(capsys):
         run("metrics", "--help")
     out = capsys.readouterr().out
     assert all(
-        words in out for words in ("status_<nid>.json", "mysql://", "YYYYMMDD", "2559 is 2024-01-04", "--password_env", "exit codes")
+        words in out
+        for words in (
+            "status_<nid>.json",
+            "mysql://",
+            "YYYYMMDD",
+            "2559 is 2024-01-04",
+            "--password_env",
+            "exit codes",
+        )
     )
     with pytest.raises(SystemExit):
         run("--help")

@@ -13,7 +13,17 @@ import test_charts
 import test_position
 from axe_playwright_python.sync_playwright import Axe
 from lwa_dump import waterfall
-from page_samples import NASTY, empty_night_page, frame, glossary_page, night_page, night_rows, site_page, stream_page, summary
+from page_samples import (
+    NASTY,
+    empty_night_page,
+    frame,
+    glossary_page,
+    night_page,
+    night_rows,
+    site_page,
+    stream_page,
+    summary,
+)
 from test_filetable import table
 
 from observing_monitor import charts, filetable, pages
@@ -27,13 +37,21 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(pages.templates_dir() / "assets", root / "assets")
     (root / "auxTel/2020-02-12.images").mkdir(parents=True)
-    (root / "auxTel/2020-02-12.images/drvs1-spectra-0123456789.png").write_bytes(waterfall(random.Random(1)))
+    (root / "auxTel/2020-02-12.images/drvs1-spectra-0123456789.png").write_bytes(
+        waterfall(random.Random(1))
+    )
     files = table(101).astype({"path": "object"})
     files.loc[5, "path"] = f"folder/{NASTY}"
     files.loc[5, "file_class"] = "failed"
-    page = night_page(charts=[], files_js="2020-02-12.files.js", summary=summary(n_files=101, n_ingested=98, n_failed=3))
+    page = night_page(
+        charts=[],
+        files_js="2020-02-12.files.js",
+        summary=summary(n_files=101, n_ingested=98, n_failed=3),
+    )
     (root / "auxTel/2020-02-12.html").write_text(pages.render_night(page, ASSETS), encoding="utf-8")
-    (root / "auxTel/2020-02-12.files.js").write_text(filetable.render_files_js(files), encoding="utf-8")
+    (root / "auxTel/2020-02-12.files.js").write_text(
+        filetable.render_files_js(files), encoding="utf-8"
+    )
     return root
 
 
@@ -48,7 +66,8 @@ def gallery(site):
         "auxTel/index.html": pages.render_stream(stream_page(charts=over_nights), ASSETS),
         "auxTel/2020-02-11.html": pages.render_night(empty_night_page(), ASSETS),
         "auxTel/2020-02-13.html": pages.render_night(
-            night_page(charts=charts.night_charts(test_charts.night(500), *test_charts.BOUNDS)), ASSETS
+            night_page(charts=charts.night_charts(test_charts.night(500), *test_charts.BOUNDS)),
+            ASSETS,
         ),
     }
     for name, text in texts.items():
@@ -59,7 +78,9 @@ def gallery(site):
 def open_page(browser, site, address="", run_at="2020-02-13T03:12:41Z"):
     """The night's page, opened when the last run was at `run_at`; an error on its console fails the test."""
     heartbeat = {"run_at": run_at, "streams": {"auxTel": {"read_at": run_at, "sources": {}}}}
-    (site / "heartbeat.js").write_text(f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};")
+    (site / "heartbeat.js").write_text(
+        f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};"
+    )
     page = browser.new_page()
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.clock.set_fixed_time("2020-02-13T03:16:45Z")
@@ -71,7 +92,8 @@ def shown(page):
     """The rows of the table of all files that exist just now, as lists of texts."""
     page.wait_for_selector("#all-files[data-ready]")
     return page.eval_on_selector_all(
-        "#files-scroll tbody tr:not(.spacer)", "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+        "#files-scroll tbody tr:not(.spacer)",
+        "rows => rows.map(row => [...row.children].map(cell => cell.textContent))",
     )
 
 
@@ -86,7 +108,9 @@ def test_a_stale_page_warns(browser, site):
     """When nobody has looked for longer than the limit, the page says so on top."""
     page = open_page(browser, site, run_at="2020-02-13T01:11:41Z")
     assert frame().stale_after_s < 7200
-    assert page.inner_text("#stale").startswith("Nobody has looked at the sources for 2 h 05 min: the last time was 01:11:41 UTC.")
+    assert page.inner_text("#stale").startswith(
+        "Nobody has looked at the sources for 2 h 05 min: the last time was 01:11:41 UTC."
+    )
 
 
 def test_a_page_of_a_stream_that_was_removed_warns(browser, site):
@@ -123,14 +147,19 @@ def test_table_is_filled_as_soon_as_it_is_open(browser, site):
     """The rows that are drawn first reach the lower edge of the table's room."""
     page = open_page(browser, site, "#files")
     shown(page)
-    room, last = (page.locator(of).bounding_box() for of in ("#files-scroll", "#files-scroll tbody tr:nth-last-child(2)"))
+    room, last = (
+        page.locator(of).bounding_box()
+        for of in ("#files-scroll", "#files-scroll tbody tr:nth-last-child(2)")
+    )
     assert last["y"] + last["height"] >= room["y"] + room["height"]
 
 
 def test_nasty_names_are_shown_as_text(browser, site):
     """A name with markup in it is shown letter by letter, with controls as pictures."""
     row = shown(open_page(browser, site, "#files?q=folder"))
-    assert len(row) == 1 and row[0][0].startswith("folder/<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred")
+    assert len(row) == 1 and row[0][0].startswith(
+        "folder/<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred"
+    )
 
 
 def test_address_keeps_the_filter(browser, site):
@@ -155,7 +184,9 @@ def test_heads_sort(browser, site):
         head.click()
         assert page.locator(f'th[aria-sort="{order}"]').inner_text().startswith("Ingested")
         page.evaluate("document.getElementById('files-scroll').scrollTop = 1e9")
-        page.wait_for_function("document.querySelector('#files-scroll tbody tr[aria-rowindex=\"101\"]')")
+        page.wait_for_function(
+            "document.querySelector('#files-scroll tbody tr[aria-rowindex=\"101\"]')"
+        )
         assert shown(page)[-1][6] == "–"
 
 
@@ -177,7 +208,9 @@ def test_filters_in_the_address(browser, site, query, n):
     """Exposure (by number or name), stage, class and time are filters that the address keeps; the CSV has the rows that they leave."""
     page = open_page(browser, site, f"#files?{query}")
     shown(page)
-    page.wait_for_function(f"document.getElementById('files-shown').textContent === '{n} of 101 files'")
+    page.wait_for_function(
+        f"document.getElementById('files-shown').textContent === '{n} of 101 files'"
+    )
     with page.expect_download() as saved:
         page.click("#files-csv")
     assert len(saved.value.path().read_text().splitlines()) == 1 + n
@@ -201,8 +234,14 @@ def test_a_click_on_a_point_leads_to_its_rows(browser, site, gallery, chart, n):
     """A click on a point shows the files that it stands for, the address says which; a press on the span shows all again."""
     files = table(101)
     bounds = test_charts.BOUNDS
-    night = night_page(charts=charts.night_charts(files, *bounds), files_js="2020-02-12.files.js", summary=summary(n_files=101))
-    (site / "auxTel/2020-02-14.html").write_text(pages.render_night(night, ASSETS), encoding="utf-8")
+    night = night_page(
+        charts=charts.night_charts(files, *bounds),
+        files_js="2020-02-12.files.js",
+        summary=summary(n_files=101),
+    )
+    (site / "auxTel/2020-02-14.html").write_text(
+        pages.render_night(night, ASSETS), encoding="utf-8"
+    )
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto((site / "auxTel/2020-02-14.html").as_uri())
@@ -229,7 +268,9 @@ def test_a_number_leads_to_its_rows(browser, site):
     page = open_page(browser, site)
     page.click(".tile.failed a")
     shown(page)
-    page.wait_for_function("document.getElementById('files-shown').textContent === '3 of 101 files'")
+    page.wait_for_function(
+        "document.getElementById('files-shown').textContent === '3 of 101 files'"
+    )
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -245,7 +286,9 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
         page.goto((site / name).as_uri())
         for place in page.query_selector_all(".plot"):
             place.scroll_into_view_if_needed()
-        page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.plot')].every(place => place.dataset.drawn)"
+        )
         assert said == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         found = Axe().run(page, options={"preload": False}).response["violations"]
@@ -257,22 +300,38 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
 def test_sky_and_local_time(browser, site, gallery, colours):
     """Night is darkest behind a chart; above stand round hours of the place, 23:00 twice when clocks go back, finer where one zooms."""
     page_of_it = night_page(charts=test_position.drawn("2021-04-03"), files_js="")
-    (site / "auxTel/2021-04-03.html").write_text(pages.render_night(page_of_it, ASSETS), encoding="utf-8")
+    (site / "auxTel/2021-04-03.html").write_text(
+        pages.render_night(page_of_it, ASSETS), encoding="utf-8"
+    )
     page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=colours)
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto((site / "auxTel/2021-04-03.html").as_uri())
     plot = page.locator("#chart-files .plot")
     plot.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('#chart-files .plot').dataset.drawn")
-    assert plot.locator(".x2tick").all_text_contents() == ["20:00", "22:00", "00:00", "02:00", "04:00", "06:00"]
+    assert plot.locator(".x2tick").all_text_contents() == [
+        "20:00",
+        "22:00",
+        "00:00",
+        "02:00",
+        "04:00",
+        "06:00",
+    ]
     ticks = plot.evaluate("place => place.layout.xaxis2.tickvals")
-    assert [(b - a) / 3_600_000 for a, b in itertools.pairwise(ticks)] == [2, 3, 2, 2, 2], "that night has one hour more"
+    assert [(b - a) / 3_600_000 for a, b in itertools.pairwise(ticks)] == [2, 3, 2, 2, 2], (
+        "that night has one hour more"
+    )
     brightness = "s => s.layout.shapes.map(one => parseInt(one.fillcolor.slice(1, 3), 16))"
     shades = plot.evaluate(brightness)
     assert shades[:7] == sorted(shades[:4], reverse=True) + sorted(shades[:3])
-    zoom = [test_position.at(f"2021-04-04T{time}").timestamp() * 1000 for time in ("01:50:00", "04:10:00")]
+    zoom = [
+        test_position.at(f"2021-04-04T{time}").timestamp() * 1000
+        for time in ("01:50:00", "04:10:00")
+    ]
     plot.evaluate("(place, range) => Plotly.relayout(place, {'xaxis.range': range})", zoom)
-    page.wait_for_function("[...document.querySelectorAll('#chart-files .x2tick')].some(tick => tick.textContent === '23:30')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#chart-files .x2tick')].some(tick => tick.textContent === '23:30')"
+    )
     hours = [text for text in plot.locator(".x2tick").all_text_contents() if text.endswith("00")]
     assert hours == ["23:00", "23:00", "00:00"]
     page.close()
@@ -336,8 +395,12 @@ def test_words_explain_themselves(browser, site):
     page.keyboard.press("Tab")
     word.focus()
     assert tip(page).startswith("Files whose last attempt failed")
-    assert page.locator(".stages th .word:focus").get_attribute("title"), "a screen reader says the title"
-    page.locator("h1").dispatch_event("pointerover", {"pointerType": "mouse"})  # as a page does that moves below a mouse at rest
+    assert page.locator(".stages th .word:focus").get_attribute("title"), (
+        "a screen reader says the title"
+    )
+    page.locator("h1").dispatch_event(
+        "pointerover", {"pointerType": "mouse"}
+    )  # as a page does that moves below a mouse at rest
     page.wait_for_timeout(400)
     assert tip(page), "what the keyboard opened stays until it goes on"
     page.keyboard.press("Escape")
@@ -347,7 +410,9 @@ def test_words_explain_themselves(browser, site):
 
 def test_words_on_a_phone(browser, site):
     """The first tap explains a head inside the window, the second follows it; a tap beside it closes what is said."""
-    context = browser.new_context(viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True
+    )
     page = context.new_page()
     page.goto((site / "auxTel/2020-02-12.html").as_uri())
     word = page.locator(".tile.failed .word")
@@ -356,12 +421,19 @@ def test_words_on_a_phone(browser, site):
     word.tap()
     assert tip(page) == f"{MEANING}. All words"
     box = page.locator(".tip").bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["y"] >= 0 and box["y"] + box["height"] <= 700
+    assert (
+        box["x"] >= 0
+        and box["x"] + box["width"] <= 360
+        and box["y"] >= 0
+        and box["y"] + box["height"] <= 700
+    )
     assert page.evaluate("document.documentElement.scrollHeight") == before, "nothing moves"
     page.locator("h1").tap()
     assert tip(page) == "" and page.url.endswith("2020-02-12.html")
     word.tap()
-    (site / "glossary.html").write_text(pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8")
+    (site / "glossary.html").write_text(
+        pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
+    )
     word.tap()
     page.wait_for_url("**/glossary.html#class-failed")
     context.close()
@@ -378,7 +450,9 @@ def test_heads_that_sort_explain_themselves(browser, site):
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
     plain.goto((site / "auxTel/2020-02-12.html").as_uri())
-    (site / "glossary.html").write_text(pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8")
+    (site / "glossary.html").write_text(
+        pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
+    )
     plain.locator(".tile.failed .word").click()
     plain.wait_for_url("**/glossary.html#class-failed")
     assert MEANING in plain.locator(":target").inner_text()

@@ -7,20 +7,67 @@ from hypothesis import strategies as st
 
 from observing_monitor import columns, names
 
-PARTS = ("AT_O_", "CC_C_", "MC_O_", "20200212", "20200230", "2020", "_000022", "_00022", "-R22S00", "_R01_S00", "-R22-S00", "-R22S1")
-PARTS += ("3018092000065", "3018132000065", "-det000", "-det0000", "-det00", ".fits", ".fits.fz", "_", "-", "x", "é", "٣", "\n", "7")
+PARTS = (
+    "AT_O_",
+    "CC_C_",
+    "MC_O_",
+    "20200212",
+    "20200230",
+    "2020",
+    "_000022",
+    "_00022",
+    "-R22S00",
+    "_R01_S00",
+    "-R22-S00",
+    "-R22S1",
+)
+PARTS += (
+    "3018092000065",
+    "3018132000065",
+    "-det000",
+    "-det0000",
+    "-det00",
+    ".fits",
+    ".fits.fz",
+    "_",
+    "-",
+    "x",
+    "é",
+    "٣",
+    "\n",
+    "7",
+)
 
 
-HEADS = ("CC_C_20200212_000022", "CC_C_20200213_00022", "MC_O_19991231_123456", "3018092000065", "2020021200001", "3018132000065", "")
+HEADS = (
+    "CC_C_20200212_000022",
+    "CC_C_20200213_00022",
+    "MC_O_19991231_123456",
+    "3018092000065",
+    "2020021200001",
+    "3018132000065",
+    "",
+)
 some_parts = st.lists(st.sampled_from(PARTS), max_size=6).map("".join)
-nearly_names = st.builds("".join, st.tuples(st.sampled_from(["", "", "", "x", "_"]), st.sampled_from(HEADS), some_parts))
+nearly_names = st.builds(
+    "".join, st.tuples(st.sampled_from(["", "", "", "x", "_"]), st.sampled_from(HEADS), some_parts)
+)
 
 
 @example(
     [
         f"{head}{rest}"
         for head in HEADS
-        for rest in ("", ".fits", "-R22S00", "-R22-S00-det000", "-det000.fits", "_R01_S000", "-det0000", "0")
+        for rest in (
+            "",
+            ".fits",
+            "-R22S00",
+            "-R22-S00-det000",
+            "-det000.fits",
+            "_R01_S000",
+            "-det0000",
+            "0",
+        )
     ]
 )
 @given(st.lists(st.one_of(some_parts, nearly_names, nearly_names, st.none()), max_size=20))
@@ -53,7 +100,10 @@ def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
 
 def test_pattern_of_ones_own():
     """A pattern of one's own may use all that Python's engine knows, with as few groups as it likes."""
-    told = names.read_names(pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"), r"_(?P<seq_num>\d+)(?=_b)")
+    told = names.read_names(
+        pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"),
+        r"_(?P<seq_num>\d+)(?=_b)",
+    )
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
     assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}

@@ -40,7 +40,9 @@ def test_night_of_an_instant(rule, instant, night):
     """An instant has the date that it has in the rule's scale, also where the rule is asked by nanoseconds."""
     at = parse_utc(instant)
     assert NightRule.parse(rule).night_of(at).isoformat() == night
-    assert NightRule.parse(rule).night_of_ns(int(at.timestamp()) * 1_000_000_000).isoformat() == night
+    assert (
+        NightRule.parse(rule).night_of_ns(int(at.timestamp()) * 1_000_000_000).isoformat() == night
+    )
 
 
 @pytest.mark.parametrize("rule", ["UTC-12h", "UTC", "UTC+4h", "TAI-12h"])
@@ -67,7 +69,10 @@ def test_nights_as_they_are_written(text):
     assert parse_night(text) == datetime.date(2020, 2, 29) == night_named(text)
 
 
-@pytest.mark.parametrize("text", ["20201340", "2021-02-29", "2021-12-1", "202012240", "2020-1224", "", "２０２００２２９"])
+@pytest.mark.parametrize(
+    "text",
+    ["20201340", "2021-02-29", "2021-12-1", "202012240", "2020-1224", "", "２０２００２２９"],
+)
 def test_nights_that_are_none(text):
     """What is no date is refused on the command line, and is an ordinary folder's name in a tree."""
     with pytest.raises(UsageError, match="is not a night; write YYYY-MM-DD"):
@@ -82,7 +87,10 @@ def test_ids_are_not_nights():
 
 def test_nid_and_mjd():
     """nid counts UTC dates from 2017-01-01, MJD from 1858-11-17."""
-    assert night_of_nid(2559) == datetime.date(2024, 1, 4) and nid_of(datetime.date(2024, 1, 4)) == 2559
+    assert (
+        night_of_nid(2559) == datetime.date(2024, 1, 4)
+        and nid_of(datetime.date(2024, 1, 4)) == 2559
+    )
     assert night_of_mjd(59458.2) == datetime.date(2021, 9, 1)
 
 
@@ -109,8 +117,14 @@ def test_the_machines_own_zone_says_nothing(far_west):
     at = parse_utc("2021-09-01T12:00:00+02:00")
     assert (at.isoformat(), iso_utc(at)) == ("2021-09-01T10:00:00+00:00", "2021-09-01T10:00:00Z")
     assert parse_utc("2021-09-01T10:00:00") == at
-    assert iso_utc(at.astimezone(datetime.timezone(datetime.timedelta(hours=-3)))) == "2021-09-01T10:00:00Z"
-    assert NightRule.parse("UTC").night_of(parse_utc("2021-09-01T03:00:00")).isoformat() == "2021-09-01"
+    assert (
+        iso_utc(at.astimezone(datetime.timezone(datetime.timedelta(hours=-3))))
+        == "2021-09-01T10:00:00Z"
+    )
+    assert (
+        NightRule.parse("UTC").night_of(parse_utc("2021-09-01T03:00:00")).isoformat()
+        == "2021-09-01"
+    )
     assert [bound.isoformat() for bound in NightRule().bounds(datetime.date(2021, 9, 1))] == [
         "2021-09-01T12:00:00+00:00",
         "2021-09-02T12:00:00+00:00",
@@ -120,7 +134,10 @@ def test_the_machines_own_zone_says_nothing(far_west):
 def test_the_last_nanosecond_of_a_night():
     """A nanosecond before a night begins is of the night before: no number of the computation is rounded."""
     begins = int(parse_utc("2021-09-01T12:00:00Z").timestamp()) * 1_000_000_000
-    assert [NightRule().night_of_ns(ns).isoformat() for ns in (begins - 1, begins)] == ["2021-08-31", "2021-09-01"]
+    assert [NightRule().night_of_ns(ns).isoformat() for ns in (begins - 1, begins)] == [
+        "2021-08-31",
+        "2021-09-01",
+    ]
 
 
 def test_days_before_the_first():
@@ -186,4 +203,7 @@ def test_zones(name):
     assert zone_named("zone", "America/Santiago").key == "America/Santiago"
     with pytest.raises(UsageError) as wrong:
         zone_named("zone", name)
-    assert str(wrong.value) == f"zone {name!r} is no time zone; write one of the IANA database, such as America/Santiago or UTC"
+    assert (
+        str(wrong.value)
+        == f"zone {name!r} is no time zone; write one of the IANA database, such as America/Santiago or UTC"
+    )

@@ -44,7 +44,9 @@ def site(tmp_path):
         def run(self, hours=0.0, command="run"):
             return run(command, "-c", tmp_path / "site.toml", now=self.now + hours * HOUR)
 
-    Made.made = make_night(tmp_path / "input", NIGHT, {"ingested": 4, "pending": 3}, now=Made.now, transfer_log=True)
+    Made.made = make_night(
+        tmp_path / "input", NIGHT, {"ingested": 4, "pending": 3}, now=Made.now, transfer_log=True
+    )
     return Made()
 
 
@@ -57,7 +59,10 @@ def script(path, text):
 
 def command(path, more=""):
     """A receiver that adds a line of JSON to `path`.told for every change, and its environment to `path`.env."""
-    tell = script(path, f'cat >>"{path}.told"\nenv | grep ^OBSERVING_MONITOR_ | sort >>"{path}.env"\nprintf "%s" "$1" >"{path}.argument"')
+    tell = script(
+        path,
+        f'cat >>"{path}.told"\nenv | grep ^OBSERVING_MONITOR_ | sort >>"{path}.env"\nprintf "%s" "$1" >"{path}.argument"',
+    )
     return f'type = "command"\ncommand = [{tell}, "$(touch {path}.shell)"]\n{more}'
 
 
@@ -89,13 +94,22 @@ def test_command_is_told_of_changes_alone(site, tmp_path):
         "text": f"Observing monitor, latiss: error (was normal): {change['info']} https://example.org/n/latiss/index.html",
     }
     assert "3 files never tried" in change["info"]
-    variables = dict(line.split("=", 1) for line in (tmp_path / "desk.env").read_text().splitlines())
-    assert variables == {f"OBSERVING_MONITOR_{name.upper()}": value for name, value in change.items()}
-    assert (tmp_path / "desk.argument").read_text() == f"$(touch {tmp_path}/desk.shell)" and not (tmp_path / "desk.shell").exists()
+    variables = dict(
+        line.split("=", 1) for line in (tmp_path / "desk.env").read_text().splitlines()
+    )
+    assert variables == {
+        f"OBSERVING_MONITOR_{name.upper()}": value for name, value in change.items()
+    }
+    assert (tmp_path / "desk.argument").read_text() == f"$(touch {tmp_path}/desk.shell)" and not (
+        tmp_path / "desk.shell"
+    ).exists()
     for file in site.made.of("pending"):
         file.path.unlink()  # gone: a warning
     assert site.run(3.1) == 0
-    assert [(change["was"], change["status"]) for change in told(tmp_path / "desk")] == [("normal", "error"), ("error", "warning")]
+    assert [(change["was"], change["status"]) for change in told(tmp_path / "desk")] == [
+        ("normal", "error"),
+        ("error", "warning"),
+    ]
 
 
 def test_who_is_told_of_what(site, tmp_path):
@@ -111,7 +125,8 @@ def test_who_is_told_of_what(site, tmp_path):
     site.write("\n".join(tables))
     assert site.run(2) == 0
     heard = {
-        name: [(c["stream"], c["status"]) for c in told(tmp_path / name)] for name in ("all", "site_alone", "warned", "own", "second_own")
+        name: [(c["stream"], c["status"]) for c in told(tmp_path / name)]
+        for name in ("all", "site_alone", "warned", "own", "second_own")
     }
     assert heard == {
         "all": [("latiss", "error"), ("second", "warning")],
@@ -124,12 +139,20 @@ def test_who_is_told_of_what(site, tmp_path):
 
 def test_one_that_fails_is_told_by_the_next_run(site, tmp_path, capfd):
     """A receiver that fails costs one line and the exit code, no page and no other receiver; the next run tells it."""
-    broken = script(tmp_path / "broken", f'test -e "{tmp_path}/mended" && exec cat >"{tmp_path}/broken.told"\necho no paper >&2\nexit 3')
-    site.write(f'[notify.broken]\ntype = "command"\ncommand = [{broken}]\n[notify.desk]\n{command(tmp_path / "desk")}')
+    broken = script(
+        tmp_path / "broken",
+        f'test -e "{tmp_path}/mended" && exec cat >"{tmp_path}/broken.told"\necho no paper >&2\nexit 3',
+    )
+    site.write(
+        f'[notify.broken]\ntype = "command"\ncommand = [{broken}]\n[notify.desk]\n{command(tmp_path / "desk")}'
+    )
     assert site.run(2) == 1
     line = f"observing_monitor: notify broken: {tmp_path}/broken ended with exit code 3: no paper; the next run tries again\n"
     assert capfd.readouterr().err == line
-    assert len(told(tmp_path / "desk")) == 1 and "never tried" in (site.folder / "latiss" / "2020-02-12.html").read_text()
+    assert (
+        len(told(tmp_path / "desk")) == 1
+        and "never tried" in (site.folder / "latiss" / "2020-02-12.html").read_text()
+    )
     (tmp_path / "mended").touch()
     assert [site.run(2.1), site.run(2.2)] == [0, 0]
     assert len(told(tmp_path / "broken")) == len(told(tmp_path / "desk")) == 1
@@ -149,7 +172,9 @@ def test_one_that_hangs_is_ended(site, tmp_path, capfd):
         def log_message(self, *_):
             pass
 
-    hang = script(tmp_path / "hang", f'trap "" TERM\nsleep 300 & echo $! >"{tmp_path}/child"\nwait\nsleep 300')
+    hang = script(
+        tmp_path / "hang", f'trap "" TERM\nsleep 300 & echo $! >"{tmp_path}/child"\nwait\nsleep 300'
+    )
     with served(Dripping) as address:
         site.write(
             f'[notify.hang]\ntype = "command"\ncommand = [{hang}]\ntimeout_s = 0.5\n'
@@ -159,7 +184,10 @@ def test_one_that_hangs_is_ended(site, tmp_path, capfd):
         assert site.run(2) == 1
         assert time.monotonic() - began < 12
     lines = capfd.readouterr().err.splitlines()
-    assert [line.partition("notify ")[2].partition(" took")[0] for line in lines] == [f"hang: {tmp_path}/hang", "drip: the webhook"]
+    assert [line.partition("notify ")[2].partition(" took")[0] for line in lines] == [
+        f"hang: {tmp_path}/hang",
+        "drip: the webhook",
+    ]
     assert len(told(tmp_path / "desk")) == 1
     state = Path("/proc", (tmp_path / "child").read_text().strip(), "status")
     assert not state.exists() or "zombie" in state.read_text()
@@ -167,7 +195,10 @@ def test_one_that_hangs_is_ended(site, tmp_path, capfd):
 
 def test_a_run_killed_while_telling_tells_again(site, tmp_path):
     """A run that is killed after a delivery, before it could note it, is followed by one that tells again: at least once, then no more."""
-    tell = script(tmp_path / "tell", f'cat >>"{tmp_path}/tell.told"\ntest -e "{tmp_path}/let" || kill -9 $PPID')
+    tell = script(
+        tmp_path / "tell",
+        f'cat >>"{tmp_path}/tell.told"\ntest -e "{tmp_path}/let" || kill -9 $PPID',
+    )
     site.write(f'[notify.desk]\ntype = "command"\ncommand = [{tell}]')
     killed = start("-c", tmp_path / "site.toml", now=site.now + 2 * HOUR)
     killed.communicate()
@@ -219,7 +250,15 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).got = [*self.got, (self.path, self.headers.get("Authorization"), self.headers["Content-Type"], json.loads(body))]
+        type(self).got = [
+            *self.got,
+            (
+                self.path,
+                self.headers.get("Authorization"),
+                self.headers["Content-Type"],
+                json.loads(body),
+            ),
+        ]
         self.send_response(self.code)
         if self.location:
             self.send_header("Location", self.location)
@@ -241,11 +280,19 @@ def test_webhook(site, tmp_path, monkeypatch):
 
     with served(Own) as address:
         monkeypatch.setenv("HOOK_ADDRESS", address)
-        site.write('[notify.chat]\ntype = "webhook"\nurl_env = "HOOK_ADDRESS"\ntoken_file = "token"')
+        site.write(
+            '[notify.chat]\ntype = "webhook"\nurl_env = "HOOK_ADDRESS"\ntoken_file = "token"'
+        )
         assert [site.run(2), site.run(2.1)] == [0, 0]
     ((path, authorization, kind, change),) = Own.got
-    assert (path, authorization, kind) == ("/hook/of-a-secret-name", f"Bearer {PASSWORD}", "application/json")
-    assert change["status"] == "error" and change["text"].startswith("Observing monitor, latiss: error")
+    assert (path, authorization, kind) == (
+        "/hook/of-a-secret-name",
+        f"Bearer {PASSWORD}",
+        "application/json",
+    )
+    assert change["status"] == "error" and change["text"].startswith(
+        "Observing monitor, latiss: error"
+    )
     assert_nowhere(site.folder, PASSWORD, "of-a-secret-name")
 
 
@@ -283,7 +330,10 @@ def test_webhook_that_redirects_or_refuses(site, capfd):
     for path in (site.folder / "data").glob("told.json"):
         path.unlink()
     assert site.run(2.4) == 1
-    assert capfd.readouterr().err == f"observing_monitor: notify chat: {host}: [Errno 111] Connection refused; the next run tries again\n"
+    assert (
+        capfd.readouterr().err
+        == f"observing_monitor: notify chat: {host}: [Errno 111] Connection refused; the next run tries again\n"
+    )
 
 
 # --- mails -----------------------------------------------------------------------------------------------------------------
@@ -302,7 +352,13 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        self.mails.append((envelope.mail_from, envelope.rcpt_tos, email.message_from_bytes(envelope.content, policy=email.policy.default)))
+        self.mails.append(
+            (
+                envelope.mail_from,
+                envelope.rcpt_tos,
+                email.message_from_bytes(envelope.content, policy=email.policy.default),
+            )
+        )
         return "250 kept"
 
 
@@ -326,8 +382,26 @@ def certificate(tmp_path_factory):
     """A certificate for localhost, signed by itself, and its key."""
     need(shutil.which("openssl"), "there is no openssl (Debian's package openssl)")
     folder = tmp_path_factory.mktemp("tls")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    made += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    made += [
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+    ]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"
 
@@ -344,9 +418,15 @@ def test_mail(site):
     ((sender, receivers, mail),) = inbox.mails
     assert (sender, receivers) == ("monitor@example.org", ["observers@example.org"])
     assert mail["Subject"] == "Árbol Bcc: victim@example.org: latiss: error" and mail["Bcc"] is None
-    assert mail["Auto-Submitted"] == "auto-generated" and mail["Message-ID"].endswith("@example.org>")
+    assert mail["Auto-Submitted"] == "auto-generated" and mail["Message-ID"].endswith(
+        "@example.org>"
+    )
     text = mail.get_content()
-    assert "3 files never tried" in text and "https://example.org/n/latiss/index.html" in text and "error, was normal" in text
+    assert (
+        "3 files never tried" in text
+        and "https://example.org/n/latiss/index.html" in text
+        and "error, was normal" in text
+    )
 
 
 def test_mail_by_starttls_with_a_password(site, certificate, monkeypatch, capfd):
@@ -361,7 +441,12 @@ def test_mail_by_starttls_with_a_password(site, certificate, monkeypatch, capfd)
         asked.append((data.login, data.password))
         return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
-    options = {"tls_context": own, "require_starttls": True, "auth_required": True, "authenticator": is_right}
+    options = {
+        "tls_context": own,
+        "require_starttls": True,
+        "auth_required": True,
+        "authenticator": is_right,
+    }
     with mail_server(**options) as (port, inbox):
         site.write(
             f'[notify.mail]\ntype = "mail"\nto = ["observers@example.org"]\nsender = "monitor@example.org"\nserver = "localhost"\n'
@@ -385,10 +470,21 @@ def test_mail_by_starttls_with_a_password(site, certificate, monkeypatch, capfd)
 
 def test_mail_by_sendmail(site, tmp_path):
     """Without a server the machine's sendmail gets the mail on its stdin, the addresses after `--`, read by no shell."""
-    sendmail = script(tmp_path / "sendmail", f'printf "%s\\n" "$@" >"{tmp_path}/arguments"\ncat >"{tmp_path}/mail"')
-    site.write(f'[notify.mail]\ntype = "mail"\nto = ["-oQ/tmp@example.org"]\nsender = "monitor@example.org"\nsendmail = {sendmail}\n')
+    sendmail = script(
+        tmp_path / "sendmail",
+        f'printf "%s\\n" "$@" >"{tmp_path}/arguments"\ncat >"{tmp_path}/mail"',
+    )
+    site.write(
+        f'[notify.mail]\ntype = "mail"\nto = ["-oQ/tmp@example.org"]\nsender = "monitor@example.org"\nsendmail = {sendmail}\n'
+    )
     assert site.run(2) == 0
-    assert (tmp_path / "arguments").read_text().split() == ["-i", "-f", "monitor@example.org", "--", "-oQ/tmp@example.org"]
+    assert (tmp_path / "arguments").read_text().split() == [
+        "-i",
+        "-f",
+        "monitor@example.org",
+        "--",
+        "-oQ/tmp@example.org",
+    ]
     mail = email.message_from_bytes((tmp_path / "mail").read_bytes(), policy=email.policy.default)
     assert mail["Subject"] == "Observing monitor: latiss: error"
 
@@ -401,19 +497,52 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        ('[notify.x]\ntype = "pager"', "[notify.x] the type of a receiver is 'pager'; it is one of command, mail, webhook"),
+        (
+            '[notify.x]\ntype = "pager"',
+            "[notify.x] the type of a receiver is 'pager'; it is one of command, mail, webhook",
+        ),
         ("[notify.x]", "[notify.x] the type of a receiver is None"),
         ('[notify.x]\ntype = "command"\ncommand = []', "[notify.x] key 'command' names no program"),
-        ('[notify.x]\ntype = "command"\ncommand = "rm -rf x"', "[notify.x] key 'command': expected `array`"),
-        ('[notify.x]\ntype = "command"\ncomand = ["a"]', "[notify.x] unknown key 'comand'; did you mean 'command'?"),
-        ('[notify.x]\ntype = "webhook"', "[notify.x] key 'url' is missing; set one of url, url_env, url_file"),
-        ('[notify.x]\ntype = "webhook"\nurl = "file:///etc/passwd"', "[notify.x] key 'url' is no address"),
-        ('[notify.x]\ntype = "webhook"\nurl = "https://me:pass@host/x"', "without user or password"),
-        ('[notify.x]\ntype = "webhook"\nurl = "https://a/"\nurl_env = "A"', "[notify.x] url and url_env say the same"),
-        ('[notify.x]\ntype = "mail"\nto = ["a b"]\nsender = "c@d"', "[notify.x] key 'to': 'a b' is no mail address"),
-        (f'[notify.x]\n{MAIL}server = "h"\nuser = "u"', "[notify.x] a user and a password belong together"),
-        (f'[notify.x]\n{MAIL}server = "h"\nuser = "u"\npassword_env = "P"', "[notify.x] the password would be sent in the open"),
-        (f'[notify.x]\n{MAIL}when = ["bad"]', "[notify.x] key 'when': 'bad' is no status; they are normal, warning, error"),
+        (
+            '[notify.x]\ntype = "command"\ncommand = "rm -rf x"',
+            "[notify.x] key 'command': expected `array`",
+        ),
+        (
+            '[notify.x]\ntype = "command"\ncomand = ["a"]',
+            "[notify.x] unknown key 'comand'; did you mean 'command'?",
+        ),
+        (
+            '[notify.x]\ntype = "webhook"',
+            "[notify.x] key 'url' is missing; set one of url, url_env, url_file",
+        ),
+        (
+            '[notify.x]\ntype = "webhook"\nurl = "file:///etc/passwd"',
+            "[notify.x] key 'url' is no address",
+        ),
+        (
+            '[notify.x]\ntype = "webhook"\nurl = "https://me:pass@host/x"',
+            "without user or password",
+        ),
+        (
+            '[notify.x]\ntype = "webhook"\nurl = "https://a/"\nurl_env = "A"',
+            "[notify.x] url and url_env say the same",
+        ),
+        (
+            '[notify.x]\ntype = "mail"\nto = ["a b"]\nsender = "c@d"',
+            "[notify.x] key 'to': 'a b' is no mail address",
+        ),
+        (
+            f'[notify.x]\n{MAIL}server = "h"\nuser = "u"',
+            "[notify.x] a user and a password belong together",
+        ),
+        (
+            f'[notify.x]\n{MAIL}server = "h"\nuser = "u"\npassword_env = "P"',
+            "[notify.x] the password would be sent in the open",
+        ),
+        (
+            f'[notify.x]\n{MAIL}when = ["bad"]',
+            "[notify.x] key 'when': 'bad' is no status; they are normal, warning, error",
+        ),
         (f"[notify.x]\n{MAIL}when = []", "[notify.x] key 'when' is empty"),
         (f"[notify.x]\n{MAIL}timeout_s = 0", "[notify.x] key 'timeout_s': 0 is no time limit"),
         (f'[streams.latiss.notify.x]\n{MAIL}of = "site"', "[streams.latiss.notify.x] key 'of'"),
@@ -424,11 +553,17 @@ def test_wrong_settings(site, tmp_path, capfd, tables, said):
     """A receiver that can't be is an error before anything is done, which names the file, the table and the key."""
     site.write(tables)
     assert site.run(2) == 2
-    assert f"{tmp_path}/site.toml: " in (line := capfd.readouterr().err) and said in line and line.count("\n") == 1
+    assert (
+        f"{tmp_path}/site.toml: " in (line := capfd.readouterr().err)
+        and said in line
+        and line.count("\n") == 1
+    )
     assert not site.folder.exists()
 
 
-@pytest.mark.parametrize("path", ["docs/notifications.md", "docs/known_issues.md", "examples/notify.toml"])
+@pytest.mark.parametrize(
+    "path", ["docs/notifications.md", "docs/known_issues.md", "examples/notify.toml"]
+)
 def test_examples(tmp_path, path):
     """What the documentation shows of settings is understood."""
     text = (CHECKOUT / path).read_text()
@@ -443,8 +578,13 @@ def test_examples(tmp_path, path):
 
 def test_trying_out(site, tmp_path, capsys):
     """`observing_monitor notify` sends every receiver a message and says how that went; it reads and writes nothing else."""
-    site.write(f'[notify.desk]\n{command(tmp_path / "desk")}\n[notify.gone]\ntype = "command"\ncommand = ["{tmp_path}/nothing"]')
+    site.write(
+        f'[notify.desk]\n{command(tmp_path / "desk")}\n[notify.gone]\ntype = "command"\ncommand = ["{tmp_path}/nothing"]'
+    )
     assert site.run(2, "notify") == 1
     said = capsys.readouterr().out.splitlines()
-    assert said == ["  ok     desk: told", f"  FAILED gone: {tmp_path}/nothing can't be run (No such file or directory)"]
+    assert said == [
+        "  ok     desk: told",
+        f"  FAILED gone: {tmp_path}/nothing can't be run (No such file or directory)",
+    ]
     assert "nothing has changed" in told(tmp_path / "desk")[0]["text"] and not site.folder.exists()

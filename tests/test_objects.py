@@ -41,7 +41,11 @@ class Bucket:
 
         self.ceph, self.name, self.address = ceph, name, f"s3://{name}"
         self.client = botocore.session.Session().create_client(
-            "s3", endpoint_url=ceph.endpoint, aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1"
+            "s3",
+            endpoint_url=ceph.endpoint,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            region_name="us-east-1",
         )
         self.client.create_bucket(Bucket=name)
         self.n_before = 0
@@ -57,12 +61,21 @@ class Bucket:
 
     def listed(self, prefix=""):
         """Every object whose name begins so, by the rest of its name: as the listing tells it."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return {one["Key"].removeprefix(prefix): one for page in pages for one in page.get("Contents", [])}
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix
+        )
+        return {
+            one["Key"].removeprefix(prefix): one
+            for page in pages
+            for one in page.get("Contents", [])
+        }
 
     def contents(self, prefix):
         """As `running.contents` of a folder."""
-        read = {name: self.client.get_object(Bucket=self.name, Key=prefix + name)["Body"].read() for name in self.listed(prefix)}
+        read = {
+            name: self.client.get_object(Bucket=self.name, Key=prefix + name)["Body"].read()
+            for name in self.listed(prefix)
+        }
         return in_folder(read)
 
     def asked(self, *methods):
@@ -100,8 +113,15 @@ def account(ceph, monkeypatch):
     key, secret = ceph.user(f"user{uuid.uuid4().hex[:8]}")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    told = {"ACCESS_KEY_ID": key, "SECRET_ACCESS_KEY": secret, "ENDPOINT_URL": ceph.endpoint, "DEFAULT_REGION": "us-east-1"}
-    for name, value in (told | {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull}).items():
+    told = {
+        "ACCESS_KEY_ID": key,
+        "SECRET_ACCESS_KEY": secret,
+        "ENDPOINT_URL": ceph.endpoint,
+        "DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in (
+        told | {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull}
+    ).items():
         monkeypatch.setenv(f"AWS_{name}", value)
     return key, secret
 
@@ -118,7 +138,12 @@ def command(*arguments, now=None):
         "import datetime, sys; from observing_monitor import cli; code = cli.main(sys.argv[1:], "
         f"{clock}); print(*(name for name in {HEAVY} if name in sys.modules)); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.returncode, done.stderr, done.stdout.split()
 
 
@@ -135,7 +160,10 @@ def go(capfd):
 def begin(bucket, prefix, wanted, *arguments, now, **options):
     """Start a rebuild in a process of its own, and come back when it has collected so many nights."""
     process = start(*arguments, now=now, **options)
-    while process.poll() is None and sum(name.endswith("looked.json") for name in bucket.listed(f"{prefix}data/")) < wanted:
+    while (
+        process.poll() is None
+        and sum(name.endswith("looked.json") for name in bucket.listed(f"{prefix}data/")) < wanted
+    ):
         time.sleep(0.01)
     return process
 
@@ -167,7 +195,10 @@ def test_site_in_a_bucket_is_that_on_disk(tree, bucket, tmp_path, go):
     assert go(*which, "--output_dir", f"{bucket.address}/a/site", now=now)[0] == 0
     assert bucket.contents("a/site/") == on_disk(tmp_path / "site")
     assert {name.split("/")[0] for name in bucket.listed()} == {"a"}
-    types = {name: bucket.head(f"a/site/{name}")["ContentType"] for name in ("index.html", "heartbeat.js", "nights.json", "nights.csv")}
+    types = {
+        name: bucket.head(f"a/site/{name}")["ContentType"]
+        for name in ("index.html", "heartbeat.js", "nights.json", "nights.csv")
+    }
     assert types == {
         "index.html": "text/html; charset=utf-8",
         "heartbeat.js": "text/javascript; charset=utf-8",
@@ -181,7 +212,16 @@ def test_site_in_a_bucket_is_that_on_disk(tree, bucket, tmp_path, go):
 def test_run_with_nothing_new(tree, bucket, go):
     """A run with nothing new lists the output once, asks for no object's state, writes the heartbeat alone, and imports nothing heavy."""
     folder, now = tree
-    which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[-1], "--output_dir", bucket.address)
+    which = (
+        "--input_dir",
+        folder,
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+        "--output_dir",
+        bucket.address,
+    )
     assert go(*which, now=now)[0] == 0
     before = bucket.listed()
     bucket.asked()
@@ -189,18 +229,33 @@ def test_run_with_nothing_new(tree, bucket, go):
     asked = bucket.asked()
     assert [prefix for method, _, prefix in asked if prefix is not None] == [".lock/", ""]
     assert [name for method, name, _ in asked if method == "HEAD"] == []
-    written = sorted(name for method, name, _ in asked if method in ("PUT", "DELETE") and not name.startswith(".lock/"))
+    written = sorted(
+        name
+        for method, name, _ in asked
+        if method in ("PUT", "DELETE") and not name.startswith(".lock/")
+    )
     assert written == EVERY_RUN
     assert [method for method, name, _ in asked if name.startswith(".lock/")] == ["PUT", "DELETE"]
     assert len(asked) <= 20, asked
     after = bucket.listed()
-    assert {name for name in after if after[name]["LastModified"] != before[name]["LastModified"]} <= set(EVERY_RUN)
+    assert {
+        name for name in after if after[name]["LastModified"] != before[name]["LastModified"]
+    } <= set(EVERY_RUN)
 
 
 def test_lost_page_is_made_again(tree, bucket, go):
     """A page or a table that somebody deleted from the bucket is there again after the next run, and nothing else is written."""
     folder, now = tree
-    which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[-1], "--output_dir", bucket.address)
+    which = (
+        "--input_dir",
+        folder,
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+        "--output_dir",
+        bucket.address,
+    )
     assert go(*which, now=now)[0] == 0
     whole = bucket.contents("")
     bucket.delete("2020-02-11.html")
@@ -214,11 +269,23 @@ def test_lost_page_is_made_again(tree, bucket, go):
 
 def test_pages_of_exposures(bucket, tmp_path, go):
     """Pages of a night's many exposures stand in a bucket as on disk: one that was deleted comes back, those needed no longer go."""
-    which = ("-c", tmp_path / "site.toml", "--first_day", exposures.NIGHT, "--last_day", exposures.NIGHT, "--output_dir", bucket.address)
+    which = (
+        "-c",
+        tmp_path / "site.toml",
+        "--first_day",
+        exposures.NIGHT,
+        "--last_day",
+        exposures.NIGHT,
+        "--output_dir",
+        bucket.address,
+    )
     parts = [f"camera/{exposures.NIGHT}.exposures{number}.html" for number in ("-2", "")]
     exposures.observe(tmp_path, MAX_OF_PART + 30)
     assert go(*which, now=exposures.NOW)[0] == 0
-    assert bucket.contents("") == on_disk(tmp_path / "site") and [name for name in bucket.listed() if "exposures" in name] == parts
+    assert (
+        bucket.contents("") == on_disk(tmp_path / "site")
+        and [name for name in bucket.listed() if "exposures" in name] == parts
+    )
     bucket.delete(parts[0])
     assert go(*which, now=exposures.NOW)[0] == 0
     assert bucket.contents("") == on_disk(tmp_path / "site")
@@ -227,7 +294,10 @@ def test_pages_of_exposures(bucket, tmp_path, go):
         bucket.delete(f"data/{name}")
     exposures.observe(tmp_path, MAX_GROUPS)
     assert go(*which, now=exposures.NOW)[0] == 0
-    assert bucket.contents("") == on_disk(tmp_path / "site") and [name for name in bucket.listed() if "exposures" in name] == []
+    assert (
+        bucket.contents("") == on_disk(tmp_path / "site")
+        and [name for name in bucket.listed() if "exposures" in name] == []
+    )
 
 
 def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
@@ -237,16 +307,33 @@ def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
         make_night(folder, datetime.date(2020, 3, 1 + day), {"ingested": 4}, now=now)
     which = ("rebuild", "--input_dir", folder, "--jobs", "2")
     assert go(*which, "--output_dir", tmp_path / "site", now=now)[0] == 0
-    process = begin(bucket, "site/", 4, *which, "--output_dir", f"{bucket.address}/site", now=now, start_new_session=True)
+    process = begin(
+        bucket,
+        "site/",
+        4,
+        *which,
+        "--output_dir",
+        f"{bucket.address}/site",
+        now=now,
+        start_new_session=True,
+    )
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    finished = {name.partition("/looked")[0]: one["LastModified"] for name, one in bucket.listed("site/").items() if "looked.json" in name}
+    finished = {
+        name.partition("/looked")[0]: one["LastModified"]
+        for name, one in bucket.listed("site/").items()
+        if "looked.json" in name
+    }
     assert 3 <= len(finished) < 11, "it was not killed in the middle"
     bucket.asked()
     code, words = go(*which, "--output_dir", f"{bucket.address}/site", now=now)
     assert code == 0, words
     asked = bucket.asked()
-    again = [name for method, name, _ in asked if method == "PUT" and name.removeprefix("site/").startswith(tuple(finished))]
+    again = [
+        name
+        for method, name, _ in asked
+        if method == "PUT" and name.removeprefix("site/").startswith(tuple(finished))
+    ]
     assert again == []
     listed = [prefix for *_, prefix in asked if prefix is not None]
     assert listed.count("site/") == 1 and set(listed) == {"site/", "site/.lock/"}
@@ -257,8 +344,16 @@ def test_nothing_of_object_stores_is_imported_without_an_address(tree, tmp_path)
     """A run from disk to disk imports nothing of fsspec."""
     code = "import sys; from observing_monitor import cli; cli.main(sys.argv[1:]); print(*{name.partition('.')[0] for name in sys.modules})"
     which = ("--input_dir", tree[0], "--output_dir", tmp_path / "site", "--jobs", "1")
-    done = subprocess.run([sys.executable, "-c", code, *which], capture_output=True, text=True, check=True)
-    assert "pandas" in done.stdout and not {"fsspec", "s3fs", "botocore", "aiobotocore", "aiohttp"} & set(done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-c", code, *which], capture_output=True, text=True, check=True
+    )
+    assert "pandas" in done.stdout and not {
+        "fsspec",
+        "s3fs",
+        "botocore",
+        "aiobotocore",
+        "aiohttp",
+    } & set(done.stdout.split())
 
 
 # --- the lock ----------------------------------------------------------------------------------------------------------
@@ -273,7 +368,10 @@ def test_lock_held_by_another(tree, bucket, monkeypatch, capfd):
         patched.setattr(objects.time, "sleep", lambda _: pytest.fail("it waits"))
         assert run(*which, now=now) == cli.LOCKED
         assert [name for name in bucket.listed() if not name.startswith(".lock/")] == []
-    assert re.search(r"s3://\S+/\.lock/\S+: another run is at work on this output; this one does nothing\n$", capfd.readouterr().err)
+    assert re.search(
+        r"s3://\S+/\.lock/\S+: another run is at work on this output; this one does nothing\n$",
+        capfd.readouterr().err,
+    )
     assert run(*which, now=now) == 0
     assert not [name for name in bucket.listed() if name.startswith(".lock/")]
 
@@ -325,13 +423,18 @@ def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
         output.write("page.html", "x")
         began = time.monotonic()
         while time.monotonic() < began + 20 and bucket.client.list_buckets()["Buckets"]:
-            for name in bucket.listed():  # a renewal that was just under way puts its object there once more
+            for name in (
+                bucket.listed()
+            ):  # a renewal that was just under way puts its object there once more
                 bucket.delete(name)
             with contextlib.suppress(bucket.client.exceptions.ClientError):
                 bucket.client.delete_bucket(Bucket=bucket.name)
                 break
         time.sleep(2)
-        with pytest.raises(OutputError, match="the lock could not be renewed in time; the next run goes on from what is there"):
+        with pytest.raises(
+            OutputError,
+            match="the lock could not be renewed in time; the next run goes on from what is there",
+        ):
             output.write("page.html", "y")
     assert "there is no such bucket" in caplog.text
 
@@ -397,7 +500,13 @@ skip = ["*.part"]
     bucket.asked()
     code, words = go("rebuild", "-c", settings, "--jobs", "1")
     assert code == 0, words
-    folders = ["raw/", "raw/deep/", "raw/deep/er/", "raw/deep/er/20200212/", *(f"raw/{night}/" for night in DAYS)]
+    folders = [
+        "raw/",
+        "raw/deep/",
+        "raw/deep/er/",
+        "raw/deep/er/20200212/",
+        *(f"raw/{night}/" for night in DAYS),
+    ]
     assert sorted(prefix for *_, prefix in bucket.asked()) == sorted(folders)
     tonight = (bucket.head("raw/loose.fits")["LastModified"] - datetime.timedelta(hours=12)).date()
     made = nights(tmp_path / "site" / "auxTel")
@@ -408,7 +517,10 @@ skip = ["*.part"]
         tonight.isoformat(): 1,
     }
     assert made["2020-02-12"]["n_exposures"] == 4
-    assert f'"{DAYS[1]}/ä b%20c#d+e?f.fits"' in (tmp_path / "site" / "auxTel" / "2020-02-11.csv").read_text()
+    assert (
+        f'"{DAYS[1]}/ä b%20c#d+e?f.fits"'
+        in (tmp_path / "site" / "auxTel" / "2020-02-11.csv").read_text()
+    )
     assert f"{bucket.address}/raw" in (tmp_path / "site" / "auxTel" / "index.html").read_text()
 
 
@@ -421,10 +533,16 @@ def test_rebuild_from_a_bucket_to_a_bucket(bucket, tmp_path, go):
     source = ("--input_dir", f"{bucket.address}/raw")
     assert go("rebuild", *source, "--output_dir", tmp_path / "site", "--jobs", "1", now=now)[0] == 0
     bucket.asked()
-    assert go("rebuild", *source, "--output_dir", f"{bucket.address}/site", "--jobs", "2", now=now)[0] == 0
+    assert (
+        go("rebuild", *source, "--output_dir", f"{bucket.address}/site", "--jobs", "2", now=now)[0]
+        == 0
+    )
     listed = [prefix for *_, prefix in bucket.asked() if prefix is not None]
     of_the_lock = {"site/.lock/"}  # looked at now and then, as long as a run takes
-    assert sorted(prefix for prefix in listed if prefix not in {"raw/"} | of_the_lock) == [*(f"raw/{night}/" for night in DAYS), "site/"]
+    assert sorted(prefix for prefix in listed if prefix not in {"raw/"} | of_the_lock) == [
+        *(f"raw/{night}/" for night in DAYS),
+        "site/",
+    ]
     assert listed.count("raw/") <= 3  # each process finds where the nights are
     assert bucket.contents("site/") == on_disk(tmp_path / "site")
 
@@ -434,33 +552,76 @@ def test_objects_that_are_gone(bucket, tmp_path, go):
     for night in DAYS[:2]:
         for number in range(3):
             bucket.put(f"raw/{night}/AT_O_{night:%Y%m%d}_{number:06d}.fits")
-    which = ("--input_dir", f"{bucket.address}/raw", "--first_day", DAYS[0], "--last_day", DAYS[1], "--output_dir", tmp_path / "site")
+    which = (
+        "--input_dir",
+        f"{bucket.address}/raw",
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[1],
+        "--output_dir",
+        tmp_path / "site",
+    )
     assert go(*which)[0] == 0
     bucket.delete(f"raw/{DAYS[0]}/AT_O_20200210_000001.fits")
     for number in range(3):
         bucket.delete(f"raw/{DAYS[1]}/AT_O_20200211_{number:06d}.fits")
     code, words = go(*which)
-    assert code == 1 and "the night's prefix is no longer there; its files stay as last seen" in words
+    assert (
+        code == 1 and "the night's prefix is no longer there; its files stay as last seen" in words
+    )
     made = nights(tmp_path / "site")
-    assert counts(made["2020-02-10"])["gone"] == 1 and made["2020-02-11"]["n_gone"] == 0 and made["2020-02-11"]["n_files"] == 3
+    assert (
+        counts(made["2020-02-10"])["gone"] == 1
+        and made["2020-02-11"]["n_gone"] == 0
+        and made["2020-02-11"]["n_files"] == 3
+    )
 
 
 def test_prefix_with_nothing_below_it(bucket, tmp_path, go):
     """An address below which there is nothing is told once, whatever the number of nights: it may be a wrong one."""
     which = ("--first_day", DAYS[0], "--last_day", DAYS[-1], "--output_dir", tmp_path / "site")
     code, said = go("--input_dir", f"{bucket.address}/nothing", *which)
-    assert code == 1 and said.count("\n") == 1 and "/nothing: there is nothing below it; is the address right?" in said
+    assert (
+        code == 1
+        and said.count("\n") == 1
+        and "/nothing: there is nothing below it; is the address right?" in said
+    )
 
 
 # --- what can go wrong -------------------------------------------------------------------------------------------------
 
 WRONG = {
-    "no bucket": ({}, "no-such-bucket-here", r"there is no such bucket; make it, or correct the address or endpoint_url in \[storage\]"),
-    "no such key": ({"AWS_ACCESS_KEY_ID": "AKNOBODY"}, "", r"refused \(InvalidAccessKeyId\); whoever runs this needs credentials"),
-    "wrong secret": ({"AWS_SECRET_ACCESS_KEY": "hunter2hunter2"}, "", r"refused \(SignatureDoesNotMatch\); whoever runs this needs"),
-    "no credentials": ({"AWS_ACCESS_KEY_ID": None}, "", r"no credentials were found; set AWS_PROFILE, profile in \[storage\], or"),
-    "no profile": ({"AWS_PROFILE": "nobody"}, "", r"its profile is not in ~/.aws/config; correct profile in \[storage\]"),
-    "nobody there": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "", r"nothing answers at http://127.0.0.1:9; is the store up, and"),
+    "no bucket": (
+        {},
+        "no-such-bucket-here",
+        r"there is no such bucket; make it, or correct the address or endpoint_url in \[storage\]",
+    ),
+    "no such key": (
+        {"AWS_ACCESS_KEY_ID": "AKNOBODY"},
+        "",
+        r"refused \(InvalidAccessKeyId\); whoever runs this needs credentials",
+    ),
+    "wrong secret": (
+        {"AWS_SECRET_ACCESS_KEY": "hunter2hunter2"},
+        "",
+        r"refused \(SignatureDoesNotMatch\); whoever runs this needs",
+    ),
+    "no credentials": (
+        {"AWS_ACCESS_KEY_ID": None},
+        "",
+        r"no credentials were found; set AWS_PROFILE, profile in \[storage\], or",
+    ),
+    "no profile": (
+        {"AWS_PROFILE": "nobody"},
+        "",
+        r"its profile is not in ~/.aws/config; correct profile in \[storage\]",
+    ),
+    "nobody there": (
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+        "",
+        r"nothing answers at http://127.0.0.1:9; is the store up, and",
+    ),
 }
 
 
@@ -486,7 +647,13 @@ def test_store_that_refuses(bucket, tmp_path, account, monkeypatch, wrong, go):
     (tmp_path / "storage").mkdir(exist_ok=True)
     code, told = go(*which, "--input_dir", tmp_path, "--output_dir", f"{address}/site")
     assert code == 2 and len(told.splitlines()) == 1 and re.search(words, told), told
-    everything = said + told + "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
+    everything = (
+        said
+        + told
+        + "".join(
+            path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()
+        )
+    )
     for secret in (*account, *filter(None, environment.values())):
         assert "://" in secret or secret == "nobody" or secret not in everything
 
@@ -496,7 +663,20 @@ def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go)
     openssl = shutil.which("openssl")
     need(openssl, "there is no openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate]
+    made = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+    ]
     subprocess.run([openssl, "req", *made], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -506,7 +686,11 @@ def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go)
         with contextlib.suppress(OSError):  # it is closed
             while True:
                 connection, _ = listening.accept()
-                with contextlib.suppress(OSError), connection, context.wrap_socket(connection, server_side=True) as trusted:
+                with (
+                    contextlib.suppress(OSError),
+                    connection,
+                    context.wrap_socket(connection, server_side=True) as trusted,
+                ):
                     asked.append(trusted.recv(100))
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -517,7 +701,11 @@ def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go)
         code, said = go("--input_dir", tmp_path, "--output_dir", "s3://pages/site")
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
-    assert code == 2 and f"the certificate of {where} is not trusted; AWS_CA_BUNDLE names the authority's file" in said
+    assert (
+        code == 2
+        and f"the certificate of {where} is not trusted; AWS_CA_BUNDLE names the authority's file"
+        in said
+    )
     assert len(said.splitlines()) == 1 and not any(asked)
 
 
@@ -527,13 +715,26 @@ def test_what_a_store_says_of_itself(bucket, tmp_path, go):
         objects.Objects(bucket.address, Storage(), OutputError).write("x" * 2000, b"")
     text = f"[observing_monitor]\noutput_dir = '{bucket.address}/site'\n[storage]\noptions = {{ client_kwargs = {{ no_such = 1 }} }}\n"
     code, said = go("-c", settings_file(tmp_path, f"{text}[streams.a]\ninput_dir = '{tmp_path}'\n"))
-    assert code == 2 and "could not be asked (TypeError); are options in [storage] right?" in said and len(said.splitlines()) == 1
+    assert (
+        code == 2
+        and "could not be asked (TypeError); are options in [storage] right?" in said
+        and len(said.splitlines()) == 1
+    )
 
 
 def test_damaged_table_is_set_aside(tree, bucket, go):
     """A table that was damaged in a bucket is kept under another name, and made anew from the sources."""
     folder, now = tree
-    which = ("--input_dir", folder, "--first_day", DAYS[0], "--last_day", DAYS[0], "--output_dir", bucket.address)
+    which = (
+        "--input_dir",
+        folder,
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[0],
+        "--output_dir",
+        bucket.address,
+    )
     assert go(*which, now=now)[0] == 0
     (name,) = (name for name in bucket.listed() if name.endswith("/files.parquet"))
     before = bucket.contents("")
@@ -541,7 +742,10 @@ def test_damaged_table_is_set_aside(tree, bucket, go):
     bucket.put(name, whole[: len(whole) // 2])
     code, said = go(*which, now=now)
     assert "set aside as files.parquet.damaged" in said and "Traceback" not in said
-    assert bucket.client.get_object(Bucket=bucket.name, Key=f"{name}.damaged")["Body"].read() == whole[: len(whole) // 2]
+    assert (
+        bucket.client.get_object(Bucket=bucket.name, Key=f"{name}.damaged")["Body"].read()
+        == whole[: len(whole) // 2]
+    )
     after = bucket.contents("")
     assert code == 0 and {key: after[key] for key in before} == before
 
@@ -553,15 +757,28 @@ def test_store_that_dies_in_the_middle(tree, tmp_path, monkeypatch, go):
     which = ("rebuild", "--input_dir", folder, "--jobs", "1")
     with Ceph() as ceph:
         key, secret = ceph.user("tester")
-        told = {"ACCESS_KEY_ID": key, "SECRET_ACCESS_KEY": secret, "ENDPOINT_URL": ceph.endpoint, "DEFAULT_REGION": "us-east-1"}
-        for name, value in (told | {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull}).items():
+        told = {
+            "ACCESS_KEY_ID": key,
+            "SECRET_ACCESS_KEY": secret,
+            "ENDPOINT_URL": ceph.endpoint,
+            "DEFAULT_REGION": "us-east-1",
+        }
+        for name, value in (
+            told | {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull}
+        ).items():
             monkeypatch.setenv(f"AWS_{name}", value)
         bucket = Bucket(ceph, key, secret, "pages")
-        process = begin(bucket, "site/", 2, *which, "--output_dir", f"{bucket.address}/site", now=now)
+        process = begin(
+            bucket, "site/", 2, *which, "--output_dir", f"{bucket.address}/site", now=now
+        )
         ceph.process.kill()
         ceph.process.wait()
         _, words = process.communicate()
-        assert process.returncode == 2 and len(words.splitlines()) == 1 and "nothing answers at http://127.0.0.1:" in words, words
+        assert (
+            process.returncode == 2
+            and len(words.splitlines()) == 1
+            and "nothing answers at http://127.0.0.1:" in words
+        ), words
         ceph.start()
         assert go(*which, "--output_dir", f"{bucket.address}/site", now=now) == (0, "")
         assert go(*which, "--output_dir", tmp_path / "site", now=now) == (0, "")
@@ -570,7 +787,9 @@ def test_store_that_dies_in_the_middle(tree, tmp_path, monkeypatch, go):
 
 def test_storage_of_each_address(ceph, bucket, tmp_path, monkeypatch, go):
     """[storage] tells how stores are reached, a table of an address how that is: each bucket by its own profile and endpoint."""
-    other = Bucket(ceph, *ceph.user(f"user{uuid.uuid4().hex[:8]}"), f"bucket-{uuid.uuid4().hex[:12]}")
+    other = Bucket(
+        ceph, *ceph.user(f"user{uuid.uuid4().hex[:8]}"), f"bucket-{uuid.uuid4().hex[:12]}"
+    )
     bucket.put("raw/2020-02-10/AT_O_20200210_000001.fits")
     keys = tmp_path / "credentials"
     keys.write_text(
@@ -579,7 +798,12 @@ def test_storage_of_each_address(ceph, bucket, tmp_path, monkeypatch, go):
             for name, one in (("reader", credentials(bucket)), ("writer", credentials(other)))
         )
     )
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ENDPOINT_URL",
+        "AWS_DEFAULT_REGION",
+    ):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
     settings = settings_file(
@@ -612,10 +836,22 @@ def credentials(bucket):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[storage]\nendpointurl = 'x'", "[storage] unknown key 'endpointurl'; did you mean 'endpoint_url'?"),
-        ("[storage]\noptions = {secret = 'hunter2'}", "[storage] key 'secret' of options: no secret may stand in the settings"),
-        ("[storage]\nendpoint_url = 'https://me:hunter2@host'", "[storage] key 'endpoint_url': is no address without user and password"),
-        ("[storage.'s3://me:hunter2@raw']\nregion = 'x'", "[storage] has a table whose name is no address such as s3://bucket/prefix"),
+        (
+            "[storage]\nendpointurl = 'x'",
+            "[storage] unknown key 'endpointurl'; did you mean 'endpoint_url'?",
+        ),
+        (
+            "[storage]\noptions = {secret = 'hunter2'}",
+            "[storage] key 'secret' of options: no secret may stand in the settings",
+        ),
+        (
+            "[storage]\nendpoint_url = 'https://me:hunter2@host'",
+            "[storage] key 'endpoint_url': is no address without user and password",
+        ),
+        (
+            "[storage.'s3://me:hunter2@raw']\nregion = 'x'",
+            "[storage] has a table whose name is no address such as s3://bucket/prefix",
+        ),
         ("[storage.'s3://raw']\nregion = 5", "[storage.\"s3://raw\"] key 'region': expected `str`"),
         (
             "[[streams.a.sources]]\ntype='files'\npath='s3://me:hunter2@raw'",
@@ -625,13 +861,22 @@ def credentials(bucket):
             "[[streams.a.sources]]\ntype='files'\npath='ftp://raw/x'",
             "key 'path': ftp://raw/x: ftp:// is not known; known are s3://, gs://, az://",
         ),
-        ("[[streams.a.sources]]\ntype='gen2'\npath='s3://raw/x'", "source 'gen2': key 'path': an address of an object store, but a path"),
-        ("[[streams.a.sources]]\ntype='files'\npath='s3://pages/raw'", "s3://pages/raw, which a reads, lie in each other; choose another"),
+        (
+            "[[streams.a.sources]]\ntype='gen2'\npath='s3://raw/x'",
+            "source 'gen2': key 'path': an address of an object store, but a path",
+        ),
+        (
+            "[[streams.a.sources]]\ntype='files'\npath='s3://pages/raw'",
+            "s3://pages/raw, which a reads, lie in each other; choose another",
+        ),
     ],
 )
 def test_wrong_settings(tmp_path, capfd, text, words):
     """A wrong setting of an object store is one line that names the table and the key, and repeats no secret."""
-    settings = settings_file(tmp_path, f"[observing_monitor]\noutput_dir = 's3://pages'\n{text}\n[streams.b]\ninput_dir = 's3://in'\n")
+    settings = settings_file(
+        tmp_path,
+        f"[observing_monitor]\noutput_dir = 's3://pages'\n{text}\n[streams.b]\ninput_dir = 's3://in'\n",
+    )
     assert run("-c", settings) == cli.USAGE
     said = capfd.readouterr().err
     assert words in said and "hunter2" not in said and len(said.splitlines()) == 1, said
@@ -640,7 +885,10 @@ def test_wrong_settings(tmp_path, capfd, text, words):
 def test_package_that_is_not_there(monkeypatch):
     """A store whose package is not installed is told with the package's name."""
     monkeypatch.setitem(objects.PACKAGES, "s3", "no_such_package")
-    with pytest.raises(UsageError, match="s3://bucket: needs the package no_such_package; pip install no_such_package"):
+    with pytest.raises(
+        UsageError,
+        match="s3://bucket: needs the package no_such_package; pip install no_such_package",
+    ):
         objects.check_address("s3://bucket")
 
 
@@ -654,7 +902,16 @@ def test_memory(tmp_path):
     for number in range(3):
         files.write(f"2020-02-10/AT_O_20200210_{number:06d}.fits", b"x" * 20_000)
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    which = ("--input_dir", f"{where}-raw", "--stream", "raw", "--first_day", DAYS[0], "--last_day", DAYS[0])
+    which = (
+        "--input_dir",
+        f"{where}-raw",
+        "--stream",
+        "raw",
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[0],
+    )
     for _ in range(2):
         assert run(*which, "--output_dir", f"{where}-site", now=now) == 0
         assert run(*which, "--output_dir", tmp_path / "site", now=now) == 0

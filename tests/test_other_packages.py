@@ -45,7 +45,10 @@ def installed(tmp_path_factory):
 
 def observing_monitor(path, *arguments):
     """The real command, in a process that finds the packages in `path` too."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ["PYTHONPATH"]])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ["PYTHONPATH"]]),
+    }
     command = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
@@ -58,7 +61,9 @@ def test_example_package(installed, tmp_path):
     done = observing_monitor([installed], *days)
     assert done.returncode == 0, done.stderr
     told = nights(tmp_path / "site/dome")
-    assert [row["seeing_median"] for row in told.values()] == [1.6, 0.5], "a night runs from noon to noon"
+    assert [row["seeing_median"] for row in told.values()] == [1.6, 0.5], (
+        "a night runs from noon to noon"
+    )
     assert "the median seeing was 1.60″, above 1.5″" in told["2021-12-01"]["info"]
     page = (tmp_path / "site/dome/2021-12-01.html").read_text()
     assert "seeing_median" in page and "the first is line 3" in page
@@ -72,7 +77,11 @@ def test_without_the_package(tmp_path):
     """Where the package isn't installed its kind is unknown, and the known ones are named."""
     (tmp_path / "site.toml").write_text(SITE)
     done = observing_monitor([], "check", "-c", tmp_path / "site.toml")
-    assert done.returncode == 2 and "the type of a source is 'seeing'" in done.stderr and "table" in done.stderr
+    assert (
+        done.returncode == 2
+        and "the type of a source is 'seeing'" in done.stderr
+        and "table" in done.stderr
+    )
 
 
 def test_package_that_is_broken(installed, tmp_path):
@@ -82,7 +91,10 @@ def test_package_that_is_broken(installed, tmp_path):
     (tmp_path / "site.toml").write_text(SITE)
     done = observing_monitor([broken], "check", "-c", tmp_path / "site.toml")
     assert done.returncode == 2, done.stderr
-    assert "'seeing' of observing_monitor_example can't be used (No module named 'no_such_library')" in done.stderr
+    assert (
+        "'seeing' of observing_monitor_example can't be used (No module named 'no_such_library')"
+        in done.stderr
+    )
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -95,10 +107,22 @@ def test_package_whose_tables_are_none(installed, tmp_path):
     )
     (tmp_path / "seeing.log").write_text(LOG)
     (tmp_path / "store").mkdir()
-    (tmp_path / "site.toml").write_text(f"{SITE}[[streams.other.sources]]\ntype = 'files'\npath = 'store'\n")
+    (tmp_path / "site.toml").write_text(
+        f"{SITE}[[streams.other.sources]]\ntype = 'files'\npath = 'store'\n"
+    )
     days = ("-c", tmp_path / "site.toml", "--first_day", "2021-12-01", "--last_day", "2021-12-01")
     done = observing_monitor([broken], *days)
-    assert done.returncode == 1 and "dome: 2021-12-01: could not be collected (KeyError: 'file_id')" in done.stderr
-    assert list(nights(tmp_path / "site/other")) == ["2021-12-01"] and (tmp_path / "site/dome/2021-12-01.html").exists()
+    assert (
+        done.returncode == 1
+        and "dome: 2021-12-01: could not be collected (KeyError: 'file_id')" in done.stderr
+    )
+    assert (
+        list(nights(tmp_path / "site/other")) == ["2021-12-01"]
+        and (tmp_path / "site/dome/2021-12-01.html").exists()
+    )
     checked = observing_monitor([broken], "check", *days)
-    assert checked.returncode == 1 and "(KeyError: 'transferred_at')" in checked.stdout and "3 looked at: 1 failed" in checked.stdout
+    assert (
+        checked.returncode == 1
+        and "(KeyError: 'transferred_at')" in checked.stdout
+        and "3 looked at: 1 failed" in checked.stdout
+    )

@@ -71,7 +71,14 @@ class Reader(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.tags, self.ids, self.links, self.shown, self.scripts = [], [], [], [], [], []
+        self.open, self.tags, self.ids, self.links, self.shown, self.scripts = (
+            [],
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
         self.feed(text)
         self.close()
         assert self.open == []
@@ -107,14 +114,23 @@ def render(name, *args, **changed):
 
 def templates_text():
     """All templates in one text, with the filter that shows a headline."""
-    return "\n".join([*(path.read_text() for path in sorted(pages.templates_dir().glob("*.html"))), inspect.getsource(pages.headline)])
+    return "\n".join(
+        [
+            *(path.read_text() for path in sorted(pages.templates_dir().glob("*.html"))),
+            inspect.getsource(pages.headline),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
     ("filter_", "value", "text"),
     [
         (pages.utc, samples.at("2020-02-13T03:12:41.9"), "2020-02-13 03:12:41"),
-        (pages.utc, datetime.datetime.fromisoformat("2020-02-13T00:12:41-03:00"), "2020-02-13 03:12:41"),
+        (
+            pages.utc,
+            datetime.datetime.fromisoformat("2020-02-13T00:12:41-03:00"),
+            "2020-02-13 03:12:41",
+        ),
         (pages.utc, pd.Timestamp("2020-02-13T03:12:41Z"), "2020-02-13 03:12:41"),
         (pages.utc, None, "–"),
         (pages.utc, pd.NaT, "–"),
@@ -191,17 +207,43 @@ def test_near_of_a_column():
     column = pd.Series(pd.to_datetime(times, format="ISO8601")).astype("datetime64[us, UTC]")
     for night in ("2020-02-12", "2021-01-01", "1969-12-31"):
         assert pages.all_near(column, night) == [pages.near(at, night) for at in column]
-    assert pages.all_near(column[:1].dt.tz_convert("America/Santiago"), "2020-02-12") == ["02-13 03:12:41"]
-    assert pages.all_near(column[3:4], "2020-02-12") == ["–"] and pages.all_near(column[:0], "2020-02-12") == []
+    assert pages.all_near(column[:1].dt.tz_convert("America/Santiago"), "2020-02-12") == [
+        "02-13 03:12:41"
+    ]
+    assert (
+        pages.all_near(column[3:4], "2020-02-12") == ["–"]
+        and pages.all_near(column[:0], "2020-02-12") == []
+    )
 
 
 def test_rows_are_filled_as_a_loop_would():
     """Rows that are filled in at once are those that a loop writes cell by cell, whatever stands in a cell, or in one of many."""
-    loop = pages.environment().from_string("{% for a, b in rows %}<td>{{ a }}</td><td>{{ b }}</td>\n{% endfor %}")
+    loop = pages.environment().from_string(
+        "{% for a, b in rows %}<td>{{ a }}</td><td>{{ b }}</td>\n{% endfor %}"
+    )
     chip = markupsafe.Markup("<b>1 & 1</b>")
-    for odd in ("", "%s", "50 %", "é", "<b>", "a&b", "'", '"', "&lt;", "\x1b[31m", "\x00", "\u202e", "\ud800", "\n", samples.NASTY, chip):
+    for odd in (
+        "",
+        "%s",
+        "50 %",
+        "é",
+        "<b>",
+        "a&b",
+        "'",
+        '"',
+        "&lt;",
+        "\x1b[31m",
+        "\x00",
+        "\u202e",
+        "\ud800",
+        "\n",
+        samples.NASTY,
+        chip,
+    ):
         for rows in ([(odd, "b")], [("a", "b"), (odd, "b"), ("a", odd)], [("a", "b"), ("c", "d")]):
-            filled = pages.filled(markupsafe.Markup("<td>%s</td><td>%s</td>\n"), zip(*rows, strict=True))
+            filled = pages.filled(
+                markupsafe.Markup("<td>%s</td><td>%s</td>\n"), zip(*rows, strict=True)
+            )
             assert str(filled) == loop.render(rows=rows)
     assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[chip, chip]]) == f"<td>{chip}</td>" * 2
     assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[]]) == ""
@@ -215,13 +257,20 @@ def test_what_is_equal_is_drawn_once():
         asked.append(value)
         return markupsafe.Markup(f"<b>{value}</b>")
 
-    assert pages.drawn([1, 2, 1, 1], draw) == ["<b>1</b>", "<b>2</b>", "<b>1</b>", "<b>1</b>"] and asked == [1, 2]
+    assert pages.drawn([1, 2, 1, 1], draw) == [
+        "<b>1</b>",
+        "<b>2</b>",
+        "<b>1</b>",
+        "<b>1</b>",
+    ] and asked == [1, 2]
 
 
 def test_import_is_light():
     """Importing the room imports neither jinja2 nor pandas: a run with nothing new needs neither."""
     code = "import sys, observing_monitor.pages, observing_monitor.charts, observing_monitor.filetable; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"jinja2", "pandas", "numpy", "plotly", "pyarrow"} & set(loaded)
 
 
@@ -229,7 +278,9 @@ def test_import_is_light():
 def test_templates_use_every_field(context):
     """There is no field of the contract that no template shows, but for what only charts do."""
     text = templates_text()
-    fields = [f for f in dataclasses.fields(context) if (context.__name__, f.name) != ("Finding", "node")]
+    fields = [
+        f for f in dataclasses.fields(context) if (context.__name__, f.name) != ("Finding", "node")
+    ]
     unused = [f.name for f in fields if not re.search(rf"\b(?:{NAMES[context]})\.{f.name}\b", text)]
     assert unused == []
 
@@ -276,7 +327,13 @@ def test_templates_that_another_process_compiled():
     assert len(made) == len(pages.OF_NIGHT)
     paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    told = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(made), capture_output=True, env=env, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps(made),
+        capture_output=True,
+        env=env,
+        check=False,
+    )
     assert told.stdout.decode() == "0\nlatest.html\n", told.stderr.decode()
 
 
@@ -310,7 +367,11 @@ def test_pages_are_sound(name, text):
     made = render(name, text)
     read = Reader(made)
     tags = [tag for tag, _ in read.tags]
-    assert (tags.count("h1"), tags.count("main"), made.partition("<body")[0].count("<title>")) == (1, 1, 1)
+    assert (tags.count("h1"), tags.count("main"), made.partition("<body")[0].count("<title>")) == (
+        1,
+        1,
+        1,
+    )
     assert len(read.ids) == len(set(read.ids))
     assert [link for link in read.links if link.startswith("#") and link[1:] not in read.ids] == []
 
@@ -333,7 +394,9 @@ def test_pages_can_be_written(name):
 
 def test_figures_are_data():
     """A figure's JSON can't end its element, has null for NaN and infinity, and is what was given."""
-    text = pages.figure_json({"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]})
+    text = pages.figure_json(
+        {"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]}
+    )
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"data": [{"y": [1.0, None, None], "name": samples.NASTY}]}
     scripts = [json.loads(s) for s in Reader(render("night", samples.NASTY)).scripts if s.strip()]
@@ -347,7 +410,10 @@ def test_status_by_sign_word_and_icon(name):
     read = Reader(text)
     assert re.search(r"<title>✕ .*: error</title>", text)
     assert "✕ error" in read.words
-    assert any(attrs.get("rel") == "icon" and attrs["href"].startswith("data:image/svg+xml,") for _, attrs in read.tags)
+    assert any(
+        attrs.get("rel") == "icon" and attrs["href"].startswith("data:image/svg+xml,")
+        for _, attrs in read.tags
+    )
 
 
 def test_icons_differ_in_shape():
@@ -396,7 +462,11 @@ def test_attention():
     assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in read.words
     assert "Traceback (most recent call last):" in read.words and "The first 1 of 14" in read.words
     assert "17 in all" in read.words and "The first 2 of 3 groups" in read.words
-    groups = {attrs["id"]: "open" in attrs for tag, attrs in read.tags if tag == "details" and "id" in attrs}
+    groups = {
+        attrs["id"]: "open" in attrs
+        for tag, attrs in read.tags
+        if tag == "details" and "id" in attrs
+    }
     assert groups == {"failed": False, "missing": True}
 
 
@@ -420,7 +490,9 @@ def test_without_a_script():
     read = Reader(render("night"))
     assert "This table needs JavaScript" in read.words
     assert {"2020-02-12.csv", "2020-02-12.json", "2020-02-12.exposures.html"} <= set(read.links)
-    assert "#exposures" in Reader(render("night", exposures="")).links, "where the page itself has a row an exposure"
+    assert "#exposures" in Reader(render("night", exposures="")).links, (
+        "where the page itself has a row an exposure"
+    )
 
 
 def test_stream_has_a_row_a_night():
@@ -444,14 +516,21 @@ def test_stream_and_site_without_nights():
 
 def test_every_head_explains_itself():
     """Every column's head of every table is a word that says what it means and leads to its line of the glossary, which says the same."""
-    lines = dict(re.findall(r'<div id="([^"]+)">.*?<dd><bdi>(.*?)\.</bdi></dd>', render("glossary")))
+    lines = dict(
+        re.findall(r'<div id="([^"]+)">.*?<dd><bdi>(.*?)\.</bdi></dd>', render("glossary"))
+    )
     of_sources = {"numbers"}  # where headlines of the samples lead
     n_heads = 0
     for name in ("site", "stream", "year", "night", "exposures"):
-        text = re.sub(r'<table class="month".*?</table>', "", render(name), flags=re.DOTALL)  # a calendar's heads are days
+        text = re.sub(
+            r'<table class="month".*?</table>', "", render(name), flags=re.DOTALL
+        )  # a calendar's heads are days
         heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', text, re.DOTALL)
         words = [
-            re.fullmatch(r'\s*<a class="word" href="(?:\.\./)?glossary\.html#([^"]+)" title="([^"]*)"><bdi>[^<]+</bdi></a>', h)
+            re.fullmatch(
+                r'\s*<a class="word" href="(?:\.\./)?glossary\.html#([^"]+)" title="([^"]*)"><bdi>[^<]+</bdi></a>',
+                h,
+            )
             for h in heads
         ]
         assert all(words), [head for head, word in zip(heads, words, strict=True) if not word]
@@ -464,10 +543,22 @@ def test_the_glossary_has_all_words():
     """Each column of the schema that pages show, each class and each status is explained once, under an address of its own."""
     read = Reader(render("glossary"))
     of_nights = [c for c in columns.NIGHTS if c.name != "n_lost"]
-    described = (*of_nights, *columns.CLASSES, columns.LOST, *columns.STAGES, *columns.FILE_LIST, *columns.SOURCES, *columns.LEVELS)
+    described = (
+        *of_nights,
+        *columns.CLASSES,
+        columns.LOST,
+        *columns.STAGES,
+        *columns.FILE_LIST,
+        *columns.SOURCES,
+        *columns.LEVELS,
+    )
     assert [c.label for c in described if f"{c.label} {c.meaning}." not in read.words] == []
-    assert {"class-failed", "night-completeness", "number-table-alerts", "status-error"} <= set(read.ids)
-    assert not {f"night-n_{c.name}" for c in columns.CLASSES} & set(read.ids), "a count of a class is explained where the class is"
+    assert {"class-failed", "night-completeness", "number-table-alerts", "status-error"} <= set(
+        read.ids
+    )
+    assert not {f"night-n_{c.name}" for c in columns.CLASSES} & set(read.ids), (
+        "a count of a class is explained where the class is"
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -481,20 +572,46 @@ def test_a_night_of_numbers_alone():
     night = samples.empty_night_page()
     known = samples.night_page(metrics=[samples.metric_group()])
     night = dataclasses.replace(
-        night, has_files=False, metrics=known.metrics, n_metrics=1, headlines=samples.headlines(), summary=known.summary
+        night,
+        has_files=False,
+        metrics=known.metrics,
+        n_metrics=1,
+        headlines=samples.headlines(),
+        summary=known.summary,
     )
-    read = Reader(pages.render_night(dataclasses.replace(night, summary=samples.summary(n_files=0)), samples.ASSETS))
-    assert "No files" not in read.words and "Ingested" not in read.words and "How late" not in read.words
-    assert "0 Alerts produced" in read.words and "– Min delay" in read.words and "61 nodes: 0.4 to 0.7" in read.words
-    nothing = dataclasses.replace(night, metrics=[], headlines=[], summary=samples.empty_night_page().summary)
-    assert "Nothing is known of this night" in Reader(pages.render_night(nothing, samples.ASSETS)).words
+    read = Reader(
+        pages.render_night(
+            dataclasses.replace(night, summary=samples.summary(n_files=0)), samples.ASSETS
+        )
+    )
+    assert (
+        "No files" not in read.words
+        and "Ingested" not in read.words
+        and "How late" not in read.words
+    )
+    assert (
+        "0 Alerts produced" in read.words
+        and "– Min delay" in read.words
+        and "61 nodes: 0.4 to 0.7" in read.words
+    )
+    nothing = dataclasses.replace(
+        night, metrics=[], headlines=[], summary=samples.empty_night_page().summary
+    )
+    assert (
+        "Nothing is known of this night"
+        in Reader(pages.render_night(nothing, samples.ASSETS)).words
+    )
 
 
 def test_headlines_among_the_nights():
     """Each headline is a column that explains itself; nothing known is –, and 0 is 0. Without files there are no columns of files."""
     read = Reader(render("stream", has_files=False))
-    heads = re.findall(r'<th scope="col"[^>]*>\s*<a [^>]* title="([^"]*)"', render("stream", has_files=False))
-    assert "Alerts that the survey issued: auxTel" in heads and not {c.meaning for c in columns.CLASSES} & set(heads)
+    heads = re.findall(
+        r'<th scope="col"[^>]*>\s*<a [^>]* title="([^"]*)"', render("stream", has_files=False)
+    )
+    assert "Alerts that the survey issued: auxTel" in heads and not {
+        c.meaning for c in columns.CLASSES
+    } & set(heads)
     assert "14 files failed, 3 are missing" not in heads and "normal – 0 – –" in read.words
 
 
@@ -503,7 +620,9 @@ def test_queues_at_a_glance():
     text = render("night")
     read = Reader(text)
     assert "AT_O_20200212_000022.fits: 26, 2 errors" in read.words and "export: 0" in read.words
-    assert [attrs["id"] for tag, attrs in read.tags if tag == "input" and attrs.get("type") == "radio"] == ["queue-1", "queue-2"]
+    assert [
+        attrs["id"] for tag, attrs in read.tags if tag == "input" and attrs.get("type") == "radio"
+    ] == ["queue-1", "queue-2"]
     assert "The first 1 of 26; all are in the data." in read.words and "ValueError" in read.words
 
 
@@ -511,7 +630,10 @@ def test_site_at_a_glance():
     """The site's first line names the stream that needs attention, what is wrong there and since when; each card has its nights as bars."""
     text = render("site")
     read = Reader(text)
-    assert "1 stream needs attention: ✕ error auxTel , 14 files failed since 03:12 auxTel" in read.words
+    assert (
+        "1 stream needs attention: ✕ error auxTel , 14 files failed since 03:12 auxTel"
+        in read.words
+    )
     assert {"auxTel/index.html", "auxTel/2020-02-12.html#findings"} <= set(read.links)
     assert 'aria-label="Night by night: 2020-02-12: auxTel"' in text and text.count("<svg") == 1
 
@@ -519,7 +641,10 @@ def test_site_at_a_glance():
 @pytest.mark.parametrize(
     ("levels", "line"),
     [
-        (("warning", "normal", "error", "warning"), "3 streams need attention, 1 with errors, 2 with warnings"),
+        (
+            ("warning", "normal", "error", "warning"),
+            "3 streams need attention, 1 with errors, 2 with warnings",
+        ),
         (("warning",), "1 stream needs attention"),
         (("error", "error"), "2 streams need attention"),
         (("normal",), ""),
@@ -527,10 +652,15 @@ def test_site_at_a_glance():
 )
 def test_all_that_need_attention_are_counted(levels, line):
     """The site's line counts streams with errors and streams with warnings; those with errors are named first."""
-    cards = [dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level) for n, level in enumerate(levels)]
+    cards = [
+        dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level)
+        for n, level in enumerate(levels)
+    ]
     said, troubled = stream_page.attention(cards)
     assert said == line
-    assert [card.status for card in troubled] == sorted(level for level in levels if level != "normal")
+    assert [card.status for card in troubled] == sorted(
+        level for level in levels if level != "normal"
+    )
 
 
 def test_clock():
@@ -543,17 +673,34 @@ def test_where_nothing_comes_after_arrival():
     """A stream without a stage has files that arrived: no page of it speaks of ingest, neither in heads, tiles, delays nor charts."""
     for name in ("stream", "night"):
         words = Reader(render(name, has_ingest=False)).words
-        assert "Arrived" in words and "From arrival to ingest" not in words and "Last ingested" not in words
+        assert (
+            "Arrived" in words
+            and "From arrival to ingest" not in words
+            and "Last ingested" not in words
+        )
     year = dataclasses.replace(samples.year_page(), has_ingest=False)
     assert "Ingest 90 %" not in Reader(pages.render_year(year, samples.ASSETS)).words
     drawn = charts.stream_charts([row.values for row in samples.night_rows()], has_ingest=False)
-    assert "Arrived" in drawn[0].caption and not any(chart.title == "Completeness" for chart in drawn)
+    assert "Arrived" in drawn[0].caption and not any(
+        chart.title == "Completeness" for chart in drawn
+    )
 
 
-@pytest.mark.parametrize("names", [["2", "10"], ["drvs2", "drvs10"], ["a1-b2", "a1-b10", "a2-b1"], ["x07", "x8"], ["", "1" * 9000]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["2", "10"],
+        ["drvs2", "drvs10"],
+        ["a1-b2", "a1-b10", "a2-b1"],
+        ["x07", "x8"],
+        ["", "1" * 9000],
+    ],
+)
 def test_names_in_the_order_of_their_numbers(names):
     """Names of nodes are sorted as people do, by the numbers in them, however long these are."""
-    assert max(names, key=in_number_order) == names[-1] and min(names, key=in_number_order) == names[0]
+    assert (
+        max(names, key=in_number_order) == names[-1] and min(names, key=in_number_order) == names[0]
+    )
 
 
 def test_what_is_printable_is_shown_as_it_is():

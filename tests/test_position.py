@@ -25,7 +25,9 @@ def stream_of(tmp_path, keys):
 
 def test_position_and_zone(tmp_path):
     """A stream knows its place and zone where the settings tell them, and neither where they don't."""
-    stream = stream_of(tmp_path, 'latitude_deg = -30\nlongitude_deg = -70.7494\ntimezone = "America/Santiago"\n')
+    stream = stream_of(
+        tmp_path, 'latitude_deg = -30\nlongitude_deg = -70.7494\ntimezone = "America/Santiago"\n'
+    )
     assert (stream.position, stream.timezone) == (Position(-30.0, -70.7494), "America/Santiago")
     stream = stream_of(tmp_path, "")
     assert (stream.position, stream.timezone) == (None, "")
@@ -34,12 +36,18 @@ def test_position_and_zone(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ("latitude_deg = -30.2446", "key 'longitude_deg' is missing; a position is latitude_deg and longitude_deg, or neither"),
+        (
+            "latitude_deg = -30.2446",
+            "key 'longitude_deg' is missing; a position is latitude_deg and longitude_deg, or neither",
+        ),
         ("longitude_deg = 1", "key 'latitude_deg' is missing"),
         ("latitude_deg = 91\nlongitude_deg = 1", "key 'latitude_deg': 91 is not on the Earth"),
         ("latitude_deg = nan\nlongitude_deg = 1", "key 'latitude_deg': nan is not on the Earth"),
         ("latitude_deg = 1\nlongitude_deg = 999", "key 'longitude_deg': 999 is not on the Earth"),
-        ("timezone = 'America/Santigo'", "key 'timezone': 'America/Santigo' is no time zone; write one of the IANA database"),
+        (
+            "timezone = 'America/Santigo'",
+            "key 'timezone': 'America/Santigo' is no time zone; write one of the IANA database",
+        ),
         ("timezone = 'America'", "key 'timezone': 'America' is no time zone"),
         ("timezone = '../etc/passwd'", "key 'timezone': '../etc/passwd' is no time zone"),
         ("latitude = 1", "unknown key 'latitude'; did you mean 'latitude_deg'?"),
@@ -55,7 +63,10 @@ def test_places_that_cannot_be(tmp_path, keys, words):
 def test_the_example_has_places():
     """In the example every camera's stream has a position and a zone."""
     of = {stream.name: stream for stream in config.streams_of_file(CHECKOUT / "examples/site.toml")}
-    assert all(of[name].position and of[name].timezone for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky"))
+    assert all(
+        of[name].position and of[name].timezone
+        for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky")
+    )
 
 
 def drawn(night="2020-02-12", position=PACHON, timezone="America/Santiago", n=500):
@@ -75,14 +86,28 @@ def test_sky_behind_the_charts():
     for chart in made[:2]:
         shapes = chart.figure["layout"]["shapes"]
         twilight = [f"{name}-twilight" for name in ("civil", "nautical", "astronomical")]
-        assert [shape["name"] for shape in shapes] == [*twilight, "night", *reversed(twilight), "moon", "moon"]
-        assert all(left["x1"] == right["x0"] for left, right in zip(shapes[:6], shapes[1:7], strict=True))
+        assert [shape["name"] for shape in shapes] == [
+            *twilight,
+            "night",
+            *reversed(twilight),
+            "moon",
+            "moon",
+        ]
+        assert all(
+            left["x1"] == right["x0"] for left, right in zip(shapes[:6], shapes[1:7], strict=True)
+        )
         low, high = chart.figure["layout"]["xaxis"]["range"]
         assert low < shapes[0]["x0"] and shapes[6]["x1"] < high, "the axis has the whole night"
         assert chart.figure["layout"]["xaxis"]["title"]["text"] == "UTC"
     # tests/test_sky.py has these instants against astropy's
-    assert "In UTC: sunset 23:33, astronomical twilight ends 00:59, astronomical twilight begins 08:55, sunrise 10:21" in made[0].caption
-    assert "the Moon, 81 % lit, is up until 13:51 and from 02:17 (the bar along the top)." in made[0].caption
+    assert (
+        "In UTC: sunset 23:33, astronomical twilight ends 00:59, astronomical twilight begins 08:55, sunrise 10:21"
+        in made[0].caption
+    )
+    assert (
+        "the Moon, 81 % lit, is up until 13:51 and from 02:17 (the bar along the top)."
+        in made[0].caption
+    )
     assert made[0].caption.count("sunset") == 1 and "sunset" not in made[1].caption
     assert "shapes" not in made[2].figure["layout"], "how the delays are spread has no times"
 
@@ -91,8 +116,16 @@ def test_without_a_place():
     """Without a position and a zone the charts are as they were; with one of them, that alone is added."""
     plain = charts.night_charts(test_charts.night(50), *test_charts.BOUNDS)
     before = json.dumps([chart.figure for chart in plain])
-    assert json.dumps([chart.figure for chart in charts.under_the_sky(plain, *test_charts.BOUNDS, None, "")]) == before
-    only_zone, only_place = drawn(position=None)[0].figure["layout"], drawn(timezone="")[0].figure["layout"]
+    assert (
+        json.dumps(
+            [chart.figure for chart in charts.under_the_sky(plain, *test_charts.BOUNDS, None, "")]
+        )
+        == before
+    )
+    only_zone, only_place = (
+        drawn(position=None)[0].figure["layout"],
+        drawn(timezone="")[0].figure["layout"],
+    )
     assert "shapes" not in only_zone and only_zone["xaxis2"]["title"]["text"] == "local time, UTC−3"
     assert "shapes" in only_place and "xaxis2" not in only_place
     assert charts.under_the_sky([], *test_charts.BOUNDS, PACHON, "UTC") == []
@@ -119,5 +152,7 @@ def test_local_time(night, zone, offsets, words):
     layout = drawn(night, timezone=zone)[0].figure["layout"]
     assert layout["xaxis2"]["title"]["text"] == words
     assert [offset / HOUR_MS for _, offset in layout["meta"]["local_time"]] == offsets
-    if night == "2021-04-03":  # at midnight of the 4th, when it was 03:00 UTC, Chile's clocks went back to 23:00
+    if (
+        night == "2021-04-03"
+    ):  # at midnight of the 4th, when it was 03:00 UTC, Chile's clocks went back to 23:00
         assert layout["meta"]["local_time"][1][0] == at("2021-04-04T03:00:00").timestamp() * 1000

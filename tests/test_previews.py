@@ -65,7 +65,9 @@ def opened(path):
 
 
 def write(path, *hdus):
-    fits.HDUList([fits.PrimaryHDU(), *hdus] if not isinstance(hdus[0], fits.PrimaryHDU) else list(hdus)).writeto(path)
+    fits.HDUList(
+        [fits.PrimaryHDU(), *hdus] if not isinstance(hdus[0], fits.PrimaryHDU) else list(hdus)
+    ).writeto(path)
     return path
 
 
@@ -75,7 +77,10 @@ def amplifiers(data, across=4, down=2, overscan=20, name="DETSEC"):
     for row in range(down):
         for column in range(across):
             y, x = row * height, column * width
-            part, section = data[y : y + height, x : x + width][:, ::-1], f"[{x + width}:{x + 1},{y + 1}:{y + height}]"
+            part, section = (
+                data[y : y + height, x : x + width][:, ::-1],
+                f"[{x + width}:{x + 1},{y + 1}:{y + height}]",
+            )
             if row:
                 part, section = part[::-1], f"[{x + width}:{x + 1},{y + height}:{y + 1}]"
             padded = np.zeros((height + overscan, width + overscan), data.dtype)
@@ -87,7 +92,9 @@ def amplifiers(data, across=4, down=2, overscan=20, name="DETSEC"):
 # --- pictures ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"]
+)
 def test_types(tmp_path, dtype):
     """An image of any type, also with BZERO, is shown as it lies: the first pixel at the lower left, the longer side in full."""
     data = sky() / 8 if dtype == "uint8" else sky()
@@ -118,7 +125,9 @@ def test_not_finite(tmp_path):
     data[::3, ::3] = np.nan
     data[1::3, 1::3] = np.inf
     data[2::3, 2::3] = -np.inf
-    assert bright_corner(picture(write(tmp_path / "a.fits", fits.PrimaryHDU(data.astype("f4"))))) == ("lower", "left")
+    assert bright_corner(
+        picture(write(tmp_path / "a.fits", fits.PrimaryHDU(data.astype("f4"))))
+    ) == ("lower", "left")
 
 
 def test_constant(tmp_path):
@@ -134,11 +143,21 @@ def test_cube(tmp_path, shape):
     data = np.zeros(shape, "f4")
     data[(0,) * (len(shape) - 2)] = sky()
     data[(-1,) * (len(shape) - 2)] = sky()[::-1, ::-1]
-    assert bright_corner(picture(write(tmp_path / "a.fits", fits.PrimaryHDU(data)))) == ("lower", "left")
+    assert bright_corner(picture(write(tmp_path / "a.fits", fits.PrimaryHDU(data)))) == (
+        "lower",
+        "left",
+    )
 
 
 @pytest.mark.parametrize(
-    ("shape", "shown"), [((1, 1), (1, 1)), ((3, 5), (3, 5)), ((40, 4000), (32, 256)), ((4000,), (32, 256)), ((9000, 3), (256, 32))]
+    ("shape", "shown"),
+    [
+        ((1, 1), (1, 1)),
+        ((3, 5), (3, 5)),
+        ((40, 4000), (32, 256)),
+        ((4000,), (32, 256)),
+        ((9000, 3), (256, 32)),
+    ],
 )
 def test_shapes(tmp_path, shape, shown):
     """A small image stays as it is; a slender one, or a spectrum, is widened until it can be seen."""
@@ -162,7 +181,11 @@ def test_grid(tmp_path):
     """Without DETSEC the images lie in reading order; an image of another size is not among them."""
     parts = [np.full((50, 60), level, "f4") for level in (100, 200, 300, 400)]
     parts[0][0, 0] = 0
-    image = picture(write(tmp_path / "a.fits", *(fits.ImageHDU(part) for part in [*parts, np.zeros((9, 9), "f4")])))
+    image = picture(
+        write(
+            tmp_path / "a.fits", *(fits.ImageHDU(part) for part in [*parts, np.zeros((9, 9), "f4")])
+        )
+    )
     assert image.shape == (100, 120)
     corners = [image[25, 30], image[25, 90], image[75, 30], image[75, 90]]
     assert corners == sorted(corners) and corners[3] > corners[0] + 100
@@ -170,7 +193,10 @@ def test_grid(tmp_path):
 
 def test_planes(tmp_path):
     """Of an image with its mask and variance the image alone is shown; of two looks at one place, the first."""
-    planes = [fits.ImageHDU(part, name=name) for name, part in (("SCI", sky()), ("ERR", sky()[::-1, ::-1]), ("DQ", sky()))]
+    planes = [
+        fits.ImageHDU(part, name=name)
+        for name, part in (("SCI", sky()), ("ERR", sky()[::-1, ::-1]), ("DQ", sky()))
+    ]
     image = picture(write(tmp_path / "a.fits", *planes))
     assert image.shape == (192, 256) and bright_corner(image) == ("lower", "left")
     detector = {"DETSEC": "[1:400,1:300]"}
@@ -179,11 +205,16 @@ def test_planes(tmp_path):
     assert picture(write(tmp_path / "b.fits", *again, beside)).shape == (96, 256)
 
 
-@pytest.mark.parametrize("section", ["[1:0,1:0]", "[5000:1,1:2]", "none", 7, "[0:0,0:0]", "[1:2147483647,1:2]"])
+@pytest.mark.parametrize(
+    "section", ["[1:0,1:0]", "[5000:1,1:2]", "none", 7, "[0:0,0:0]", "[1:2147483647,1:2]"]
+)
 def test_odd_sections(tmp_path, section):
     """Sections that can't be meant make no picture fail."""
     header = fits.Header({"DETSEC": section, "DATASEC": section})
-    hdus = [fits.ImageHDU(sky(), header), fits.ImageHDU(sky(), fits.Header({"DETSEC": "[1:400,1:300]"}))]
+    hdus = [
+        fits.ImageHDU(sky(), header),
+        fits.ImageHDU(sky(), fits.Header({"DETSEC": "[1:400,1:300]"})),
+    ]
     assert max(picture(write(tmp_path / "a.fits", *hdus)).shape) == 256
 
 
@@ -196,7 +227,11 @@ def test_packed(tmp_path, kind):
         tiles = {"tile_shape": (100, 500)} if kind == "tiles" else {}
         path = write(tmp_path / "a.fits.fz", fits.CompImageHDU(data, **tiles))
     else:
-        pack, name = (bz2.compress, "a.fits.bz2") if kind == "bz2" else (gzip.compress, "a.fits.gz" if kind == "gz" else "a.fits")
+        pack, name = (
+            (bz2.compress, "a.fits.bz2")
+            if kind == "bz2"
+            else (gzip.compress, "a.fits.gz" if kind == "gz" else "a.fits")
+        )
         path = tmp_path / name
         path.write_bytes(pack((tmp_path / "plain.fits").read_bytes()))
     assert abs(picture(path) - plain).mean() < 4  # floats are compressed with a loss
@@ -205,7 +240,9 @@ def test_packed(tmp_path, kind):
 def test_stripes(tmp_path, monkeypatch):
     """An image that is read in many stripes gives the same picture as one that is read at once."""
     path = write(tmp_path / "a.fits", fits.PrimaryHDU(sky(1000, 700, "uint16")))
-    packed = write(tmp_path / "a.fits.fz", fits.CompImageHDU(sky(1000, 700, "uint16"), tile_shape=(64, 64)))
+    packed = write(
+        tmp_path / "a.fits.fz", fits.CompImageHDU(sky(1000, 700, "uint16"), tile_shape=(64, 64))
+    )
     whole = picture(path)
     monkeypatch.setattr(thumbnails, "STRIPE_BYTES", 50_000)
     assert (picture(path) == whole).all() and (picture(packed) == whole).all()
@@ -219,14 +256,19 @@ def broken_files(folder):
     write(folder / "tables.fits", fits.BinTableHDU(np.zeros(3, [("a", "f4")])))
     write(folder / "header.fits", fits.PrimaryHDU())
     write(folder / "nan.fits", fits.PrimaryHDU(np.full((20, 20), np.nan, "f4")))
-    huge = fits.Header({"SIMPLE": True, "BITPIX": -64, "NAXIS": 2, "NAXIS1": 10**9, "NAXIS2": 10**9})
+    huge = fits.Header(
+        {"SIMPLE": True, "BITPIX": -64, "NAXIS": 2, "NAXIS1": 10**9, "NAXIS2": 10**9}
+    )
     wide = fits.Header({"SIMPLE": True, "BITPIX": -64, "NAXIS": 2, "NAXIS1": 10**9, "NAXIS2": 2})
     contents = {
         "cut.fits": (whole[:100_000], "cut short"),
         "cut_header.fits": (whole[:1000], "cut short"),
         "cut.fits.fz": (tiled[:50_000], "cut short"),
         "cut.fits.gz": (packed[:60_000], "damaged or cut short"),
-        "damaged.fits.gz": (packed[:20_000] + b"\xff" * 300 + packed[20_300:], "damaged or cut short"),
+        "damaged.fits.gz": (
+            packed[:20_000] + b"\xff" * 300 + packed[20_300:],
+            "damaged or cut short",
+        ),
         "bad.bz2": (b"BZh9" + b"nothing of the kind" * 20, "damaged or cut short"),
         "empty.fits": (b"", "is empty"),
         "text.fits": (b"<b>502 Bad Gateway</b>\n" * 200, "not a FITS file"),
@@ -235,7 +277,12 @@ def broken_files(folder):
         "huge.fits": (huge.tostring().encode() + bytes(2880), "header is damaged"),
         "wide.fits": (wide.tostring().encode() + bytes(2880), "memory"),
     }
-    said = {"tables.fits": "no image, only tables", "header.fits": "no image", "nan.fits": "blank", "absent.fits": "not there"}
+    said = {
+        "tables.fits": "no image, only tables",
+        "header.fits": "no image",
+        "nan.fits": "blank",
+        "absent.fits": "not there",
+    }
     for name, (data, words) in contents.items():
         (folder / name).write_bytes(data)
         said[name] = words
@@ -292,7 +339,9 @@ def listing(n_exposures, n_detectors=3, **changed):
         "name": names,
         "path": [f"/data/{name}" for name in names],
         "kind": "fits",
-        "created_at": [pd.Timestamp("2020-02-13T01:00Z") + pd.Timedelta(minutes=e, seconds=d) for e, d in rows],
+        "created_at": [
+            pd.Timestamp("2020-02-13T01:00Z") + pd.Timedelta(minutes=e, seconds=d) for e, d in rows
+        ],
         "exposure": [f"E{e:03}" for e, _ in rows],
         "detector": [f"{d:03}" for _, d in rows],
     }
@@ -306,7 +355,9 @@ def test_choice():
     assert list(chosen["file_id"]) == [f"E{e:03}-det{d:03}.fits" for e in (1, 0) for d in (0, 1, 2)]
     chosen, n = previews.choose(listing(10), 12)
     assert n == 30
-    assert list(chosen["file_id"][:4]) == [f"E{e:03}-det{d:03}.fits" for e, d in ((9, 0), (9, 1), (8, 0), (8, 1))]
+    assert list(chosen["file_id"][:4]) == [
+        f"E{e:03}-det{d:03}.fits" for e, d in ((9, 0), (9, 1), (8, 0), (8, 1))
+    ]
     assert sorted(chosen.groupby("exposure").size()) == [1] * 8 + [2] * 2
     chosen, n = previews.choose(listing(10), 4)
     assert list(chosen["file_id"]) == [f"E{e:03}-det000.fits" for e in (9, 8, 7, 6)]
@@ -359,7 +410,12 @@ def go(folder, *more, asked="previews = true"):
 
 def test_real_raws(shared_data, tmp_path):
     """Raws of LATISS and ComCam, packed under a plain name, in a file store or in a repository alone: 16 amplifiers without a signal."""
-    cameras = {"latiss_gen2": "2018-09-20", "comCam_gen2": "2019-05-30", "latiss_gen3": "2018-09-20", "comCam_gen3": "2019-05-30"}
+    cameras = {
+        "latiss_gen2": "2018-09-20",
+        "comCam_gen2": "2019-05-30",
+        "latiss_gen3": "2018-09-20",
+        "comCam_gen3": "2019-05-30",
+    }
     text = '[observing_monitor]\noutput_dir = "site"\n'
     for camera in cameras:
         need((shared_data / "rubin" / camera).is_dir(), f"there is no {camera}")
@@ -380,7 +436,10 @@ def test_made_once(tmp_path):
     assert len(pictures) == 2
     places = [page.index(f'src="{NIGHT}.previews/{picture.name}"') for picture in pictures]
     assert places[0] > places[1]
-    assert page.count('loading="lazy"') == 2 and 'width="256" height="192" alt="Preview of 3020021200002 det. 000"' in page
+    assert (
+        page.count('loading="lazy"') == 2
+        and 'width="256" height="192" alt="Preview of 3020021200002 det. 000"' in page
+    )
     assert bright_corner(opened(pictures[0])) == ("lower", "left")
     before = times(tmp_path / "site")
     assert go(tmp_path) == 0
@@ -411,14 +470,23 @@ def test_broken_are_told(tmp_path):
     pictures, page = made(tmp_path)
     assert len(pictures) == 1  # whole.fits, for whole.fz is none by its name
     assert "outside the folders that are read" in page
-    assert page.count("it is cut short") == 2 and "it is not a FITS file" in page and "holds no image, only tables" in page
+    assert (
+        page.count("it is cut short") == 2
+        and "it is not a FITS file" in page
+        and "holds no image, only tables" in page
+    )
     assert "<b>&.fits" not in page and "&lt;b&gt;" in page
     assert len(said) > 10
-    index = folder.parent.parent / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json"
+    index = (
+        folder.parent.parent / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json"
+    )
     before = index.stat().st_mtime_ns
     add(tmp_path, 1, name="cut.fits")
     tried = []
-    asked, previews.in_readers = previews.in_readers, lambda tasks, *rest: tried.extend(tasks) or asked(tasks, *rest)
+    asked, previews.in_readers = (
+        previews.in_readers,
+        lambda tasks, *rest: tried.extend(tasks) or asked(tasks, *rest),
+    )
     try:
         assert go(tmp_path) == 0
     finally:
@@ -451,10 +519,17 @@ def test_time_is_limited(tmp_path, monkeypatch):
     """What a run has no time for is told, and is made by the next; no night has more pictures than are asked for."""
     for number in range(1, 6):
         add(tmp_path, number)
-    monkeypatch.setattr(previews, "in_readers", lambda tasks, jobs, deadline: [previews.read_one(*task) for task in tasks[:2]])
+    monkeypatch.setattr(
+        previews,
+        "in_readers",
+        lambda tasks, jobs, deadline: [previews.read_one(*task) for task in tasks[:2]],
+    )
     assert go(tmp_path) == 0
     pictures, page = made(tmp_path)
-    assert [picture.name[:13] for picture in pictures] == ["3020021200004", "3020021200005"] and "3 more are still to be made" in page
+    assert [picture.name[:13] for picture in pictures] == [
+        "3020021200004",
+        "3020021200005",
+    ] and "3 more are still to be made" in page
     monkeypatch.undo()
     assert go(tmp_path) == 0
     pictures, page = made(tmp_path)
@@ -462,7 +537,9 @@ def test_time_is_limited(tmp_path, monkeypatch):
     asked = "previews = { most = 3, size = 64 }"
     assert go(tmp_path, asked=asked) == 0
     pictures, page = made(tmp_path)
-    assert [picture.name[:13] for picture in pictures] == [f"302002120000{number}" for number in (3, 4, 5)]
+    assert [picture.name[:13] for picture in pictures] == [
+        f"302002120000{number}" for number in (3, 4, 5)
+    ]
     assert opened(pictures[0]).shape == (48, 64) and "3 of 5 images" in page
 
 
@@ -482,15 +559,29 @@ def test_readers_go_on(tmp_path):
 def test_readers_die(tmp_path):
     """A reader that is killed or stuck costs the file that it had, which is told; the next has a new one. A late one is not waited for."""
     path = write(tmp_path / "a.fits", fits.PrimaryHDU(sky()))
-    fine, ends, reader = (str(path), 256, 20, [str(tmp_path)]), time.monotonic() + 60, previews._Reader()
+    fine, ends, reader = (
+        (str(path), 256, 20, [str(tmp_path)]),
+        time.monotonic() + 60,
+        previews._Reader(),
+    )
     try:
         assert reader.ask(fine, ends)[1]
         os.kill(reader.process.pid, signal.SIGKILL)
-        assert reader.ask(fine, ends)[1:] == (b"", 0, 0, "reading it broke off: it is damaged, or takes too much memory")
+        assert reader.ask(fine, ends)[1:] == (
+            b"",
+            0,
+            0,
+            "reading it broke off: it is damaged, or takes too much memory",
+        )
         assert reader.ask(fine, ends)[1]
         stuck = reader.process.pid
         os.kill(stuck, signal.SIGSTOP)
-        assert reader.ask((str(path), 256, -1.9, [str(tmp_path)]), ends)[1:] == (b"", 0, 0, thumbnails.TOO_LONG)
+        assert reader.ask((str(path), 256, -1.9, [str(tmp_path)]), ends)[1:] == (
+            b"",
+            0,
+            0,
+            thumbnails.TOO_LONG,
+        )
         assert not os.path.exists(f"/proc/{stuck}") and reader.ask(fine, ends)[1]
         reader.end()
         assert reader.ask(fine, time.monotonic() + 0.01) is None and reader.process is None
@@ -502,12 +593,22 @@ def test_broken_extra(tmp_path):
     """Where Pillow is there and can't be loaded, one line says why and what to do; all else is done, and no file is blamed for it."""
     add(tmp_path, 1)
     (tmp_path / "broken" / "PIL").mkdir(parents=True)
-    (tmp_path / "broken" / "PIL" / "__init__.py").write_text("raise ImportError('libjpeg.so.62: cannot open shared object file')\n")
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'broken'}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    process = start("-c", settings(tmp_path), "--first_day", NIGHT, "--last_day", NIGHT, env=environment)
+    (tmp_path / "broken" / "PIL" / "__init__.py").write_text(
+        "raise ImportError('libjpeg.so.62: cannot open shared object file')\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path / 'broken'}{os.pathsep}{os.environ['PYTHONPATH']}",
+    }
+    process = start(
+        "-c", settings(tmp_path), "--first_day", NIGHT, "--last_day", NIGHT, env=environment
+    )
     said = process.communicate()[1]
     assert process.returncode == 1 and "Traceback" not in said
-    assert "cam: previews can't be made (ImportError: libjpeg.so.62: cannot open shared object file); pip install --upgrade" in said
+    assert (
+        "cam: previews can't be made (ImportError: libjpeg.so.62: cannot open shared object file); pip install --upgrade"
+        in said
+    )
     assert "1 more is still to be made" in made(tmp_path)[1]
     assert go(tmp_path) == 0 and len(made(tmp_path)[0]) == 1
 
@@ -522,7 +623,9 @@ def test_without_extra(tmp_path, capfd):
         "importlib.util.find_spec = lambda name, *more: None if name == 'astropy' else find(name, *more)\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{blocked}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    process = start("-c", settings(tmp_path), "--first_day", NIGHT, "--last_day", NIGHT, env=environment)
+    process = start(
+        "-c", settings(tmp_path), "--first_day", NIGHT, "--last_day", NIGHT, env=environment
+    )
     said = process.communicate()[1]
     assert process.returncode == 1
     assert said.count("pip install 'observing_monitor[previews]'") == 1 and "Traceback" not in said
@@ -536,7 +639,17 @@ def test_nothing_heavy(tmp_path):
     assert go(tmp_path) == 0
     heavy = {"astropy", "pandas", "numpy", "PIL"}
     code = f"import sys; from observing_monitor import cli; cli.main(sys.argv[1:]); print(sorted({heavy} & set(sys.modules)))"
-    command = [sys.executable, "-c", code, "-c", str(tmp_path / "site.toml"), "--first_day", NIGHT, "--last_day", NIGHT]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "-c",
+        str(tmp_path / "site.toml"),
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    ]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -571,7 +684,11 @@ def test_index_lost(tmp_path):
     assert run("rebuild", "-c", settings(tmp_path), "--jobs", 2) == 0
     assert (
         picture.exists()
-        and json.loads((tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json").read_text())["files"][0]["picture"]
+        and json.loads(
+            (
+                tmp_path / "site" / "data" / "stream=cam" / f"night={NIGHT}" / "previews.json"
+            ).read_text()
+        )["files"][0]["picture"]
         == picture.name
     )
 
@@ -598,7 +715,10 @@ def test_file_that_became_a_circle_of_links(tmp_path):
     path.symlink_to(path)
     assert go(tmp_path) == 0
     pictures, page = made(tmp_path)
-    assert pictures == before[1:] and "it can&#39;t be opened: too many levels of symbolic links" in page
+    assert (
+        pictures == before[1:]
+        and "it can&#39;t be opened: too many levels of symbolic links" in page
+    )
 
 
 def test_no_place_for_pictures(tmp_path, capfd):
@@ -609,7 +729,9 @@ def test_no_place_for_pictures(tmp_path, capfd):
     capfd.readouterr()
     assert go(tmp_path) == 2
     said = capfd.readouterr().err
-    assert said.count("\n") == 1 and f"site/cam/{NIGHT}.previews/index.json: not a directory" in said
+    assert (
+        said.count("\n") == 1 and f"site/cam/{NIGHT}.previews/index.json: not a directory" in said
+    )
 
 
 def test_in_a_browser(tmp_path, browser):
@@ -628,7 +750,14 @@ def test_in_a_browser(tmp_path, browser):
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response
         assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
         page.locator(".previews img").last.scroll_into_view_if_needed()
-        page.wait_for_function("[...document.querySelectorAll('.previews img')].slice(-2).every(i => i.complete && i.naturalWidth == 256)")
-        assert page.locator(".no-preview").inner_text() == "No preview: its header is damaged or cut short"
-        assert page.locator(".scroll:has(.previews)").evaluate("box => box.getBoundingClientRect().right <= innerWidth")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.previews img')].slice(-2).every(i => i.complete && i.naturalWidth == 256)"
+        )
+        assert (
+            page.locator(".no-preview").inner_text()
+            == "No preview: its header is damaged or cut short"
+        )
+        assert page.locator(".scroll:has(.previews)").evaluate(
+            "box => box.getBoundingClientRect().right <= innerWidth"
+        )
         context.close()

@@ -19,7 +19,13 @@ from running import contents, nights, run, start, times
 DAYS = [datetime.date(2020, 2, 3) + datetime.timedelta(days=n) for n in range(10)]
 NOW = datetime.datetime(2020, 2, 12, 20, tzinfo=datetime.UTC)  # in the last night
 ASKED = {"ingested": 6, "failed": 2, "missing": 1, "not_fits": 1}
-TABLES = ("files.parquet", "ingests.parquet", "metrics.parquet", "_halves.files.parquet", "_halves.ingests.parquet")
+TABLES = (
+    "files.parquet",
+    "ingests.parquet",
+    "metrics.parquet",
+    "_halves.files.parquet",
+    "_halves.ingests.parquet",
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +73,14 @@ def kept(folder):
     told = []
     for night in DAYS:
         page = (folder / "site" / "latiss" / f"{night}.html").read_text()
-        beside = [(folder / "site" / "latiss" / f"{night}{ending}").exists() for ending in (".csv", ".json", ".files.js")]
-        tables = [(folder / "site" / "data" / "stream=latiss" / f"night={night}" / name).exists() for name in TABLES]
+        beside = [
+            (folder / "site" / "latiss" / f"{night}{ending}").exists()
+            for ending in (".csv", ".json", ".files.js")
+        ]
+        tables = [
+            (folder / "site" / "data" / "stream=latiss" / f"night={night}" / name).exists()
+            for name in TABLES
+        ]
         is_small = 'content="pruned"' in page
         assert set(beside) == {not is_small} and len(set(tables)) == 1
         told.append(("p" if is_small else "P") + ("T" if tables[0] else ""))
@@ -83,10 +95,19 @@ def test_nothing_goes_unasked(site, made, capsys):
     settings(site, made / "input", "keep_pages_days = 4\nkeep_tables_days = 6")
     assert prune(site) == 0
     told = capsys.readouterr().out.splitlines()
-    sizes = [os.path.getsize(site / "site" / "data" / "stream=latiss" / f"night={night}" / name) for night in DAYS[:4] for name in TABLES]
+    sizes = [
+        os.path.getsize(site / "site" / "data" / "stream=latiss" / f"night={night}" / name)
+        for night in DAYS[:4]
+        for name in TABLES
+    ]
     assert told[0] == "latiss: tonight is 2020-02-12"
-    assert told[1].startswith("  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 24 files, ")
-    assert told[2] == f"  keep_tables_days   = 6: 4 nights, 2020-02-03 to 2020-02-06: 20 files, {sum(sizes) / 1e6:.1f} MB"
+    assert told[1].startswith(
+        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 24 files, "
+    )
+    assert (
+        told[2]
+        == f"  keep_tables_days   = 6: 4 nights, 2020-02-03 to 2020-02-06: 20 files, {sum(sizes) / 1e6:.1f} MB"
+    )
     assert told[4].startswith("nothing was removed; --yes removes these 44 files, ")
     for command in ("run", "publish", "rebuild"):
         assert run(command, "-c", site / "site.toml", now=NOW) == 0
@@ -114,7 +135,11 @@ def test_each_has_its_age(site, capfd, ages, expected):
             assert (site / "site" / name).read_bytes() == large[name]
         else:
             page = (site / "site" / name).read_text()
-            assert "2 files failed since 23:0" in page and "were removed on 2020-02-12" in page and len(page) < 12_000
+            assert (
+                "2 files failed since 23:0" in page
+                and "were removed on 2020-02-12" in page
+                and len(page) < 12_000
+            )
     pruned, seen = contents(site / "site"), times(site / "site")
     for command in ("run", "publish"):
         assert run(command, "-c", site / "site.toml", now=NOW) == 0
@@ -135,13 +160,28 @@ def test_sources_and_settings_change_later(site):
     before, rows = contents(site / "site"), nights(site / "site" / "latiss")
     (site / "purged" / "storage").mkdir(parents=True)
     settings(site, "purged", 'title = "LATISS"\nsmall_bytes = 30_000\npending_limit_s = 1')
-    run("rebuild", "-c", site / "site.toml", "--first_day", DAYS[0], "--last_day", DAYS[-1], "--jobs", 1, now=NOW)
+    run(
+        "rebuild",
+        "-c",
+        site / "site.toml",
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+        "--jobs",
+        1,
+        now=NOW,
+    )
     after = nights(site / "site" / "latiss")
     for night in DAYS[:6]:
         assert after[night.isoformat()] == rows[night.isoformat()]
     for night in DAYS[3:6]:
-        assert contents(site / "site")[f"latiss/{night}.html"] == before[f"latiss/{night}.html"], "its page is left as it was"
-    assert "LATISS" in (site / "site" / "latiss" / f"{DAYS[0]}.html").read_text(), "a small page is made of its row, and follows"
+        assert contents(site / "site")[f"latiss/{night}.html"] == before[f"latiss/{night}.html"], (
+            "its page is left as it was"
+        )
+    assert "LATISS" in (site / "site" / "latiss" / f"{DAYS[0]}.html").read_text(), (
+        "a small page is made of its row, and follows"
+    )
     assert "LATISS" in (site / "site" / "latiss" / f"{DAYS[9]}.html").read_text()
     assert dead_links(site / "site") == []
 
@@ -153,7 +193,10 @@ def test_index_that_is_lost(site):
     (site / "site" / "data" / "stream=latiss" / "index.json").unlink()
     assert run("publish", "-c", site / "site.toml", now=NOW) == 0
     assert nights(site / "site" / "latiss") == rows
-    assert contents(site / "site" / "latiss") == pages and kept(site) == ["p"] * 3 + ["P"] * 3 + ["PT"] * 4
+    assert (
+        contents(site / "site" / "latiss") == pages
+        and kept(site) == ["p"] * 3 + ["P"] * 3 + ["PT"] * 4
+    )
 
 
 def test_page_that_somebody_removed(site):
@@ -177,12 +220,21 @@ def test_pages_come_back(site, capsys):
     assert prune(site, "--keep_pages_days", 20, "--yes") == 0
     assert kept(site) == ["p", "p", *["PT"] * 8] and dead_links(site / "site") == []
     after = contents(site / "site" / "latiss")
-    assert all(after[name] == data for name, data in before.items() if name > str(DAYS[2]) and name[:8] == "2020-02-")
+    assert all(
+        after[name] == data
+        for name, data in before.items()
+        if name > str(DAYS[2]) and name[:8] == "2020-02-"
+    )
 
 
 def test_stream_table_command_line_and_all(site, made, capsys):
     """A stream's own age comes before that of all streams, and the command line before both."""
-    settings(site, made / "input", "keep_pages_days = 5", of_all="keep_pages_days = 9\nkeep_tables_days = 8")
+    settings(
+        site,
+        made / "input",
+        "keep_pages_days = 5",
+        of_all="keep_pages_days = 9\nkeep_tables_days = 8",
+    )
     assert prune(site) == 0
     told = capsys.readouterr().out
     assert "keep_pages_days    = 5: 5 nights" in told and "keep_tables_days   = 8: 2 nights" in told
@@ -193,10 +245,22 @@ def test_stream_table_command_line_and_all(site, made, capsys):
 @pytest.mark.parametrize(
     ("more", "arguments", "words"),
     [
-        ("keep_pages_days = 0", (), "site.toml: [streams.latiss] key 'keep_pages_days': 0 is no number of nights; write 1 or more"),
+        (
+            "keep_pages_days = 0",
+            (),
+            "site.toml: [streams.latiss] key 'keep_pages_days': 0 is no number of nights; write 1 or more",
+        ),
         ("keep_page_days = 9", (), "unknown key 'keep_page_days'; did you mean 'keep_pages_days'?"),
-        ("", ("--keep_tables_days", "1"), "keep_tables_days = 1 is too few: a run looks at 2 nights of latiss"),
-        ("", ("--keep_pages_days", "5", "--first_day", "2020-01-01"), "--first_day and --last_day are not for prune"),
+        (
+            "",
+            ("--keep_tables_days", "1"),
+            "keep_tables_days = 1 is too few: a run looks at 2 nights of latiss",
+        ),
+        (
+            "",
+            ("--keep_pages_days", "5", "--first_day", "2020-01-01"),
+            "--first_day and --last_day are not for prune",
+        ),
     ],
 )
 def test_ages_that_cannot_be(site, made, capsys, more, arguments, words):
@@ -237,10 +301,15 @@ def test_killed_in_the_middle(site, tmp_path_factory):
         folder = whole / f"killed{n}"
         shutil.copytree(site, folder, symlinks=True)
         process = start("prune", "-c", folder / "site.toml", *AGES, "--yes", now=NOW)
-        time.sleep(seconds * (0.35 + 0.6 * (n * 0.618 % 1)))  # here and there: the machine's own haste differs
+        time.sleep(
+            seconds * (0.35 + 0.6 * (n * 0.618 % 1))
+        )  # here and there: the machine's own haste differs
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        left = [len(list((folder / "site" / "latiss").glob("*.csv"))), len(list((folder / "site" / "data").rglob("*.parquet")))]
+        left = [
+            len(list((folder / "site" / "latiss").glob("*.csv"))),
+            len(list((folder / "site" / "data").rglob("*.parquet"))),
+        ]
         between.add(tuple(left))
         assert run("-c", folder / "site.toml", now=NOW) == 0
         assert dead_links(folder / "site") == [] and nights(folder / "site" / "latiss") == rows
@@ -259,7 +328,9 @@ def test_previews(tmp_path):
         folder = tmp_path / "input" / "storage" / night.isoformat()
         folder.mkdir(parents=True)
         name = f"AT_O_{night:%Y%m%d}_000001.fits"
-        fits.PrimaryHDU(numpy.arange(40_000, dtype="float32").reshape(200, 200)).writeto(folder / name)
+        fits.PrimaryHDU(numpy.arange(40_000, dtype="float32").reshape(200, 200)).writeto(
+            folder / name
+        )
     config = tmp_path / "site.toml"
     config.write_text(
         '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n[streams.latiss]\npreviews = true\n'
@@ -273,9 +344,15 @@ def test_previews(tmp_path):
     assert prune(tmp_path, "--keep_previews_days", 2, "--yes") == 0
     assert there() == [False, False, True, True] and dead_links(tmp_path / "site") == []
     without_tables, with_tables = ((site / f"{night}.html").read_text() for night in DAYS[-4:-2])
-    assert "They were removed on 2020-02-12" in without_tables and "<img" not in without_tables + with_tables
+    assert (
+        "They were removed on 2020-02-12" in without_tables
+        and "<img" not in without_tables + with_tables
+    )
     before = contents(tmp_path / "site")
-    assert run("rebuild", "-c", config, "--jobs", 1, now=NOW) == 0 and contents(tmp_path / "site") == before
+    assert (
+        run("rebuild", "-c", config, "--jobs", 1, now=NOW) == 0
+        and contents(tmp_path / "site") == before
+    )
 
 
 def test_log_of_a_prune(site, made):
@@ -284,8 +361,13 @@ def test_log_of_a_prune(site, made):
     assert prune(site, *AGES) == 0 and not (site / "runs.log").exists()
     assert prune(site, *AGES, "--yes") == 0
     line = (site / "runs.log").read_text()
-    assert re.fullmatch(r"at=2020-02-12T20:00:00Z command=prune nights=6 changed=0 pages=\d+ seconds=\S+ problems=0 exit=0\n", line)
-    assert json.loads((site / "site" / "data" / "stream=latiss" / "index.json").read_text())["nights"]["2020-02-03"]["pruned"] == {
+    assert re.fullmatch(
+        r"at=2020-02-12T20:00:00Z command=prune nights=6 changed=0 pages=\d+ seconds=\S+ problems=0 exit=0\n",
+        line,
+    )
+    assert json.loads((site / "site" / "data" / "stream=latiss" / "index.json").read_text())[
+        "nights"
+    ]["2020-02-03"]["pruned"] == {
         "page": "2020-02-12T20:00:00Z",
         "tables": "2020-02-12T20:00:00Z",
     }

@@ -51,14 +51,19 @@ def test_is_all_well(stream_page, demo):
 
 def test_is_this_page_current(stream_page):
     """2. The page says when somebody looked at the sources, and how long ago that is."""
-    assert re.search(r"Last looked at [\d:\- ]+ UTC, .+ ago", stream_page.inner_text("#looked").replace("\n", " "))
+    assert re.search(
+        r"Last looked at [\d:\- ]+ UTC, .+ ago",
+        stream_page.inner_text("#looked").replace("\n", " "),
+    )
 
 
 def test_how_many(at_night):
     """3. Files taken, transferred and ingested are numbers of the night, the same as in its data."""
     page, night = at_night("auxTel", lambda night: night["n_failed"])
     text = words(page)
-    assert f"{night['n_files']} created" in text and re.search(rf"\b{night['n_ingested']}\b", words(page, ".tiles"))
+    assert f"{night['n_files']} created" in text and re.search(
+        rf"\b{night['n_ingested']}\b", words(page, ".tiles")
+    )
     assert "transferred" in text
 
 
@@ -135,7 +140,9 @@ def test_another_night(at_night):
     page, night = at_night("auxTel", lambda night: not night["n_files"])
     assert night["night"] in words(page, "h1")
     page.locator("a[rel=prev]").first.click()
-    page.wait_for_url(lambda url: re.search(r"20\d\d-\d\d-\d\d\.html$", url) and night["night"] not in url)
+    page.wait_for_url(
+        lambda url: re.search(r"20\d\d-\d\d-\d\d\.html$", url) and night["night"] not in url
+    )
     assert night["night"] not in words(page, "h1")
 
 
@@ -144,5 +151,7 @@ def test_the_data(at_night, stream_page):
     page, night = at_night("auxTel", lambda night: night["n_files"])
     for of, name in ((page, night["night"]), (stream_page, "nights")):
         for ending in ("json", "csv"):
-            address = of.evaluate("name => document.querySelector(`a[href='${name}']`).href", f"{name}.{ending}")
+            address = of.evaluate(
+                "name => document.querySelector(`a[href='${name}']`).href", f"{name}.{ending}"
+            )
             assert of.request.get(address).ok

@@ -32,7 +32,12 @@ def tree(tmp_path_factory):
     now = later()
     for night in DAYS:
         # the tenth night is worse than usual, so what is said of it hangs on the nights before it
-        make_night(folder / "input", night, {"ingested": 40, "failed": 9 if night == DAYS[9] else 2, "missing": 1}, now=now)
+        make_night(
+            folder / "input",
+            night,
+            {"ingested": 40, "failed": 9 if night == DAYS[9] else 2, "missing": 1},
+            now=now,
+        )
     assert run(*arguments(folder, folder / "whole"), "--jobs", "1", now=now) == 0
     return folder, now, contents(folder / "whole")
 
@@ -72,7 +77,11 @@ def test_workers_that_died_before_they_were_asked(tmp_path):
 
 @pytest.mark.parametrize(
     "before, expected",
-    [("", "here"), ("import numpy", "None"), ("threading.Thread(target=time.sleep, args=[5], daemon=True).start()", "None")],
+    [
+        ("", "here"),
+        ("import numpy", "None"),
+        ("threading.Thread(target=time.sleep, args=[5], daemon=True).start()", "None"),
+    ],
     ids=["alone", "with numpy", "with a thread"],
 )
 def test_workers_are_copies_only_of_a_process_without_threads(before, expected):
@@ -85,7 +94,12 @@ workers.mark = "here"
 with workers.processes(2) as made:
     print(*made.results(eval, [("__import__('observing_monitor').workers.__dict__.get('mark')",)], print))
 """
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == expected
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        == expected
+    )
 
 
 def test_a_process_beside_this_one_ends_with_it():
@@ -117,7 +131,9 @@ def test_a_worker_gets_again_what_it_had_in_hand(tmp_path):
             before = dict(made.results(pid_of, [(1, 1.0), (2, 0.3)], None, lambda task: task[0]))
             if before[1] != before[2]:
                 break
-        assert dict(made.results(pid_of, [(1, 0.5), (2, 0.5)], None, lambda task: task[0])) == before
+        assert (
+            dict(made.results(pid_of, [(1, 0.5), (2, 0.5)], None, lambda task: task[0])) == before
+        )
 
 
 def test_worker_that_dies_costs_its_task(tmp_path):
@@ -139,7 +155,9 @@ def finished(output):
     notes = output / "data" / "stream=input" / "index.notes"
     lines = notes.read_text().splitlines(keepends=True) if notes.exists() else []
     noted = [json.loads(line) for line in lines if line.endswith("\n")]
-    return {one["night"] for one in noted if one["row"].get("page")}  # collecting notes rows as well
+    return {
+        one["night"] for one in noted if one["row"].get("page")
+    }  # collecting notes rows as well
 
 
 def killed_in_the_middle(output, folder, now, *options):
@@ -183,7 +201,11 @@ def test_interrupted(tree, tmp_path):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate()
-    assert process.returncode == 130 and error.splitlines()[-1].startswith("observing_monitor: stopped") and "Traceback" not in error
+    assert (
+        process.returncode == 130
+        and error.splitlines()[-1].startswith("observing_monitor: stopped")
+        and "Traceback" not in error
+    )
     assert run(*arguments(folder, output), "--jobs", "2", now=now) == 0
     assert contents(output) == expected
 
@@ -195,7 +217,9 @@ def test_lines_without_a_terminal(tree, tmp_path, monkeypatch, capfd):
     folder, now, _ = tree
     monkeypatch.setattr(cli, "LINE_EVERY_S", 0)
     assert run(*arguments(folder, tmp_path / "site"), "--jobs", "1", now=now) == 0
-    assert re.search(r"input: collecting: 6 of 12 nights, [\d,]+ files/s, [\d.]+ s left", capfd.readouterr().err)
+    assert re.search(
+        r"input: collecting: 6 of 12 nights, [\d,]+ files/s, [\d.]+ s left", capfd.readouterr().err
+    )
 
 
 # --- a cluster -----------------------------------------------------------------------------------------------------------
@@ -211,23 +235,52 @@ def dask_cluster(tmp_path, *before):
         import distributed  # noqa: F401
     except ImportError:
         need(False, "there is no Dask (pip install observing_monitor[dask])")
-    environment = os.environ | {"DASK_DISTRIBUTED__DASHBOARD__LINK": "", "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s"}
+    environment = os.environ | {
+        "DASK_DISTRIBUTED__DASHBOARD__LINK": "",
+        "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s",
+    }
 
     def dask(*words, before=()):
         with open(tmp_path / "dask.log", "ab") as log:
-            return subprocess.Popen([*before, sys.executable, "-m", *words], stdout=log, stderr=log, cwd=tmp_path, env=environment)
+            return subprocess.Popen(
+                [*before, sys.executable, "-m", *words],
+                stdout=log,
+                stderr=log,
+                cwd=tmp_path,
+                env=environment,
+            )
 
     where = tmp_path / "scheduler.json"
     started = [
-        dask("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(where))
+        dask(
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(where),
+        )
     ]
-    one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(tmp_path / "dask"))
+    one = (
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+        "--host",
+        "127.0.0.1",
+        "--local-directory",
+        str(tmp_path / "dask"),
+    )
     try:
         deadline = time.monotonic() + 60
         while not where.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
-        started += [dask("distributed.cli.dask_worker", address, *one, before=before) for _ in range(2)]
+        started += [
+            dask("distributed.cli.dask_worker", address, *one, before=before) for _ in range(2)
+        ]
         yield address, started[1:]
     finally:
         for process in reversed(started):
@@ -241,7 +294,10 @@ def test_cluster_of_which_a_worker_dies(tree, tmp_path):
     output = tmp_path / "site"
     with dask_cluster(tmp_path) as (address, both):
         process = start(*arguments(folder, output), "--scheduler", address, now=now)
-        while process.poll() is None and len(list(output.glob("data/stream=input/night=*/looked.json"))) < 3:
+        while (
+            process.poll() is None
+            and len(list(output.glob("data/stream=input/night=*/looked.json"))) < 3
+        ):
             time.sleep(0.005)
         both[0].kill()
         _, error = process.communicate()
@@ -252,7 +308,14 @@ def test_cluster_of_which_a_worker_dies(tree, tmp_path):
 def test_cluster_of_hosts_that_were_switched_on_at_other_times(tree, tmp_path):
     """A run's limit is the same instant to workers whose `time.monotonic` counts from elsewhere (a time namespace of the kernel's)."""
     ahead_s = 1_000_000
-    inside = ("unshare", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")), "--time", "--monotonic", str(ahead_s), "--")
+    inside = (
+        "unshare",
+        *(() if os.geteuid() == 0 else ("--user", "--map-root-user")),
+        "--time",
+        "--monotonic",
+        str(ahead_s),
+        "--",
+    )
     asked = [*inside, sys.executable, "-c", "import time; print(time.monotonic())"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     need(done.returncode == 0, f"this kernel has no time namespaces for us: {done.stderr}")
@@ -260,13 +323,25 @@ def test_cluster_of_hosts_that_were_switched_on_at_other_times(tree, tmp_path):
     folder, now, expected = tree
     output = tmp_path / "site"
     with dask_cluster(tmp_path, *inside) as (address, _):
-        process = start(*arguments(folder, output), "--scheduler", address, "--max_run_s", 300, now=now)
+        process = start(
+            *arguments(folder, output), "--scheduler", address, "--max_run_s", 300, now=now
+        )
         _, error = process.communicate()
         assert process.returncode == 0, error
         assert contents(output) == expected
-        process = start(*arguments(folder, tmp_path / "short"), "--scheduler", address, "--max_run_s", 0.01, now=now)
+        process = start(
+            *arguments(folder, tmp_path / "short"),
+            "--scheduler",
+            address,
+            "--max_run_s",
+            0.01,
+            now=now,
+        )
         _, error = process.communicate()
-    assert process.returncode == 1 and "11 nights not looked at, 2020-02-01 to 2020-02-11: the run's time was up" in error
+    assert (
+        process.returncode == 1
+        and "11 nights not looked at, 2020-02-01 to 2020-02-11: the run's time was up" in error
+    )
 
 
 def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
@@ -295,13 +370,29 @@ def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
             text += f'[streams.{name}]\n[[streams.{name}.sources]]\ntype = "sql"\nquery = "select * from counts"\nnight_column = "night"\n'
             text += f'values = {{n_alerts = "alerts"}}\nurl = {url}\n'
         (tmp_path / "site.toml").write_text(text)
-        which = ("rebuild", "-c", tmp_path / "site.toml", "--scheduler", address, "--first_day", "2020-02-01", "--last_day", "2020-02-06")
+        which = (
+            "rebuild",
+            "-c",
+            tmp_path / "site.toml",
+            "--scheduler",
+            address,
+            "--first_day",
+            "2020-02-01",
+            "--last_day",
+            "2020-02-06",
+        )
         seen = {}
         with distributed.Client(address, timeout=20) as client:
             process = start(*which)
-            seen["lists"] = "".join(Path(f"/proc/{worker.pid}/cmdline").read_text() for worker in (*both, process))
+            seen["lists"] = "".join(
+                Path(f"/proc/{worker.pid}/cmdline").read_text() for worker in (*both, process)
+            )
             while process.poll() is None:
-                tasks = client.run_on_scheduler(lambda dask_scheduler: [(str(t), t.key, repr(t)) for t in dask_scheduler.tasks.values()])
+                tasks = client.run_on_scheduler(
+                    lambda dask_scheduler: [
+                        (str(t), t.key, repr(t)) for t in dask_scheduler.tasks.values()
+                    ]
+                )
                 seen["tasks"] = seen.get("tasks", "") + repr(tasks)
             seen["first"] = "".join(process.communicate())
             assert process.returncode == 0, seen["first"]
@@ -313,12 +404,29 @@ def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
             seen["second"] = "".join(process.communicate())
             assert process.returncode == 2 and "night=2020-02-03" in seen["second"]
             client.dump_cluster_state(str(tmp_path / "dump"), format="yaml")
-            seen["logs"] = repr((client.get_scheduler_logs(), client.get_worker_logs(), client.get_events()))
-    seen["dump"], seen["log"] = (tmp_path / "dump.yaml").read_text(), (tmp_path / "dask.log").read_text()
-    assert "Compute Failed" in seen["log"], "Dask says nothing of what failed: there is nothing to look at"
-    seen |= {str(path): path.read_bytes().decode(errors="replace") for path in (tmp_path / "site").rglob("*") if path.is_file()}
-    assert len(nights(tmp_path / "site" / "settings")) == len(nights(tmp_path / "site" / "environment")) == 6
-    assert [(where, secret) for where, text in seen.items() for secret in secrets if secret in text] == []
+            seen["logs"] = repr(
+                (client.get_scheduler_logs(), client.get_worker_logs(), client.get_events())
+            )
+    seen["dump"], seen["log"] = (
+        (tmp_path / "dump.yaml").read_text(),
+        (tmp_path / "dask.log").read_text(),
+    )
+    assert "Compute Failed" in seen["log"], (
+        "Dask says nothing of what failed: there is nothing to look at"
+    )
+    seen |= {
+        str(path): path.read_bytes().decode(errors="replace")
+        for path in (tmp_path / "site").rglob("*")
+        if path.is_file()
+    }
+    assert (
+        len(nights(tmp_path / "site" / "settings"))
+        == len(nights(tmp_path / "site" / "environment"))
+        == 6
+    )
+    assert [
+        (where, secret) for where, text in seen.items() for secret in secrets if secret in text
+    ] == []
 
 
 def test_cluster_without_workers(tmp_path, caplog):
@@ -334,7 +442,9 @@ def test_cluster_without_workers(tmp_path, caplog):
 @contextlib.contextmanager
 def dask_worker_later(processes):
     """Lets stopped processes go on in a second."""
-    timer = threading.Timer(1, lambda: [os.kill(process.pid, signal.SIGCONT) for process in processes])
+    timer = threading.Timer(
+        1, lambda: [os.kill(process.pid, signal.SIGCONT) for process in processes]
+    )
     timer.start()
     try:
         yield
@@ -346,10 +456,15 @@ def test_dask_that_is_not_there(tree, tmp_path, capfd):
     """Without Dask, --scheduler is refused in one line that says what to install."""
     (tmp_path / "distributed.py").write_text("raise ImportError('No module named dask')\n")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    process = start(*arguments(tree[0], tmp_path / "site"), "--scheduler", "tcp://127.0.0.1:1", env=environment)
+    process = start(
+        *arguments(tree[0], tmp_path / "site"), "--scheduler", "tcp://127.0.0.1:1", env=environment
+    )
     said = process.communicate()[1]
     assert process.returncode == 2
-    assert said == "observing_monitor: --scheduler needs Dask (No module named dask); pip install observing_monitor[dask]\n"
+    assert (
+        said
+        == "observing_monitor: --scheduler needs Dask (No module named dask); pip install observing_monitor[dask]\n"
+    )
 
 
 def test_no_scheduler(tree, tmp_path):
@@ -358,5 +473,8 @@ def test_no_scheduler(tree, tmp_path):
         import distributed  # noqa: F401
     except ImportError:
         need(False, "there is no Dask (pip install observing_monitor[dask])")
-    with pytest.raises(UsageError, match="no scheduler answers"), workers.cluster("tcp://127.0.0.1:1", timeout_s=2):
+    with (
+        pytest.raises(UsageError, match="no scheduler answers"),
+        workers.cluster("tcp://127.0.0.1:1", timeout_s=2),
+    ):
         pass

@@ -24,7 +24,15 @@ def whole_text(folder):
     said = []
     for path in sorted(folder.rglob("*")):
         said.append(str(path.relative_to(folder)))
-        if path.is_file() and path.suffix in (".html", ".json", ".csv", ".js", ".atom", ".prom", ".txt"):
+        if path.is_file() and path.suffix in (
+            ".html",
+            ".json",
+            ".csv",
+            ".js",
+            ".atom",
+            ".prom",
+            ".txt",
+        ):
             text = path.read_text(encoding="utf-8")
             said.append(text)
             if packed := re.fullmatch(r'observing_monitor_rows\("(.*)"\);\n', text):
@@ -42,12 +50,21 @@ def settings(folder, root, hidden, store="store", site="site"):
             "status": "failure",
             "message": f"{HOST}: no {root}/storage\n{HOST.upper()}",
         },
-        {"path": f"{root}/storage/{NIGHT}/b.fits", "at": "2020-02-12T23:10:00", "status": "failure", "message": f"<{HOST}>&'{root}'"},
+        {
+            "path": f"{root}/storage/{NIGHT}/b.fits",
+            "at": "2020-02-12T23:10:00",
+            "status": "failure",
+            "message": f"<{HOST}>&'{root}'",
+        },
     ]
     (folder / "in").mkdir(exist_ok=True)
     (folder / "in" / "tries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "in" / "load.csv").write_text(f"at,node,load,text\n2020-02-12T23:00:00,{HOST},1.5,{root}\n2020-02-12T23:30:00,other,2,\n")
-    (folder / "in" / "mon.json").write_text(json.dumps({"/mon/drvs1/summary": {"timestamp": 1581559200, "value": f"error on {HOST}"}}))
+    (folder / "in" / "load.csv").write_text(
+        f"at,node,load,text\n2020-02-12T23:00:00,{HOST},1.5,{root}\n2020-02-12T23:30:00,other,2,\n"
+    )
+    (folder / "in" / "mon.json").write_text(
+        json.dumps({"/mon/drvs1/summary": {"timestamp": 1581559200, "value": f"error on {HOST}"}})
+    )
     path.write_text(
         f"""[observing_monitor]
 output_dir = "{site}"
@@ -101,23 +118,45 @@ def root(tmp_path):
 
 def test_nothing_hidden_is_told(tmp_path, root, capfd):
     """Neither pages nor their data, packed or plain, nor names of files tell of a hidden folder or host; the store and stderr do."""
-    given = ("-c", settings(tmp_path, root, [str(root), HOST]), "--first_day", NIGHT, "--last_day", NIGHT)
+    given = (
+        "-c",
+        settings(tmp_path, root, [str(root), HOST]),
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*given, now=NOW) == 1  # two of its sources are not there
     told = whole_text(tmp_path / "site")
     for form in (str(root), HOST, HOST.upper(), "da ta'é", "da%20ta", "da ta&#39;", "da ta\\u0027"):
         assert form not in told, form
-    assert told.count(WORD) > 20 and "Traceback" not in told and (tmp_path / "site" / "changes.atom").exists()
-    for elsewhere in ("told.prom", "told.json"):  # what monitoring reads, and what a receiver was sent
+    assert (
+        told.count(WORD) > 20
+        and "Traceback" not in told
+        and (tmp_path / "site" / "changes.atom").exists()
+    )
+    for elsewhere in (
+        "told.prom",
+        "told.json",
+    ):  # what monitoring reads, and what a receiver was sent
         said = (tmp_path / elsewhere).read_text()
-        assert WORD in said and HOST not in said and "da ta'é" not in said and "da ta\\u0027" not in said
-    assert {path.name for path in (tmp_path / "store").iterdir()} >= {"stream=a", "heartbeat.json"} and not (
-        tmp_path / "site" / "data"
-    ).exists()
+        assert (
+            WORD in said
+            and HOST not in said
+            and "da ta'é" not in said
+            and "da ta\\u0027" not in said
+        )
+    assert {path.name for path in (tmp_path / "store").iterdir()} >= {
+        "stream=a",
+        "heartbeat.json",
+    } and not (tmp_path / "site" / "data").exists()
     assert str(root) in (tmp_path / "store" / "heartbeat.json").read_text()
     assert str(root) in capfd.readouterr().err
     pages = times(tmp_path / "site")
     assert run(*given, now=NOW) == 1
-    assert times(tmp_path / "site") == pages  # what was struck out is no reason to write a page again
+    assert (
+        times(tmp_path / "site") == pages
+    )  # what was struck out is no reason to write a page again
 
 
 def test_other_words_make_pages_anew(tmp_path, root):
@@ -132,14 +171,41 @@ def test_other_words_make_pages_anew(tmp_path, root):
 def test_a_store_elsewhere_is_the_same(tmp_path, root):
     """A store of its own holds what data/ would; a run that was killed leaves nothing in it, and its nights are read from it."""
     run("-c", settings(tmp_path, root, []), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
-    elsewhere = {path.relative_to(tmp_path / "store") for path in (tmp_path / "store").rglob("*.parquet")}
+    elsewhere = {
+        path.relative_to(tmp_path / "store") for path in (tmp_path / "store").rglob("*.parquet")
+    }
     (tmp_path / "store" / ".unfinished" / "left").write_text("")
     (tmp_path / "site" / "a" / "index.html").unlink()
-    assert run("publish", "-c", tmp_path / "site.toml", "--first_day", NIGHT, "--last_day", NIGHT, now=NOW) == 0
-    assert (tmp_path / "site" / "a" / "index.html").exists() and not os.listdir(tmp_path / "store" / ".unfinished")
+    assert (
+        run(
+            "publish",
+            "-c",
+            tmp_path / "site.toml",
+            "--first_day",
+            NIGHT,
+            "--last_day",
+            NIGHT,
+            now=NOW,
+        )
+        == 0
+    )
+    assert (tmp_path / "site" / "a" / "index.html").exists() and not os.listdir(
+        tmp_path / "store" / ".unfinished"
+    )
     shutil.rmtree(tmp_path / "site")
-    run("-c", settings(tmp_path, root, [], store=""), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
-    assert {path.relative_to(tmp_path / "site" / "data") for path in (tmp_path / "site" / "data").rglob("*.parquet")} == elsewhere
+    run(
+        "-c",
+        settings(tmp_path, root, [], store=""),
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+        now=NOW,
+    )
+    assert {
+        path.relative_to(tmp_path / "site" / "data")
+        for path in (tmp_path / "site" / "data").rglob("*.parquet")
+    } == elsewhere
 
 
 def in_memory(address, to):
@@ -154,7 +220,9 @@ def in_memory(address, to):
     return to
 
 
-@pytest.mark.parametrize(("pages_in_objects", "store_in_objects"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("pages_in_objects", "store_in_objects"), [(True, False), (False, True), (True, True)]
+)
 def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, store_in_objects):
     """Pages and their store may each lie in a folder or in an object store: the same files, nothing hidden is told."""
     given = ("--first_day", NIGHT, "--last_day", NIGHT, "--jobs", 1)
@@ -166,17 +234,43 @@ def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, stor
         if is_in_objects:
             places[name] = f"memory://{tmp_path.name}-{name}"
     for _ in range(2):
-        assert run("-c", settings(tmp_path, root, hidden, places["store"], places["site"]), *given, now=NOW) == 1
+        assert (
+            run(
+                "-c",
+                settings(tmp_path, root, hidden, places["store"], places["site"]),
+                *given,
+                now=NOW,
+            )
+            == 1
+        )
     for name, address in places.items():
         made = in_memory(address, tmp_path / f"of_{name}") if "://" in address else tmp_path / name
-        names = [{path.relative_to(of) for path in of.rglob("*") if path.is_file() and path.name != ".lock"} for of in (made, plain / name)]
+        names = [
+            {
+                path.relative_to(of)
+                for path in of.rglob("*")
+                if path.is_file() and path.name != ".lock"
+            }
+            for of in (made, plain / name)
+        ]
         assert names[0] == names[1]
         if name == "site":
-            assert (told := whole_text(made)).count(WORD) > 20 and HOST not in told and "da ta" not in told
-    later, ages = NOW + datetime.timedelta(days=40), ("--keep_pages_days", "9", "--keep_tables_days", "9")
+            assert (
+                (told := whole_text(made)).count(WORD) > 20
+                and HOST not in told
+                and "da ta" not in told
+            )
+    later, ages = (
+        NOW + datetime.timedelta(days=40),
+        ("--keep_pages_days", "9", "--keep_tables_days", "9"),
+    )
     assert run("prune", "-c", tmp_path / "site.toml", *ages, "--yes", now=later) == 0
     for name, address in places.items():
-        left = in_memory(address, tmp_path / f"left_of_{name}") if "://" in address else tmp_path / name
+        left = (
+            in_memory(address, tmp_path / f"left_of_{name}")
+            if "://" in address
+            else tmp_path / name
+        )
         assert not list(left.rglob("*.parquet")) and not list(left.rglob(f"{NIGHT}.*.js"))
         assert name == "store" or list(left.rglob(f"{NIGHT}.html"))
 
@@ -191,11 +285,41 @@ def test_prune_with_a_store_elsewhere(tmp_path, root):
     """`prune` finds tables and pages wherever they lie; the small page tells nothing hidden."""
     given = ("-c", settings(tmp_path, root, [str(root), HOST]))
     run(*given, "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
-    assert run("prune", *given, "--keep_pages_days", "9", "--keep_tables_days", "9", "--yes", now=NOW + datetime.timedelta(days=40)) == 0
-    assert not list((tmp_path / "store").rglob("*.parquet")) and not list((tmp_path / "site" / "a").glob(f"{NIGHT}.*.js"))
+    assert (
+        run(
+            "prune",
+            *given,
+            "--keep_pages_days",
+            "9",
+            "--keep_tables_days",
+            "9",
+            "--yes",
+            now=NOW + datetime.timedelta(days=40),
+        )
+        == 0
+    )
+    assert not list((tmp_path / "store").rglob("*.parquet")) and not list(
+        (tmp_path / "site" / "a").glob(f"{NIGHT}.*.js")
+    )
     told = whole_text(tmp_path / "site")
-    assert (tmp_path / "site" / "a" / f"{NIGHT}.html").exists() and WORD in told and HOST not in told and "da ta" not in told
-    assert run("publish", *given, "--first_day", NIGHT, "--last_day", NIGHT, now=NOW + datetime.timedelta(days=40)) == 0
+    assert (
+        (tmp_path / "site" / "a" / f"{NIGHT}.html").exists()
+        and WORD in told
+        and HOST not in told
+        and "da ta" not in told
+    )
+    assert (
+        run(
+            "publish",
+            *given,
+            "--first_day",
+            NIGHT,
+            "--last_day",
+            NIGHT,
+            now=NOW + datetime.timedelta(days=40),
+        )
+        == 0
+    )
 
 
 def test_hidden_but_served(tmp_path, root, capsys):
@@ -205,7 +329,9 @@ def test_hidden_but_served(tmp_path, root, capsys):
     assert not (tmp_path / "site").exists()
 
 
-@pytest.mark.parametrize("text", ["", "a/b", "night", "summary", "index.html", "data-stream", "</td>", "2px;"])
+@pytest.mark.parametrize(
+    "text", ["", "a/b", "night", "summary", "index.html", "data-stream", "</td>", "2px;"]
+)
 def test_words_that_cannot_be_hidden(tmp_path, root, capsys, text):
     """What is too short, or a word that the pages themselves are made of, can't be hidden without breaking them: refused."""
     assert run("-c", settings(tmp_path, root, [text])) == 2
@@ -216,7 +342,9 @@ def test_longer_texts_go_first():
     """Of a folder inside another hidden one nothing is left; capital letters hide nothing; binary files stay as they are."""
     hidden = Redaction(["/data", "/data/auxTel", "nfs-7"])
     assert hidden.text("/data/auxTel/x /DATA/y NFS-7") == f"{WORD}/x {WORD}/y {WORD}"
-    assert hidden.file("a/b.html", b"/data\xff/data") == f"{WORD}".encode() + b"\xff" + WORD.encode()
+    assert (
+        hidden.file("a/b.html", b"/data\xff/data") == f"{WORD}".encode() + b"\xff" + WORD.encode()
+    )
     assert hidden.file("a/b.png", b"/data") == hidden.file("assets/x.js", b"/data") == b"/data"
     with pytest.raises(UsageError):
         check(["/srv"], "… /SRV …")

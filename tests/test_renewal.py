@@ -112,10 +112,15 @@ def test_tonight_renews_itself_in_place(observatory, opened):
     assert page.url == url
     assert page.locator("#failed").evaluate("group => group.open")
     assert abs(page.locator("#missing").bounding_box()["y"] - top) <= 2
-    assert page.evaluate("[document.activeElement.id, document.activeElement.selectionStart]") == ["files-search", 1]
+    assert page.evaluate("[document.activeElement.id, document.activeElement.selectionStart]") == [
+        "files-search",
+        1,
+    ]
     assert page.locator("th[aria-sort=descending]").inner_text().strip().startswith("Created")
     assert page.inner_text("#newer") == "This page was renewed."
-    assert "23 files never tried" in page.inner_text("#findings") and "1 file too small" in page.inner_text("#findings")
+    assert "23 files never tried" in page.inner_text(
+        "#findings"
+    ) and "1 file too small" in page.inner_text("#findings")
 
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)
@@ -162,7 +167,9 @@ def test_the_top_stays_the_top(observatory, opened):
     before = made_of(page)
     observatory.go_on()
     wait_for_renewal(page, before)
-    assert page.evaluate("window.scrollY") == 0 and "23 files never tried" in page.inner_text("main")
+    assert page.evaluate("window.scrollY") == 0 and "23 files never tried" in page.inner_text(
+        "main"
+    )
 
 
 def test_nothing_new_no_renewal(observatory, opened):
@@ -214,6 +221,9 @@ def test_the_heartbeat_is_small_and_right(observatory):
         step()
         text = (observatory.site / "heartbeat.js").read_text()
         told = json.loads(text.partition("=")[2].rstrip(";\n"))["streams"]["input"]["pages"]
-        assert set(told) == {"index.html", "2020.html", "2020-02-13.html", "2020-02-14.html"} and len(text) < 700
+        assert (
+            set(told) == {"index.html", "2020.html", "2020-02-13.html", "2020-02-14.html"}
+            and len(text) < 700
+        )
         for name, fingerprint in told.items():
             assert f'data-made-of="{fingerprint}"' in (observatory.site / name).read_text()

@@ -36,12 +36,16 @@ def every_kind(folder):
     for number, (kind, make) in enumerate(KINDS.items()):
         (folder / "input" / str(number)).mkdir(parents=True)
         sources, _ = make(folder / "input" / str(number))
-        lines.append(f"[streams.s{number}]\ntitle = {as_toml(kind)}\npreviews = {'true' if kind == 'files' else 'false'}")
+        lines.append(
+            f"[streams.s{number}]\ntitle = {as_toml(kind)}\npreviews = {'true' if kind == 'files' else 'false'}"
+        )
         for table in sources:
             lines.append(f"[[streams.s{number}.sources]]")
             for key, value in table.items():
                 of_table = (
-                    "{ " + ", ".join(f"{k} = {as_toml(v)}" for k, v in value.items()) + " }" if isinstance(value, dict) else as_toml(value)
+                    "{ " + ", ".join(f"{k} = {as_toml(v)}" for k, v in value.items()) + " }"
+                    if isinstance(value, dict)
+                    else as_toml(value)
                 )
                 lines.append(f"{key} = {of_table}")
     (folder / "site.toml").write_text("\n".join(lines) + "\n")
@@ -54,7 +58,14 @@ def states(folder):
     for path in [folder, *folder.rglob("*")]:
         state = path.lstat()
         data = path.read_bytes() if path.is_file() else b""
-        found[str(path)] = (state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, data)
+        found[str(path)] = (
+            state.st_mode,
+            state.st_size,
+            state.st_mtime_ns,
+            state.st_ctime_ns,
+            state.st_ino,
+            data,
+        )
     return found
 
 
@@ -88,7 +99,11 @@ def test_a_run_is_watched(tmp_path):
     """A run over every kind of source writes below its output alone, starts no program but its own workers, runs no data, calls nobody."""
     every_kind(tmp_path)
     for path in (tmp_path / "input").rglob("*.csv"):  # a name and a message that would be code
-        path.write_bytes(path.read_bytes().replace(b"23:00:00", f"23:00:00 __import__('os').system('{MARK}')".encode()))
+        path.write_bytes(
+            path.read_bytes().replace(
+                b"23:00:00", f"23:00:00 __import__('os').system('{MARK}')".encode()
+            )
+        )
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(HOOK)
@@ -103,13 +118,31 @@ def test_a_run_is_watched(tmp_path):
     said, error = process.communicate()
     assert process.returncode == 0, error
     events = [line.split("\t", 1) for line in watched.read_text().splitlines()]
-    assert {event for event, _ in events} >= {"open", "os.rename", "os.mkdir", "sqlite3.connect"}  # the hook sees
+    assert {event for event, _ in events} >= {
+        "open",
+        "os.rename",
+        "os.mkdir",
+        "sqlite3.connect",
+    }  # the hook sees
     written = {told.strip("'") for event, told in events if event == "open"}
-    assert {path for path in written if not path.startswith((str(tmp_path / "site"), "/dev/null"))} == set()
+    assert {
+        path for path in written if not path.startswith((str(tmp_path / "site"), "/dev/null"))
+    } == set()
     for event, told in events:
-        if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.utime", "os.chmod", "shutil.rmtree"):
+        if event in (
+            "os.rename",
+            "os.remove",
+            "os.mkdir",
+            "os.rmdir",
+            "os.utime",
+            "os.chmod",
+            "shutil.rmtree",
+        ):
             places = re.findall(r"'(/[^']*)'", told)
-            assert places and all(place.startswith((str(tmp_path / "site"), "/tmp/pymp", "/tmp/tmp")) for place in places), (event, told)
+            assert places and all(
+                place.startswith((str(tmp_path / "site"), "/tmp/pymp", "/tmp/tmp"))
+                for place in places
+            ), (event, told)
     forbidden = (
         "socket.connect",
         "socket.getaddrinfo",
@@ -122,7 +155,12 @@ def test_a_run_is_watched(tmp_path):
         "exec",
     )
     assert [pair for pair in events if pair[0].startswith(forbidden)] == []
-    assert {event for event, _ in events} & {"urllib.Request", "os.symlink", "os.link", "os.chown"} == set()
+    assert {event for event, _ in events} & {
+        "urllib.Request",
+        "os.symlink",
+        "os.link",
+        "os.chown",
+    } == set()
 
 
 def test_a_run_is_watched_from_outside(tmp_path):
@@ -156,7 +194,9 @@ def test_a_run_is_watched_from_outside(tmp_path):
         str(tmp_path / "site.toml"),
         *DAYS,
     ]
-    done = subprocess.run([*command, NOW.isoformat()], check=False, capture_output=True, text=True, env=unmeasured())
+    done = subprocess.run(
+        [*command, NOW.isoformat()], check=False, capture_output=True, text=True, env=unmeasured()
+    )
     assert done.returncode == 0, done.stderr
     programs, touched, called = set(), set(), []
     for line in account.read_text(errors="replace").splitlines():
@@ -168,7 +208,9 @@ def test_a_run_is_watched_from_outside(tmp_path):
             programs.add(os.path.realpath(paths[0]))
         elif call in ("connect", "bind"):
             called.append(line)
-        elif call not in ("openat", "open") or re.search(r"O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)", rest):
+        elif call not in ("openat", "open") or re.search(
+            r"O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)", rest
+        ):
             touched.update(os.path.join("/", path) for path in paths[:2])
     assert programs == {os.path.realpath(sys.executable)}
     assert called == []
@@ -205,13 +247,17 @@ def test_a_writer_is_not_in_the_way(tmp_path, monkeypatch):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("pragma journal_mode = wal")
         for n in (5, 6):
-            connection.execute("insert into log values ('late.fits', '2020-02-12 23:09:00', 'ok', '', 1)")
+            connection.execute(
+                "insert into log values ('late.fits', '2020-02-12 23:09:00', 'ok', '', 1)"
+            )
             connection.commit()
             before = states(tmp_path / "in")
             assert n_rows() == n_rows() == n
             assert states(tmp_path / "in") == before
     assert n_rows() == 6  # the log is gone with its writer
-    assert list((tmp_path / "temporary").iterdir()) == []  # nor is a copy left, however the run may end
+    assert (
+        list((tmp_path / "temporary").iterdir()) == []
+    )  # nor is a copy left, however the run may end
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
@@ -226,12 +272,24 @@ def test_a_database_refuses_what_a_source_would_write(tmp_path, request, kind):
     else:
         url = f"sqlite:///{tmp_path}/a.sqlite3"
         sqlite3.connect(tmp_path / "a.sqlite3").close()
-    plain = sqlalchemy.create_engine(sqlalchemy.make_url(url) if kind != "mariadb" else url.replace("mysql://", "mysql+pymysql://"))
+    plain = sqlalchemy.create_engine(
+        sqlalchemy.make_url(url)
+        if kind != "mariadb"
+        else url.replace("mysql://", "mysql+pymysql://")
+    )
     with plain.begin() as connection:  # this user may
         connection.execute(sqlalchemy.text("create table t (a int)"))
     plain.dispose()
-    for statement in ("insert into t values (1)", "delete from t", "drop table t", "create table u (a int)"):
-        with pytest.raises(SourceError, match="(?i)read.?only"), Database(url).connect() as connection:
+    for statement in (
+        "insert into t values (1)",
+        "delete from t",
+        "drop table t",
+        "create table u (a int)",
+    ):
+        with (
+            pytest.raises(SourceError, match="(?i)read.?only"),
+            Database(url).connect() as connection,
+        ):
             connection.execute(sqlalchemy.text(statement))
 
 
@@ -252,7 +310,10 @@ def linked(kind, folder, secret):
     return sources
 
 
-@pytest.mark.parametrize("kind", ["files", "lasair", "bucket_listing", "fitsstorage_logs", "expected", "summit", "table, CSV"])
+@pytest.mark.parametrize(
+    "kind",
+    ["files", "lasair", "bucket_listing", "fitsstorage_logs", "expected", "summit", "table, CSV"],
+)
 def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
     """Of a file that a folder or a pattern finds, and that is a link to a place outside, no content is told; and it is said so."""
     (tmp_path / "in").mkdir()
@@ -264,7 +325,9 @@ def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
     outcome, done = hostile.one_night(stream, tmp_path / "site")
     page = (tmp_path / "site" / "s" / f"{NIGHT}.html").read_text()
     assert "it lies outside the folders that are read" in page
-    assert done.row["summary"]["n_files"] in (0, 7) and "MC_O_20200212_000001" not in page.replace("_000001_expected", "")
+    assert done.row["summary"]["n_files"] in (0, 7) and "MC_O_20200212_000001" not in page.replace(
+        "_000001_expected", ""
+    )
     (source, *_) = make_sources(stream, NOW)
     try:
         reading = source.read(NIGHT)
@@ -276,7 +339,19 @@ def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
 
 @pytest.mark.parametrize(
     "kind",
-    ["lasair", "bucket_listing", "fitsstorage_logs", "summit", "table, CSV", "table, JSON", "lwa", "broker_counts", "gen2", "gen3", "sql"],
+    [
+        "lasair",
+        "bucket_listing",
+        "fitsstorage_logs",
+        "summit",
+        "table, CSV",
+        "table, JSON",
+        "lwa",
+        "broker_counts",
+        "gen2",
+        "gen3",
+        "sql",
+    ],
 )
 def test_pipes_are_not_waited_for(tmp_path, kind):
     """A pipe in the place of a file is a fault in words, at once: opening it would wait for ever."""
@@ -287,7 +362,9 @@ def test_pipes_are_not_waited_for(tmp_path, kind):
         hostile.age(target)
     began = datetime.datetime.now(datetime.UTC)
     outcome, done = hostile.one_night(stream_of(sources), tmp_path / "site")
-    assert not done.problem and (outcome.problems or outcome.row["notes"] or kind == "fitsstorage_logs")
+    assert not done.problem and (
+        outcome.problems or outcome.row["notes"] or kind == "fitsstorage_logs"
+    )
     assert (datetime.datetime.now(datetime.UTC) - began).total_seconds() < 20
 
 
@@ -310,14 +387,22 @@ def test_a_password_is_never_told(tmp_path, monkeypatch, way):
         addresses = [f"127.0.0.1:{server.port}", "127.0.0.1:1"]
         lines = ['[observing_monitor]\noutput_dir = "site"']
         for number, address in enumerate(addresses):
-            url = {"url": f"postgresql://tester:{written}@{address}/postgres", "password_env": f"postgresql://tester@{address}/postgres"}
+            url = {
+                "url": f"postgresql://tester:{written}@{address}/postgres",
+                "password_env": f"postgresql://tester@{address}/postgres",
+            }
             url |= {"query": f"postgresql://{address}/postgres?user=tester&password={written}"}
             lines.append(
                 f'[[streams.s{number}.sources]]\ntype = "sql"\nurl = "{url[way]}"\nquery = "select 1"\nnight_column = "n"\ntimeout_s = 2'
             )
-            lines.append('values = { a = "b" }' + ('\npassword_env = "OUR_SECRET"' if way == "password_env" else ""))
+            lines.append(
+                'values = { a = "b" }'
+                + ('\npassword_env = "OUR_SECRET"' if way == "password_env" else "")
+            )
             for kind, more in (("dbb", ""), ("fitsstorage", ""), ("lasair", "")):
-                lines.append(f'[[streams.s{number}.sources]]\ntype = "{kind}"\nurl = "{url[way]}"\ntimeout_s = 2\n{more}')
+                lines.append(
+                    f'[[streams.s{number}.sources]]\ntype = "{kind}"\nurl = "{url[way]}"\ntimeout_s = 2\n{more}'
+                )
                 lines += ['password_env = "OUR_SECRET"'] if way == "password_env" else []
         (tmp_path / "site.toml").write_text("\n".join(lines) + "\n")
         if way == "password_env":
@@ -328,10 +413,21 @@ def test_a_password_is_never_told(tmp_path, monkeypatch, way):
             out, error = process.communicate(timeout=120)
             assert process.returncode == 1, error
             said += [out, error]
-    said += [path.read_text(errors="replace") for path in (tmp_path / "site").rglob("*") if path.is_file() and "assets" not in path.parts]
-    assert "authentication failed" in "".join(said) and "onnection" in "".join(said)  # both servers were asked
+    said += [
+        path.read_text(errors="replace")
+        for path in (tmp_path / "site").rglob("*")
+        if path.is_file() and "assets" not in path.parts
+    ]
+    assert "authentication failed" in "".join(said) and "onnection" in "".join(
+        said
+    )  # both servers were asked
     for text in said:
-        assert secret not in text and written not in text and "zzz" not in text and "Traceback" not in text
+        assert (
+            secret not in text
+            and written not in text
+            and "zzz" not in text
+            and "Traceback" not in text
+        )
 
 
 def test_an_unforeseen_fault_tells_no_password(tmp_path):

@@ -22,7 +22,13 @@ def test_postgres_can_ask_for_a_password_and_leaves_nothing():
     with PostgreSQL(password="correct horse") as server:
         assert server.execute("select 1") == [(1,)]
         with pytest.raises(psycopg2.OperationalError):
-            psycopg2.connect(host="127.0.0.1", port=server.port, user="tester", password="wrong", dbname="postgres")
+            psycopg2.connect(
+                host="127.0.0.1",
+                port=server.port,
+                user="tester",
+                password="wrong",
+                dbname="postgres",
+            )
         pid, folder = server.process.pid, server.folder
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):

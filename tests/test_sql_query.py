@@ -23,12 +23,18 @@ COUNTS = {"night_column": "night", "values": {"n_alerts": "alerts", "n_stored": 
 
 
 def sql(url, query, rule="UTC", **settings):
-    return SqlQuery(SqlQuery.Settings(url=url, query=query, **settings), Asked("any", NightRule.parse(rule), NOW))
+    return SqlQuery(
+        SqlQuery.Settings(url=url, query=query, **settings),
+        Asked("any", NightRule.parse(rule), NOW),
+    )
 
 
 def values(reading):
     """The metrics by name: the number, or the text where it is none."""
-    return {row.name: row.value if row.value == row.value else row.text for row in reading.metrics.itertuples(index=False)}
+    return {
+        row.name: row.value if row.value == row.value else row.text
+        for row in reading.metrics.itertuples(index=False)
+    }
 
 
 @pytest.fixture
@@ -53,16 +59,26 @@ def test_rows_of_all_nights(database):
         "insert into n values ('2021-12-1', 10, 9), ('2021-12-02', null, ''), (null, 3, 3), ('2021-12-03', -5, 9e999)",
     )
     source = sql(url, "select * from n", **COUNTS, counts=["n_alerts", "n_stored"])
-    assert sorted(source.nights()) == [FIRST, datetime.date(2021, 12, 2), datetime.date(2021, 12, 3)]
+    assert sorted(source.nights()) == [
+        FIRST,
+        datetime.date(2021, 12, 2),
+        datetime.date(2021, 12, 3),
+    ]
     assert values(source.read(FIRST)) == {"n_alerts": 10, "n_stored": 9}
-    assert values(source.read(datetime.date(2021, 12, 2))) == {"n_alerts": "no data", "n_stored": "no data"}
+    assert values(source.read(datetime.date(2021, 12, 2))) == {
+        "n_alerts": "no data",
+        "n_stored": "no data",
+    }
     last = source.read(datetime.date(2021, 12, 3))
     assert values(last) == {"n_alerts": "not available", "n_stored": "not available"}
     assert len(last.notes) == 3 and "row 3: no night" in last.notes[0]
     assert source.read(datetime.date(2021, 12, 4)).metrics.empty
 
 
-@pytest.mark.parametrize(("form", "kept"), [("date", "'2021-12-01'"), ("nid", "1795"), ("mjd", "59549"), ("%Y%m%d", "'20211201'")])
+@pytest.mark.parametrize(
+    ("form", "kept"),
+    [("date", "'2021-12-01'"), ("nid", "1795"), ("mjd", "59549"), ("%Y%m%d", "'20211201'")],
+)
 def test_bound_night(database, form, kept):
     """`:night` is bound in the form in which the table keeps nights."""
     url = database("create table n (night, alerts, stored)", f"insert into n values ({kept}, 1, 2)")
@@ -90,7 +106,10 @@ def test_bound_night(database, form, kept):
 )
 def test_bound_instants(database, form, zone, inside, outside):
     """`:start` and `:end` are the night's bounds by the stream's rule, in the column's own form and zone."""
-    url = database("create table f (name, t)", f"insert into f values ('in.fits', {inside}), ('out.fits', {outside})")
+    url = database(
+        "create table f (name, t)",
+        f"insert into f values ('in.fits', {inside}), ('out.fits', {outside})",
+    )
     source = sql(
         url,
         "select * from f where t >= :start and t < :end",
@@ -107,7 +126,10 @@ def test_bound_instants(database, form, zone, inside, outside):
 
 def test_look_sees_what_changed(database):
     """A look differs when the night's rows do, and only then; with a query of its own it asks that instead."""
-    url = database("create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 1, 2), ('2021-12-02', 1, 2)")
+    url = database(
+        "create table n (night, alerts, stored)",
+        "insert into n values ('2021-12-01', 1, 2), ('2021-12-02', 1, 2)",
+    )
     query = "select * from n where night = :night"
     quick = {"look_query": "select max(alerts) from n where night = :night"}
     before = [sql(url, query, **COUNTS, **more).look(FIRST, None) for more in ({}, quick)]
@@ -122,14 +144,19 @@ def test_look_sees_what_changed(database):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("select night, alerts, stored as storde from n", "has no column 'stored'; did you mean 'storde'?"),
+        (
+            "select night, alerts, stored as storde from n",
+            "has no column 'stored'; did you mean 'storde'?",
+        ),
         ("select * from missing", "no such table: missing"),
         ("delete from n", "readonly database"),
     ],
 )
 def test_queries_that_fail(database, query, said):
     """A query that lacks a mapped column, asks for what isn't there, or tries to write, is an error that names the database."""
-    url = database("create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 1, 2)")
+    url = database(
+        "create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 1, 2)"
+    )
     with pytest.raises(SourceError) as caught:
         sql(url, query, **COUNTS).read(FIRST)
     assert said in str(caught.value) and str(caught.value).startswith("sqlite://")
@@ -152,7 +179,9 @@ def test_wrong_settings(url, query, said):
 
 def test_driver_that_is_not_there():
     """A database whose driver no extra of ours brings is told with the package that has it."""
-    with pytest.raises(SourceError, match="the driver oracledb is not installed; pip install oracledb$"):
+    with pytest.raises(
+        SourceError, match="the driver oracledb is not installed; pip install oracledb$"
+    ):
         sql("oracle+oracledb://reader@host/name", "select 1", **COUNTS).read(FIRST)
 
 
@@ -171,13 +200,19 @@ def test_kinds_of_postgres(postgres):
     url = postgres.create("kinds")
     postgres.execute(
         "create table e (path text, night date, naive timestamp, aware timestamptz, took interval, err bytea, size numeric, ok text)",
-        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', '2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",  # noqa: E501
+        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', '2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",
         "insert into e values ('a/2.fits', '2021-12-01', 'infinity', '2021-12-01 11:59:59Z', null, null, 'NaN', 'bad')",
         "create table m (night date, v jsonb, n numeric)",
         "insert into m values ('2021-12-01', '{\"a\": 1}', 12.5)",
         dbname="kinds",
     )
-    mapped = {"path": "path", "status": "ok", "duration_s": "took", "message": "err", "size_bytes": "size"}
+    mapped = {
+        "path": "path",
+        "status": "ok",
+        "duration_s": "took",
+        "message": "err",
+        "size_bytes": "size",
+    }
     for column in ("naive", "aware"):
         source = sql(
             url,
@@ -189,18 +224,38 @@ def test_kinds_of_postgres(postgres):
             zone="Pacific/Honolulu",
         )
         (row,) = source.read(FIRST).attempts.itertuples()
-        assert (row.path, row.status, row.duration_s, row.size_bytes, row.message) == ("a/1.fits", "success", 90, 50000, "it's <b>\\xff")
+        assert (row.path, row.status, row.duration_s, row.size_bytes, row.message) == (
+            "a/1.fits",
+            "success",
+            90,
+            50000,
+            "it's <b>\\xff",
+        )
         assert row.attempted_at.isoformat() == "2021-12-01T12:00:00+00:00"
-    never = sql(url, "select * from e where night = :night", feeds="ingests", columns={**mapped, "attempted_at": "naive"}).read(FIRST)
-    assert never.attempts["attempted_at"].isna().sum() == 1 and never.attempts["size_bytes"].isna().sum() == 1
-    made = sql(url, "select * from m", night_column="night", values={"v": "v", "n": "n"}).read(FIRST)
+    never = sql(
+        url,
+        "select * from e where night = :night",
+        feeds="ingests",
+        columns={**mapped, "attempted_at": "naive"},
+    ).read(FIRST)
+    assert (
+        never.attempts["attempted_at"].isna().sum() == 1
+        and never.attempts["size_bytes"].isna().sum() == 1
+    )
+    made = sql(url, "select * from m", night_column="night", values={"v": "v", "n": "n"}).read(
+        FIRST
+    )
     assert made.metrics.set_index("name").loc["n", "value"] == 12.5
 
 
 def test_slow_postgres(postgres):
     """A query that takes longer than it may is an error in time."""
     source = sql(
-        postgres.url(), "select pg_sleep(20), 1 as alerts, 2 as stored", values=COUNTS["values"], timeout_s=1, night_column="alerts"
+        postgres.url(),
+        "select pg_sleep(20), 1 as alerts, 2 as stored",
+        values=COUNTS["values"],
+        timeout_s=1,
+        night_column="alerts",
     )
     with pytest.raises(SourceError, match="statement timeout"):
         source.look(FIRST, None)
@@ -211,7 +266,11 @@ def test_postgres_cannot_be_written(postgres):
     url = postgres.create("written")
     postgres.execute("create table n (night date, alerts int, stored int)", dbname="written")
     with pytest.raises(SourceError, match="read-only"):
-        sql(url, "insert into n values ('2021-12-01', 1, 1) returning night, alerts, stored", **COUNTS).read(FIRST)
+        sql(
+            url,
+            "insert into n values ('2021-12-01', 1, 1) returning night, alerts, stored",
+            **COUNTS,
+        ).read(FIRST)
     assert postgres.execute("select count(*) from n", dbname="written") == [(0,)]
 
 
@@ -247,31 +306,51 @@ timeout_s = 5
         monkeypatch.setenv("TEST_PASSWORD", "s3cret-Right")
         assert run(*arguments, now=NOW) == 0
         told = nights(stream)
-        assert told["2021-12-01"]["info"] == "95 of 100 alerts stored: 95.0 %, 5 missing" and told["2021-12-01"]["alerts_issued"] == 100
+        assert (
+            told["2021-12-01"]["info"] == "95 of 100 alerts stored: 95.0 %, 5 missing"
+            and told["2021-12-01"]["alerts_issued"] == 100
+        )
         assert told["2021-12-02"]["status"] == "normal"
     assert run(*arguments, now=NOW) == 1
     told = nights(stream)
-    assert told["2021-12-02"]["alerts_issued"] == 50 and "could not be read since" in told["2021-12-02"]["info"]
+    assert (
+        told["2021-12-02"]["alerts_issued"] == 50
+        and "could not be read since" in told["2021-12-02"]["info"]
+    )
     monkeypatch.delenv("TEST_PASSWORD")
     assert run("check", *arguments, now=NOW) == 1
     shown = capfd.readouterr()
     assert "the environment has no TEST_PASSWORD" in shown.out
-    written = b"".join(path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file())
+    written = b"".join(
+        path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()
+    )
     assert b"s3cret" not in written and "s3cret" not in shown.out + shown.err
 
 
 def test_server_that_never_was():
     """A port on which nobody listens is an error in time, and names the place without user or password."""
-    source = sql(f"postgresql://me:s3cret@127.0.0.1:{free_port()}/db", "select 1 as night, 2 as alerts, 3 as stored", **COUNTS, timeout_s=2)
+    source = sql(
+        f"postgresql://me:s3cret@127.0.0.1:{free_port()}/db",
+        "select 1 as night, 2 as alerts, 3 as stored",
+        **COUNTS,
+        timeout_s=2,
+    )
     with pytest.raises(SourceError) as caught:
         source.look(FIRST, None)
-    assert "s3cret" not in str(caught.value) and str(caught.value).startswith("postgresql://127.0.0.1:")
+    assert "s3cret" not in str(caught.value) and str(caught.value).startswith(
+        "postgresql://127.0.0.1:"
+    )
 
 
-@pytest.mark.parametrize("secret", ["s3cret", "12/s3cret", "s3?cret", "s3@cr/et", "s3%2Fcret", "s3#cret"])
+@pytest.mark.parametrize(
+    "secret", ["s3cret", "12/s3cret", "s3?cret", "s3@cr/et", "s3%2Fcret", "s3#cret"]
+)
 def test_no_password_of_a_url_is_shown(secret):
     """Whatever a password is made of, neither the place nor an error shows any of it."""
-    for url in (f"postgresql://me:{secret}@127.0.0.1:{free_port()}/db", f"postgresql://127.0.0.1:{free_port()}/db?password={secret}"):
+    for url in (
+        f"postgresql://me:{secret}@127.0.0.1:{free_port()}/db",
+        f"postgresql://127.0.0.1:{free_port()}/db?password={secret}",
+    ):
         source = sql(url, "select 1 as night, 2 as alerts, 3 as stored", **COUNTS, timeout_s=2)
         with pytest.raises((SourceError, UsageError)) as caught:
             source.look(FIRST, None)
@@ -300,7 +379,10 @@ columns = {{ path = "relpath", attempted_at = "started", status = "status", mess
 constants = {{ stage = "archive" }}
 stages = ["archive"]
 """)
-    assert run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW) == 0
+    assert (
+        run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW)
+        == 0
+    )
     assert counts(nights(tmp_path / "site/camera")["2021-12-01"]) == {"ingested": 1, "failed": 1}
     page = (tmp_path / "site/camera/2021-12-01.html").read_text()
     assert "it&#39;s &#34;&lt;b&gt;&#34;" in page and "A_2.fits" in page
@@ -308,7 +390,10 @@ stages = ["archive"]
 
 def test_text_of_sqlite_that_is_not_utf8(database):
     """One odd text in a SQLite database hides no row: its bytes are shown."""
-    url = database("create table n (night, told)", "insert into n values ('2021-12-01', cast(x'61ff' as text)), ('2021-12-02', 'b')")
+    url = database(
+        "create table n (night, told)",
+        "insert into n values ('2021-12-01', cast(x'61ff' as text)), ('2021-12-02', 'b')",
+    )
     source = sql(url, "select * from n", night_column="night", values={"said": "told"})
     assert values(source.read(FIRST)) == {"said": "a\\xff"}
 

@@ -12,15 +12,25 @@ from observing_monitor.strays import Settled
 OTHER = datetime.date(2020, 2, 12)
 
 NOTHING = {
-    **{f"n_{name}": 0 for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice")},
+    **{
+        f"n_{name}": 0
+        for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice")
+    },
     "transfer_delay_p90_s": None,
     "ingest_delay_p90_s": None,
 }
 
 
 def found(**changed):
-    options = {name: changed.pop(name) for name in [field.name for field in dataclasses.fields(status.Night)] if name in changed}
-    return [(finding.level, finding.text) for finding in status.findings(status.Night({**NOTHING, **changed}, **options))]
+    options = {
+        name: changed.pop(name)
+        for name in [field.name for field in dataclasses.fields(status.Night)]
+        if name in changed
+    }
+    return [
+        (finding.level, finding.text)
+        for finding in status.findings(status.Night({**NOTHING, **changed}, **options))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -29,16 +39,28 @@ def found(**changed):
         ({}, []),
         ({"n_failed": 1}, [("error", "1 file failed")]),
         ({"n_missing": 1200}, [("error", "1,200 files never tried, though older than the limit")]),
-        ({"n_gone": 2}, [("warning", "2 files recorded but no longer on disk, and never ingested")]),
+        (
+            {"n_gone": 2},
+            [("warning", "2 files recorded but no longer on disk, and never ingested")],
+        ),
         ({"n_small": 1}, [("warning", "1 file too small to be an image")]),
         ({"n_lost": 1}, [("error", "1 file ingested, but since gone from the repository")]),
         ({"n_pending": 3}, [("normal", "3 files pending")]),
-        ({"n_pending": 3, "is_told": False}, [("normal", "3 files pending: whether they were ingested is not known")]),
+        (
+            {"n_pending": 3, "is_told": False},
+            [("normal", "3 files pending: whether they were ingested is not known")],
+        ),
         ({"n_twice": 1}, [("normal", "1 file came twice under the same name")]),
-        ({"ingest_delay_p90_s": 700, "delay_warning_s": 600}, [("warning", "slow ingest: one file in ten took longer than 11 min 40 s")]),
+        (
+            {"ingest_delay_p90_s": 700, "delay_warning_s": 600},
+            [("warning", "slow ingest: one file in ten took longer than 11 min 40 s")],
+        ),
         ({"ingest_delay_p90_s": 600, "delay_warning_s": 600}, []),
         ({"ingest_delay_p90_s": 700}, []),
-        ({"notes": {"files": ["a: odd", "b: odd"]}}, [("warning", "2 odd things in what was read, listed on the night's page")]),
+        (
+            {"notes": {"files": ["a: odd", "b: odd"]}},
+            [("warning", "2 odd things in what was read, listed on the night's page")],
+        ),
         (
             {"notes": {"files": ["odd"] * 100 + ["and 9,900 more"]}},
             [("warning", "more than 100 odd things in what was read, listed on the night's page")],
@@ -47,27 +69,56 @@ def found(**changed):
             {"silent": {"gen2": {"problem": "x: gone; mend it", "since": "2020-02-13T03:12:41Z"}}},
             [("error", "gen2 could not be read since 2020-02-13 03:12 UTC: x: gone; mend it")],
         ),
-        ({"ahead": (1, 7200.0)}, [("warning", "1 file dated later than it came, by up to 2 h 00 min: some clock is wrong")]),
-        ({"ahead": (2000, 90.0)}, [("warning", "2,000 files dated later than they came, by up to 1 min 30 s: some clock is wrong")]),
+        (
+            {"ahead": (1, 7200.0)},
+            [
+                (
+                    "warning",
+                    "1 file dated later than it came, by up to 2 h 00 min: some clock is wrong",
+                )
+            ],
+        ),
+        (
+            {"ahead": (2000, 90.0)},
+            [
+                (
+                    "warning",
+                    "2,000 files dated later than they came, by up to 1 min 30 s: some clock is wrong",
+                )
+            ],
+        ),
         (
             {"happened": (("warning", "3 files moved"), ("normal", "1 came late"))},
             [("warning", "3 files moved"), ("normal", "1 came late")],
         ),
         (
-            {"settled": (Settled("gen2", OTHER, 1, True, "k"), Settled("gen3", OTHER, 2000, True, "k"))},
+            {
+                "settled": (
+                    Settled("gen2", OTHER, 1, True, "k"),
+                    Settled("gen3", OTHER, 2000, True, "k"),
+                )
+            },
             [
                 ("normal", "1 file that gen2 dates 2020-02-12 lies on this night: counts here"),
                 ("normal", "2,000 files that gen3 dates 2020-02-12 lie on this night: count here"),
             ],
         ),
         (
-            {"settled": (Settled("gen2", OTHER, 1, False, "k"), Settled("gen2", OTHER, 2, False, "k"))},
+            {
+                "settled": (
+                    Settled("gen2", OTHER, 1, False, "k"),
+                    Settled("gen2", OTHER, 2, False, "k"),
+                )
+            },
             [
                 ("normal", "1 file that gen2 dates this night lies on 2020-02-12: counts there"),
                 ("normal", "2 files that gen2 dates this night lie on 2020-02-12: count there"),
             ],
         ),
-        ({"removed": ("gen2",)}, [("normal", "gen2 is no longer a source of this stream: what it told last is kept")]),
+        (
+            {"removed": ("gen2",)},
+            [("normal", "gen2 is no longer a source of this stream: what it told last is kept")],
+        ),
     ],
 )
 def test_each_check(changed, expected):
@@ -78,9 +129,20 @@ def test_each_check(changed, expected):
 def test_worst_first():
     """Findings come worst first, those of sources among them, and the worst is the night's status."""
     night = status.Night({**NOTHING, "n_small": 1, "n_failed": 2, "n_pending": 1})
-    all_found = status.findings(night, [Finding("error", "short of 3 alerts"), Finding("normal", "a replay")])
-    assert [finding.level for finding in all_found] == ["error", "error", "warning", "normal", "normal"]
-    assert status.sum_up(all_found) == ("error", "2 files failed; short of 3 alerts; 1 file too small to be an image")
+    all_found = status.findings(
+        night, [Finding("error", "short of 3 alerts"), Finding("normal", "a replay")]
+    )
+    assert [finding.level for finding in all_found] == [
+        "error",
+        "error",
+        "warning",
+        "normal",
+        "normal",
+    ]
+    assert status.sum_up(all_found) == (
+        "error",
+        "2 files failed; short of 3 alerts; 1 file too small to be an image",
+    )
     assert status.sum_up([]) == ("normal", "")
     assert status.sum_up([Finding("normal", "a replay")]) == ("normal", "")
 
@@ -93,7 +155,12 @@ def test_every_check_is_listed():
 
 def test_since_when():
     """Where it is known since when files fail or wait, the finding says so."""
-    told = status.findings(status.Night({**NOTHING, "n_failed": 14, "n_missing": 2}, since={"failed": "03:12", "missing": "01:00"}))
+    told = status.findings(
+        status.Night(
+            {**NOTHING, "n_failed": 14, "n_missing": 2},
+            since={"failed": "03:12", "missing": "01:00"},
+        )
+    )
     assert [finding.text for finding in told] == [
         "14 files failed since 03:12",
         "2 files never tried since 01:00, though older than the limit",
@@ -106,10 +173,16 @@ def test_findings_have_addresses():
     one, two = (status.findings(status.Night({**NOTHING, "n_failed": n}), more) for n in (14, 1200))
     addresses = [finding.anchor for finding in one]
     assert addresses == [finding.anchor for finding in two]
-    assert addresses == ["finding-files-failed", "finding-node-is-out-of-line", "finding-node-is-out-of-line-2"]
+    assert addresses == [
+        "finding-files-failed",
+        "finding-node-is-out-of-line",
+        "finding-node-is-out-of-line-2",
+    ]
 
 
-@pytest.mark.parametrize(("n_wrong", "more"), [(status.MAX_SAID, ""), (status.MAX_SAID + 3, "; and 3 more")])
+@pytest.mark.parametrize(
+    ("n_wrong", "more"), [(status.MAX_SAID, ""), (status.MAX_SAID + 3, "; and 3 more")]
+)
 def test_a_long_line_is_cut(n_wrong, more):
     """A night's line names so many of its faults, and counts the rest; a page with just so many names them all."""
     faults = [Finding("error", f"fault {number}") for number in range(n_wrong)]
@@ -134,7 +207,10 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
         ({**SLOW, "delay_warning_s": 600}, [("#delays", "files"), ("#delays", "stages")]),
         ({"notes": {"a": ["odd"], "b": [], "c": ["odd"]}}, [("#notes", "a, c")]),
         ({"silent": SILENT}, [("#sources", "gen2")]),
-        ({**SLOW, "worse": {"ingest_delay_p90_s": 60, "error_share": 0}}, [("#delays", "stages"), ("#attention", "stages")]),
+        (
+            {**SLOW, "worse": {"ingest_delay_p90_s": 60, "error_share": 0}},
+            [("#delays", "stages"), ("#attention", "stages")],
+        ),
         ({**SLOW, "worse": {"transfer_delay_p90_s": 60}}, [("#delays", "files")]),
         ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
         ({"ahead": (1, 7200.0)}, [("#files", "files")]),
@@ -147,8 +223,15 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
 def test_where_a_finding_leads_and_who_told(changed, leads):
     """Each finding leads to its place on the page, and names who told: of files, or of the last stage where anybody tells of that."""
     names = {field.name for field in dataclasses.fields(status.Night)}
-    options = {"file_sources": "files", "stage_sources": "stages", **{name: value for name, value in changed.items() if name in names}}
-    night = status.Night({**NOTHING, **{name: value for name, value in changed.items() if name not in names}}, **options)
+    options = {
+        "file_sources": "files",
+        "stage_sources": "stages",
+        **{name: value for name, value in changed.items() if name in names},
+    }
+    night = status.Night(
+        {**NOTHING, **{name: value for name, value in changed.items() if name not in names}},
+        **options,
+    )
     assert [(finding.href, finding.source) for finding in status.findings(night)] == leads
 
 
@@ -176,14 +259,28 @@ LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
                 f"slow ingest: {LONG} 13 min 20 s, {USUAL}",
             ],
         ),
-        ({"error_share": 0.05}, None, ["more errors than usual: 25 % of the files failed or are missing, usually at most 5 %"]),
-        ({"error_share": 0.0}, None, ["more errors than usual: 25 % of the files failed or are missing, usually none"]),
+        (
+            {"error_share": 0.05},
+            None,
+            [
+                "more errors than usual: 25 % of the files failed or are missing, usually at most 5 %"
+            ],
+        ),
+        (
+            {"error_share": 0.0},
+            None,
+            ["more errors than usual: 25 % of the files failed or are missing, usually none"],
+        ),
     ],
 )
 def test_worse_than_usual(worse, delay_warning_s, said):
     """What is worse than usual is a warning, said once: beyond the stream's own limit the limit says it, with what is usual."""
-    found = status.findings(status.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse))
-    assert [(finding.level, finding.text) for finding in found] == [("warning", words) for words in said]
+    found = status.findings(
+        status.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
+    )
+    assert [(finding.level, finding.text) for finding in found] == [
+        ("warning", words) for words in said
+    ]
 
 
 def test_a_hundred_notes_are_all():
@@ -207,15 +304,23 @@ def test_a_findings_address_lasts():
     ("n", "known", "expected"),
     [
         (1, {"a test": 1}, ("normal", "1 file failed, known: a test", "a test")),
-        (2, {"a test": 1, "dome": 1}, ("normal", "2 files failed, all of them known: a test; dome", "a test; dome")),
+        (
+            2,
+            {"a test": 1, "dome": 1},
+            ("normal", "2 files failed, all of them known: a test; dome", "a test; dome"),
+        ),
         (1200, {"a test": 1100}, ("error", "1,200 files failed, 1,100 of them known: a test", "")),
         (2, {}, ("error", "2 files failed", "")),
     ],
 )
 def test_what_is_known_is_said_beside_its_class(n, known, expected):
     """Files that are known are counted and named by their reasons; the class alarms while any of it is not known."""
-    all_found = status.findings(status.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}}))
+    all_found = status.findings(
+        status.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}})
+    )
     assert [(f.level, f.text, f.acknowledged) for f in all_found] == [expected]
     assert status.sum_up_known(all_found) == (expected[1] if expected[0] == "normal" else "")
     unknown = status.findings(status.Night({**NOTHING, "n_failed": n}))
-    assert [f.anchor for f in all_found] == [f.anchor for f in unknown]  # what leads to it still does
+    assert [f.anchor for f in all_found] == [
+        f.anchor for f in unknown
+    ]  # what leads to it still does

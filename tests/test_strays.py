@@ -44,7 +44,10 @@ def make(root, now, **how):
 
 
 def findings(folder, night):
-    return [finding["text"] for finding in json.loads((folder / f"{night}.json").read_text())["findings"]]
+    return [
+        finding["text"]
+        for finding in json.loads((folder / f"{night}.json").read_text())["findings"]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,15 +65,29 @@ def test_a_file_is_on_the_night_where_it_lies(tmp_path, how):
     """A file that lies on one night and that the registry has on the next counts once: where it lies, with what the registry says of it."""
     now = later()
     make(tmp_path / "input", now, **how)
-    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    assert (
+        run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now)
+        == 0
+    )
     told = nights(tmp_path / "site")
     is_known = how.get("names") == "obsid"
-    assert counts(told["2020-02-12"]) == ({"ingested": 6, "missing": 1} if is_known else {"ingested": 5, "failed": 1, "missing": 1})
-    assert counts(told["2020-02-13"]) == ({"ingested": 3, "missing": 1} if is_known else {"ingested": 4, "failed": 4, "missing": 1})
-    assert "2 files that gen2 dates 2020-02-13 lie on this night: count here" in findings(tmp_path / "site", BEFORE)
-    assert "2 files that gen2 dates this night lie on 2020-02-12: count there" in findings(tmp_path / "site", AFTER)
+    assert counts(told["2020-02-12"]) == (
+        {"ingested": 6, "missing": 1} if is_known else {"ingested": 5, "failed": 1, "missing": 1}
+    )
+    assert counts(told["2020-02-13"]) == (
+        {"ingested": 3, "missing": 1} if is_known else {"ingested": 4, "failed": 4, "missing": 1}
+    )
+    assert "2 files that gen2 dates 2020-02-13 lie on this night: count here" in findings(
+        tmp_path / "site", BEFORE
+    )
+    assert "2 files that gen2 dates this night lie on 2020-02-12: count there" in findings(
+        tmp_path / "site", AFTER
+    )
     before = times(tmp_path / "site")
-    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    assert (
+        run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now)
+        == 0
+    )
     assert times(tmp_path / "site") == before
 
 
@@ -81,11 +98,26 @@ def test_whichever_night_is_read_first(tmp_path):
     given = ("--input_dir", tmp_path / "input")
     assert run(*given, "--output_dir", tmp_path / "together", *BOTH, now=now) == 0
     expected = contents(tmp_path / "together")
-    assert run("rebuild", *given, "--output_dir", tmp_path / "workers", *BOTH, "--jobs", "2", now=now) == 0
+    assert (
+        run("rebuild", *given, "--output_dir", tmp_path / "workers", *BOTH, "--jobs", "2", now=now)
+        == 0
+    )
     assert contents(tmp_path / "workers") == expected
     for name, order in (("forth", (BEFORE, AFTER)), ("back", (AFTER, BEFORE))):
         for night in order:
-            assert run(*given, "--output_dir", tmp_path / name, "--first_day", night, "--last_day", night, now=now) == 0
+            assert (
+                run(
+                    *given,
+                    "--output_dir",
+                    tmp_path / name,
+                    "--first_day",
+                    night,
+                    "--last_day",
+                    night,
+                    now=now,
+                )
+                == 0
+            )
         assert contents(tmp_path / name) == expected, name
 
 
@@ -101,12 +133,20 @@ def test_what_comes_later_on_the_other_night(tmp_path):
     link.rename(tmp_path / "link")
     given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
     assert run(*given, *BOTH, now=now) == 0
-    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4, "failed": 1, "missing": 2}
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {
+        "ingested": 4,
+        "failed": 1,
+        "missing": 2,
+    }
     (tmp_path / "link").rename(link)
     with sqlite3.connect(tmp_path / "input" / "gen2repo" / "registry.sqlite3") as registry:
         registry.execute("insert into raw select * from later")
     assert run(*given, "--first_day", AFTER, "--last_day", AFTER, now=now) == 0
-    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 1, "missing": 1}
+    assert counts(nights(tmp_path / "site")["2020-02-12"]) == {
+        "ingested": 5,
+        "failed": 1,
+        "missing": 1,
+    }
 
 
 def test_only_the_pages_that_say_something_else_are_written(tmp_path):
@@ -115,27 +155,42 @@ def test_only_the_pages_that_say_something_else_are_written(tmp_path):
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
     assert run(*given, *BOTH, now=now) == 0
-    before, index = times(tmp_path / "site"), tmp_path / "site" / "data" / "stream=input" / "index.json"
-    judged_at = {night: row["judged_at"] for night, row in json.loads(index.read_text())["nights"].items()}
+    before, index = (
+        times(tmp_path / "site"),
+        tmp_path / "site" / "data" / "stream=input" / "index.json",
+    )
+    judged_at = {
+        night: row["judged_at"] for night, row in json.loads(index.read_text())["nights"].items()
+    }
     (tmp_path / "input" / "storage" / AFTER.isoformat() / "notes.txt").write_text("seeing 0.7")
     assert run(*given, *BOTH, now=now + datetime.timedelta(seconds=1)) == 0
     after = times(tmp_path / "site")
     rows = json.loads(index.read_text())["nights"]
-    assert {night for night, row in rows.items() if row["judged_at"] != judged_at[night]} == {"2020-02-13"}
+    assert {night for night, row in rows.items() if row["judged_at"] != judged_at[night]} == {
+        "2020-02-13"
+    }
     assert {name for name in after if after[name] != before.get(name) and name.endswith(".html")} == {
         "2020-02-13.html", "2020.html", "index.html",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", [slice(0, 0), slice(0, 3), slice(None)], ids=["gone", "cut", "whole"])
+@pytest.mark.parametrize(
+    "what", [slice(0, 0), slice(0, 3), slice(None)], ids=["gone", "cut", "whole"]
+)
 def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what):
     """The files that two nights share are settled by what is kept of them apart as by both nights' whole tables, which stand in for it."""
     now = later()
     make(tmp_path / "input", now)
-    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    assert (
+        run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now)
+        == 0
+    )
     expected = contents(tmp_path / "site")
     store = Store(Output(tmp_path / "site"), "input")
-    whole, halves = ({night: read(night) for night in (BEFORE, AFTER)} for read in (store.load, store.load_halves))
+    whole, halves = (
+        {night: read(night) for night in (BEFORE, AFTER)}
+        for read in (store.load, store.load_halves)
+    )
     assert all(0 < len(halves[night].files) < len(whole[night].files) for night in whole)
     for night in (BEFORE, AFTER):
         told, settled = strays.settle(night, whole[night], whole)
@@ -149,7 +204,12 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
         path.write_bytes(data) if data else path.unlink()
     for page in tmp_path.glob("site/*.html"):
         page.unlink()
-    assert run("publish", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", now=now) == 0
+    assert (
+        run(
+            "publish", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", now=now
+        )
+        == 0
+    )
     made = contents(tmp_path / "site")
     assert {name: data for name, data in made.items() if "halves" not in name} == {
         name: data for name, data in expected.items() if "halves" not in name
@@ -161,10 +221,17 @@ def test_no_file_is_taken_for_another(tmp_path):
     now = later()
     make_night(tmp_path / "input", BEFORE, {"missing": 9}, now=now, camera="comCam", layout="night")
     make_night(tmp_path / "input", AFTER, {"lost": 9}, now=now, camera="comCam", layout="night")
-    assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now) == 0
+    assert (
+        run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *BOTH, now=now)
+        == 0
+    )
     told = nights(tmp_path / "site")
-    assert counts(told["2020-02-12"]) == {"missing": 9} and counts(told["2020-02-13"]) == {"ingested": 9}
-    assert told["2020-02-13"]["n_lost"] == 9 and not any("dates" in text for text in findings(tmp_path / "site", AFTER))
+    assert counts(told["2020-02-12"]) == {"missing": 9} and counts(told["2020-02-13"]) == {
+        "ingested": 9
+    }
+    assert told["2020-02-13"]["n_lost"] == 9 and not any(
+        "dates" in text for text in findings(tmp_path / "site", AFTER)
+    )
 
 
 @pytest.mark.parametrize("name", ["latiss_gen2", "comCam_gen2", "latiss_gen3", "comCam_gen3"])
@@ -183,8 +250,22 @@ def test_real_repositories(shared_data, tmp_path, name, days):
         (raw,) = root.glob("raw/**/*.fits")
         (folder / raw.name).hardlink_to(raw)
     first, last = sorted((night, other))
-    given = ("--input_dir", root, "--output_dir", tmp_path / "site", "--gen", name[-1], "--first_day", first, "--last_day", last)
+    given = (
+        "--input_dir",
+        root,
+        "--output_dir",
+        tmp_path / "site",
+        "--gen",
+        name[-1],
+        "--first_day",
+        first,
+        "--last_day",
+        last,
+    )
     assert run(*given) == 0
     told = nights(tmp_path / "site")
-    assert counts(told[other.isoformat()]) == {"ingested": 1} and told[other.isoformat()]["status"] == "normal"
+    assert (
+        counts(told[other.isoformat()]) == {"ingested": 1}
+        and told[other.isoformat()]["status"] == "normal"
+    )
     assert counts(told[night.isoformat()]) == {} and told[night.isoformat()]["n_files"] == 0

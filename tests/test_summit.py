@@ -25,18 +25,35 @@ def read(folder, night, now=NOW):
 def readout(number, at, day="20250423", **more):
     """An end of readout at a UTC instant."""
     tai = at.timestamp() + 37
-    return {"imageName": f"MC_O_{day}_{number:06d}", "imageDate": day, "imageNumber": number, "timestampEndOfReadout": tai} | more
+    return {
+        "imageName": f"MC_O_{day}_{number:06d}",
+        "imageDate": day,
+        "imageNumber": number,
+        "timestampEndOfReadout": tai,
+    } | more
 
 
 def notice(key, at, size=20_000, event="ObjectCreated:Put"):
     return {
-        "Records": [{"eventTime": at, "eventName": event, "s3": {"bucket": {"name": "rubin-summit"}, "object": {"key": key, "size": size}}}]
+        "Records": [
+            {
+                "eventTime": at,
+                "eventName": event,
+                "s3": {"bucket": {"name": "rubin-summit"}, "object": {"key": key, "size": size}},
+            }
+        ]
     }
 
 
 def test_lists_with_escaped_colons():
     r"""A colon within a value is written `\:`; empty values keep their places."""
-    assert split_escaped(r"BIAS:2025-05-02T13\:29\:16.756::x\\y:") == ["BIAS", "2025-05-02T13:29:16.756", "", "x\\y", ""]
+    assert split_escaped(r"BIAS:2025-05-02T13\:29\:16.756::x\\y:") == [
+        "BIAS",
+        "2025-05-02T13:29:16.756",
+        "",
+        "x\\y",
+        "",
+    ]
     assert (split_escaped(""), split_escaped(":a")) == ([], ["", "a"])
 
 
@@ -51,15 +68,26 @@ def test_real_messages(shared_data, tmp_path):
 
     reading = read(tmp_path, datetime.date(2025, 5, 2))
     row = reading.metrics[reading.metrics["name"] == "end_of_readout"].iloc[0]
-    assert row["node"] == "MC_O_20250502_000010" and row["sampled_at"].isoformat() == "2025-05-02T13:38:09.988771+00:00"
+    assert (
+        row["node"] == "MC_O_20250502_000010"
+        and row["sampled_at"].isoformat() == "2025-05-02T13:38:09.988771+00:00"
+    )
     assert "groupId: 2025-05-02T13:29:16.756\ntestType: BIAS" in row["text"]
     assert reading.notes == [] and reading.files.empty
 
     reading = read(tmp_path, datetime.date(2025, 4, 23))
     file = reading.files.iloc[0]
-    assert (file["name"], file["kind"], file["size_bytes"]) == ("MC_O_20250423_000034_R31_S10.json", "json", 2867)
+    assert (file["name"], file["kind"], file["size_bytes"]) == (
+        "MC_O_20250423_000034_R31_S10.json",
+        "json",
+        2867,
+    )
     assert file["transferred_at"].isoformat() == "2025-04-23T19:19:54.172258+00:00"
-    assert (file["obsid"], file["seq_num"], file["detector"]) == ("MC_O_20250423_000034", 34, "R31_S10")
+    assert (file["obsid"], file["seq_num"], file["detector"]) == (
+        "MC_O_20250423_000034",
+        34,
+        "R31_S10",
+    )
 
 
 def test_notices_in_any_order(tmp_path):
@@ -68,8 +96,17 @@ def test_notices_in_any_order(tmp_path):
     folder = tmp_path / "2025-04-23"
     folder.mkdir()
     sizes = [1.5e300, "many", [1], 20_000]
-    (folder / "1.json").write_text(json.dumps([notice(keys[0], "2025-04-23T20:10:00Z", event="ObjectRemoved:Delete")]))
-    (folder / "2.json").write_text(json.dumps([notice(key, "2025-04-23T20:00:00Z", size) for key, size in zip(keys, sizes, strict=True)]))
+    (folder / "1.json").write_text(
+        json.dumps([notice(keys[0], "2025-04-23T20:10:00Z", event="ObjectRemoved:Delete")])
+    )
+    (folder / "2.json").write_text(
+        json.dumps(
+            [
+                notice(key, "2025-04-23T20:00:00Z", size)
+                for key, size in zip(keys, sizes, strict=True)
+            ]
+        )
+    )
     files = read(tmp_path, datetime.date(2025, 4, 23)).files.set_index("file_id")
     assert files["on_disk"][keys].tolist() == [False, True, True, True]
     assert files["size_bytes"][keys].tolist() == [20_000, pd.NA, pd.NA, 20_000]
@@ -90,7 +127,14 @@ def test_bad_messages_are_noted(tmp_path):
     (folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"imageName": "MC')
     (folder / "b.json").write_text("[" * 100_000)
     (folder / "c.json").write_text(
-        json.dumps([notice("LSSTCam/20250423/MC_O_20250423_000001/MC_O_20250423_000001_R01_S00.fits", "2025-04-23T20:00:07Z")])
+        json.dumps(
+            [
+                notice(
+                    "LSSTCam/20250423/MC_O_20250423_000001/MC_O_20250423_000001_R01_S00.fits",
+                    "2025-04-23T20:00:07Z",
+                )
+            ]
+        )
     )
     reading = read(tmp_path, datetime.date(2025, 4, 23))
     assert len(reading.notes) == 6 and all(str(folder) in note for note in reading.notes)
@@ -106,14 +150,20 @@ def test_settings_to_pages(tmp_path):
     put = [readout(n, at + datetime.timedelta(seconds=30 * n)) for n in (1, 2, 3, 4)]
     put += [
         notice(
-            f"LSSTCam/20250423/MC_O_20250423_{n:06d}/MC_O_20250423_{n:06d}_R01_S00.fits", f"2025-04-23T20:0{n // 2}:{30 * n % 60 + 7:02d}Z"
+            f"LSSTCam/20250423/MC_O_20250423_{n:06d}/MC_O_20250423_{n:06d}_R01_S00.fits",
+            f"2025-04-23T20:0{n // 2}:{30 * n % 60 + 7:02d}Z",
         )
         for n in (1, 4)
     ]
     (folder / "messages.jsonl").write_text("\n".join(map(json.dumps, put)))
     settings = tmp_path / "site.toml"
-    settings.write_text('[observing_monitor]\noutput_dir = "site"\n[[streams.cam.sources]]\ntype = "summit"\npath = "messages"\n')
-    assert cli.main(["-c", str(settings), "--first_day", "2025-04-23", "--last_day", "2025-04-23"]) == 0
+    settings.write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.cam.sources]]\ntype = "summit"\npath = "messages"\n'
+    )
+    assert (
+        cli.main(["-c", str(settings), "--first_day", "2025-04-23", "--last_day", "2025-04-23"])
+        == 0
+    )
     (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]
     assert night["info"] == "2 of 4 expected exposures never came; missing: 2–3"
     assert (night["n_files"], night["n_readouts"], night["n_readouts_missing"]) == (2, 4, 2)

@@ -34,15 +34,25 @@ def command(folder, *arguments, shell="", **options):
     words = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
     if shell:
         words = ["/bin/sh", "-c", shell, "sh", *words]
-    done = subprocess.run(words, cwd=folder, capture_output=True, timeout=100, check=False, **options)
-    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    done = subprocess.run(
+        words, cwd=folder, capture_output=True, timeout=100, check=False, **options
+    )
+    return (
+        done.returncode,
+        done.stdout.decode(errors="replace"),
+        done.stderr.decode(errors="replace"),
+    )
 
 
 @pytest.mark.parametrize(
     ("environment", "shell", "switches"),
     [
         (ASCII, "", ()),
-        ({"TZ": "Asia/Kolkata", "TMPDIR": "/nowhere", "HOME": "/proc"}, 'umask 077; exec "$@"', ("-OO", "-W", "error")),
+        (
+            {"TZ": "Asia/Kolkata", "TMPDIR": "/nowhere", "HOME": "/proc"},
+            'umask 077; exec "$@"',
+            ("-OO", "-W", "error"),
+        ),
         (None, "", ()),
         ({}, 'exec "$@" <&- >&- 2>&-', ()),
         ({}, 'exec "$@" 2>&-', ()),
@@ -56,32 +66,50 @@ def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pyt
     assert whole.communicate()[1] == "" and whole.returncode == 0
     clock = f"datetime.datetime.fromisoformat({made.isoformat()!r})"
     code = f"import datetime, sys; from observing_monitor import cli; cli.suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
-    borne = [word for told in pytestconfig.getoption("pythonwarnings") or () for word in ("-W", told)]  # of old packages, say
+    borne = [
+        word for told in pytestconfig.getoption("pythonwarnings") or () for word in ("-W", told)
+    ]  # of old packages, say
     words = [sys.executable, *switches, *borne, "-c", code, *map(str, (*given, "odd", *DAYS))]
     words = ["/bin/sh", "-c", shell, "sh", *words] if shell else words
     path = {"PYTHONPATH": os.environ["PYTHONPATH"]}
     done = subprocess.run(
-        words, cwd=tmp_path, env=path if environment is None else os.environ | environment, capture_output=True, check=False
+        words,
+        cwd=tmp_path,
+        env=path if environment is None else os.environ | environment,
+        capture_output=True,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert contents(tmp_path / "odd") == contents(tmp_path / "site")
 
 
-@pytest.mark.parametrize("environment", [ASCII, ASCII | {"PYTHONIOENCODING": "ascii"}], ids=["locale", "streams"])
+@pytest.mark.parametrize(
+    "environment", [ASCII, ASCII | {"PYTHONIOENCODING": "ascii"}], ids=["locale", "streams"]
+)
 def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
     """`--help` and `check` say all they have to say in a locale without letters for it; what a stream can't have, as its code."""
     environment = os.environ | environment
     minus = "\\u2212" if "PYTHONIOENCODING" in environment else "−"
     code, told, error = command(tmp_path, "--help", env=environment)
     assert (code, error) == (0, "") and f"by the stream's rule: UTC{minus}12 h unless set" in told
-    code, told, error = command(tmp_path, "check", "--input_dir", "input", "--output_dir", "site", *DAYS, env=environment)
+    code, told, error = command(
+        tmp_path, "check", "--input_dir", "input", "--output_dir", "site", *DAYS, env=environment
+    )
     assert " files at " in told and f"UTC{minus}12h" in told and error == ""
 
 
 ANSWERS = [
     ("check", "--input_dir", "input", *DAYS),
     ("prune", "--input_dir", "input", "--output_dir", "site"),
-    ("import-prototype", "--input_dir", "input", "--output_dir", "site", "--database", "old.sqlite3"),
+    (
+        "import-prototype",
+        "--input_dir",
+        "input",
+        "--output_dir",
+        "site",
+        "--database",
+        "old.sqlite3",
+    ),
     ("notify", "-c", "site.toml"),
     ("metrics", "show", "numbers", "2020-02-12"),
     ("--help",),
@@ -94,7 +122,9 @@ ANSWERS = [
 def environment(request, made, tmp_path):
     """What the commands of ANSWERS work on is in tmp_path; whether Python keeps what is printed until it ends, as it does by itself."""
     run("metrics", "add", tmp_path / "numbers", "2020-02-12", "seeing=0.7", "--create")
-    (tmp_path / "site.toml").write_text('[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = ["/bin/true"]\n')
+    (tmp_path / "site.toml").write_text(
+        '[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = ["/bin/true"]\n'
+    )
     with sqlite3.connect(tmp_path / "old.sqlite3") as old:
         old.execute("create table FILE_COUNT (Nite_Obs text, N_Files int)")
     return os.environ | {"PYTHONUNBUFFERED": request.param}
@@ -103,8 +133,13 @@ def environment(request, made, tmp_path):
 def test_who_reads_no_further(environment, tmp_path):
     """What is printed into a pipe that nobody reads any more ends in silence, not in a traceback."""
     for answer in ANSWERS:
-        code, told, error = command(tmp_path, *answer, shell='("$@"; echo $? >code) | true', env=environment)
-        assert (told, error, (tmp_path / "code").read_text()) in [("", "", "0\n"), ("", "", "1\n")], answer
+        code, told, error = command(
+            tmp_path, *answer, shell='("$@"; echo $? >code) | true', env=environment
+        )
+        assert (told, error, (tmp_path / "code").read_text()) in [
+            ("", "", "0\n"),
+            ("", "", "1\n"),
+        ], answer
 
 
 def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
@@ -113,7 +148,10 @@ def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
     words = "observing_monitor: the answer can't be printed: no space left on device; send it where there is room\n"
     for answer in ANSWERS:
         told = command(tmp_path, *answer, shell='"$@" >/dev/full', env=environment)
-        assert (told[0], told[2].replace("observing_monitor metrics:", "observing_monitor:")) == (2, words), answer
+        assert (told[0], told[2].replace("observing_monitor metrics:", "observing_monitor:")) == (
+            2,
+            words,
+        ), answer
 
 
 def test_started_in_a_folder_that_is_gone(made, tmp_path):
@@ -121,14 +159,25 @@ def test_started_in_a_folder_that_is_gone(made, tmp_path):
     gone = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
     whole = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *DAYS)
     assert command(tmp_path, *whole, shell=gone) == (0, "", "")
-    code, told, error = command(tmp_path, "--input_dir", tmp_path / "input", "--output_dir", "site", *DAYS, shell=gone)
-    assert code == 2 and error == "observing_monitor: the folder that this was started in is no longer there; go to another\n"
+    code, told, error = command(
+        tmp_path, "--input_dir", tmp_path / "input", "--output_dir", "site", *DAYS, shell=gone
+    )
+    assert (
+        code == 2
+        and error
+        == "observing_monitor: the folder that this was started in is no longer there; go to another\n"
+    )
 
 
 def test_data_on_another_disk(made, tmp_path):
     """Where `data` in the output is a link to another disk the store lies there, as `store_dir` would have it."""
     other = Path("/dev/shm")
-    need(other.is_dir() and os.access(other, os.W_OK) and other.stat().st_dev != tmp_path.stat().st_dev, "there is no second disk")
+    need(
+        other.is_dir()
+        and os.access(other, os.W_OK)
+        and other.stat().st_dev != tmp_path.stat().st_dev,
+        "there is no second disk",
+    )
     other = other / f"obsmon-{os.getpid()}"
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "data").symlink_to(other)
@@ -138,12 +187,18 @@ def test_data_on_another_disk(made, tmp_path):
         assert run(*given, now=made) == 0 and run(*given, "--full", now=made) == 0
         assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 2, "not_fits": 2}
         assert (other / "stream=input" / "night=2020-02-12" / "files.parquet").exists()
-        assert [path.name for path in (*other.glob(".unfinished/*"), *tmp_path.glob("site/.unfinished/*"))] == []
+        assert [
+            path.name
+            for path in (*other.glob(".unfinished/*"), *tmp_path.glob("site/.unfinished/*"))
+        ] == []
     finally:
         subprocess.run(["rm", "-r", other], check=True)
 
 
-@pytest.mark.parametrize("option", ["output_dir", "store_dir", "input_dir", "log_file", "prometheus_file", "known_issues"])
+@pytest.mark.parametrize(
+    "option",
+    ["output_dir", "store_dir", "input_dir", "log_file", "prometheus_file", "known_issues"],
+)
 def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
     """A path that is empty, as `$OUT` is where nobody set it, is refused: else the pages would lie wherever this was started."""
     monkeypatch.chdir(tmp_path)
@@ -151,7 +206,10 @@ def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
     options = {"input_dir": "input", "output_dir": "site", option: ""}
     with pytest.raises(SystemExit, match="2"):
         run(*(f"--{name}={value}" for name, value in options.items()), now=made)
-    assert f"argument --{option}" in (error := capfd.readouterr().err) and "is empty; name a file or a folder" in error
+    assert (
+        f"argument --{option}" in (error := capfd.readouterr().err)
+        and "is empty; name a file or a folder" in error
+    )
     own = f'{option} = ""' if option != "input_dir" else ""
     place = "" if option == "output_dir" else 'output_dir = "site"'
     text = f'[observing_monitor]\n{place}\n{own}\n[streams.s]\ninput_dir = "{"" if option == "input_dir" else "input"}"\n'
@@ -170,4 +228,7 @@ def test_settings_of_other_editors(made, tmp_path, capfd):
     assert "Grüße" in (tmp_path / "site" / "index.html").read_text()
     (tmp_path / "site.toml").write_bytes(text.encode("latin-1"))
     assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 2
-    assert f"{tmp_path}/site.toml: is not written in UTF-8 (byte 63); have your editor save it so" in capfd.readouterr().err
+    assert (
+        f"{tmp_path}/site.toml: is not written in UTF-8 (byte 63); have your editor save it so"
+        in capfd.readouterr().err
+    )

@@ -36,8 +36,21 @@ def values(reading):
         ("t.csv", "night,fwhm,raws\n2021-12-1,0.8,12\n20211202,,\n"),
         ("t.csv.gz", "# a comment\nnight,fwhm,raws\n\n2021-12-1,0.8,12\n2021-12-02,,\n"),
         ("t.tsv", "night\tfwhm\traws\n2021-12-01\t0.8\t12\n2021-12-02\t\t\n"),
-        ("t.json", json.dumps([{"night": "2021-12-01", "fwhm": 0.8, "raws": 12}, {"night": "2021-12-02", "fwhm": None}])),
-        ("t.json", json.dumps({"night": ["2021-12-01", "2021-12-02"], "fwhm": [0.8, None], "raws": [12, None]})),
+        (
+            "t.json",
+            json.dumps(
+                [
+                    {"night": "2021-12-01", "fwhm": 0.8, "raws": 12},
+                    {"night": "2021-12-02", "fwhm": None},
+                ]
+            ),
+        ),
+        (
+            "t.json",
+            json.dumps(
+                {"night": ["2021-12-01", "2021-12-02"], "fwhm": [0.8, None], "raws": [12, None]}
+            ),
+        ),
         ("t.jsonl.gz", '{"night": "2021-12-01", "fwhm": 0.8, "raws": 12}\n\n{"night": 20211202}\n'),
     ],
 )
@@ -48,13 +61,22 @@ def test_formats(write, name, text):
     first = source.read(FIRST)
     assert values(first) == {"seeing": 0.8, "n_raw": 12} and not first.notes
     assert set(first.metrics["unit"].dropna()) == {"arcsec"}
-    assert values(source.read(datetime.date(2021, 12, 2))) == {"seeing": "no data", "n_raw": "no data"}
+    assert values(source.read(datetime.date(2021, 12, 2))) == {
+        "seeing": "no data",
+        "n_raw": "no data",
+    }
     assert source.read(datetime.date(2021, 12, 3)).metrics.empty
 
 
 @pytest.mark.parametrize(
     ("form", "text"),
-    [("nid", "1795"), ("mjd", "59549.25"), ("%d/%m/%Y", "01/12/2021"), ("date", "2021-12-01T23:59:59Z"), ("date", "20211201.0")],
+    [
+        ("nid", "1795"),
+        ("mjd", "59549.25"),
+        ("%d/%m/%Y", "01/12/2021"),
+        ("date", "2021-12-01T23:59:59Z"),
+        ("date", "20211201.0"),
+    ],
 )
 def test_ways_to_write_a_night(write, form, text):
     """Nights as night numbers, Modified Julian Dates or any pattern, in a column."""
@@ -64,8 +86,14 @@ def test_ways_to_write_a_night(write, form, text):
 
 def test_night_in_the_path(write, tmp_path):
     """One file a night, its name telling which; a night without a file has nothing, one whose file vanished is kept."""
-    path = write("status_1795.json", '{"nid": 1795, "today": {"alert": 12, "note": "<b>"}, "min_delay": "-1.0"}')
-    source = table(tmp_path / "status_{night:nid}.json", values={"alerts": "today.alert", "note": "today.note", "delay": "min_delay"})
+    path = write(
+        "status_1795.json",
+        '{"nid": 1795, "today": {"alert": 12, "note": "<b>"}, "min_delay": "-1.0"}',
+    )
+    source = table(
+        tmp_path / "status_{night:nid}.json",
+        values={"alerts": "today.alert", "note": "today.note", "delay": "min_delay"},
+    )
     assert source.nights() == {FIRST}
     assert values(source.read(FIRST)) == {"alerts": 12, "note": "<b>", "delay": -1}
     assert source.read(datetime.date(2021, 12, 2)).metrics.empty
@@ -101,7 +129,9 @@ def test_nights_that_stand_for_never(write, tmp_path):
         'night_column = "night"\nvalues = {n = "n"}\nheadlines = ["n"]\n'
     )
     assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=NOW) == 0
-    assert {night: row["n"] for night, row in nights(tmp_path / "site" / "s").items()} == {"2021-12-01": 2}
+    assert {night: row["n"] for night, row in nights(tmp_path / "site" / "s").items()} == {
+        "2021-12-01": 2
+    }
 
 
 @pytest.mark.parametrize(
@@ -122,16 +152,32 @@ def test_nights_that_stand_for_never(write, tmp_path):
 def test_zones_and_scales(write, form, zone, text):
     """One instant in ten ways: an offset in the text wins over the zone of the settings, TAI is 37 s ahead."""
     source = table(
-        write("t.csv", f"name,t\na.fits,{text}\n"), feeds="files", columns={"name": "name", "created_at": "t"}, time_format=form, zone=zone
+        write("t.csv", f"name,t\na.fits,{text}\n"),
+        feeds="files",
+        columns={"name": "name", "created_at": "t"},
+        time_format=form,
+        zone=zone,
     )
     (created,) = source.read(FIRST).files["created_at"]
-    assert abs((created.to_pydatetime() - datetime.datetime(2021, 12, 1, 12, tzinfo=datetime.UTC)).total_seconds()) < 1e-3
+    assert (
+        abs(
+            (
+                created.to_pydatetime() - datetime.datetime(2021, 12, 1, 12, tzinfo=datetime.UTC)
+            ).total_seconds()
+        )
+        < 1e-3
+    )
 
 
 def test_instants_tell_the_night(write):
     """Without a night's column a file's own time does, by the stream's rule; datetime.max and what is no time are no night."""
     text = "name,t\na.fits,2021-12-02 11:59:59\nb.fits,2021-12-02 12:00:00\nc.fits,9999-12-31 23:59:59.999999\nd.fits,soon\n"
-    source = table(write("t.csv", text), rule="UTC-12h", feeds="files", columns={"name": "name", "created_at": "t"})
+    source = table(
+        write("t.csv", text),
+        rule="UTC-12h",
+        feeds="files",
+        columns={"name": "name", "created_at": "t"},
+    )
     assert source.nights() == {FIRST, datetime.date(2021, 12, 2)}
     assert list(source.read(FIRST).files["name"]) == ["a.fits"]
     assert "lines 4, 5: no night" in source.read(datetime.date(2021, 12, 2)).notes[0]
@@ -139,7 +185,13 @@ def test_instants_tell_the_night(write):
 
 def test_odd_cells(write):
     """Numbers beyond float, negative sizes and counts, words for numbers, cut lines: notes with their lines, and no value."""
-    rows = ["2021-12-01,1e999,-4", "2021-12-01,<b>\"'", "2021-12-01,0.7,12,13", "2021-12-01,bad,many", "2021-12-0"]
+    rows = [
+        "2021-12-01,1e999,-4",
+        "2021-12-01,<b>\"'",
+        "2021-12-01,0.7,12,13",
+        "2021-12-01,bad,many",
+        "2021-12-0",
+    ]
     source = table(write("t.csv", "night,fwhm,raws\n" + "\n".join(rows)), **WIDE, counts=["n_raw"])
     reading = source.read(FIRST)
     said = "\n".join(reading.notes)
@@ -151,10 +203,18 @@ def test_odd_cells(write):
         "line 5: n_raw is no number",
     ):
         assert words in said
-    assert reading.metrics["value"].isna().all() and set(reading.metrics["text"]) == {"not available", "bad", "many"}
+    assert reading.metrics["value"].isna().all() and set(reading.metrics["text"]) == {
+        "not available",
+        "bad",
+        "many",
+    }
 
     text = f"name,t,size\na.fits,2021-12-01,-1\nb.fits,2021-12-01,{10**30}\n,2021-12-01,5\n"
-    reading = table(write("f.csv", text), feeds="files", columns={"name": "name", "created_at": "t", "size_bytes": "size"}).read(FIRST)
+    reading = table(
+        write("f.csv", text),
+        feeds="files",
+        columns={"name": "name", "created_at": "t", "size_bytes": "size"},
+    ).read(FIRST)
     assert reading.files["size_bytes"].isna().all() and len(reading.files) == 2
     assert "line 3: size_bytes" in reading.notes[0] and "line 4: names no file" in reading.notes[1]
 
@@ -162,7 +222,11 @@ def test_odd_cells(write):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("t.csv", "night,fwmh,raws\n2021-12-01,1,2\n", "has no column 'fwhm'; did you mean 'fwmh'?"),
+        (
+            "t.csv",
+            "night,fwmh,raws\n2021-12-01,1,2\n",
+            "has no column 'fwhm'; did you mean 'fwmh'?",
+        ),
         ("t.csv", "", "is empty"),
         ("t.json", '[{"night": "2021-12-01", "fw', "no JSON, or cut short"),
         ("t.json", "3", "holds neither a list nor an object"),
@@ -179,10 +243,17 @@ def test_unreadable_files(write, name, text, said):
 
 def test_cut_jsonl(write):
     """Of a file with a JSON object a line, a cut line costs that line only; half a character pair is no fault."""
-    source = table(write("t.jsonl", '{"night": "2021-12-01", "fwhm": 1, "raws": "\\ud800"}\n[1]\n{"night": "2021'), **WIDE)
+    source = table(
+        write(
+            "t.jsonl", '{"night": "2021-12-01", "fwhm": 1, "raws": "\\ud800"}\n[1]\n{"night": "2021'
+        ),
+        **WIDE,
+    )
     reading = source.read(FIRST)
     assert values(reading)["seeing"] == 1 and "\\ud800" in values(reading)["n_raw"]
-    assert any("line 3: no JSON" in note for note in reading.notes) and any("line 2: no object" in note for note in reading.notes)
+    assert any("line 3: no JSON" in note for note in reading.notes) and any(
+        "line 2: no object" in note for note in reading.notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +261,10 @@ def test_cut_jsonl(write):
     [
         ({**WIDE, "columns": {"nmae": "x"}}, "no column 'nmae'; did you mean 'name'?"),
         ({**WIDE, "zone": "Mars/Olympus"}, "is no time zone"),
-        ({**WIDE, "feeds": "ingests", "columns": {"path": "p"}, "statuses": {"OK": "sucess"}}, "did you mean 'success'?"),
+        (
+            {**WIDE, "feeds": "ingests", "columns": {"path": "p"}, "statuses": {"OK": "sucess"}},
+            "did you mean 'success'?",
+        ),
         ({"values": {"a": "b"}}, "nothing tells the night"),
         ({"night_column": "night"}, "nothing tells the metrics"),
     ],
@@ -210,7 +284,12 @@ def test_site_of_ingests(write, tmp_path):
     )
     lines = [
         {"file": "A_1.fits", "at": "2021-12-01 17:05:00", "result": "DONE", "error": None},
-        {"file": "A_2.fits", "at": "2021-12-01 17:06:00", "result": "CRASH", "error": 'Traceback:\n it\'s <b>"bad"</b>'},
+        {
+            "file": "A_2.fits",
+            "at": "2021-12-01 17:06:00",
+            "result": "CRASH",
+            "error": 'Traceback:\n it\'s <b>"bad"</b>',
+        },
         {"file": "A_3.fits", "at": "2021-12-01 17:07:00", "result": "HUH", "error": ""},
     ]
     write("ingests.jsonl", "\n".join(map(json.dumps, lines)))
@@ -233,14 +312,20 @@ columns = { path = "file", attempted_at = "at", status = "result", message = "er
 statuses = { done = "success", crash = "failure" }
 zone = "Pacific/Honolulu"
 """)
-    assert run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW) == 0
+    assert (
+        run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW)
+        == 0
+    )
     night = nights(tmp_path / "site/camera")["2021-12-01"]
     assert counts(night) == {"ingested": 1, "failed": 2} and night["n_files"] == 3
     assert night["last_ingested_at"] == "2021-12-02T03:05:00Z"
     page = (tmp_path / "site/camera/2021-12-01.html").read_text()
     assert "it&#39;s &lt;b&gt;" in page and "&#39;HUH&#39;: no status of ours" in page
     before = (tmp_path / "site/camera/2021-12-01.html").stat().st_mtime_ns
-    assert run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW) == 0
+    assert (
+        run("-c", tmp_path / "site.toml", "--last_day", "2021-12-01", "--num_days", "1", now=NOW)
+        == 0
+    )
     assert (tmp_path / "site/camera/2021-12-01.html").stat().st_mtime_ns == before
 
 
@@ -256,12 +341,20 @@ def test_tables_have_the_schema(write):
     for feeds, names in mapped.items():
         for night, n in ((FIRST, 1), (datetime.date(2000, 1, 1), 0)):
             reading = table(path, feeds=feeds, columns=names).read(night)
-            made = {"files": reading.files, "ingests": reading.attempts, "metrics": reading.metrics}[feeds]
+            made = {
+                "files": reading.files,
+                "ingests": reading.attempts,
+                "metrics": reading.metrics,
+            }[feeds]
             assert len(made) == n
-            assert {name: str(dtype) for name, dtype in made.dtypes.items()} == {c.name: columns.DTYPES[c.kind] for c in described[feeds]}
+            assert {name: str(dtype) for name, dtype in made.dtypes.items()} == {
+                c.name: columns.DTYPES[c.kind] for c in described[feeds]
+            }
 
 
 def test_half_of_a_character():
     """JSON may hold half of a character, which is no text and which no table takes: it is shown as it was written, and spoils nothing."""
-    assert parse_json('{"a": ["\\ud83d!", "\\ud83d\\ude00", 1e999]}') == {"a": ["\\ud83d!", "😀", float("inf")]}
+    assert parse_json('{"a": ["\\ud83d!", "\\ud83d\\ude00", 1e999]}') == {
+        "a": ["\\ud83d!", "😀", float("inf")]
+    }
     assert parse_json(b'"\\uD800"') == "\\ud800"

@@ -16,18 +16,42 @@ HOUR = pd.Timedelta(hours=1)
 
 def files(*rows, **common):
     """Files with these facts; what isn't said is usual: a FITS file of 1 MB, ten hours old, on disk."""
-    usual = {"kind": "fits", "size_bytes": 1_000_000, "created_at": NOW - 10 * HOUR, "on_disk": True, "source": "files"}
+    usual = {
+        "kind": "fits",
+        "size_bytes": 1_000_000,
+        "created_at": NOW - 10 * HOUR,
+        "on_disk": True,
+        "source": "files",
+    }
     made = [{**usual, **common, "name": row["file_id"].rpartition("/")[2], **row} for row in rows]
-    return columns.frame(columns.FILES, pd.DataFrame(made)) if made else columns.empty(columns.FILES)
+    return (
+        columns.frame(columns.FILES, pd.DataFrame(made)) if made else columns.empty(columns.FILES)
+    )
 
 
 def attempts(*rows):
-    usual = {"stage": "ingest", "status": "success", "attempt": 1, "source": "gen2", "path": "raw/x", "on_disk": True}
-    return columns.frame((*columns.ATTEMPTS, columns.Column("source", "text", "")), pd.DataFrame([{**usual, **row} for row in rows]))
+    usual = {
+        "stage": "ingest",
+        "status": "success",
+        "attempt": 1,
+        "source": "gen2",
+        "path": "raw/x",
+        "on_disk": True,
+    }
+    return columns.frame(
+        (*columns.ATTEMPTS, columns.Column("source", "text", "")),
+        pd.DataFrame([{**usual, **row} for row in rows]),
+    )
 
 
 def ingests(*rows):
-    usual = {"stage": "ingest", "status": "success", "attempted_at": NOW - 9 * HOUR, "attempt": 1, "source": "gen2"}
+    usual = {
+        "stage": "ingest",
+        "status": "success",
+        "attempted_at": NOW - 9 * HOUR,
+        "attempt": 1,
+        "source": "gen2",
+    }
     return columns.frame(columns.INGESTS, pd.DataFrame([{**usual, **row} for row in rows] or {}))
 
 
@@ -39,7 +63,10 @@ def metrics(*rows):
 def plain(frame, *names):
     """A table's rows as tuples of plain values, None for null; of one column just the values."""
     cells = frame[list(names)].astype("object")
-    rows = [tuple(None if pd.isna(value) else value for value in row) for row in cells.itertuples(index=False)]
+    rows = [
+        tuple(None if pd.isna(value) else value for value in row)
+        for row in cells.itertuples(index=False)
+    ]
     return [row[0] for row in rows] if len(names) == 1 else rows
 
 
@@ -66,8 +93,16 @@ def judge(file, *tries, limits=None, **options):
         ({}, [{"status": "unknown"}], "failed"),
         ({}, [{"status": "unregistered"}], "failed"),
         ({}, [{"status": "unregistered", "attempted_at": NOW - HOUR / 2}], "pending"),
-        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - 2 * HOUR}], "failed"),
-        ({}, [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - HOUR / 2}], "pending"),
+        (
+            {},
+            [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - 2 * HOUR}],
+            "failed",
+        ),
+        (
+            {},
+            [{"status": "failure"}, {"status": "waiting", "attempted_at": NOW - HOUR / 2}],
+            "pending",
+        ),
         ({"created_at": NOW - HOUR / 2, "size_bytes": 3}, [], "pending"),
         ({"created_at": NOW - HOUR / 2}, [{"status": "untried", "attempted_at": None}], "pending"),
         ({"size_bytes": 9_999}, [], "small"),
@@ -94,7 +129,9 @@ def test_last_attempt_counts():
 
 def test_ingested_and_failed_since():
     """A file that was ingested and whose next attempt failed is failed, and has no time of ingest any more."""
-    tried = ingests({"file_id": "a"}, {"file_id": "a", "status": "failure", "attempted_at": NOW - HOUR})
+    tried = ingests(
+        {"file_id": "a"}, {"file_id": "a", "status": "failure", "attempted_at": NOW - HOUR}
+    )
     judged = tables.classify(files({"file_id": "a"}), tried, Limits(), NOW)
     assert plain(judged, "file_class", "tried_at", "ingested_at") == [("failed", NOW - HOUR, None)]
 
@@ -120,7 +157,10 @@ def test_limits_are_the_streams():
 
 def test_next_change():
     """The instant when time alone changes a class is that of the oldest pending file; there is none where nobody knows."""
-    night = files({"file_id": "a.fits", "created_at": NOW - HOUR / 2}, {"file_id": "b.fits", "created_at": NOW - HOUR / 4})
+    night = files(
+        {"file_id": "a.fits", "created_at": NOW - HOUR / 2},
+        {"file_id": "b.fits", "created_at": NOW - HOUR / 4},
+    )
     judged = tables.classify(night, ingests(), Limits(), NOW)
     assert tables.next_change(judged) == (NOW + HOUR / 2).to_pydatetime()
     assert tables.next_change(judged, is_told=False) is None
@@ -129,9 +169,21 @@ def test_next_change():
 
 def test_a_file_that_nobody_dates_counts_from_when_it_was_heard_of():
     """Where neither creation nor arrival is known a file's time counts from its first attempt, in any stage and any order."""
-    night = files(*({"file_id": i, "created_at": None} for i in ("first", "a", "b", "unheard"))).iloc[1:]
-    told = {"a": (NOW - HOUR / 4, NOW - HOUR / 2, None), "b": (NOW - 3 * HOUR / 4, NOW - HOUR / 8), "first": (NOW - 9 * HOUR,)}
-    tried = ingests(*({"file_id": i, "stage": "export", "attempted_at": at} for i, times in told.items() for at in times))
+    night = files(
+        *({"file_id": i, "created_at": None} for i in ("first", "a", "b", "unheard"))
+    ).iloc[1:]
+    told = {
+        "a": (NOW - HOUR / 4, NOW - HOUR / 2, None),
+        "b": (NOW - 3 * HOUR / 4, NOW - HOUR / 8),
+        "first": (NOW - 9 * HOUR,),
+    }
+    tried = ingests(
+        *(
+            {"file_id": i, "stage": "export", "attempted_at": at}
+            for i, times in told.items()
+            for at in times
+        )
+    )
     judged = tables.classify(night, tried, Limits(), NOW)
     assert plain(judged, "file_id", "file_class", "late_at") == [
         ("a", "pending", NOW + HOUR / 2), ("b", "pending", NOW + HOUR / 4), ("unheard", "missing", None)
@@ -144,8 +196,14 @@ def test_since_when_files_fail_or_are_missing():
         {"file_id": "a"}, {"file_id": "b", "created_at": NOW - 12 * HOUR}, {"file_id": "c", "created_at": NOW - 8 * HOUR},
         {"file_id": "d", "created_at": None, "transferred_at": NOW - 9 * HOUR}, {"file_id": "e", "size_bytes": 3},
     )  # fmt: skip
-    failed = [{"file_id": i, "status": "failure", "attempted_at": at} for i, at in (("a", NOW - 5 * HOUR), ("b", NOW - 6 * HOUR))]
-    assert tables.since(tables.classify(night, ingests(*failed), Limits(), NOW)) == {"failed": NOW - 6 * HOUR, "missing": NOW - 9 * HOUR}
+    failed = [
+        {"file_id": i, "status": "failure", "attempted_at": at}
+        for i, at in (("a", NOW - 5 * HOUR), ("b", NOW - 6 * HOUR))
+    ]
+    assert tables.since(tables.classify(night, ingests(*failed), Limits(), NOW)) == {
+        "failed": NOW - 6 * HOUR,
+        "missing": NOW - 9 * HOUR,
+    }
     undated = tables.classify(files({"file_id": "a", "created_at": None}), ingests(), Limits(), NOW)
     assert list(undated["file_class"]) == ["missing"] and tables.since(undated) == {}
 
@@ -153,7 +211,13 @@ def test_since_when_files_fail_or_are_missing():
 def test_files_from_a_clock_that_is_ahead():
     """A file that came more than an hour before it was created was dated by a wrong clock: how many, and by how much at most."""
     hours = {"a": 1, "b": 1.001, "c": 3, "d": 2, "e": -5}
-    night = files(*({"file_id": i, "created_at": NOW, "transferred_at": NOW - n * HOUR} for i, n in hours.items()), {"file_id": "f"})
+    night = files(
+        *(
+            {"file_id": i, "created_at": NOW, "transferred_at": NOW - n * HOUR}
+            for i, n in hours.items()
+        ),
+        {"file_id": "f"},
+    )
     assert tables.ahead(tables.classify(night, ingests(), Limits(), NOW)) == (3, 3 * 3600.0)
     assert tables.ahead(tables.classify(night.iloc[:1], ingests(), Limits(), NOW)) == (0, 0.0)
 
@@ -172,20 +236,39 @@ def test_match_by_inode_then_by_name():
         {"path": "raw/z.fits", "names": "z.fits", "obsid": "AT_O_20200212_000004"},
     )
     matched, found = tables.match(night, tried)
-    assert list(found["file_id"]) == ["n/one.fits", "n/two.fits", "n/AT_O_20200212_000003.fits.fz", "gen2:raw/z.fits"]
+    assert list(found["file_id"]) == [
+        "n/one.fits",
+        "n/two.fits",
+        "n/AT_O_20200212_000003.fits.fz",
+        "gen2:raw/z.fits",
+    ]
     lone = matched.set_index("file_id").loc["gen2:raw/z.fits"]
-    assert (lone["source"], lone["name"], lone["obsid"]) == ("gen2", "z.fits", "AT_O_20200212_000004")
+    assert (lone["source"], lone["name"], lone["obsid"]) == (
+        "gen2",
+        "z.fits",
+        "AT_O_20200212_000004",
+    )
 
 
 def test_match_of_the_first_file():
     """The first file of a night is found by inode against another's name, is then nobody else's by name; no name finds no file."""
-    night = files({"file_id": "n/a.fits", "device": 1, "inode": 10}, {"file_id": "n/b.fits"}, {"file_id": "z/.fits"})
+    night = files(
+        {"file_id": "n/a.fits", "device": 1, "inode": 10},
+        {"file_id": "n/b.fits"},
+        {"file_id": "z/.fits"},
+    )
     tried = attempts(
-        {"path": "x", "names": "b.fits", "device": 1, "inode": 10}, {"path": "y", "names": "a.fits"}, {"path": "z", "names": ""}
+        {"path": "x", "names": "b.fits", "device": 1, "inode": 10},
+        {"path": "y", "names": "a.fits"},
+        {"path": "z", "names": ""},
     )
     assert list(tables.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
-    earlier = files({"file_id": "gen2:x"}, {"file_id": "gen2:raw/a.fits"}, {"file_id": "gen2:w"}, source="gen2")
-    matched, _ = tables.match(night, attempts({"path": "x", "names": "elsewhere"}), earlier)  # one is told again, one has its file by now
+    earlier = files(
+        {"file_id": "gen2:x"}, {"file_id": "gen2:raw/a.fits"}, {"file_id": "gen2:w"}, source="gen2"
+    )
+    matched, _ = tables.match(
+        night, attempts({"path": "x", "names": "elsewhere"}), earlier
+    )  # one is told again, one has its file by now
     assert plain(matched, "file_id", "on_disk") == [
         ("n/a.fits", True), ("n/b.fits", True), ("z/.fits", True), ("gen2:x", True), ("gen2:w", False)
     ]  # fmt: skip
@@ -203,12 +286,20 @@ def test_match_of_nothing():
     """Empty in, empty out, with all columns; attempts alone make their files."""
     empty = columns.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
     matched, found = tables.match(files(), empty)
-    assert list(matched.columns) == [c.name for c in columns.FILES] and matched.empty and found.empty
+    assert (
+        list(matched.columns) == [c.name for c in columns.FILES] and matched.empty and found.empty
+    )
     matched, found = tables.match(files(), attempts({"names": "a"}))
     assert len(matched) == len(found) == 1
-    earlier = files({"file_id": "gen2:raw/a"}, {"file_id": "gen2:raw/b"}, source="gen2")  # told of before, of which nobody tells now
+    earlier = files(
+        {"file_id": "gen2:raw/a"}, {"file_id": "gen2:raw/b"}, source="gen2"
+    )  # told of before, of which nobody tells now
     matched, _ = tables.match(files({"file_id": "n/a"}, {"file_id": "n/c"}), empty, earlier)
-    assert plain(matched, "file_id", "on_disk") == [("n/a", True), ("n/c", True), ("gen2:raw/b", False)]
+    assert plain(matched, "file_id", "on_disk") == [
+        ("n/a", True),
+        ("n/c", True),
+        ("gen2:raw/b", False),
+    ]
 
 
 def reading(*rows, **options):
@@ -217,19 +308,30 @@ def reading(*rows, **options):
 
 def test_update_keeps_what_is_gone_and_what_was_not_looked_at():
     """A file that its source no longer has is kept as gone; one below a folder that couldn't be read is kept as it was."""
-    known = tables.update(Tables.empty(), {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/closed/b.fits"})})
+    known = tables.update(
+        Tables.empty(), {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/closed/b.fits"})}
+    )
     after = tables.update(known, {"files": reading(unread=["n/closed"])})
-    assert dict(zip(after.files["file_id"], after.files["on_disk"], strict=True)) == {"n/a.fits": False, "n/closed/b.fits": True}
+    assert dict(zip(after.files["file_id"], after.files["on_disk"], strict=True)) == {
+        "n/a.fits": False,
+        "n/closed/b.fits": True,
+    }
 
 
 def test_update_with_a_silent_source():
     """All that a silent source told stays, while the others' news are taken."""
-    gen2 = Reading(attempts=attempts({"names": "a.fits", "attempted_at": NOW}).drop(columns="source"))
+    gen2 = Reading(
+        attempts=attempts({"names": "a.fits", "attempted_at": NOW}).drop(columns="source")
+    )
     known = tables.update(Tables.empty(), {"files": reading({"file_id": "n/a.fits"}), "gen2": gen2})
     assert list(known.ingests["file_id"]) == ["n/a.fits"]
-    after = tables.update(known, {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"})}, silent={"gen2"})
+    after = tables.update(
+        known, {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"})}, silent={"gen2"}
+    )
     assert list(after.ingests["file_id"]) == ["n/a.fits"] and len(after.files) == 2
-    after = tables.update(known, {"gen2": Reading(attempts=columns.empty(columns.ATTEMPTS))}, silent={"files"})
+    after = tables.update(
+        known, {"gen2": Reading(attempts=columns.empty(columns.ATTEMPTS))}, silent={"files"}
+    )
     assert after.ingests.empty and list(after.files["file_id"]) == ["n/a.fits"]
 
 
@@ -249,11 +351,22 @@ def test_samples_join_and_values_replace():
     """Samples of a metric add to its history, once each; what replaces takes the place of what was."""
     at = [NOW, NOW + HOUR]
     one = columns.frame(columns.METRICS, {"name": ["queue"], "sampled_at": at[:1], "value": [3.0]})
-    two = columns.frame(columns.METRICS, {"name": ["queue"] * 2, "sampled_at": at, "value": [3.0, 4.0]})
+    two = columns.frame(
+        columns.METRICS, {"name": ["queue"] * 2, "sampled_at": at, "value": [3.0, 4.0]}
+    )
     known = tables.update(Tables.empty(), {"q": Reading(metrics=one, append=True)})
-    assert list(tables.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]) == [3.0, 4.0]
-    assert list(tables.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]) == [4.0]
-    assert len(tables.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics) == 3
+    assert list(
+        tables.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]
+    ) == [3.0, 4.0]
+    assert list(
+        tables.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]
+    ) == [4.0]
+    assert (
+        len(
+            tables.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics
+        )
+        == 3
+    )
     corrected = tables.update(known, {"q": Reading(metrics=one.assign(value=5.0), append=True)})
     assert list(corrected.metrics["value"]) == [5.0]  # of one instant what was told last
 
@@ -261,10 +374,19 @@ def test_samples_join_and_values_replace():
 def test_delays_and_percentiles():
     """Delays run from creation to arrival, and from arrival, or creation where that is unknown, to ingest; to the millisecond."""
     night = files(
-        *({"file_id": f"n/{n}.fits", "created_at": NOW, "transferred_at": NOW + pd.Timedelta(seconds=n + 0.0004)} for n in range(11)),
+        *(
+            {
+                "file_id": f"n/{n}.fits",
+                "created_at": NOW,
+                "transferred_at": NOW + pd.Timedelta(seconds=n + 0.0004),
+            }
+            for n in range(11)
+        ),
         {"file_id": "n/x.fits", "created_at": NOW, "transferred_at": None},
     )
-    tried = ingests(*({"file_id": i, "attempted_at": NOW + pd.Timedelta(seconds=60)} for i in night["file_id"]))
+    tried = ingests(
+        *({"file_id": i, "attempted_at": NOW + pd.Timedelta(seconds=60)} for i in night["file_id"])
+    )
     summary = tables.summarise(tables.classify(night, tried, Limits(), NOW + HOUR))
     assert [summary[f"transfer_delay_{name}_s"] for name in ("median", "p90", "max")] == [5, 9, 10]
     assert summary["ingest_delay_max_s"] == 60 and summary["ingest_delay_median_s"] == 55.5
@@ -273,19 +395,30 @@ def test_delays_and_percentiles():
 
 def test_nothing_is_judged_like_something():
     """A night without files has the columns and dtypes of one with files; what is done to one such night is not done to the next."""
-    nothing = tables.classify(columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW)
+    nothing = tables.classify(
+        columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW
+    )
     something = tables.classify(files({"file_id": "a"}), ingests({"file_id": "a"}), Limits(), NOW)
     assert nothing.empty and nothing.dtypes.to_dict() == something.dtypes.to_dict()
     nothing["file_class"] = nothing["file_class"].astype("object")
-    again = tables.classify(columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW)
+    again = tables.classify(
+        columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW
+    )
     assert again.empty and again.dtypes["file_class"] == columns.DTYPES["text"]
 
 
 def test_summary_of_nothing():
     """A night without files has zeros for counts and None for bytes, times, delays and completeness."""
     summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))
-    assert set(summary) == {c.name for c in columns.NIGHTS} - {"night", "status", "info", "acknowledged"}
-    assert all(value == 0 if name.startswith("n_") else value is None for name, value in summary.items())
+    assert set(summary) == {c.name for c in columns.NIGHTS} - {
+        "night",
+        "status",
+        "info",
+        "acknowledged",
+    }
+    assert all(
+        value == 0 if name.startswith("n_") else value is None for name, value in summary.items()
+    )
 
 
 def csv_of(listed):
@@ -296,7 +429,10 @@ def csv_of(listed):
 @pytest.mark.parametrize("n", [0, 1, 6, 7, 8, 20])
 def test_csv_in_parts(monkeypatch, n):
     """In however many parts a list comes, they are the whole: one header, each row once; and each part ends with a line."""
-    rows = [{"file_id": f"{number:02}", "created_at": NOW if number % 3 else None} for number in range(n)]
+    rows = [
+        {"file_id": f"{number:02}", "created_at": NOW if number % 3 else None}
+        for number in range(n)
+    ]
     listed = tables.file_list(tables.classify(files(*rows), ingests(), Limits(), NOW)).assign(
         reason=["=1" if k % 5 else "" for k in range(n)]
     )
@@ -304,8 +440,16 @@ def test_csv_in_parts(monkeypatch, n):
     whole = csv_of(listed)
     monkeypatch.setattr(tables, "CSV_ROWS", 7)
     parts = list(tables.to_csv(listed))
-    assert b"".join(parts).decode() == whole and len(parts) == max(1, -(-n // 7)) and all(part.endswith(b"\n") for part in parts)
-    assert whole.count("\n") == n + 1 and whole.count("'=1") == n - len(range(0, n, 5)) and whole.startswith('"path","file_class"')
+    assert (
+        b"".join(parts).decode() == whole
+        and len(parts) == max(1, -(-n // 7))
+        and all(part.endswith(b"\n") for part in parts)
+    )
+    assert (
+        whole.count("\n") == n + 1
+        and whole.count("'=1") == n - len(range(0, n, 5))
+        and whole.startswith('"path","file_class"')
+    )
 
 
 def test_csv_runs_no_formula():
@@ -313,56 +457,95 @@ def test_csv_runs_no_formula():
     import csv
     import io
 
-    names = ["=cmd|' /C calc'!A0.fits", "+1.fits", "@x", "-2", "\n=1", "＝1", 'q"uo,te\n.fits', "<b>.fits"]
+    names = [
+        "=cmd|' /C calc'!A0.fits",
+        "+1.fits",
+        "@x",
+        "-2",
+        "\n=1",
+        "＝1",
+        'q"uo,te\n.fits',
+        "<b>.fits",
+    ]
     night = files(*({"file_id": name} for name in names))
     text = csv_of(tables.file_list(tables.classify(night, ingests(), Limits(), NOW)))
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert {row["path"] for row in rows} == {f"'{name}" if name[0] in "=+@-\n＝" else name for name in names}
+    assert {row["path"] for row in rows} == {
+        f"'{name}" if name[0] in "=+@-\n＝" else name for name in names
+    }
 
 
 def test_exposures_are_counted():
     """An exposure's files are counted by class."""
     rows = [
-        {"file_id": f"n/{n}-{d}.fits", "exposure": f"{n}", "created_at": NOW - 10 * HOUR + n * HOUR} for n in range(3) for d in range(2)
+        {"file_id": f"n/{n}-{d}.fits", "exposure": f"{n}", "created_at": NOW - 10 * HOUR + n * HOUR}
+        for n in range(3)
+        for d in range(2)
     ]
     judged = tables.classify(files(*rows), ingests({"file_id": "n/0-0.fits"}), Limits(), NOW)
     shown = tables.group(judged)
     assert list(shown["name"]) == ["0", "1", "2"]
-    assert list(shown.loc[0, ["n_files", "ingested", "missing"]]) == [2, 1, 1] and "failed" not in shown
+    assert (
+        list(shown.loc[0, ["n_files", "ingested", "missing"]]) == [2, 1, 1]
+        and "failed" not in shown
+    )
 
 
 def test_file_that_one_of_two_sources_still_has():
     """Where two file stores tell of the same file, and one has lost it, it is not gone."""
-    here, there = files({"file_id": "n/a.fits"}, source="first"), files({"file_id": "n/a.fits"}, source="second")
-    known = tables.update(Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)})
+    here, there = (
+        files({"file_id": "n/a.fits"}, source="first"),
+        files({"file_id": "n/a.fits"}, source="second"),
+    )
+    known = tables.update(
+        Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)}
+    )
     after = tables.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
     assert list(after.files["on_disk"]) == [True] and len(known.files) == 1
     many = [{"file_id": f"n/{n:02}", "on_disk": n % 2 == 0} for n in range(60)]
-    both = tables.update(Tables.empty(), {name: Reading(files=files(*many)) for name in ("first", "second")})
-    assert list(both.files["source"]) == ["first"] * 60  # where both have it, or neither, the first that the stream names
+    both = tables.update(
+        Tables.empty(), {name: Reading(files=files(*many)) for name in ("first", "second")}
+    )
+    assert (
+        list(both.files["source"]) == ["first"] * 60
+    )  # where both have it, or neither, the first that the stream names
 
 
 def test_attention_by_what_is_said():
     """Files whose messages differ in numbers, paths and names alone are one group; the worst class, in it the largest group, is first."""
-    said = [f"Traceback (most recent call last):\n  line {n}\nKeyError: no DATE-OBS in /raw/n{n}/a_{n}.fits" for n in range(3)]
+    said = [
+        f"Traceback (most recent call last):\n  line {n}\nKeyError: no DATE-OBS in /raw/n{n}/a_{n}.fits"
+        for n in range(3)
+    ]
     rows = [{"file_id": f"n/{n}.fits", "created_at": NOW - 9 * HOUR + n * HOUR} for n in range(6)]
     tried = [
-        {"file_id": f"n/{n}.fits", "status": "failure", "message": m, "attempted_at": NOW - HOUR} for n, m in enumerate(["full", *said])
+        {"file_id": f"n/{n}.fits", "status": "failure", "message": m, "attempted_at": NOW - HOUR}
+        for n, m in enumerate(["full", *said])
     ]
-    groups = tables.group_attention(tables.attention(tables.classify(files(*rows), ingests(*tried), Limits(), NOW)))
-    assert [(re.sub("[0-9a-f]{10}$", "…", g["anchor"]), g["words"], len(g["rows"])) for g in groups] == [
+    groups = tables.group_attention(
+        tables.attention(tables.classify(files(*rows), ingests(*tried), Limits(), NOW))
+    )
+    assert [
+        (re.sub("[0-9a-f]{10}$", "…", g["anchor"]), g["words"], len(g["rows"])) for g in groups
+    ] == [
         ("failed", "KeyError: no DATE-OBS in …", 3),
         ("group-…", "full", 1),
         ("missing", "never tried; here since … UTC", 2),
     ]
-    assert groups[0]["detail"] == said[0] and groups[2]["first_at"] == NOW - 5 * HOUR and groups[2]["last_at"] == NOW - 4 * HOUR
+    assert (
+        groups[0]["detail"] == said[0]
+        and groups[2]["first_at"] == NOW - 5 * HOUR
+        and groups[2]["last_at"] == NOW - 4 * HOUR
+    )
     anchors = [row["anchor"] for g in groups for row in g["rows"]]
     assert len(set(anchors)) == 6 and tables.anchor_of("n/0.fits") in anchors
 
 
 def gen2(*rows, **options):
     """A source's attempts at NOW, each on the one file `names`."""
-    told = attempts(*({"attempted_at": NOW, "path": f"raw/{row['names']}", **row} for row in rows)).drop(columns="source")
+    told = attempts(
+        *({"attempted_at": NOW, "path": f"raw/{row['names']}", **row} for row in rows)
+    ).drop(columns="source")
     return Reading(attempts=told, **options)
 
 
@@ -371,8 +554,13 @@ NO_ATTEMPTS = columns.empty(columns.ATTEMPTS)
 
 def test_what_a_removed_source_told_stays():
     """Files, attempts and metrics of a source that the stream no longer has stay, in order, as they were."""
-    one = {"n": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits", "on_disk": False}), "g": gen2({"names": "z"}, {"names": "a.fits"})}
-    known = tables.update(Tables.empty(), one | {"q": Reading(metrics=metrics({"name": "m", "value": 1.0}))})
+    one = {
+        "n": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits", "on_disk": False}),
+        "g": gen2({"names": "z"}, {"names": "a.fits"}),
+    }
+    known = tables.update(
+        Tables.empty(), one | {"q": Reading(metrics=metrics({"name": "m", "value": 1.0}))}
+    )
     assert tables.sources_of(known) == {"n", "g", "q"}
     after = tables.update(known, {"new": reading({"file_id": "n/c.fits"})})
     assert plain(after.files, "file_id", "source", "on_disk") == [
@@ -385,10 +573,18 @@ def test_what_a_removed_source_told_stays():
 def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
     """A source by another name tells nothing twice: neither files, nor attempts of the same time, nor samples of the same time."""
     hour_ago = {"sampled_at": NOW - HOUR}
-    numbers = [{"name": "m", "value": 1.0}, {"name": "m", "value": 2.0, **hour_ago}, {"name": "m", "value": 3.0, "node": "x"}]
+    numbers = [
+        {"name": "m", "value": 1.0},
+        {"name": "m", "value": 2.0, **hour_ago},
+        {"name": "m", "value": 3.0, "node": "x"},
+    ]
     before = {
         "n": reading({"file_id": "n/a.fits"}),
-        "g": gen2({"names": "z"}, {"names": "a.fits"}, {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "old"}),
+        "g": gen2(
+            {"names": "z"},
+            {"names": "a.fits"},
+            {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "old"},
+        ),
         "q": Reading(metrics=metrics(*numbers)),
     }
     known = tables.update(Tables.empty(), before)
@@ -399,8 +595,14 @@ def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
     }
     after = tables.update(known, now)
     # of one file the row of a source that still has it: the one that was removed said it was there
-    assert plain(after.files, "file_id", "source", "on_disk") == [("n/a.fits", "n", True), ("n/z", "new", True)]
-    assert plain(after.ingests, "file_id", "message", "source") == [("n/a.fits", "old", "g"), ("n/a.fits", "new", "r")]
+    assert plain(after.files, "file_id", "source", "on_disk") == [
+        ("n/a.fits", "n", True),
+        ("n/z", "new", True),
+    ]
+    assert plain(after.ingests, "file_id", "message", "source") == [
+        ("n/a.fits", "old", "g"),
+        ("n/a.fits", "new", "r"),
+    ]
     assert plain(after.metrics, "value", "source") == [(2.0, "q"), (9.0, "p"), (3.0, "q")]
     same = tables.update(known, {"new": reading({"file_id": "n/a.fits"})})
     assert plain(same.files, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "new")]
@@ -408,9 +610,22 @@ def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
 
 def test_log_adds_to_what_it_told_before():
     """Lines of a log stay when the log is gone; of lines told twice the last counts; what was under way then is told anew."""
-    facts = {"size_bytes": 5, "obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "created_at": NOW - 5 * HOUR}
+    facts = {
+        "size_bytes": 5,
+        "obsid": "O",
+        "exposure": "E",
+        "seq_num": 7,
+        "detector": "0",
+        "created_at": NOW - 5 * HOUR,
+    }
     lines = gen2(
-        {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "first", "duration_s": 3.0, "destination": "/x"},
+        {
+            "names": "a.fits",
+            "attempted_at": NOW - HOUR,
+            "message": "first",
+            "duration_s": 3.0,
+            "destination": "/x",
+        },
         {"names": "b.fits", "status": "running"},
         {"names": "deep/c.fits", **facts},
         {"names": "d.fits", "status": "running"},
@@ -419,65 +634,142 @@ def test_log_adds_to_what_it_told_before():
     store = reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"}, {"file_id": "g:odd"})
     known = tables.update(Tables.empty(), {"files": store, "g": lines})
     told = plain(known.ingests, "file_id", "status")
-    assert told == [("g:raw/d.fits", "running"), ("g:raw/deep/c.fits", "success"), ("n/a.fits", "success"), ("n/b.fits", "running")]
-    after = tables.update(known, {"files": store, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
+    assert told == [
+        ("g:raw/d.fits", "running"),
+        ("g:raw/deep/c.fits", "success"),
+        ("n/a.fits", "success"),
+        ("n/b.fits", "running"),
+    ]
+    after = tables.update(
+        known, {"files": store, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}
+    )
     every = [c.name for c in columns.INGESTS]
-    assert plain(after.ingests, *every) == [row for row in plain(known.ingests, *every) if "running" not in row]
+    assert plain(after.ingests, *every) == [
+        row for row in plain(known.ingests, *every) if "running" not in row
+    ]
     lone = after.files.set_index("file_id").loc["g:raw/deep/c.fits"]
-    assert {name: lone[name] for name in facts} == facts and (lone["name"], lone["on_disk"]) == ("c.fits", True)
-    assert plain(after.files, "file_id", "on_disk")[:2] == [("g:odd", True), ("g:raw/d.fits", False)]
+    assert {name: lone[name] for name in facts} == facts and (lone["name"], lone["on_disk"]) == (
+        "c.fits",
+        True,
+    )
+    assert plain(after.files, "file_id", "on_disk")[:2] == [
+        ("g:odd", True),
+        ("g:raw/d.fits", False),
+    ]
     here = reading({"file_id": "n/a.fits"}, {"file_id": "n/c.fits"})
-    came = tables.update(known, {"files": here, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)})
-    assert plain(came.ingests, "file_id", "attempted_at") == [("n/a.fits", NOW - HOUR), ("n/c.fits", NOW)]
+    came = tables.update(
+        known, {"files": here, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}
+    )
+    assert plain(came.ingests, "file_id", "attempted_at") == [
+        ("n/a.fits", NOW - HOUR),
+        ("n/c.fits", NOW),
+    ]
     assert "g:raw/deep/c.fits" not in set(came.files["file_id"])
     again = {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "last"}
-    more = tables.update(known, {"files": store, "g": gen2(again, {"names": "a.fits", "status": "failure"}, append_attempts=True)})
+    more = tables.update(
+        known,
+        {
+            "files": store,
+            "g": gen2(again, {"names": "a.fits", "status": "failure"}, append_attempts=True),
+        },
+    )
     own = more.ingests[more.ingests["file_id"] == "n/a.fits"]
     assert plain(own, "message", "status") == [("last", "success"), (None, "failure")]
-    twice = tables.update(Tables.empty(), {"files": store, "g": gen2(again, again | {"message": "same time"})})
-    assert plain(twice.ingests, "message") == ["last", "same time"]  # only of logs are lines told twice
+    twice = tables.update(
+        Tables.empty(), {"files": store, "g": gen2(again, again | {"message": "same time"})}
+    )
+    assert plain(twice.ingests, "message") == [
+        "last",
+        "same time",
+    ]  # only of logs are lines told twice
 
 
 def test_lines_stay_with_a_file_that_is_gone():
     """What a log told of a file stays with it when nobody lists it any longer, beside what a silent source told."""
-    one = {"files": reading({"file_id": "n/a.fits"}), "g": gen2({"names": "a.fits"}), "h": gen2({"names": "a.fits", "stage": "export"})}
+    one = {
+        "files": reading({"file_id": "n/a.fits"}),
+        "g": gen2({"names": "a.fits"}),
+        "h": gen2({"names": "a.fits", "stage": "export"}),
+    }
     known = tables.update(Tables.empty(), one)
-    after = tables.update(known, {"files": reading(), "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}, silent=["h"])
-    assert plain(after.ingests, "file_id", "stage", "source") == [("n/a.fits", "export", "h"), ("n/a.fits", "ingest", "g")]
+    after = tables.update(
+        known,
+        {"files": reading(), "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)},
+        silent=["h"],
+    )
+    assert plain(after.ingests, "file_id", "stage", "source") == [
+        ("n/a.fits", "export", "h"),
+        ("n/a.fits", "ingest", "g"),
+    ]
     assert plain(after.files, "file_id", "on_disk") == [("n/a.fits", False)]
 
 
 def test_what_is_known_of_a_file_stays_while_it_is_the_same():
     """What a registry told of a file stays when the registry is silent, until size, inode or creation change."""
-    told = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR}
+    told = {
+        "obsid": "O",
+        "exposure": "E",
+        "seq_num": 7,
+        "detector": "0",
+        "exposed_at": NOW - 9 * HOUR,
+    }
     first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
-    known = tables.update(Tables.empty(), {"files": reading(first), "g": gen2({"names": "a.fits", **told})})
-    for change in ({}, {"size_bytes": 5}, {"inode": 8}, {"inode": None}, {"created_at": NOW - 8 * HOUR}):
+    known = tables.update(
+        Tables.empty(), {"files": reading(first), "g": gen2({"names": "a.fits", **told})}
+    )
+    for change in (
+        {},
+        {"size_bytes": 5},
+        {"inode": 8},
+        {"inode": None},
+        {"created_at": NOW - 8 * HOUR},
+    ):
         seen = {**first, "transferred_at": NOW - 3 * HOUR, **change}
         after = tables.update(known, {"files": reading(seen)}, silent={"g"}).files
-        assert plain(after, *told, "transferred_at") == [(*(None if change else value for value in told.values()), NOW - 3 * HOUR)]
+        assert plain(after, *told, "transferred_at") == [
+            (*(None if change else value for value in told.values()), NOW - 3 * HOUR)
+        ]
     own = tables.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
     assert plain(own, "obsid", "exposure") == [("own", "E")]
     other = {**first, "file_id": "n/b.fits", "inode": 9, "transferred_at": NOW - HOUR}
     known = tables.update(
-        Tables.empty(), {"files": reading(first, other), "g": gen2({"names": "a.fits", **told}, {"names": "b.fits", **told})}
+        Tables.empty(),
+        {
+            "files": reading(first, other),
+            "g": gen2({"names": "a.fits", **told}, {"names": "b.fits", **told}),
+        },
     )
-    both = tables.update(known, {"files": reading(*({**row, "transferred_at": NOW} for row in (other, first)))}, silent={"g"}).files
+    both = tables.update(
+        known,
+        {"files": reading(*({**row, "transferred_at": NOW} for row in (other, first)))},
+        silent={"g"},
+    ).files
     assert plain(both, "obsid", "transferred_at") == [("O", NOW - 2 * HOUR), ("O", NOW - HOUR)]
     late = tables.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
-    assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [NOW - 2 * HOUR]
+    assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [
+        NOW - 2 * HOUR
+    ]
 
 
 def test_what_was_not_looked_at_or_belongs_elsewhere():
     """What lies below an unread folder stays as it was, gone or not; what now belongs to another night is forgotten."""
     ids = ["n/a.fits", "n/closed/b.fits", "n/closedtoo.fits", "n/gone/c.fits", "n/other.fits"]
-    known = tables.update(Tables.empty(), {"files": reading(*({"file_id": i, "on_disk": "gone" not in i} for i in ids))})
-    after = tables.update(known, {"files": reading(unread=["n/closed", "n/gone"], elsewhere=["n/other.fits"])})
+    known = tables.update(
+        Tables.empty(),
+        {"files": reading(*({"file_id": i, "on_disk": "gone" not in i} for i in ids))},
+    )
+    after = tables.update(
+        known, {"files": reading(unread=["n/closed", "n/gone"], elsewhere=["n/other.fits"])}
+    )
     assert plain(after.files, "file_id", "on_disk") == [
         ("n/a.fits", False), ("n/closed/b.fits", True), ("n/closedtoo.fits", False), ("n/gone/c.fits", False),
     ]  # fmt: skip
     whole = tables.update(known, {"files": reading({"file_id": "n/new.fits"}, unread=[""])})
-    assert plain(whole.files, "file_id", "on_disk") == [*((i, "gone" not in i) for i in ids[:4]), ("n/new.fits", True), (ids[4], True)]
+    assert plain(whole.files, "file_id", "on_disk") == [
+        *((i, "gone" not in i) for i in ids[:4]),
+        ("n/new.fits", True),
+        (ids[4], True),
+    ]
 
 
 def test_tables_come_in_order():
@@ -486,8 +778,17 @@ def test_tables_come_in_order():
         {"names": name, "stage": stage, "attempted_at": at, "attempt": number}
         for name in ("b", "a") for stage in ("t", "i") for at in (NOW, NOW - HOUR) for number in (2, 1)
     ]  # fmt: skip
-    numbers = [{"name": name, "node": node, "sampled_at": at} for name in ("y", "x") for node in ("2", "1") for at in (NOW, NOW - HOUR)]
-    told = {"f": reading({"file_id": "b"}, {"file_id": "a"}), "g": gen2(*tries), "q": Reading(metrics=metrics(*numbers))}
+    numbers = [
+        {"name": name, "node": node, "sampled_at": at}
+        for name in ("y", "x")
+        for node in ("2", "1")
+        for at in (NOW, NOW - HOUR)
+    ]
+    told = {
+        "f": reading({"file_id": "b"}, {"file_id": "a"}),
+        "g": gen2(*tries),
+        "q": Reading(metrics=metrics(*numbers)),
+    }
     made = tables.update(Tables.empty(), told)
     assert plain(made.files, "file_id") == ["a", "b"]
     for name, described in columns.TABLES.items():
@@ -501,7 +802,13 @@ def test_tables_come_in_order():
 
 def test_of_images_the_latest_is_kept():
     """Of the samples of an image just the latest stays, of each source, name and node; numbers keep them all."""
-    things = [("seen", "1", "image/png"), ("seen", "2", "image/jpeg"), ("sky", "1", "image/png"), ("n", "1", None), ("t", "1", "text/x")]
+    things = [
+        ("seen", "1", "image/png"),
+        ("seen", "2", "image/jpeg"),
+        ("sky", "1", "image/png"),
+        ("n", "1", None),
+        ("t", "1", "text/x"),
+    ]
     sample = [
         {"name": name, "node": node, "sampled_at": NOW - n * HOUR, "unit": unit, "text": f"{name}{n}"}
         for name, node, unit in things for n in (0, 1)
@@ -510,7 +817,9 @@ def test_of_images_the_latest_is_kept():
     made = tables.update(Tables.empty(), told).metrics
     images = made[made["unit"].isin(["image/png", "image/jpeg"])]
     assert sorted(plain(images, "source", "name", "node", "text")) == [
-        (source, name, node, f"{name}0") for source in "pq" for name, node in (("seen", "1"), ("seen", "2"), ("sky", "1"))
+        (source, name, node, f"{name}0")
+        for source in "pq"
+        for name, node in (("seen", "1"), ("seen", "2"), ("sky", "1"))
     ]
     assert len(made) == 6 + 8 and plain(made, "name") == sorted(plain(made, "name"))
 
@@ -525,34 +834,82 @@ def test_history_is_split_off_and_joined_again():
     numbers = [{"node": None}, {"node": "1"}, {"sampled_at": None}]
     both = Tables(
         files({"file_id": "n/a"}, {"file_id": "n/b", **OLD}, {"file_id": "n/c", **OLD}),
-        ingests({"file_id": "n/a"}, {"file_id": "n/b", "message": "before", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}),
-        metrics({"name": "m"}, *({"name": "m", "value": 1.0, **OLD, **number} for number in numbers)),
+        ingests(
+            {"file_id": "n/a"},
+            {"file_id": "n/b", "message": "before", **OLD},
+            {"file_id": "n/b", "stage": "t", **OLD},
+        ),
+        metrics(
+            {"name": "m"}, *({"name": "m", "value": 1.0, **OLD, **number} for number in numbers)
+        ),
     )
     told, history = tables.split_history(both)
-    assert [plain(t, "source") for t in (told.files, told.ingests, told.metrics)] == [["files"], ["gen2"], ["q"]]
+    assert [plain(t, "source") for t in (told.files, told.ingests, told.metrics)] == [
+        ["files"],
+        ["gen2"],
+        ["q"],
+    ]
     assert [len(t) for t in (history.files, history.ingests, history.metrics)] == [2, 2, 3]
     now = Tables(
         files({"file_id": "n/b", "size_bytes": 7, **OLD}, {"file_id": "n/d", **OLD}),
         ingests({"file_id": "n/b", "message": "now", "attempted_at": None, **OLD}),
-        metrics(*({"value": 2.0, **OLD, **row} for row in ({"name": "m", "node": None}, {"name": "m", "sampled_at": None}, {"name": "k"}))),
+        metrics(
+            *(
+                {"value": 2.0, **OLD, **row}
+                for row in (
+                    {"name": "m", "node": None},
+                    {"name": "m", "sampled_at": None},
+                    {"name": "k"},
+                )
+            )
+        ),
     )
     joined = tables.join_history(now, history)
-    assert plain(joined.files, "file_id", "size_bytes") == [("n/b", 7), ("n/d", 1_000_000), ("n/c", 1_000_000)]
-    assert plain(joined.ingests, "file_id", "stage", "message") == [("n/b", "ingest", "now"), ("n/b", "t", None)]
-    assert plain(joined.metrics, "name", "node", "value") == [("m", None, 2.0), ("m", "", 2.0), ("k", "", 2.0), ("m", "1", 1.0)]
+    assert plain(joined.files, "file_id", "size_bytes") == [
+        ("n/b", 7),
+        ("n/d", 1_000_000),
+        ("n/c", 1_000_000),
+    ]
+    assert plain(joined.ingests, "file_id", "stage", "message") == [
+        ("n/b", "ingest", "now"),
+        ("n/b", "t", None),
+    ]
+    assert plain(joined.metrics, "name", "node", "value") == [
+        ("m", None, 2.0),
+        ("m", "", 2.0),
+        ("k", "", 2.0),
+        ("m", "1", 1.0),
+    ]
     for name, described in columns.TABLES.items():
-        assert getattr(joined, name).dtypes.to_dict() == {c.name: columns.DTYPES[c.kind] for c in described}
+        assert getattr(joined, name).dtypes.to_dict() == {
+            c.name: columns.DTYPES[c.kind] for c in described
+        }
 
 
 def test_history_of_a_file_that_a_source_lists():
     """A file that both know is the source's, with what only the prototype knew of it; a stage that both know is the source's."""
-    facts = {"obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "exposed_at": NOW - 9 * HOUR, "transferred_at": NOW - 8 * HOUR}
+    facts = {
+        "obsid": "O",
+        "exposure": "E",
+        "seq_num": 7,
+        "detector": "0",
+        "exposed_at": NOW - 9 * HOUR,
+        "transferred_at": NOW - 8 * HOUR,
+    }
     told = Tables(
-        files({"file_id": "n/b", "obsid": "own"}), ingests({"file_id": "n/b", "message": "new"}), metrics({"name": "m", "value": 1.0})
+        files({"file_id": "n/b", "obsid": "own"}),
+        ingests({"file_id": "n/b", "message": "new"}),
+        metrics({"name": "m", "value": 1.0}),
     )
     history = Tables(
-        files({"file_id": "n/b", "size_bytes": 5, **facts, **OLD}, {"file_id": "n/a", **facts, **OLD}),
-        ingests({"file_id": "n/b", "message": "old", **OLD}, {"file_id": "n/b", "stage": "t", **OLD}, {"file_id": "n/a", **OLD}),
+        files(
+            {"file_id": "n/b", "size_bytes": 5, **facts, **OLD}, {"file_id": "n/a", **facts, **OLD}
+        ),
+        ingests(
+            {"file_id": "n/b", "message": "old", **OLD},
+            {"file_id": "n/b", "stage": "t", **OLD},
+            {"file_id": "n/a", **OLD},
+        ),
         metrics({"name": "l", "value": 2.0, **OLD}),
     )
     made = tables.with_history(told, history)
@@ -566,9 +923,14 @@ def test_history_of_a_file_that_a_source_lists():
     assert plain(made.metrics, "name", "value") == [("l", 2.0), ("m", 1.0)]
     nothing = Tables.empty()
     assert tables.with_history(told, nothing) is told
-    assert plain(tables.with_history(nothing, history).files, "file_id", "on_disk") == [("n/a", True), ("n/b", True)]
+    assert plain(tables.with_history(nothing, history).files, "file_id", "on_disk") == [
+        ("n/a", True),
+        ("n/b", True),
+    ]
     for part in columns.TABLES:
-        just = Tables(**{name: getattr(history if name == part else nothing, name) for name in columns.TABLES})
+        just = Tables(
+            **{name: getattr(history if name == part else nothing, name) for name in columns.TABLES}
+        )
         assert len(getattr(tables.with_history(nothing, just), part)) == len(getattr(history, part))
 
 
@@ -576,14 +938,27 @@ def test_history_of_a_raw_that_only_the_registry_tells_of():
     """A raw that the registry alone tells of is the file that the prototype saw linked there, and keeps that file's address."""
     registry = {"obsid": "O", "exposed_at": NOW - 9 * HOUR, "source": "gen2"}
     told = Tables(
-        files(*({"file_id": f"gen2:{path}", "path": path, **registry} for path in ("raw/x", "n/b", "raw/new"))),
-        ingests(*({"file_id": f"gen2:{path}", "message": path} for path in ("raw/x", "n/b", "raw/new"))),
+        files(
+            *(
+                {"file_id": f"gen2:{path}", "path": path, **registry}
+                for path in ("raw/x", "n/b", "raw/new")
+            )
+        ),
+        ingests(
+            *({"file_id": f"gen2:{path}", "message": path} for path in ("raw/x", "n/b", "raw/new"))
+        ),
         columns.empty(columns.METRICS),
     )
     links = {"n/a": "raw/x", "n/c": None, "n/b": "raw/y"}
     history = Tables(
-        files({"file_id": "n/a", "detector": "3", **OLD}, {"file_id": "n/b", "obsid": "own", **OLD}, {"file_id": "n/c", **OLD}),
-        ingests(*({"file_id": file_id, "destination": link, **OLD} for file_id, link in links.items())),
+        files(
+            {"file_id": "n/a", "detector": "3", **OLD},
+            {"file_id": "n/b", "obsid": "own", **OLD},
+            {"file_id": "n/c", **OLD},
+        ),
+        ingests(
+            *({"file_id": file_id, "destination": link, **OLD} for file_id, link in links.items())
+        ),
         columns.empty(columns.METRICS),
     )
     made = tables.with_history(told, history)
@@ -598,7 +973,12 @@ def test_history_of_a_raw_that_only_the_registry_tells_of():
     ]  # fmt: skip
     listed = Tables(files({"file_id": "n/z", "path": "raw/x"}), told.ingests.iloc[:0], told.metrics)
     after = tables.with_history(listed, history).files
-    assert plain(after, "file_id", "on_disk") == [("n/a", False), ("n/b", False), ("n/c", False), ("n/z", True)]
+    assert plain(after, "file_id", "on_disk") == [
+        ("n/a", False),
+        ("n/b", False),
+        ("n/c", False),
+        ("n/z", True),
+    ]
 
 
 # --- what a page lists -------------------------------------------------------------------------------------------------
@@ -618,13 +998,25 @@ TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
         ({}, [{"status": "failure", "message": "Traceback, cut off"}], "Traceback, cut off"),
         ({}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
         ({"size_bytes": None}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
-        ({"created_at": None, "transferred_at": NOW - 2 * HOUR}, [], "never tried; here since 2020-02-13 04:00:00 UTC"),
+        (
+            {"created_at": None, "transferred_at": NOW - 2 * HOUR},
+            [],
+            "never tried; here since 2020-02-13 04:00:00 UTC",
+        ),
         ({"created_at": None}, [], "never tried; here since an unknown time"),
         ({"created_at": NOW - HOUR / 2}, [], "waiting since 2020-02-13 05:30:00 UTC"),
-        ({"created_at": NOW - HOUR / 2}, [{"status": "running", "message": "half"}], "waiting since 2020-02-13 05:30:00 UTC; half"),
+        (
+            {"created_at": NOW - HOUR / 2},
+            [{"status": "running", "message": "half"}],
+            "waiting since 2020-02-13 05:30:00 UTC; half",
+        ),
         ({"size_bytes": 1_234}, [], "1,234 bytes: too small to be an image, and never tried"),
         ({"on_disk": False}, [], "no longer on disk, and never ingested"),
-        ({"on_disk": False}, [{"status": "failure", "message": "full"}], "no longer on disk, and never ingested; full"),
+        (
+            {"on_disk": False},
+            [{"status": "failure", "message": "full"}],
+            "no longer on disk, and never ingested; full",
+        ),
         ({"kind": "json"}, [], "not an image"),
         ({"name": "left.fits"}, [], "left out on purpose"),
     ],
@@ -639,23 +1031,65 @@ def test_why(file, tries, expected):
 
 def test_list_of_files():
     """All files are listed by creation, then path, with what else is asked; what alarms says why, and why it is known."""
-    facts = {"size_bytes": 2_000_000, "obsid": "O", "exposure": "E", "seq_num": 7, "detector": "0", "transferred_at": NOW}
-    night = files({"file_id": "n/c", **facts}, {"file_id": "n/b"}, {"file_id": "n/a", "created_at": NOW - 9 * HOUR})
-    tried = ingests({"file_id": "n/c"}, {"file_id": "n/c", "stage": "export", "attempted_at": NOW - HOUR})
+    facts = {
+        "size_bytes": 2_000_000,
+        "obsid": "O",
+        "exposure": "E",
+        "seq_num": 7,
+        "detector": "0",
+        "transferred_at": NOW,
+    }
+    night = files(
+        {"file_id": "n/c", **facts},
+        {"file_id": "n/b"},
+        {"file_id": "n/a", "created_at": NOW - 9 * HOUR},
+    )
+    tried = ingests(
+        {"file_id": "n/c"}, {"file_id": "n/c", "stage": "export", "attempted_at": NOW - HOUR}
+    )
     judged = tables.classify(night, tried, Limits(), NOW)
     listed = tables.file_list(judged)
     assert list(listed) == ["path", *tables.LISTED[1:], "reason"]
     said = "never tried; here since 2020-02-12"
     assert plain(listed, *listed) == [
-        ("n/b", "missing", 1_000_000, None, None, None, None, NOW - 10 * HOUR, None, None, f"{said} 20:00:00 UTC"),
+        (
+            "n/b",
+            "missing",
+            1_000_000,
+            None,
+            None,
+            None,
+            None,
+            NOW - 10 * HOUR,
+            None,
+            None,
+            f"{said} 20:00:00 UTC",
+        ),
         ("n/c", "ingested", 2_000_000, "O", "E", 7, "0", NOW - 10 * HOUR, NOW, NOW - 9 * HOUR, ""),
-        ("n/a", "missing", 1_000_000, None, None, None, None, NOW - 9 * HOUR, None, None, f"{said} 21:00:00 UTC"),
+        (
+            "n/a",
+            "missing",
+            1_000_000,
+            None,
+            None,
+            None,
+            None,
+            NOW - 9 * HOUR,
+            None,
+            None,
+            f"{said} 21:00:00 UTC",
+        ),
     ]
     quiet = files({"file_id": "n/d"}, {"file_id": "n/e"})
-    for silent in (tables.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW), judged.iloc[:0]):
+    for silent in (
+        tables.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW),
+        judged.iloc[:0],
+    ):
         reasons = tables.file_list(silent)["reason"]
         assert list(reasons) == [""] * len(silent) and reasons.dtype == columns.DTYPES["text"]
-    known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if "n/a" in names else "")
+    known = tables.acknowledge(
+        judged, lambda file_class, names, reason: "a test" if "n/a" in names else ""
+    )
     staged = tables.file_list(known, tables.done_by_stage(known, tried, ["export", "transfer"]))
     assert list(staged) == ["path", *tables.LISTED[1:], "export_at", "transfer_at", "reason"]
     assert plain(staged, "path", "export_at", "transfer_at", "reason") == [
@@ -668,13 +1102,30 @@ def test_list_of_files():
 def test_csv_to_the_byte():
     """A list as CSV: a header, a row a file, instants in ISO 8601 with Z, nothing where there is nothing, quotes doubled."""
     microseconds = {"file_id": "d", "created_at": NOW + pd.Timedelta(microseconds=5)}
-    listed = tables.file_list(tables.classify(files({"file_id": 'a "b", c', "size_bytes": None}, microseconds), ingests(), Limits(), NOW))
+    listed = tables.file_list(
+        tables.classify(
+            files({"file_id": 'a "b", c', "size_bytes": None}, microseconds),
+            ingests(),
+            Limits(),
+            NOW,
+        )
+    )
     assert csv_of(listed[["path", "size_bytes", "created_at", "seq_num"]]) == (
         '"path","size_bytes","created_at","seq_num"\n'
         '"a ""b"", c",,"2020-02-12T20:00:00.000000Z",\n'
         '"d",1000000,"2020-02-13T06:00:00.000005Z",\n'
     )
-    cells = {"=": "'=", "+a": "'+a", "-": "'-", "@b=": "'@b=", "\t": "'\t", "\rx": "'\rx", "a=": "a=", "'=": "'=", "": ""}
+    cells = {
+        "=": "'=",
+        "+a": "'+a",
+        "-": "'-",
+        "@b=": "'@b=",
+        "\t": "'\t",
+        "\rx": "'\rx",
+        "a=": "a=",
+        "'=": "'=",
+        "": "",
+    }
     expected = "".join(f'"{text}"\n' for text in ("t", *cells.values()))
     assert csv_of(pd.DataFrame({"t": columns.texts(list(cells))})) == expected
     for text, cell in cells.items():  # each by itself: one of them must be enough
@@ -694,25 +1145,51 @@ def test_what_is_known_is_asked_of_what_alarms():
         {"file_id": "n/done"}, {"file_id": "n/lost2", "status": "lost"},
     )  # fmt: skip
     judged = tables.classify(night, tried, Limits(), NOW)
-    shown = ["failed", "missing", "ingested", "small", "gone", "lost", "not_fits", "pending", "lost", "gone"]
+    shown = [
+        "failed",
+        "missing",
+        "ingested",
+        "small",
+        "gone",
+        "lost",
+        "not_fits",
+        "pending",
+        "lost",
+        "gone",
+    ]
     assert tables.shown_as(judged).tolist() == shown
     asked = []
-    known = tables.acknowledge(judged, lambda *told: asked.append(told) or ("" if "n/small" in told[1] else f"known {told[0]}"))
+    known = tables.acknowledge(
+        judged,
+        lambda *told: asked.append(told) or ("" if "n/small" in told[1] else f"known {told[0]}"),
+    )
     assert asked == [
         ("failed", ("n/failed", "failed", "E", "O"), "full"),
         ("missing", ("n/missing", "missing", "", ""), "never tried; here since an unknown time"),
-        ("small", ("n/small", "small", "", ""), "3 bytes: too small to be an image, and never tried"),
+        (
+            "small",
+            ("n/small", "small", "", ""),
+            "3 bytes: too small to be an image, and never tried",
+        ),
         ("gone", ("n/gone", "gone", "", ""), "no longer on disk, and never ingested"),
         ("lost", ("n/lost", "lost", "", ""), ""),
         ("lost", ("n/lost2", "lost2", "", ""), ""),
         ("gone", ("n/went", "went", "", ""), "no longer on disk, and never ingested"),
     ]
     alarming = {"failed", "missing", "gone", "lost"}
-    assert plain(known, "acknowledged") == [f"known {name}" if name in alarming else "" for name in shown]
+    assert plain(known, "acknowledged") == [
+        f"known {name}" if name in alarming else "" for name in shown
+    ]
     counted = {"failed": 1, "missing": 1, "gone": 2, "lost": 2}
-    assert tables.count_acknowledged(known) == {name: {f"known {name}": n} for name, n in counted.items()}
+    assert tables.count_acknowledged(known) == {
+        name: {f"known {name}": n} for name, n in counted.items()
+    }
     summary = tables.summarise(known)
-    assert (summary["n_acknowledged"], summary["n_acknowledged_errors"], summary["n_lost"]) == (6, 2, 2)
+    assert (summary["n_acknowledged"], summary["n_acknowledged_errors"], summary["n_lost"]) == (
+        6,
+        2,
+        2,
+    )
     for silent in (judged.iloc[2:3], judged.iloc[:0]):
         quiet = tables.acknowledge(silent, lambda *told: "never asked")["acknowledged"]
         assert list(quiet) == [""] * len(silent) and quiet.dtype == columns.DTYPES["text"]
@@ -720,7 +1197,13 @@ def test_what_is_known_is_asked_of_what_alarms():
 
 def test_rows_of_files_that_need_attention():
     """The worst class first, in it by creation, each with all that a page shows of it; the whole message where a line says not all."""
-    facts = {"exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "transferred_at": NOW - 2 * HOUR}
+    facts = {
+        "exposure": "E",
+        "obsid": "O",
+        "seq_num": 7,
+        "detector": "0",
+        "transferred_at": NOW - 2 * HOUR,
+    }
     night = files(
         {"file_id": "n/y", "created_at": NOW - HOUR / 2}, {"file_id": "n/s", "size_bytes": 3}, {"file_id": "n/m2"}, {"file_id": "n/m1"},
         {"file_id": "n/g", "on_disk": False}, {"file_id": "n/done"}, {"file_id": "n/l"}, {"file_id": "n/f2", **facts},
@@ -728,9 +1211,19 @@ def test_rows_of_files_that_need_attention():
         {"file_id": "n/f4", "created_at": None},
     )  # fmt: skip
     messages = {"n/f1": TRACEBACK, "n/f2": 501 * "x", "n/f3": 500 * "x", "n/f4": "one\ntwo"}
-    failed = [{"file_id": file_id, "status": "failure", "message": message} for file_id, message in messages.items()]
-    judged = tables.classify(night, ingests({"file_id": "n/done"}, {"file_id": "n/l", "status": "lost"}, *failed), Limits(), NOW)
-    known = tables.acknowledge(judged, lambda file_class, names, reason: "a test" if file_class == "gone" else "")
+    failed = [
+        {"file_id": file_id, "status": "failure", "message": message}
+        for file_id, message in messages.items()
+    ]
+    judged = tables.classify(
+        night,
+        ingests({"file_id": "n/done"}, {"file_id": "n/l", "status": "lost"}, *failed),
+        Limits(),
+        NOW,
+    )
+    known = tables.acknowledge(
+        judged, lambda file_class, names, reason: "a test" if file_class == "gone" else ""
+    )
     rows = tables.attention(known)
     assert [(row["path"], row["file_class"]) for row in rows] == [
         ("n/l", "lost"), ("n/f1", "failed"), ("n/f2", "failed"), ("n/f3", "failed"), ("n/f4", "failed"),
@@ -747,16 +1240,33 @@ def test_rows_of_files_that_need_attention():
         "reason": "no longer on disk, and never ingested; known: a test", "exposure": "", "obsid": "", "seq_num": None, "detector": "",
         "created_at": NOW - 10 * HOUR, "transferred_at": None, "tried_at": None, "n_attempts": 0, "acknowledged": "a test",
     }  # fmt: skip
-    assert [row["detail"] for row in rows[:6]] == ["", TRACEBACK, 501 * "x", "", "one\ntwo", ""] and rows[3]["created_at"] is None
-    assert {type(row["n_attempts"]) for row in rows} == {int} and type(rows[0]["created_at"]) is datetime.datetime
-    assert tables.attention(judged.iloc[5:6]) == [] and {row["acknowledged"] for row in tables.attention(judged)} == {""}
+    assert [row["detail"] for row in rows[:6]] == [
+        "",
+        TRACEBACK,
+        501 * "x",
+        "",
+        "one\ntwo",
+        "",
+    ] and rows[3]["created_at"] is None
+    assert {type(row["n_attempts"]) for row in rows} == {int} and type(
+        rows[0]["created_at"]
+    ) is datetime.datetime
+    assert tables.attention(judged.iloc[5:6]) == [] and {
+        row["acknowledged"] for row in tables.attention(judged)
+    } == {""}
 
 
 def test_groups_of_what_is_said():
     """In a class what is known comes last, the largest group first; a group tells from when to when, by attempt, creation or arrival."""
 
     def row(reason, file_class="failed", **told):
-        usual = {"acknowledged": "", "detail": "", "tried_at": None, "created_at": None, "transferred_at": None}
+        usual = {
+            "acknowledged": "",
+            "detail": "",
+            "tried_at": None,
+            "created_at": None,
+            "transferred_at": None,
+        }
         return {**usual, "file_class": file_class, "reason": reason, **told}
 
     rows = [
@@ -773,7 +1283,12 @@ def test_groups_of_what_is_said():
         ("missing", "full 6", "x", 5, 5, "", 3),
     ]
     # the addresses that a group has had in earlier versions, so that links to it stay
-    assert [group["anchor"] for group in groups] == ["failed", "group-759056a787", "group-0699561ddf", "missing"]
+    assert [group["anchor"] for group in groups] == [
+        "failed",
+        "group-759056a787",
+        "group-0699561ddf",
+        "missing",
+    ]
     assert groups[0]["rows"] == [rows[0], rows[2]] and tables.group_attention([]) == []
 
 
@@ -788,7 +1303,10 @@ def test_address_of_a_file():
     ("message", "expected"),
     [
         ("no such file: /raw/n1/a_1.fits", "no such file: …"),
-        ("KeyError: 'DATE-OBS' (a/b), c/d; x=e/f: \"g/h\"", "KeyError: 'DATE-OBS' (…), …; x=…: \"…\""),
+        (
+            "KeyError: 'DATE-OBS' (a/b), c/d; x=e/f: \"g/h\"",
+            "KeyError: 'DATE-OBS' (…), …; x=…: \"…\"",
+        ),
         ("took 3.5s, 17, 18 of 20", "took … of …"),
         ("at 2020-02-12T03:04:05+00:00, of x1.fits-y", "at …, of …"),
         ("either / or", "either / or"),
@@ -807,7 +1325,17 @@ def test_stages():
         *({"file_id": f"n/{n}", "created_at": NOW, "transferred_at": NOW + 5 * s} for n in range(9)),
         {"file_id": "n/arrived", "created_at": None, "transferred_at": NOW + 4 * s}, {"file_id": "n/heard", "created_at": None},
     )  # fmt: skip
-    states = ["success", "lost", "failure", "invalid", "waiting", "untried", "running", "deferred", "rerun"]
+    states = [
+        "success",
+        "lost",
+        "failure",
+        "invalid",
+        "waiting",
+        "untried",
+        "running",
+        "deferred",
+        "rerun",
+    ]
     move, at = {"stage": "move"}, [NOW + n * 1.1234 * s for n in range(1, 10)]
     tried = ingests(
         *({"file_id": f"n/{n}", **move, "attempted_at": at[n], "status": x, "message": x} for n, x in enumerate(states)),
@@ -820,9 +1348,14 @@ def test_stages():
     )  # fmt: skip
     judged = tables.classify(night, tried, Limits(last_stage="move"), NOW)
     rows = tables.stage_rows(judged, tried, ["hear", "move", "nothing"])
-    nothing = dict.fromkeys(["n_done", "n_failed", "n_waiting", "n_running", "n_deferred", "n_attempts"], 0)
+    nothing = dict.fromkeys(
+        ["n_done", "n_failed", "n_waiting", "n_running", "n_deferred", "n_attempts"], 0
+    )
     nothing |= dict.fromkeys(["last_done_at", "median_s", "p90_s"]) | {"failures": []}
-    assert rows[0] == {**nothing, "name": "hear", "n_waiting": 2} and rows[2] == {**nothing, "name": "nothing"}
+    assert rows[0] == {**nothing, "name": "hear", "n_waiting": 2} and rows[2] == {
+        **nothing,
+        "name": "nothing",
+    }
     # passed: 0 after 1.1234 s, 1 after twice that, 4 (it waits again) at once, one 6 s after it came, one 7.0006 s after it was heard of
     assert rows[1] == {
         "name": "move", "n_done": 5, "n_failed": 2, "n_waiting": 3, "n_running": 1, "n_deferred": 1, "n_attempts": 10,
@@ -831,50 +1364,116 @@ def test_stages():
             {"path": f"n/{n}", "state": states[n], "since": at[n], "message": states[n], "destination": ""} for n in (2, 3)
         ],
     }  # fmt: skip
-    assert tables.stages_there(tried, ["move", "nothing", "hear"]) == ["move", "hear", "also", "other"]
+    assert tables.stages_there(tried, ["move", "nothing", "hear"]) == [
+        "move",
+        "hear",
+        "also",
+        "other",
+    ]
     by_stage = tables.done_by_stage(judged.set_axis(range(5, 16)), tried, ["move", "nothing"])
     done = {0: 1.1234, 1: 2.2468, 2: 0, 4: 0, 8: 0, 9: 10, 10: 7.0006}
-    expected = [(NOW + pd.Timedelta(seconds=done[n]) if n in done else None, None) for n in range(11)]
-    assert plain(by_stage, "move_at", "nothing_at") == expected and list(by_stage.index) == list(range(5, 16))
-    assert {*by_stage.dtypes} == {columns.DTYPES["instant"]} and list(by_stage) == ["move_at", "nothing_at"]
+    expected = [
+        (NOW + pd.Timedelta(seconds=done[n]) if n in done else None, None) for n in range(11)
+    ]
+    assert plain(by_stage, "move_at", "nothing_at") == expected and list(by_stage.index) == list(
+        range(5, 16)
+    )
+    assert {*by_stage.dtypes} == {columns.DTYPES["instant"]} and list(by_stage) == [
+        "move_at",
+        "nothing_at",
+    ]
     assert tables.done_by_stage(judged, tried, []).shape == (11, 0)
 
 
 def test_queues():
     """A queue's entries are those of its source and stage, the longest waiting first; where none has any there is no queue."""
-    states = {"a": "waiting", "b": "running", "c": "deferred", "d": "failure", "e": "success", "f": "invalid"}
+    states = {
+        "a": "waiting",
+        "b": "running",
+        "c": "deferred",
+        "d": "failure",
+        "e": "success",
+        "f": "invalid",
+    }
     tried = ingests(
         *(
-            {"file_id": i, "stage": "q", "status": status, "attempted_at": NOW - n * HOUR, "source": "lwa"}
+            {
+                "file_id": i,
+                "stage": "q",
+                "status": status,
+                "attempted_at": NOW - n * HOUR,
+                "source": "lwa",
+            }
             for n, (i, status) in enumerate(states.items())
         ),
         {"file_id": "x", "stage": "q", "status": "waiting", "source": "other"},
-        {"file_id": "y", "stage": "p", "status": "failure", "source": "lwa", "message": "why", "destination": "/to"},
+        {
+            "file_id": "y",
+            "stage": "p",
+            "status": "failure",
+            "source": "lwa",
+            "message": "why",
+            "destination": "/to",
+        },
         {"file_id": "z", "stage": "r", "status": "success", "source": "lwa"},
     )
     both = tables.queue_rows(tried, [("lwa", "q"), ("lwa", "p")])
-    assert both[0]["errors"] == [{"path": "d", "state": "failure", "since": NOW - 3 * HOUR, "message": "", "destination": ""}]
-    assert [(row["name"], row["source"], *([e["path"] for e in row[part]] for part in ("waiting", "errors"))) for row in both] == [
+    assert both[0]["errors"] == [
+        {"path": "d", "state": "failure", "since": NOW - 3 * HOUR, "message": "", "destination": ""}
+    ]
+    assert [
+        (
+            row["name"],
+            row["source"],
+            *([e["path"] for e in row[part]] for part in ("waiting", "errors")),
+        )
+        for row in both
+    ] == [
         ("q", "lwa", ["c", "b", "a"], ["d"]),
         ("p", "lwa", [], ["y"]),
     ]
-    assert both[1]["errors"] == [{"path": "y", "state": "failure", "since": NOW - 9 * HOUR, "message": "why", "destination": "/to"}]
-    assert len(tables.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2 and len(tables.queue_rows(tried, [("other", "q")])) == 1
+    assert both[1]["errors"] == [
+        {
+            "path": "y",
+            "state": "failure",
+            "since": NOW - 9 * HOUR,
+            "message": "why",
+            "destination": "/to",
+        }
+    ]
+    assert (
+        len(tables.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2
+        and len(tables.queue_rows(tried, [("other", "q")])) == 1
+    )
     assert tables.queue_rows(tried, [("lwa", "r")]) == [] == tables.queue_rows(tried, [])
-    many = ingests(*({"file_id": f"{n:02}", "status": "waiting", "attempted_at": NOW - n % 2 * HOUR} for n in range(60)))
+    many = ingests(
+        *(
+            {"file_id": f"{n:02}", "status": "waiting", "attempted_at": NOW - n % 2 * HOUR}
+            for n in range(60)
+        )
+    )
     entries = tables.queue_rows(many, [("gen2", "ingest")])[0]["waiting"]
-    assert [e["path"] for e in entries] == [f"{n:02}" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
+    assert [e["path"] for e in entries] == [
+        f"{n:02}" for n in (*range(1, 60, 2), *range(0, 60, 2))
+    ]  # of one time by name
 
 
 def test_exposures_in_full():
     """An exposure goes by its obsid, else its exposure, else its folder; they come by creation, with the latest times of their files."""
-    exposed = {"file_id": "n/2", "exposure": "E", "created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR}
+    exposed = {
+        "file_id": "n/2",
+        "exposure": "E",
+        "created_at": NOW - 5 * HOUR,
+        "transferred_at": NOW - HOUR,
+    }
     night = files(
         {"file_id": "n/b/1", "created_at": NOW - 3 * HOUR}, {"file_id": "n/b/2", "created_at": NOW - 4 * HOUR}, exposed,
         {**exposed, "file_id": "n/3", "created_at": NOW - 6 * HOUR, "seq_num": 7, "transferred_at": NOW - 2 * HOUR},
         {"file_id": "n/4", "exposure": "E", "obsid": "O", "created_at": None}, {"file_id": "5"},
     )  # fmt: skip
-    judged = tables.classify(night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW)
+    judged = tables.classify(
+        night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW
+    )
     rows = tables.group(judged)
     rows = rows.astype("object").where(rows.notna(), None).to_dict("records")
     nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None, "ingested": 0}
@@ -896,9 +1495,13 @@ def test_exposures_in_full():
         "missing",
     ]
     assert len(tables.group(judged.iloc[:0])) == 0
-    many = files(*({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60)))
+    many = files(
+        *({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60))
+    )
     rows = tables.group(tables.classify(many, ingests(), Limits(), NOW))
-    assert list(rows["name"]) == [f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))]  # of one time by name
+    assert list(rows["name"]) == [
+        f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))
+    ]  # of one time by name
 
 
 def test_latest_values():

@@ -16,10 +16,20 @@ from observing_monitor.tables import Limits
 NOW = pd.Timestamp("2020-02-13T06:00:00Z")
 HOUR = pd.Timedelta(hours=1)
 # the same nights at every run, and no folder of them beside the tests; `make mutants` wants to know whether, not the smallest night
-sought = (Phase.explicit, Phase.generate) if "MUTANT_UNDER_TEST" in os.environ else (Phase.explicit, Phase.generate, Phase.shrink)
+sought = (
+    (Phase.explicit, Phase.generate)
+    if "MUTANT_UNDER_TEST" in os.environ
+    else (Phase.explicit, Phase.generate, Phase.shrink)
+)
 as_usual = settings(max_examples=60, derandomize=True, database=None, deadline=None, phases=sought)
 
-instants = st.sampled_from([None, *(NOW + n * HOUR / 2 for n in (-5, -4, -2, -1, 0, 1, 4)), NOW + pd.Timedelta(microseconds=1)])
+instants = st.sampled_from(
+    [
+        None,
+        *(NOW + n * HOUR / 2 for n in (-5, -4, -2, -1, 0, 1, 4)),
+        NOW + pd.Timedelta(microseconds=1),
+    ]
+)
 maybe = st.sampled_from
 facts = {
     "obsid": maybe([None, "O1", "O2"]), "exposure": maybe([None, "E1", "E2"]), "seq_num": maybe([None, 1, 2]),
@@ -43,7 +53,10 @@ def table(described, rows):
 def plain(frame, names=None):
     """A table's rows as tuples of plain values, None for null."""
     rows = frame[list(names) if names else list(frame)].astype("object")
-    return [tuple(None if pd.isna(value) else value for value in row) for row in rows.itertuples(index=False)]
+    return [
+        tuple(None if pd.isna(value) else value for value in row)
+        for row in rows.itertuples(index=False)
+    ]
 
 
 def first(*values):
@@ -53,10 +66,25 @@ def first(*values):
 @st.composite
 def nights(draw):
     """Files, attempts in any order (some of files that the night has not), limits, and whether the registry ever answered."""
-    files = [{"file_id": f"n/{n}/{file['name']}", "source": "files", **file} for n, file in enumerate(draw(st.lists(a_file, max_size=6)))]
+    files = [
+        {"file_id": f"n/{n}/{file['name']}", "source": "files", **file}
+        for n, file in enumerate(draw(st.lists(a_file, max_size=6)))
+    ]
     owners = st.sampled_from(["elsewhere.fits", *(file["file_id"] for file in files)])
-    tries = draw(st.lists(st.builds(lambda owner, tried: {"file_id": owner, "source": "gen2", **tried}, owners, a_try), max_size=14))
-    limits = Limits(draw(maybe(["ingest", "ingest", "export", ""])), draw(maybe([1800, 3600])), 10_000, draw(maybe([(), ("A.*", "c*")])))
+    tries = draw(
+        st.lists(
+            st.builds(
+                lambda owner, tried: {"file_id": owner, "source": "gen2", **tried}, owners, a_try
+            ),
+            max_size=14,
+        )
+    )
+    limits = Limits(
+        draw(maybe(["ingest", "ingest", "export", ""])),
+        draw(maybe([1800, 3600])),
+        10_000,
+        draw(maybe([(), ("A.*", "c*")])),
+    )
     return files, tries, limits, draw(maybe([True, True, False]))
 
 
@@ -64,34 +92,56 @@ def judged_by_hand(file, tries, limits, is_told):
     """What the design says of one file, by the names of what `classify` adds."""
     order = sorted(  # stable: of two that nothing tells apart the later row counts
         (tried for tried in tries if tried["stage"] == limits.last_stage),
-        key=lambda tried: (tried["attempted_at"] or pd.Timestamp(0, tz="UTC"), tried["attempt"] or -1),
+        key=lambda tried: (
+            tried["attempted_at"] or pd.Timestamp(0, tz="UTC"),
+            tried["attempt"] or -1,
+        ),
     )
     last = order[-1] if order else {"status": None, "message": None, "attempted_at": None}
-    status, n_attempts = last["status"], sum(tried["status"] not in tables.WAITING for tried in order)
+    status, n_attempts = (
+        last["status"],
+        sum(tried["status"] not in tables.WAITING for tried in order),
+    )
     done = [tried for tried in order if tried["status"] in ("success", "lost")]
     done_at = done[-1]["attempted_at"] if done else None
     created = first(file["exposed_at"], file["created_at"])
     heard = min((tried["attempted_at"] for tried in tries if tried["attempted_at"]), default=None)
-    since = first(created if created and created <= NOW else None, file["transferred_at"], heard, created)
+    since = first(
+        created if created and created <= NOW else None, file["transferred_at"], heard, created
+    )
     is_again = status == "unregistered" or (status in tables.WAITING and n_attempts > 0)
     late_at = last["attempted_at"] if is_again else since
-    late_at = None if status == "backfill" or late_at is None else late_at + pd.Timedelta(seconds=limits.pending_limit_s)
+    late_at = (
+        None
+        if status == "backfill" or late_at is None
+        else late_at + pd.Timedelta(seconds=limits.pending_limit_s)
+    )
     is_young = late_at is not None and late_at > NOW
-    is_done = status in ("success", "lost") or (status in ("waiting", "running", "deferred") and done_at is not None)
+    is_done = status in ("success", "lost") or (
+        status in ("waiting", "running", "deferred") and done_at is not None
+    )
     if is_done if limits.last_stage else file["on_disk"]:
         file_class = "ingested"
     elif not file["on_disk"]:
         file_class = "gone"
-    elif status == "ignored" or any(fnmatchcase(file["name"], pattern) for pattern in limits.ignore):
+    elif status == "ignored" or any(
+        fnmatchcase(file["name"], pattern) for pattern in limits.ignore
+    ):
         file_class = "ignored"
     elif file["kind"] != "fits":
         file_class = "not_fits"
-    elif status in ("failure", "invalid", "unknown") or (is_again and not is_young and status != "backfill"):
+    elif status in ("failure", "invalid", "unknown") or (
+        is_again and not is_young and status != "backfill"
+    ):
         file_class = "failed"
     elif is_young or status == "backfill" or not is_told:
         file_class = "pending"
     else:
-        file_class = "small" if file["size_bytes"] is not None and file["size_bytes"] < limits.small_bytes else "missing"
+        file_class = (
+            "small"
+            if file["size_bytes"] is not None and file["size_bytes"] < limits.small_bytes
+            else "missing"
+        )
     return {
         "created_at": created, "last_status": status, "message": last["message"], "tried_at": last["attempted_at"],
         "n_attempts": n_attempts, "late_at": late_at, "ingested_at": done_at if is_done else None, "file_class": file_class,
@@ -103,13 +153,27 @@ def judged_by_hand(file, tries, limits, is_told):
 def test_classes_are_the_designs(night):
     """Every file has the class, the times and the words that the design gives it, whatever was tried in whichever order."""
     files, tries, limits, is_told = night
-    judged = tables.classify(table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told)
-    expected = [judged_by_hand(f, [t for t in tries if t["file_id"] == f["file_id"]], limits, is_told) for f in files]
-    names = list(judged_by_hand(dict.fromkeys(["exposed_at", "created_at", "transferred_at", "on_disk"]), [], Limits(), True))
+    judged = tables.classify(
+        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
+    )
+    expected = [
+        judged_by_hand(f, [t for t in tries if t["file_id"] == f["file_id"]], limits, is_told)
+        for f in files
+    ]
+    names = list(
+        judged_by_hand(
+            dict.fromkeys(["exposed_at", "created_at", "transferred_at", "on_disk"]),
+            [],
+            Limits(),
+            True,
+        )
+    )
     assert plain(judged, names) == [tuple(row.values()) for row in expected]
     assert list(judged["file_id"]) == [f["file_id"] for f in files]
     pending = [row["late_at"] for row in expected if row["file_class"] == "pending"]
-    assert tables.next_change(judged, is_told) == (min(filter(None, pending), default=None) if is_told else None)
+    assert tables.next_change(judged, is_told) == (
+        min(filter(None, pending), default=None) if is_told else None
+    )
 
 
 def quantile(values, fraction):
@@ -117,7 +181,9 @@ def quantile(values, fraction):
     values = sorted(values)
     place = fraction * (len(values) - 1)
     low = math.floor(place)
-    return values[low] + (values[math.ceil(place)] - values[low]) * (place - low) if values else None
+    return (
+        values[low] + (values[math.ceil(place)] - values[low]) * (place - low) if values else None
+    )
 
 
 @as_usual
@@ -125,7 +191,9 @@ def quantile(values, fraction):
 def test_summary_is_counted_by_hand(night):
     """A night's numbers are what one counts in the list of its files; the classes add up to the files."""
     files, tries, limits, is_told = night
-    judged = tables.classify(table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told)
+    judged = tables.classify(
+        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
+    )
     rows = [dict(zip(judged, row, strict=True)) for row in plain(judged)]
     of = {c.name: [row for row in rows if row["file_class"] == c.name] for c in columns.CLASSES}
     assert sum(map(len, of.values())) == len(files)
@@ -140,21 +208,35 @@ def test_summary_is_counted_by_hand(night):
         "first_created_at": min(filter(None, (row["created_at"] for row in rows)), default=None),
     }  # fmt: skip
     for stage in ("created", "transferred", "ingested"):
-        expected[f"last_{stage}_at"] = max(filter(None, (row[f"{stage}_at"] for row in rows)), default=None)
-    spans = {"transfer": ("transferred_at", "created_at", "created_at"), "ingest": ("ingested_at", "transferred_at", "created_at")}
+        expected[f"last_{stage}_at"] = max(
+            filter(None, (row[f"{stage}_at"] for row in rows)), default=None
+        )
+    spans = {
+        "transfer": ("transferred_at", "created_at", "created_at"),
+        "ingest": ("ingested_at", "transferred_at", "created_at"),
+    }
     for stage, (until, since, or_since) in spans.items():
         pairs = [(row[until], first(row[since], row[or_since])) for row in rows]
         seconds = [(end - start).total_seconds() for end, start in pairs if end and start]
         for name, fraction in {"median": 0.5, "p90": 0.9, "max": 1}.items():
-            expected[f"{stage}_delay_{name}_s"] = pytest.approx(quantile(seconds, fraction), abs=0.0006) if seconds else None
+            expected[f"{stage}_delay_{name}_s"] = (
+                pytest.approx(quantile(seconds, fraction), abs=0.0006) if seconds else None
+            )
     assert tables.summarise(judged) == expected
     tried, came = (
         [row["tried_at"] for row in of["failed"]],
         [first(row["created_at"], row["transferred_at"]) for row in of["missing"]],
     )
-    since = {"failed": min(filter(None, tried), default=None), "missing": min(filter(None, came), default=None)}
+    since = {
+        "failed": min(filter(None, tried), default=None),
+        "missing": min(filter(None, came), default=None),
+    }
     assert tables.since(judged) == {name: at for name, at in since.items() if at}
-    early = [(r["created_at"] - r["transferred_at"]).total_seconds() for r in rows if r["created_at"] and r["transferred_at"]]
+    early = [
+        (r["created_at"] - r["transferred_at"]).total_seconds()
+        for r in rows
+        if r["created_at"] and r["transferred_at"]
+    ]
     early = [seconds for seconds in early if seconds > 3600]
     assert tables.ahead(judged) == (len(early), max(early, default=0.0))
 
@@ -175,67 +257,132 @@ an_attempt = st.fixed_dictionaries({
 @given(
     st.lists(a_file, max_size=6),
     st.lists(an_attempt, max_size=7),
-    st.lists(maybe(["gen2:raw/0.fits", "gen2:raw/a.fits", "gen3:raw/1", "gen3:raw/b.fits", "gen2:raw/d.json"]), unique=True, max_size=3),
+    st.lists(
+        maybe(
+            [
+                "gen2:raw/0.fits",
+                "gen2:raw/a.fits",
+                "gen3:raw/1",
+                "gen3:raw/b.fits",
+                "gen2:raw/d.json",
+            ]
+        ),
+        unique=True,
+        max_size=3,
+    ),
     st.randoms(use_true_random=False),
 )
 def test_matches_are_made_by_hand(of_files, tries, made_up, random):
     """Each attempt finds the file of its inode, else of its names; takes a file once by name; tells it what it knows; else makes one."""
     of_files = [{"file_id": f"n/{n}", "source": "files", **file} for n, file in enumerate(of_files)]
-    made_up = [{"file_id": i, "name": i.rpartition("/")[2], "source": i.partition(":")[0], "on_disk": True} for i in made_up]
+    made_up = [
+        {"file_id": i, "name": i.rpartition("/")[2], "source": i.partition(":")[0], "on_disk": True}
+        for i in made_up
+    ]
 
     ids = []
     for tried in tries:
         is_known = tried["device"] is not None and tried["inode"] is not None
-        same = (f for f in of_files if is_known and f["on_disk"] and (f["device"], f["inode"]) == (tried["device"], tried["inode"]))
+        same = (
+            f
+            for f in of_files
+            if is_known
+            and f["on_disk"]
+            and (f["device"], f["inode"]) == (tried["device"], tried["inode"])
+        )
         ids.append(next((f["file_id"] for f in same), None))
     free = [f for f in of_files if f["file_id"] not in ids]
     named_now = set()
     for n, tried in enumerate(tries):
         stems = [stem(name) for name in (tried["names"] or "").split("\n") if stem(name)]
         if ids[n] is None:
-            ids[n] = next((f["file_id"] for wanted in stems for f in free if stem(f["name"]) == wanted), None)
-        named_now.add(next((f["file_id"] for wanted in stems for f in made_up if stem(f["name"]) == wanted), None))
+            ids[n] = next(
+                (f["file_id"] for wanted in stems for f in free if stem(f["name"]) == wanted), None
+            )
+        named_now.add(
+            next(
+                (f["file_id"] for wanted in stems for f in made_up if stem(f["name"]) == wanted),
+                None,
+            )
+        )
     expected = {}
     for file in of_files:
         own = [tried for tried, i in zip(tries, ids, strict=True) if i == file["file_id"]]
-        told = {fact: first(*(tried[fact] for tried in own), file[fact]) for fact in tables.ENRICHED}
-        expected[file["file_id"]] = file | told | {"transferred_at": first(file["transferred_at"], *(t["transferred_at"] for t in own))}
+        told = {
+            fact: first(*(tried[fact] for tried in own), file[fact]) for fact in tables.ENRICHED
+        }
+        expected[file["file_id"]] = (
+            file
+            | told
+            | {"transferred_at": first(file["transferred_at"], *(t["transferred_at"] for t in own))}
+        )
     for n, tried in enumerate(tries):
         if ids[n] is None:
             ids[n] = f"{tried['source']}:{tried['path']}"
             name = tried["path"].rpartition("/")[2]
             kind = "json" if name == "2.JSON" else "fits"
-            expected.setdefault(ids[n], {c.name: None for c in columns.FILES} | tried | {"file_id": ids[n], "name": name, "kind": kind})
+            expected.setdefault(
+                ids[n],
+                {c.name: None for c in columns.FILES}
+                | tried
+                | {"file_id": ids[n], "name": name, "kind": kind},
+            )
     own_ids = {f"{tried['source']}:{tried['path']}" for tried in tries}
     for file in made_up:
-        if file["file_id"] not in {*named_now, *own_ids} and file["name"] not in {f["name"] for f in of_files}:
-            expected[file["file_id"]] = {c.name: None for c in columns.FILES} | file | {"on_disk": False}
+        if file["file_id"] not in {*named_now, *own_ids} and file["name"] not in {
+            f["name"] for f in of_files
+        }:
+            expected[file["file_id"]] = (
+                {c.name: None for c in columns.FILES} | file | {"on_disk": False}
+            )
 
     files = random.sample(of_files, len(of_files))  # their order has no say
     empty = columns.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
     asked = table((*columns.ATTEMPTS, columns.INGESTS[-1]), tries) if tries else empty
-    matched, found = tables.match(table(columns.FILES, files), asked, table(columns.FILES, made_up) if made_up else None)
+    matched, found = tables.match(
+        table(columns.FILES, files), asked, table(columns.FILES, made_up) if made_up else None
+    )
     names = [c.name for c in columns.FILES]
     got = {row[0]: dict(zip(names, row, strict=True)) for row in plain(matched, names)}
-    assert len(got) == len(matched) and list(matched.columns) == names and list(matched.index) == list(range(len(matched)))
+    assert (
+        len(got) == len(matched)
+        and list(matched.columns) == names
+        and list(matched.index) == list(range(len(matched)))
+    )
     assert got == {i: {name: row.get(name) for name in names} for i, row in expected.items()}
     told = [c.name for c in columns.INGESTS]
-    assert plain(found, told) == [tuple((row | {"file_id": i}).get(name) for name in told) for row, i in zip(tries, ids, strict=True)]
+    assert plain(found, told) == [
+        tuple((row | {"file_id": i}).get(name) for name in told)
+        for row, i in zip(tries, ids, strict=True)
+    ]
 
 
 @as_usual
 @example([(None, None, None), ("a", None, None), ("b", None, None)])
-@given(st.lists(st.tuples(maybe([None, "a", "b", "B"]), instants, maybe([None, -1, 0, 3])), max_size=8))
+@given(
+    st.lists(st.tuples(maybe([None, "a", "b", "B"]), instants, maybe([None, -1, 0, 3])), max_size=8)
+)
 def test_rows_are_in_order_with_nulls_last(rows):
     """Rows come by the first column, then the second, then the third, null after all; of equal ones the first stays first."""
-    described = [columns.Column("id", "text", ""), columns.Column("at", "instant", ""), columns.Column("n", "int", "")]
+    described = [
+        columns.Column("id", "text", ""),
+        columns.Column("at", "instant", ""),
+        columns.Column("n", "int", ""),
+    ]
     frame = table(
         [*described, columns.Column("row", "int", "")],
         [dict(zip(("id", "at", "n", "row"), (*r, n), strict=True)) for n, r in enumerate(rows)],
     )
     for by in (["id", "at", "n"], ["at", "id"], ["n"]):
-        values = [frame[name].astype("object").where(frame[name].notna(), None).tolist() for name in by]
-        keys = [[(value is None, value) if value is not None else (True,) for value in row] for row in zip(*values, strict=True)]
+        values = [
+            frame[name].astype("object").where(frame[name].notna(), None).tolist() for name in by
+        ]
+        keys = [
+            [(value is None, value) if value is not None else (True,) for value in row]
+            for row in zip(*values, strict=True)
+        ]
         made = tables.in_order(frame, by)
-        assert made["row"].tolist() == sorted(range(len(rows)), key=keys.__getitem__) and list(made.index) == list(range(len(rows)))
+        assert made["row"].tolist() == sorted(range(len(rows)), key=keys.__getitem__) and list(
+            made.index
+        ) == list(range(len(rows)))
         assert list(made) == list(frame)

@@ -15,7 +15,12 @@ DAYS = [datetime.date(2020, 3, 1) + datetime.timedelta(days=n) for n in range(9)
 
 
 def summary(p90=None, n_files=100, n_error=0):
-    return {"n_files": n_files, "n_error": n_error, "transfer_delay_p90_s": None, "ingest_delay_p90_s": p90}
+    return {
+        "n_files": n_files,
+        "n_error": n_error,
+        "transfer_delay_p90_s": None,
+        "ingest_delay_p90_s": p90,
+    }
 
 
 def test_edges_are_of_the_nights_before():
@@ -30,7 +35,9 @@ def test_edges_are_of_the_nights_before():
 
 def test_nights_without_a_value_are_no_measure():
     """A night without files, or not judged yet, takes a place among the 30 but tells nothing."""
-    told = usual.edges([*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30])
+    told = usual.edges(
+        [*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30]
+    )
     assert "ingest_delay_p90_s" not in told[6] and told[7]["ingest_delay_p90_s"] == 90.0
     assert "error_share" not in usual.edges([summary(n_files=0)] * 20)[-1]
 
@@ -55,13 +62,23 @@ def test_what_is_worse(night, edge, is_worse):
 
 def test_slow_night_is_said_once():
     """A delay beyond the stream's limit and beyond the usual is one finding, with what is usual in it."""
-    classes = dict.fromkeys([f"n_{name}" for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice", "error")], 0)
+    classes = dict.fromkeys(
+        [
+            f"n_{name}"
+            for name in ("failed", "missing", "gone", "small", "lost", "pending", "twice", "error")
+        ],
+        0,
+    )
     numbers = {**classes, "n_files": 100, "transfer_delay_p90_s": None, "ingest_delay_p90_s": 700.0}
     worse = {"ingest_delay_p90_s": 40.0}
     over = status.findings(status.Night(numbers, delay_warning_s=600, worse=worse))
     under = status.findings(status.Night(numbers, worse=worse))
-    assert [f.text for f in over] == ["slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
-    assert [f.text for f in under] == ["slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"]
+    assert [f.text for f in over] == [
+        "slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"
+    ]
+    assert [f.text for f in under] == [
+        "slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"
+    ]
     assert {f.level for f in (*over, *under)} == {"warning"}
 
 
@@ -71,8 +88,19 @@ def history(tmp_path_factory):
     folder = tmp_path_factory.mktemp("usual")
     now = later()
     for day in DAYS:
-        make_night(folder / "input", day, {"ingested": 97, "failed": 30 if day == DAYS[-1] else 3}, now=now)
-    arguments = ("--input_dir", folder / "input", "--output_dir", folder / "pages", "--first_day", DAYS[0], "--last_day", DAYS[-1])
+        make_night(
+            folder / "input", day, {"ingested": 97, "failed": 30 if day == DAYS[-1] else 3}, now=now
+        )
+    arguments = (
+        "--input_dir",
+        folder / "input",
+        "--output_dir",
+        folder / "pages",
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+    )
     assert run("--jobs", "1", *arguments, now=now) == 0
     return folder, now, arguments
 
@@ -81,10 +109,16 @@ def test_page_says_worse_than_usual(history):
     """A night with ten times the usual failures says so, with both numbers; the nights before, which are as usual, do not."""
     folder, _, _ = history
     page = (folder / "pages" / f"{DAYS[-1]}.html").read_text()
-    sentence = "more errors than usual: 23.6 % of the files failed or are missing, usually at most 3 %"
+    sentence = (
+        "more errors than usual: 23.6 % of the files failed or are missing, usually at most 3 %"
+    )
     assert re.search(rf'<a href="#attention"><bdi>{re.escape(sentence)}</bdi></a>', page)
     assert sentence in nights(folder / "pages")[str(DAYS[-1])]["info"]
-    assert not any("usual" in night["info"] for day, night in nights(folder / "pages").items() if day != str(DAYS[-1]))
+    assert not any(
+        "usual" in night["info"]
+        for day, night in nights(folder / "pages").items()
+        if day != str(DAYS[-1])
+    )
     assert statistics.median(n["n_failed"] for n in nights(folder / "pages").values()) == 3
 
 
@@ -97,15 +131,24 @@ def test_change_of_an_old_night_is_told_by_those_after_it(history, tmp_path):
     before = times(tmp_path / "pages")
     for day in DAYS[1:3]:
         for number in range(70):
-            with open(tmp_path / "input" / "storage" / str(day) / f"extra_{number}.fits", "wb") as file:
+            with open(
+                tmp_path / "input" / "storage" / str(day) / f"extra_{number}.fits", "wb"
+            ) as file:
                 file.truncate(28_800)
     later_on = now + datetime.timedelta(minutes=1)
     assert run(*arguments, "--full", "--output_dir", tmp_path / "pages", now=later_on) == 0
     after = times(tmp_path / "pages")
-    written = {name for name in after if name.startswith("2020-") and name.endswith(".html") and after[name] != before.get(name)}
+    written = {
+        name
+        for name in after
+        if name.startswith("2020-") and name.endswith(".html") and after[name] != before.get(name)
+    }
     assert written == {f"{DAYS[1]}.html", f"{DAYS[2]}.html", f"{DAYS[-1]}.html"}
     assert "usual" not in nights(tmp_path / "pages")[str(DAYS[-1])]["info"]
-    assert run("rebuild", *arguments, "--jobs", "2", "--output_dir", tmp_path / "anew", now=later_on) == 0
+    assert (
+        run("rebuild", *arguments, "--jobs", "2", "--output_dir", tmp_path / "anew", now=later_on)
+        == 0
+    )
     assert nights(tmp_path / "anew") == nights(tmp_path / "pages")
 
 
@@ -117,7 +160,22 @@ def test_last_night_alone_is_compared_with_those_before(history, tmp_path):
     assert run(*arguments, "--first_day", DAYS[0], "--output_dir", tmp_path / "pages", now=now) == 0
     with open(tmp_path / "input" / "storage" / str(DAYS[-1]) / "extra.fits", "wb") as file:
         file.truncate(28_800)
-    assert run(*arguments, "--first_day", DAYS[-1], "--output_dir", tmp_path / "pages", now=now) == 0
+    assert (
+        run(*arguments, "--first_day", DAYS[-1], "--output_dir", tmp_path / "pages", now=now) == 0
+    )
     assert "more errors than usual" in nights(tmp_path / "pages")[str(DAYS[-1])]["info"]
-    assert run("rebuild", *arguments, "--first_day", DAYS[0], "--jobs", "1", "--output_dir", tmp_path / "anew", now=now) == 0
+    assert (
+        run(
+            "rebuild",
+            *arguments,
+            "--first_day",
+            DAYS[0],
+            "--jobs",
+            "1",
+            "--output_dir",
+            tmp_path / "anew",
+            now=now,
+        )
+        == 0
+    )
     assert nights(tmp_path / "anew") == nights(tmp_path / "pages")

@@ -19,7 +19,13 @@ DAYS = [
     datetime.date(2020, 2, 29),
     datetime.date(2020, 3, 1),
 ]
-COUNTS = [{"ingested": 3}, {"ingested": 1, "failed": 2}, {}, {"ingested": 2, "missing": 1}, {"ingested": 5, "pending": 1}]
+COUNTS = [
+    {"ingested": 3},
+    {"ingested": 1, "failed": 2},
+    {},
+    {"ingested": 2, "missing": 1},
+    {"ingested": 5, "pending": 1},
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +43,16 @@ def made(tmp_path_factory):
 
 def test_calendar_months():
     """A calendar has each day of each month between its first and last night once, on its weekday; nights with a page are links."""
-    told = [summary("2019-12-31", status="normal", info=""), summary("2020-02-29", n_files=0, status="normal", info="")]
+    told = [
+        summary("2019-12-31", status="normal", info=""),
+        summary("2020-02-29", n_files=0, status="normal", info=""),
+    ]
     months = year_page.months(told, True)
     assert [month.name for month in months] == ["December 2019", "January 2020", "February 2020"]
     for (year, month), shown in zip(((2019, 12), (2020, 1), (2020, 2)), months, strict=True):
-        places = {day.number: column for week in shown.weeks for column, day in enumerate(week) if day}
+        places = {
+            day.number: column for week in shown.weeks for column, day in enumerate(week) if day
+        }
         days = [datetime.date(year, month, number) for number in places]
         assert [day.weekday() for day in days] == list(places.values())
         assert (days[-1] + datetime.timedelta(days=1)).month != month and days[0].day == 1
@@ -54,7 +65,9 @@ def test_calendar_months():
 
 def test_empty_night_that_is_not_well_keeps_its_status():
     """A night without a file whose source is silent is an error in the calendar, not merely empty."""
-    (month,) = year_page.months([summary("2020-02-29", n_files=0, status="error", info="files could not be read")], True)
+    (month,) = year_page.months(
+        [summary("2020-02-29", n_files=0, status="error", info="files could not be read")], True
+    )
     (day,) = (day for week in month.weeks for day in week if day and day.href)
     assert (day.status, day.words) == ("error", "2020-02-29: error, files could not be read")
 
@@ -63,13 +76,20 @@ def test_numbers_of_periods(made):
     """Months and years are the sums of their nights: files, classes, nights by status; the share is of all that should be."""
     pages, _, _ = made
     data = json.loads((pages / "2020.json").read_text())
-    assert {row["night"]: row for row in data["nights"]} == {k: v for k, v in nights(pages).items() if k.startswith("2020")}
+    assert {row["night"]: row for row in data["nights"]} == {
+        k: v for k, v in nights(pages).items() if k.startswith("2020")
+    }
     by_month = {row["period"]: row for row in data["months"]}
     assert list(by_month) == ["January 2020", "February 2020", "March 2020"]
     february = by_month["February 2020"]
-    assert [february[f"n_{name}"] for name in ("nights", "nights_error", "files", "ingested", "error")] == [1, 1, 3, 2, 1]
+    assert [
+        february[f"n_{name}"] for name in ("nights", "nights_error", "files", "ingested", "error")
+    ] == [1, 1, 3, 2, 1]
     assert february["completeness"] == pytest.approx(2 / 3)
-    assert by_month["March 2020"]["n_pending"] == 1 and by_month["January 2020"]["completeness"] is None
+    assert (
+        by_month["March 2020"]["n_pending"] == 1
+        and by_month["January 2020"]["completeness"] is None
+    )
     for year, error in (("2018", 1), ("2020", 1)):
         months = json.loads((pages / f"{year}.json").read_text())["months"]
         assert sum(month["n_nights_error"] for month in months) == error
@@ -83,18 +103,31 @@ def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
     whole = (pages / "nights.csv").read_text().splitlines()
     head, *rows = whole
     years = [(pages / f"{year}.csv").read_text().splitlines() for year in (2018, 2020)]
-    assert [year[0] for year in years] == [head, head] and [row for year in years for row in year[1:]] == rows
+    assert [year[0] for year in years] == [head, head] and [
+        row for year in years for row in year[1:]
+    ] == rows
     assert [row.partition(",")[0] for row in rows] == [str(day) for day in DAYS]
     (tmp_path / "pages" / "2018.csv").write_text("spoiled\n")
     (tmp_path / "pages" / "2018.json").write_text('{"nights": [\n{"night":"2018-12-30"')
     with open(tmp_path / "input" / "storage" / str(DAYS[-1]) / "late.fits", "wb") as file:
         file.truncate(28_800)
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "pages", "--first_day", DAYS[-1], "--last_day", DAYS[-1])
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "pages",
+        "--first_day",
+        DAYS[-1],
+        "--last_day",
+        DAYS[-1],
+    )
     assert run(*arguments, now=now + datetime.timedelta(hours=2)) == 0
     after = (tmp_path / "pages" / "nights.csv").read_text().splitlines()
     assert after[:-1] == whole[:-1] and after[-1] != whole[-1]
     told, before = nights(tmp_path / "pages"), nights(pages)
-    assert [told[str(day)] == before[str(day)] for day in DAYS] == [True] * 4 + [False] and list(told) == list(before)
+    assert [told[str(day)] == before[str(day)] for day in DAYS] == [True] * 4 + [False] and list(
+        told
+    ) == list(before)
 
 
 def test_years_lead_to_each_other(made):
@@ -103,11 +136,18 @@ def test_years_lead_to_each_other(made):
     of_2018, of_2020 = ((pages / f"{year}.html").read_text() for year in (2018, 2020))
     assert 'href="2020.html" rel="next"' in of_2018 and 'rel="prev"' not in of_2018
     assert '<link rel="prev" href="2018.html">' in of_2020
-    assert 'href="2020.html#month-2020-02"' in (pages / "2020-02-29.html").read_text() and 'id="month-2020-02"' in of_2020
+    assert (
+        'href="2020.html#month-2020-02"' in (pages / "2020-02-29.html").read_text()
+        and 'id="month-2020-02"' in of_2020
+    )
     squares = re.findall(r'<td class="(\w+)"><a href="([\d-]+)\.html"', of_2020)
     assert squares == [("empty", "2020-01-01"), ("error", "2020-02-29"), ("warning", "2020-03-01")]
     index = (pages / "index.html").read_text()
-    assert 'href="2018.html"' in index and 'href="2020.html"' in index and index.count('class="month"') == 3
+    assert (
+        'href="2018.html"' in index
+        and 'href="2020.html"' in index
+        and index.count('class="month"') == 3
+    )
 
 
 def test_one_night_changes_its_year_alone(made, tmp_path):
@@ -115,7 +155,14 @@ def test_one_night_changes_its_year_alone(made, tmp_path):
     pages, now, arguments = made
     shutil.copytree(pages, tmp_path / "pages")
     shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "pages", "--first_day", DAYS[-1])
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "pages",
+        "--first_day",
+        DAYS[-1],
+    )
     assert run(*arguments, "--last_day", DAYS[-1], now=now) == 0  # the copy's own times
     before = times(tmp_path / "pages")
     with open(tmp_path / "input" / "storage" / str(DAYS[-1]) / "late.fits", "wb") as file:

@@ -19,7 +19,10 @@ class Seeing(Telling):
         path: Path  # the log; relative to the settings file
         warning_above_arcsec: float = 1.5  # warn of a night whose median seeing is worse
 
-    meanings = {"seeing": "Seeing at the monitor", "seeing_median": "Half of the night's measurements were better"}
+    meanings = {
+        "seeing": "Seeing at the monitor",
+        "seeing_median": "Half of the night's measurements were better",
+    }
 
     histories = ("seeing",)  # drawn over the night
 
@@ -44,7 +47,11 @@ class Seeing(Telling):
         """Made from the stored tables, so that pages can be made while the log can't be read."""
         median = tables.metrics.loc[tables.metrics["name"] == "seeing_median", "value"].max()
         if median > settings.warning_above_arcsec:
-            yield Finding("warning", f"the median seeing was {median:.2f}″, above {settings.warning_above_arcsec:g}″", "#metrics")
+            yield Finding(
+                "warning",
+                f"the median seeing was {median:.2f}″, above {settings.warning_above_arcsec:g}″",
+                "#metrics",
+            )
 
     def __init__(self, settings, asked):
         self.settings = settings
@@ -63,7 +70,11 @@ class Seeing(Telling):
 
     def read(self, night):
         measured, notes = self._measured()
-        mine = [(instant, arcsec) for instant, arcsec in measured if self.asked.rule.night_of(instant) == night]
+        mine = [
+            (instant, arcsec)
+            for instant, arcsec in measured
+            if self.asked.rule.night_of(instant) == night
+        ]
         metrics = columns.frame(
             columns.METRICS,
             {
@@ -74,7 +85,11 @@ class Seeing(Telling):
             },
         )
         if mine:
-            metrics.loc[len(metrics), ["name", "value", "unit"]] = ["seeing_median", metrics["value"].median(), "arcsec"]
+            metrics.loc[len(metrics), ["name", "value", "unit"]] = [
+                "seeing_median",
+                metrics["value"].median(),
+                "arcsec",
+            ]
         return Reading(metrics=metrics, notes=notes)
 
     def _measured(self):
@@ -85,10 +100,17 @@ class Seeing(Telling):
         for number, line in enumerate(lines, 1):
             try:
                 when, arcsec = line.split()
-                measured.append((datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.UTC), float(arcsec)))
+                measured.append(
+                    (
+                        datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.UTC),
+                        float(arcsec),
+                    )
+                )
             except ValueError:
                 odd.append(number)
-        return measured, [f"{self.settings.path}: {len(odd)} lines are no measurement, the first is line {odd[0]}"] if odd else []
+        return measured, [
+            f"{self.settings.path}: {len(odd)} lines are no measurement, the first is line {odd[0]}"
+        ] if odd else []
 
     @contextlib.contextmanager
     def _readable(self):
@@ -96,4 +118,6 @@ class Seeing(Telling):
         try:
             yield
         except OSError as error:
-            raise SourceError(f"{self.settings.path}: {error.strerror.lower()}; does the seeing monitor write its log there?") from error
+            raise SourceError(
+                f"{self.settings.path}: {error.strerror.lower()}; does the seeing monitor write its log there?"
+            ) from error

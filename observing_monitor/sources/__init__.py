@@ -81,7 +81,11 @@ class Asked:
         """Whether a night is over, and nothing of it changed for an hour: then a folder's time is enough to trust."""
         hour_ago = self.now - datetime.timedelta(hours=1)
         ended = self.rule.bounds(night)[1]
-        return not self.look_at_everything and ended < hour_ago and changed_ns < hour_ago.timestamp() * 1e9
+        return (
+            not self.look_at_everything
+            and ended < hour_ago
+            and changed_ns < hour_ago.timestamp() * 1e9
+        )
 
 
 class Source(Protocol):
@@ -93,7 +97,9 @@ class Source(Protocol):
     sources down.
     """
 
-    Settings: ClassVar[type]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
+    Settings: ClassVar[
+        type
+    ]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
     name: str  # on the pages, and in the column `source`; set by the one that made it
 
     def __init__(self, settings: Any, asked: Asked) -> None:
@@ -132,11 +138,21 @@ class Telling(Source, Protocol):
     """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
 
     meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
-    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
-    totals: ClassVar[dict[str, str]] = {}  # the title of a stack -> the metric that says what it should come to
-    histories: ClassVar[tuple[str, ...]] = ()  # patterns of the metrics whose samples are drawn over the night, in order
-    looks_at_all: ClassVar[bool] = False  # that two looks are the same says for sure that so are the attempts: they need not be read again
-    of_others: ClassVar[tuple[str, ...]] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+    stacks: ClassVar[
+        dict[str, tuple[str, ...]]
+    ] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
+    totals: ClassVar[
+        dict[str, str]
+    ] = {}  # the title of a stack -> the metric that says what it should come to
+    histories: ClassVar[
+        tuple[str, ...]
+    ] = ()  # patterns of the metrics whose samples are drawn over the night, in order
+    looks_at_all: ClassVar[bool] = (
+        False  # that two looks are the same says for sure that so are the attempts: they need not be read again
+    )
+    of_others: ClassVar[
+        tuple[str, ...]
+    ] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
 
     @staticmethod
     def tells_of_files(settings: Any) -> bool:

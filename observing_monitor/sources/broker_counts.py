@@ -35,9 +35,15 @@ class BrokerCounts(Telling):
     @dataclass(kw_only=True)
     class Settings(completeness.CountSettings):
         path: Path  # the CSV file, plain or gzip; or a pattern of several
-        counts: list[str] = field(default_factory=lambda: list(COUNTS))  # metrics in order, what was produced first; of any source
-        columns: dict[str, str] = field(default_factory=dict)  # metric = "its column"; unless set, columns named as the counts
-        night_column: str = ""  # the column with the night, or with a topic that has it; the first, unless set
+        counts: list[str] = field(
+            default_factory=lambda: list(COUNTS)
+        )  # metrics in order, what was produced first; of any source
+        columns: dict[str, str] = field(
+            default_factory=dict
+        )  # metric = "its column"; unless set, columns named as the counts
+        night_column: str = (
+            ""  # the column with the night, or with a topic that has it; the first, unless set
+        )
         night_pattern: str = NIGHT  # finds the night in that column, and perhaps a node, whose counts add up: groups night, node
         separator: str = ","  # between the cells of a line
         comment: str = "#"  # a line that begins with it is none
@@ -68,12 +74,20 @@ class BrokerCounts(Telling):
         return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
 
     @staticmethod
-    def numbers(night: datetime.date, tables: Tables, settings: BrokerCounts.Settings) -> dict[str, float | None]:
+    def numbers(
+        night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
+    ) -> dict[str, float | None]:
         """The completeness, whichever source told the counts."""
-        return {"completeness": completeness.share(tables.metrics, settings)} if len(settings.counts) > 1 else {}
+        return (
+            {"completeness": completeness.share(tables.metrics, settings)}
+            if len(settings.counts) > 1
+            else {}
+        )
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: BrokerCounts.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
+    ) -> list[Finding]:
         """Each of the counts beside the first, whichever source told it."""
         return completeness.check(tables.metrics, settings)
 
@@ -87,7 +101,9 @@ class BrokerCounts(Telling):
         except re.error as error:
             raise UsageError(f"night_pattern is no regular expression: {error}") from error
         if "night" not in self.pattern.groupindex or self.files.has_night:
-            raise UsageError("night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it")
+            raise UsageError(
+                "night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it"
+            )
         self._apart: dict[str, dict[datetime.date, Rows]] = {}  # path -> its rows by night
 
     def nights(self) -> set[datetime.date]:
@@ -112,7 +128,9 @@ class BrokerCounts(Telling):
 
     def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:
         if path not in self._apart:
-            rows = textfiles.read_csv(path, self.settings.separator, self.settings.comment, self.files.roots)
+            rows = textfiles.read_csv(
+                path, self.settings.separator, self.settings.comment, self.files.roots
+            )
             column = self.settings.night_column or rows.columns[0]
             mapping.require(rows, [column, *self.settings.columns.values()])
             place = rows.columns.index(column)
@@ -142,7 +160,9 @@ class BrokerCounts(Telling):
         for metric, column in self._columns(rows).items():
             at = rows.columns.index(column)
             cells = pd.Series([row[at] for row in rows.rows], dtype="object")
-            made[metric] = mapping.to_metric(cells, pd.Series(True, index=cells.index), say, column)[0]
+            made[metric] = mapping.to_metric(
+                cells, pd.Series(True, index=cells.index), say, column
+            )[0]
         counts = pd.DataFrame(made)
         keys = pd.Series(nodes, dtype="str")
         is_again = keys.duplicated() & ~counts.assign(node=keys).duplicated()
@@ -177,6 +197,12 @@ def to_metrics(counts: DataFrame) -> DataFrame:
 
     if counts.empty:
         return columns.empty(columns.METRICS)
-    long = counts.rename_axis(index="node", columns="name").reset_index().melt(id_vars="node", var_name="name", value_name="value")
+    long = (
+        counts.rename_axis(index="node", columns="name")
+        .reset_index()
+        .melt(id_vars="node", var_name="name", value_name="value")
+    )
     text = pd.Series("no data", index=long.index).where(long["value"].isna())
-    return columns.frame(columns.METRICS, long.assign(node=long["node"].where(long["node"] != ""), text=text))
+    return columns.frame(
+        columns.METRICS, long.assign(node=long["node"].where(long["node"] != ""), text=text)
+    )

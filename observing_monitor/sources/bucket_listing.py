@@ -74,10 +74,14 @@ class BucketListing(Telling):
         return (settings.metric, "stored_twice")
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: BucketListing.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: BucketListing.Settings
+    ) -> list[Finding]:
         """What is stored twice; and each of `counts` beside the first, where they are set."""
         found = completeness.check(tables.metrics, settings)
-        twice = tables.metrics.loc[(tables.metrics["name"] == "stored_twice") & tables.metrics["node"].isna(), "value"].max()
+        twice = tables.metrics.loc[
+            (tables.metrics["name"] == "stored_twice") & tables.metrics["node"].isna(), "value"
+        ].max()
         if twice > 0:
             words = "1 file's alert is" if twice == 1 else f"{twice:,.0f} files' alerts are"
             found.append(Finding("normal", f"{words} in the bucket twice", "#metrics"))
@@ -88,7 +92,9 @@ class BucketListing(Telling):
         self.asked = asked
         self.name = "bucket_listing"
         self.files = textfiles.TextFiles(settings.path)
-        self._listed: tuple[DataFrame, list[str]] | None = None  # the alerts of listings that have all nights: read once a run
+        self._listed: tuple[DataFrame, list[str]] | None = (
+            None  # the alerts of listings that have all nights: read once a run
+        )
 
     def nights(self) -> set[datetime.date]:
         if self.files.has_night:
@@ -105,13 +111,17 @@ class BucketListing(Telling):
             alerts, notes = self._of_listings(self.files.of_night(night))
             others = int((alerts["night"] != night).sum())
             if others:
-                notes.append(f"{self.settings.path}: {n_of(others, 'alert')} of other nights than {night} in its listing; left out")
+                notes.append(
+                    f"{self.settings.path}: {n_of(others, 'alert')} of other nights than {night} in its listing; left out"
+                )
             is_told = bool(self.files.of_night(night))
         else:
             alerts, notes = self._all()
             nights = alerts["night"]
             is_told = len(nights) > 0 and nights.min() <= night <= nights.max()
-            notes = notes if len(nights) == 0 or night == nights.max() else []  # they stand once, on the last night
+            notes = (
+                notes if len(nights) == 0 or night == nights.max() else []
+            )  # they stand once, on the last night
         if self.asked.rule.offset_s:
             notes = [
                 *notes,
@@ -127,9 +137,16 @@ class BucketListing(Telling):
         if not is_told:
             return columns.empty(columns.METRICS)
         twice = alerts["key"].duplicated()
-        of_nodes = pd.DataFrame({self.settings.metric: ~twice, "stored_twice": twice}).groupby(alerts["node"]).sum().astype("float64")
+        of_nodes = (
+            pd.DataFrame({self.settings.metric: ~twice, "stored_twice": twice})
+            .groupby(alerts["node"])
+            .sum()
+            .astype("float64")
+        )
         return to_metrics(
-            with_total(of_nodes) if len(of_nodes) else pd.DataFrame({self.settings.metric: [0.0], "stored_twice": [0.0]}, index=[""])
+            with_total(of_nodes)
+            if len(of_nodes)
+            else pd.DataFrame({self.settings.metric: [0.0], "stored_twice": [0.0]}, index=[""])
         )
 
     def _all(self) -> tuple[DataFrame, list[str]]:
@@ -177,7 +194,9 @@ def _lines(path: str, roots: list[str] | None) -> Series[Any]:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing where it fails, and says why elsewhere: that is not a bucket with nothing in it
-        raise SourceError(f"{path}: is empty; did the listing fail? What it told stays as last read")
+        raise SourceError(
+            f"{path}: is empty; did the listing fail? What it told stays as last read"
+        )
     return lines
 
 
@@ -185,13 +204,17 @@ def _note_odd(path: str | None, lines: Series[Any], alerts: DataFrame, notes: li
     """Lines that name no alert, and a listing that is not whole."""
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
     if len(odd):
-        notes.append(f"{path} {textfiles.at((odd.index + 1).tolist())}: no alert's file ({odd.iloc[0].strip()[:120]}); left out")
+        notes.append(
+            f"{path} {textfiles.at((odd.index + 1).tolist())}: no alert's file ({odd.iloc[0].strip()[:120]}); left out"
+        )
     if alerts["size"].notna().any():
         totals = [TOTAL.match(line) for line in lines.iloc[-3:]]
         n = next((int(found[1]) for found in totals if found), None)
         n_listed = int(alerts["address"].notna().sum())
         if n is None:
-            notes.append(f"{path}: no TOTAL line at its end; was it cut? {n_listed:,} objects counted")
+            notes.append(
+                f"{path}: no TOTAL line at its end; was it cut? {n_listed:,} objects counted"
+            )
         elif n != n_listed:
             notes.append(f"{path}: its TOTAL is {n:,} objects, but {n_listed:,} are listed")
 
@@ -200,7 +223,9 @@ def _files(alerts: DataFrame) -> DataFrame:
     """The table `columns.FILES` of some alerts."""
     import pandas as pd
 
-    created = exposed_at(alerts["candid"]).fillna(pd.to_datetime(pd.to_numeric(alerts["kafka_ms"]), unit="ms", utc=True))
+    created = exposed_at(alerts["candid"]).fillna(
+        pd.to_datetime(pd.to_numeric(alerts["kafka_ms"]), unit="ms", utc=True)
+    )
     stored = pd.to_datetime(alerts["stored_at"], format="ISO8601", utc=True, errors="coerce")
     files = {
         "file_id": alerts["path"],
@@ -213,12 +238,23 @@ def _files(alerts: DataFrame) -> DataFrame:
         "exposure": alerts["candid"].str.slice(0, -9),
     }
     made = columns.frame(columns.FILES, pd.DataFrame(files, index=alerts.index))
-    return made.sort_values("file_id", kind="stable").drop_duplicates("file_id", keep="last").reset_index(drop=True)
+    return (
+        made.sort_values("file_id", kind="stable")
+        .drop_duplicates("file_id", keep="last")
+        .reset_index(drop=True)
+    )
 
 
 def exposed_at(candid: Series[Any]) -> Series[Any]:
     """When the exposure of an alert was, to 0.1 s: a candid is days since 2017-01-01, six digits of the day's fraction, nine more."""
     import pandas as pd
 
-    days = pd.to_numeric(candid.str.slice(0, -15), errors="coerce") + pd.to_numeric(candid.str.slice(-15, -9), errors="coerce") / 1e6
-    return (pd.Timestamp(NID_ZERO, tz="UTC") + pd.to_timedelta(days * 86400, unit="s")).dt.round("ms").astype(columns.DTYPES["instant"])
+    days = (
+        pd.to_numeric(candid.str.slice(0, -15), errors="coerce")
+        + pd.to_numeric(candid.str.slice(-15, -9), errors="coerce") / 1e6
+    )
+    return (
+        (pd.Timestamp(NID_ZERO, tz="UTC") + pd.to_timedelta(days * 86400, unit="s"))
+        .dt.round("ms")
+        .astype(columns.DTYPES["instant"])
+    )

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class CountSettings:
     """The settings of a source whose counts are compared."""
 
-    counts: list[str] = field(default_factory=list)  # metrics to compare, in order, what was produced first; of any source
+    counts: list[str] = field(
+        default_factory=list
+    )  # metrics to compare, in order, what was produced first; of any source
     error_below: float = 0.9  # less of the first than this is an error
     warning_below: float = 0.99  # less of the first than this is a warning
     twice_above: float = 1.5  # more of the first than this is a replay
@@ -58,7 +60,9 @@ def share(metrics: DataFrame, limits: CountSettings) -> float | None:
     return known[others[-1]] / known[first] if others and known.get(first) else None
 
 
-def _known(metrics: DataFrame, names: Sequence[str]) -> tuple[dict[str, float], list[Any], dict[str, Series[Any]]]:
+def _known(
+    metrics: DataFrame, names: Sequence[str]
+) -> tuple[dict[str, float], list[Any], dict[str, Series[Any]]]:
     """The counts that are known, by name; the names of those that are blank; and what each source says of each."""
     known: dict[str, float] = {}
     blank, all_told = [], {}
@@ -66,7 +70,9 @@ def _known(metrics: DataFrame, names: Sequence[str]) -> tuple[dict[str, float], 
         told = _told(metrics[metrics["name"] == name])
         values = all_told[name] = told.dropna()
         if len(values):
-            known[name] = float(values.max() if not known else values.min())  # where sources disagree, the worse
+            known[name] = float(
+                values.max() if not known else values.min()
+            )  # where sources disagree, the worse
         elif len(told):
             blank.append(name)
     return known, blank, all_told
@@ -82,22 +88,48 @@ def _told(rows: DataFrame) -> Series[Any]:
 
 def _no_data(blank: list[str]) -> Finding:
     if blank:
-        return Finding("warning", f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank", "#metrics")
-    return Finding("normal", "no counts of this night yet")  # nor any number that a link could lead to
+        return Finding(
+            "warning",
+            f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank",
+            "#metrics",
+        )
+    return Finding(
+        "normal", "no counts of this night yet"
+    )  # nor any number that a link could lead to
 
 
-def _compared(first: str, produced: float, name: str, value: float, limits: CountSettings) -> Finding:
+def _compared(
+    first: str, produced: float, name: str, value: float, limits: CountSettings
+) -> Finding:
     """One count beside the first, as a finding."""
     if not produced:
-        return Finding("warning" if value else "normal", f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
+        return Finding(
+            "warning" if value else "normal",
+            f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}",
+            "#metrics",
+        )
     share = value / produced
     if share >= limits.twice_above:
-        return Finding("warning", f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}: a replay", "#metrics")
+        return Finding(
+            "warning",
+            f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}: a replay",
+            "#metrics",
+        )
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
         return Finding("normal", f"{words}, {value - produced:,.0f} too many", "#metrics")
-    level = "error" if share < limits.error_below else "warning" if share < limits.warning_below else "normal"
-    return Finding(level, words + (f", {produced - value:,.0f} missing" if value < produced else ""), "#metrics")
+    level = (
+        "error"
+        if share < limits.error_below
+        else "warning"
+        if share < limits.warning_below
+        else "normal"
+    )
+    return Finding(
+        level,
+        words + (f", {produced - value:,.0f} missing" if value < produced else ""),
+        "#metrics",
+    )
 
 
 def _percent(share: float) -> str:

@@ -56,7 +56,11 @@ class Etcd:
 
     def _range(self, first: str, after: str, **more: bool) -> dict[str, Any]:
         # serializable: answered by the member that is asked, so that a monitor is never a burden to the others
-        return self._post("/v3/kv/range", {"key": _b64(first), "range_end": _b64(after), "serializable": True, **more}, self._token())
+        return self._post(
+            "/v3/kv/range",
+            {"key": _b64(first), "range_end": _b64(after), "serializable": True, **more},
+            self._token(),
+        )
 
     def _token(self) -> dict[str, str]:
         """The headers that say who asks."""
@@ -64,28 +68,44 @@ class Etcd:
             return {}
         password = os.environ.get(self.password_env) if self.password_env else ""
         if password is None:
-            raise SourceError(f"{self.place}: the environment has no {self.password_env}; export it where this is run")
-        token = self._post("/v3/auth/authenticate", {"name": self.user, "password": password}, {}).get("token")
+            raise SourceError(
+                f"{self.place}: the environment has no {self.password_env}; export it where this is run"
+            )
+        token = self._post(
+            "/v3/auth/authenticate", {"name": self.user, "password": password}, {}
+        ).get("token")
         return {"Authorization": str(token)}
 
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-        request = urllib.request.Request(self.place + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # etcd lies within the house, behind no proxy
+        request = urllib.request.Request(
+            self.place + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", **headers},
+        )
+        direct = urllib.request.build_opener(
+            urllib.request.ProxyHandler({})
+        )  # etcd lies within the house, behind no proxy
         try:
             with direct.open(request, timeout=self.timeout_s) as answer:
                 told = json.loads(_read_whole(answer, time.monotonic() + self.timeout_s))
         except urllib.error.HTTPError as error:
-            raise SourceError(f"{self.place}: {self._said(error)}; nothing of it was read") from None
+            raise SourceError(
+                f"{self.place}: {self._said(error)}; nothing of it was read"
+            ) from None
         except TimeoutError:
             raise SourceError(
                 f"{self.place}: no whole answer within {self.timeout_s:g} s; see whether etcd is overloaded, or raise timeout_s"
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(getattr(error, "reason", None), TimeoutError):
-                raise SourceError(f"{self.place}: no answer within {self.timeout_s:g} s; is etcd running there?") from None
+                raise SourceError(
+                    f"{self.place}: no answer within {self.timeout_s:g} s; is etcd running there?"
+                ) from None
             raise SourceError(f"{self.place}: {_why(error)}; is etcd's gateway there?") from None
         if not isinstance(told, dict):
-            raise SourceError(f"{self.place}: its answer is not etcd's; the url should be that of etcd 3.4 or newer")
+            raise SourceError(
+                f"{self.place}: its answer is not etcd's; the url should be that of etcd 3.4 or newer"
+            )
         return told
 
     def _said(self, error: urllib.error.HTTPError) -> str:
@@ -101,9 +121,14 @@ class Etcd:
 def pairs_of(answer: dict[str, Any], place: str) -> dict[str, bytes]:
     """The values (bytes) by key (text) of an answer to a range request, as the gateway and `etcdctl get -w json` write it."""
     try:
-        pairs = [(base64.b64decode(pair["key"]), base64.b64decode(pair.get("value", ""))) for pair in answer.get("kvs", [])]
+        pairs = [
+            (base64.b64decode(pair["key"]), base64.b64decode(pair.get("value", "")))
+            for pair in answer.get("kvs", [])
+        ]
     except (TypeError, KeyError, ValueError, AttributeError):
-        raise SourceError(f"{place}: its keys and values are not etcd's; they should be in base64") from None
+        raise SourceError(
+            f"{place}: its keys and values are not etcd's; they should be in base64"
+        ) from None
     return {key.decode("utf-8", "backslashreplace"): value for key, value in pairs}
 
 

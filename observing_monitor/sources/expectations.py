@@ -46,7 +46,17 @@ Wanted = dict[str, str] | int
 
 MAX_BYTES = 16 * 2**20  # of one list
 NAMES = "text/plain"  # the unit of metrics that hold a list of names, one a line
-EXPOSURE_COLUMNS = ("obsid", "obsId", "obs_id", "imageName", "exposure", "exposure_id", "expId", "visit", "name")
+EXPOSURE_COLUMNS = (
+    "obsid",
+    "obsId",
+    "obs_id",
+    "imageName",
+    "exposure",
+    "exposure_id",
+    "expId",
+    "visit",
+    "name",
+)
 
 # obsid AT_O_20200212_000022, or five digits; exposure 2020021200022, with or without a digit for the controller before it
 _NUMBERED = re.compile(
@@ -65,9 +75,13 @@ class Expectations(Telling):
 
     @dataclass
     class Settings:
-        path: Path | None = None  # a directory with *_expectedSensors.json at any depth, such as the file store itself
+        path: Path | None = (
+            None  # a directory with *_expectedSensors.json at any depth, such as the file store itself
+        )
         sensors_pattern: str = "*_expectedSensors.json"  # the names of these files
-        sensor_types: list[str] = field(default_factory=list)  # which of their sensors count, such as SCIENCE; all, if none is named
+        sensor_types: list[str] = field(
+            default_factory=list
+        )  # which of their sensors count, such as SCIENCE; all, if none is named
         exposures: Path | None = (
             None  # a list of exposures: CSV, JSON, or one a line; {night} and {day_obs} in its name stand for the night
         )
@@ -78,9 +92,13 @@ class Expectations(Telling):
         first: int | None = None  # … from this number; without it, from the lowest that came
         n_files: int = 0  # how many images a whole night has
         n_exposures: int = 0  # how many exposures a whole night has
-        kinds: list[str] = field(default_factory=lambda: ["fits"])  # the kinds of files that are images: fits, ms, tar …
+        kinds: list[str] = field(
+            default_factory=lambda: ["fits"]
+        )  # the kinds of files that are images: fits, ms, tar …
         wait_s: float = 3600  # what was taken less long ago is on its way, and not missed
-        level: Literal["normal", "warning", "error"] = "warning"  # what it is when something never came
+        level: Literal["normal", "warning", "error"] = (
+            "warning"  # what it is when something never came
+        )
         max_named: int = 10  # exposures and detectors that a finding names; the rest are counted
 
     @staticmethod
@@ -93,21 +111,46 @@ class Expectations(Telling):
 
     @staticmethod
     def place_of(settings: Expectations.Settings) -> str:
-        return ", ".join(str(path) for path in (settings.path, settings.exposures) if path) or "the settings"
+        return (
+            ", ".join(str(path) for path in (settings.path, settings.exposures) if path)
+            or "the settings"
+        )
 
     @staticmethod
     def headlines(settings: Expectations.Settings) -> tuple[str, ...]:
-        counts = settings.path or settings.exposures or settings.detectors or settings.n_files or settings.n_exposures
-        return (*(("n_expected", "n_expected_missing") if counts else ()), *(("n_gaps",) if settings.sequence else ()))
+        counts = (
+            settings.path
+            or settings.exposures
+            or settings.detectors
+            or settings.n_files
+            or settings.n_exposures
+        )
+        return (
+            *(("n_expected", "n_expected_missing") if counts else ()),
+            *(("n_gaps",) if settings.sequence else ()),
+        )
 
     def __init__(self, settings: Expectations.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "expected"
-        says = (settings.path, settings.exposures, settings.detectors, settings.sequence, settings.n_files, settings.n_exposures)
+        says = (
+            settings.path,
+            settings.exposures,
+            settings.detectors,
+            settings.sequence,
+            settings.n_files,
+            settings.n_exposures,
+        )
         if not any(says):
-            raise UsageError("an expected source expects nothing; set path, exposures, detectors, sequence, n_files or n_exposures")
-        self.tree = NightTree(settings.path, asked.rule, "folder of expected sensors") if settings.path else None
+            raise UsageError(
+                "an expected source expects nothing; set path, exposures, detectors, sequence, n_files or n_exposures"
+            )
+        self.tree = (
+            NightTree(settings.path, asked.rule, "folder of expected sensors")
+            if settings.path
+            else None
+        )
 
     def nights(self) -> set[datetime.date]:
         nights = self.tree.nights() if self.tree else set()
@@ -120,22 +163,36 @@ class Expectations(Telling):
 
         Time alone makes what has not come missing: while a night is open, the steps are a quarter of `wait_s`.
         """
-        state = {"as_of": as_of(self.asked, night, self.settings.wait_s)[0], "list": self._list_state(night)}
+        state = {
+            "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
+            "list": self._list_state(night),
+        }
         if not self.tree:
             return state
         folders = self.tree.night_folders().get(night, [])
         if not folders and known and known.get("folders"):
-            raise SourceError(f"{self.tree.root}: the night's folder is no longer there; what was expected stays as last seen")
-        if known and known.get("folders") is not None and set(folders) <= set(known["folders"]) and not self.tree.loose(night):
+            raise SourceError(
+                f"{self.tree.root}: the night's folder is no longer there; what was expected stays as last seen"
+            )
+        if (
+            known
+            and known.get("folders") is not None
+            and set(folders) <= set(known["folders"])
+            and not self.tree.loose(night)
+        ):
             times = self.tree.folder_times(known["folders"])
-            if times == known["folders"] and self.asked.is_settled(night, max(filter(None, times.values()), default=0)):
+            if times == known["folders"] and self.asked.is_settled(
+                night, max(filter(None, times.values()), default=0)
+            ):
                 return {**state, "folders": times, "sensors": known["sensors"]}
         listing = self.tree.list_night(night)
         text = repr([tuple(entry) for entry in self._sensor_files(listing)])
         return {
             **state,
             "folders": listing.folders,
-            "sensors": hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+            "sensors": hashlib.blake2b(
+                text.encode("utf-8", "surrogatepass"), digest_size=16
+            ).hexdigest(),
         }
 
     def read(self, night: datetime.date) -> Reading:
@@ -153,21 +210,37 @@ class Expectations(Telling):
         return Reading(metrics=documents(rows), notes=notes)
 
     @staticmethod
-    def numbers(night: datetime.date, tables: Tables, settings: Expectations.Settings) -> dict[str, float | None]:
+    def numbers(
+        night: datetime.date, tables: Tables, settings: Expectations.Settings
+    ) -> dict[str, float | None]:
         """How much was expected and never came, by the names of the headlines; None where nobody knows yet."""
         judged = judge(tables, settings)
-        values = {"n_expected": judged.n_expected, "n_expected_missing": judged.n_missing, "n_gaps": count(judged.gaps)}
-        return {name: values[name] if judged.is_known else None for name in Expectations.headlines(settings)}
+        values = {
+            "n_expected": judged.n_expected,
+            "n_expected_missing": judged.n_missing,
+            "n_gaps": count(judged.gaps),
+        }
+        return {
+            name: values[name] if judged.is_known else None
+            for name in Expectations.headlines(settings)
+        }
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: Expectations.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: Expectations.Settings
+    ) -> list[Finding]:
         """What never came, by exposure, number and count; what came beyond expectation is told, and is no fault."""
         return list(_findings(judge(tables, settings), settings))
 
     # --- sensors of an exposure ------------------------------------------------------------------------------------
 
     def _sensor_files(self, listing: Listing) -> list[Entry]:
-        return [e for e in listing.entries if not e.is_dangling and fnmatch(e.path.rpartition("/")[2], self.settings.sensors_pattern)]
+        return [
+            e
+            for e in listing.entries
+            if not e.is_dangling
+            and fnmatch(e.path.rpartition("/")[2], self.settings.sensors_pattern)
+        ]
 
     def _sensor_rows(self, root: str, entries: list[Entry], notes: list[str]) -> list[Document]:
         rows: dict[str, Document] = {}
@@ -176,22 +249,38 @@ class Expectations(Telling):
             try:
                 told, flaw = read_sensors(self._text(os.path.join(root, entry.path), [root]))
             except (OSError, ValueError) as error:
-                notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; the sensors of its exposure are not known")
+                notes.append(
+                    f"{where}: {getattr(error, 'strerror', None) or error}; the sensors of its exposure are not known"
+                )
                 continue
             if flaw:
                 notes.append(f"{where}: {flaw}")
             exposure = (
-                told["obsId"] if isinstance(told.get("obsId"), str) else re.sub(r"_?expectedSensors\.json$", "", shown.rpartition("/")[2])
+                told["obsId"]
+                if isinstance(told.get("obsId"), str)
+                else re.sub(r"_?expectedSensors\.json$", "", shown.rpartition("/")[2])
             )
             wanted = self.settings.sensor_types
-            sensors = sorted(s for s, kind in told["expectedSensors"].items() if not wanted or kind in wanted)
+            sensors = sorted(
+                s for s, kind in told["expectedSensors"].items() if not wanted or kind in wanted
+            )
             at = iso_utc(_instant_of_ns(entry.mtime_ns))
-            if exposure not in rows or (rows[exposure][2] or "") <= at:  # written again: the newer one counts
-                rows[exposure] = ("expected_detectors", exposure, at, float(len(sensors)), "\n".join(sensors))
+            if (
+                exposure not in rows or (rows[exposure][2] or "") <= at
+            ):  # written again: the newer one counts
+                rows[exposure] = (
+                    "expected_detectors",
+                    exposure,
+                    at,
+                    float(len(sensors)),
+                    "\n".join(sensors),
+                )
         return list(rows.values())
 
     @staticmethod
-    def _text(path: str | os.PathLike[str], roots: list[str | os.PathLike[str]] | None = None) -> str:
+    def _text(
+        path: str | os.PathLike[str], roots: list[str | os.PathLike[str]] | None = None
+    ) -> str:
         with open_plain(path, roots) as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
@@ -211,7 +300,9 @@ class Expectations(Telling):
 
     def _is_nightly(self) -> bool:
         """Whether each night has a list of its own."""
-        return "{night}" in str(self.settings.exposures) or "{day_obs}" in str(self.settings.exposures)
+        return "{night}" in str(self.settings.exposures) or "{day_obs}" in str(
+            self.settings.exposures
+        )
 
     def _nights_of_list(self, path: Path) -> set[datetime.date]:
         if self._is_nightly():
@@ -221,7 +312,11 @@ class Expectations(Telling):
         return {night for day in days if (night := night_named(day))}
 
     def _list_of(self, night: datetime.date) -> Path:
-        return Path(str(self.settings.exposures).replace("{night}", night.isoformat()).replace("{day_obs}", f"{night:%Y%m%d}"))
+        return Path(
+            str(self.settings.exposures)
+            .replace("{night}", night.isoformat())
+            .replace("{day_obs}", f"{night:%Y%m%d}")
+        )
 
     def _list_state(self, night: datetime.date) -> list[int] | None:
         """A list's size and time, or None for a night without one; SourceError where the one list of all nights is not there."""
@@ -233,9 +328,13 @@ class Expectations(Telling):
         except FileNotFoundError:
             if self._is_nightly():
                 return None
-            raise SourceError(f"{path}: no such file; the list of exposures should be there") from None
+            raise SourceError(
+                f"{path}: no such file; the list of exposures should be there"
+            ) from None
         except OSError as error:
-            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable") from error
+            raise SourceError(
+                f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable"
+            ) from error
         return [state.st_size, state.st_mtime_ns]
 
     def _listed(self, night: datetime.date, notes: list[str]) -> list[str]:
@@ -250,9 +349,15 @@ class Expectations(Telling):
 
     def _names_in(self, path: Path, notes: list[str]) -> list[str]:
         try:
-            return read_exposures(self._text(path, [path.parent] if self._is_nightly() else None), self.settings.column, path.suffix)
+            return read_exposures(
+                self._text(path, [path.parent] if self._is_nightly() else None),
+                self.settings.column,
+                path.suffix,
+            )
         except OSError as error:
-            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable") from error
+            raise SourceError(
+                f"{path}: {(error.strerror or str(error)).lower()}; the list of exposures should be readable"
+            ) from error
         except ValueError as error:
             raise SourceError(f"{path}: {error}; nothing is expected by it") from None
 
@@ -290,8 +395,14 @@ def read_sensors(text: str) -> tuple[Any, ...]:
         try:
             sensors, end = json.JSONDecoder().raw_decode(text, found.end() if found else 0)
         except (ValueError, RecursionError):
-            raise ValueError(f"is no whole JSON ({error}), and its list of sensors is cut short") from None
-        obsid = re.search(r'"obsId"\s*:\s*"([^"\\]+)"', text[: found.start()] + text[end:]) if found else None
+            raise ValueError(
+                f"is no whole JSON ({error}), and its list of sensors is cut short"
+            ) from None
+        obsid = (
+            re.search(r'"obsId"\s*:\s*"([^"\\]+)"', text[: found.start()] + text[end:])
+            if found
+            else None
+        )
         told = {"obsId": obsid and obsid[1], "expectedSensors": sensors} if found else None
         flaw = f"is no whole JSON ({error}); its list of sensors is, and is used"
     if not isinstance(told, dict) or not isinstance(told.get("expectedSensors"), dict):
@@ -309,24 +420,40 @@ def read_exposures(text: str, column: str = "", suffix: str = "") -> list[str]:
             told = parse_json(text)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"is no JSON ({str(error)[:100]})") from None
-        told = next((value for value in told.values() if isinstance(value, list)), None) if isinstance(told, dict) else told
+        told = (
+            next((value for value in told.values() if isinstance(value, list)), None)
+            if isinstance(told, dict)
+            else told
+        )
         if not isinstance(told, list):
             raise ValueError("holds no list of exposures")
         objects = [one for one in told if isinstance(one, dict)]
         key = _exposure_column({key for one in objects for key in one}, column) if objects else ""
         values = [one.get(key) if isinstance(one, dict) else one for one in told]
-        return [str(value).strip() for value in values if isinstance(value, str | int) and str(value).strip()]
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        return [
+            str(value).strip()
+            for value in values
+            if isinstance(value, str | int) and str(value).strip()
+        ]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     if not any("," in line for line in lines[:1]) and not column:
         head = lines[:1] and lines[0].strip() in EXPOSURE_COLUMNS
         return [line.strip() for line in lines[1 if head else 0 :]]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True))
-    key = _exposure_column([name for name in (rows[0] if rows else {}) if name], column) if rows else ""
+    key = (
+        _exposure_column([name for name in (rows[0] if rows else {}) if name], column)
+        if rows
+        else ""
+    )
     return [row[key].strip() for row in rows if row.get(key) and row[key].strip()]
 
 
 def _exposure_column(there: Collection[str], wanted: str) -> str:
-    found = next((name for name in ([wanted] if wanted else EXPOSURE_COLUMNS) if name in there), None)
+    found = next(
+        (name for name in ([wanted] if wanted else EXPOSURE_COLUMNS) if name in there), None
+    )
     if found is None:
         raise ValueError(
             f"has no column {wanted or 'obsid or exposure'} (has {', '.join(map(str, sorted(there)))[:200]}); `column` names another"
@@ -343,7 +470,9 @@ def _day_of(name: str) -> str | None:
 # --- what came, against it -------------------------------------------------------------------------------------------------
 
 
-def missing_ranges(numbers: Iterable[int], first: int | None = None, last: int | None = None) -> list[tuple[int, int]]:
+def missing_ranges(
+    numbers: Iterable[int], first: int | None = None, last: int | None = None
+) -> list[tuple[int, int]]:
     """The ranges of whole numbers that lack in `numbers`, from `first` (else the lowest) to `last` (else the highest).
 
     Returns
@@ -382,13 +511,22 @@ class Judged:
     n_missing: int | None = None  # of these, never came
     n_came: int = 0  # images that came
     n_listed: int = 0  # exposures that a list, or a list of sensors, names
-    never: list[tuple[str, int | None]] = field(default_factory=list)  # (name, seq_num or None) of those that never came
+    never: list[tuple[str, int | None]] = field(
+        default_factory=list
+    )  # (name, seq_num or None) of those that never came
     # (label, how many came, how many expected, names of those that lack)
     lacking: list[tuple[str, int, int, list[str]]] = field(default_factory=list)
-    beyond: list[tuple[str, int, int, list[str]]] = field(default_factory=list)  # the same, of exposures with more than expected
-    span: tuple[int, int] = (0, 0)  # the first and the last number that the sequence is judged by, where it is
+    beyond: list[tuple[str, int, int, list[str]]] = field(
+        default_factory=list
+    )  # the same, of exposures with more than expected
+    span: tuple[int, int] = (
+        0,
+        0,
+    )  # the first and the last number that the sequence is judged by, where it is
     gaps: list[tuple[int, int]] = field(default_factory=list)  # ranges
-    counts: list[tuple[str, int, int]] = field(default_factory=list)  # (what, how many came, how many expected)
+    counts: list[tuple[str, int, int]] = field(
+        default_factory=list
+    )  # (what, how many came, how many expected)
 
 
 def judge(tables: Tables, settings: Expectations.Settings) -> Judged:
@@ -411,12 +549,19 @@ def judge(tables: Tables, settings: Expectations.Settings) -> Judged:
     told = metrics[metrics["name"].isin(["expected_detectors", "expected_exposures"])]
     listed = _listed(told, settings, came, due_by, is_over)
     judged = Judged(is_known=True, n_came=len(images), n_listed=len(listed))
-    judged.never = [(name, _seq_of(name)) for key, (name, is_due) in listed.items() if is_due and key not in came.index]
+    judged.never = [
+        (name, _seq_of(name))
+        for key, (name, is_due) in listed.items()
+        if is_due and key not in came.index
+    ]
     expected = _expected(told, settings, came, listed)
     _judge_detectors(judged, images, came, expected)
     _judge_sequence(judged, settings, images, is_over)
     if is_over:
-        counts = ("images", len(images), settings.n_files), ("exposures", len(came), settings.n_exposures)
+        counts = (
+            ("images", len(images), settings.n_files),
+            ("exposures", len(came), settings.n_exposures),
+        )
         judged.counts = [told for told in counts if told[2]]
     _add_up(judged, settings, expected, listed, came)
     return judged
@@ -431,8 +576,12 @@ def _images(files: DataFrame, kinds: list[str]) -> DataFrame:
     return images[["file_id", "seq_num"]].assign(
         label=label,
         key=label.map({name: _key(name) for name in distinct}),
-        day=label.map({name: match and (match["day"] or match["day2"]) for name, match in found.items()}),
-        detector=images["detector"].map({name: _plain(name) for name in images["detector"].dropna().unique()}),
+        day=label.map(
+            {name: match and (match["day"] or match["day2"]) for name, match in found.items()}
+        ),
+        detector=images["detector"].map(
+            {name: _plain(name) for name in images["detector"].dropna().unique()}
+        ),
         taken_at=images["created_at"].fillna(images["transferred_at"]),
     )
 
@@ -440,7 +589,9 @@ def _images(files: DataFrame, kinds: list[str]) -> DataFrame:
 def _key(name: str) -> str:
     """What names an exposure in whatever form: its day and number, else the name itself."""
     found = _NUMBERED.search(name)
-    return f"{found['day'] or found['day2']}/{int(found['seq'] or found['seq2'])}" if found else name
+    return (
+        f"{found['day'] or found['day2']}/{int(found['seq'] or found['seq2'])}" if found else name
+    )
 
 
 def _seq_of(name: str) -> int | None:
@@ -460,7 +611,11 @@ def _rows_named(metrics: DataFrame, name: str) -> Iterable[Any]:
 
 
 def _listed(
-    told: DataFrame, settings: Expectations.Settings, came: DataFrame, due_by: pd.Timestamp, is_over: bool
+    told: DataFrame,
+    settings: Expectations.Settings,
+    came: DataFrame,
+    due_by: pd.Timestamp,
+    is_over: bool,
 ) -> dict[str, tuple[str, bool]]:
     """The exposures that lists name: key -> (name, whether it is due)."""
     listed: dict[str, tuple[str, bool]] = {}
@@ -472,15 +627,25 @@ def _listed(
         for row in _rows_named(told, "expected_exposures"):
             names_ = row.text.split("\n")
             due = set(came.index[came["is_due"]])
-            latest = max((n for n, name in enumerate(names_) if _key(name) in due), default=-1)  # what stands before one that came, is due
+            latest = max(
+                (n for n, name in enumerate(names_) if _key(name) in due), default=-1
+            )  # what stands before one that came, is due
             for n, name in enumerate(names_):
-                listed.setdefault(_key(name), (name, bool(is_over or row.sampled_at <= due_by or n < latest)))
+                listed.setdefault(
+                    _key(name), (name, bool(is_over or row.sampled_at <= due_by or n < latest))
+                )
     return listed
 
 
-def _expected(told: DataFrame, settings: Expectations.Settings, came: DataFrame, listed: Iterable[str]) -> dict[str, Wanted]:
+def _expected(
+    told: DataFrame, settings: Expectations.Settings, came: DataFrame, listed: Iterable[str]
+) -> dict[str, Wanted]:
     """The detectors of every exposure that is known of: key -> {plain name: name}, or how many."""
-    of_all = {_plain(name): name for name in settings.detectors} if isinstance(settings.detectors, list) else settings.detectors
+    of_all = (
+        {_plain(name): name for name in settings.detectors}
+        if isinstance(settings.detectors, list)
+        else settings.detectors
+    )
     expected = dict.fromkeys([*came.index, *listed], of_all) if of_all else {}
     if settings.path:
         sets: dict[str, dict[str, str]] = {}  # most exposures have the same
@@ -491,11 +656,17 @@ def _expected(told: DataFrame, settings: Expectations.Settings, came: DataFrame,
     return expected
 
 
-def _judge_detectors(judged: Judged, images: DataFrame, came: DataFrame, expected: Mapping[str, Wanted]) -> None:
+def _judge_detectors(
+    judged: Judged, images: DataFrame, came: DataFrame, expected: Mapping[str, Wanted]
+) -> None:
     """Fills in which exposures have fewer detectors than expected, and which more."""
     if not expected:
         return
-    have = images.assign(detector=images["detector"].fillna(images["file_id"])).groupby("key", sort=False)["detector"].agg(set)
+    have = (
+        images.assign(detector=images["detector"].fillna(images["file_id"]))
+        .groupby("key", sort=False)["detector"]
+        .agg(set)
+    )
     label = came["seq_num"].astype("str").where(came["seq_num"].notna(), came["label"])
     label = label.where(~label.duplicated(keep=False), came["label"])
     for key in came.sort_values(["seq_num", "label"]).index:
@@ -516,12 +687,16 @@ def _judge_detectors(judged: Judged, images: DataFrame, came: DataFrame, expecte
             judged.beyond.append((label[key], n + len(more), total, more))
 
 
-def _judge_sequence(judged: Judged, settings: Expectations.Settings, images: DataFrame, is_over: bool) -> None:
+def _judge_sequence(
+    judged: Judged, settings: Expectations.Settings, images: DataFrame, is_over: bool
+) -> None:
     """Fills in the gaps below the highest number that is due."""
     numbered = images[images["seq_num"].notna()]
     if not settings.sequence or numbered.empty:
         return
-    if numbered["day"].notna().any():  # a folder may hold a few of the day before, whose numbers are others
+    if (
+        numbered["day"].notna().any()
+    ):  # a folder may hold a few of the day before, whose numbers are others
         numbered = numbered[numbered["day"] == numbered["day"].mode()[0]]
     due = numbered["seq_num"][numbered["is_due"]]
     if due.empty:
@@ -533,7 +708,11 @@ def _judge_sequence(judged: Judged, settings: Expectations.Settings, images: Dat
 
 
 def _add_up(
-    judged: Judged, settings: Expectations.Settings, expected: Mapping[str, Wanted], listed: Iterable[str], came: DataFrame
+    judged: Judged,
+    settings: Expectations.Settings,
+    expected: Mapping[str, Wanted],
+    listed: Iterable[str],
+    came: DataFrame,
 ) -> None:
     """Fills in the totals, by the most detailed expectation that there is."""
 
@@ -564,12 +743,22 @@ def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Findi
     if judged.gaps:
         a, b = judged.span
         words = in_words(judged.gaps, 4 * most)
-        yield Finding(level, f"{count(judged.gaps):,} of the sequence numbers {a}–{b} never came; missing: {words}", "#exposures")
+        yield Finding(
+            level,
+            f"{count(judged.gaps):,} of the sequence numbers {a}–{b} never came; missing: {words}",
+            "#exposures",
+        )
     for label, n, total, absent in judged.lacking[:most]:
         lack = f", lacking {_some(absent, most)}" if absent else ""
-        yield Finding(level, f"exposure {label}: {n} of {total} {settings.called}{lack}", "#exposures")
+        yield Finding(
+            level, f"exposure {label}: {n} of {total} {settings.called}{lack}", "#exposures"
+        )
     if len(judged.lacking) > most:
-        yield Finding(level, f"{len(judged.lacking) - most:,} more exposures lack {settings.called}", "#exposures")
+        yield Finding(
+            level,
+            f"{len(judged.lacking) - most:,} more exposures lack {settings.called}",
+            "#exposures",
+        )
     for what, n, total in judged.counts:
         if n != total:
             yield Finding(
@@ -579,12 +768,15 @@ def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Findi
             )
     if judged.beyond:
         shown = [
-            f"exposure {label} ({n} of {total}{': ' + _some(more, most) if more else ''})" for label, n, total, more in judged.beyond[:most]
+            f"exposure {label} ({n} of {total}{': ' + _some(more, most) if more else ''})"
+            for label, n, total, more in judged.beyond[:most]
         ]
         have = "exposure has" if len(judged.beyond) == 1 else "exposures have"
         rest = f" and {len(judged.beyond) - most:,} more" if len(judged.beyond) > most else ""
         yield Finding(
-            "normal", f"{len(judged.beyond):,} {have} more {settings.called} than expected: {', '.join(shown)}{rest}", "#exposures"
+            "normal",
+            f"{len(judged.beyond):,} {have} more {settings.called} than expected: {', '.join(shown)}{rest}",
+            "#exposures",
         )
 
 
@@ -612,6 +804,8 @@ def documents(rows: list[Document]) -> DataFrame:
     """A metrics table of rows (name, node, at, value, text), whose texts are lists of names."""
     import pandas as pd
 
-    table = pd.DataFrame(rows, columns=["name", "node", "sampled_at", "value", "text"]).assign(unit=NAMES)
+    table = pd.DataFrame(rows, columns=["name", "node", "sampled_at", "value", "text"]).assign(
+        unit=NAMES
+    )
     table["sampled_at"] = pd.to_datetime(table["sampled_at"], utc=True, format="ISO8601")
     return columns.frame(columns.METRICS, table)

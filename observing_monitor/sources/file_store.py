@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from observing_monitor.sources.tree import Listing
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
-RSYNC_LINE = re.compile(r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$")
+RSYNC_LINE = re.compile(
+    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$"
+)
 
 
 class FileStore(Telling):
@@ -45,9 +47,15 @@ class FileStore(Telling):
     class Settings:
         path: Path  # the directory with the files, at any depth
         optional: bool = False  # where the directory isn't there, and never was, no file is told of, and that is no fault
-        skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
-        whole_folders: list[str] = field(default_factory=list)  # patterns of folders that are one file each: *.ms
-        name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
+        skip: list[str] = field(
+            default_factory=list
+        )  # patterns of names that are no files yet, such as *.part
+        whole_folders: list[str] = field(
+            default_factory=list
+        )  # patterns of folders that are one file each: *.ms
+        name_pattern: str = (
+            names.RUBIN
+        )  # a regular expression with groups obsid, exposure, seq_num, detector
         transfer_log: str = ""  # rsync's --log-file, below `path`'s parent; a pattern, so that old logs count as well
         transfer_log_zone: str = "UTC"  # the zone of the times in it: rsync writes local time
 
@@ -63,14 +71,26 @@ class FileStore(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "files"
-        self._came: dict[str, str] | None = None  # path -> when rsync says that it came; all nights' logs are read once
-        self._came_below: dict[str, int] = {}  # a night's folder -> a number that differs when what came into it does
+        self._came: dict[str, str] | None = (
+            None  # path -> when rsync says that it came; all nights' logs are read once
+        )
+        self._came_below: dict[
+            str, int
+        ] = {}  # a night's folder -> a number that differs when what came into it does
         self._logs_were: list[Any] | None = None  # their states
         self._log_notes: list[str] = []  # what of the logs could not be read
-        self.tree = NightTree(settings.path, asked.rule, "file store", settings.whole_folders, is_optional=settings.optional)
+        self.tree = NightTree(
+            settings.path,
+            asked.rule,
+            "file store",
+            settings.whole_folders,
+            is_optional=settings.optional,
+        )
         names.named_pattern("name_pattern", settings.name_pattern)
         if settings.transfer_log.startswith("/"):
-            raise UsageError(f"transfer_log {settings.transfer_log!r} is a whole path; write it as it is below {settings.path.parent}")
+            raise UsageError(
+                f"transfer_log {settings.transfer_log!r} is a whole path; write it as it is below {settings.path.parent}"
+            )
         self.zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
 
     def nights(self) -> set[datetime.date]:
@@ -85,15 +105,23 @@ class FileStore(Telling):
         glance = (known or {}).get("glance", {})
         before = glance.get("folders", {})
         if not folders and before:
-            raise SourceError(f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen")
+            raise SourceError(
+                f"{self.tree.root}: the night's folder is no longer there; its files stay as last seen"
+            )
         logs = self._log_states()
         n_loose = len(self.tree.loose(night))
         if known and not n_loose and not known.get("n_loose") and set(folders) <= set(before):
             times = self.tree.folder_times(before)
-            if times == before and self.asked.is_settled(night, max((ns or 0 for ns in times.values()), default=0)):
+            if times == before and self.asked.is_settled(
+                night, max((ns or 0 for ns in times.values()), default=0)
+            ):
                 if glance.get("logs", []) == logs:
                     return known
-                return {**known, "glance": {**glance, "logs": logs}, "came": self._came_digest(night)}
+                return {
+                    **known,
+                    "glance": {**glance, "logs": logs},
+                    "came": self._came_digest(night),
+                }
             if times != before:
                 self.tree.begin(night, glance.get("n_files", 0))
         listing, digest = self.tree.list_night(night), self.tree.digest(night)
@@ -111,8 +139,15 @@ class FileStore(Telling):
         self.tree.forget(night)
         (paths, name, _), numbers = listing.texts(), listing.columns()
         if self.settings.skip:
-            kept = np.array([row for row, path in enumerate(listing.paths) if not self._is_skipped(path)], "int64")
-            paths, name, numbers = paths.take(kept), name.take(kept), {fact: values[kept] for fact, values in numbers.items()}
+            kept = np.array(
+                [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)],
+                "int64",
+            )
+            paths, name, numbers = (
+                paths.take(kept),
+                name.take(kept),
+                {fact: values[kept] for fact, values in numbers.items()},
+            )
         if not len(paths):
             return self._reading(columns.empty(columns.FILES), listing)
         name = columns.texts(name)
@@ -124,25 +159,41 @@ class FileStore(Telling):
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
             # a link is as old as its own making; a name with brothers has lost the time of its arrival
-            "transferred_at": instants(numbers["ctime_ns"], (numbers["n_links"] == 1) | (numbers["link_ns"] != ABSENT)),
+            "transferred_at": instants(
+                numbers["ctime_ns"], (numbers["n_links"] == 1) | (numbers["link_ns"] != ABSENT)
+            ),
             "on_disk": numbers["is_dangling"] == 0,
             "device": pd.Series(whole_numbers(numbers["device"])),
             "inode": pd.Series(whole_numbers(numbers["inode"])),
-            **{str(column): told for column, told in names.read_names(name, self.settings.name_pattern).items()},
+            **{
+                str(column): told
+                for column, told in names.read_names(name, self.settings.name_pattern).items()
+            },
         }
         table = columns.frame(columns.FILES, pd.DataFrame(files))
         if self.settings.transfer_log:
-            table["transferred_at"] = self._logged_transfers(table["file_id"]).fillna(table["transferred_at"])
+            table["transferred_at"] = self._logged_transfers(table["file_id"]).fillna(
+                table["transferred_at"]
+            )
         return self._reading(table, listing, self._log_notes)
 
     def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
-        return Reading(files=files, notes=[*listing.notes, *notes], unread=shown_all(listing.unread), elsewhere=self.tree.all_loose())
+        return Reading(
+            files=files,
+            notes=[*listing.notes, *notes],
+            unread=shown_all(listing.unread),
+            elsewhere=self.tree.all_loose(),
+        )
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _logs(self) -> list[Any]:
-        return sorted(self.settings.path.parent.glob(self.settings.transfer_log)) if self.settings.transfer_log else []
+        return (
+            sorted(self.settings.path.parent.glob(self.settings.transfer_log))
+            if self.settings.transfer_log
+            else []
+        )
 
     def _log_states(self) -> list[Any]:
         """The logs' sizes and times as they were when first asked: what they tell is read once a run, and not before that."""
@@ -159,7 +210,9 @@ class FileStore(Telling):
         if not self.settings.transfer_log:
             return ""
         came = self._all_that_came()
-        folders = [self._came_below.get(folder) for folder in self.tree.night_folders().get(night, [])]
+        folders = [
+            self._came_below.get(folder) for folder in self.tree.night_folders().get(night, [])
+        ]
         loose = [(entry.path, came.get(entry.path)) for entry in self.tree.loose(night)]
         text = repr((folders, loose, self._log_notes))
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
@@ -170,20 +223,28 @@ class FileStore(Telling):
             self._came, logs = {}, self._logs()
             if not logs:
                 rest = "until it is there a file's change time stands as the time of its transfer"
-                self._log_notes.append(f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}")
+                self._log_notes.append(
+                    f"{self.settings.path.parent / self.settings.transfer_log}: no such log; {rest}"
+                )
             for log in logs:
                 try:
                     for path, at in _logged(log, self.settings.path.parent):
-                        self._came[path] = max(at, self._came.get(path, ""))  # by its name an older log may come after a newer
+                        self._came[path] = max(
+                            at, self._came.get(path, "")
+                        )  # by its name an older log may come after a newer
                 except (OSError, EOFError, zlib.error) as error:
                     words = getattr(error, "strerror", None) or error
                     rest = "for what it would tell, a file's change time stands as the time of its transfer"
                     self._log_notes.append(f"{log}: {words}; {rest}")
             for path, at in self._came.items():
                 if folder := _night_folder(path.rpartition("/")[0]):
-                    told = hashlib.blake2b(f"{path}\0{at}".encode("utf-8", "backslashreplace"), digest_size=8).digest()
+                    told = hashlib.blake2b(
+                        f"{path}\0{at}".encode("utf-8", "backslashreplace"), digest_size=8
+                    ).digest()
                     # a sum, for logs that were rotated tell the same in another order
-                    self._came_below[folder] = (self._came_below.get(folder, 0) + int.from_bytes(told)) % 2**64
+                    self._came_below[folder] = (
+                        self._came_below.get(folder, 0) + int.from_bytes(told)
+                    ) % 2**64
         return self._came
 
     def _logged_transfers(self, file_ids: Series[Any]) -> Series[Any]:
@@ -194,7 +255,11 @@ class FileStore(Telling):
 
     def _instant(self, text: str) -> datetime.datetime | None:
         try:
-            return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone).astimezone(datetime.UTC)
+            return (
+                datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S")
+                .replace(tzinfo=self.zone)
+                .astimezone(datetime.UTC)
+            )
         except (ValueError, OverflowError):  # digits, but no date
             return None
 

@@ -18,7 +18,16 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.nights import iso_utc, parse_utc, zone_named
 from observing_monitor.pages import Finding
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import PREFIXES, UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name, to_utc
+from observing_monitor.sources.gemini import (
+    PREFIXES,
+    UTC,
+    failures,
+    name_in,
+    night_of_name,
+    plain_name,
+    seq_num_of_name,
+    to_utc,
+)
 from observing_monitor.sources.sql import Database
 
 if TYPE_CHECKING:
@@ -28,7 +37,14 @@ if TYPE_CHECKING:
     from observing_monitor.sources import Asked, Known
     from observing_monitor.tables import Tables
 
-QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")  # each in a table NAMEqueue
+QUEUES = (
+    "ingest",
+    "export",
+    "fileops",
+    "preview",
+    "calcache",
+    "reduce",
+)  # each in a table NAMEqueue
 STATES = ("waiting", "running", "deferred", "failure")  # keys of columns.STATUSES
 
 # What we read of a queue's table, where it has it. previewqueue has no `added`, only two have `after`.
@@ -57,8 +73,23 @@ DISKFILE = (
     "fverrors",
     "mdready",
 )
-OPTIONAL = ("after", "recipe", "filenames", "request")  # older versions lack them, and nobody misses them
-ROW = ("id", "filename", "first", "inprogress", "fail_dt", "added", "after", "destination", "request")
+OPTIONAL = (
+    "after",
+    "recipe",
+    "filenames",
+    "request",
+)  # older versions lack them, and nobody misses them
+ROW = (
+    "id",
+    "filename",
+    "first",
+    "inprogress",
+    "fail_dt",
+    "added",
+    "after",
+    "destination",
+    "request",
+)
 NO_NAME = "requests that name no file"
 
 
@@ -101,13 +132,19 @@ class FitsStorage(Telling):
     @dataclass
     class Settings:
         url: str  # postgresql://user@host/fitsdata
-        password_env: str = ""  # the environment variable that holds the password, if .pgpass doesn't
+        password_env: str = (
+            ""  # the environment variable that holds the password, if .pgpass doesn't
+        )
         timeout_s: float = 30  # give up on the server after that
         zone: str = "UTC"  # the zone of the server's clock, which fail_dt is in: Pacific/Honolulu, America/Santiago
         queues: list[str] = field(default_factory=lambda: list(QUEUES))  # which to read
         files: bool = True  # diskfile tells which files there are; false where another source of the stream does
-        wait_warning_s: float | None = 3600  # warn when the oldest entry of a queue has waited for longer
-        stuck_after_s: float = 0  # an entry in progress at two looks is stuck, if these are further apart than that
+        wait_warning_s: float | None = (
+            3600  # warn when the oldest entry of a queue has waited for longer
+        )
+        stuck_after_s: float = (
+            0  # an entry in progress at two looks is stuck, if these are further apart than that
+        )
 
     @staticmethod
     def stages_of(settings: FitsStorage.Settings) -> tuple[str, ...]:
@@ -128,7 +165,9 @@ class FitsStorage(Telling):
     def __init__(self, settings: FitsStorage.Settings, asked: Asked) -> None:
         unknown = sorted(set(settings.queues) - set(QUEUES))
         if unknown:
-            raise UsageError(f"queues has {unknown[0]!r}; FitsStorage's queues are {', '.join(QUEUES)}")
+            raise UsageError(
+                f"queues has {unknown[0]!r}; FitsStorage's queues are {', '.join(QUEUES)}"
+            )
         self.settings = settings
         self.asked = asked
         self.name = "fitsstorage"
@@ -136,7 +175,9 @@ class FitsStorage(Telling):
         self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.place = self.database.place
         self._tables: dict[str, set[str]] = {}  # table -> its columns
-        self._queued: list[Entry] | None = None  # the queues' entries, read once a run: all nights are of the same moment
+        self._queued: list[Entry] | None = (
+            None  # the queues' entries, read once a run: all nights are of the same moment
+        )
         self._notes: list[str] = []
         self._states: dict[datetime.date, Any] = {}  # night -> what the last look gave
 
@@ -150,8 +191,16 @@ class FitsStorage(Telling):
         by_day = "select min(filename) from diskfile group by substring(filename from '[12][0-9]{7}'), left(filename, 1)"
         by_hour = "select distinct date_trunc('hour', entrytime) from diskfile where filename !~ '[12][0-9]{7}'"
         with self.database.connect() as connection:
-            found |= {night for (name,) in connection.execute(text(by_day)) if (night := night_of_name(name))}
-            found |= {self.asked.rule.night_of(hour) for (hour,) in connection.execute(text(by_hour)) if hour}
+            found |= {
+                night
+                for (name,) in connection.execute(text(by_day))
+                if (night := night_of_name(name))
+            }
+            found |= {
+                self.asked.rule.night_of(hour)
+                for (hour,) in connection.execute(text(by_hour))
+                if hour
+            }
         return found
 
     def look(self, night: datetime.date, known: Known) -> Known:
@@ -160,18 +209,38 @@ class FitsStorage(Telling):
         `running` maps the entries in progress to when they were first seen so, `stuck` lists those seen so before.
         """
         if known and known["files"] is not None and not self._has_files():
-            raise SourceError(f"{self.place}: diskfile can't be read any more; its files stay as last seen")
+            raise SourceError(
+                f"{self.place}: diskfile can't be read any more; its files stay as last seen"
+            )
         entries = self._covered(night)
         first_seen = (known or {}).get("running", {})
         now = iso_utc(self.asked.now)
-        running = {entry.key: first_seen.get(entry.key, now) for entry in entries if entry.state == "running"}
+        running = {
+            entry.key: first_seen.get(entry.key, now)
+            for entry in entries
+            if entry.state == "running"
+        }
         stuck = sorted(key for key, since in running.items() if self._is_stuck(since))
-        nameless = sorted({e.queue for e in entries if not e.name and e.night == night} | set((known or {}).get("nameless", [])))
+        nameless = sorted(
+            {e.queue for e in entries if not e.name and e.night == night}
+            | set((known or {}).get("nameless", []))
+        )
         rows = sorted(repr(e) for e in entries)
-        digest = hashlib.blake2b("\n".join(rows).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
-        state = {"entries": digest, "files": self._files_digest(night), "running": running, "stuck": stuck, "nameless": nameless}
+        digest = hashlib.blake2b(
+            "\n".join(rows).encode("utf-8", "backslashreplace"), digest_size=12
+        ).hexdigest()
+        state = {
+            "entries": digest,
+            "files": self._files_digest(night),
+            "running": running,
+            "stuck": stuck,
+            "nameless": nameless,
+        }
         had_stuck = {key.split()[0] for key in (known or {}).get("stuck", [])}
-        self._states[night] = {**state, "queues_with_stuck": had_stuck | {key.split()[0] for key in stuck}}
+        self._states[night] = {
+            **state,
+            "queues_with_stuck": had_stuck | {key.split()[0] for key in stuck},
+        }
         return {**state, "sampled_at": now} if night == self._tonight else state
 
     def read(self, night: datetime.date) -> Reading:
@@ -183,8 +252,12 @@ class FitsStorage(Telling):
         files, done = self._read_files(night)
         entries = [entry for entry in self._entries() if entry.night == night]
         queued = self._attempts(entries, self._messages(entries))
-        attempts = pd.concat([columns.frame(columns.ATTEMPTS, t) for t in (done, queued)], ignore_index=True)
-        order = attempts.groupby(["path", "stage"])["attempted_at"].rank("first", na_option="bottom")
+        attempts = pd.concat(
+            [columns.frame(columns.ATTEMPTS, t) for t in (done, queued)], ignore_index=True
+        )
+        order = attempts.groupby(["path", "stage"])["attempted_at"].rank(
+            "first", na_option="bottom"
+        )
         attempts["attempt"] = order.astype("Int64")
         return Reading(
             files=self._with_queued(files, entries, night) if self.settings.files else None,
@@ -195,26 +268,55 @@ class FitsStorage(Telling):
         )
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: FitsStorage.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: FitsStorage.Settings
+    ) -> list[Finding]:
         """What failed in a queue, is stuck, or has waited too long; and what lies in the queues from other nights."""
-        found = list(failures(tables.ingests, tuple(queue for queue in settings.queues if queue != "ingest"), "#queues"))
-        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
+        found = list(
+            failures(
+                tables.ingests,
+                tuple(queue for queue in settings.queues if queue != "ingest"),
+                "#queues",
+            )
+        )
+        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(
+            ["name", "node"], keep="last"
+        )
         latest = latest.dropna(subset=["node"]).set_index("node")
-        told = {name: latest[latest["name"] == name] for name in ("queue_stuck", "queue_oldest_s", "queue_failed", "queue_waiting")}
+        told = {
+            name: latest[latest["name"] == name]
+            for name in ("queue_stuck", "queue_oldest_s", "queue_failed", "queue_waiting")
+        }
         for queue, row in told["queue_stuck"].iterrows():
             if row["value"] > 0:
-                found.append(Finding("error", f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}", "#queues"))
+                found.append(
+                    Finding(
+                        "error",
+                        f"{queue} queue: {row['value']:.0f} stuck in progress, {_at(row)}: {row['text']}",
+                        "#queues",
+                    )
+                )
         for queue, row in told["queue_oldest_s"].iterrows():
             if settings.wait_warning_s is not None and row["value"] > settings.wait_warning_s:
                 n = told["queue_waiting"]["value"].get(queue, 0)
                 found.append(
-                    Finding("warning", f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}", "#queues")
+                    Finding(
+                        "warning",
+                        f"{queue} queue: {n:.0f} waiting, the oldest for {row['value'] / 3600:.1f} h, {_at(row)}",
+                        "#queues",
+                    )
                 )
         own = tables.ingests[tables.ingests["status"] == "failure"]["stage"].value_counts()
         for queue, row in told["queue_failed"].iterrows():
             others = int(row["value"]) - int(own.get(queue, 0))
             if others > 0:
-                found.append(Finding("normal", f"{queue} queue: {others:,} more failed, of other nights, {_at(row)}", "#metrics"))
+                found.append(
+                    Finding(
+                        "normal",
+                        f"{queue} queue: {others:,} more failed, of other nights, {_at(row)}",
+                        "#metrics",
+                    )
+                )
         return found
 
     # --- the queues ------------------------------------------------------------------------------------------------
@@ -225,7 +327,9 @@ class FitsStorage(Telling):
 
     def _covered(self, night: datetime.date) -> list[Entry]:
         """The entries that a night's look covers: its own, and tonight every one."""
-        return [entry for entry in self._entries() if entry.night == night or night == self._tonight]
+        return [
+            entry for entry in self._entries() if entry.night == night or night == self._tonight
+        ]
 
     def _is_stuck(self, since: str) -> bool:
         return (self.asked.now - parse_utc(since)).total_seconds() > self.settings.stuck_after_s
@@ -270,7 +374,9 @@ class FitsStorage(Telling):
             return []
         absent = [name for name in WANTED[queue] if name not in there and name not in OPTIONAL]
         if absent:
-            self._notes.append(f"{self.place}: {table} has no column {', '.join(absent)}; what it would tell is not known")
+            self._notes.append(
+                f"{self.place}: {table} has no column {', '.join(absent)}; what it would tell is not known"
+            )
 
         told = {name: f"q.{name}" for name in there}
         if "filenames" in there:
@@ -284,22 +390,41 @@ class FitsStorage(Telling):
         if "diskfile_id" in there and {"id", "entrytime"} <= self._tables.get("diskfile", set()):
             # what waits for its preview came into the queue when its file had been ingested
             told["added"], join = "d.entrytime", "left join diskfile d on d.id = q.diskfile_id"
-        texts = ", ".join(f"q.{name}::text" for name in ("error", "request", "filenames", "recipe") if name in there) or "null"
+        texts = (
+            ", ".join(
+                f"q.{name}::text"
+                for name in ("error", "request", "filenames", "recipe")
+                if name in there
+            )
+            or "null"
+        )
         selected = ", ".join(f"{told.get(name, 'null')} as {name}" for name in ROW)
-        rows = connection.execute(text(f"select {selected}, md5(concat_ws('|', {texts})) as digest from {table} q {join} order by q.id"))
+        rows = connection.execute(
+            text(
+                f"select {selected}, md5(concat_ws('|', {texts})) as digest from {table} q {join} order by q.id"
+            )
+        )
         return [self._entry(queue, row) for row in rows]
 
     def _entry(self, queue: str, row: Row[Any]) -> Entry:
         name = plain_name(row.filename or row.first or name_in(row.request))
-        failed_at, added, after = to_utc(row.fail_dt, self.zone), to_utc(row.added, UTC), to_utc(row.after, UTC)
+        failed_at, added, after = (
+            to_utc(row.fail_dt, self.zone),
+            to_utc(row.added, UTC),
+            to_utc(row.after, UTC),
+        )
         if row.inprogress:
             state, at = "running", added or failed_at
         elif failed_at:
             state, at = "failure", failed_at
         else:
             state, at = "deferred" if after and after > self.asked.now else "waiting", added
-        night = night_of_name(name) or self.asked.rule.night_of(added or failed_at or self.asked.now)
-        return Entry(queue, row.id, name, state, at, after, row.destination or "", row.digest, night)
+        night = night_of_name(name) or self.asked.rule.night_of(
+            added or failed_at or self.asked.now
+        )
+        return Entry(
+            queue, row.id, name, state, at, after, row.destination or "", row.digest, night
+        )
 
     def _messages(self, entries: list[Entry]) -> dict[str, list[str]]:
         """What stands with each of these entries, whole: its error, its request, its files; by `Entry.key`."""
@@ -312,14 +437,19 @@ class FitsStorage(Telling):
             for queue in {entry.queue for entry in entries}:
                 there = self._tables[f"{queue}queue"]
                 asked = [
-                    f"{name} as {name}" if name in there else f"null as {name}" for name in ("error", "request", "filenames", "recipe")
+                    f"{name} as {name}" if name in there else f"null as {name}"
+                    for name in ("error", "request", "filenames", "recipe")
                 ]
                 sql = f"select id, {', '.join(asked)} from {queue}queue where id = any(:ids)"
-                for row in connection.execute(text(sql), {"ids": [entry.id for entry in entries if entry.queue == queue]}):
+                for row in connection.execute(
+                    text(sql), {"ids": [entry.id for entry in entries if entry.queue == queue]}
+                ):
                     words = [(row.error or "").strip()]
                     words += [f"Request: {row.request}"] if row.request else []
                     words += [f"Recipe: {row.recipe}"] if row.recipe else []
-                    words += [f"Files: {', '.join(map(str, row.filenames))}"] if row.filenames else []
+                    words += (
+                        [f"Files: {', '.join(map(str, row.filenames))}"] if row.filenames else []
+                    )
                     found[f"{queue} {row.id}"] = words
         return found
 
@@ -333,7 +463,9 @@ class FitsStorage(Telling):
         said = []
         for entry in entries:
             error, *more = messages.get(entry.key, [""])
-            first = error or words.get(entry.state, "failed in the {} queue, which doesn't say why").format(entry.queue, entry.after)
+            first = error or words.get(
+                entry.state, "failed in the {} queue, which doesn't say why"
+            ).format(entry.queue, entry.after)
             said.append("\n\n".join([first, *more]))
         named = [entry.name or f"{entry.queue}: {NO_NAME}" for entry in entries]
         return {
@@ -366,7 +498,11 @@ class FitsStorage(Telling):
         there = self._tables.get("diskfile", set())
         lacking = [name for name in ("id", "filename", "entrytime") if name not in there]
         if lacking:
-            what = f"diskfile has no column {', '.join(lacking)}" if there else "there is no table diskfile, or this user may not read it"
+            what = (
+                f"diskfile has no column {', '.join(lacking)}"
+                if there
+                else "there is no table diskfile, or this user may not read it"
+            )
             note = f"{self.place}: {what}; what arrived and was ingested is not known"
             self._notes += [note] if note not in self._notes else []
         return not lacking
@@ -387,23 +523,31 @@ class FitsStorage(Telling):
         import pandas as pd
         from sqlalchemy import text
 
-        versions = pd.DataFrame([], columns=[*DISKFILE, "name", "data_label", "ut_datetime", "exposure_time"])
+        versions = pd.DataFrame(
+            [], columns=[*DISKFILE, "name", "data_label", "ut_datetime", "exposure_time"]
+        )
         if self._has_files():
             condition, values = self._of_night(night)
             with self.database.connect() as connection:
-                asked = connection.execute(text(f"select {self._told_of_files()} where {condition} order by d.id"), values)
+                asked = connection.execute(
+                    text(f"select {self._told_of_files()} where {condition} order by d.id"), values
+                )
                 versions = pd.DataFrame(asked.fetchall(), columns=list(asked.keys()))
         rule = self.asked.rule
         versions["plain"] = [
-            plain_name(name or filename or "") for name, filename in zip(versions["name"], versions["filename"], strict=True)
+            plain_name(name or filename or "")
+            for name, filename in zip(versions["name"], versions["filename"], strict=True)
         ]
         nights = [
-            night_of_name(name) or rule.night_of(to_utc(at, UTC)) for name, at in zip(versions["plain"], versions["entrytime"], strict=True)
+            night_of_name(name) or rule.night_of(to_utc(at, UTC))
+            for name, at in zip(versions["plain"], versions["entrytime"], strict=True)
         ]
         is_own = pd.Series([own == night for own in nights], index=versions.index, dtype="bool")
         versions = versions[is_own].drop_duplicates("id")
         table = self._described(versions)
-        now = table.sort_values(["canonical", "attempted_at"], kind="stable").drop_duplicates("file_id", keep="last")
+        now = table.sort_values(["canonical", "attempted_at"], kind="stable").drop_duplicates(
+            "file_id", keep="last"
+        )
         return columns.frame(columns.FILES, now), table.assign(path=table["file_id"])
 
     def _told_of_files(self) -> str:
@@ -416,7 +560,8 @@ class FitsStorage(Telling):
         joins += " left join file f on f.id = d.file_id" if is_named else ""
         is_headed = "diskfile_id" in header
         told += [
-            f"h.{name}" if is_headed and name in header else f"null as {name}" for name in ("data_label", "ut_datetime", "exposure_time")
+            f"h.{name}" if is_headed and name in header else f"null as {name}"
+            for name in ("data_label", "ut_datetime", "exposure_time")
         ]
         joins += " left join header h on h.diskfile_id = d.id" if is_headed else ""
         return f"{', '.join(told)} {joins}"
@@ -430,10 +575,17 @@ class FitsStorage(Telling):
         kind = versions["plain"].map(names.kind_of).astype("str")
         path = versions["path"].fillna("").astype("str").str.strip("/")
         taken = pd.to_datetime(versions["ut_datetime"], utc=True, errors="coerce")
-        exposed = pd.to_timedelta(pd.to_numeric(versions["exposure_time"], errors="coerce").fillna(0).clip(lower=0), unit="s")
+        exposed = pd.to_timedelta(
+            pd.to_numeric(versions["exposure_time"], errors="coerce").fillna(0).clip(lower=0),
+            unit="s",
+        )
         errors = pd.to_numeric(versions["fverrors"], errors="coerce").fillna(0)
-        verified = ("fitsverify found errors: " + errors.astype("int").astype("str")).where(errors > 0, "")
-        metadata = pd.Series("metadata are not ready", index=versions.index, dtype="str").where(versions["mdready"].eq(False), "")
+        verified = ("fitsverify found errors: " + errors.astype("int").astype("str")).where(
+            errors > 0, ""
+        )
+        metadata = pd.Series("metadata are not ready", index=versions.index, dtype="str").where(
+            versions["mdready"].eq(False), ""
+        )
         message = verified.where((verified == "") | (metadata == ""), verified + "; ") + metadata
         return pd.DataFrame(
             {
@@ -445,7 +597,9 @@ class FitsStorage(Telling):
                 "exposed_at": taken + exposed,  # the header has the exposure's beginning
                 "transferred_at": pd.to_datetime(versions["lastmod"], utc=True, errors="coerce"),
                 "obsid": versions["data_label"].astype("object"),
-                "seq_num": pd.array([seq_num_of_name(plain) for plain in versions["plain"]], dtype="Int64"),
+                "seq_num": pd.array(
+                    [seq_num_of_name(plain) for plain in versions["plain"]], dtype="Int64"
+                ),
                 "on_disk": is_there,
                 "stage": "ingest",
                 "attempted_at": pd.to_datetime(versions["entrytime"], utc=True, errors="coerce"),
@@ -457,22 +611,35 @@ class FitsStorage(Telling):
             }
         )
 
-    def _with_queued(self, files: DataFrame, entries: list[Entry], night: datetime.date) -> DataFrame:
+    def _with_queued(
+        self, files: DataFrame, entries: list[Entry], night: datetime.date
+    ) -> DataFrame:
         """Files, and those that only a queue tells of; they had come when they were added to the queue.
 
         A row for requests without a file stays once there was one: it would be told as gone else.
         """
         import pandas as pd
 
-        named = pd.DataFrame({"name": [e.name for e in entries if e.name], "transferred_at": [e.at for e in entries if e.name]})
+        named = pd.DataFrame(
+            {
+                "name": [e.name for e in entries if e.name],
+                "transferred_at": [e.at for e in entries if e.name],
+            }
+        )
         queued = named.groupby("name", as_index=False).agg({"transferred_at": "min"})
         queued = queued[~queued["name"].isin(files["file_id"])].astype({"name": "str"})
         seq_num = pd.array([seq_num_of_name(name) for name in queued["name"]], dtype="Int64")
         queued = queued.assign(
-            file_id=queued["name"], path=queued["name"], kind=queued["name"].map(names.kind_of), on_disk=True, seq_num=seq_num
+            file_id=queued["name"],
+            path=queued["name"],
+            kind=queued["name"].map(names.kind_of),
+            on_disk=True,
+            seq_num=seq_num,
         )
         own = [f"{queue}: {NO_NAME}" for queue in self._states[night]["nameless"]]
-        nameless = pd.DataFrame({"file_id": own, "name": own, "path": own, "kind": "request", "on_disk": True})
+        nameless = pd.DataFrame(
+            {"file_id": own, "name": own, "path": own, "kind": "request", "on_disk": True}
+        )
         told = [columns.frame(columns.FILES, table) for table in (files, queued, nameless)]
         return pd.concat([table for table in told if len(table)] or told[:1], ignore_index=True)
 
@@ -483,26 +650,57 @@ class FitsStorage(Telling):
         entries, state = self._covered(night), self._states[night]
         by_key = {entry.key: entry.name for entry in entries}
         rows: list[tuple[str, str | None, float | None, str | None, str | None]] = []
-        queues = [q for q in QUEUES if q in self.settings.queues and f"{q}queue" in self._tables] if night == self._tonight else []
+        queues = (
+            [q for q in QUEUES if q in self.settings.queues and f"{q}queue" in self._tables]
+            if night == self._tonight
+            else []
+        )
         for queue in queues:
             own = [entry for entry in entries if entry.queue == queue]
-            for metric, status in zip(("waiting", "running", "deferred", "failed"), STATES, strict=True):
-                rows.append((f"queue_{metric}", queue, float(sum(e.state == status for e in own)), None, None))
+            for metric, status in zip(
+                ("waiting", "running", "deferred", "failed"), STATES, strict=True
+            ):
+                rows.append(
+                    (
+                        f"queue_{metric}",
+                        queue,
+                        float(sum(e.state == status for e in own)),
+                        None,
+                        None,
+                    )
+                )
             since = min((e.at for e in own if e.state == "waiting" and e.at), default=None)
-            rows.append(("queue_oldest_s", queue, (self.asked.now - since).total_seconds() if since else None, None, "s"))
-            counts = {n: sum(e.night == n for e in own) for n in sorted({e.night for e in own}, reverse=True)}
+            rows.append(
+                (
+                    "queue_oldest_s",
+                    queue,
+                    (self.asked.now - since).total_seconds() if since else None,
+                    None,
+                    "s",
+                )
+            )
+            counts = {
+                n: sum(e.night == n for e in own)
+                for n in sorted({e.night for e in own}, reverse=True)
+            }
             nights = "; ".join(f"{n}: {count}" for n, count in list(counts.items())[:20])
             rows.append(("queue_nights", queue, None, nights or "none", None))
         if queues:
             for metric, status in (("queues_waiting", "waiting"), ("queues_failed", "failure")):
-                rows.append((metric, None, float(sum(e.state == status for e in entries)), None, None))
+                rows.append(
+                    (metric, None, float(sum(e.state == status for e in entries)), None, None)
+                )
         for queue in sorted({*queues, *state["queues_with_stuck"]}):
             stuck = [key for key in state["stuck"] if key.split()[0] == queue]
             words = "; ".join(
-                f"{by_key[key] or 'no file'} (since {state['running'][key][:16].replace('T', ' ')} UTC or before)" for key in stuck[:20]
+                f"{by_key[key] or 'no file'} (since {state['running'][key][:16].replace('T', ' ')} UTC or before)"
+                for key in stuck[:20]
             )
             rows.append(("queue_stuck", queue, float(len(stuck)), words or None, None))
-        told = {name: [row[i] for row in rows] for i, name in enumerate(("name", "node", "value", "text", "unit"))}
+        told = {
+            name: [row[i] for row in rows]
+            for i, name in enumerate(("name", "node", "value", "text", "unit"))
+        }
         return columns.frame(columns.METRICS, {**told, "sampled_at": [self.asked.now] * len(rows)})
 
 

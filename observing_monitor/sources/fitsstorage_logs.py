@@ -28,7 +28,14 @@ from observing_monitor.files import open_plain
 from observing_monitor.nights import ONE_DAY, zone_named
 from observing_monitor.pages import Finding, n_of
 from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import UTC, failures, name_in, night_of_name, plain_name, seq_num_of_name
+from observing_monitor.sources.gemini import (
+    UTC,
+    failures,
+    name_in,
+    night_of_name,
+    plain_name,
+    seq_num_of_name,
+)
 
 if TYPE_CHECKING:
     from observing_monitor.sources import Asked, Known
@@ -37,10 +44,18 @@ if TYPE_CHECKING:
 STAGES = ("copy", "queue", "ingest", "export", "transfer", "preview", "calcache", "reduce")
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")
 
-RECORD = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE)
+RECORD = re.compile(
+    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE
+)
 Opened = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-OPENERS: dict[str, Callable[[io.BufferedReader], Opened]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz))?$")  # service.log.2.gz, service.log-20160318.gz
+OPENERS: dict[str, Callable[[io.BufferedReader], Opened]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+}
+ROTATED = re.compile(
+    r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz))?$"
+)  # service.log.2.gz, service.log-20160318.gz
 
 _DEPTH = r"(?:.*?\((?P<depth>\d+) (?:in|on) queue\))?"
 STARTS = {  # a message's first word -> the stage that begins, and how the rest reads
@@ -48,10 +63,16 @@ STARTS = {  # a message's first word -> the stage that begins, and how the rest 
     "Adding": ("queue", re.compile(r"(?P<name>\S+) to IngestQueue", re.IGNORECASE)),
     "Ingesting": ("ingest", re.compile(r"(?P<name>\S+?)(?=[,\s]|$)" + _DEPTH)),
     "Exporting": ("export", re.compile(r"(?P<name>\S+?)(?=[,\s]|$)" + _DEPTH)),
-    "Transferring": ("transfer", re.compile(r"file (?P<name>\S+) to destination (?P<to>\S+?)(?:: .*)?$")),
+    "Transferring": (
+        "transfer",
+        re.compile(r"file (?P<name>\S+) to destination (?P<to>\S+?)(?:: .*)?$"),
+    ),
     "Previewing": ("preview", re.compile(r"(?P<name>\S+?)(?=[,\s]|$)" + _DEPTH)),
     "Processing": ("calcache", re.compile(r"obs_hid \d+ - (?P<name>\S+?)(?=[,\s]|$)" + _DEPTH)),
-    "Reducing": ("reduce", re.compile(r"rqe id \d+ - (?P<name>\S+?)(?:\.\.\.)?(?=[,\s]|$)" + _DEPTH)),
+    "Reducing": (
+        "reduce",
+        re.compile(r"rqe id \d+ - (?P<name>\S+?)(?:\.\.\.)?(?=[,\s]|$)" + _DEPTH),
+    ),
 }
 IDLE = re.compile(r"Nothing on queue|Pass complete|Re-scanning", re.IGNORECASE)
 PUT_OFF = {  # how an attempt ends that neither succeeded nor failed
@@ -88,7 +109,9 @@ class Told:
 
     attempts: list[Attempt] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)  # in order of time
-    of_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] = field(default_factory=dict)  # night -> (its attempts, its samples)
+    of_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] = field(
+        default_factory=dict
+    )  # night -> (its attempts, its samples)
     notes: list[str] = field(default_factory=list)
 
 
@@ -124,7 +147,9 @@ class FitsStorageLogs(Telling):
         self.name = "fitsstorage_logs"
         self.zone = zone_named("zone", settings.zone)
         if not settings.pattern or settings.pattern.startswith("/"):
-            raise UsageError(f"pattern {settings.pattern!r} names no files below {settings.path}; write one such as '*.log*'")
+            raise UsageError(
+                f"pattern {settings.pattern!r} names no files below {settings.path}; write one such as '*.log*'"
+            )
         # service -> (since, Told): a run's nights are read from the same lines
         self._told: dict[str, tuple[datetime.datetime | None, Told]] = {}
 
@@ -136,12 +161,16 @@ class FitsStorageLogs(Telling):
         """The logs' sizes and times; where these changed, a digest of what they tell of the night."""
         since = self._since(night)
         logs = self._logs(since)
-        stats = sorted([path.name, state.st_size, state.st_mtime_ns, state.st_ino] for path, state in logs)
+        stats = sorted(
+            [path.name, state.st_size, state.st_mtime_ns, state.st_ino] for path, state in logs
+        )
         if known and known["logs"] == stats and not self.asked.look_at_everything:
             return known
         attempts, samples, notes = self._of_night(night, logs, since)
         text = repr((attempts, samples, notes))
-        digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+        digest = hashlib.blake2b(
+            text.encode("utf-8", "backslashreplace"), digest_size=12
+        ).hexdigest()
         # a log that only says that there was nothing to do is no news: its night is not read again
         return known if known and known["digest"] == digest else {"logs": stats, "digest": digest}
 
@@ -152,13 +181,18 @@ class FitsStorageLogs(Telling):
         table = {
             "stage": [a.stage for a in attempts],
             "attempted_at": [a.at for a in attempts],
-            "duration_s": [(a.at - a.started_at).total_seconds() if a.status != "running" else None for a in attempts],
+            "duration_s": [
+                (a.at - a.started_at).total_seconds() if a.status != "running" else None
+                for a in attempts
+            ],
             "status": [a.status for a in attempts],
             "message": [a.message for a in attempts],
             "destination": [a.to or None for a in attempts],
             "path": [a.name for a in attempts],
             "names": [a.name for a in attempts],
-            "exposure": [a.name.partition(".")[0] if seq_num_of_name(a.name) else None for a in attempts],
+            "exposure": [
+                a.name.partition(".")[0] if seq_num_of_name(a.name) else None for a in attempts
+            ],
             "seq_num": [seq_num_of_name(a.name) for a in attempts],
         }
         names = ["name", "node", "sampled_at", "value", "text"]
@@ -172,7 +206,9 @@ class FitsStorageLogs(Telling):
         )
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: FitsStorageLogs.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: FitsStorageLogs.Settings
+    ) -> list[Finding]:
         """What failed on the way, what the queue monitor called stuck, and errors of no file."""
         # where the database is read too, its own check tells of the queues
         stages = (
@@ -181,22 +217,27 @@ class FitsStorageLogs(Telling):
             else tuple(s for s in STAGES if s != "ingest")
         )
         found = list(failures(tables.ingests, stages))
-        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
-        of = {name: latest[latest["name"] == name].set_index("node") for name in ("log_stuck", "log_running", "log_error")}
+        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(
+            ["name", "node"], keep="last"
+        )
+        of = {
+            name: latest[latest["name"] == name].set_index("node")
+            for name in ("log_stuck", "log_running", "log_error")
+        }
         for name, row in of["log_stuck"].iterrows():
             node = str(name)
             later = of["log_running"]["sampled_at"].get(node)
             if later is None or later <= row["sampled_at"] or of["log_running"]["value"][node] > 0:
-                words = (
-                    f"{node} queue: {row['value']:.0f} stuck in progress, said the queue monitor at {row['sampled_at']:%Y-%m-%d %H:%M} UTC"
-                )
+                words = f"{node} queue: {row['value']:.0f} stuck in progress, said the queue monitor at {row['sampled_at']:%Y-%m-%d %H:%M} UTC"
                 found.append(Finding("error", f"{words}: {row['text']}", "#metrics"))
         counts = tables.metrics.loc[tables.metrics["name"] == "log_error", "node"].value_counts()
         for name, row in of["log_error"].iterrows():
             node = str(name)
             found.append(
                 Finding(
-                    "warning", f"{node}: {n_of(int(counts[node]), 'error')} in the log without a file, the last: {row['text']}", "#metrics"
+                    "warning",
+                    f"{node}: {n_of(int(counts[node]), 'error')} in the log without a file, the last: {row['text']}",
+                    "#metrics",
                 )
             )
         return found
@@ -213,10 +254,15 @@ class FitsStorageLogs(Telling):
             night = night_of_name(attempt.name) or self.asked.rule.night_of(attempt.at)
             told.of_night.setdefault(night, ([], []))[0].append(attempt)
         for sample in told.samples:
-            told.of_night.setdefault(self.asked.rule.night_of(sample[2]), ([], []))[1].append(sample)
+            told.of_night.setdefault(self.asked.rule.night_of(sample[2]), ([], []))[1].append(
+                sample
+            )
 
     def _of_night(
-        self, night: datetime.date, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime | None
+        self,
+        night: datetime.date,
+        logs: list[tuple[Path, os.stat_result]],
+        since: datetime.datetime | None,
     ) -> tuple[list[Attempt], list[Sample], list[str]]:
         """The night's attempts and samples, in order of time, and all notes."""
         attempts: list[Attempt] = []
@@ -249,10 +295,14 @@ class FitsStorageLogs(Telling):
             if path.is_file() and (since is None or state.st_mtime >= since.timestamp()):
                 logs.append((path, state))
         if not logs and not any(self.settings.path.glob(self.settings.pattern)):
-            raise SourceError(f"{self.settings.path}: none of its {len(there)} files matches pattern {self.settings.pattern!r}")
+            raise SourceError(
+                f"{self.settings.path}: none of its {len(there)} files matches pattern {self.settings.pattern!r}"
+            )
         return logs
 
-    def _read_logs(self, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime | None) -> list[Told]:
+    def _read_logs(
+        self, logs: list[tuple[Path, os.stat_result]], since: datetime.datetime | None
+    ) -> list[Told]:
         """What each service told since then (or a little before): a list of Told."""
         services: dict[str, list[Path]] = {}
         for path, _ in logs:
@@ -263,7 +313,9 @@ class FitsStorageLogs(Telling):
                 self._told[service] = (since, self._read_service(service, paths, since))
         return [self._told[service][1] for service in services]
 
-    def _read_service(self, service: str, paths: list[Path], since: datetime.datetime | None) -> Told:
+    def _read_service(
+        self, service: str, paths: list[Path], since: datetime.datetime | None
+    ) -> Told:
         """What one service told, over its log and the rotated ones before it."""
         notes: list[str] = []
         parts: list[list[Record]] = []
@@ -273,7 +325,9 @@ class FitsStorageLogs(Telling):
             if records:
                 parts.append(records)
             elif text.strip():
-                notes.append(f"{path}: no line is as FitsStorage's services log them; should pattern leave it out?")
+                notes.append(
+                    f"{path}: no line is as FitsStorage's services log them; should pattern leave it out?"
+                )
         parts.sort(key=lambda records: records[0][0])
         teller = _Teller(service.partition(".")[0])
         for records in parts:
@@ -287,16 +341,26 @@ class FitsStorageLogs(Telling):
         """A log's text, from about `since` on; of a log that breaks off, or can't be read, what there is."""
         pieces = []
         try:
-            with open_plain(path, [self.settings.path]) as raw, OPENERS[path.suffix](raw) if path.suffix in OPENERS else raw as file:
+            with (
+                open_plain(path, [self.settings.path]) as raw,
+                OPENERS[path.suffix](raw) if path.suffix in OPENERS else raw as file,
+            ):
                 if path.suffix not in OPENERS and since is not None:
                     # a day more: clocks are set back, and a line's file may have been named before
-                    raw.seek(_first_line_at(raw, f"{(since - ONE_DAY).astimezone(self.zone):%Y-%m-%d %H:%M:%S}".encode()))
+                    raw.seek(
+                        _first_line_at(
+                            raw,
+                            f"{(since - ONE_DAY).astimezone(self.zone):%Y-%m-%d %H:%M:%S}".encode(),
+                        )
+                    )
                 while piece := file.read1(1 << 20):  # read would lose what comes before the break
                     pieces.append(piece)
         except (EOFError, zlib.error, lzma.LZMAError) as error:
             notes.append(f"{path}: breaks off ({error}); what comes before was read")
         except OSError as error:
-            notes.append(f"{path}: {error.strerror.lower() if error.strerror else error}; it was left out")
+            notes.append(
+                f"{path}: {error.strerror.lower() if error.strerror else error}; it was left out"
+            )
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
     def _records(self, text: str) -> Iterator[Record]:
@@ -326,10 +390,14 @@ class FitsStorageLogs(Telling):
             if last and (at := self._instant(last[1], last[2], before)) is not None:
                 yield at, last[3], last[4], last[5], last[6].rstrip(), ""
 
-    def _instant(self, seconds: str, milliseconds: str, before: datetime.datetime | None) -> datetime.datetime | None:
+    def _instant(
+        self, seconds: str, milliseconds: str, before: datetime.datetime | None
+    ) -> datetime.datetime | None:
         """A line's time in UTC; None for one that no clock shows. In the hour that a clock shows twice, order tells."""
         try:
-            local = datetime.datetime.fromisoformat(seconds).replace(microsecond=int(milliseconds) * 1000, tzinfo=self.zone)
+            local = datetime.datetime.fromisoformat(seconds).replace(
+                microsecond=int(milliseconds) * 1000, tzinfo=self.zone
+            )
         except ValueError:
             return None
         at = local.astimezone(UTC)
@@ -385,12 +453,18 @@ class _Teller:
         self.service = service
         self.told = Told()
         self.open: dict[str, list[Attempt]] = {}  # process -> its attempts under way
-        self.failed: dict[str, list[Attempt]] = {}  # process -> its attempts that just failed: more errors may follow
+        self.failed: dict[
+            str, list[Attempt]
+        ] = {}  # process -> its attempts that just failed: more errors may follow
 
-    def take(self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str) -> None:
+    def take(
+        self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str
+    ) -> None:
         stuck = STUCK.match(message)
         if stuck:
-            self.told.samples.append(("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"]))
+            self.told.samples.append(
+                ("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"])
+            )
         elif level in BAD or "Traceback (most recent call last)" in more:
             self._fail(at, process, module, f"{message}\n{more}" if more else message)
         else:
@@ -412,7 +486,9 @@ class _Teller:
         elif message.startswith("Transfer completed"):
             self._end(process, at, ("transfer",), message=message)
         elif found := IN_PROGRESS.match(message):
-            self.told.samples.append(("log_running", found["queue"].lower(), at, float(found["n"]), None))
+            self.told.samples.append(
+                ("log_running", found["queue"].lower(), at, float(found["n"]), None)
+            )
         elif ALREADY_THERE.match(message):
             self._end(process, at, ("export", "transfer"), message=message)
         else:
@@ -435,24 +511,43 @@ class _Teller:
             self.told.samples.append(("queue_depth", stage, at, float(parts["depth"]), None))
 
     def _end(
-        self, process: str, at: datetime.datetime, stages: tuple[str, ...] = STAGES, status: str = "success", message: str = ""
+        self,
+        process: str,
+        at: datetime.datetime,
+        stages: tuple[str, ...] = STAGES,
+        status: str = "success",
+        message: str = "",
     ) -> list[Attempt]:
         """Whatever of these stages the process has in hand has ended."""
         ended = [attempt for attempt in self.open.get(process, ()) if attempt.stage in stages]
         for attempt in ended:
             attempt.at, attempt.status, attempt.message = at, status, message
-        self.open[process] = [attempt for attempt in self.open.get(process, ()) if attempt not in ended]
+        self.open[process] = [
+            attempt for attempt in self.open.get(process, ()) if attempt not in ended
+        ]
         if stages == STAGES:
             self.failed.pop(process, None)
         return ended
 
-    def _put_off(self, at: datetime.datetime, process: str, stage: str, name: str, message: str) -> None:
-        if not self._end(process, at, (stage, "transfer") if stage == "export" else (stage,), "deferred", message):
-            self.told.attempts.append(Attempt(stage, plain_name(name), at, "", at, "deferred", message))
+    def _put_off(
+        self, at: datetime.datetime, process: str, stage: str, name: str, message: str
+    ) -> None:
+        if not self._end(
+            process, at, (stage, "transfer") if stage == "export" else (stage,), "deferred", message
+        ):
+            self.told.attempts.append(
+                Attempt(stage, plain_name(name), at, "", at, "deferred", message)
+            )
 
     def _fail(self, at: datetime.datetime, process: str, module: str, message: str) -> None:
         """An error is of what the process has in hand, else of the file that it names, else of none."""
-        ended = self._end(process, at, ("copy", "ingest", "export", "transfer", "preview", "calcache", "reduce"), "failure", message)
+        ended = self._end(
+            process,
+            at,
+            ("copy", "ingest", "export", "transfer", "preview", "calcache", "reduce"),
+            "failure",
+            message,
+        )
         if ended:
             self.failed[process] = ended
             return
@@ -466,7 +561,9 @@ class _Teller:
             self.told.attempts.append(attempt)
             self.failed[process] = [attempt]
             return
-        self.told.samples.append(("log_error", self.service, at, None, message.split("\n", 1)[0][:300]))
+        self.told.samples.append(
+            ("log_error", self.service, at, None, message.split("\n", 1)[0][:300])
+        )
 
     def _stage_of(self, module: str) -> str:
         """The stage that a service does, by the name of its module or of its log; "" where neither tells."""

@@ -21,14 +21,28 @@ _NAME = re.compile(
     r"(?:[NS](?P<day>(?:19|20)\d{6})[A-Z](?P<seq>\d{3,})?|SDC[SHK]_(?P<day2>(?:19|20)\d{6})_(?P<seq2>\d+)"
     r"|img_(?P<day3>(?:19|20)\d{6})_|(?P<day4>(?:19|20)\d{6})_.*obslog)"
 )
-PREFIXES = ("N", "S", "SDCS_", "SDCH_", "SDCK_", "img_", "")  # what stands before the date in those names
-_NAME_INSIDE = re.compile(r"(?<![A-Za-z0-9])(?:[NS](?:19|20)\d{6}[A-Z]\d{3,}|SDC[SHK]_(?:19|20)\d{6}_\d+)[\w.-]*")
+PREFIXES = (
+    "N",
+    "S",
+    "SDCS_",
+    "SDCH_",
+    "SDCK_",
+    "img_",
+    "",
+)  # what stands before the date in those names
+_NAME_INSIDE = re.compile(
+    r"(?<![A-Za-z0-9])(?:[NS](?:19|20)\d{6}[A-Z]\d{3,}|SDC[SHK]_(?:19|20)\d{6}_\d+)[\w.-]*"
+)
 
 
 def night_of_name(name: str) -> datetime.date | None:
     """The night that a file's name says, None where it says none."""
     found = _NAME.match(name or "")
-    return night_named(found["day"] or found["day2"] or found["day3"] or found["day4"]) if found else None
+    return (
+        night_named(found["day"] or found["day2"] or found["day3"] or found["day4"])
+        if found
+        else None
+    )
 
 
 def seq_num_of_name(name: str) -> int | None:
@@ -52,7 +66,9 @@ def plain_name(name: str) -> str:
 @overload
 def to_utc(instant: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime: ...
 @overload
-def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime.datetime | None: ...
+def to_utc(
+    instant: datetime.datetime | None, zone: datetime.tzinfo
+) -> datetime.datetime | None: ...
 def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime.datetime | None:
     """A datetime, of `zone` unless it says its own, as an aware one in UTC; None in, None out."""
     if instant is None:
@@ -60,9 +76,13 @@ def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime
     return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
 
 
-def failures(ingests: DataFrame, stages: tuple[str, ...], href: str = "#stages") -> Iterator[Finding]:
+def failures(
+    ingests: DataFrame, stages: tuple[str, ...], href: str = "#stages"
+) -> Iterator[Finding]:
     """A Finding for each of these stages in which the last attempt on some files failed."""
-    ended = ingests[ingests["stage"].isin(stages)].sort_values("attempted_at", kind="stable", na_position="first")
+    ended = ingests[ingests["stage"].isin(stages)].sort_values(
+        "attempted_at", kind="stable", na_position="first"
+    )
     last = ended.drop_duplicates(["file_id", "stage"], keep="last")
     counts = last.loc[last["status"] == "failure", "stage"].value_counts()
     for stage in stages:

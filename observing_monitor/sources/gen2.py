@@ -42,7 +42,9 @@ MESSAGES = {
 }
 WANTED = ("detector", "detectorName", "raftName", "seqNum", "obsid")
 RAW = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"
-FEW_NIGHTS = 5  # more than these in one run, and the registry's rows are looked up by where each night's lie
+FEW_NIGHTS = (
+    5  # more than these in one run, and the registry's rows are looked up by where each night's lie
+)
 DATES = ("dayObs", "dateObs", "date")  # any of these tells a raw's night
 
 
@@ -79,7 +81,9 @@ class Gen2Repository(Telling):
         self._n_asked = 0  # how many nights were
         # the registry's state, and of it: day -> the first and last rowid of its raws
         self._spans: tuple[list[int], dict[str, tuple[int, int]]] = [], {}
-        self._all_links: DataFrame | None = None  # of a repository that is not organised by night: read once for all nights
+        self._all_links: DataFrame | None = (
+            None  # of a repository that is not organised by night: read once for all nights
+        )
 
     def nights(self) -> set[datetime.date]:
         if not self.settings.query_links:
@@ -121,7 +125,9 @@ class Gen2Repository(Telling):
         self.tree.forget(night)
         self._arrays, self._rows = (None, None), (None, [], [])
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
-            notes.append(f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links")
+            notes.append(
+                f"{self.tree.root}: no folder is named after a night; if raws lie by run, set query_links"
+            )
         both = _side_by_side(raws, self._links(listing, night))
         if self.settings.query_links:
             both = self._of_night(both, night)
@@ -133,7 +139,9 @@ class Gen2Repository(Telling):
         for folder in listing.unread:
             if any(not own or folder == own or folder.startswith(own + "/") for own in folders):
                 place = shown_all([os.path.join(self.tree.root, folder)])[0]
-                raise SourceError(f"{place}: can't be listed; the links below it stay as last seen, let the user that runs this read it")
+                raise SourceError(
+                    f"{place}: can't be listed; the links below it stay as last seen, let the user that runs this read it"
+                )
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -155,10 +163,17 @@ class Gen2Repository(Telling):
 
         (paths, names, is_plain), numbers = listing.texts(), listing.columns()
         is_quick = is_plain and self.settings.raw_pattern == RAW
-        told = _named_alike(paths, names, self.pattern, folders) if is_quick else _named(listing.paths, self.pattern, folders)
+        told = (
+            _named_alike(paths, names, self.pattern, folders)
+            if is_quick
+            else _named(listing.paths, self.pattern, folders)
+        )
         rows, exposures, detectors = told
         if len(rows) < len(paths):
-            paths, names = paths.take(pa.array(rows, pa.int64())), names.take(pa.array(rows, pa.int64()))
+            paths, names = (
+                paths.take(pa.array(rows, pa.int64())),
+                names.take(pa.array(rows, pa.int64())),
+            )
             numbers = {name: values[rows] for name, values in numbers.items()}
         # a symlink's own modification time says when it was made; the change time that of a hard link or a copy
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
@@ -170,7 +185,10 @@ class Gen2Repository(Telling):
                 "name": columns.texts(names),
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
-                **{name: pd.Series(whole_numbers(numbers[name])) for name in ("size", "device", "inode")},
+                **{
+                    name: pd.Series(whole_numbers(numbers[name]))
+                    for name in ("size", "device", "inode")
+                },
                 "is_dangling": numbers["is_dangling"] != 0,
             }
         )
@@ -211,9 +229,13 @@ class Gen2Repository(Telling):
         if self._columns is None:
             there = {row[1] for row in self._query("PRAGMA table_info(raw)")}
             if not there:
-                raise SourceError(f"{self.registry}: has no table 'raw'; is it a Gen2 registry into which raws were ingested?")
+                raise SourceError(
+                    f"{self.registry}: has no table 'raw'; is it a Gen2 registry into which raws were ingested?"
+                )
             if not there & {"expId", "visit"}:
-                raise SourceError(f"{self.registry}: its table 'raw' has neither expId nor visit; raws can't be told apart")
+                raise SourceError(
+                    f"{self.registry}: its table 'raw' has neither expId nor visit; raws can't be told apart"
+                )
             self._columns = [name for name in ("expId", "visit", *WANTED, *DATES) if name in there]
         return self._columns
 
@@ -224,9 +246,13 @@ class Gen2Repository(Telling):
             return "dayObs in (?, ?)", (night.isoformat(), night.strftime("%Y%m%d"))
         date = next((name for name in ("dateObs", "date") if name in have), None)
         if date is None:
-            raise SourceError(f"{self.registry}: its table 'raw' has none of dayObs, dateObs and date; the night of a raw can't be told")
+            raise SourceError(
+                f"{self.registry}: its table 'raw' has none of dayObs, dateObs and date; the night of a raw can't be told"
+            )
         start, end = self.asked.rule.bounds(night)
-        return f"{date} >= ? and {date} < ?", tuple(iso_utc(instant)[:19] for instant in (start, end))
+        return f"{date} >= ? and {date} < ?", tuple(
+            iso_utc(instant)[:19] for instant in (start, end)
+        )
 
     def _arrays_of(self, night: datetime.date) -> _Arrays | None:
         """What the registry has of a night in JSON, which SQLite makes in half the time of rows; None where JSON can't hold a value."""
@@ -234,7 +260,9 @@ class Gen2Repository(Telling):
             selected, where, values = self._selection(night)
             arrays = ", ".join(f"json_group_array({value})" for value in selected.values())
             self._arrays = night, None
-            with contextlib.suppress(SourceError):  # bytes; whatever else is wrong, the query for rows tells
+            with contextlib.suppress(
+                SourceError
+            ):  # bytes; whatever else is wrong, the query for rows tells
                 ((n_rows, *texts),) = self._query(f"select count(*), {arrays} {where}", values)
                 self._arrays = night, _Arrays(n_rows, dict(zip(selected, texts, strict=True)))
         return self._arrays[1]
@@ -243,7 +271,11 @@ class Gen2Repository(Telling):
         """What the registry has of a night: the columns' names, and a tuple a raw."""
         if self._rows[0] != night:
             selected, where, values = self._selection(night)
-            self._rows = night, list(selected), self._query(f"select {', '.join(selected.values())} {where}", values)
+            self._rows = (
+                night,
+                list(selected),
+                self._query(f"select {', '.join(selected.values())} {where}", values),
+            )
         return self._rows[1:]
 
     def _n_raws(self, night: datetime.date) -> int:
@@ -270,19 +302,35 @@ class Gen2Repository(Telling):
         if self._n_asked <= FEW_NIGHTS:
             return "", ()
         have = self._raw_columns()
-        day = "dayObs" if "dayObs" in have else f"substr({next(name for name in DATES if name in have)}, 1, 10)"
+        day = (
+            "dayObs"
+            if "dayObs" in have
+            else f"substr({next(name for name in DATES if name in have)}, 1, 10)"
+        )
         state = self._registry_state()
         if self._spans[0] != state:  # a raw that came since lies behind its night's last
             try:
-                told = {row[0]: row[1:] for row in self._query(f"select {day}, min(rowid), max(rowid) from raw group by 1")}
+                told = {
+                    row[0]: row[1:]
+                    for row in self._query(
+                        f"select {day}, min(rowid), max(rowid) from raw group by 1"
+                    )
+                }
             except SourceError:  # a table without rowids
                 told = {}
             self._spans = state, told
-        days = {night.isoformat(), night.strftime("%Y%m%d"), *(f"{instant:%Y-%m-%d}" for instant in self.asked.rule.bounds(night))}
+        days = {
+            night.isoformat(),
+            night.strftime("%Y%m%d"),
+            *(f"{instant:%Y-%m-%d}" for instant in self.asked.rule.bounds(night)),
+        }
         spans = [self._spans[1][day] for day in days if day in self._spans[1]]
         if not spans:
             return "", ()
-        return " and rowid between ? and ?", (min(first for first, _ in spans), max(last for _, last in spans))
+        return " and rowid between ? and ?", (
+            min(first for first, _ in spans),
+            max(last for _, last in spans),
+        )
 
     def _rows_digest(self, night: datetime.date) -> str:
         told = self._arrays_of(night) or self._rows_of(night)
@@ -303,7 +351,10 @@ class Gen2Repository(Telling):
 
         loose = both[~both["is_registered"]]
         exposures, linked = loose["exposure"].tolist(), loose["linked_at"].array.asi8.tolist()
-        is_of_night = [self._night_of(exposure, us * 1000) == night for exposure, us in zip(exposures, linked, strict=True)]
+        is_of_night = [
+            self._night_of(exposure, us * 1000) == night
+            for exposure, us in zip(exposures, linked, strict=True)
+        ]
         loose = loose[np.array(is_of_night, dtype=bool)]
         known = self._registered_keys(loose["exposure"])
         keys = zip(loose["exposure"].tolist(), loose["detector_number"].tolist(), strict=True)
@@ -318,8 +369,14 @@ class Gen2Repository(Telling):
         known: set[tuple[str, int]] = set()
         for start in range(0, len(asked), 900):  # SQLite takes 999 values at the least
             some = asked[start : start + 900]
-            rows = self._query(f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})", some)
-            known.update((str(exposure), int(detector) if str(detector).isdecimal() else 0) for exposure, detector in rows)
+            rows = self._query(
+                f"select {number}, {detector} from raw where {number} in ({','.join('?' * len(some))})",
+                some,
+            )
+            known.update(
+                (str(exposure), int(detector) if str(detector).isdecimal() else 0)
+                for exposure, detector in rows
+            )
         return known
 
     def _registered_nights(self) -> set[datetime.date]:
@@ -328,12 +385,18 @@ class Gen2Repository(Telling):
             texts = [str(row[0]) for row in self._query("select distinct dayObs from raw")]
             return {night for text in texts if (night := night_named(text))}
         date = next((name for name in ("dateObs", "date") if name in have), None)
-        hours = {row[0] for row in self._query(f"select distinct substr({date}, 1, 13) from raw")} if date else set()
+        hours = (
+            {row[0] for row in self._query(f"select distinct substr({date}, 1, 13) from raw")}
+            if date
+            else set()
+        )
         return {night for hour in hours if (night := self._night_of_hour(hour))}
 
     def _night_of_hour(self, text: str) -> datetime.date | None:
         try:
-            return self.asked.rule.night_of(datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC))
+            return self.asked.rule.night_of(
+                datetime.datetime.fromisoformat(f"{text}:30").replace(tzinfo=datetime.UTC)
+            )
         except (TypeError, ValueError):
             return None
 
@@ -350,7 +413,11 @@ def _from_arrays(arrays: _Arrays) -> dict[str, Any] | None:
     import pyarrow as pa
 
     def texts(name: str) -> Any:
-        return _values(arrays.texts[name], arrays.n_rows) if name in arrays.texts else pa.nulls(arrays.n_rows, pa.large_string())
+        return (
+            _values(arrays.texts[name], arrays.n_rows)
+            if name in arrays.texts
+            else pa.nulls(arrays.n_rows, pa.large_string())
+        )
 
     def whole(name: str) -> Any:
         if '"' in arrays.texts.get(name, ""):
@@ -379,12 +446,20 @@ def _values(array: str, n: int) -> Any:
     is_text = '"' in array
     # of two texts in a row these three letters stand between them; nowhere else, without escapes
     within, between = (array[2:-2], '","') if is_text else (array[1:-1], ",")
-    values = pc.split_pattern(pa.array([within], pa.large_string()), between).values if n else pa.array([], pa.large_string())
+    values = (
+        pc.split_pattern(pa.array([within], pa.large_string()), between).values
+        if n
+        else pa.array([], pa.large_string())
+    )
     if len(values) != n or "\\" in array:
         raise ValueError("texts and numbers, or escapes")
     if not is_text:
         if "null" in array:
-            values = pc.if_else(pc.equal(values, pa.scalar("null", values.type)), pa.scalar(None, values.type), values)
+            values = pc.if_else(
+                pc.equal(values, pa.scalar("null", values.type)),
+                pa.scalar(None, values.type),
+                values,
+            )
         values.cast(pa.int64())
     return values
 
@@ -394,7 +469,12 @@ def _from_rows(have: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
     nothing = [None] * len(rows)
     return {
-        "exposure": columns.texts([f"{value:.0f}" if isinstance(value, float) else str(value) for value in told.get("exposure", ())]),
+        "exposure": columns.texts(
+            [
+                f"{value:.0f}" if isinstance(value, float) else str(value)
+                for value in told.get("exposure", ())
+            ]
+        ),
         "detector_number": _whole(told.get("detector", nothing)).fillna(0).astype("int64"),
         "seqNum": _whole(told.get("seqNum", nothing)),
         **{name: _texts(told.get(name, nothing)) for name in ("detectorName", "raftName", "obsid")},
@@ -407,7 +487,9 @@ def _detector_number(text: str | None) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
-def _named(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...]) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
+def _named(
+    paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...]
+) -> tuple[NDArray[np.int64], Any, NDArray[np.int64]]:
     """What the names at the ends of paths tell: which of those below some folders are links of raws, their exposures, their detectors.
 
     The first are places among the paths; the second a list, or an Arrow array, of text; the third the detectors' numbers.
@@ -415,7 +497,9 @@ def _named(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...])
     import numpy as np
 
     match = pattern.match
-    numbered: dict[str, int | None] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
+    numbered: dict[
+        str, int | None
+    ] = {}  # of the detectors, which are few: the text in a link's name -> the number, or None
     kept, exposures, detectors = [], [], []
     for row, path in enumerate(paths):
         told = match(path[path.rfind("/") + 1 :])
@@ -444,7 +528,9 @@ def _named_alike(
     alike = rests.dictionary_encode()
     found = [pattern.match(f"0{rest}") for rest in alike.dictionary.to_pylist()]
     numbers = [None if told is None else _detector_number(told["detector"]) for told in found]
-    detectors = np.array([-1 if number is None else number for number in numbers], "int64")[alike.indices.to_numpy()]
+    detectors = np.array([-1 if number is None else number for number in numbers], "int64")[
+        alike.indices.to_numpy()
+    ]
     is_below = np.zeros(len(paths), bool)
     for folder in folders:
         is_below |= pc.starts_with(paths, folder).to_numpy(zero_copy_only=False)
@@ -452,7 +538,9 @@ def _named_alike(
     names, n_digits = names.take(pa.array(rows, pa.int64())), n_digits[rows]
     exposures = pa.nulls(len(rows), names.type)
     for n in np.unique(n_digits).tolist():
-        exposures = pc.if_else(pa.array(n_digits == n), pc.utf8_slice_codeunits(names, 0, n), exposures)
+        exposures = pc.if_else(
+            pa.array(n_digits == n), pc.utf8_slice_codeunits(names, 0, n), exposures
+        )
     return rows, exposures, detectors[rows]
 
 
@@ -471,7 +559,12 @@ def _whole(values: Sequence[object]) -> Series[Any]:
 
     try:
         return columns.integers(pa.array(values, pa.int64()))
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):  # SQLite holds anything in any column
+    except (
+        pa.ArrowException,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ):  # SQLite holds anything in any column
         return columns.whole_numbers(pd.Series(values, dtype="object"))
 
 
@@ -485,11 +578,15 @@ def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     import pyarrow as pa
 
     n_raws, is_dangling = len(raws), links["is_dangling"].to_numpy()
-    exposures = columns.texts(pa.concat_arrays([columns.arrow(raws["exposure"]), columns.arrow(links["exposure"])]))
+    exposures = columns.texts(
+        pa.concat_arrays([columns.arrow(raws["exposure"]), columns.arrow(links["exposure"])])
+    )
     detectors = np.concatenate([raws["detector_number"], links["detector_number"]])
     numbered = pd.factorize(detectors)[0]
     # of the raws, and then of the links: the same number where exposure and detector are the same
-    keys = pd.factorize(pd.factorize(exposures)[0] * (int(numbered.max(initial=0)) + 1) + numbered)[0]
+    keys = pd.factorize(pd.factorize(exposures)[0] * (int(numbered.max(initial=0)) + 1) + numbered)[
+        0
+    ]
     of_raws, of_links = keys[:n_raws], keys[n_raws:]
     first_raw, first_link = np.full(len(keys), -1), np.full(len(keys), -1)
     every_raw, every_link = np.arange(n_raws), np.argsort(is_dangling, kind="stable")
@@ -497,15 +594,22 @@ def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     first_raw[of_raws[::-1]] = every_raw[::-1]
     first_link[of_links[every_link[::-1]]] = every_link[::-1]
     registered = every_raw[first_raw[of_raws] == every_raw]
-    alone = every_link[(first_link[of_links[every_link]] == every_link) & (first_raw[of_links[every_link]] < 0)]
+    alone = every_link[
+        (first_link[of_links[every_link]] == every_link) & (first_raw[of_links[every_link]] < 0)
+    ]
     raw_at = np.concatenate([registered, np.full(len(alone), -1)])
     link_at = np.concatenate([first_link[of_raws[registered]], alone])
     key_at = np.concatenate([registered, n_raws + alone])
     is_there = link_at >= 0
     is_there[is_there] = ~is_dangling[link_at[is_there]]
     own = {"exposure": exposures.array.take(key_at), "detector_number": detectors[key_at]}
-    told = {name: raws[name].array.take(raw_at, allow_fill=True) for name in raws.columns.drop([*own])}
-    told |= {name: links[name].array.take(link_at, allow_fill=True) for name in links.columns.drop([*own, "is_dangling"])}
+    told = {
+        name: raws[name].array.take(raw_at, allow_fill=True) for name in raws.columns.drop([*own])
+    }
+    told |= {
+        name: links[name].array.take(link_at, allow_fill=True)
+        for name in links.columns.drop([*own, "is_dangling"])
+    }
     return pd.DataFrame({**own, **told, "is_registered": raw_at >= 0, "is_there": is_there})
 
 
@@ -518,15 +622,23 @@ def _attempts(both: DataFrame) -> DataFrame:
 
     is_registered, is_there = both["is_registered"].to_numpy(), both["is_there"].to_numpy()
     link, plain = columns.arrow(both["link"]), _plain_names(both)
-    raft_and_sensor = _joined(columns.arrow(both["raftName"]), "_", columns.arrow(both["detectorName"]))
+    raft_and_sensor = _joined(
+        columns.arrow(both["raftName"]), "_", columns.arrow(both["detectorName"])
+    )
     forms = ["unregistered", "lost", "success"]
     form = pa.array(np.where(is_registered, np.where(is_there, 2, 1), 0), pa.int64())
-    place = pc.if_else(pa.array(is_registered & is_there), "", pc.coalesce(link, pa.scalar("no link under raw/", link.type)))
+    place = pc.if_else(
+        pa.array(is_registered & is_there),
+        "",
+        pc.coalesce(link, pa.scalar("no link under raw/", link.type)),
+    )
     attempts = {
         "stage": "ingest",
         "attempted_at": both["linked_at"],
         "status": columns.texts(pa.array(forms, link.type).take(form)),
-        "message": columns.texts(_joined(pa.array([MESSAGES[name] for name in forms], link.type).take(form), place)),
+        "message": columns.texts(
+            _joined(pa.array([MESSAGES[name] for name in forms], link.type).take(form), place)
+        ),
         "attempt": 1,
         "destination": both["link"],
         "path": columns.texts(pc.coalesce(link, pc.binary_replace_slice(plain, 0, 0, "raw/"))),
@@ -537,7 +649,9 @@ def _attempts(both: DataFrame) -> DataFrame:
         "exposure": both["exposure"],
         "seq_num": both["seqNum"],
         # as people say it: R22_S11 where the registry has raft and name
-        "detector": columns.texts(pc.coalesce(raft_and_sensor, pa.array(both["detector_number"]).cast(link.type))),
+        "detector": columns.texts(
+            pc.coalesce(raft_and_sensor, pa.array(both["detector_number"]).cast(link.type))
+        ),
         "on_disk": is_there,
         "device": both["device"].where(is_there),
         "inode": both["inode"].where(is_there),
@@ -560,7 +674,10 @@ def _joined(*parts: Any, between: str = "", is_partly: bool = False) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in (*parts, between)]
+    texts = [
+        pa.scalar(part, pa.large_string()) if isinstance(part, str) else part
+        for part in (*parts, between)
+    ]
     nulls: Literal["skip", "emit_null"] = "skip" if is_partly else "emit_null"
     return pc.binary_join_element_wise(*texts, null_handling=nulls)
 
@@ -574,10 +691,16 @@ def _names_of(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
     forms, obsid = [columns.arrow(both["name"]), plain], columns.arrow(both["obsid"])
     if raft_and_sensor.null_count < len(both):
         forms += [
-            _joined(obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])),
+            _joined(
+                obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])
+            ),
             _joined(obsid, "_", raft_and_sensor),
         ]
     # the observation's name alone tells the file where a camera has one detector
     each = obsid.dictionary_encode().indices.fill_null(-1).to_numpy()
-    forms.append(pc.if_else(pa.array(np.bincount(each + 1)[each + 1] == 1), obsid, pa.scalar(None, obsid.type)))
+    forms.append(
+        pc.if_else(
+            pa.array(np.bincount(each + 1)[each + 1] == 1), obsid, pa.scalar(None, obsid.type)
+        )
+    )
     return _joined(*forms, between="\n", is_partly=True)

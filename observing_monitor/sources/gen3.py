@@ -53,10 +53,19 @@ MANAGERS: dict[str, dict[str, tuple[int, ...]]] = {
 LEAPS = ((1230768000, 34), (1341100800, 35), (1435708800, 36), (1483228800, 37))
 UNBOUNDED_NS = 4_102_444_800_000_000_000  # 2100-01-01: how daf_butler writes "no end" in SQLite
 RECORDS = "file_datastore_records"  # daf_butler's own name for a datastore's table
-RAW = ("t.exposure", "t.detector", "t.{run}", "d.ingest_date")  # what a raw's row has, and then its path and size in each datastore
+RAW = (
+    "t.exposure",
+    "t.detector",
+    "t.{run}",
+    "d.ingest_date",
+)  # what a raw's row has, and then its path and size in each datastore
 # A night is a small part of a registry, and its rows lie together, which PostgreSQL's planner can't know: for a night of many
 # exposures it would read a table as a whole, to join by hash or merge, or to give each of several processes a part.
-PLANS = {"enable_hashjoin": "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0"}
+PLANS = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+}
 SEEN = ("size", "mtime_ns", "device", "inode")  # what `stat` says of a raw's file
 PLAIN_URI = r"^file:///[^%#?\t\r\n]*$"  # a path with a scheme before it, and nothing quoted
 _packed = struct.Struct(f"@{len(SEEN)}q").pack
@@ -100,7 +109,9 @@ class Gen3Repository(Telling):
         path: Path  # the repository: a directory with butler.yaml, or with gen3repo/butler.yaml; or a butler.yaml
         instrument: str = ""  # this instrument's exposures only; "" for those of all
         dataset_type: str = "raw"  # which datasets count as ingested files
-        url: str = ""  # the registry's database, where not as butler.yaml says: a replica, or another user
+        url: str = (
+            ""  # the registry's database, where not as butler.yaml says: a replica, or another user
+        )
         password_env: str = ""  # the environment variable with the database's password; libpq's .pgpass works as well
         timeout_s: float = 30  # how long the database may take to answer
 
@@ -110,7 +121,11 @@ class Gen3Repository(Telling):
 
     @staticmethod
     def place_of(settings: Gen3Repository.Settings) -> str:
-        return f"{settings.path} and {Database(settings.url).place}" if settings.url else str(settings.path)
+        return (
+            f"{settings.path} and {Database(settings.url).place}"
+            if settings.url
+            else str(settings.path)
+        )
 
     def __init__(self, settings: Gen3Repository.Settings, asked: Asked) -> None:
         self.settings = settings
@@ -128,7 +143,11 @@ class Gen3Repository(Telling):
             layout = self._layout_of(registry)
             (exposure,) = self._named(registry, "exposure")
             sql = f"select distinct day_obs from {exposure} where instrument = :instrument"
-            days = {day for instrument in layout.instruments for (day,) in registry.ask(sql, {"instrument": instrument})}
+            days = {
+                day
+                for instrument in layout.instruments
+                for (day,) in registry.ask(sql, {"instrument": instrument})
+            }
             return {night for day in days if (night := night_named(str(day)))}
 
     def look(self, night: datetime.date, known: Known) -> Known:
@@ -137,18 +156,33 @@ class Gen3Repository(Telling):
         Where the registry is a file that did not change, it isn't even opened.
         """
         registry = self._registry_state()
-        is_same = known and registry and registry == known["registry"] and not self.asked.look_at_everything
+        is_same = (
+            known
+            and registry
+            and registry == known["registry"]
+            and not self.asked.look_at_everything
+        )
         if not known or not (is_same or self._count(night) == known["rows"]):
             raws = self._looked[night] = self._raws(night)  # the night is about to be read
-            return {"registry": registry, "rows": raws.numbers, "folders": _folder_times(_folders_of(raws))}
+            return {
+                "registry": registry,
+                "rows": raws.numbers,
+                "folders": _folder_times(_folders_of(raws)),
+            }
         folders = _folder_times(known["folders"])
         # other nights' changes of the registry are no change of this one
-        return known if folders == known["folders"] else {"registry": registry, "rows": known["rows"], "folders": folders}
+        return (
+            known
+            if folders == known["folders"]
+            else {"registry": registry, "rows": known["rows"], "folders": folders}
+        )
 
     def read(self, night: datetime.date) -> Reading:
         """The night's attempts: `success`, or `lost` where the registry has a raw whose file is no longer there."""
         raws = self._looked.pop(night) if night in self._looked else self._raws(night)
-        attempts = self._attempts(raws.table) if raws.table.num_rows else columns.empty(columns.ATTEMPTS)
+        attempts = (
+            self._attempts(raws.table) if raws.table.num_rows else columns.empty(columns.ATTEMPTS)
+        )
         return Reading(attempts=attempts, notes=raws.notes)
 
     def _attempts(self, raws: pa.Table) -> DataFrame:
@@ -158,16 +192,23 @@ class Gen3Repository(Telling):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        told: dict[str, AnyArray] = {name: raws[name].combine_chunks() for name in raws.column_names}
+        told: dict[str, AnyArray] = {
+            name: raws[name].combine_chunks() for name in raws.column_names
+        }
         files = told["file"].to_numpy(zero_copy_only=False)
         seen = _states(files)
         is_lost: AnyArray = pa.array(self._are_lost(files, seen["mtime_ns"] == ABSENT, told))
         place, key = pc.fill_null(told["shown"], "no datastore has it"), told["key"]
         message: AnyArray = pa.nulls(len(files), pa.large_string())
         if key.null_count:
-            key = pc.coalesce(key, _side_by_side(f"{self.settings.dataset_type}/", told["exposure"], told["-det000"]))
+            key = pc.coalesce(
+                key,
+                _side_by_side(f"{self.settings.dataset_type}/", told["exposure"], told["-det000"]),
+            )
         if is_lost.true_count:
-            message = pc.if_else(is_lost, _side_by_side("the registry has it, but its file is gone: ", place), None)
+            message = pc.if_else(
+                is_lost, _side_by_side("the registry has it, but its file is gone: ", place), None
+            )
         size = pc.fill_null(told["size"], -1).to_numpy()
         attempts = {
             "stage": "ingest",
@@ -191,7 +232,9 @@ class Gen3Repository(Telling):
         }
         return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts))
 
-    def _are_lost(self, files: Sequence[str], is_absent: NDArray[np.bool_], told: Mapping[str, AnyArray]) -> NDArray[np.bool_]:
+    def _are_lost(
+        self, files: Sequence[str], is_absent: NDArray[np.bool_], told: Mapping[str, AnyArray]
+    ) -> NDArray[np.bool_]:
         """Whether each raw is lost: no datastore has it, or its file isn't there though it should be."""
         is_lost: NDArray[np.bool_] = told["shown"].is_null().to_numpy(zero_copy_only=False).copy()
         exists, roots = _Existing(), [root for root, _ in self._where().datastores]
@@ -217,10 +260,15 @@ class Gen3Repository(Telling):
         try:
             with self._database().plain() as registry:
                 if registry.dialect == "postgresql":
-                    registry.ask(f"select {', '.join(f'set_config({name!r}, {value!r}, true)' for name, value in PLANS.items())}", {})
+                    registry.ask(
+                        f"select {', '.join(f'set_config({name!r}, {value!r}, true)' for name, value in PLANS.items())}",
+                        {},
+                    )
                 yield registry
         except UsageError as error:
-            raise SourceError(f"{self.settings.path}: {error}; that is what its butler.yaml, or the setting `url`, says") from error
+            raise SourceError(
+                f"{self.settings.path}: {error}; that is what its butler.yaml, or the setting `url`, says"
+            ) from error
 
     def _registry_state(self) -> list[int] | None:
         """Numbers that differ when the registry's file was written; None where it is a server's."""
@@ -230,7 +278,9 @@ class Gen3Repository(Telling):
         try:
             return sqlite.state_of(path)
         except OSError as error:
-            raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; butler.yaml says that the registry is there") from error
+            raise SourceError(
+                f"{path}: {(error.strerror or str(error)).lower()}; butler.yaml says that the registry is there"
+            ) from error
 
     # --- the registry ------------------------------------------------------------------------------------------------
 
@@ -244,13 +294,21 @@ class Gen3Repository(Telling):
         """The registry's Layout; SourceError where it is of a kind that isn't known, or lacks the instrument."""
         if self._layout is None:
             place = self._database().place
-            attributes, instrument, types = self._named(registry, "butler_attributes", "instrument", "dataset_type")
+            attributes, instrument, types = self._named(
+                registry, "butler_attributes", "instrument", "dataset_type"
+            )
             sql = f"select name, value from {attributes} where name like 'version:%' or name like 'config:registry.managers.%'"
-            keeper = check_managers(place, {str(name): str(value) for name, value in registry.ask(sql, {})})
-            instruments = sorted(str(name) for (name,) in registry.ask(f"select name from {instrument}", {}))
+            keeper = check_managers(
+                place, {str(name): str(value) for name, value in registry.ask(sql, {})}
+            )
+            instruments = sorted(
+                str(name) for (name,) in registry.ask(f"select name from {instrument}", {})
+            )
             if self.settings.instrument and self.settings.instrument not in instruments:
                 known = ", ".join(instruments) or "none"
-                raise SourceError(f"{place}: has no instrument {self.settings.instrument!r}; set `instrument` to one that it has: {known}")
+                raise SourceError(
+                    f"{place}: has no instrument {self.settings.instrument!r}; set `instrument` to one that it has: {known}"
+                )
             sql = f"select id, tag_association_table from {types} where name = :name"
             found = registry.ask(sql, {"name": self.settings.dataset_type})
             dataset_type, tags = found[0] if found else (None, "")
@@ -264,11 +322,16 @@ class Gen3Repository(Telling):
         layout = self._layout_of(registry)
         exposure, tags, dataset = self._named(registry, "exposure", layout.tags, "dataset")
         stores = self._named(registry, *(table for _, table in self._where().datastores))
-        files = [f"left join {table} f{number} on f{number}.dataset_id = t.dataset_id" for number, table in enumerate(stores)]
+        files = [
+            f"left join {table} f{number} on f{number}.dataset_id = t.dataset_id"
+            for number, table in enumerate(stores)
+        ]
         # SQLite keeps to the order of a cross join: from the night's exposures to their datasets, by indexes all the way,
         # rather than from all datasets of the instrument; and + 0 hides from it that it could take all raws there ever
         # were by the index of their type. PostgreSQL would take a raw for one of two hundred by that.
-        type_of = "t.dataset_type_id" if registry.dialect == "postgresql" else "t.dataset_type_id + 0"
+        type_of = (
+            "t.dataset_type_id" if registry.dialect == "postgresql" else "t.dataset_type_id + 0"
+        )
         # a dataset may be tagged into more collections: its run is the one that counts
         return f"""
             select {", ".join(wanted)}
@@ -282,10 +345,17 @@ class Gen3Repository(Telling):
         """The night's exposures of one instrument: id, obs_id, seq_num and the end, in nanoseconds of TAI."""
         (exposure,) = self._named(registry, "exposure")
         end = "upper(timespan)" if registry.dialect == "postgresql" else "timespan_end"
-        return registry.ask(f"select id, obs_id, seq_num, {end} from {exposure} where instrument = :instrument and day_obs = :day", values)
+        return registry.ask(
+            f"select id, obs_id, seq_num, {end} from {exposure} where instrument = :instrument and day_obs = :day",
+            values,
+        )
 
     def _values(self, layout: Layout, night: datetime.date, instrument: str) -> dict[str, Any]:
-        return {"instrument": instrument, "day": int(night.strftime("%Y%m%d")), "type": layout.dataset_type}
+        return {
+            "instrument": instrument,
+            "day": int(night.strftime("%Y%m%d")),
+            "type": layout.dataset_type,
+        }
 
     def _count(self, night: datetime.date) -> list[str | None]:
         """What the registry has of a night, in numbers, for each instrument as `_numbers` has them."""
@@ -313,7 +383,13 @@ class Gen3Repository(Telling):
             layout = self._layout_of(registry)
             if layout.dataset_type is None:
                 what = self.settings.dataset_type
-                return Raws([], pa.table({}), [f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"])
+                return Raws(
+                    [],
+                    pa.table({}),
+                    [
+                        f"{self._database().place}: has no dataset type {what!r} yet; nothing of it was ingested"
+                    ],
+                )
             wanted = [name.format(run=layout.collection_key) for name in RAW]
             for number in range(len(stores)):
                 wanted += [f"f{number}.path", f"f{number}.file_size"]
@@ -321,11 +397,17 @@ class Gen3Repository(Telling):
             sql = f"select id, full_name, raft, name_in_raft from {detector} where instrument = :instrument"
             for instrument in layout.instruments:
                 values = self._values(layout, night, instrument)
-                told = list(zip(*registry.ask(self._sql(registry, wanted), values), strict=True)) or [()] * len(wanted)
+                told = list(
+                    zip(*registry.ask(self._sql(registry, wanted), values), strict=True)
+                ) or [()] * len(wanted)
                 exposures = self._exposures(registry, values)
                 numbers += _numbers(told, exposures)
                 if told[0]:
-                    tables.append(_table(told, exposures, registry.ask(sql, values), [root for root, _ in stores]))
+                    tables.append(
+                        _table(
+                            told, exposures, registry.ask(sql, values), [root for root, _ in stores]
+                        )
+                    )
         return Raws(numbers, _in_order(tables) if tables else pa.table({}), [])
 
 
@@ -342,19 +424,29 @@ def read_repository(path: Path, url: str = "") -> Repository:
     root = str(config.get("root") or file.parent).rstrip("/")
     registry, datastore = config.get("registry") or {}, config.get("datastore") or {}
     if not isinstance(registry, dict) or not isinstance(datastore, dict):
-        raise SourceError(f"{file}: registry and datastore should be tables; is it a Butler's configuration?")
+        raise SourceError(
+            f"{file}: registry and datastore should be tables; is it a Butler's configuration?"
+        )
     if "remote" in str(config.get("cls", "")).lower():
-        raise SourceError(f"{file}: is a Butler's that is read over HTTP; `path` must lead to the repository itself")
+        raise SourceError(
+            f"{file}: is a Butler's that is read over HTTP; `path` must lead to the repository itself"
+        )
 
     def filled(text: str) -> str:
         return str(text).replace("<butlerRoot>", root)
 
-    if not isinstance(registry.get("db") or "", str) or "://" not in (registry.get("db") or "sqlite://"):
-        raise SourceError(f"{file}: registry.db is no database's address; is it a Butler's configuration?")
+    if not isinstance(registry.get("db") or "", str) or "://" not in (
+        registry.get("db") or "sqlite://"
+    ):
+        raise SourceError(
+            f"{file}: registry.db is no database's address; is it a Butler's configuration?"
+        )
     database = url or filled(registry.get("db") or "sqlite:///<butlerRoot>/gen3.sqlite3")
     if database.startswith("sqlite:///") and not database.startswith("sqlite:////"):
         database = "sqlite:///" + os.path.join(root, database.removeprefix("sqlite:///"))
-    stores = tuple((filled(where).rstrip("/"), table) for where, table in _datastores(datastore, file))
+    stores = tuple(
+        (filled(where).rstrip("/"), table) for where, table in _datastores(datastore, file)
+    )
     return Repository(database, str(registry.get("namespace") or "") or None, stores)
 
 
@@ -366,7 +458,9 @@ def _butler_yaml(path: Path) -> Path:
     for file in (here, below):
         if file.exists():
             return file
-    raise SourceError(f"{here}: no such file, nor {below}; a Gen3 repository has its butler.yaml in one of these places")
+    raise SourceError(
+        f"{here}: no such file, nor {below}; a Gen3 repository has its butler.yaml in one of these places"
+    )
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -376,9 +470,13 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         with open_plain(file) as opened:
             config = yaml.safe_load(opened.read().decode("utf-8"))
     except OSError as error:
-        raise SourceError(f"{file}: {(error.strerror or str(error)).lower()}; it tells where a Gen3 repository's registry is") from error
+        raise SourceError(
+            f"{file}: {(error.strerror or str(error)).lower()}; it tells where a Gen3 repository's registry is"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file}: is not YAML ({one_line(error)}); is it a Butler's configuration?") from error
+        raise SourceError(
+            f"{file}: is not YAML ({one_line(error)}); is it a Butler's configuration?"
+        ) from error
     if not isinstance(config, dict):
         raise SourceError(f"{file}: holds no tables; is it a Butler's configuration?")
     return config
@@ -388,13 +486,20 @@ def _datastores(config: dict[str, Any], file: Path) -> list[tuple[str, str]]:
     """Root and table of records of each datastore that keeps files, those of a chain in its order."""
     inner = config.get("datastores", ())
     records = config.get("records") or {}
-    if not (isinstance(inner or (), list | tuple) and all(isinstance(table, dict) for table in (*(inner or ()), records))):
-        raise SourceError(f"{file}: its datastores and their records should be tables; is it a Butler's configuration?")
+    if not (
+        isinstance(inner or (), list | tuple)
+        and all(isinstance(table, dict) for table in (*(inner or ()), records))
+    ):
+        raise SourceError(
+            f"{file}: its datastores and their records should be tables; is it a Butler's configuration?"
+        )
     if "datastores" in config:
         return [store for one in inner or () for store in _datastores(one, file)]
     if str(config.get("cls", "")).endswith("InMemoryDatastore"):
         return []
-    return [(str(config.get("root") or "<butlerRoot>/datastore"), str(records.get("table") or RECORDS))]
+    return [
+        (str(config.get("root") or "<butlerRoot>/datastore"), str(records.get("table") or RECORDS))
+    ]
 
 
 def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:
@@ -406,9 +511,13 @@ def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:
         keepers[role] = full.rpartition(".")[2]
         major = version.partition(".")[0]
         if not major.isdigit() or int(major) not in known.get(keepers[role], ()):
-            wanted = " or ".join(f"{name} {' or '.join(map(str, majors))}" for name, majors in known.items())
+            wanted = " or ".join(
+                f"{name} {' or '.join(map(str, majors))}" for name, majors in known.items()
+            )
             is_kept = f"its {role} are kept by {keepers[role] or 'nobody that it names'} {version}".rstrip()
-            raise SourceError(f"{place}: {is_kept}, and this program knows {wanted}; a newer observing_monitor may read it")
+            raise SourceError(
+                f"{place}: {is_kept}, and this program knows {wanted}; a newer observing_monitor may read it"
+            )
     return keepers
 
 
@@ -418,7 +527,9 @@ def check_managers(place: str, attributes: dict[str, str]) -> dict[str, str]:
 class Place(NamedTuple):
     """Where a datastore's record says that a file is."""
 
-    key: str | None  # names the file for good: as recorded, without scheme and quoting; None where there is no record
+    key: (
+        str | None
+    )  # names the file for good: as recorded, without scheme and quoting; None where there is no record
     name: str | None  # the file's own name
     shown: str | None  # path or URI in full
     file: str  # the path to look at on this machine, "" where it can't be one
@@ -451,7 +562,9 @@ def locate(path: str, root: str) -> Place:
 @functools.cache  # asked for every file, and there are few
 def _base(root: str) -> str:
     """A datastore's root as a path, where it is one."""
-    return urllib.parse.unquote(root.removeprefix("file://")) if root.startswith("file://") else root
+    return (
+        urllib.parse.unquote(root.removeprefix("file://")) if root.startswith("file://") else root
+    )
 
 
 class _Existing:
@@ -506,11 +619,17 @@ def _joined(function: Callable[[list[Any]], object], values: Sequence[Any]) -> o
 
 
 def _digest(rows: list[tuple[Any, ...]]) -> str:
-    return hashlib.blake2b(repr(sorted(rows, key=lambda row: str(row[0]))).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+    return hashlib.blake2b(
+        repr(sorted(rows, key=lambda row: str(row[0]))).encode("utf-8", "backslashreplace"),
+        digest_size=8,
+    ).hexdigest()
 
 
 def _table(
-    told: Sequence[Sequence[Any]], exposures: list[tuple[Any, ...]], detectors: list[tuple[Any, ...]], roots: Sequence[str]
+    told: Sequence[Sequence[Any]],
+    exposures: list[tuple[Any, ...]],
+    detectors: list[tuple[Any, ...]],
+    roots: Sequence[str],
 ) -> pa.Table:
     """The raws of one instrument, a row each: from columns by RAW and of the datastores, and rows of its exposures and detectors."""
     import pandas as pd
@@ -527,16 +646,35 @@ def _table(
     }
     ids, obsid, seq_num, ends = list(zip(*exposures, strict=True)) or [()] * 4
     at = pc.index_in(exposure, value_set=_whole(ids))
-    ended_ns = _whole([end if isinstance(end, int) and 0 < end < UNBOUNDED_NS else None for end in ends])
-    made |= {"obsid": _text(obsid).take(at), "seq_num": _whole(seq_num).take(at), "ended_at": _instants_of_tai(ended_ns).take(at)}
+    ended_ns = _whole(
+        [end if isinstance(end, int) and 0 < end < UNBOUNDED_NS else None for end in ends]
+    )
+    made |= {
+        "obsid": _text(obsid).take(at),
+        "seq_num": _whole(seq_num).take(at),
+        "ended_at": _instants_of_tai(ended_ns).take(at),
+    }
     there = pc.unique(detector)
-    made |= {name: texts.take(pc.index_in(detector, value_set=there)) for name, texts in _of_detectors(there, detectors).items()}
+    made |= {
+        name: texts.take(pc.index_in(detector, value_set=there))
+        for name, texts in _of_detectors(there, detectors).items()
+    }
     none: AnyArray = pa.nulls(len(exposure), pa.large_string())
-    made |= {"key": none, "shown": none, "file": none, "size": pc.cast(none, pa.int64()), "store": pc.cast(none, pa.int64())}
+    made |= {
+        "key": none,
+        "shown": none,
+        "file": none,
+        "size": pc.cast(none, pa.int64()),
+        "store": pc.cast(none, pa.int64()),
+    }
     for number, root in enumerate(roots):
         paths, sizes = _text(told[len(RAW) + 2 * number]), _whole(told[len(RAW) + 2 * number + 1])
         is_here = pc.and_(pc.is_null(made["key"]), pc.is_valid(paths))
-        found = {**dict(zip(("key", "shown", "file"), _places(paths, root), strict=True)), "size": sizes, "store": pa.scalar(number)}
+        found = {
+            **dict(zip(("key", "shown", "file"), _places(paths, root), strict=True)),
+            "size": sizes,
+            "store": pa.scalar(number),
+        }
         made |= {name: pc.if_else(is_here, values, made[name]) for name, values in found.items()}
     # a dataset that was stored in components has a record of each
     run = _text(told[2]).dictionary_encode().indices.to_pandas() if len(set(told[2])) > 1 else 0
@@ -571,8 +709,12 @@ def _in_order(tables: list[pa.Table]) -> pa.Table:
 
     start, joined = 0, []
     for table in tables:
-        code = pc.add(table["exposure_code"], pa.scalar(start))  # exposures of two instruments may have the same number
-        joined.append(table.set_column(table.column_names.index("exposure_code"), "exposure_code", code))
+        code = pc.add(
+            table["exposure_code"], pa.scalar(start)
+        )  # exposures of two instruments may have the same number
+        joined.append(
+            table.set_column(table.column_names.index("exposure_code"), "exposure_code", code)
+        )
         start += len(table)
     table = pa.concat_tables(joined)
     times = table["ingested_at"]
@@ -588,7 +730,9 @@ def _text(values: Sequence[Any]) -> AnyArray:
     try:
         return pa.array(values, pa.large_string())
     except (pa.ArrowException, TypeError, ValueError):
-        return pa.array([None if value is None else str(value) for value in values], pa.large_string())
+        return pa.array(
+            [None if value is None else str(value) for value in values], pa.large_string()
+        )
 
 
 def _whole(values: Sequence[Any]) -> AnyArray:
@@ -610,7 +754,9 @@ def _instants_of_tai(ns: AnyArray) -> AnyArray:
 
     counted = pc.fill_null(ns, 0).to_numpy()
     starts = np.array([(start + seconds) * 1_000_000_000 for start, seconds in LEAPS])
-    seconds = np.array([33, *(seconds for _, seconds in LEAPS)])[np.searchsorted(starts, counted, side="right")]
+    seconds = np.array([33, *(seconds for _, seconds in LEAPS)])[
+        np.searchsorted(starts, counted, side="right")
+    ]
     utc = pa.array(counted // 1000 - seconds * 1_000_000, pa.timestamp("us", "UTC"))
     return pc.if_else(pc.is_valid(ns), utc, None)
 
@@ -623,8 +769,13 @@ def _ingest_instants(values: Sequence[Any]) -> AnyArray:
     try:
         return _instants_of_tai(pa.array(values, pa.int64()))
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        texts = [value.isoformat(" ") if isinstance(value, datetime.datetime) else value for value in values]
-        told = pd.to_datetime(pd.Series(texts, dtype="object"), utc=True, format="ISO8601", errors="coerce")
+        texts = [
+            value.isoformat(" ") if isinstance(value, datetime.datetime) else value
+            for value in values
+        ]
+        told = pd.to_datetime(
+            pd.Series(texts, dtype="object"), utc=True, format="ISO8601", errors="coerce"
+        )
         return pa.array(told.astype(columns.DTYPES["instant"]), pa.timestamp("us", "UTC"))
 
 
@@ -650,7 +801,10 @@ def _places(paths: AnyArray, root: str) -> tuple[AnyArray, AnyArray, AnyArray]:
         return made
     odd = [locate(path, root) for path in paths.filter(is_odd).to_pylist()]
     told = zip(*((place.key, place.shown, place.file) for place in odd), strict=True)
-    key, shown, file = (pc.replace_with_mask(a, is_odd, pa.array(b, pa.large_string())) for a, b in zip(made, told, strict=True))
+    key, shown, file = (
+        pc.replace_with_mask(a, is_odd, pa.array(b, pa.large_string()))
+        for a, b in zip(made, told, strict=True)
+    )
     return key, shown, file
 
 
@@ -687,7 +841,9 @@ def _counted(told: Mapping[str, AnyArray]) -> Series[int] | int:
     """Which attempt each raw is of its exposure and detector, from 1."""
     import pandas as pd
 
-    codes = pd.DataFrame({name: told[name].to_numpy() for name in ("exposure_code", "detector_code")})
+    codes = pd.DataFrame(
+        {name: told[name].to_numpy() for name in ("exposure_code", "detector_code")}
+    )
     return codes.groupby([*codes]).cumcount() + 1 if codes.duplicated().any() else 1
 
 
@@ -696,7 +852,9 @@ def _side_by_side(*parts: AnyArray | str) -> AnyArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts]
+    texts = [
+        pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts
+    ]
     return pc.binary_join_element_wise(*texts, pa.scalar("", pa.large_string()))
 
 
@@ -708,14 +866,22 @@ def _names_of(told: Mapping[str, AnyArray]) -> AnyArray:
     import pyarrow.compute as pc
 
     exposure, obsid = told["exposure"], told["obsid"]
-    codes = pd.DataFrame({name: told[name].to_numpy() for name in ("exposure_code", "detector_code")}).drop_duplicates()
-    is_alone = pa.array((np.bincount(codes["exposure_code"]) == 1)[told["exposure_code"].to_numpy()])
+    codes = pd.DataFrame(
+        {name: told[name].to_numpy() for name in ("exposure_code", "detector_code")}
+    ).drop_duplicates()
+    is_alone = pa.array(
+        (np.bincount(codes["exposure_code"]) == 1)[told["exposure_code"].to_numpy()]
+    )
     forms = (
         pc.replace_substring_regex(told["key"], "(?s)^.*/", ""),
         _side_by_side(exposure, told["-det000"]),
         _side_by_side(exposure, told["-R22-S00-det000"]),
         _side_by_side(obsid, told["-R22S00"]),
         _side_by_side(obsid, told["_R22_S00"]),
-        pc.if_else(is_alone, obsid, None),  # the observation's name alone tells the file where it has one detector
+        pc.if_else(
+            is_alone, obsid, None
+        ),  # the observation's name alone tells the file where it has one detector
     )
-    return pc.binary_join_element_wise(*forms, pa.scalar("\n", pa.large_string()), null_handling="skip")
+    return pc.binary_join_element_wise(
+        *forms, pa.scalar("\n", pa.large_string()), null_handling="skip"
+    )

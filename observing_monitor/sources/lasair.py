@@ -76,9 +76,16 @@ TIMERS = {
     "ftransfer": "Filter: time spent this night on the transfer to the main database, by node",
     "ftotal": "Filter: all time spent this night, by node",
 }
-TOTALS = {"Ingest: time of each node": "itotal", "Filter: time of each node": "ftotal"}  # a chart each
+TOTALS = {
+    "Ingest: time of each node": "itotal",
+    "Filter: time of each node": "ftotal",
+}  # a chart each
 DELAY = {"min_delay": "Time since the most recent alert"}
-ALIASES = {"today_ztf": "today_lsst", "today_diaSource": "diaSource", "ikafka": "ikproduce"}  # older name -> today's
+ALIASES = {
+    "today_ztf": "today_lsst",
+    "today_diaSource": "diaSource",
+    "ikafka": "ikproduce",
+}  # older name -> today's
 NOT_AVAILABLE = (-1.0, 1e9)  # what the programs write when they don't know
 
 # A stage's count and the count that it should reach, with the words for those that are lacking.
@@ -108,11 +115,18 @@ class Lasair(Telling):
         timeout_s: float = 30  # how long the database may take to answer
         zone: str = "UTC"  # the zone of the files' update_time
         count_tolerance: float = 0.0  # a stage may lack this part of the stage before it, such as 0.01, without a warning
-        node_ratio: float = 3.0  # a node is out of line when it took so many times the median of the other nodes
+        node_ratio: float = (
+            3.0  # a node is out of line when it took so many times the median of the other nodes
+        )
         node_min_s: float = 10.0  # … and more than so many seconds
 
     meanings = COUNTS | DELAY | TIMERS
-    stacks = {title: tuple(name for name in TIMERS if name[0] == title[0].lower() and not name.endswith("total")) for title in TOTALS}
+    stacks = {
+        title: tuple(
+            name for name in TIMERS if name[0] == title[0].lower() and not name.endswith("total")
+        )
+        for title in TOTALS
+    }
     totals = TOTALS
     histories = ("today_alert", "today_filter", "min_delay")
 
@@ -135,12 +149,22 @@ class Lasair(Telling):
     @staticmethod
     def check(night: datetime.date, tables: Tables, settings: Lasair.Settings) -> list[Finding]:
         """Whether counts agree between stages, how many passed the filters, and which node is out of line."""
-        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(["name", "node"], keep="last")
-        whole = latest[latest["node"].isna()].drop_duplicates("name", keep="last").set_index("name")["value"]
+        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(
+            ["name", "node"], keep="last"
+        )
+        whole = (
+            latest[latest["node"].isna()]
+            .drop_duplicates("name", keep="last")
+            .set_index("name")["value"]
+        )
         return [
             *check_counts(whole.dropna().to_dict(), settings.count_tolerance),
-            *check_nodes(latest[latest["name"].isin(TIMERS)], settings.node_ratio, settings.node_min_s),
-            *tell_unavailable(whole[whole.isna()].index.intersection(list(COUNTS | DELAY), sort=False)),
+            *check_nodes(
+                latest[latest["name"].isin(TIMERS)], settings.node_ratio, settings.node_min_s
+            ),
+            *tell_unavailable(
+                whole[whole.isna()].index.intersection(list(COUNTS | DELAY), sort=False)
+            ),
         ]
 
     def __init__(self, settings: Lasair.Settings, asked: Asked) -> None:
@@ -148,9 +172,13 @@ class Lasair(Telling):
         self.asked = asked
         self.name = "lasair"
         if bool(settings.path) == bool(settings.url):
-            raise UsageError("a source of type lasair reads a folder or a table: set path, or url, and not both")
+            raise UsageError(
+                "a source of type lasair reads a folder or a table: set path, or url, and not both"
+            )
         self.zone = zone_named("zone", settings.zone)
-        self._kept: _Files | _Rows = _Files(settings.path, self.zone) if settings.path else _Rows(settings, asked)
+        self._kept: _Files | _Rows = (
+            _Files(settings.path, self.zone) if settings.path else _Rows(settings, asked)
+        )
 
     def nights(self) -> set[datetime.date]:
         return {night_of_nid(nid) for nid in self._kept.nids()}
@@ -159,7 +187,9 @@ class Lasair(Telling):
         """A file's numbers (size, time, inode), or a digest of the table's rows; None where there is nothing."""
         seen = self._kept.look(nid_of(night))
         if known and not seen:
-            raise SourceError(f"{self._kept.place_of(nid_of(night))} is no longer there; its numbers stay as last seen")
+            raise SourceError(
+                f"{self._kept.place_of(nid_of(night))} is no longer there; its numbers stay as last seen"
+            )
         return seen
 
     def read(self, night: datetime.date) -> Reading:
@@ -167,9 +197,15 @@ class Lasair(Telling):
         raw, sampled_at, notes = self._kept.read(nid_of(night))
         metrics, odd = metrics_of(raw, sampled_at)
         place, rule = self._kept.place_of(nid_of(night)), self.asked.rule
-        if raw and rule.offset_s < 0:  # by which a nid is looked at only hours after it began; UTC+4h looks at it before
-            odd.append(f"its nid is a UTC date, but the stream's nights are those of {rule.text}; set night_rule to UTC")
-        return Reading(metrics=metrics, notes=[*notes, *(f"{place}: {words}" for words in odd)], append=True)
+        if (
+            raw and rule.offset_s < 0
+        ):  # by which a nid is looked at only hours after it began; UTC+4h looks at it before
+            odd.append(
+                f"its nid is a UTC date, but the stream's nights are those of {rule.text}; set night_rule to UTC"
+            )
+        return Reading(
+            metrics=metrics, notes=[*notes, *(f"{place}: {words}" for words in odd)], append=True
+        )
 
 
 class _Files:
@@ -206,7 +242,9 @@ class _Files:
                         break
                     time.sleep(0.05)
             else:
-                raise SourceError(f"{path}: is {lock} now: a writer is at work, or died at it; if so, rename it back")
+                raise SourceError(
+                    f"{path}: is {lock} now: a writer is at work, or died at it; if so, rename it back"
+                )
             os.stat(self.folder)
             return None
         except OSError as error:
@@ -227,14 +265,18 @@ class _Files:
                 f"{path}: is not whole JSON ({error}); its writer was cut off, or is at work: the next run tries again"
             ) from error
         if not isinstance(raw, dict):
-            raise SourceError(f"{path}: is JSON, but not of names and numbers; look at what writes it")
+            raise SourceError(
+                f"{path}: is JSON, but not of names and numbers; look at what writes it"
+            )
         sampled_at, notes = self._update_time(path, raw, stat)
         said = raw.get("nid", nid)
         if said != nid:
             notes.append(f"{path}: says that it is of night {said!r}")
         return {key: value for key, value in raw.items() if key not in OWN_KEYS}, sampled_at, notes
 
-    def _update_time(self, path: str, raw: dict[str, Any], stat: os.stat_result) -> tuple[datetime.datetime, list[str]]:
+    def _update_time(
+        self, path: str, raw: dict[str, Any], stat: os.stat_result
+    ) -> tuple[datetime.datetime, list[str]]:
         """When the numbers were true: update_time, or else the file's own time; and what was odd about it."""
         said = raw.get("update_time")
         own = datetime.datetime.fromtimestamp(stat.st_mtime, UTC)
@@ -242,13 +284,17 @@ class _Files:
             return own, []
         try:
             instant = datetime.datetime.fromisoformat(said)
-            return (instant.replace(tzinfo=self.zone) if instant.tzinfo is None else instant).astimezone(UTC), []
+            return (
+                instant.replace(tzinfo=self.zone) if instant.tzinfo is None else instant
+            ).astimezone(UTC), []
         except (TypeError, ValueError, OverflowError):
             return own, [f"{path}: update_time {said!r} is no time; the file's own is taken"]
 
     @staticmethod
     def _fault(path: str | Path | None, error: OSError) -> SourceError:
-        return SourceError(f"{path}: {(error.strerror or str(error)).lower()}; path is the folder with status_<nid>.json")
+        return SourceError(
+            f"{path}: {(error.strerror or str(error)).lower()}; path is the folder with status_<nid>.json"
+        )
 
 
 class _Rows:
@@ -258,20 +304,32 @@ class _Rows:
         self.database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.table = settings.table
         self.now = asked.now
-        self._seen: dict[int, list[Any]] = {}  # nid -> the rows of the last look, so that what is read is what was looked at
+        self._seen: dict[
+            int, list[Any]
+        ] = {}  # nid -> the rows of the last look, so that what is read is what was looked at
 
     def place_of(self, nid: int) -> str:
         return f"{self.database.place}: night {nid} of {self.table}"
 
     def nids(self) -> set[int]:
-        told = [nid for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {}) if isinstance(nid, int | float)]
+        told = [
+            nid
+            for (nid,) in self._ask("SELECT DISTINCT nid FROM {table}", {})
+            if isinstance(nid, int | float)
+        ]
         return {int(nid) for nid in told if 0 <= nid <= LAST_NID}
 
     def look(self, nid: int) -> Known:
         # + 0E0: MySQL shows a FLOAT with six digits only, a sum with all that it has
-        rows = self._ask("SELECT name, value + 0E0 FROM {table} WHERE nid = :nid ORDER BY name", {"nid": nid})
-        self._seen[nid] = [(str(name), None if value is None else as_written(float(value))) for name, value in rows]
-        digest = hashlib.blake2b(repr(self._seen[nid]).encode("utf-8", "backslashreplace"), digest_size=12)
+        rows = self._ask(
+            "SELECT name, value + 0E0 FROM {table} WHERE nid = :nid ORDER BY name", {"nid": nid}
+        )
+        self._seen[nid] = [
+            (str(name), None if value is None else as_written(float(value))) for name, value in rows
+        ]
+        digest = hashlib.blake2b(
+            repr(self._seen[nid]).encode("utf-8", "backslashreplace"), digest_size=12
+        )
         return {"digest": digest.hexdigest()} if rows else None
 
     def read(self, nid: int) -> tuple[dict[str, Any], datetime.datetime | None, list[str]]:
@@ -290,8 +348,12 @@ class _Rows:
         import sqlalchemy
 
         with self.database.connect() as connection:
-            quoted = ".".join(connection.dialect.identifier_preparer.quote(part) for part in self.table.split("."))
-            return list(connection.execute(sqlalchemy.text(query.replace("{table}", quoted)), given))
+            quoted = ".".join(
+                connection.dialect.identifier_preparer.quote(part) for part in self.table.split(".")
+            )
+            return list(
+                connection.execute(sqlalchemy.text(query.replace("{table}", quoted)), given)
+            )
 
 
 # --- from raw keys to metrics ------------------------------------------------------------------------------------------
@@ -315,7 +377,11 @@ def number_of(raw: float | str) -> tuple[float, str]:
     """A raw value as a number, NaN where it is not available or none; and the words in place of it, "" for a number."""
     if isinstance(raw, str):
         text = raw.strip()
-        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|", text, re.IGNORECASE | re.ASCII):
+        if not re.fullmatch(
+            r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|",
+            text,
+            re.IGNORECASE | re.ASCII,
+        ):
             return math.nan, raw[:500]
         value = float(text or "nan")
     elif raw is None or (isinstance(raw, (int, float)) and not isinstance(raw, bool)):
@@ -332,10 +398,20 @@ def number_of(raw: float | str) -> tuple[float, str]:
 
 def unit_of(name: str) -> str | None:
     """Seconds for timers, hours for min_delay, bytes; counts have none."""
-    return "s" if name in TIMERS else "h" if name in DELAY else "bytes" if name.startswith("bytes_") else None
+    return (
+        "s"
+        if name in TIMERS
+        else "h"
+        if name in DELAY
+        else "bytes"
+        if name.startswith("bytes_")
+        else None
+    )
 
 
-def metrics_of(raw: dict[str, Any], sampled_at: datetime.datetime | None) -> tuple[DataFrame, list[str]]:
+def metrics_of(
+    raw: dict[str, Any], sampled_at: datetime.datetime | None
+) -> tuple[DataFrame, list[str]]:
     """A night's raw keys and values as a sample of metrics, and sentences on what was odd.
 
     Returns a DataFrame (`columns.METRICS`): a row a key, in the keys' order. `text` says why a value is not available, and
@@ -350,10 +426,16 @@ def metrics_of(raw: dict[str, Any], sampled_at: datetime.datetime | None) -> tup
         if isinstance(value, (dict, list)):
             odd.append(f"{key} is {type(value).__name__}, not a number")
         plain = name if node is None else f"{name}_{node}"
-        row = (number, "; ".join(filter(None, [words, "" if key == plain else f"written as {key}"])) or None, key == plain)
+        row = (
+            number,
+            "; ".join(filter(None, [words, "" if key == plain else f"written as {key}"])) or None,
+            key == plain,
+        )
         before = chosen.get((name, node))
         if before and before[0] == before[0] and number == number and before[0] != number:
-            odd.append(f"{plain} has two values, {before[0]:.10g} and {number:.10g}, under its older and its newer name")
+            odd.append(
+                f"{plain} has two values, {before[0]:.10g} and {number:.10g}, under its older and its newer name"
+            )
         if before is None or (number == number, row[2]) > (before[0] == before[0], before[2]):
             chosen[name, node] = row
     return columns.frame(
@@ -383,7 +465,9 @@ def check_counts(values: Mapping[Any, float], tolerance: float = 0.0) -> Iterato
             agreed.append(f"{later} and {earlier} {due:,.0f}")
         elif has < due:
             lacking = f"{due - has:,.0f} of {due:,.0f} {words} ({_percent((due - has) / due)}): {later} {has:,.0f}, {earlier} {due:,.0f}"
-            yield Finding("warning" if due - has > tolerance * due else "normal", lacking, "#metrics")
+            yield Finding(
+                "warning" if due - has > tolerance * due else "normal", lacking, "#metrics"
+            )
         else:
             times = f", ×{has / due:,.2f}" if due else ""
             text = f"{later} {has:,.0f} is more than {earlier} {due:,.0f}{times}: something was counted twice"
@@ -420,11 +504,18 @@ def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Findi
             is_idle = len(others) > 1 and median > min_s and min(others) > ratio * took
             if is_slow or is_idle:
                 times_words = (
-                    f"{took / median:,.3g} times the median of the other nodes ({median:,.3g} s)" if median else "the other nodes none"
+                    f"{took / median:,.3g} times the median of the other nodes ({median:,.3g} s)"
+                    if median
+                    else "the other nodes none"
                 )
                 found.setdefault(node, []).append(f"{name} {took:,.4g} s, {times_words}")
     for node in sorted(found, key=in_number_order):
-        yield Finding("warning", f"node {node} is out of line: {'; '.join(found[node])}", "#metrics", node=node)
+        yield Finding(
+            "warning",
+            f"node {node} is out of line: {'; '.join(found[node])}",
+            "#metrics",
+            node=node,
+        )
 
 
 def tell_unavailable(names: Collection[Any]) -> Iterator[Finding]:

@@ -42,8 +42,19 @@ Point = tuple[str, str | None, datetime.datetime, float, str | None, str]
 
 TICKS_PER_S = 196e6  # of latest_time_tag, since 1970 (the station's clock)
 MAX_TEXT = 2000
-LEVEL_OF = {"normal": "normal", "warning": "warning", "booting": "warning", "shutdown": "warning", "error": "error"}
-STATES = ("normal", "warning", "error", "silent")  # what a band is counted as; they add up to the number of bands
+LEVEL_OF = {
+    "normal": "normal",
+    "warning": "warning",
+    "booting": "warning",
+    "shutdown": "warning",
+    "error": "error",
+}
+STATES = (
+    "normal",
+    "warning",
+    "error",
+    "silent",
+)  # what a band is counted as; they add up to the number of bands
 UNITS = {  # where the point itself names none
     "bifrost/pipeline_lag": "s",
     "bifrost/max_acquire": "s",
@@ -106,8 +117,12 @@ class LwaRecorders(Telling):
     class Settings:
         url: str = ""  # etcd's gateway, such as http://etcdv3service:2379 …
         dump: Path | None = None  # … or a JSON file of keys and values, sampled when it was written
-        recorders: list[str] = field(default_factory=lambda: ["drvs1-16", "drvf1-16"])  # a manager's id and its bands' numbers
-        points: list[str] = field(default_factory=lambda: ["*"])  # patterns of the points to keep, beside summary and info
+        recorders: list[str] = field(
+            default_factory=lambda: ["drvs1-16", "drvf1-16"]
+        )  # a manager's id and its bands' numbers
+        points: list[str] = field(
+            default_factory=lambda: ["*"]
+        )  # patterns of the points to keep, beside summary and info
         silent_after_s: float = 120  # a band whose summary is older is an error
         dump_late_after_s: float = 3600  # a dump that was not written for longer is an error
         user: str = ""  # where etcd asks for one
@@ -168,7 +183,9 @@ class LwaRecorders(Telling):
         return Reading(metrics=_table(rows), notes=notes, append=True)
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: LwaRecorders.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: LwaRecorders.Settings
+    ) -> list[Finding]:
         """The bands of each group as its manager would sum them up, worst first."""
         return [
             finding
@@ -184,12 +201,16 @@ class LwaRecorders(Telling):
             return self.asked.now
         return EPOCH + datetime.timedelta(microseconds=_state_of(self.settings.dump)[1] // 1000)
 
-    def _look_at_dump(self, dump: Path, night: datetime.date, known: Known, tonight: datetime.date) -> Known:
+    def _look_at_dump(
+        self, dump: Path, night: datetime.date, known: Known, tonight: datetime.date
+    ) -> Known:
         state, written_at = _state_of(dump), self._sampled_at()
         is_new = night == self.asked.rule.night_of(written_at) and known != state
         late_s = (self.asked.now - written_at).total_seconds()
         if night == tonight and not is_new and late_s > self.settings.dump_late_after_s:
-            raise SourceError(f"{dump}: not written since {iso_utc(written_at)[:16]}Z; is what writes it still running?")
+            raise SourceError(
+                f"{dump}: not written since {iso_utc(written_at)[:16]}Z; is what writes it still running?"
+            )
         return state if is_new else known
 
     def _read_dump(self, dump: Path) -> dict[str, bytes]:
@@ -209,7 +230,10 @@ class LwaRecorders(Telling):
             raise SourceError(f"{dump}: holds no keys; it should be an object of keys and values")
         if isinstance(told.get("kvs"), list):
             return pairs_of(told, str(dump))
-        return {key: (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace") for key, value in told.items()}
+        return {
+            key: (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
+            for key, value in told.items()
+        }
 
     def _opened(self) -> Etcd:
         if self.etcd is None:
@@ -224,7 +248,9 @@ class LwaRecorders(Telling):
 
     # --- what they say ---------------------------------------------------------------------------------------------
 
-    def _points(self, pairs: dict[str, bytes], sampled_at: datetime.datetime, notes: list[str]) -> list[Point]:
+    def _points(
+        self, pairs: dict[str, bytes], sampled_at: datetime.datetime, notes: list[str]
+    ) -> list[Point]:
         """Rows (name, node, at, value, text, unit) of all points that are of our recorders and make sense."""
         rows: list[Point] = []
         unknown: set[str] = set()
@@ -235,7 +261,9 @@ class LwaRecorders(Telling):
                 continue
             if node != group and node not in self.groups[group]:
                 unknown.add(node)
-            elif name in ("summary", "info") or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.settings.points):
+            elif name in ("summary", "info") or any(
+                fnmatch.fnmatchcase(name, pattern) for pattern in self.settings.points
+            ):
                 try:
                     rows.extend(self._rows_of(node, name, data, sampled_at, notes))
                 except ValueError as error:
@@ -246,7 +274,9 @@ class LwaRecorders(Telling):
             )
         return rows
 
-    def _rows_of(self, node: str, name: str, data: bytes, sampled_at: datetime.datetime, notes: list[str]) -> list[Point]:
+    def _rows_of(
+        self, node: str, name: str, data: bytes, sampled_at: datetime.datetime, notes: list[str]
+    ) -> list[Point]:
         """The rows of one point; ValueError where it makes no sense."""
         try:
             point = parse_json(data)
@@ -257,18 +287,36 @@ class LwaRecorders(Telling):
         at = _instant(point.get("timestamp"))
         ahead_s = (at - sampled_at).total_seconds()
         if ahead_s > self.settings.silent_after_s and name == "summary":
-            notes.append(f"{self.place} {node}: its clock is {ahead_s:,.0f} s ahead; its points count as read now")
+            notes.append(
+                f"{self.place} {node}: its clock is {ahead_s:,.0f} s ahead; its points count as read now"
+            )
         at = min(at, sampled_at)
         value, fields = point["value"], point.get("field")
         unit = point.get("unit") or UNITS.get(name, "")
         if str(point.get("mime", "")).startswith("image/"):
-            return [(name, node, at, math.nan, png_uri(value, self.settings.max_image_bytes), "image/png")] if value is not None else []
+            return (
+                [
+                    (
+                        name,
+                        node,
+                        at,
+                        math.nan,
+                        png_uri(value, self.settings.max_image_bytes),
+                        "image/png",
+                    )
+                ]
+                if value is not None
+                else []
+            )
         if isinstance(value, list) and isinstance(fields, list):
             if len(fields) != len(value):
                 raise ValueError(f"has {len(value)} values for {len(fields)} fields")
             units = unit if isinstance(unit, list) else [unit] * len(value)
             units += [""] * (len(value) - len(units))
-            return [(f"{name}/{n}", node, at, *_number_or_text(v), str(u or "")) for n, v, u in zip(fields, value, units, strict=False)]
+            return [
+                (f"{name}/{n}", node, at, *_number_or_text(v), str(u or ""))
+                for n, v, u in zip(fields, value, units, strict=False)
+            ]
         if name == "latest_time_tag" and _is_number(value):
             return [(name, node, at, math.nan, iso_utc(_instant(value / TICKS_PER_S)), "")]
         if isinstance(value, list):
@@ -285,11 +333,17 @@ class LwaRecorders(Telling):
         total = dict.fromkeys(STATES, 0)
         for group, bands in self.groups.items():
             told = [summaries.get(band, (None, None)) for band in bands]
-            states = [_state(at, text, sampled_at, self.settings.silent_after_s)[0] for at, text in told]
+            states = [
+                _state(at, text, sampled_at, self.settings.silent_after_s)[0] for at, text in told
+            ]
             for state in STATES:
                 total[state] += states.count(state)
-                rows.append((f"bands_{state}", group, sampled_at, float(states.count(state)), None, ""))
-        return rows + [(f"bands_{state}", None, sampled_at, float(n), None, "") for state, n in total.items()]
+                rows.append(
+                    (f"bands_{state}", group, sampled_at, float(states.count(state)), None, "")
+                )
+        return rows + [
+            (f"bands_{state}", None, sampled_at, float(n), None, "") for state, n in total.items()
+        ]
 
 
 def _state_of(dump: Path) -> list[int]:
@@ -297,7 +351,9 @@ def _state_of(dump: Path) -> list[int]:
     try:
         state = dump.stat()
     except OSError as error:
-        raise SourceError(f"{dump}: {(error.strerror or str(error)).lower()}; the dump of the monitor points should be there") from error
+        raise SourceError(
+            f"{dump}: {(error.strerror or str(error)).lower()}; the dump of the monitor points should be there"
+        ) from error
     return [state.st_size, state.st_mtime_ns]
 
 
@@ -310,20 +366,31 @@ def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     for text in recorders:
         found = re.fullmatch(r"([A-Za-z]+)(\d{1,3})(?:-(\d{1,3}))?", text)
         if not found or int(found[2]) > int(found[3] or found[2]):
-            raise UsageError(f"recorders: {text!r} names no recorders; write a manager's id and its bands' numbers, such as drvs1-16")
+            raise UsageError(
+                f"recorders: {text!r} names no recorders; write a manager's id and its bands' numbers, such as drvs1-16"
+            )
         numbers = range(int(found[2]), int(found[3] or found[2]) + 1)
         groups.setdefault(found[1], []).extend(f"{found[1]}{number}" for number in numbers)
     return {group: list(dict.fromkeys(bands)) for group, bands in groups.items()}
 
 
-def _state(at: datetime.datetime | None, word: str | None, read_at: datetime.datetime, silent_after_s: float) -> tuple[str, str]:
+def _state(
+    at: datetime.datetime | None,
+    word: str | None,
+    read_at: datetime.datetime,
+    silent_after_s: float,
+) -> tuple[str, str]:
     """What a band counts as (one of STATES), and the word to show, at the time `read_at`."""
     if at is None or word == "timeout" or (read_at - at).total_seconds() > silent_after_s:
         return "silent", "silent"
-    return LEVEL_OF.get(word or "", "error"), word if isinstance(word, str) and word else "of unknown state"
+    return LEVEL_OF.get(word or "", "error"), word if isinstance(
+        word, str
+    ) and word else "of unknown state"
 
 
-def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: LwaRecorders.Settings) -> list[Finding]:
+def _check_group(
+    group: str, bands: list[str], metrics: DataFrame, settings: LwaRecorders.Settings
+) -> list[Finding]:
     """The findings of one group, from its latest sample in the night."""
     from observing_monitor.pages import Finding
 
@@ -331,34 +398,68 @@ def _check_group(group: str, bands: list[str], metrics: DataFrame, settings: Lwa
     if reads.empty:
         return []
     read_at = reads["sampled_at"].max()
-    own = metrics[metrics["name"].isin(["summary", "info"]) & metrics["node"].isin([group, *bands])].drop_duplicates(
-        ["name", "node"], keep="last"
-    )
+    own = metrics[
+        metrics["name"].isin(["summary", "info"]) & metrics["node"].isin([group, *bands])
+    ].drop_duplicates(["name", "node"], keep="last")
     # each row as a named tuple: what its cells hold is the columns' to know
-    said: dict[tuple[str, str], Any] = dict(zip(zip(own["name"], own["node"], strict=True), own.itertuples(), strict=True))
-    infos = {node: row.text for (name, node), row in said.items() if name == "info" and isinstance(row.text, str)}
+    said: dict[tuple[str, str], Any] = dict(
+        zip(zip(own["name"], own["node"], strict=True), own.itertuples(), strict=True)
+    )
+    infos = {
+        node: row.text
+        for (name, node), row in said.items()
+        if name == "info" and isinstance(row.text, str)
+    }
     of_state: dict[tuple[str, str], list[str]] = {}
     for band in bands:
         summary = said.get(("summary", band))
-        state, word = _state(summary and summary.sampled_at, summary and summary.text, read_at, settings.silent_after_s)
+        state, word = _state(
+            summary and summary.sampled_at,
+            summary and summary.text,
+            read_at,
+            settings.silent_after_s,
+        )
         of_state.setdefault((state, word), []).append(band)
     found = []
     silent = of_state.pop(("silent", "silent"), [])
     if silent:
         have = "sub-band has" if len(silent) == 1 else "sub-bands have"
         found.append(
-            Finding("error", f"{len(silent)} {have} not updated in {settings.silent_after_s:g} s: {', '.join(silent)}", "#metrics")
+            Finding(
+                "error",
+                f"{len(silent)} {have} not updated in {settings.silent_after_s:g} s: {', '.join(silent)}",
+                "#metrics",
+            )
         )
-    for (level, word), some in sorted(of_state.items(), key=lambda item: (-STATES.index(item[0][0]), item[0][1])):
+    for (level, word), some in sorted(
+        of_state.items(), key=lambda item: (-STATES.index(item[0][0]), item[0][1])
+    ):
         if level != "normal":
             words = "; ".join(f"{band}={infos[band]}" if infos.get(band) else band for band in some)
-            found.append(Finding(level, f"{len(some)} sub-band{'' if len(some) == 1 else 's'} {word}: {words}", "#metrics"))
+            found.append(
+                Finding(
+                    level,
+                    f"{len(some)} sub-band{'' if len(some) == 1 else 's'} {word}: {words}",
+                    "#metrics",
+                )
+            )
     if not found:
-        found.append(Finding("normal", f"all {len(bands)} sub-bands of {group} are normal", "#metrics"))
+        found.append(
+            Finding("normal", f"all {len(bands)} sub-bands of {group} are normal", "#metrics")
+        )
     found += _told_of_earlier(metrics, of_state.get(("normal", "normal"), []))
     manager = said.get(("summary", group))
-    if manager is not None and (read_at - manager.sampled_at).total_seconds() > settings.silent_after_s:
-        found.append(Finding("warning", f"the manager {group} has not updated in {settings.silent_after_s:g} s", "#metrics"))
+    if (
+        manager is not None
+        and (read_at - manager.sampled_at).total_seconds() > settings.silent_after_s
+    ):
+        found.append(
+            Finding(
+                "warning",
+                f"the manager {group} has not updated in {settings.silent_after_s:g} s",
+                "#metrics",
+            )
+        )
     return found
 
 
@@ -366,17 +467,26 @@ def _told_of_earlier(metrics: DataFrame, bands: list[str]) -> Iterator[Finding]:
     """What bands that are normal now were earlier in the night: told, and no fault any more."""
     from observing_monitor.pages import Finding
 
-    summaries = metrics[(metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()]
+    summaries = metrics[
+        (metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()
+    ]
     odd = summaries[summaries["text"] != "normal"]
     words = []
     for name, rows in odd.groupby("node"):
         band = str(name)
         worst = max(rows["text"], key=lambda word: STATES.index(LEVEL_OF.get(word, "error")))
-        words.append((_number_of(band), f"{band} {worst} {rows['sampled_at'].min():%H:%M}–{rows['sampled_at'].max():%H:%M} UTC"))
+        words.append(
+            (
+                _number_of(band),
+                f"{band} {worst} {rows['sampled_at'].min():%H:%M}–{rows['sampled_at'].max():%H:%M} UTC",
+            )
+        )
     if words:
         have = "sub-band was" if len(words) == 1 else "sub-bands were"
         yield Finding(
-            "normal", f"earlier in the night {len(words)} {have} not normal: {', '.join(text for _, text in sorted(words))}", "#metrics"
+            "normal",
+            f"earlier in the night {len(words)} {have} not normal: {', '.join(text for _, text in sorted(words))}",
+            "#metrics",
         )
 
 
@@ -395,7 +505,9 @@ def png_uri(text: str, max_bytes: int) -> str:
     except (binascii.Error, ValueError):
         raise ValueError("its image is not base64") from None
     if len(data) > max_bytes:
-        raise ValueError(f"its image has {len(data):,} bytes, more than {max_bytes:,} (max_image_bytes)")
+        raise ValueError(
+            f"its image has {len(data):,} bytes, more than {max_bytes:,} (max_image_bytes)"
+        )
     if not _is_whole_png(data):
         raise ValueError("its image is no PNG, or not a whole one")
     return "data:image/png;base64," + base64.b64encode(data).decode()
@@ -409,7 +521,9 @@ def _is_whole_png(data: bytes) -> bool:
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 12 + length
-        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(
+            data[end - 4 : end], "big"
+        ):
             return False
         if kind == b"IEND":
             return end == len(data)
@@ -418,7 +532,9 @@ def _is_whole_png(data: bytes) -> bool:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300  # neither NaN nor infinite
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    )  # neither NaN nor infinite
 
 
 def _number_or_text(value: object) -> tuple[float, str | None]:

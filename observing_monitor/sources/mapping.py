@@ -27,11 +27,31 @@ if TYPE_CHECKING:
     from observing_monitor.tables import Tables
 
 FEEDS = {"files": columns.FILES, "ingests": columns.ATTEMPTS, "metrics": columns.METRICS}
-OWN_INSTANT = {"files": "created_at", "ingests": "attempted_at", "metrics": "sampled_at"}  # tells a row's night
-NUMERIC_TIMES = {"unix": 1.0, "unix_ms": 1e-3, "unix_us": 1e-6, "unix_ns": 1e-9, "mjd": 86400.0, "jd": 86400.0}  # unit in s
+OWN_INSTANT = {
+    "files": "created_at",
+    "ingests": "attempted_at",
+    "metrics": "sampled_at",
+}  # tells a row's night
+NUMERIC_TIMES = {
+    "unix": 1.0,
+    "unix_ms": 1e-3,
+    "unix_us": 1e-6,
+    "unix_ns": 1e-9,
+    "mjd": 86400.0,
+    "jd": 86400.0,
+}  # unit in s
 MJD_OF_1970 = 40587.0
 JD_OF_1970 = 2440587.5
-NOT_AVAILABLE = ("", "nan", "none", "null", "n/a", "na", "-", "--")  # what stands in a cell that has no number
+NOT_AVAILABLE = (
+    "",
+    "nan",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "-",
+    "--",
+)  # what stands in a cell that has no number
 INT64_END = 2**63
 
 
@@ -41,15 +61,27 @@ class Mapped(completeness.CountSettings):
 
     feeds: Literal["files", "ingests", "metrics"] = "metrics"  # which of our tables the rows are of
     columns: dict[str, str] = field(default_factory=dict)  # our column = "its column"
-    constants: dict[str, str] = field(default_factory=dict)  # our column = "what it is in every row"
-    values: dict[str, str] = field(default_factory=dict)  # metric = "its column", of a table with a column a metric
+    constants: dict[str, str] = field(
+        default_factory=dict
+    )  # our column = "what it is in every row"
+    values: dict[str, str] = field(
+        default_factory=dict
+    )  # metric = "its column", of a table with a column a metric
     units: dict[str, str] = field(default_factory=dict)  # metric = "its unit"
-    night_column: str = ""  # the column that tells a row's night; without one, the row's own instant does
-    night_format: str = "date"  # how nights are written: date, nid, mjd, or a pattern of strptime such as %d/%m/%Y
+    night_column: str = (
+        ""  # the column that tells a row's night; without one, the row's own instant does
+    )
+    night_format: str = (
+        "date"  # how nights are written: date, nid, mjd, or a pattern of strptime such as %d/%m/%Y
+    )
     time_format: str = "iso"  # how instants are written: iso, unix, unix_ms, unix_us, unix_ns, mjd, jd, or a pattern of strptime
     zone: str = "UTC"  # the zone of instants that don't say theirs: UTC, TAI, Pacific/Honolulu …
-    statuses: dict[str, str] = field(default_factory=dict)  # its word = "ours": success, failure, ignored, waiting …
-    stages: list[str] = field(default_factory=lambda: ["ingest"])  # the stages that its attempts are of, in order
+    statuses: dict[str, str] = field(
+        default_factory=dict
+    )  # its word = "ours": success, failure, ignored, waiting …
+    stages: list[str] = field(
+        default_factory=lambda: ["ingest"]
+    )  # the stages that its attempts are of, in order
     headlines: list[str] = field(default_factory=list)  # metrics that stand in the table of nights
 
 
@@ -84,20 +116,32 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     known = [c.name for c in FEEDS[settings.feeds] if c.name != "source"]
     for name in (*settings.columns, *settings.constants):
         if name not in known:
-            raise UsageError(f"our table of {settings.feeds} has no column {name!r}; {_nearest(name, known)}")
+            raise UsageError(
+                f"our table of {settings.feeds} has no column {name!r}; {_nearest(name, known)}"
+            )
     for word in settings.statuses.values():
         if word not in columns.STATUSES:
             raise UsageError(f"{word!r} is no status; {_nearest(word, columns.STATUSES)}")
     has = {*settings.columns, *settings.constants}
     if settings.feeds == "metrics" and not settings.values and not {"name", "value"} <= has:
-        raise UsageError("nothing tells the metrics; set values to metric = column, or columns.name and columns.value")
+        raise UsageError(
+            "nothing tells the metrics; set values to metric = column, or columns.name and columns.value"
+        )
     if settings.feeds != "metrics" and not has & {"file_id", "path", "name", "names"}:
         raise UsageError("nothing names the files; set columns.path or columns.name")
     if settings.feeds == "ingests" and "status" not in has:
-        raise UsageError("nothing tells how an attempt ended; set columns.status, or constants.status")
-    if not picks_night and not settings.night_column and OWN_INSTANT[settings.feeds] not in settings.columns:
+        raise UsageError(
+            "nothing tells how an attempt ended; set columns.status, or constants.status"
+        )
+    if (
+        not picks_night
+        and not settings.night_column
+        and OWN_INSTANT[settings.feeds] not in settings.columns
+    ):
         how = "{night} in path" if kind == "table" else ":night in query"
-        raise UsageError(f"nothing tells the night of a row; set night_column, columns.{OWN_INSTANT[settings.feeds]}, or {how}")
+        raise UsageError(
+            f"nothing tells the night of a row; set night_column, columns.{OWN_INSTANT[settings.feeds]}, or {how}"
+        )
     if settings.zone != "TAI":
         zone_named("zone", settings.zone)
 
@@ -109,20 +153,32 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def wanted(settings: Mapped) -> list[str]:
     """The columns of others that the settings name."""
-    return list(dict.fromkeys([*filter(None, [settings.night_column]), *settings.columns.values(), *settings.values.values()]))
+    return list(
+        dict.fromkeys(
+            [
+                *filter(None, [settings.night_column]),
+                *settings.columns.values(),
+                *settings.values.values(),
+            ]
+        )
+    )
 
 
 def require(rows: Rows, names_wanted: list[str]) -> None:
     """SourceError where `Rows` lack one of these columns."""
     for name in names_wanted if rows.rows or rows.columns else []:
         if name not in rows.columns:
-            raise SourceError(f"{rows.place}: has no column {name!r}; {_nearest(name, rows.columns)}")
+            raise SourceError(
+                f"{rows.place}: has no column {name!r}; {_nearest(name, rows.columns)}"
+            )
 
 
 # --- nights ----------------------------------------------------------------------------------------------------------
 
 
-def by_night(rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date | None = None) -> dict[datetime.date, Rows]:
+def by_night(
+    rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date | None = None
+) -> dict[datetime.date, Rows]:
     """`Rows` apart by night: a mapping of dates to Rows, in which notes stand once, with the last night.
 
     Parameters
@@ -145,7 +201,12 @@ def by_night(rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date
     return apart(rows, _nights_of_instants(rows, settings, rule), "")
 
 
-def apart(rows: Rows, nights: Sequence[datetime.date | None], where: str, night: datetime.date | None = None) -> dict[datetime.date, Rows]:
+def apart(
+    rows: Rows,
+    nights: Sequence[datetime.date | None],
+    where: str,
+    night: datetime.date | None = None,
+) -> dict[datetime.date, Rows]:
     """`Rows` apart by the night of each, as `by_night` gives them; None is a row whose night can't be told.
 
     `where` says in which column that would stand; rows of another night than `night`, if it is given, are left out.
@@ -157,13 +218,22 @@ def apart(rows: Rows, nights: Sequence[datetime.date | None], where: str, night:
     notes = list(rows.notes)
     if lost:
         first = ",".join("" if cell is None else str(cell) for cell in rows.rows[lost[0]])[:80]
-        notes.append(f"{rows.place} {at([rows.numbers[index] for index in lost], rows.word)}: no night{where} ({first}); left out")
+        notes.append(
+            f"{rows.place} {at([rows.numbers[index] for index in lost], rows.word)}: no night{where} ({first}); left out"
+        )
     others = [rows.numbers[index] for own, kept in found.items() if own != night for index in kept]
     if night is not None and others:
-        notes.append(f"{rows.place} {at(sorted(others), rows.word)}: of another night than {night}; left out")
+        notes.append(
+            f"{rows.place} {at(sorted(others), rows.word)}: of another night than {night}; left out"
+        )
         found = {own: kept for own, kept in found.items() if own == night}
     made = {
-        own: replace(rows, rows=[rows.rows[i] for i in kept], numbers=[rows.numbers[i] for i in kept], notes=[])
+        own: replace(
+            rows,
+            rows=[rows.rows[i] for i in kept],
+            numbers=[rows.numbers[i] for i in kept],
+            notes=[],
+        )
         for own, kept in found.items()
     }
     last = max(made, default=night)
@@ -179,11 +249,17 @@ def _nights_told(rows: Rows, settings: Mapped) -> list[datetime.date | None]:
     return [known[text] for text in texts]
 
 
-def _nights_of_instants(rows: Rows, settings: Mapped, rule: NightRule) -> list[datetime.date | None]:
+def _nights_of_instants(
+    rows: Rows, settings: Mapped, rule: NightRule
+) -> list[datetime.date | None]:
     import pandas as pd
 
     place = rows.columns.index(settings.columns[OWN_INSTANT[settings.feeds]])
-    instants = to_instants(pd.Series([row[place] for row in rows.rows], dtype="object"), settings.time_format, settings.zone)
+    instants = to_instants(
+        pd.Series([row[place] for row in rows.rows], dtype="object"),
+        settings.time_format,
+        settings.zone,
+    )
     dates = (instants + pd.Timedelta(seconds=rule.offset_s)).dt.date
     return dates.astype("object").where(dates.notna(), None).tolist()
 
@@ -204,10 +280,16 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     for rows in night_rows:
         notes += rows.notes
         if rows.rows:
-            parts.append(make(_frame(rows), settings, Notes(rows.place, rows.word, rows.numbers, notes)))
+            parts.append(
+                make(_frame(rows), settings, Notes(rows.place, rows.word, rows.numbers, notes))
+            )
     made = pd.concat(parts, ignore_index=True) if parts else columns.empty(described)
     reading = Reading(notes=notes)
-    setattr(reading, "attempts" if settings.feeds == "ingests" else settings.feeds, columns.frame(described, made))
+    setattr(
+        reading,
+        "attempts" if settings.feeds == "ingests" else settings.feeds,
+        columns.frame(described, made),
+    )
     return reading
 
 
@@ -230,20 +312,29 @@ class Notes:
 def _frame(rows: Rows) -> DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows.rows, columns=rows.columns, dtype="object").loc[:, lambda made: ~made.columns.duplicated(keep="last")]
+    return pd.DataFrame(rows.rows, columns=rows.columns, dtype="object").loc[
+        :, lambda made: ~made.columns.duplicated(keep="last")
+    ]
 
 
-def _mapped(table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]) -> DataFrame:
+def _mapped(
+    table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]
+) -> DataFrame:
     """The mapped columns, each in its kind, and the constants: a DataFrame by our names."""
     import pandas as pd
 
     made = {}
     for column in described:
         if column.name in settings.columns:
-            made[column.name] = _as_kind(table[settings.columns[column.name]], column, settings, say)
+            made[column.name] = _as_kind(
+                table[settings.columns[column.name]], column, settings, say
+            )
         elif column.name in settings.constants:
             made[column.name] = _as_kind(
-                pd.Series(settings.constants[column.name], index=table.index, dtype="object"), column, settings, say
+                pd.Series(settings.constants[column.name], index=table.index, dtype="object"),
+                column,
+                settings,
+                say,
             )
     return pd.DataFrame(made, index=table.index)
 
@@ -255,7 +346,9 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
         say.add(instants.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
         return instants
     if column.kind == "bool":
-        return ~to_text(values).fillna("true").str.lower().isin(["", "0", "0.0", "f", "false", "n", "no"])
+        return ~to_text(values).fillna("true").str.lower().isin(
+            ["", "0", "0.0", "f", "false", "n", "no"]
+        )
     if column.kind == "text":
         return to_text(values).where(~is_blank(values))
     made, odd = to_numbers(values)
@@ -284,8 +377,13 @@ def _attempts(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     say.add(named.isna(), "names no file; left out")
     made["path"] = named
     made["names"] = made["names"] if "names" in made else names.last_parts(named)
-    made["stage"] = made["stage"].fillna(settings.stages[0]) if "stage" in made else settings.stages[0]
-    words = {**{word: word for word in columns.STATUSES}, **{theirs.casefold(): ours for theirs, ours in settings.statuses.items()}}
+    made["stage"] = (
+        made["stage"].fillna(settings.stages[0]) if "stage" in made else settings.stages[0]
+    )
+    words = {
+        **{word: word for word in columns.STATUSES},
+        **{theirs.casefold(): ours for theirs, ours in settings.statuses.items()},
+    }
     said = made["status"].str.strip().str.casefold()
     status = said.map(words)
     is_strange = status.isna() & said.notna()
@@ -298,7 +396,9 @@ def _attempts(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
 def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     import pandas as pd
 
-    made = _mapped(table, settings, say, [c for c in columns.METRICS if c.name not in ("value", "text")])
+    made = _mapped(
+        table, settings, say, [c for c in columns.METRICS if c.name not in ("value", "text")]
+    )
     sources = {None: settings.columns["value"]} if not settings.values else settings.values
     parts = []
     for name, theirs in sources.items():
@@ -308,7 +408,9 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
         parts.append(part.assign(value=value, text=text))
     joined = pd.concat(parts, ignore_index=True)
     if "text" in settings.columns:
-        joined["text"] = to_text(pd.concat([table[settings.columns["text"]]] * len(parts), ignore_index=True)).fillna(joined["text"])
+        joined["text"] = to_text(
+            pd.concat([table[settings.columns["text"]]] * len(parts), ignore_index=True)
+        ).fillna(joined["text"])
     unit = joined["name"].map(settings.units).astype("str")
     joined["unit"] = unit.fillna(joined["unit"]) if "unit" in joined else unit
     return columns.frame(columns.METRICS, joined[joined["name"].notna()])
@@ -319,7 +421,9 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
 
 def is_blank(values: Series[Any]) -> Series[bool]:
     """Whether each cell has nothing in it."""
-    return values.isna() | values.map(lambda value: isinstance(value, str) and not value.strip()).astype(bool)
+    return values.isna() | values.map(
+        lambda value: isinstance(value, str) and not value.strip()
+    ).astype(bool)
 
 
 def to_text(values: Series[Any]) -> Series[str]:
@@ -344,32 +448,47 @@ def to_numbers(values: Series[Any]) -> tuple[Series[float], Series[bool]]:
         if isinstance(value, str):
             text = value.strip()
             # 334,996 is how people write it
-            value = text.replace(",", "") if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text, re.ASCII) else text
+            value = (
+                text.replace(",", "")
+                if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text, re.ASCII)
+                else text
+            )
         try:
             return float(value)
         except (TypeError, ValueError, OverflowError):
             return None
 
     known = values.astype("object").map(number).astype("float64")
-    is_none = values.isna() | values.map(lambda value: isinstance(value, str) and value.strip().lower() in NOT_AVAILABLE).astype(bool)
+    is_none = values.isna() | values.map(
+        lambda value: isinstance(value, str) and value.strip().lower() in NOT_AVAILABLE
+    ).astype(bool)
     is_odd = (known.isna() & ~is_none) | known.abs().eq(float("inf"))
     return known.mask(is_odd), is_odd
 
 
-def to_metric(values: Series[Any], is_count: Series[Any], say: Notes, name: str) -> tuple[Series[float], Series[str]]:
+def to_metric(
+    values: Series[Any], is_count: Series[Any], say: Notes, name: str
+) -> tuple[Series[float], Series[str]]:
     """Cells as a metric's value and text: a number, "no data" where there is none, other text as it is."""
     import pandas as pd
 
     value, is_odd = to_numbers(values)
     text = to_text(values)
-    is_word = is_odd & values.map(lambda cell: isinstance(cell, str)).astype(bool) & ~_looks_numeric(text)
+    is_word = (
+        is_odd & values.map(lambda cell: isinstance(cell, str)).astype(bool) & ~_looks_numeric(text)
+    )
     too_big = is_odd & ~is_word
     say.add(too_big, f"{name} is beyond any number that can be kept: not available")
     negative = (value < 0) & is_count
     say.add(negative, f"{name} is negative, which no count is: not available")
     say.add(is_word & is_count, f"{name} is no number: not available")
     value = value.mask(negative)
-    words = pd.Series("no data", index=values.index).where(value.isna()).mask(is_word, text).mask(too_big | negative, "not available")
+    words = (
+        pd.Series("no data", index=values.index)
+        .where(value.isna())
+        .mask(is_word, text)
+        .mask(too_big | negative, "not available")
+    )
     return value, words.astype("str")
 
 
@@ -392,19 +511,31 @@ def to_instants(values: Series[Any], form: str, zone: str) -> Series[pd.Timestam
     if form in NUMERIC_TIMES:
         start = {"mjd": MJD_OF_1970, "jd": JD_OF_1970}.get(form, 0.0)
         seconds = (to_numbers(values)[0] - start) * NUMERIC_TIMES[form]
-        told = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce").astype(columns.DTYPES["instant"])
+        told = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce").astype(
+            columns.DTYPES["instant"]
+        )
         is_aware = pd.Series(False, index=values.index)
     else:
         is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
         is_date = values.map(lambda value: isinstance(value, datetime.date)).astype(bool)
         spoken = values.where(is_text).astype("str").str.strip()
-        of_text = pd.to_datetime(spoken, format="ISO8601" if form == "iso" else form, utc=True, errors="coerce")
+        of_text = pd.to_datetime(
+            spoken, format="ISO8601" if form == "iso" else form, utc=True, errors="coerce"
+        )
         of_dates = pd.to_datetime(values.where(is_date), utc=True, errors="coerce")
-        told = of_text.astype(columns.DTYPES["instant"]).fillna(of_dates.astype(columns.DTYPES["instant"]))
-        with_offset = spoken.str.contains(r"(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)$", na=False) & spoken.str.contains(":", na=False, regex=False)
+        told = of_text.astype(columns.DTYPES["instant"]).fillna(
+            of_dates.astype(columns.DTYPES["instant"])
+        )
+        with_offset = spoken.str.contains(
+            r"(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)$", na=False
+        ) & spoken.str.contains(":", na=False, regex=False)
         says = with_offset if form == "iso" else pd.Series("%z" in form, index=values.index)
-        is_aware = values.map(lambda value: getattr(value, "tzinfo", None) is not None).astype(bool) | (is_text & says)
-    told = columns.in_calendar(told).where(told < pd.Timestamp("2200-01-01", tz="UTC"))  # datetime.max and `infinity` stand for "never"
+        is_aware = values.map(lambda value: getattr(value, "tzinfo", None) is not None).astype(
+            bool
+        ) | (is_text & says)
+    told = columns.in_calendar(told).where(
+        told < pd.Timestamp("2200-01-01", tz="UTC")
+    )  # datetime.max and `infinity` stand for "never"
     return told.where(is_aware, _from_zone(told, zone))
 
 
@@ -425,6 +556,8 @@ def _from_zone(told: Series[Any], zone: str) -> Series[Any]:
     if zone == "UTC":
         return told
     # the hour that comes twice in autumn is taken as standard time, the one that spring leaves out as the next
-    local = told.dt.tz_localize(None).dt.tz_localize(ZoneInfo(zone), ambiguous=np.zeros(len(told), bool), nonexistent="shift_forward")
+    local = told.dt.tz_localize(None).dt.tz_localize(
+        ZoneInfo(zone), ambiguous=np.zeros(len(told), bool), nonexistent="shift_forward"
+    )
     made: Series[pd.Timestamp] = local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
     return made

@@ -33,9 +33,15 @@ class ObjectFiles(Telling):
     class Settings:
         path: str  # the address: s3://bucket/prefix
         optional: bool = False  # where nothing lies below it, and never did, no file is told of, and that is no fault
-        skip: list[str] = field(default_factory=list)  # patterns of names that are no files yet, such as *.part
-        name_pattern: str = names.RUBIN  # a regular expression with groups obsid, exposure, seq_num, detector
-        storage: Storage = field(default_factory=Storage)  # how the store is reached; from [storage], unless a table here says so
+        skip: list[str] = field(
+            default_factory=list
+        )  # patterns of names that are no files yet, such as *.part
+        name_pattern: str = (
+            names.RUBIN
+        )  # a regular expression with groups obsid, exposure, seq_num, detector
+        storage: Storage = field(
+            default_factory=Storage
+        )  # how the store is reached; from [storage], unless a table here says so
 
     @staticmethod
     def stages_of(settings: ObjectFiles.Settings) -> tuple[str, ...]:
@@ -52,8 +58,12 @@ class ObjectFiles(Telling):
         self.objects = Objects(settings.path, settings.storage, SourceError)
         self._skeleton: Skeleton | None = None  # of the run
         self._fault = ""  # why there is none
-        self._loose: frozenset[str] | None = None  # the paths of all objects outside the prefixes of nights
-        self._nights: dict[datetime.date, dict[str, Object]] = {}  # night -> what lies in it, until it was read
+        self._loose: frozenset[str] | None = (
+            None  # the paths of all objects outside the prefixes of nights
+        )
+        self._nights: dict[
+            datetime.date, dict[str, Object]
+        ] = {}  # night -> what lies in it, until it was read
         names.named_pattern("name_pattern", settings.name_pattern)
         settings.storage.check()
 
@@ -65,10 +75,16 @@ class ObjectFiles(Telling):
         """A digest of every object's name, size and time."""
         prefixes, _ = self._listed()
         if night not in prefixes and (known or {}).get("has_prefix"):
-            raise SourceError(f"{self.objects.address}: the night's prefix is no longer there; its files stay as last seen")
+            raise SourceError(
+                f"{self.objects.address}: the night's prefix is no longer there; its files stay as last seen"
+            )
         listed = sorted(self._of_night(night).items())
-        told = "\0".join(f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}" for path, there in listed)
-        digest = hashlib.blake2b(told.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+        told = "\0".join(
+            f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}" for path, there in listed
+        )
+        digest = hashlib.blake2b(
+            told.encode("utf-8", "backslashreplace"), digest_size=16
+        ).hexdigest()
         return {"has_prefix": night in prefixes, "digest": digest}
 
     def read(self, night: datetime.date) -> Reading:
@@ -79,7 +95,9 @@ class ObjectFiles(Telling):
         del self._nights[night]
         listed = [(path, there) for path, there in listed if not self._is_skipped(path)]
         if self._loose is None:
-            self._loose = frozenset(path for others in self._listed()[1].values() for path in others)
+            self._loose = frozenset(
+                path for others in self._listed()[1].values() for path in others
+            )
         elsewhere = self._loose
         if not listed:
             return Reading(files=columns.empty(columns.FILES), elsewhere=elsewhere)
@@ -91,7 +109,9 @@ class ObjectFiles(Telling):
             "path": f"{self.objects.address}/" + paths,
             "kind": names.kinds(name),
             "size_bytes": pd.Series([there.size for _, there in listed], dtype="Int64"),
-            "transferred_at": pd.to_datetime(pd.Series([there.modified_at for _, there in listed]), utc=True),
+            "transferred_at": pd.to_datetime(
+                pd.Series([there.modified_at for _, there in listed]), utc=True
+            ),
             "on_disk": True,
             **names.read_names(name, self.settings.name_pattern).to_dict("series"),
         }
@@ -106,7 +126,11 @@ class ObjectFiles(Telling):
             prefixes, loose = self._listed()
             found = dict(loose.get(night, {}))
             for prefix in prefixes.get(night, []):
-                found |= {path: there for path, there in self.objects.all_below(prefix).items() if not _is_hidden(path)}
+                found |= {
+                    path: there
+                    for path, there in self.objects.all_below(prefix).items()
+                    if not _is_hidden(path)
+                }
             self._nights[night] = found
         return self._nights[night]
 
@@ -141,7 +165,9 @@ class ObjectFiles(Telling):
                 elif not _is_hidden(folder):
                     to_do.append(folder)
         if is_empty and not self.settings.optional:
-            raise SourceError(f"{self.objects.address}: there is nothing below it; is the address right?")
+            raise SourceError(
+                f"{self.objects.address}: there is nothing below it; is the address right?"
+            )
         return prefixes, loose
 
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from observing_monitor.sources.textfiles import Rows
 
 PARAMETERS = ("night", "start", "end")
-BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")  # as SQLAlchemy finds them: not in 12:30:00, nor in x::date
+BOUND = re.compile(
+    r"(?<![:\w\\]):(\w+)(?!:)"
+)  # as SQLAlchemy finds them: not in 12:30:00, nor in x::date
 
 
 class SqlQuery(mapping.MappedSource):
@@ -31,11 +33,15 @@ class SqlQuery(mapping.MappedSource):
 
     @dataclass(kw_only=True)
     class Settings(mapping.Mapped):
-        url: str = ""  # postgresql://user@host/name, mysql://user@host/name, sqlite:////absolute/path
+        url: str = (
+            ""  # postgresql://user@host/name, mysql://user@host/name, sqlite:////absolute/path
+        )
         file: Path | None = None  # in place of url: the file of an SQLite database
         query: str  # selects a night's rows, by :night, or by :start and :end; without these, the rows of all nights
         look_query: str = ""  # says quickly whether a night changed: select count(*), max(updated) …; else the query itself does
-        nights_query: str = ""  # selects the nights there are, one a row, for a rebuild without first and last day
+        nights_query: str = (
+            ""  # selects the nights there are, one a row, for a rebuild without first and last day
+        )
         password_env: str = ""  # the environment variable that holds the password; PostgreSQL's .pgpass is read as well
         timeout_s: float = 30  # how long the server may take
 
@@ -48,7 +54,9 @@ class SqlQuery(mapping.MappedSource):
         self.asked = asked
         self.name = "sql"
         if bool(settings.url) == bool(settings.file):
-            raise UsageError("source 'sql': a database is told by url, or by file where it is SQLite's; set either of them")
+            raise UsageError(
+                "source 'sql': a database is told by url, or by file where it is SQLite's; set either of them"
+            )
         url = f"sqlite:///{settings.file}" if settings.file else settings.url
         self.database = Database(url, settings.password_env, settings.timeout_s).check()
         for query in (settings.query, settings.look_query):
@@ -62,12 +70,20 @@ class SqlQuery(mapping.MappedSource):
         """What `nights_query` selects; without it, those of a query that selects all nights."""
         if self.settings.nights_query:
             rows = self._run(self.settings.nights_query, None)
-            return {night for row in rows.rows if (night := textfiles.read_night(row[0], self.settings.night_format))}
+            return {
+                night
+                for row in rows.rows
+                if (night := textfiles.read_night(row[0], self.settings.night_format))
+            }
         return set() if _parameters(self.settings.query) else set(self._rows_of(None))
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """A digest of what `look_query` selects, else of the night's rows."""
-        rows = self._run(self.settings.look_query, night) if self.settings.look_query else self._of_night(night)
+        rows = (
+            self._run(self.settings.look_query, night)
+            if self.settings.look_query
+            else self._of_night(night)
+        )
         text = repr((rows.columns, rows.rows, rows.notes))
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
@@ -79,7 +95,11 @@ class SqlQuery(mapping.MappedSource):
         """The night's `Rows`; none where the query has none."""
         asked = night if _parameters(self.settings.query) else None
         found = self._rows_of(asked)
-        return found[night] if night in found else textfiles.Rows(self.database.place, mapping.wanted(self.settings), [], [], "row")
+        return (
+            found[night]
+            if night in found
+            else textfiles.Rows(self.database.place, mapping.wanted(self.settings), [], [], "row")
+        )
 
     def _rows_of(self, night: datetime.date | None) -> dict[datetime.date, Rows]:
         if night not in self._found:
@@ -98,10 +118,17 @@ class SqlQuery(mapping.MappedSource):
             values = self._values(_parameters(query), night, connection.dialect.name)
             result = connection.execute(sqlalchemy.text(query), values)
             names = list(result.keys())
-            rows = [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row) for row in result]
-        return textfiles.Rows(self.database.place, names, rows, list(range(1, len(rows) + 1)), "row")
+            rows = [
+                tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row)
+                for row in result
+            ]
+        return textfiles.Rows(
+            self.database.place, names, rows, list(range(1, len(rows) + 1)), "row"
+        )
 
-    def _values(self, parameters: set[str], night: datetime.date | None, dialect: str) -> dict[str, Any]:
+    def _values(
+        self, parameters: set[str], night: datetime.date | None, dialect: str
+    ) -> dict[str, Any]:
         """What a query's parameters are bound to."""
         if not parameters or night is None:
             return {}
@@ -125,7 +152,11 @@ class SqlQuery(mapping.MappedSource):
         if form != "iso":
             return local.strftime(form)
         # PostgreSQL minds the offset where a column has a zone, and leaves it out where it has none
-        return local.isoformat(" ") if dialect == "postgresql" else local.replace(tzinfo=None).isoformat(" ")
+        return (
+            local.isoformat(" ")
+            if dialect == "postgresql"
+            else local.replace(tzinfo=None).isoformat(" ")
+        )
 
 
 def _parameters(query: str) -> set[str]:

@@ -39,8 +39,16 @@ JOURNAL_S = 1.0  # how long a hot journal is waited for, before it is copied wit
 TRIES = 10  # how often a file is read that changes each time, or for how long
 PATIENCE_S = 5.0
 MAGIC = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # what a journal begins with, and ends with where it is one of several files' together
-CANNOT_LOCK = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_PROTOCOL", "SQLITE_READONLY")  # the last: a hot journal
-TEXT = functools.partial(str, encoding="utf-8", errors="backslashreplace")  # SQLite keeps whatever bytes it was given as text
+CANNOT_LOCK = (
+    "SQLITE_BUSY",
+    "SQLITE_IOERR",
+    "SQLITE_PERM",
+    "SQLITE_PROTOCOL",
+    "SQLITE_READONLY",
+)  # the last: a hot journal
+TEXT = functools.partial(
+    str, encoding="utf-8", errors="backslashreplace"
+)  # SQLite keeps whatever bytes it was given as text
 
 Values = Mapping[str, Any] | Sequence[Any]
 Rows = list[tuple[Any, ...]]
@@ -53,8 +61,12 @@ class _State(NamedTuple):
 
     path: str  # all links resolved, for what belongs to a file lies beside it
     file: tuple[int, ...]  # size, time, inode, change counter
-    log: tuple[int, ...]  # of a write-ahead log that has rows: inode, the salt of its rows, size, time; else none
-    journal: tuple[int, ...]  # of a hot rollback journal: inode, and the random number and size in its header; else none
+    log: tuple[
+        int, ...
+    ]  # of a write-ahead log that has rows: inode, the salt of its rows, size, time; else none
+    journal: tuple[
+        int, ...
+    ]  # of a hot rollback journal: inode, and the random number and size in its header; else none
     keeps_log: bool  # in WAL mode, whether or not there is a log
 
     @property
@@ -85,24 +97,38 @@ def _is_still(state: _State) -> bool:
     """Whether all that was read since a state was taken is of that state."""
     path = state.path
     with contextlib.suppress(OSError):  # it is gone, or another's by now
-        return (_journal_of(path), _log_of(path), _file_of(path)[0]) == (state.journal, state.log, state.file)
+        return (_journal_of(path), _log_of(path), _file_of(path)[0]) == (
+            state.journal,
+            state.log,
+            state.file,
+        )
     return False
 
 
 def _file_of(path: str) -> tuple[tuple[int, ...], bool]:
     with open_plain(path) as file:  # opened anew each time: so NFS asks its server
         header, told = file.read(28), os.fstat(file.fileno())
-    return (told.st_size, told.st_mtime_ns, told.st_ino, int.from_bytes(header[24:28])), header[18:20] == b"\2\2"
+    return (told.st_size, told.st_mtime_ns, told.st_ino, int.from_bytes(header[24:28])), header[
+        18:20
+    ] == b"\2\2"
 
 
 def _log_of(path: str) -> tuple[int, ...]:
     header, told = _beginning(f"{path}-wal", 24)
-    return (told.st_ino, int.from_bytes(header[16:24]), told.st_size, told.st_mtime_ns) if told and header else ()
+    return (
+        (told.st_ino, int.from_bytes(header[16:24]), told.st_size, told.st_mtime_ns)
+        if told and header
+        else ()
+    )
 
 
 def _journal_of(path: str) -> tuple[int, ...]:
     header, told = _beginning(f"{path}-journal", 20)
-    return (told.st_ino, int.from_bytes(header[12:20])) if told and header[:1] not in (b"", b"\0") else ()
+    return (
+        (told.st_ino, int.from_bytes(header[12:20]))
+        if told and header[:1] not in (b"", b"\0")
+        else ()
+    )
 
 
 def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
@@ -151,7 +177,10 @@ class Reader:
                     answer = _asked(connection, sql, values)
                     if state.is_copied or _is_still(state):
                         return answer
-            except (sqlite3.Error, UnicodeError):  # the latter: a message with bytes of the file in it
+            except (
+                sqlite3.Error,
+                UnicodeError,
+            ):  # the latter: a message with bytes of the file in it
                 if state.is_copied or _is_still(state):
                     raise
             self.close()
@@ -174,12 +203,16 @@ class Reader:
             raise SourceError(f"{words}; the next run tries again")
         log.info("%s, and was read under SQLite's shared lock", words)
         try:
-            with contextlib.closing(self._prepared(_connected(state.path, "mode=ro", self._timeout_s))) as connection:
+            with contextlib.closing(
+                self._prepared(_connected(state.path, "mode=ro", self._timeout_s))
+            ) as connection:
                 return _asked(connection, sql, values)
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            raise SourceError(f"{words}, and can't be locked meanwhile ({one_line(error)}); the next run tries again") from error
+            raise SourceError(
+                f"{words}, and can't be locked meanwhile ({one_line(error)}); the next run tries again"
+            ) from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         for given, named in self._functions:
@@ -245,7 +278,9 @@ def ask(path: str, sql: str, values: Values = ()) -> Rows:
 def _connected(path: str, options: str, timeout_s: float = 0) -> sqlite3.Connection:
     address = f"file:{urllib.parse.quote(os.fsencode(path))}?{options}"
     connection = sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False)
-    connection.execute("PRAGMA mmap_size=0")  # a mapped file that is cut, or whose server goes down, would kill us
+    connection.execute(
+        "PRAGMA mmap_size=0"
+    )  # a mapped file that is cut, or whose server goes down, would kill us
     return connection
 
 
@@ -259,7 +294,9 @@ def _asked(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[An
     except (sqlite3.OperationalError, UnicodeError) as error:
         if "UTF-8" not in str(error) and not isinstance(error, UnicodeError):
             raise
-    connection.text_factory = TEXT  # only now: it is called for every text, and that takes half as long again
+    connection.text_factory = (
+        TEXT  # only now: it is called for every text, and that takes half as long again
+    )
     return answer()
 
 
@@ -274,8 +311,12 @@ def _settled(path: str) -> _State:
 
 # --- copies ------------------------------------------------------------------------------------------------------------
 
-_copies: dict[tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]] = {}  # by process and path: of what, and the copy
-_copying: dict[str, threading.Lock] = {}  # by path: one on a dead file server keeps no other waiting
+_copies: dict[
+    tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]
+] = {}  # by process and path: of what, and the copy
+_copying: dict[
+    str, threading.Lock
+] = {}  # by path: one on a dead file server keeps no other waiting
 
 
 def _kept(state: _State) -> sqlite3.Connection | None:
@@ -292,7 +333,9 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
     with _copying.setdefault(state.path, threading.Lock()):
         if copy := _kept(state):
             return copy
-        _copies.pop((os.getpid(), state.path), None)  # its connection, and with it its room on the disk, goes first
+        _copies.pop(
+            (os.getpid(), state.path), None
+        )  # its connection, and with it its room on the disk, goes first
         if made := _whole_copy(state):
             _copies[os.getpid(), state.path] = state.origin, made
         return made
@@ -330,7 +373,9 @@ def snapshot(path: str) -> sqlite3.Connection:
         time.sleep(0.01 * tried)
         if made := _whole_copy(_settled(path)):
             return made
-    raise SourceError(f"{path}: changes faster than it can be copied; try again when it is not being written")
+    raise SourceError(
+        f"{path}: changes faster than it can be copied; try again when it is not being written"
+    )
 
 
 def _copied(path: str) -> sqlite3.Connection:
@@ -353,10 +398,14 @@ def _copied(path: str) -> sqlite3.Connection:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         words = "is copied to be read, for it is being written, and there is no room"
-        raise SourceError(f"{path}: {words} in {tempfile.gettempdir()}; let TMPDIR name a folder that has it") from error
+        raise SourceError(
+            f"{path}: {words} in {tempfile.gettempdir()}; let TMPDIR name a folder that has it"
+        ) from error
 
 
-def _copy(path: str, here: str, length: Callable[[BufferedReader], int | None] = lambda file: None) -> None:
+def _copy(
+    path: str, here: str, length: Callable[[BufferedReader], int | None] = lambda file: None
+) -> None:
     with open_plain(path) as there, open(here, "wb") as copy:
         shutil.copyfileobj(there, copy, 1 << 20)
         copy.truncate(length(there))

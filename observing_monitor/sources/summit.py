@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from observing_monitor import columns, names
 from observing_monitor.files import open_plain
-from observing_monitor.nights import EPOCH, ONE_DAY, TAI_MINUS_UTC_S, iso_utc, night_named, parse_utc
+from observing_monitor.nights import (
+    EPOCH,
+    ONE_DAY,
+    TAI_MINUS_UTC_S,
+    iso_utc,
+    night_named,
+    parse_utc,
+)
 from observing_monitor.sources import Reading, Telling
 from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
 from observing_monitor.sources.textfiles import parse_json
@@ -34,7 +41,9 @@ if TYPE_CHECKING:
     from observing_monitor.sources.tree import Entry
     from observing_monitor.tables import Tables
 
-Told = tuple[datetime.datetime, str, Any, bool]  # of an object: when, its bucket, its size, whether it is there
+Told = tuple[
+    datetime.datetime, str, Any, bool
+]  # of an object: when, its bucket, its size, whether it is there
 
 MAX_BYTES = 64 * 2**20  # of one file of messages
 _DAY = re.compile(r"(?:^|[_/])((?:19|20)\d{6})(?=[_/])")
@@ -43,15 +52,24 @@ _DAY = re.compile(r"(?:^|[_/])((?:19|20)\d{6})(?=[_/])")
 class SummitMessages(Telling):
     """The objects that notices tell of, as files, and the exposures that were read out, as what is expected."""
 
-    meanings = {"n_readouts": "Exposures that were read out", "n_readouts_missing": "Of these, exposures of which no image came"}
+    meanings = {
+        "n_readouts": "Exposures that were read out",
+        "n_readouts_missing": "Of these, exposures of which no image came",
+    }
 
     @dataclass
     class Settings:
         path: Path  # the directory with the messages, at any depth; a folder named after a night holds the night's
-        endings: list[str] = field(default_factory=lambda: [".json", ".jsonl"])  # of the files' names
-        kinds: list[str] = field(default_factory=lambda: ["fits"])  # the kinds of objects that are images
+        endings: list[str] = field(
+            default_factory=lambda: [".json", ".jsonl"]
+        )  # of the files' names
+        kinds: list[str] = field(
+            default_factory=lambda: ["fits"]
+        )  # the kinds of objects that are images
         wait_s: float = 1800  # an exposure that was read out less long ago is on its way
-        level: Literal["normal", "warning", "error"] = "warning"  # what it is when no image of an exposure came
+        level: Literal["normal", "warning", "error"] = (
+            "warning"  # what it is when no image of an exposure came
+        )
 
     @staticmethod
     def stages_of(settings: SummitMessages.Settings) -> tuple[str, ...]:
@@ -94,28 +112,50 @@ class SummitMessages(Telling):
                 try:
                     if isinstance(message, dict) and "Records" in message:
                         for key, told in self._objects_of(message, night):
-                            if key not in objects or objects[key][0] <= told[0]:  # notices come in any order: the latest counts
+                            if (
+                                key not in objects or objects[key][0] <= told[0]
+                            ):  # notices come in any order: the latest counts
                                 objects[key] = told
                     else:
                         readouts |= _readout_of(message, night)
                 except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                    notes.append(f"{where}: a message makes no sense ({type(error).__name__}: {str(error)[:100]}); left out")
+                    notes.append(
+                        f"{where}: a message makes no sense ({type(error).__name__}: {str(error)[:100]}); left out"
+                    )
         rows: list[Document] = [as_of_row(self.asked, night, self.settings.wait_s)]
         for name, (at, seconds, facts) in readouts.items():
             rows.append(("expected_exposures", name, iso_utc(at), seconds, name))
-            rows.append(("end_of_readout", name, iso_utc(at), seconds, "\n".join(f"{key}: {value}" for key, value in facts.items())))
+            rows.append(
+                (
+                    "end_of_readout",
+                    name,
+                    iso_utc(at),
+                    seconds,
+                    "\n".join(f"{key}: {value}" for key, value in facts.items()),
+                )
+            )
         return Reading(
-            files=_files(objects, {name: readout[0] for name, readout in readouts.items()}), metrics=documents(rows), notes=notes
+            files=_files(objects, {name: readout[0] for name, readout in readouts.items()}),
+            metrics=documents(rows),
+            notes=notes,
         )
 
     @staticmethod
-    def numbers(night: datetime.date, tables: Tables, settings: SummitMessages.Settings) -> dict[str, float | None]:
+    def numbers(
+        night: datetime.date, tables: Tables, settings: SummitMessages.Settings
+    ) -> dict[str, float | None]:
         """How many exposures were read out, and of how many of them no image came."""
         judged = judge(tables, _expectations(settings))
-        return {"n_readouts": judged.n_listed, "n_readouts_missing": len(judged.never)} if judged.is_known else {}
+        return (
+            {"n_readouts": judged.n_listed, "n_readouts_missing": len(judged.never)}
+            if judged.is_known
+            else {}
+        )
 
     @staticmethod
-    def check(night: datetime.date, tables: Tables, settings: SummitMessages.Settings) -> list[Finding]:
+    def check(
+        night: datetime.date, tables: Tables, settings: SummitMessages.Settings
+    ) -> list[Finding]:
         """The exposures that were read out, and of which no image came."""
         return Expectations.check(night, tables, _expectations(settings))
 
@@ -124,7 +164,11 @@ class SummitMessages(Telling):
         entries: dict[str, Entry] = {}
         for day in (night, night + ONE_DAY):
             listing = self.tree.list_night(day)
-            entries |= {entry.path: entry for entry in listing.entries if entry.path.endswith(tuple(self.settings.endings))}
+            entries |= {
+                entry.path: entry
+                for entry in listing.entries
+                if entry.path.endswith(tuple(self.settings.endings))
+            }
             notes.extend(note for note in listing.notes if note not in notes)
         return [entries[path] for path in sorted(entries)]
 
@@ -137,7 +181,9 @@ class SummitMessages(Telling):
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
             text = data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
-            notes.append(f"{where}: {getattr(error, 'strerror', None) or error}; its messages are not known")
+            notes.append(
+                f"{where}: {getattr(error, 'strerror', None) or error}; its messages are not known"
+            )
             return []
         try:
             told = parse_json(text)
@@ -160,7 +206,9 @@ class SummitMessages(Telling):
                     break
         return messages
 
-    def _objects_of(self, message: Mapping[str, Any], night: datetime.date) -> list[tuple[str, Told]]:
+    def _objects_of(
+        self, message: Mapping[str, Any], night: datetime.date
+    ) -> list[tuple[str, Told]]:
         """What a notice tells of objects of the night: their keys, and of each a `Told`."""
         objects = []
         for record in message["Records"]:
@@ -177,21 +225,33 @@ def _readout_of(message: Mapping[str, Any], night: datetime.date) -> dict[str, A
     """The exposure of an end of readout, if it is of the night: obsid -> (when it ended, exposure time in s, what else is said)."""
     if night_named(str(message["imageDate"])) != night:
         return {}
-    at = EPOCH + datetime.timedelta(seconds=float(message["timestampEndOfReadout"]) - TAI_MINUS_UTC_S)
+    at = EPOCH + datetime.timedelta(
+        seconds=float(message["timestampEndOfReadout"]) - TAI_MINUS_UTC_S
+    )
     seconds = message.get("requestedExposureTime")
     facts = dict(
-        zip(split_escaped(message.get("additionalKeys") or ""), split_escaped(message.get("additionalValues") or ""), strict=False)
+        zip(
+            split_escaped(message.get("additionalKeys") or ""),
+            split_escaped(message.get("additionalValues") or ""),
+            strict=False,
+        )
     )
     return {str(message["imageName"]): (at, None if seconds is None else float(seconds), facts)}
 
 
 def split_escaped(text: str) -> list[str]:
     r"""The parts of a list that is joined by colons, in which `\:` is a colon: times are written so."""
-    return [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|:)((?:[^:\\]|\\.)*)", text)] if text else []
+    return (
+        [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|:)((?:[^:\\]|\\.)*)", text)]
+        if text
+        else []
+    )
 
 
 def _expectations(settings: SummitMessages.Settings) -> Expectations.Settings:
-    return Expectations.Settings(exposures=settings.path, kinds=settings.kinds, wait_s=settings.wait_s, level=settings.level)
+    return Expectations.Settings(
+        exposures=settings.path, kinds=settings.kinds, wait_s=settings.wait_s, level=settings.level
+    )
 
 
 def _files(objects: Mapping[str, Told], ended_at: Mapping[str, datetime.datetime]) -> DataFrame:
@@ -208,9 +268,13 @@ def _files(objects: Mapping[str, Told], ended_at: Mapping[str, datetime.datetime
             "name": name,
             "path": [f"s3://{bucket}/{key}" for key, (_, bucket, _, _) in objects.items()],
             "kind": name.map(names.kind_of),
-            "size_bytes": columns.whole_numbers(pd.Series([size for _, _, size, _ in objects.values()], dtype="object")),
+            "size_bytes": columns.whole_numbers(
+                pd.Series([size for _, _, size, _ in objects.values()], dtype="object")
+            ),
             "created_at": pd.to_datetime(told["obsid"].map(ended_at), utc=True),
-            "transferred_at": pd.to_datetime(pd.Series([at for at, _, _, _ in objects.values()]), utc=True),
+            "transferred_at": pd.to_datetime(
+                pd.Series([at for at, _, _, _ in objects.values()]), utc=True
+            ),
             "on_disk": [is_there for _, _, _, is_there in objects.values()],
             **{str(column): values for column, values in told.items()},
         },

@@ -21,7 +21,9 @@ class Table(mapping.MappedSource):
     @dataclass(kw_only=True)
     class Settings(mapping.Mapped):
         path: Path  # a file, a pattern such as log/*.csv.gz, or one with the night: counts_{night:%Y%m%d}.json
-        format: Literal["", "csv", "tsv", "json", "jsonl"] = ""  # by the path's ending, unless set; gzip is noticed
+        format: Literal["", "csv", "tsv", "json", "jsonl"] = (
+            ""  # by the path's ending, unless set; gzip is noticed
+        )
         separator: str = ""  # between the cells of a line; a comma (in tsv a tab), unless set
         comment: str = "#"  # a line that begins with it is none
         records: str = ""  # where the rows stand inside a JSON file: data.items
@@ -57,9 +59,16 @@ class Table(mapping.MappedSource):
         """What the night's rows of all its files tell."""
         paths = self.files.of_night(night)
         if self.files.has_night:
-            found = [mapping.by_night(self._rows(path), self.settings, self.asked.rule, night)[night] for path in paths]
+            found = [
+                mapping.by_night(self._rows(path), self.settings, self.asked.rule, night)[night]
+                for path in paths
+            ]
         else:
-            found = [self._of_all_nights(path)[night] for path in paths if night in self._of_all_nights(path)]
+            found = [
+                self._of_all_nights(path)[night]
+                for path in paths
+                if night in self._of_all_nights(path)
+            ]
         return mapping.to_reading(found, self.settings)
 
     def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:

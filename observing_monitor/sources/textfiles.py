@@ -81,7 +81,9 @@ class TextFiles:
         for form in NIGHT_PLACE.findall(self.pattern):
             if form and form not in ("nid", "mjd") and "%" not in form:
                 known = "{night}, {night:%Y%m%d}, {night:nid} or {night:mjd}"
-                raise UsageError(f"{self.pattern}: {form!r} is no way to write a night; write {known}")
+                raise UsageError(
+                    f"{self.pattern}: {form!r} is no way to write a night; write {known}"
+                )
 
     def nights(self) -> set[datetime.date]:
         """The nights that files are named after: a set, empty where the pattern has no `{night}`."""
@@ -96,7 +98,11 @@ class TextFiles:
 
         `known` are paths which held them before. SourceError where the folder, the file, or one of these, isn't there.
         """
-        pattern = NIGHT_PLACE.sub(lambda place: str(write_night(night, place[1] or "date")), self.pattern) if night else self.pattern
+        pattern = (
+            NIGHT_PLACE.sub(lambda place: str(write_night(night, place[1] or "date")), self.pattern)
+            if night
+            else self.pattern
+        )
         paths = self._found(pattern)
         gone = sorted(set(known) - set(paths))
         if gone:
@@ -121,19 +127,31 @@ class TextFiles:
     @property
     def roots(self) -> list[str] | None:
         """The folders, as for `files.open_plain`, that the content of files may come from: what a pattern finds may be a link."""
-        return None if self.pattern == glob.escape(self.pattern) and not self.has_night else [self.root or "."]
+        return (
+            None
+            if self.pattern == glob.escape(self.pattern) and not self.has_night
+            else [self.root or "."]
+        )
 
     def _found(self, pattern: str) -> list[str]:
         """The paths that a pattern names, `*` standing where the night did; SourceError where its folder isn't there."""
         wild = NIGHT_PLACE.sub("*", self.pattern) if pattern == "*" else pattern
         if not os.path.isdir(self.root or "."):
             raise SourceError(f"{self.root}: no such directory; is its disk mounted?")
-        return sorted(glob.glob(wild, recursive=True)) if glob.has_magic(wild) else [wild] * os.path.exists(wild)
+        return (
+            sorted(glob.glob(wild, recursive=True))
+            if glob.has_magic(wild)
+            else [wild] * os.path.exists(wild)
+        )
 
     def _regex(self) -> re.Pattern[str]:
         """What tells the night in a path: a group for each of its places."""
         parts = NIGHT_PLACE.sub("\0", self.pattern).split("\0")
-        return re.compile("([^/]+?)".join(re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts))
+        return re.compile(
+            "([^/]+?)".join(
+                re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts
+            )
+        )
 
 
 def _night_told(texts: Sequence[str], forms: Sequence[str]) -> datetime.date | None:
@@ -146,7 +164,9 @@ def _night_told(texts: Sequence[str], forms: Sequence[str]) -> datetime.date | N
 
 
 @contextlib.contextmanager
-def opened(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Iterator[TextIO]:
+def opened(
+    path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None
+) -> Iterator[TextIO]:
     """A file's text by lines, gunzipped where it is gzip, whatever its name; SourceError where it can't be read to its end.
 
     With `roots` it must lie in one of these folders, all links resolved.
@@ -156,11 +176,17 @@ def opened(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = No
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             with gzip.open(raw) if packed else contextlib.nullcontext(raw) as data:
-                yield io.TextIOWrapper(data, encoding="utf-8-sig", errors="backslashreplace", newline="")
+                yield io.TextIOWrapper(
+                    data, encoding="utf-8-sig", errors="backslashreplace", newline=""
+                )
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(f"{path}: its gzip is cut or broken ({error}); write it beside and rename it when it is whole") from error
+        raise SourceError(
+            f"{path}: its gzip is cut or broken ({error}); write it beside and rename it when it is whole"
+        ) from error
     except OSError as error:
-        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}; it must be readable by the one who runs this") from error
+        raise SourceError(
+            f"{path}: {(error.strerror or str(error)).lower()}; it must be readable by the one who runs this"
+        ) from error
 
 
 @dataclass
@@ -182,7 +208,12 @@ def at(numbers: list[int], word: str = "line") -> str:
     return f"{word}{'s' if len(numbers) > 1 else ''} {some}{more}"
 
 
-def read_csv(path: Path | str, separator: str = ",", comment: str = "#", roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
+def read_csv(
+    path: Path | str,
+    separator: str = ",",
+    comment: str = "#",
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+) -> Rows:
     """A CSV file as `Rows`; a line with too few or too many cells is left out, with a note."""
     kept, numbers, header = [], [], None
     short: list[int] = []
@@ -205,7 +236,10 @@ def read_csv(path: Path | str, separator: str = ",", comment: str = "#", roots: 
     if header is None:
         raise SourceError(f"{path}: is empty; its first line should name its columns")
     rows = Rows(str(path), header, kept, numbers)
-    for lines, words in ((short, "fewer cells than the header has; was it cut?"), (long, "more cells than the header has")):
+    for lines, words in (
+        (short, "fewer cells than the header has; was it cut?"),
+        (long, "more cells than the header has"),
+    ):
         if lines:
             rows.notes.append(f"{path} {at(lines)}: {words}; left out")
     return rows
@@ -216,7 +250,9 @@ def _bare(line: str, comment: str) -> str:
     return "\n" if comment and line.lstrip().startswith(comment) else line.replace("\0", "�")
 
 
-def read_json(path: Path | str, records: str = "", roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
+def read_json(
+    path: Path | str, records: str = "", roots: Iterable[str | os.PathLike[str]] | None = None
+) -> Rows:
     """A JSON file as `Rows`: a list of objects, an object of lists, or one object alone, which is one row.
 
     `records` names where in the file these stand: `data.items`. Objects inside objects become columns `a.b`.
@@ -231,9 +267,15 @@ def read_json(path: Path | str, records: str = "", roots: Iterable[str | os.Path
         lists = {key: column for key, column in value.items() if isinstance(column, list)}
         lengths = {len(column) for column in lists.values()}
         is_table = len(lists) == len(value) and len(lengths) == 1
-        value = [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)] if is_table else [value]
+        value = (
+            [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
+            if is_table
+            else [value]
+        )
     if not isinstance(value, list):
-        raise SourceError(f"{path}: holds neither a list nor an object; set records to where its rows stand")
+        raise SourceError(
+            f"{path}: holds neither a list nor an object; set records to where its rows stand"
+        )
     return _of_objects(str(path), list(enumerate(value, 1)), "row")
 
 
@@ -256,11 +298,17 @@ def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None 
 def parse_json(text: str | bytes) -> Any:
     """JSON's value, half of a character, which no table can hold, as the text `\\ud83d`; ValueError or RecursionError as json.loads."""
     if isinstance(text, bytes):
-        text = text.decode(json.detect_encoding(text), "surrogatepass")  # as json.loads does: bytes may hold halves too
+        text = text.decode(
+            json.detect_encoding(text), "surrogatepass"
+        )  # as json.loads does: bytes may hold halves too
     value = json.loads(text)
     if not ("\\ud" in text.lower() or _has_half(text)):
         return value
-    return json.loads(SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False)))
+    return json.loads(
+        SURROGATE.sub(
+            lambda half: f"\\\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False)
+        )
+    )
 
 
 def _has_half(text: str) -> bool:
@@ -275,7 +323,9 @@ def _parsed(text: str | bytes, where: str) -> Any:
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where}no JSON, or cut short ({error}); write it beside and rename it when it is whole") from error
+        raise SourceError(
+            f"{where}no JSON, or cut short ({error}); write it beside and rename it when it is whole"
+        ) from error
 
 
 def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> Rows:
@@ -283,7 +333,13 @@ def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> R
     odd = [number for number, value in numbered if not isinstance(value, dict)]
     flat = [(number, _flat(value)) for number, value in numbered if isinstance(value, dict)]
     names = list(dict.fromkeys(name for _, row in flat for name in row))
-    rows = Rows(place, names, [tuple(row.get(name) for name in names) for _, row in flat], [number for number, _ in flat], word)
+    rows = Rows(
+        place,
+        names,
+        [tuple(row.get(name) for name in names) for _, row in flat],
+        [number for number, _ in flat],
+        word,
+    )
     if odd:
         rows.notes.append(f"{place} {at(odd, word)}: no object; left out")
     return rows
@@ -293,11 +349,19 @@ def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """An object whose objects are spread out, named `outer.inner`."""
     made: dict[str, Any] = {}
     for key, inner in value.items():
-        made |= _flat(inner, f"{before}{key}.") if isinstance(inner, dict) else {before + key: inner}
+        made |= (
+            _flat(inner, f"{before}{key}.") if isinstance(inner, dict) else {before + key: inner}
+        )
     return made
 
 
-READERS = {"csv": read_csv, "tsv": read_csv, "json": read_json, "jsonl": read_jsonl, "ndjson": read_jsonl}
+READERS = {
+    "csv": read_csv,
+    "tsv": read_csv,
+    "json": read_json,
+    "jsonl": read_jsonl,
+    "ndjson": read_jsonl,
+}
 
 
 def format_of(path: Path | str) -> str:

@@ -28,12 +28,23 @@ if TYPE_CHECKING:
 
     from observing_monitor.nights import NightRule
 
-MAX_LISTINGS = 3  # nights whose listings are kept at once: a source may look at a night's neighbours too
+MAX_LISTINGS = (
+    3  # nights whose listings are kept at once: a source may look at a night's neighbours too
+)
 ABSENT = -(2**63)  # stands for "none" among a listing's numbers; pandas takes it for NaT
 _LARGEST = 2**63 - 1  # signed 64 bits is what the tables hold
-_SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how a byte is shown that is no text; a name may have just these letters
-_KIND, _FILE, _LINK, _FOLDER = 0o170000, stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR  # the bits of a mode that say what it is; what they say
-_packed = struct.Struct("@8q").pack  # a file's numbers as Listing.numbers holds them: a third of the time that array.extend takes
+_SHOWN_BYTE = re.compile(
+    r"\\x[89a-f][0-9a-f]"
+)  # how a byte is shown that is no text; a name may have just these letters
+_KIND, _FILE, _LINK, _FOLDER = (
+    0o170000,
+    stat.S_IFREG,
+    stat.S_IFLNK,
+    stat.S_IFDIR,
+)  # the bits of a mode that say what it is; what they say
+_packed = (
+    struct.Struct("@8q").pack
+)  # a file's numbers as Listing.numbers holds them: a third of the time that array.extend takes
 
 
 class Entry(NamedTuple):
@@ -57,10 +68,18 @@ class Listing:
     """What a look at one night's part of a tree gave: columns, for a night may have 200,000 files; folder by folder, by name."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[str, list[str]]] = []  # what stands before some files' names in their paths below the root, and the names
-        self.numbers = array("q")  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
-        self.beyond: dict[int, int] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
-        self.folders: dict[str, int] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
+        self.parts: list[
+            tuple[str, list[str]]
+        ] = []  # what stands before some files' names in their paths below the root, and the names
+        self.numbers = array(
+            "q"
+        )  # of each file, one after the other, those of NUMBERS; ABSENT where there is none
+        self.beyond: dict[
+            int, int
+        ] = {}  # row -> the modification time that 64 bits do not hold: hundreds of years away
+        self.folders: dict[
+            str, int
+        ] = {}  # path below the root -> modification time in ns, before it was listed; ABSENT if it couldn't be
         self.notes: list[str] = []  # sentences on what couldn't be looked at
         self.unread: list[str] = []  # paths of the folders that couldn't be listed
         self._paths: list[str] = []
@@ -75,7 +94,14 @@ class Listing:
 
     def values(self) -> tuple[Any, ...]:
         """All that is in it, as plain values."""
-        return self.parts, self.numbers.tobytes(), self.beyond, self.folders, self.notes, self.unread
+        return (
+            self.parts,
+            self.numbers.tobytes(),
+            self.beyond,
+            self.folders,
+            self.notes,
+            self.unread,
+        )
 
     def __len__(self) -> int:
         return len(self.numbers) // len(NUMBERS)
@@ -94,10 +120,22 @@ class Listing:
 
     def entry(self, row: int) -> Entry:
         n = len(NUMBERS)
-        size, mtime_ns, ctime_ns, device, inode, n_links, link_ns, is_dangling = self.numbers[row * n : (row + 1) * n]
+        size, mtime_ns, ctime_ns, device, inode, n_links, link_ns, is_dangling = self.numbers[
+            row * n : (row + 1) * n
+        ]
         own_ns = None if link_ns == ABSENT else link_ns
         mtime_ns = self.beyond.get(row, mtime_ns)
-        return Entry(self.paths[row], size, mtime_ns, ctime_ns, device, inode, n_links, own_ns, bool(is_dangling))
+        return Entry(
+            self.paths[row],
+            size,
+            mtime_ns,
+            ctime_ns,
+            device,
+            inode,
+            n_links,
+            own_ns,
+            bool(is_dangling),
+        )
 
     def columns(self) -> dict[str, NDArray[np.int64]]:
         """The numbers as a mapping of NUMBERS to arrays of int64 that share the listing's memory."""
@@ -141,11 +179,15 @@ class Listing:
             self.numbers.frombytes(_packed(*row))
         except struct.error:
             self.beyond[len(self)] = row[1]
-            self.numbers.extend(number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row)
+            self.numbers.extend(
+                number if -_LARGEST <= number <= _LARGEST else ABSENT for number in row
+            )
 
     def digest(self) -> str:
         """A short text that differs when any file or note differs."""
-        text = "\0\0".join([before + "\0" + "\0".join(names) for before, names in self.parts if names])
+        text = "\0\0".join(
+            [before + "\0" + "\0".join(names) for before, names in self.parts if names]
+        )
         made = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         made.update(self.numbers)
         made.update(repr((self.beyond, self.notes)).encode("utf-8", "surrogatepass"))
@@ -156,7 +198,13 @@ class NightTree:
     """One look at a tree; lists what it is asked for, once, and remembers it for the run."""
 
     def __init__(
-        self, root: str | os.PathLike[str], rule: NightRule, what: str, whole: Iterable[str] = (), *, is_optional: bool = False
+        self,
+        root: str | os.PathLike[str],
+        rule: NightRule,
+        what: str,
+        whole: Iterable[str] = (),
+        *,
+        is_optional: bool = False,
     ) -> None:
         self.root = os.fspath(root)
         self._place = os.path.join(self.root, "")  # what stands before the paths below it
@@ -165,9 +213,13 @@ class NightTree:
         self.whole = tuple(whole)  # patterns of folders that are one file each, such as *.ms
         self.what = what  # what the tree is, for messages: "file store"
         self._skeleton: tuple[dict[datetime.date, list[str]], Listing] | None = None
-        self._loose: dict[datetime.date | None, list[int]] = {}  # night -> rows of the files outside night folders
+        self._loose: dict[
+            datetime.date | None, list[int]
+        ] = {}  # night -> rows of the files outside night folders
         self._listings: dict[datetime.date | None, Listing] = {}
-        self._begun: dict[datetime.date, Callable[[], tuple[Any, ...] | None]] = {}  # night -> what gives its listing's values
+        self._begun: dict[
+            datetime.date, Callable[[], tuple[Any, ...] | None]
+        ] = {}  # night -> what gives its listing's values
         self._digests: dict[datetime.date | None, str] = {}
         self._all_loose: frozenset[str] | None = None
 
@@ -209,14 +261,18 @@ class NightTree:
         from observing_monitor import workers
 
         if night not in self._listings and n_files >= workers.VERY_MANY:
-            self._begun[night] = workers.beside(list_beside, self.root, self.night_folders().get(night, []), self.whole)
+            self._begun[night] = workers.beside(
+                list_beside, self.root, self.night_folders().get(night, []), self.whole
+            )
             workers.get_ready()
 
     def list_night(self, night: datetime.date) -> Listing:
         """The Listing of a night: its folders, at any depth, and its loose files."""
         if night not in self._listings:
             begun = self._begun.pop(night)() if night in self._begun else None
-            listing = Listing.of(begun) if begun else self._list(self.night_folders().get(night, []))
+            listing = (
+                Listing.of(begun) if begun else self._list(self.night_folders().get(night, []))
+            )
             for path, *row, link_ns, is_dangling in self.loose(night):
                 listing.add(path, (*row, ABSENT if link_ns is None else link_ns, is_dangling))
             skeleton = self._walk_skeleton()[1]
@@ -232,7 +288,9 @@ class NightTree:
     def digest(self, night: datetime.date | None = None) -> str:
         """The digest of a night's Listing, or of the whole tree's."""
         if night not in self._digests:
-            self._digests[night] = (self.list_all() if night is None else self.list_night(night)).digest()
+            self._digests[night] = (
+                self.list_all() if night is None else self.list_night(night)
+            ).digest()
         return self._digests[night]
 
     def list_all(self) -> Listing:
@@ -251,7 +309,9 @@ class NightTree:
     def _night_of(self, entry: Entry) -> datetime.date | None:
         try:
             return self.rule.night_of_ns(entry.mtime_ns)
-        except OverflowError:  # a time beyond the calendar: the file came to be known today at the latest
+        except (
+            OverflowError
+        ):  # a time beyond the calendar: the file came to be known today at the latest
             return self.rule.night_of_ns(entry.ctime_ns)
 
     def _walk_skeleton(self) -> tuple[dict[datetime.date, list[str]], Listing]:
@@ -264,17 +324,23 @@ class NightTree:
                 if self.is_optional and isinstance(error, FileNotFoundError):
                     self._skeleton = {}, Listing()
                     return self._skeleton
-                raise SourceError(f"{self.root}: {_why(error)}; the {self.what} should be there and readable") from error
+                raise SourceError(
+                    f"{self.root}: {_why(error)}; the {self.what} should be there and readable"
+                ) from error
             loose = self._list([""], nights)
             for row in range(len(loose)):
                 self._loose.setdefault(self._night_of(loose.entry(row)), []).append(row)
             self._skeleton = {night: sorted(paths) for night, paths in nights.items()}, loose
         return self._skeleton
 
-    def _list(self, folders: list[str], nights: dict[datetime.date, list[str]] | None = None) -> Listing:
+    def _list(
+        self, folders: list[str], nights: dict[datetime.date, list[str]] | None = None
+    ) -> Listing:
         """List folders to any depth. With `nights`, folders named after a night are noted there and not entered."""
         listing = Listing()
-        to_do: list[tuple[str, os.stat_result | None]] = [(folder, None) for folder in reversed(folders)]
+        to_do: list[tuple[str, os.stat_result | None]] = [
+            (folder, None) for folder in reversed(folders)
+        ]
         seen: set[tuple[int, int]] = set()  # device and inode of each folder
         while to_do:
             folder, state = to_do.pop()
@@ -285,13 +351,19 @@ class NightTree:
                 # an open folder's entries are found by their names alone: no path to walk for each
                 opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
-                    to_do.extend(reversed(self._list_one(opened, folder, state, listing, seen, nights)))
+                    to_do.extend(
+                        reversed(self._list_one(opened, folder, state, listing, seen, nights))
+                    )
                 finally:
                     os.close(opened)
             except OSError as error:
-                listing.notes.append(f"{_shown(os.path.join(self.root, folder))}: {_why(error)}; its files stay as last seen")
+                listing.notes.append(
+                    f"{_shown(os.path.join(self.root, folder))}: {_why(error)}; its files stay as last seen"
+                )
                 listing.unread.append(folder)
-                listing.folders[folder] = ABSENT  # leave to read it changes no folder's time: so the next look lists all again
+                listing.folders[folder] = (
+                    ABSENT  # leave to read it changes no folder's time: so the next look lists all again
+                )
         return listing
 
     def _list_one(
@@ -310,7 +382,9 @@ class NightTree:
         listing.folders[folder] = state.st_mtime_ns
         prefix = folder + "/" if folder else ""
         # no os.scandir: a `stat` tells all that its entries do, and they cost as much as the names again
-        names = os.listdir(opened) if nights is None else self._without_nights(opened, prefix, nights)
+        names = (
+            os.listdir(opened) if nights is None else self._without_nights(opened, prefix, nights)
+        )
         names.sort()
         numbers, lstat, is_plain = listing.numbers, os.lstat, (prefix + "".join(names)).isascii()
         kept: list[str] = []
@@ -334,38 +408,69 @@ class NightTree:
                     inner.append((prefix + name, state, state is not own))
                     continue
                 if kind != _FILE:
-                    listing.notes.append(f"{self._shown(prefix + name)}: not a file (a pipe, a socket or a device); left out")
+                    listing.notes.append(
+                        f"{self._shown(prefix + name)}: not a file (a pipe, a socket or a device); left out"
+                    )
                     continue
                 if not is_plain and _is_not_utf8(prefix + name):
-                    listing.notes.append(f"{self._shown(prefix + name)}: its name is not UTF-8; shown with its bytes as \\x..")
+                    listing.notes.append(
+                        f"{self._shown(prefix + name)}: its name is not UTF-8; shown with its bytes as \\x.."
+                    )
                 # a link is as old as its own arrival
-                row = state.st_size, state.st_mtime_ns, own.st_ctime_ns, state.st_dev, state.st_ino, state.st_nlink, link_ns, is_dangling
+                row = (
+                    state.st_size,
+                    state.st_mtime_ns,
+                    own.st_ctime_ns,
+                    state.st_dev,
+                    state.st_ino,
+                    state.st_nlink,
+                    link_ns,
+                    is_dangling,
+                )
                 try:
                     numbers.frombytes(_packed(*row))
                 except struct.error:
                     listing.add_numbers((*row[:3], row[3] & _LARGEST, row[4] & _LARGEST, *row[5:]))
                 kept.append(name)
             except FileNotFoundError:
-                listing.notes.append(f"{self._shown(prefix + name)}: vanished while it was looked at")
+                listing.notes.append(
+                    f"{self._shown(prefix + name)}: vanished while it was looked at"
+                )
             except OSError as error:
-                if own is None and isinstance(error, PermissionError):  # the folder's names may be read, and nothing else of it
+                if own is None and isinstance(
+                    error, PermissionError
+                ):  # the folder's names may be read, and nothing else of it
                     raise
                 listing.notes.append(f"{self._shown(prefix + name)}: {_why(error)}")
-        return [(path, state) for path, state, is_link in inner if self._is_entered(path, is_link, listing, nights)]
+        return [
+            (path, state)
+            for path, state, is_link in inner
+            if self._is_entered(path, is_link, listing, nights)
+        ]
 
-    def _without_nights(self, opened: int, prefix: str, nights: dict[datetime.date, list[str]]) -> list[str]:
+    def _without_nights(
+        self, opened: int, prefix: str, nights: dict[datetime.date, list[str]]
+    ) -> list[str]:
         """The names in an open folder; but for the folders named after a night, of a long history nearly all, which are noted unasked."""
         names = []
         with os.scandir(opened) as entries:
             for entry in entries:
-                is_folder = entry.is_dir(follow_symlinks=False) and not any(fnmatch(entry.name, pattern) for pattern in self.whole)
+                is_folder = entry.is_dir(follow_symlinks=False) and not any(
+                    fnmatch(entry.name, pattern) for pattern in self.whole
+                )
                 if is_folder and (night := night_named(entry.name)):
                     nights.setdefault(night, []).append(prefix + entry.name)
                 else:
                     names.append(entry.name)
         return names
 
-    def _is_entered(self, path: str, is_link: bool, listing: Listing, nights: dict[datetime.date, list[str]] | None) -> bool:
+    def _is_entered(
+        self,
+        path: str,
+        is_link: bool,
+        listing: Listing,
+        nights: dict[datetime.date, list[str]] | None,
+    ) -> bool:
         """Whether a folder is to be listed too: not one that counts as a file, nor one named after a night where those are sought."""
         name = path.rpartition("/")[2]
         if self.whole and any(fnmatch(name, pattern) for pattern in self.whole):
@@ -388,7 +493,12 @@ class NightTree:
         except OSError as error:
             listing.notes.append(f"{self._shown(path)}: {_why(error)}")
             return
-        numbers = state.st_mtime_ns, state.st_ctime_ns, state.st_dev & _LARGEST, state.st_ino & _LARGEST
+        numbers = (
+            state.st_mtime_ns,
+            state.st_ctime_ns,
+            state.st_dev & _LARGEST,
+            state.st_ino & _LARGEST,
+        )
         listing.add(path, (-1, *numbers, 1, ABSENT, False))
 
     def _shown(self, path: str) -> str:
@@ -416,14 +526,18 @@ def _shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def whole_numbers(values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True) -> pd.arrays.IntegerArray:
+def whole_numbers(
+    values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True
+) -> pd.arrays.IntegerArray:
     """A listing's numbers, an array of int64, as pandas' nullable integers; null for ABSENT, and where not `is_known`."""
     import pandas as pd
 
     return pd.arrays.IntegerArray(values.copy(), ~((values != ABSENT) & is_known))
 
 
-def instants(values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True) -> Series[pd.Timestamp]:
+def instants(
+    values: NDArray[np.int64], is_known: NDArray[np.bool_] | bool = True
+) -> Series[pd.Timestamp]:
     """Nanoseconds since 1970, an array of int64, as a Series of instants, in UTC; NaT for ABSENT, and where not `is_known`."""
     import numpy as np
     import pandas as pd
@@ -440,4 +554,8 @@ def shown_all(paths: Iterator[Any] | list[str]) -> list[str]:
 def _why(error: OSError) -> str:
     """The system's words for an OSError, with a remedy where there is an obvious one."""
     words = (error.strerror or str(error)).lower()
-    return f"{words} (give the user that runs this leave to read it)" if isinstance(error, PermissionError) else words
+    return (
+        f"{words} (give the user that runs this leave to read it)"
+        if isinstance(error, PermissionError)
+        else words
+    )

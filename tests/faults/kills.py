@@ -16,7 +16,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2] / "examples")]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[1]),
+    str(Path(__file__).resolve().parents[2] / "examples"),
+]
 
 from gen2tree import later, make_night  # noqa: E402 - found by the path above
 from running import contents, start  # noqa: E402
@@ -35,14 +38,25 @@ class Campaign:
             for night in NIGHTS:
                 made = {"ingested": 60, "failed": 3, "missing": 3, "pending": 2}
                 make_night(self.folder / name, night, made, now=self.now)
-        text = '[observing_monitor]\noutput_dir = "{}"\n' + "".join(f'[streams.{n}]\ninput_dir = "{n}"\n' for n in ("auxTel", "comCam"))
+        text = '[observing_monitor]\noutput_dir = "{}"\n' + "".join(
+            f'[streams.{n}]\ninput_dir = "{n}"\n' for n in ("auxTel", "comCam")
+        )
         for output in ("whole", "killed"):
             (self.folder / f"{output}.toml").write_text(text.replace("{}", output))
         self.seconds = {jobs: self._measured(jobs) for jobs in (1, 2)}
         self.expected = contents(self.folder / "whole")
 
     def _start(self, output, jobs=1):
-        arguments = ("-c", self.folder / f"{output}.toml", "--first_day", NIGHTS[0], "--last_day", NIGHTS[-1], "--jobs", jobs)
+        arguments = (
+            "-c",
+            self.folder / f"{output}.toml",
+            "--first_day",
+            NIGHTS[0],
+            "--last_day",
+            NIGHTS[-1],
+            "--jobs",
+            jobs,
+        )
         process = start(*arguments, now=self.now, start_new_session=True)
         while process.poll() is None and not (self.folder / output / ".lock").exists():
             time.sleep(0.001)
@@ -67,14 +81,18 @@ class Campaign:
         elif way == "worker":
             there = [pid for pid in workers if b"spawn_main" in command_of(pid)]
             if there:
-                os.kill(self.random.choice(there), signal.SIGKILL)  # the run itself goes on, and has to end well
+                os.kill(
+                    self.random.choice(there), signal.SIGKILL
+                )  # the run itself goes on, and has to end well
             else:
                 way = "worker: none was there"
         elif way.startswith("group"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             os.kill(process.pid, signal.SIGKILL)
-        _, error = process.communicate(timeout=120)  # its workers hold its stderr open: they have to end too
+        _, error = process.communicate(
+            timeout=120
+        )  # its workers hold its stderr open: they have to end too
         self.told[way] += 1
         self.moments.append(round(moment, 2))
         wrong = []
@@ -88,8 +106,14 @@ class Campaign:
         if said != ("", "") or after.returncode:
             wrong.append(f"the next run ended with {after.returncode}: {said}")
         made = contents(self.folder / "killed")
-        wrong += [f"{name}: differs" for name in sorted(set(made) | set(self.expected)) if made.get(name) != self.expected.get(name)]
-        wrong += [f"left behind: {name}" for name in os.listdir(self.folder / "killed" / ".unfinished")]
+        wrong += [
+            f"{name}: differs"
+            for name in sorted(set(made) | set(self.expected))
+            if made.get(name) != self.expected.get(name)
+        ]
+        wrong += [
+            f"left behind: {name}" for name in os.listdir(self.folder / "killed" / ".unfinished")
+        ]
         wrong += [f"still runs: {command_of(pid)}" for pid in workers if command_of(pid)]
         return [f"{way} at {moment:.3f}: {text}" for text in wrong]
 

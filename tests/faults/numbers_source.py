@@ -66,6 +66,13 @@ def install(folder):
     about = folder / "numbers_source-1.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: numbers-source\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(f"[observing_monitor.sources]\n{NAME} = numbers_source:Numbers\n")
+    (about / "entry_points.txt").write_text(
+        f"[observing_monitor.sources]\n{NAME} = numbers_source:Numbers\n"
+    )
     (folder / "numbers_source.py").write_text(Path(__file__).read_text())
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")]), *sys.path[:1]])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            [str(folder), *filter(None, [os.environ.get("PYTHONPATH")]), *sys.path[:1]]
+        ),
+    }

@@ -40,8 +40,12 @@ class Proxy:
                 client, _ = self._listening.accept()
                 server = socket.create_connection(("127.0.0.1", self._to))
                 self._open += [client, server]
-                threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
-                threading.Thread(target=self._pass, args=(server, client, self.after), daemon=True).start()
+                threading.Thread(
+                    target=self._pass, args=(client, server, None), daemon=True
+                ).start()
+                threading.Thread(
+                    target=self._pass, args=(server, client, self.after), daemon=True
+                ).start()
 
     def _pass(self, source, target, room):
         with contextlib.suppress(OSError):

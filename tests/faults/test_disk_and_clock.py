@@ -15,7 +15,17 @@ DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
 
 
 def arguments(folder, output, *more):
-    return ("--input_dir", folder / "input", "--output_dir", output, "--first_day", DAYS[0], "--last_day", DAYS[-1], *more)
+    return (
+        "--input_dir",
+        folder / "input",
+        "--output_dir",
+        output,
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+        *more,
+    )
 
 
 @contextlib.contextmanager
@@ -23,7 +33,11 @@ def disk(folder, size):
     """A file system of its own, so large."""
     folder.mkdir()
     need(os.geteuid() == 0, "only root may mount")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "obsmon", folder], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "obsmon", folder],
+        capture_output=True,
+        text=True,
+    )
     need(done.returncode == 0, f"nothing may be mounted here: {done.stderr}")
     try:
         yield
@@ -55,10 +69,18 @@ def test_disk_that_fills(tree, left):
             file.write(bytes(max(room.f_bavail * room.f_frsize - left, 0)))
         process = start(*arguments(folder, output), now=now)
         _, error = process.communicate(timeout=60)
-        assert process.returncode == 2 and len(error.splitlines()) == 1 and "no space left on device" in error, error
+        assert (
+            process.returncode == 2
+            and len(error.splitlines()) == 1
+            and "no space left on device" in error
+        ), error
         after = contents(output)
-        assert [name for name in before if name not in after] == [] and os.listdir(output / ".unfinished") == []
-        assert all(after[name].rstrip().endswith(b"</html>") for name in after if name.endswith(".html"))
+        assert [name for name in before if name not in after] == [] and os.listdir(
+            output / ".unfinished"
+        ) == []
+        assert all(
+            after[name].rstrip().endswith(b"</html>") for name in after if name.endswith(".html")
+        )
         ballast.unlink()
         assert run(*arguments(folder, output), now=now) == 0
         assert contents(output) == expected
@@ -70,7 +92,10 @@ def test_check_of_a_disk_that_is_nearly_full(tmp_path, capsys):
     with disk(tmp_path / "disk", "24m"):
         assert run("check", *arguments(tmp_path, tmp_path / "disk" / "site"), now=later()) == 0
     said = capsys.readouterr().out
-    assert f"odd    output {tmp_path}/disk/site" in said and "there is little room: previews and tables need some MB a night" in said
+    assert (
+        f"odd    output {tmp_path}/disk/site" in said
+        and "there is little room: previews and tables need some MB a night" in said
+    )
 
 
 def test_output_that_turns_read_only(tree):
@@ -84,9 +109,15 @@ def test_output_that_turns_read_only(tree):
         subprocess.run(["mount", "-o", "remount,ro", folder / "disk"], check=True)
         process = start(*arguments(folder, output), now=now)
         _, error = process.communicate(timeout=60)
-        assert process.returncode == 2 and len(error.splitlines()) == 1 and "read-only file system" in error
+        assert (
+            process.returncode == 2
+            and len(error.splitlines()) == 1
+            and "read-only file system" in error
+        )
         assert contents(output) == before
-        assert (output / "heartbeat.js").read_text() == beat, "the pages must not say that somebody looked"
+        assert (output / "heartbeat.js").read_text() == beat, (
+            "the pages must not say that somebody looked"
+        )
         subprocess.run(["mount", "-o", "remount,rw", folder / "disk"], check=True)
         assert run(*arguments(folder, output), now=now) == 0
         assert contents(output) == expected
@@ -99,7 +130,11 @@ def test_clock_that_jumps_back(tree):
     assert run(*arguments(folder, output), now=now + datetime.timedelta(days=2)) == 0
     assert run(*arguments(folder, output), now=now) == 0
     made = contents(output)
-    differs = {name for name in expected if name.endswith((".html", ".csv", ".parquet")) and made[name] != expected[name]}
+    differs = {
+        name
+        for name in expected
+        if name.endswith((".html", ".csv", ".parquet")) and made[name] != expected[name]
+    }
     # a page says when its data changed: by the clock of then
     assert {nights(output)[str(day)]["n_missing"] for day in DAYS} == {5}
     assert all(name.endswith(".html") for name in differs)
@@ -110,7 +145,9 @@ def test_clock_that_was_years_ahead(tmp_path):
     now = small_hours()
     tonight = (now - datetime.timedelta(hours=12)).date()
     make_night(tmp_path / "input", tonight, {"ingested": 2, "failed": 3}, now=now)
-    (tmp_path / "site.toml").write_text('[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n')
+    (tmp_path / "site.toml").write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n'
+    )
     assert run("-c", tmp_path / "site.toml", now=now + datetime.timedelta(days=800)) == 0
     assert run("-c", tmp_path / "site.toml", now=now) == 0
     assert nights(tmp_path / "site" / "a")[str(tonight)]["n_failed"] == 3
@@ -128,13 +165,26 @@ def test_night_that_ends_during_a_run(tmp_path):
     assert list(nights(tmp_path / "site")) == ["2020-02-12", "2020-02-13"]
     make_night(tmp_path / "input", datetime.date(2020, 2, 14), {"ingested": 4}, now=noon)
     assert run(*arguments, now=noon) == 0
-    assert [counts(night) for night in nights(tmp_path / "site").values()] == [{}, {"ingested": 3}, {"ingested": 4}]
+    assert [counts(night) for night in nights(tmp_path / "site").values()] == [
+        {},
+        {"ingested": 3},
+        {"ingested": 4},
+    ]
 
 
 def test_since_survives_a_clock_that_jumps(tmp_path):
     """A fault that began by a clock ahead is not said to have begun in the future once the clock is right."""
     make_night(tmp_path / "input", DAYS[0], {"ingested": 2}, now=later())
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", DAYS[0], "--last_day", DAYS[0])
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[0],
+    )
     registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"
     registry.rename(registry.with_name("away"))
     now = later()

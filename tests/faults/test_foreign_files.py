@@ -18,7 +18,16 @@ NIGHT = datetime.date(2020, 2, 12)
 
 
 def arguments(folder):
-    return ("--input_dir", folder / "input", "--output_dir", folder / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    return (
+        "--input_dir",
+        folder / "input",
+        "--output_dir",
+        folder / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
 
 
 def in_wal_mode(registry):
@@ -44,10 +53,16 @@ def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
     gen2.register(writer, gen2.CAMERAS["latiss"], [made.of("failed")[0].row])
     writer.commit()
     assert (registry.parent / "registry.sqlite3-wal").stat().st_size
-    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in registry.parent.iterdir()}
+    before = {
+        path.name: (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in registry.parent.iterdir()
+    }
     assert run(*arguments(tmp_path), now=later()) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 2}
-    assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in registry.parent.iterdir()} == before
+    assert {
+        path.name: (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in registry.parent.iterdir()
+    } == before
     assert os.listdir(tmp_path / "temporary") == []
     writer.execute("pragma wal_checkpoint(truncate)")
     writer.close()
@@ -58,7 +73,9 @@ def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
 def test_registry_that_somebody_writes(tmp_path):
     """A writer that holds a registry's lock keeps nobody waiting, and is kept waiting by nobody."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
-    writer = sqlite3.connect(tmp_path / "input" / "gen2repo" / "registry.sqlite3", isolation_level=None)
+    writer = sqlite3.connect(
+        tmp_path / "input" / "gen2repo" / "registry.sqlite3", isolation_level=None
+    )
     writer.execute("begin exclusive")
     assert run(*arguments(tmp_path), now=later()) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4}
@@ -81,15 +98,37 @@ def test_system_calls(tmp_path, gen):
         make_repository(tmp_path / "input" / "gen3repo", [raw])
     before = contents(tmp_path / "input")
     trace = tmp_path / "trace"
-    command = [strace, "-f", "-y", "-qq", "-e", WATCHED, "-o", trace, sys.executable, "-m", "observing_monitor"]
-    done = subprocess.run([*command, *map(str, arguments(tmp_path)), "--gen", str(gen)], capture_output=True, text=True)
+    command = [
+        strace,
+        "-f",
+        "-y",
+        "-qq",
+        "-e",
+        WATCHED,
+        "-o",
+        trace,
+        sys.executable,
+        "-m",
+        "observing_monitor",
+    ]
+    done = subprocess.run(
+        [*command, *map(str, arguments(tmp_path)), "--gen", str(gen)],
+        capture_output=True,
+        text=True,
+    )
     need("Operation not permitted" not in done.stderr, "strace may not trace here")
     assert done.returncode == 0, done.stderr
     calls = trace.read_text().splitlines()
     own = [call for call in calls if f"{tmp_path}/input" in call]
-    assert any("registry.sqlite3" in call or "gen3.sqlite3" in call for call in own), "nothing was traced"
+    assert any("registry.sqlite3" in call or "gen3.sqlite3" in call for call in own), (
+        "nothing was traced"
+    )
     assert [call for call in calls if re.search(r"\b[if]notify|\bfanotify", call)] == []
     assert [call for call in own if re.search(r"\b(mmap|flock)\(", call)] == []
-    written = [call for call in own if re.search(r"O_WRONLY|O_RDWR|O_CREAT|\b(unlink|rename|mkdir|creat)\(", call)]
+    written = [
+        call
+        for call in own
+        if re.search(r"O_WRONLY|O_RDWR|O_CREAT|\b(unlink|rename|mkdir|creat)\(", call)
+    ]
     assert written == [] and contents(tmp_path / "input") == before
     assert [call for call in own if re.search(r"F_(OFD_)?(SET|GET)LKW?\b", call)] == []

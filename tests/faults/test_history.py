@@ -18,7 +18,16 @@ UTC = datetime.UTC
 def night(tmp_path):
     """A night of six ingested files that was collected; its input and the arguments of a run."""
     made = make_night(tmp_path / "input", NIGHT, {"ingested": 6}, now=later())
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments, now=later()) == 0
     return tmp_path, made, arguments
 
@@ -42,7 +51,9 @@ def test_size_changed_after_ingest(night):
     assert run(*arguments, "--full", now=again) == 0
     words = f"1 file changed its size after it was ingested: 2020-02-12/{path.name} (20,002 to 30,000 bytes)"
     words += f"; seen {again:%Y-%m-%d %H:%M} UTC"
-    assert told(folder) == [("warning", words)] and counts(nights(folder / "site")["2020-02-12"]) == {"ingested": 6}
+    assert told(folder) == [("warning", words)] and counts(
+        nights(folder / "site")["2020-02-12"]
+    ) == {"ingested": 6}
     os.utime(path)  # another reading, without another size
     assert run(*arguments, "--full", now=later(5)) == 0
     assert told(folder) == [("warning", words)]
@@ -51,7 +62,9 @@ def test_size_changed_after_ingest(night):
     assert told(folder) == [("warning", words)]
 
 
-@pytest.mark.parametrize("how", [os.rename, lambda old, new: (shutil.copy2(old, new), old.unlink())])
+@pytest.mark.parametrize(
+    "how", [os.rename, lambda old, new: (shutil.copy2(old, new), old.unlink())]
+)
 def test_night_whose_files_were_moved(night, how):
     """Files moved into a folder within their night, on the same disk or another, are the same files: when they came is kept."""
     folder, made, arguments = night
@@ -71,7 +84,9 @@ def test_night_whose_files_were_moved(night, how):
     ((level, words),) = told(folder)
     first = made.files[0].path.name
     assert level == "normal"
-    assert words.startswith(f"6 files were moved: 2020-02-12/science/{first} (from 2020-02-12/{first}) and 5 more; seen 2")
+    assert words.startswith(
+        f"6 files were moved: 2020-02-12/science/{first} (from 2020-02-12/{first}) and 5 more; seen 2"
+    )
 
 
 def test_transfer_a_week_late(night):
@@ -79,11 +94,18 @@ def test_transfer_a_week_late(night):
     folder, made, arguments = night
     storage = folder / "input" / "storage" / "2020-02-12"
     (storage / "AT_O_20200212_000099.fits").write_bytes(bytes(20_000))
-    came_at = datetime.datetime.fromtimestamp((storage / "AT_O_20200212_000099.fits").stat().st_ctime, UTC)
+    came_at = datetime.datetime.fromtimestamp(
+        (storage / "AT_O_20200212_000099.fits").stat().st_ctime, UTC
+    )
     assert run(*arguments, now=later(4)) == 0
     days = (came_at - datetime.datetime(2020, 2, 13, 12, tzinfo=UTC)).days
-    assert ("normal", f"1 file came late: 2020-02-12/AT_O_20200212_000099.fits ({days} days after the night); seen ") in [
-        (level, words[: words.index("seen ") + 5]) for level, words in told(folder) if "seen" in words
+    assert (
+        "normal",
+        f"1 file came late: 2020-02-12/AT_O_20200212_000099.fits ({days} days after the night); seen ",
+    ) in [
+        (level, words[: words.index("seen ") + 5])
+        for level, words in told(folder)
+        if "seen" in words
     ]
 
 
@@ -110,7 +132,10 @@ def test_whole_store_that_is_purged(night):
     assert run(*arguments, now=later(4)) == 1
     after = nights(folder / "site")["2020-02-12"]
     assert after["n_files"] == 6 and after["n_ingested"] == 6
-    assert any("files could not be read since" in words and "its files stay as last seen" in words for _, words in told(folder))
+    assert any(
+        "files could not be read since" in words and "its files stay as last seen" in words
+        for _, words in told(folder)
+    )
 
 
 def test_repository_remade(night):
@@ -148,10 +173,21 @@ def test_file_from_the_future(tmp_path):
     made = make_night(tmp_path / "input", NIGHT, {"missing": 2}, now=now)
     ahead = (now + datetime.timedelta(days=4000)).timestamp()
     os.utime(made.files[0].path, (ahead, ahead))
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
+    arguments = (
+        "--input_dir",
+        tmp_path / "input",
+        "--output_dir",
+        tmp_path / "site",
+        "--first_day",
+        NIGHT,
+        "--last_day",
+        NIGHT,
+    )
     assert run(*arguments, now=now) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"missing": 2}
-    assert any("1 file dated later than it came, by up to 4,000 d" in words for _, words in told(tmp_path)), told(tmp_path)
+    assert any(
+        "1 file dated later than it came, by up to 4,000 d" in words for _, words in told(tmp_path)
+    ), told(tmp_path)
 
 
 def settings(folder, sources):
@@ -164,18 +200,37 @@ def settings(folder, sources):
 
 def test_source_that_is_renamed_or_removed(tmp_path):
     """What a source told that the settings no longer name is kept and said to be; by another name it is told once, not twice."""
-    make_night(tmp_path / "input", NIGHT, {"ingested": 3, "failed": 1, "missing": 2, "lost": 1}, now=later(), link="copy")
+    make_night(
+        tmp_path / "input",
+        NIGHT,
+        {"ingested": 3, "failed": 1, "missing": 2, "lost": 1},
+        now=later(),
+        link="copy",
+    )
     files, gen2 = ("files", "files", "input/storage"), ("gen2", "gen2", "input/gen2repo")
     assert run(*settings(tmp_path, [files, gen2]), now=later()) == 0
     before = nights(tmp_path / "site" / "a")["2020-02-12"]
-    assert run(*settings(tmp_path, [("files", "storage", "input/storage"), ("gen2", "butler", "input/gen2repo")]), now=later()) == 0
+    assert (
+        run(
+            *settings(
+                tmp_path,
+                [("files", "storage", "input/storage"), ("gen2", "butler", "input/gen2repo")],
+            ),
+            now=later(),
+        )
+        == 0
+    )
     assert nights(tmp_path / "site" / "a")["2020-02-12"] == before
     assert run(*settings(tmp_path, [("files", "storage", "input/storage")]), now=later()) == 0
     data = json.loads((tmp_path / "site" / "a" / "2020-02-12.json").read_text())
-    assert "butler is no longer a source of this stream: what it told last is kept" in [finding["text"] for finding in data["findings"]]
+    assert "butler is no longer a source of this stream: what it told last is kept" in [
+        finding["text"] for finding in data["findings"]
+    ]
     import pyarrow.parquet
 
-    kept = pyarrow.parquet.read_table(tmp_path / "site/data/stream=a/night=2020-02-12/ingests.parquet", partitioning=None).to_pandas()
+    kept = pyarrow.parquet.read_table(
+        tmp_path / "site/data/stream=a/night=2020-02-12/ingests.parquet", partitioning=None
+    ).to_pandas()
     assert set(kept["source"]) == {"butler"} and len(kept) == 5
 
 
@@ -192,4 +247,7 @@ def test_stream_that_is_removed(tmp_path, capsys):
     assert counts(nights(tmp_path / "site" / "b")["2020-02-12"]) == {"ingested": 2}
     capsys.readouterr()
     assert run("check", *arguments, now=later()) == 0
-    assert "b: its pages and its store are there, and the settings don't name it; remove" in capsys.readouterr().out
+    assert (
+        "b: its pages and its store are there, and the settings don't name it; remove"
+        in capsys.readouterr().out
+    )

@@ -16,7 +16,16 @@ DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
 
 
 def arguments(folder, output):
-    return ("--input_dir", folder / "input", "--output_dir", output, "--first_day", DAYS[0], "--last_day", DAYS[-1])
+    return (
+        "--input_dir",
+        folder / "input",
+        "--output_dir",
+        output,
+        "--first_day",
+        DAYS[0],
+        "--last_day",
+        DAYS[-1],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +34,12 @@ def tree(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     now = later()
     for night in DAYS:
-        make_night(folder / "input", night, {"ingested": 300, "failed": 5, "missing": 5, "pending": 2}, now=now)
+        make_night(
+            folder / "input",
+            night,
+            {"ingested": 300, "failed": 5, "missing": 5, "pending": 2},
+            now=now,
+        )
     started = time.monotonic()
     process = start(*arguments(folder, folder / "whole"), now=now)
     assert process.communicate() == ("", "") and process.returncode == 0
@@ -50,7 +64,9 @@ def test_ten_runs_at_once(tree, tmp_path):
     processes = [start(*arguments(folder, output), now=now) for _ in range(10)]
     ended = [(process.communicate()[1], process.returncode) for process in processes]
     assert {code for _, code in ended} == {0, 75}
-    assert all("another run is at work on this output" in error for error, code in ended if code == 75)
+    assert all(
+        "another run is at work on this output" in error for error, code in ended if code == 75
+    )
     assert contents(output) == expected
 
 
@@ -63,7 +79,11 @@ def test_interrupted(tree, tmp_path):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
-    assert process.returncode == 130 and error.startswith("observing_monitor: stopped") and "Traceback" not in error
+    assert (
+        process.returncode == 130
+        and error.startswith("observing_monitor: stopped")
+        and "Traceback" not in error
+    )
     assert run(*arguments(folder, output), now=now) == 0
     assert contents(output) == expected
 
@@ -78,9 +98,16 @@ def test_rsync_while_it_runs(tmp_path, rsync):
     target = tmp_path / "input" / "storage"
     target.mkdir(parents=True)
     shutil.copytree(tmp_path / "summit" / "gen2repo", tmp_path / "input" / "gen2repo")
-    copying = subprocess.Popen([rsync, "-a", "--bwlimit=4000", f"{source}/", f"{target}/"], start_new_session=True)
+    copying = subprocess.Popen(
+        [rsync, "-a", "--bwlimit=4000", f"{source}/", f"{target}/"], start_new_session=True
+    )
     seen = []
-    for least in (1, 15, 30, 43):  # held in the middle of a file while a run looks, however slow the machine
+    for least in (
+        1,
+        15,
+        30,
+        43,
+    ):  # held in the middle of a file while a run looks, however slow the machine
         while copying.poll() is None and len(list(target.rglob("*.*"))) < least:
             time.sleep(0.01)
         is_held = copying.poll() is None
@@ -90,14 +117,19 @@ def test_rsync_while_it_runs(tmp_path, rsync):
         assert process.communicate() == ("", "") and process.returncode == 0
         text = (tmp_path / "site" / "2020-02-12.csv").read_text()
         seen.append(text.count("\n") - 1)
-        assert all(line.partition(",")[0].strip('"').rpartition("/")[2] in names for line in text.splitlines()[1:])
+        assert all(
+            line.partition(",")[0].strip('"').rpartition("/")[2] in names
+            for line in text.splitlines()[1:]
+        )
         if is_held:
             os.killpg(copying.pid, signal.SIGCONT)
     copying.wait()
     assert copying.returncode == 0
     assert run(*arguments(tmp_path, tmp_path / "site")) == 0
     assert nights(tmp_path / "site")["2020-02-12"]["n_files"] == 43
-    assert seen == sorted(seen) and any(0 < count < 43 for count in seen), "rsync was never caught in the middle"
+    assert seen == sorted(seen) and any(0 < count < 43 for count in seen), (
+        "rsync was never caught in the middle"
+    )
 
 
 def test_links_made_while_it_runs(tmp_path):

@@ -41,7 +41,10 @@ def database(request):
         server.execute(*statements, **where)
 
     rows = ",".join(f"('{NIGHT}', 'n{number}', {number}, '{'x' * 60}')" for number in range(N_ROWS))
-    execute("create table numbers (night varchar(10), name varchar(10), value int, more varchar(80))", f"insert into numbers values {rows}")
+    execute(
+        "create table numbers (night varchar(10), name varchar(10), value int, more varchar(80))",
+        f"insert into numbers values {rows}",
+    )
     return url, execute, server
 
 
@@ -68,7 +71,9 @@ def told(folder, stream="pipeline"):
     data = json.loads((folder / "site" / stream / f"{NIGHT}.json").read_text())
     page = (folder / "site" / stream / f"{NIGHT}.html").read_text()
     findings = [finding["text"] for finding in data["findings"]]
-    assert "could not be read since" in page or not any("could not be read since" in text for text in findings)
+    assert "could not be read since" in page or not any(
+        "could not be read since" in text for text in findings
+    )
     return {metric["name"]: metric["value"] for metric in data["metrics"]}, findings
 
 
@@ -89,9 +94,18 @@ def test_database_that_fails_and_comes_back(database, tmp_path, capfd):
             proxy.drop()
             error = capfd.readouterr().err
             values, findings = told(tmp_path)
-            assert values == whole and f"could not be read since {NOW:%Y-%m-%d %H:%M} UTC: " in findings[0]
-            assert any(word in findings[0] for word in words) and any(word in error for word in words), findings
-            assert "Traceback" not in error and urllib.parse.quote(getattr(server, "password", None) or "none") not in error + findings[0]
+            assert (
+                values == whole
+                and f"could not be read since {NOW:%Y-%m-%d %H:%M} UTC: " in findings[0]
+            )
+            assert any(word in findings[0] for word in words) and any(
+                word in error for word in words
+            ), findings
+            assert (
+                "Traceback" not in error
+                and urllib.parse.quote(getattr(server, "password", None) or "none")
+                not in error + findings[0]
+            )
 
         proxy.after, proxy.then = 30_000, "cut"
         fails("closed the connection", "Lost connection", "connection")
@@ -102,7 +116,10 @@ def test_database_that_fails_and_comes_back(database, tmp_path, capfd):
             fails("no answer within 1.5 s", limit_s=1.5)
         execute("alter table numbers rename to elsewhere")
         fails("does not exist", "doesn't exist")
-        execute("alter table elsewhere rename to numbers", "alter table numbers rename column value to amount")
+        execute(
+            "alter table elsewhere rename to numbers",
+            "alter table numbers rename column value to amount",
+        )
         fails("does not exist", "Unknown column")
         execute("alter table numbers rename column amount to value")
         assert run(*settings(tmp_path, through, 60), now=NOW) == 0
@@ -159,7 +176,9 @@ def test_servers_that_are_stopped_together(tmp_path, postgres, mariadb, capfd):
     with stopped(postgres.process.pid, mariadb.process.pid):
         assert run(*arguments, now=NOW) == 1
     seconds, error = time.monotonic() - began, capfd.readouterr().err
-    assert error.count(f"no answer within {limit_s} s") == len(urls) and seconds < 1.25 * limit_s + 12, f"{seconds} s: {error}"
+    assert (
+        error.count(f"no answer within {limit_s} s") == len(urls) and seconds < 1.25 * limit_s + 12
+    ), f"{seconds} s: {error}"
     for name in urls:
         values, findings = told(tmp_path, name)
         assert values == {"n": 5} and "could not be read since" in findings[0]

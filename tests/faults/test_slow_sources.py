@@ -64,14 +64,20 @@ def test_source_that_hangs(site, jobs):
     assert seconds < 0.7 + 8, "each night waited for it, or the process did not end"
     for night in NIGHTS:
         values, findings = value_of(site, night)
-        assert values == {"seeing": 0.8} and "could not be read since" in findings[0]["text"] and words in findings[0]["text"]
+        assert (
+            values == {"seeing": 0.8}
+            and "could not be read since" in findings[0]["text"]
+            and words in findings[0]["text"]
+        )
         assert words in (folder / "site" / "dome" / f"{night}.html").read_text()
     assert counts(nights(folder / "site" / "camera")["2020-02-13"]) == {"ingested": 5}
     since = findings[0]["text"]
     before = {path: path.stat().st_mtime_ns for path in (folder / "site" / "dome").iterdir()}
     assert run(site, *DAYS)[0] == 1
     assert value_of(site, NIGHTS[1])[1][0]["text"] == since
-    assert {path: path.stat().st_mtime_ns for path in (folder / "site" / "dome").iterdir()} == before, "nothing new, and a page was made"
+    assert {
+        path: path.stat().st_mtime_ns for path in (folder / "site" / "dome").iterdir()
+    } == before, "nothing new, and a page was made"
     (folder / "weather").unlink()
     (folder / "weather").write_text("seeing 1.1\n")
     assert run(site, *DAYS)[:2] == (0, "")
@@ -81,18 +87,36 @@ def test_source_that_hangs(site, jobs):
 @pytest.mark.parametrize("command", ["run", "rebuild", "check"])
 def test_many_sources_that_hang(site, command):
     """Any number of sources that hang, in one stream or in many, cost a run the limit of one; the others are read."""
-    folder, text = site[0], '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n'
+    folder, text = (
+        site[0],
+        '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n',
+    )
     for number in range(5):
         text += f"[streams.dome{number}]\ntime_limit_s = 3\n"
         for name in ("inside", "outside"):
             os.mkfifo(folder / f"{name}{number}")
             text += f'[[streams.dome{number}.sources]]\ntype = "numbers"\nname = "{name}"\npath = "{name}{number}"\n'
-    (folder / "site.toml").write_text(text + '[[streams.dome4.sources]]\ntype = "numbers"\npath = "weather"\n')
+    (folder / "site.toml").write_text(
+        text + '[[streams.dome4.sources]]\ntype = "numbers"\npath = "weather"\n'
+    )
     began = time.monotonic()
-    process = start(command, *(DAYS if command == "run" else ()), "-c", folder / "site.toml", "--jobs", "1", now=site[2], env=site[1])
+    process = start(
+        command,
+        *(DAYS if command == "run" else ()),
+        "-c",
+        folder / "site.toml",
+        "--jobs",
+        "1",
+        now=site[2],
+        env=site[1],
+    )
     said = "".join(process.communicate(timeout=60))
     seconds = time.monotonic() - began
-    assert process.returncode == 1 and said.count("no answer within 3 s; see whether it hangs") == 10 and "Traceback" not in said, said
+    assert (
+        process.returncode == 1
+        and said.count("no answer within 3 s; see whether it hangs") == 10
+        and "Traceback" not in said
+    ), said
     assert seconds < 1.25 * 3 + 16, "each was waited for by itself"
     if command == "run":
         data = json.loads((folder / "site" / "dome4" / f"{NIGHTS[1]}.json").read_text())
@@ -125,7 +149,11 @@ def test_other_commands_with_a_source_that_hangs(site, command):
     os.mkfifo(folder / "weather")
     process = start(command, "-c", folder / "site.toml", now=site[2], env=site[1])
     told, error = process.communicate(timeout=60)
-    assert process.returncode == 1 and "weather: no answer within 0.7 s" in told + error and "Traceback" not in told + error
+    assert (
+        process.returncode == 1
+        and "weather: no answer within 0.7 s" in told + error
+        and "Traceback" not in told + error
+    )
     if command == "check":
         assert "3 attempts, the last at 2020-02-13 23:01 UTC" in told
     else:
@@ -161,23 +189,40 @@ def test_run_that_is_too_long(tmp_path):
     for name in ("comCam", "auxTel"):
         made = nights(tmp_path / "site" / name)
         assert "2020-02-09" in made, "tonight comes first"
-        assert f"observing_monitor: {name}: " in error and "the run's time was up; they stay as they were, the next run goes on" in error
+        assert (
+            f"observing_monitor: {name}: " in error
+            and "the run's time was up; they stay as they were, the next run goes on" in error
+        )
         page = (tmp_path / "site" / name / "index.html").read_text()
         assert "nights not looked at, 2020-01-01 to " in page and "status warning" in page
     assert done(600) == ("", 0)
     for name in ("comCam", "auxTel"):
-        assert [counts(night) for night in nights(tmp_path / "site" / name).values()] == [{"ingested": 1}] * 40
+        assert [counts(night) for night in nights(tmp_path / "site" / name).values()] == [
+            {"ingested": 1}
+        ] * 40
         assert "nights not looked at" not in (tmp_path / "site" / name / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("time_limit_s = 0", "[streams.dome] key 'time_limit_s': 0 is no limit; write seconds, more than 0"),
+        (
+            "time_limit_s = 0",
+            "[streams.dome] key 'time_limit_s': 0 is no limit; write seconds, more than 0",
+        ),
         ("time_limit_s = nan", "[streams.dome] key 'time_limit_s': nan is no limit"),
-        ("time_limits = 3", "[streams.dome] unknown key 'time_limits'; did you mean 'time_limit_s'?"),
-        ("sources = [{type='table', path='x', time_limit_s='long'}]", "source 'table': key 'time_limit_s': expected `float`, got `str`"),
-        ("sources = [{type='table', path='x', time_limits=3}]", "source 'table': unknown key 'time_limits'; did you mean 'time_limit_s'?"),
+        (
+            "time_limits = 3",
+            "[streams.dome] unknown key 'time_limits'; did you mean 'time_limit_s'?",
+        ),
+        (
+            "sources = [{type='table', path='x', time_limit_s='long'}]",
+            "source 'table': key 'time_limit_s': expected `float`, got `str`",
+        ),
+        (
+            "sources = [{type='table', path='x', time_limits=3}]",
+            "source 'table': unknown key 'time_limits'; did you mean 'time_limit_s'?",
+        ),
     ],
 )
 def test_limits_that_are_none(tmp_path, capsys, line, words):
@@ -185,7 +230,9 @@ def test_limits_that_are_none(tmp_path, capsys, line, words):
     from observing_monitor import cli
 
     (tmp_path / "site.toml").write_text(f"[streams.dome]\ninput_dir = 'x'\n{line}\n")
-    assert cli.main(["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]) == 2
+    assert (
+        cli.main(["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]) == 2
+    )
     assert words in capsys.readouterr().err
 
 
@@ -207,5 +254,17 @@ def test_run_without_length(tmp_path, capsys):
     """A run's limit of no seconds is refused."""
     from observing_monitor import cli
 
-    assert cli.main(["--max_run_s", "0", "--input_dir", str(tmp_path), "--output_dir", str(tmp_path / "site")]) == 2
+    assert (
+        cli.main(
+            [
+                "--max_run_s",
+                "0",
+                "--input_dir",
+                str(tmp_path),
+                "--output_dir",
+                str(tmp_path / "site"),
+            ]
+        )
+        == 2
+    )
     assert "--max_run_s 0 is no length of a run" in capsys.readouterr().err

@@ -64,7 +64,9 @@ def make(path, n_rows=600):
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("pragma synchronous=off")
         connection.execute("create table numbers (n integer primary key, value int, filling blob)")
-        connection.executemany("insert into numbers values (?, 0, zeroblob(900))", [(n,) for n in range(n_rows)])
+        connection.executemany(
+            "insert into numbers values (?, 0, zeroblob(900))", [(n,) for n in range(n_rows)]
+        )
     return path
 
 
@@ -72,7 +74,9 @@ def make(path, n_rows=600):
 def writing(code, *arguments):
     """A process that runs `code`, once it writes; killed at the end."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout.readline() == "writes\n"
             yield process
@@ -82,7 +86,10 @@ def writing(code, *arguments):
 
 def states(folder):
     """Name, time, size, mode and bytes of all that lies in a folder."""
-    return {path.name: (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes()) for path in folder.iterdir()}
+    return {
+        path.name: (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes())
+        for path in folder.iterdir()
+    }
 
 
 @pytest.fixture
@@ -97,12 +104,21 @@ def file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("mode", "synchronous", "gap_s"),
-    [("delete", "off", 0), ("delete", "normal", 0.02), ("truncate", "off", 0.01), ("persist", "off", 0), ("wal", "off", 0.005)],
+    [
+        ("delete", "off", 0),
+        ("delete", "normal", 0.02),
+        ("truncate", "off", 0.01),
+        ("persist", "off", 0),
+        ("wal", "off", 0.005),
+    ],
 )
 def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
     """Every answer is of one state of the file, however often it is committed to, and of a later one than the answer before."""
     seen = []
-    with writing(WRITER, file, mode, synchronous, gap_s), contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
+    with (
+        writing(WRITER, file, mode, synchronous, gap_s),
+        contextlib.closing(sqlite.Reader(str(file), 10)) as reader,
+    ):
         ends = time.monotonic() + 2
         while time.monotonic() < ends or (len(set(seen)) < 3 and time.monotonic() < ends + 30):
             ((n_values, value, n_rows),) = reader.ask(ONE_VALUE)
@@ -158,15 +174,22 @@ def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
     before = states(file.parent)
-    assert (file.parent / "registry.sqlite3-journal").stat().st_size > 10_000 and file.stat().st_size > 700_000
-    with contextlib.closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as plain, contextlib.suppress(sqlite3.DatabaseError):
+    assert (
+        file.parent / "registry.sqlite3-journal"
+    ).stat().st_size > 10_000 and file.stat().st_size > 700_000
+    with (
+        contextlib.closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as plain,
+        contextlib.suppress(sqlite3.DatabaseError),
+    ):
         assert plain.execute(ONE_VALUE).fetchone() != (1, 0, 600)  # or it would need no undoing
     with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
         assert reader.ask(ONE_VALUE) == [(1, 0, 600)]
         monkeypatch.setattr(sqlite, "JOURNAL_S", 120)
         started = time.monotonic()
         assert reader.ask(ONE_VALUE) == sqlite.ask(str(file), ONE_VALUE) == [(1, 0, 600)]
-        assert time.monotonic() - started < sqlite.JOURNAL_S / 2  # from the copy, nor is the journal waited for again
+        assert (
+            time.monotonic() - started < sqlite.JOURNAL_S / 2
+        )  # from the copy, nor is the journal waited for again
         assert states(file.parent) == before
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as next_writer:
             next_writer.execute("update numbers set value = 8")
@@ -175,7 +198,10 @@ def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
 
 def test_a_writer_in_a_long_transaction(file):
     """What a transaction has changed so far is not read, neither is it in the way; what it came to is read once it is committed."""
-    with writing(SPILL, file, "full") as writer, contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
+    with (
+        writing(SPILL, file, "full") as writer,
+        contextlib.closing(sqlite.Reader(str(file), 10)) as reader,
+    ):
         held = sqlite.state_of(str(file))
         assert reader.ask(ONE_VALUE) == [(1, 0, 600)]
         writer.stdin.write("\n")
@@ -207,27 +233,54 @@ def test_a_writer_of_several_files_that_was_killed(file, when, value):
     strace = shutil.which("strace")
     need(strace, "there is no strace (Debian's package strace)")
     other = make(file.parent / "other.sqlite3")
-    kill = ["-e", "trace=unlink,unlinkat", "-e", f"inject=unlink,unlinkat:error=EIO:signal=KILL:when={when}"]
-    done = subprocess.run([strace, "-f", "-qq", *kill, sys.executable, "-c", TOGETHER, file, other], capture_output=True, text=True)
+    kill = [
+        "-e",
+        "trace=unlink,unlinkat",
+        "-e",
+        f"inject=unlink,unlinkat:error=EIO:signal=KILL:when={when}",
+    ]
+    done = subprocess.run(
+        [strace, "-f", "-qq", *kill, sys.executable, "-c", TOGETHER, file, other],
+        capture_output=True,
+        text=True,
+    )
     need("Operation not permitted" not in done.stderr, "strace may not trace here")
     before = states(file.parent)
     assert len(before) == (5 if when == 1 else 4), "two files, two journals, and the one in common"
     for path in (file, other):
         assert sqlite.ask(str(path), ONE_VALUE) == [(1, value, 600)]
     code = f"import sys; from observing_monitor.sources import sqlite; sqlite.ask(sys.argv[1], {ONE_VALUE!r})"
-    watch = [strace, "-f", "-qq", "-e", "trace=open,openat,unlink,unlinkat", sys.executable, "-c", code, file]
+    watch = [
+        strace,
+        "-f",
+        "-qq",
+        "-e",
+        "trace=open,openat,unlink,unlinkat",
+        sys.executable,
+        "-c",
+        code,
+        file,
+    ]
     calls = subprocess.run(watch, capture_output=True, text=True, check=True).stderr
-    assert "registry.sqlite3-journal" in calls and "-mj" not in calls, "SQLite may remove the common journal where it finds it"
+    assert "registry.sqlite3-journal" in calls and "-mj" not in calls, (
+        "SQLite may remove the common journal where it finds it"
+    )
     assert states(file.parent) == before
 
 
 def test_no_room_for_a_copy(file, monkeypatch):
     """Where a copy has no room, the message names the file, the folder that is full, and what to set."""
-    with disk(file.parent.parent / "small", "200k"), contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
+    with (
+        disk(file.parent.parent / "small", "200k"),
+        contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer,
+    ):
         writer.execute("pragma journal_mode=wal")
         writer.execute("update numbers set value = 5")
         monkeypatch.setattr("tempfile.tempdir", str(file.parent.parent / "small"))
-        with pytest.raises(SourceError, match=r"registry.sqlite3: is copied .* no room in .*/small; let TMPDIR name a folder that has it"):
+        with pytest.raises(
+            SourceError,
+            match=r"registry.sqlite3: is copied .* no room in .*/small; let TMPDIR name a folder that has it",
+        ):
             sqlite.ask(str(file), ONE_VALUE)
         assert os.listdir(file.parent.parent / "small") == []
 
@@ -250,7 +303,10 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
     monkeypatch.setattr(sqlite, "PATIENCE_S", 0.3)
     with writing(WRITER, file, "delete", "off", 0.001):
         assert sqlite.ask(str(file), slow) == [(300000, 5)]
-    assert "registry.sqlite3: changes faster than it can be read, and was read under SQLite's shared lock" in caplog.text
+    assert (
+        "registry.sqlite3: changes faster than it can be read, and was read under SQLite's shared lock"
+        in caplog.text
+    )
     stop = threading.Event()
 
     def touch():
@@ -262,14 +318,22 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
     try:
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("begin exclusive")
-            with pytest.raises(SourceError, match=r"and can't be locked meanwhile \(database is locked\); the next run tries again"):
+            with pytest.raises(
+                SourceError,
+                match=r"and can't be locked meanwhile \(database is locked\); the next run tries again",
+            ):
                 sqlite.Reader(str(file), 0.1).ask(slow)
             writer.execute("rollback")
-            with pytest.raises(SourceError, match=r"no such table: other"), Database(f"sqlite:///{file}").plain() as plain:
+            with (
+                pytest.raises(SourceError, match=r"no such table: other"),
+                Database(f"sqlite:///{file}").plain() as plain,
+            ):
                 plain.ask("select * from other", {})
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("pragma journal_mode=wal")
-        with pytest.raises(SourceError, match=r"changes faster than it can be read; the next run tries again"):
+        with pytest.raises(
+            SourceError, match=r"changes faster than it can be read; the next run tries again"
+        ):
             sqlite.ask(str(file), slow)
         assert sorted(path.name for path in file.parent.iterdir()) == ["registry.sqlite3"]
     finally:
@@ -290,7 +354,11 @@ def test_what_lies_beside_a_file_is_damaged(file, beside, monkeypatch, n_tries=2
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("pragma journal_mode=wal")
             writer.execute("update numbers set value = 1")
-            kept = {path.name: path.read_bytes() for path in file.parent.iterdir() if not path.name.endswith("-shm")}
+            kept = {
+                path.name: path.read_bytes()
+                for path in file.parent.iterdir()
+                if not path.name.endswith("-shm")
+            }
     chance, outcomes = random.Random(6), set()
     for number in range(n_tries):
         folder = file.parent.parent / str(number)
@@ -298,7 +366,11 @@ def test_what_lies_beside_a_file_is_damaged(file, beside, monkeypatch, n_tries=2
         for name, data in kept.items():
             if name.endswith(beside):
                 at = chance.choice((chance.randrange(32), chance.randrange(len(data))))
-                data = data[:at] + (bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :] if chance.random() < 0.7 else b"")
+                data = data[:at] + (
+                    bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+                    if chance.random() < 0.7
+                    else b""
+                )
             (folder / name).write_bytes(data)
         before = states(folder)
         try:
@@ -343,7 +415,9 @@ def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
 
     with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
         reader.create_function("fail", 0, fail)
-        with pytest.raises(sqlite3.OperationalError, match="user-defined function raised exception"):
+        with pytest.raises(
+            sqlite3.OperationalError, match="user-defined function raised exception"
+        ):
             reader.ask("select fail()")
 
 
@@ -352,9 +426,15 @@ def test_sqlalchemy_reads_it_so_as_well(file):
     from sqlalchemy import text
 
     with Database(f"sqlite:///file:{file}?mode=rwc&uri=true").connect() as connection:
-        asked = connection.execute(text("select n, value from numbers where cast(n as text) regexp '^5.$' order by n"))
+        asked = connection.execute(
+            text("select n, value from numbers where cast(n as text) regexp '^5.$' order by n")
+        )
         assert list(asked.keys()) == ["n", "value"]
-        assert asked.fetchone() == (50, 0) and asked.fetchmany(2) == [(51, 0), (52, 0)] and len(asked.fetchall()) == 7
+        assert (
+            asked.fetchone() == (50, 0)
+            and asked.fetchmany(2) == [(51, 0), (52, 0)]
+            and len(asked.fetchall()) == 7
+        )
         with contextlib.closing(sqlite3.connect(file)) as writer, writer:
             writer.execute("update numbers set value = 3")
         assert connection.execute(text("select distinct value from numbers")).scalars().all() == [3]
