@@ -40,7 +40,7 @@ from observing_monitor.pages.render import (
     render_year,
     templates_dir,
 )
-from observing_monitor.pages.site import attention
+from observing_monitor.pages.site import needs_attention
 from observing_monitor.settings import headlines
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
@@ -677,7 +677,7 @@ def test_all_that_need_attention_are_counted(levels, line):
         dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level)
         for n, level in enumerate(levels)
     ]
-    said, troubled = attention(cards)
+    said, troubled = needs_attention(cards)
     assert said == line
     assert [card.status for card in troubled] == sorted(
         level for level in levels if level != "normal"
