@@ -119,7 +119,7 @@ class MetricsFolder:
             stored = json.loads(data)
         except ValueError as error:
             raise OutputError(
-                f"{path}: is not complete JSON ({error}); it was not changed: repair or move it"
+                f"{path}: is not complete JSON; it was not changed: repair it or move it away"
             ) from error
         if not isinstance(stored, dict):
             raise OutputError(
