@@ -153,7 +153,7 @@ class LwaRecorders(Telling):
             return Reading()
         settings = self.settings
         reader = PointReader(self.place, self.groups, settings, sampled_at)
-        values = _read_dump(settings.dump) if settings.dump else self._read_etcd()
+        values = read_dump(settings.dump) if settings.dump else self._read_etcd()
         points = reader.rows(values)
         counts = band_counts(self.groups, points, sampled_at, settings.silent_after_s)
         return Reading(metrics=_metrics([*points, *counts]), notes=reader.notes, append=True)
@@ -202,7 +202,7 @@ class LwaRecorders(Telling):
         return values
 
 
-def _read_dump(dump: Path) -> dict[str, bytes]:
+def read_dump(dump: Path) -> dict[str, bytes]:
     """Return a dump's values by key.
 
     A dump is an object of keys and values, or the answer of etcd's gateway.
