@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.feeds.site_status import SITE, Status, page_address
 from observing_monitor.model import finding, wording
-from observing_monitor.model.digest import digest
 from observing_monitor.pages import glossary
 from observing_monitor.pages.contexts import GlossaryPage, Link, SitePage
 from observing_monitor.pages.frame import page_frame
 from observing_monitor.pages.labels import source_words
 from observing_monitor.pages.render import render_glossary, render_site
+from observing_monitor.pages.stale import glossary_key, site_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +54,7 @@ def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
     done.standings.insert(
         0, Status(site.title, SITE, site.title, word, info, line, night, "index.html", url)
     )
-    key = digest([site.key, site.title, [asdict(card) for card in cards]])
+    key = site_key(site, cards)
     if site.has_site_page:
         page = SitePage(
             page_frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards
@@ -67,7 +66,7 @@ def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
 def publish_glossary(site: Site, done: Published) -> None:
     """Write the page that explains the words of all others, if it changed."""
     groups = glossary.glossary_groups(source_words(site.streams))
-    key = digest([site.key, site.title, [asdict(group) for group in groups]])
+    key = glossary_key(site, groups)
     page = GlossaryPage(
         frame=page_frame(site, None, "What the words mean", "", "", "glossary.html", key),
         index=Link(site.title, "index.html"),

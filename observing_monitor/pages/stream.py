@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.feeds.site_status import Status, page_address
 from observing_monitor.judging import checks, usual
 from observing_monitor.model import finding
-from observing_monitor.model.digest import digest, with_instants
+from observing_monitor.model.digest import with_instants
 from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages import render
 from observing_monitor.pages.card import State, card, folder_prefix
 from observing_monitor.pages.contexts import Link, NightRow, StreamPage
 from observing_monitor.pages.frame import page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
+from observing_monitor.pages.stale import common_key, stream_key, year_key
 from observing_monitor.pages.year import (
     NIGHTS_BEGIN,
     NIGHTS_END,
@@ -139,19 +140,9 @@ def _publish_pages(
 ) -> None:
     """The pages of a stream and of its years, and their data, where they are not current."""
     summaries, output = state.summaries, site.output
-    common = [
-        site.key,
-        site.title,
-        stream.title,
-        stream.rule.text,
-        stream.stale_after_s,
-        state.has_files,
-        stream.last_stage,
-        [asdict(headline) for headline in state.headlines],
-    ]
-    _publish_years(site, stream, index, summaries[::-1], state.headlines, common, done)
-    read = [(source.name, source.kind, source.place) for source in stream.sources]
-    key = digest([common, _row_keys(index, summaries), read, state.silent, state.word, state.info])
+    common = common_key(site, stream)
+    _publish_years(site, stream, index, state, common, done)
+    key = stream_key(common, index, state)
     to_json, to_csv, to_latest, to_html = (
         f"{folder_prefix(stream)}{name}"
         for name in ("nights.json", "nights.csv", "latest.html", "index.html")
@@ -188,22 +179,17 @@ def _for_ever(page: StreamPage) -> StreamPage:
     return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
-def _row_keys(index: Index, summaries: Sequence[Summary]) -> list[str | None]:
-    """What tells that a night's summary is another: the fingerprints of the nights' pages, which hold the summaries whole."""
-    return [index["nights"][summary["night"]].get("page") for summary in summaries]
-
-
 def _publish_years(
     site: Site,
     stream: Stream,
     index: Index,
-    summaries: Sequence[Summary],
-    headlines: list[Headline],
-    common: list[object],
+    state: State,
+    common: str,
     done: Published,
 ) -> None:
-    """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
-    folder = folder_prefix(stream)
+    """Write the pages of a stream's years and their data; remove those of years without a night."""
+    folder, headlines = folder_prefix(stream), state.headlines
+    summaries = state.summaries[::-1]  # oldest first
     before, known = (
         index.get("years") or {},
         {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)},
@@ -212,7 +198,7 @@ def _publish_years(
     for year, nights in known.items():
         earlier = summaries[max(0, start - usual.NIGHTS) : start]
         start += len(nights)
-        key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
+        key = year_key(common, index, state, list(known), [*earlier, *nights])
         to_json, to_csv, to_html = names = [f"{folder}{year}{ending}" for ending in OF_YEAR]
         if before.get(year) != key or not all(site.output.exists(name) for name in names):
             page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
