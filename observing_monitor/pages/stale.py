@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from observing_monitor.model.columns import Summary
     from observing_monitor.pages.card import State
     from observing_monitor.pages.contexts import StreamCard
-    from observing_monitor.pages.glossary import WordGroup
     from observing_monitor.pages.frame import Site
+    from observing_monitor.pages.glossary import WordGroup
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
 

@@ -17,10 +17,12 @@ from observing_monitor.pages.card import State, card, folder_prefix
 from observing_monitor.pages.contexts import Link, NightRow, StreamPage
 from observing_monitor.pages.frame import page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
+from observing_monitor.pages.published import StreamPublished
 from observing_monitor.pages.stale import common_key, stream_key, year_key
 from observing_monitor.pages.year import (
     NIGHTS_BEGIN,
     NIGHTS_END,
+    Year,
     months,
     nights_csv,
     nights_json,
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from observing_monitor.model.columns import Summary
-    from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
-    from observing_monitor.pages.published import Published
     from observing_monitor.settings.headlines import Headline
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Fault, Index
@@ -106,59 +106,53 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
 
 
 def publish_stream(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published
-) -> StreamCard:
-    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
+    site: Site, stream: Stream, index: Index, now: datetime.datetime
+) -> StreamPublished:
+    """Write a stream's page, the pages of its years, their data and `latest.html`, if not current."""
     state = _state(site, stream, index, now)
-    _publish_pages(site, stream, index, state, now, done)
+    n_pages = _publish_years(site, stream, index, state)
+    n_pages += _publish_page(site, stream, index, state, now)
     href, latest = (
         f"{folder_prefix(stream)}index.html",
         state.summaries[0] if state.summaries else None,
     )
-    done.standings.append(
-        Status(
-            site=site.title,
-            stream=stream.name,
-            title=stream.title,
-            status=state.word,
-            info=state.info,
-            trouble=state.trouble,
-            night=latest["night"] if latest else "",
-            href=href,
-            url=page_address(site.url, href),
-            latest=latest,
-            rule=stream.rule,
-            silent=state.silent,
-            sources=[(source.name, source.kind) for source in stream.sources],
-        )
+    status = Status(
+        site=site.title,
+        stream=stream.name,
+        title=stream.title,
+        status=state.word,
+        info=state.info,
+        trouble=state.trouble,
+        night=latest["night"] if latest else "",
+        href=href,
+        url=page_address(site.url, href),
+        latest=latest,
+        rule=stream.rule,
+        silent=state.silent,
+        sources=[(source.name, source.kind) for source in stream.sources],
     )
-    return card(stream, state)
+    return StreamPublished(card(stream, state), status, n_pages)
 
 
-def _publish_pages(
-    site: Site, stream: Stream, index: Index, state: State, now: datetime.datetime, done: Published
-) -> None:
-    """The pages of a stream and of its years, and their data, where they are not current."""
+def _publish_page(
+    site: Site, stream: Stream, index: Index, state: State, now: datetime.datetime
+) -> int:
+    """Write a stream's page and its data unless they are current; return how many pages."""
     summaries, output = state.summaries, site.output
-    common = common_key(site, stream)
-    _publish_years(site, stream, index, state, common, done)
-    key = stream_key(common, index, state)
-    to_json, to_csv, to_latest, to_html = (
+    key = stream_key(common_key(site, stream), index, state)
+    to_json, to_csv, to_latest, to_html = names = [
         f"{folder_prefix(stream)}{name}"
         for name in ("nights.json", "nights.csv", "latest.html", "index.html")
-    )
-    if index.get("page") != key or not all(
-        output.exists(name) for name in (to_json, to_csv, to_latest, to_html)
-    ):
-        page = _stream_page(site, stream, state, key)
-        output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
-        output.write_changed(
-            to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines)
-        )
-        output.write_changed(to_latest, render.render_latest(_for_ever(page), site.assets))
-        output.write(to_html, render.render_stream(page, site.assets))
-        index["page"] = key
-        done.n_pages += 1
+    ]
+    if index.get("page") == key and all(output.exists(name) for name in names):
+        return 0
+    page = _stream_page(site, stream, state, key)
+    output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
+    output.write_changed(to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines))
+    output.write_changed(to_latest, render.render_latest(_for_ever(page), site.assets))
+    output.write(to_html, render.render_stream(page, site.assets))
+    index["page"] = key
+    return 1
 
 
 def _is_known(
@@ -179,37 +173,34 @@ def _for_ever(page: StreamPage) -> StreamPage:
     return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
-def _publish_years(
-    site: Site,
-    stream: Stream,
-    index: Index,
-    state: State,
-    common: str,
-    done: Published,
-) -> None:
-    """Write the pages of a stream's years and their data; remove those of years without a night."""
-    folder, headlines = folder_prefix(stream), state.headlines
+def _publish_years(site: Site, stream: Stream, index: Index, state: State) -> int:
+    """Write the pages of a stream's years that are not current; return how many.
+
+    The pages of years without a night are removed.
+    """
+    folder, headlines, common = folder_prefix(stream), state.headlines, common_key(site, stream)
     summaries = state.summaries[::-1]  # oldest first
-    before, known = (
-        index.get("years") or {},
-        {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)},
-    )
-    index["years"], start = {}, 0
-    for year, nights in known.items():
+    by_year = {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)}
+    before = index.get("years") or {}
+    index["years"], start, n_pages = {}, 0, 0
+    for year, nights in by_year.items():
         earlier = summaries[max(0, start - usual.NIGHTS) : start]
         start += len(nights)
-        key = year_key(common, index, state, list(known), [*earlier, *nights])
+        key = year_key(common, index, state, list(by_year), [*earlier, *nights])
         to_json, to_csv, to_html = names = [f"{folder}{year}{ending}" for ending in OF_YEAR]
         if before.get(year) != key or not all(site.output.exists(name) for name in names):
-            page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
+            page = year_page(
+                site, stream, Year(year, nights, earlier, list(by_year)), headlines, key
+            )
             site.output.write_changed(to_json, year_json(stream, page, nights))
             site.output.write_changed(to_csv, nights_csv(nights, headlines))
             site.output.write(to_html, render.render_year(page, site.assets))
-            done.n_pages += 1
+            n_pages += 1
         index["years"][year] = key
-    for year in set(before) - set(known):
+    for year in set(before) - set(by_year):
         for ending in reversed(OF_YEAR):
             site.output.remove(f"{folder}{year}{ending}")
+    return n_pages
 
 
 def _trouble(
