@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews.preview import Preview
-from observing_monitor.previews.readers import ReaderError, in_readers
+from observing_monitor.previews import readers
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
 from observing_monitor.storage.store import FOLDER, Store
@@ -152,7 +152,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
             )
         elif waiting:
             _make(stream, output, waiting, roots, deadline, jobs)
-    except ReaderError as error:
+    except readers.ReaderError as error:
         problems.append(
             f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'"
         )
@@ -413,7 +413,7 @@ def _make(
     # a reader takes as long to start as a few files to be read
     jobs = jobs or min(os.cpu_count() or 1, MOST_READERS, 1 + len(tasks) // 4)
     n_made = 0
-    for (plan, shown), result in zip(waiting, in_readers(tasks, jobs, deadline), strict=False):
+    for (plan, shown), result in zip(waiting, readers.in_readers(tasks, jobs, deadline), strict=False):
         if result is None:
             continue
         status, data, width, height, why = result
