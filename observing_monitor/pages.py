@@ -669,7 +669,7 @@ def templates_dir() -> Path:
 def template_files() -> list[Path]:
     """The files that pages are made of, in order: the templates, the style sheet, the script."""
     folder = templates_dir()
-    return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
+    return sorted([*folder.glob("**/*.html"), *folder.glob("assets/*")])
 
 
 _compiled: dict[
@@ -681,7 +681,12 @@ _begun: list[
 _compiling = threading.Lock()
 
 
-OF_NIGHT = ("_macros.html", "base.html", "night.html", "neighbours.html", "exposures.html")
+_OF_NIGHT = {
+    "": "base neighbours night exposures",
+    "night/_": "findings numbers queues stages attention metrics images exposures previews files sources",
+    "macros/": "charts entries exposures numbers sources status values words",
+}
+OF_NIGHT = [f"{at}{name}.html" for at, names in _OF_NIGHT.items() for name in names.split()]
 
 
 def compiled(names: Iterable[str] = OF_NIGHT) -> dict[str, bytes]:

@@ -52,9 +52,10 @@ def make_site(
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
+    folder = pages.templates_dir()
     for path in pages.template_files():
         data = path.read_bytes()
-        digest.update(path.name.encode() + b"\0" + data)
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + data)
         if path.parent.name == "assets":
             assets[path.name] = (
                 f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -19,7 +20,9 @@ import pandas as pd
 import pytest
 
 from observing_monitor import charts, columns, pages, stream_page
+from observing_monitor.files import Output
 from observing_monitor.names import in_number_order
+from observing_monitor.site import make_site
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
@@ -116,7 +119,7 @@ def templates_text():
     """All templates in one text, with the filter that shows a headline."""
     return "\n".join(
         [
-            *(path.read_text() for path in sorted(pages.templates_dir().glob("*.html"))),
+            *(path.read_text() for path in sorted(pages.templates_dir().glob("**/*.html"))),
             inspect.getsource(pages.headline),
         ]
     )
@@ -321,7 +324,7 @@ def test_templates_that_another_process_compiled():
         print(*compiled)
     """
     pages.compile_all()
-    assert len(pages.compiled()) == len(list(pages.templates_dir().glob("*.html")))
+    assert len(pages.compiled()) == len(list(pages.templates_dir().glob("**/*.html")))
     pages._compiled.clear(), pages.environment.cache_clear()
     made = pages.compiled()
     assert len(made) == len(pages.OF_NIGHT)
@@ -335,6 +338,19 @@ def test_templates_that_another_process_compiled():
         check=False,
     )
     assert told.stdout.decode() == "0\nlatest.html\n", told.stderr.decode()
+
+
+def test_site_key_covers_every_template(tmp_path, monkeypatch):
+    """A change of any template or asset, also of one in a subfolder, changes the site's key."""
+    folder, output = tmp_path / "templates", Output(tmp_path / "site")
+    shutil.copytree(pages.templates_dir(), folder)
+    monkeypatch.setattr(pages, "templates_dir", lambda: folder)
+    keys = {make_site("Site", (), output).key}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        path.write_bytes(path.read_bytes() + b" ")
+        keys.add(make_site("Site", (), output).key)
+    assert len(keys) == len(files) + 1
 
 
 def test_templates_that_a_process_beside_compiled():
