@@ -141,7 +141,7 @@ def metric_charts(
     if len(wanted) > MAX_HISTORIES:
         made[
             -1
-        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
+        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more metrics have a history: it is in the stored tables."
     return _addressed(made)
 
 
@@ -262,8 +262,8 @@ def sky_words(over: sky.Sky) -> str:
         rises = f"from {_clock(span.starts_at)}" if span.starts_at > starts_at else ""
         sets = f"until {_clock(span.ends_at)}" if span.ends_at < ends_at else ""
         up.append(" ".join(filter(None, (rises, sets))) or "all the time")
-    moon = f"is up {' and '.join(up)} (the bar along the top)" if up else "is not up"
-    return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
+    moon = f"up {' and '.join(up)} (bar at the top)" if up else "not up"
+    return f"In UTC: {', '.join(words)}; Moon {round(over.moon_lit * 100)} % lit, {moon}."
 
 
 def _clock(at: datetime.datetime) -> str:
@@ -407,16 +407,16 @@ def _stack_chart(
     shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
     largest = max(shares, key=shares.__getitem__)
     most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
-    caption = f"Node by node, as of {pages.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
-    caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
+    caption = f"Latest values, {pages.utc(latest['sampled_at'].max())} UTC: highest {say(sums[most])} (node {most})"
+    caption += f", lowest {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
     caption += (
-        f"; the largest part is {largest}, {pages.percent(shares[largest] / sum(shares.values()))}."
+        f"; largest part {largest}, {pages.percent(shares[largest] / sum(shares.values()))}."
         if sum(shares.values())
         else "."
     )
-    caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
+    caption += f" The line across a bar shows {total}." if traces[-1]["type"] == "scatter" else ""
     marked = [node for node in shown if node in odd]
-    caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
+    caption += f" ▲ marks nodes with problems: {', '.join(marked)}." if marked else ""
     caption += (
         f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
     )
@@ -504,7 +504,7 @@ def _history_chart(
                 f"series-{number % N_SERIES}",
             )
             | {"mode": "lines+markers", "text": [_plain(say(v)) for v in values[kept].tolist()]}
-            | {"hovertemplate": "%{text} at %{x|%H:%M:%S}"}
+            | {"hovertemplate": "%{text} at %{x|%H:%M:%S} UTC"}
         )
         if number >= N_SERIES:
             traces[-1]["line"]["dash"] = "dot"
@@ -525,10 +525,12 @@ def _history_chart(
         f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     )
     caption += (
-        " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
+        " Only the lowest and highest value of each interval are drawn." if is_thinned else ""
     )
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
-    caption += f" Left out: {pages.n_of(n_outside, 'sample')} of other times." if n_outside else ""
+    caption += (
+        f" Left out: {pages.n_of(n_outside, 'sample')} outside the night." if n_outside else ""
+    )
     layout = {
         "xaxis": {
             "type": "date",
@@ -672,7 +674,7 @@ def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) ->
         traces.append(
             _line(_milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {
-                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>",
+                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S} UTC<extra></extra>",
                 "mode": "lines+markers",
             }
             | {"meta": {"tone": tone, "by": f"{name}_at"}}
@@ -681,10 +683,10 @@ def _steps_chart(instants: Mapping[str, Floats], bounds: tuple[float, float]) ->
     if not traces:
         return None
     axis, outside = _time_axis(np.concatenate(list(instants.values())), bounds)
-    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
+    caption = f"Files up to each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": _files_axis(max(trace["y"][-1] for trace in traces))}
     return pages.Chart(
-        "chart-files", "Files over the night", caption, {"data": traces, "layout": layout}
+        "chart-files", "Files over time", caption, {"data": traces, "layout": layout}
     )
 
 
@@ -723,12 +725,12 @@ def _delay_chart(
                 | {"meta": {"tone": stage, "by": BEGUN[stage], "bin_ms": round(width * 1000)}}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {_tick(width)}; solid the median, "
-        f"dashed 90 %, dotted 99 %. {_sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"By the time at which the delay began, in bins of {_tick(width)}: median solid, "
+        f"90 % dashed, 99 % dotted. {_sentence(words)}{_outside(outside, 'delay')}{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": _delay_axis(low, high, logarithmic)}
     return pages.Chart(
-        "chart-delay", "Delay against time", caption, {"data": traces, "layout": layout}
+        "chart-delay", "Delays over time", caption, {"data": traces, "layout": layout}
     )
 
 
@@ -782,15 +784,15 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> pages.Chart | 
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
-    words = [
-        f"{stage}: {pages.n_of(len(late), 'file')}, {_quantiles(late)}"
-        for stage, (_, late) in delays.items()
-    ]
+    words = [f"{stage}: {pages.n_of(len(late), 'file')}" for stage, (_, late) in delays.items()]
     axis = _delay_axis(low, high, logarithmic)
     layout = {"xaxis": axis, "yaxis": _files_axis(max(max(trace["y"]) for trace in traces))}
-    caption = f"How many files waited how long. {_sentence(words)}"
+    caption = f"Number of files by delay. {_sentence(words)}"
     return pages.Chart(
-        "chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout}
+        "chart-delay-histogram",
+        "Distribution of delays",
+        caption,
+        {"data": traces, "layout": layout},
     )
 
 
@@ -878,7 +880,7 @@ def _time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
 
 def _outside(n: int, what: str) -> str:
     verb = f"{what} lies" if n == 1 else f"{what}s lie"
-    return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
+    return f" {n:,} {verb} outside the night: double-click the chart to see all." if n else ""
 
 
 def _sentence(words: Iterable[str]) -> str:
@@ -890,7 +892,7 @@ def _clock_words(delays: Mapping[str, tuple[Floats, Floats]]) -> str:
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
     verb = "delay is" if n == 1 else "delays are"
-    return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
+    return f" {n:,} {verb} negative: the clocks differ or a time was changed later." if n else ""
 
 
 def _quantiles(late: Floats) -> str:
@@ -979,11 +981,11 @@ def _headlines_chart(
     title = (
         headlines[0].label
         if len(headlines) == 1
-        else "Side by side"
+        else "Numbers of each night"
         if not unit
-        else f"Side by side, in {unit}"
+        else f"Numbers of each night, in {unit}"
     )
-    caption = f"Night by night. {_sentence(words)}"
+    caption = f"{_sentence(words)}"
     return pages.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
@@ -1003,7 +1005,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> pages.Chart |
         )
     if not bars:
         return None
-    caption = f"Files of each night by what became of them; together {', '.join(words)}."
+    caption = f"All nights together: {', '.join(words)}."
     most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
     layout = {
         "barmode": "stack",
@@ -1037,7 +1039,7 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
             )
             if name == "median":
                 words.append(
-                    f"{stage}: the medians lie between {pages.seconds(min(known))} and {pages.seconds(max(known))}"
+                    f"{stage}: medians from {pages.seconds(min(known))} to {pages.seconds(max(known))}"
                 )
     if not traces:
         return None
@@ -1061,7 +1063,7 @@ def _night_delays_chart(nights: Sequence[Summary], before: Sequence[Summary]) ->
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption = "Median solid, 90 % dashed. "
     caption += f"{_sentence(words)}{_band_words(drawn, 'medians')}"
     layout = {"xaxis": _night_axis(), "yaxis": _delay_axis(low, high, logarithmic)}
     return pages.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
@@ -1108,7 +1110,9 @@ def _band_words(traces: Iterable[Json], what: str) -> str:
     """A sentence on the shade of `_usual_band`, where there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
-    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
+    return (
+        f" Shaded: the usual range (middle 80 % of the {what} of the {usual.NIGHTS} nights before)."
+    )
 
 
 def _completeness_chart(
@@ -1133,9 +1137,9 @@ def _completeness_chart(
         "meta": {"tone": "ingested"},
     } | _nights(nights)
     share = (
-        f"{headline.meaning or 'The share that came through'}, in per cent"
+        f"{headline.meaning or 'Share that arrived'}, in per cent"
         if headline
-        else "Share of each night's files that was ingested"
+        else "Share of files ingested"
     )
     caption = (
         f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"

@@ -454,7 +454,7 @@ def publish_glossary(site: Site, done: Published) -> None:
     groups = pages.glossary_groups(told_words(site.streams))
     key = digest([site.key, site.title, [asdict(group) for group in groups]])
     page = GlossaryPage(
-        frame=frame(site, None, "What the words mean", "", "", "glossary.html", key),
+        frame=frame(site, None, "Glossary", "", "", "glossary.html", key),
         index=Link(site.title, "index.html"),
         groups=groups,
     )

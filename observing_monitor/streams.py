@@ -79,8 +79,7 @@ def told_words(streams: Iterable[Stream]) -> list[pages.Word]:
 def _word(teller: str, name: str, meanings: Mapping[str, str]) -> pages.Word:
     """A number by its name, as a kind of source tells it."""
     meaning = (
-        meanings.get(name)
-        or f"The night’s latest {name}, as the source of the kind {teller} tells it"
+        meanings.get(name) or f"Latest {name} of the night, reported by a source of type {teller}"
     )
     return pages.Word(
         name, in_words(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
