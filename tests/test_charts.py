@@ -348,7 +348,7 @@ def test_many_samples_keep_their_extremes():
     )
     assert_sound(made)
     assert (
-        len(made) == charts.MAX_HISTORIES and "18 more numbers have a history" in made[-1].caption
+        len(made) == charts.MAX_HISTORIES and "18 more metrics have a history" in made[-1].caption
     )
     assert sum(len(pages.figure_json(chart.figure)) for chart in made) < 300_000
 
