@@ -56,7 +56,7 @@ FILES = (
     Column("file_id", "text", "Path below the source's root, which identifies the file", "Path"),
     Column("name", "text", "Last part of the path", "File"),
     Column("path", "text", "Full path where the file was last seen", "Full path"),
-    Column("kind", "text", "fits, or the ending of the name: json, txt …", "Kind"),
+    Column("kind", "text", "fits, or the ending of the name, such as json or txt", "Kind"),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column("created_at", "instant", "When the file was written at the telescope", "Created"),
     Column(
@@ -79,7 +79,7 @@ FILES = (
 # A row is one attempt of one stage on one file; all are kept. In order of file_id, stage, attempted_at, attempt.
 INGESTS = (
     Column("file_id", "text", "The file, as in `files`", "Path"),
-    Column("stage", "text", "Step that was tried: ingest, export …", "Stage"),
+    Column("stage", "text", "Step that was tried, such as ingest or export", "Stage"),
     Column("attempted_at", "instant", "When the attempt ended or was last reported", "Tried"),
     Column("duration_s", "float", "Duration of the attempt", "Duration"),
     Column("status", "text", "How the attempt ended: a key of STATUSES", "Outcome"),
@@ -158,7 +158,7 @@ LOST = Column(
 )  # beside the classes
 
 ARRIVED = Column(
-    "arrived", "int", "Arrived; no later stage is known", "Arrived"
+    "arrived", "int", "Arrived here; no later stage is known", "Arrived"
 )  # what `ingested` means there
 
 # A row is a night: what stands on the index pages and in nights.json.
@@ -217,7 +217,7 @@ NIGHTS = (
         for name, words, label in (
             ("median", "Median", "median"),
             ("p90", "90 % point", "90 %"),
-            ("max", "Longest", "worst"),
+            ("max", "Maximum", "worst"),
         )
     ),
 )
@@ -231,7 +231,7 @@ LEVELS = (
 # What tables of the pages have beside these: the heads that follow are explained on the pages, and in their glossary.
 FILE_LIST = (  # the list of all files, and the files that need attention
     Column("path", "text", "Path below the source's root, which identifies the file", "File"),
-    Column("file_class", "text", "Class of the file", "Class"),
+    Column("file_class", "text", "Class of the file, such as ingested, pending or failed", "Class"),
     Column(
         "reason",
         "text",
@@ -277,11 +277,13 @@ DELAYS = (
     Column("max", "float", "The longest delay", "worst"),
 )
 STAGES = (
-    Column("name", "text", "Step that files go through: transfer, ingest, export …", "Stage"),
+    Column(
+        "name", "text", "Step that files go through, such as transfer, ingest or export", "Stage"
+    ),
     Column("n_done", "int", "Files that passed the stage", "Done"),
     Column("n_failed", "int", "Files whose last attempt failed", "Failed"),
     Column("n_waiting", "int", "Files waiting for the stage", "Waiting"),
-    Column("n_running", "int", "Files in progress", "In progress"),
+    Column("n_running", "int", "Files that are being processed", "In progress"),
     Column("n_deferred", "int", "Files put off until later", "Deferred"),
     Column("n_attempts", "int", "Attempts on all files together", "Attempts"),
     Column("last_done_at", "instant", "When the latest file passed the stage", "Last done"),
@@ -336,7 +338,7 @@ SOURCES = (
 # A row is a month or a year: what stands on the pages of years and in YYYY.json. Sums over its nights, but for the delays.
 PERIODS = (
     Column("period", "text", "The month or year", "Period"),
-    Column("n_nights", "int", "Nights with data", "Nights"),
+    Column("n_nights", "int", "Nights that were read", "Nights"),
     Column("n_nights_error", "int", "Nights with the status error", "With errors"),
     Column("n_nights_warning", "int", "Nights with the status warning", "With warnings"),
     *(

@@ -65,7 +65,7 @@ def _month(year: int, month: int, by_night: Mapping[str, Summary], has_files: bo
 def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     night = date.isoformat()
     if summary is None:
-        return Day(date.day, "", "", "", f"{night}: no data")
+        return Day(date.day, "", "", "", f"{night}: not read")
     is_empty = has_files and not summary["n_files"] and summary["status"] == "normal"
     word = "no files" if is_empty else summary["status"]
     words = f"{night}: {word}" + (f", {summary['info']}" if summary["info"] else "")
