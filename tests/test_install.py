@@ -75,9 +75,8 @@ def test_wheel(copy, tmp_path):
     assert module.is_relative_to(site)
     assert templates == module.parents[1] / "templates"
     assert "base.html" in names(templates, "*.html")
-    assert names(templates, "*.html", "assets/*") == names(
-        CHECKOUT / "templates", "*.html", "assets/*"
-    )
+    assert names(templates, "**/*") == names(CHECKOUT / "templates", "**/*")
+    assert {"night/_files.html", "macros/words.html"} <= names(templates, "**/*")
     assert names(site / "observing_monitor", "**/*.py") == names(
         CHECKOUT / "observing_monitor", "**/*.py"
     )

@@ -86,7 +86,7 @@ def metric_charts(
     if len(wanted) > MAX_HISTORIES:
         made[
             -1
-        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
+        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more metrics have a history: it is in the stored tables."
     return addressed(made)
 
 
@@ -152,16 +152,19 @@ def _stack_chart(
     shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
     largest = max(shares, key=shares.__getitem__)
     most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
-    caption = f"Node by node, as of {wording.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
-    caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
+    caption = (
+        f"Latest values, {wording.utc(latest['sampled_at'].max())} UTC: "
+        f"highest {say(sums[most])} (node {most})"
+    )
+    caption += f", lowest {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
     caption += (
-        f"; the largest part is {largest}, {wording.percent(shares[largest] / sum(shares.values()))}."
+        f"; largest part {largest}, {wording.percent(shares[largest] / sum(shares.values()))}."
         if sum(shares.values())
         else "."
     )
-    caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
+    caption += f" The line across a bar shows {total}." if traces[-1]["type"] == "scatter" else ""
     marked = [node for node in shown if node in odd]
-    caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
+    caption += f" ▲ marks nodes with problems: {', '.join(marked)}." if marked else ""
     caption += (
         f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
     )
@@ -249,7 +252,7 @@ def _history_chart(
                 f"series-{number % N_SERIES}",
             )
             | {"mode": "lines+markers", "text": [plain(say(v)) for v in values[kept].tolist()]}
-            | {"hovertemplate": "%{text} at %{x|%H:%M:%S}"}
+            | {"hovertemplate": "%{text} at %{x|%H:%M:%S} UTC"}
         )
         if number >= N_SERIES:
             traces[-1]["line"]["dash"] = "dot"
@@ -270,11 +273,11 @@ def _history_chart(
         f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
     )
     caption += (
-        " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
+        " Only the lowest and highest value of each interval are drawn." if is_thinned else ""
     )
     caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
     caption += (
-        f" Left out: {wording.n_of(n_outside, 'sample')} of other times." if n_outside else ""
+        f" Left out: {wording.n_of(n_outside, 'sample')} outside the night." if n_outside else ""
     )
     layout = {
         "xaxis": {

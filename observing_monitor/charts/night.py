@@ -111,7 +111,7 @@ def _steps_chart(
         traces.append(
             line(milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {
-                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>",
+                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S} UTC<extra></extra>",
                 "mode": "lines+markers",
             }
             | {"meta": {"tone": tone, "by": f"{name}_at"}}
@@ -120,10 +120,10 @@ def _steps_chart(
     if not traces:
         return None
     axis, outside = time_axis(np.concatenate(list(instants.values())), bounds)
-    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
+    caption = f"Files up to each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": files_axis(max(trace["y"][-1] for trace in traces))}
     return figure.Chart(
-        "chart-files", "Files over the night", caption, {"data": traces, "layout": layout}
+        "chart-files", "Files over time", caption, {"data": traces, "layout": layout}
     )
 
 
@@ -162,12 +162,13 @@ def _delay_chart(
                 | {"meta": {"tone": stage, "by": BEGUN[stage], "bin_ms": round(width * 1000)}}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {tick(width)}; solid the median, "
-        f"dashed 90 %, dotted 99 %. {sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"By the time at which the delay began, in bins of {tick(width)}: median solid, "
+        f"90 % dashed, 99 % dotted. {sentence(words)}{_outside(outside, 'delay')}"
+        f"{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": delay_axis(low, high, logarithmic)}
     return figure.Chart(
-        "chart-delay", "Delay against time", caption, {"data": traces, "layout": layout}
+        "chart-delay", "Delays over time", caption, {"data": traces, "layout": layout}
     )
 
 
@@ -223,15 +224,15 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> figure.Chart |
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
-    words = [
-        f"{stage}: {wording.n_of(len(late), 'file')}, {quantiles(late)}"
-        for stage, (_, late) in delays.items()
-    ]
+    words = [f"{stage}: {wording.n_of(len(late), 'file')}" for stage, (_, late) in delays.items()]
     axis = delay_axis(low, high, logarithmic)
     layout = {"xaxis": axis, "yaxis": files_axis(max(max(trace["y"]) for trace in traces))}
-    caption = f"How many files waited how long. {sentence(words)}"
+    caption = f"Number of files by delay. {sentence(words)}"
     return figure.Chart(
-        "chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout}
+        "chart-delay-histogram",
+        "Distribution of delays",
+        caption,
+        {"data": traces, "layout": layout},
     )
 
 
@@ -247,11 +248,11 @@ def _delay_edges(low: float, high: float, logarithmic: bool, n: int = 50) -> Flo
 
 def _outside(n: int, what: str) -> str:
     verb = f"{what} lies" if n == 1 else f"{what}s lie"
-    return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
+    return f" {n:,} {verb} outside the night: double-click the chart to see all." if n else ""
 
 
 def _clock_words(delays: Mapping[str, tuple[Floats, Floats]]) -> str:
     """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
     verb = "delay is" if n == 1 else "delays are"
-    return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
+    return f" {n:,} {verb} negative: the clocks differ or a time was changed later." if n else ""

@@ -111,11 +111,11 @@ def _headlines_chart(
     title = (
         headlines[0].label
         if len(headlines) == 1
-        else "Side by side"
+        else "Numbers of each night"
         if not unit
-        else f"Side by side, in {unit}"
+        else f"Numbers of each night, in {unit}"
     )
-    caption = f"Night by night. {sentence(words)}"
+    caption = sentence(words)
     return figure.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
@@ -135,7 +135,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
         )
     if not bars:
         return None
-    caption = f"Files of each night by what became of them; together {', '.join(words)}."
+    caption = f"All nights together: {', '.join(words)}."
     most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
     layout = {
         "barmode": "stack",
@@ -173,7 +173,8 @@ def _night_delays_chart(
             )
             if name == "median":
                 words.append(
-                    f"{stage}: the medians lie between {wording.seconds(min(known))} and {wording.seconds(max(known))}"
+                    f"{stage}: medians from {wording.seconds(min(known))} "
+                    f"to {wording.seconds(max(known))}"
                 )
     if not traces:
         return None
@@ -197,7 +198,7 @@ def _night_delays_chart(
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption = "Median solid, 90 % dashed. "
     caption += f"{sentence(words)}{_band_words(drawn, 'medians')}"
     layout = {"xaxis": _night_axis(), "yaxis": delay_axis(low, high, logarithmic)}
     return figure.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
@@ -244,7 +245,9 @@ def _band_words(traces: Iterable[Json], what: str) -> str:
     """A sentence on the shade of `_usual_band`, where there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
-    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
+    return (
+        f" Shaded: the usual range (middle 80 % of the {what} of the {usual.NIGHTS} nights before)."
+    )
 
 
 def _completeness_chart(
@@ -269,9 +272,9 @@ def _completeness_chart(
         "meta": {"tone": "ingested"},
     } | _nights(nights)
     share = (
-        f"{headline.meaning or 'The share that came through'}, in per cent"
+        f"{headline.meaning or 'Share that arrived'}, in per cent"
         if headline
-        else "Share of each night's files that was ingested"
+        else "Share of files ingested"
     )
     caption = (
         f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"

@@ -131,8 +131,8 @@ def sky_words(over: sky.Sky) -> str:
         rises = f"from {_clock(span.starts_at)}" if span.starts_at > starts_at else ""
         sets = f"until {_clock(span.ends_at)}" if span.ends_at < ends_at else ""
         up.append(" ".join(filter(None, (rises, sets))) or "all the time")
-    moon = f"is up {' and '.join(up)} (the bar along the top)" if up else "is not up"
-    return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
+    moon = f"up {' and '.join(up)} (bar at the top)" if up else "not up"
+    return f"In UTC: {', '.join(words)}; Moon {round(over.moon_lit * 100)} % lit, {moon}."
 
 
 def _clock(at: datetime.datetime) -> str:

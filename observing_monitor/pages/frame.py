@@ -69,9 +69,10 @@ def make_site(
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     key = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
+    folder = render.templates_dir()
     for path in render.template_files():
         data = path.read_bytes()
-        key.update(path.name.encode() + b"\0" + data)
+        key.update(path.relative_to(folder).as_posix().encode() + b"\0" + data)
         if path.parent.name == "assets":
             assets[path.name] = (
                 f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"

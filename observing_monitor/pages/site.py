@@ -76,7 +76,7 @@ def publish_glossary(site: Site) -> int:
     groups = glossary.glossary_groups(source_words(site.streams))
     key = glossary_key(site, groups)
     page = GlossaryPage(
-        frame=page_frame(site, None, "What the words mean", "", "", "glossary.html", key),
+        frame=page_frame(site, None, "Glossary", "", "", "glossary.html", key),
         index=Link(site.title, "index.html"),
         groups=groups,
     )

@@ -72,7 +72,7 @@ def _month(year: int, month: int, by_night: Mapping[str, Summary], has_files: bo
 def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     night = date.isoformat()
     if summary is None:
-        return Day(date.day, "", "", "", f"{night}: not looked at")
+        return Day(date.day, "", "", "", f"{night}: not read")
     is_empty = has_files and not summary["n_files"] and summary["status"] == "normal"
     word = "no files" if is_empty else summary["status"]
     words = f"{night}: {word}" + (f", {summary['info']}" if summary["info"] else "")
@@ -182,8 +182,8 @@ def _year_link(year: str | None) -> Link | None:
 def said_of(values: Summary) -> str:
     """How many nights of a period were not well, in words; "" where all were."""
     counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
-    said = [f"{count:,} in {word}" for count, word in counts if count]
-    return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
+    said = [f"{count:,} with {word}s" for count, word in counts if count]
+    return f"{n_of(values['n_nights'], 'night')}: {', '.join(said)}" if said else ""
 
 
 def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> bytes:

@@ -74,7 +74,7 @@ def test_registry_that_cannot_be_read(tmp_path, capfd, damage, words):
     night = nights(tmp_path / "site")["2020-02-12"]
     assert counts(night) == {"pending": 34} and night["status"] == "error"
     page = (tmp_path / "site" / "2020-02-12.html").read_text()
-    assert words.replace("'", "&#39;") in page and "whether they were ingested is not known" in page
+    assert words.replace("'", "&#39;") in page and "it is not known if they were ingested" in page
 
 
 def test_registry_that_comes_back(tmp_path):
