@@ -32,7 +32,7 @@ LAST_OF_LONG = datetime.date(
     2026, 6, 30
 )  # of the long histories: a night that is yet to come is not on the stream's page
 RUN = (
-    "import datetime, sys; from observing_monitor import cli, timelimit; "
+    "import datetime, sys; from observing_monitor import cli; from observing_monitor.processes import timelimit; "
     "timelimit.leave(cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1])))"
 )
 FLOOR = """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import gen2
 from common import append_lines, rsync_line, write_hollow
 
-from observing_monitor.nights import NightRule
+from observing_monitor.model.nights import NightRule
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = 60 * MINUTE

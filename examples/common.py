@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from observing_monitor.nights import ONE_DAY, nights_between
+from observing_monitor.model.nights import ONE_DAY, nights_between
 
 
 @dataclass(frozen=True)

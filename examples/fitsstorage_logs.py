@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from common import write_whole
 
-from observing_monitor.nights import ONE_DAY, nights_between
+from observing_monitor.model.nights import ONE_DAY, nights_between
 
 UTC = datetime.UTC
 ZONE = ZoneInfo("Pacific/Honolulu")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from common import append_lines, rsync_line, write_hollow, write_whole
 
-from observing_monitor.nights import EPOCH, TAI_MINUS_UTC_S, NightRule
+from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S, NightRule
 
 RULE = NightRule.parse("TAI-12h")  # Rubin's day_obs
 CAMERA = "LSSTCam"

@@ -13,7 +13,7 @@ import sqlite3
 
 from common import write_whole
 
-from observing_monitor.nights import ONE_DAY, NightRule
+from observing_monitor.model.nights import ONE_DAY, NightRule
 
 RULE = NightRule()
 CLOUDY, SENSOR_OFF, QUOTA = 3, 7, 6  # numbers of nights, over again after ten

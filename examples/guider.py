@@ -12,7 +12,7 @@ import random
 
 from common import append_lines, rsync_line, write_at
 
-from observing_monitor.nights import NightRule
+from observing_monitor.model.nights import NightRule
 
 RULE = NightRule()
 SIZE = 96  # pixels of a side

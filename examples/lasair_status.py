@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import write_whole
 
-from observing_monitor.nights import ONE_DAY, nid_of, nights_between
+from observing_monitor.model.nights import ONE_DAY, nid_of, nights_between
 
 BEHIND, SLOW, UNKNOWN = 3, 5, 7  # which nights, counted from the first
 STEPS = {

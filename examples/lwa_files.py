@@ -10,7 +10,7 @@ import random
 
 from common import append_lines, rsync_line, write_hollow
 
-from observing_monitor.nights import NightRule
+from observing_monitor.model.nights import NightRule
 
 RULE = NightRule.parse("UTC")
 BANDS = tuple(

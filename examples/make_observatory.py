@@ -31,7 +31,7 @@ import lwa_files
 import summit_messages
 from common import Clock, write_whole
 
-from observing_monitor.nights import ONE_DAY, UTC, NightRule
+from observing_monitor.model.nights import ONE_DAY, UTC, NightRule
 
 HERE = Path(__file__).resolve().parent
 MINUTE = datetime.timedelta(minutes=1)

@@ -8,7 +8,7 @@ import json
 import gen3
 from common import append_lines
 
-from observing_monitor.nights import TAI_MINUS_UTC_S
+from observing_monitor.model.nights import TAI_MINUS_UTC_S
 
 
 def make_messages(folder, clock):

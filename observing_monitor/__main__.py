@@ -1,5 +1,7 @@
 """`python -m observing_monitor` is the command `observing_monitor`."""
 
+from __future__ import annotations
+
 from observing_monitor.cli import command_line
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@
 Every message names the path, night or setting, says what is wrong with it and, after a semicolon, what to do.
 """
 
+from __future__ import annotations
+
 
 class ObservingMonitorError(Exception):
     """The base of all errors that this package raises on purpose."""

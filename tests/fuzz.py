@@ -33,17 +33,16 @@ with watched:  # of what is imported here the ways count
     from hostile import KINDS, NIGHT, NOW
     from running import run
 
-    from observing_monitor import cli, columns, names, nights, notify, publish, tables  # noqa: F401
-    from observing_monitor.collect import make_sources
+    from observing_monitor.collecting.sources import make_sources
     from observing_monitor.errors import SourceError, UsageError
-    from observing_monitor.files import Output, sealed
-    from observing_monitor.sources import (
-        BUILT_IN,
-        expectations,
-        file_store,
-        source_class,
-        textfiles,
-    )
+    from observing_monitor.feeds import notify
+    from observing_monitor.model import frames, names, nights, reading
+    from observing_monitor.readers import textfiles
+    from observing_monitor.sources import expectations, file_store
+    from observing_monitor.sources.registry import BUILT_IN, source_class
+    from observing_monitor.storage.output import Output
+    from observing_monitor.storage.sealed import sealed
+    from observing_monitor.tables import classify, merge, summary
 
     for kind in BUILT_IN:
         source_class(kind)
@@ -100,8 +99,8 @@ def reading_of(kind):
                     source.nights()
                     json.dumps(source.look(NIGHT, None))
                     readings[source.name] = source.read(NIGHT)
-            made = tables.update(tables.Tables.empty(), readings)
-            tables.summarise(tables.classify(made.files, made.ingests, tables.Limits(), NOW))
+            made = merge.update(reading.Tables.empty(), readings)
+            summary.summarise(classify.classify(made.files, made.ingests, classify.Limits(), NOW))
             for described in stream.sources:
                 source_class(described.kind).check(NIGHT, made, described.settings)
 
@@ -120,7 +119,7 @@ def of_names(folder):
 
     def once(data):
         texts = data.decode("utf-8", "backslashreplace").split("\n")
-        told = pd.Series(columns.texts(texts))
+        told = pd.Series(frames.texts(texts))
         for pattern in (
             names.RUBIN,
             r"(?P<seq_num>\d+)",
@@ -142,7 +141,7 @@ def of_names(folder):
         assert list(names.folders(told)) == list(before) and list(names.last_parts(told)) == list(
             last
         )
-        assert names.kinds(columns.texts(texts)).tolist() == [names.kind_of(text) for text in texts]
+        assert names.kinds(frames.texts(texts)).tolist() == [names.kind_of(text) for text in texts]
         sorted(texts, key=names.in_number_order)
 
     return once

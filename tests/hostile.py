@@ -16,12 +16,14 @@ import sqlite3
 import gen3
 from gen2tree import make_night
 
-from observing_monitor import config, publish
-from observing_monitor.collect import collect_night, make_sources
+from observing_monitor.collecting.night import collect_night
+from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError
-from observing_monitor.files import Output
-from observing_monitor.judge import NightJob
-from observing_monitor.site import make_site
+from observing_monitor.judging.night_work import NightJob
+from observing_monitor.pages import publish_night
+from observing_monitor.pages.frame import make_site
+from observing_monitor.settings import read
+from observing_monitor.storage.output import Output
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 2, 13, 13, tzinfo=datetime.UTC)
@@ -426,8 +428,8 @@ KINDS = {
 
 def stream_of(sources, name="s", rule="UTC-12h"):
     """A config.Stream of some sources, as if its settings had been read from a file."""
-    described = config.StreamSettings(night_rule=rule, sources=sources)
-    return config._stream("here:", config.Path("/"), name, described, name, {})
+    described = read.StreamSettings(night_rule=rule, sources=sources)
+    return read._stream("here:", read.Path("/"), name, described, name, {})
 
 
 @contextlib.contextmanager
@@ -461,7 +463,9 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
     with unforeseen_raised():
         outcome = collect_night(stream, sources, output, night, now)
     site = make_site("Hostile", [stream], output)
-    done = publish.publish_night(NightJob(site, stream, night, dict(outcome.row), None, None, now))
+    done = publish_night.publish_night(
+        NightJob(site, stream, night, dict(outcome.row), None, None, now)
+    )
     return outcome, done
 
 

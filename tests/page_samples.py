@@ -3,7 +3,10 @@
 import dataclasses
 import datetime
 
-from observing_monitor import columns, pages
+from observing_monitor.charts.figure import Chart
+from observing_monitor.model import columns, finding
+from observing_monitor.pages import contexts, glossary
+from observing_monitor.settings.headlines import Headline
 
 ASSETS = {
     "style.css": "style-1.css",
@@ -64,7 +67,7 @@ def frame(**changed):
         "name": "2020-02-12.html",
         "made_of": "0123456789",
     }
-    return pages.Frame(**values | changed)
+    return contexts.Frame(**values | changed)
 
 
 def chart(text="Files over the night", **changed):
@@ -73,7 +76,7 @@ def chart(text="Files over the night", **changed):
         "data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}],
         "layout": {},
     }
-    return pages.Chart(
+    return Chart(
         **{"chart_id": "chart-files", "title": text, "caption": f"{text}: 1,234.", "figure": figure}
         | changed
     )
@@ -98,7 +101,7 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
         "n_attempts": 2,
     }
     facts |= changed
-    return pages.FileRow(facts, facts["detail"])
+    return contexts.FileRow(facts, facts["detail"])
 
 
 def error_group(text="KeyError: 'DATE-OBS'", **changed):
@@ -114,15 +117,15 @@ def error_group(text="KeyError: 'DATE-OBS'", **changed):
         "files": [file_row(text=text)],
         "is_open": False,
     }
-    return pages.ErrorGroup(**values | changed)
+    return contexts.ErrorGroup(**values | changed)
 
 
 def headlines(text="Alerts produced"):
     """Three numbers that sources put first; the sample night knows the first alone."""
     return [
-        pages.Headline("alerts_produced", text, f"Alerts that the survey issued: {text}"),
-        pages.Headline("min_delay", "Min delay", "Time since the most recent alert", "s"),
-        pages.Headline("n_expected", "Expected"),
+        Headline("alerts_produced", text, f"Alerts that the survey issued: {text}"),
+        Headline("min_delay", "Min delay", "Time since the most recent alert", "s"),
+        Headline("n_expected", "Expected"),
     ]
 
 
@@ -136,7 +139,7 @@ def entry(text="N20200212S0001.fits", **changed):
         "detail": f"Traceback (most recent call last):\n  {text}\nValueError",
         "destination": text,
     }
-    return pages.QueueEntry(**values | changed)
+    return contexts.QueueEntry(**values | changed)
 
 
 def queue(text="ingest", number=1, **changed):
@@ -150,7 +153,7 @@ def queue(text="ingest", number=1, **changed):
         "errors": [entry(text), entry("N20200212S0002.fits", destination="")],
         "error_words": "2 errors",
     }
-    return pages.Queue(**values | changed)
+    return contexts.Queue(**values | changed)
 
 
 def stage_row(text="copy", failures=(), number=1):
@@ -164,7 +167,7 @@ def stage_row(text="copy", failures=(), number=1):
         "n_attempts": 125,
     }
     known = {"last_done_at": at("2020-02-13T03:12:41"), "median_s": 3.0, "p90_s": 61.0}
-    return pages.StageRow(
+    return contexts.StageRow(
         {"name": text, **counts, **known}, f"stage-{number}", list(failures), "1 file"
     )
 
@@ -175,14 +178,14 @@ def metric_group(text="queue_depth", **changed):
         "name": text,
         "value": "12.5",
         "spread": f"0.4 to 0.7 {text}",
-        "nodes": [pages.MetricNode(text, "0.4"), pages.MetricNode("node2", text)],
+        "nodes": [contexts.MetricNode(text, "0.4"), contexts.MetricNode("node2", text)],
         "n_nodes": 61,
         "unit": "s",
         "sampled_at": at("2020-02-13T03:00:00"),
         "meaning": "Length of the queue",
         "source": text,
     }
-    return pages.MetricGroup(**values | changed)
+    return contexts.MetricGroup(**values | changed)
 
 
 def source_line(text="files", **changed):
@@ -193,7 +196,7 @@ def source_line(text="files", **changed):
         "place": "/data/auxTel/storage",
         "problem": f"can't read {text}",
     }
-    return pages.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
+    return contexts.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
 
 
 def exposed(text, n=1, **changed):
@@ -207,34 +210,36 @@ def exposed(text, n=1, **changed):
         "transferred_at": ["–"] * n,
         "ingested_at": ["2021-02-13 03:12:41"] * n,
     }
-    return pages.ExposureTable(**values | changed)
+    return contexts.ExposureTable(**values | changed)
 
 
 def exposures_page(text="AT_O_20200212_000022", **changed):
     """The second of two pages of a night's exposures."""
     night = night_page(text)
-    around = {field.name: getattr(night, field.name) for field in dataclasses.fields(pages.OfNight)}
+    around = {
+        field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
+    }
     values = {
-        "night_page": pages.Link("2020-02-12", "2020-02-12.html"),
+        "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
         "parts": [
-            pages.Link("1 to 2,000", "2020-02-12.exposures.html"),
-            pages.Link("2,001 to 2,001", ""),
+            contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
+            contexts.Link("2,001 to 2,001", ""),
         ],
     }
-    return pages.ExposuresPage(**around | values | changed)
+    return contexts.ExposuresPage(**around | values | changed)
 
 
 def night_page(text="AT_O_20200212_000022.fits", **changed):
     """A night with one of everything; `text` stands wherever others wrote."""
     values = {
         "frame": frame(),
-        "site": pages.Link("All streams", "../index.html"),
-        "calendar": pages.Link("February 2020", "2020.html#month-2020-02"),
-        "index": pages.Link("auxTel", "index.html"),
-        "previous": pages.Link("2020-02-11", "2020-02-11.html"),
-        "next": pages.Link("2020-02-13", "2020-02-13.html"),
+        "site": contexts.Link("All streams", "../index.html"),
+        "calendar": contexts.Link("February 2020", "2020.html#month-2020-02"),
+        "index": contexts.Link("auxTel", "index.html"),
+        "previous": contexts.Link("2020-02-11", "2020-02-11.html"),
+        "next": contexts.Link("2020-02-13", "2020-02-13.html"),
         "night": "2020-02-12",
         "starts_at": at("2020-02-12T12:00:00"),
         "ends_at": at("2020-02-13T12:00:00"),
@@ -242,14 +247,14 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
         "findings": [
-            pages.Finding(
+            finding.Finding(
                 "error",
                 f"14 files failed, the first: {text}",
                 "#attention",
                 "files",
                 anchor="finding-a",
             ),
-            pages.Finding(
+            finding.Finding(
                 "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
             ),
         ],
@@ -274,7 +279,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "n_exposed": 130,
         "exposures": "2020-02-12.exposures.html",
         "more_findings": [
-            pages.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
+            finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
         ],
         "has_files": True,
         "has_ingest": True,
@@ -285,7 +290,7 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
             queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
         ],
         "images": [
-            pages.Image(
+            contexts.Image(
                 text,
                 "drvs1",
                 "2020-02-12.images/drvs1-spectra-0123456789.png",
@@ -299,11 +304,11 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "sources": [source_line(text)],
         "files_js": "2020-02-12.files.js",
         "data": [
-            pages.Link("2020-02-12.json", "2020-02-12.json"),
-            pages.Link("2020-02-12.csv", "2020-02-12.csv"),
+            contexts.Link("2020-02-12.json", "2020-02-12.json"),
+            contexts.Link("2020-02-12.csv", "2020-02-12.csv"),
         ],
     }
-    return pages.NightPage(**values | changed)
+    return contexts.NightPage(**values | changed)
 
 
 def empty_night_page():
@@ -342,8 +347,8 @@ def empty_night_page():
 def night_rows(text="14 files failed, 3 are missing"):
     """Three nights, newest first: a bad one, a good one, an empty one."""
     return [
-        pages.NightRow("2020-02-12.html", summary(info=text)),
-        pages.NightRow(
+        contexts.NightRow("2020-02-12.html", summary(info=text)),
+        contexts.NightRow(
             "2020-02-11.html",
             summary(
                 "2020-02-11",
@@ -356,7 +361,7 @@ def night_rows(text="14 files failed, 3 are missing"):
                 completeness=1.0,
             ),
         ),
-        pages.NightRow(
+        contexts.NightRow(
             "2020-02-10.html", summary("2020-02-10", status="warning", info="no files", n_files=0)
         ),
     ]
@@ -366,7 +371,7 @@ def stream_page(text="auxTel", **changed):
     """A stream of three nights."""
     values = {
         "frame": frame(title="auxTel"),
-        "site": pages.Link("All streams", "../index.html"),
+        "site": contexts.Link("All streams", "../index.html"),
         "rule": "UTC−12h",
         "stage": "ingest",
         "latest": night_rows(text)[0],
@@ -376,34 +381,36 @@ def stream_page(text="auxTel", **changed):
         "years": [roll_up(text)],
         "charts": [chart(text)],
         "sources": [source_line(text)],
-        "data": [pages.Link("nights.json", "nights.json")],
+        "data": [contexts.Link("nights.json", "nights.json")],
         "has_files": True,
         "has_ingest": True,
         "headlines": headlines(text),
     }
-    return pages.StreamPage(**values | changed)
+    return contexts.StreamPage(**values | changed)
 
 
 def glossary_page(text="Alerts"):
     """The words that every site has, and one of a source."""
-    told = [pages.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
+    told = [glossary.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
     nothing = frame(
         title="What the words mean", root="", stream="", status="", info="", name="glossary.html"
     )
-    return pages.GlossaryPage(nothing, pages.Link(text, "index.html"), pages.glossary_groups(told))
+    return contexts.GlossaryPage(
+        nothing, contexts.Link(text, "index.html"), glossary.glossary_groups(told)
+    )
 
 
 def month(text="February 2020"):
     """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
     days = [
-        pages.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
-        pages.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
-        pages.Day(12, "2020-02-12.html", "empty", "no files", "2020-02-12: no files"),
+        contexts.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
+        contexts.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
+        contexts.Day(12, "2020-02-12.html", "empty", "no files", "2020-02-12: no files"),
     ]
-    return pages.Month(
+    return contexts.Month(
         text,
         "month-2020-02",
-        [[None, pages.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]],
+        [[None, contexts.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]],
     )
 
 
@@ -414,16 +421,16 @@ def roll_up(text="2020"):
         "completeness": 0.5,
         "seeing": 0.8,
     }
-    return pages.RollUp(text, "2020.html", values)
+    return contexts.RollUp(text, "2020.html", values)
 
 
 def year_page(text="auxTel"):
     """A year of one month."""
-    return pages.YearPage(
+    return contexts.YearPage(
         frame=frame(title="2020 auxTel", name="2020.html"),
-        site=pages.Link("All streams", "../index.html"),
-        index=pages.Link(text, "index.html"),
-        previous=pages.Link("2019", "2019.html"),
+        site=contexts.Link("All streams", "../index.html"),
+        index=contexts.Link(text, "index.html"),
+        previous=contexts.Link("2019", "2019.html"),
         next=None,
         year="2020",
         rule="UTC−12h",
@@ -432,7 +439,7 @@ def year_page(text="auxTel"):
         total=roll_up(text),
         nights=night_rows(text),
         charts=[chart(text)],
-        data=[pages.Link("JSON", "2020.json")],
+        data=[contexts.Link("JSON", "2020.json")],
         has_files=True,
         has_ingest=True,
         headlines=headlines(text),
@@ -442,7 +449,7 @@ def year_page(text="auxTel"):
 def site_page(text="auxTel"):
     """Two streams, one of which has no night."""
     cards = [
-        pages.StreamCard(
+        contexts.StreamCard(
             stream="auxTel",
             name=text,
             href="auxTel/index.html",
@@ -452,16 +459,16 @@ def site_page(text="auxTel"):
             trouble_href="auxTel/2020-02-12.html#findings",
             latest=night_rows(text)[0],
             nights=night_rows(text),
-            chart=pages.SmallChart(
+            chart=contexts.SmallChart(
                 f"2020-02-12: {text}",
-                [pages.Link(text, "failed")],
-                [pages.Bar(1, text, [pages.BarPart("failed", 10.0, 50.0)], "✕")],
+                [contexts.Link(text, "failed")],
+                [contexts.Bar(1, text, [contexts.BarPart("failed", 10.0, 50.0)], "✕")],
             ),
             has_files=True,
             has_ingest=True,
             headlines=headlines(text),
         ),
-        pages.StreamCard(
+        contexts.StreamCard(
             "comCam",
             "comCam",
             "comCam/index.html",
@@ -478,7 +485,7 @@ def site_page(text="auxTel"):
         ),
     ]
     line = "1 stream needs attention"
-    return pages.SitePage(
+    return contexts.SitePage(
         frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"),
         line,
         cards[:1],

@@ -20,7 +20,7 @@ def run(*arguments, now=None):
 def start(*arguments, now=None, **options):
     """The command in a process of its own, as `Popen`, with the clock at `now`; stdout and stderr are text."""
     clock = f"datetime.datetime.fromisoformat({now.isoformat()!r})" if now else "None"
-    code = f"import datetime, sys; from observing_monitor import cli, timelimit; timelimit.leave(cli.main(sys.argv[1:], {clock}))"
+    code = f"import datetime, sys; from observing_monitor import cli; from observing_monitor.processes import timelimit; timelimit.leave(cli.main(sys.argv[1:], {clock}))"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options

@@ -9,11 +9,12 @@ import pytest
 from conftest import CHECKOUT
 from running import nights, run
 
-from observing_monitor import columns, config
-from observing_monitor.collect import make_sources
+from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model import columns
+from observing_monitor.model.nights import NightRule
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.broker_counts import BrokerCounts
 from observing_monitor.sources.bucket_listing import BucketListing, exposed_at
 
@@ -366,7 +367,7 @@ def test_example_settings(tmp_path):
     text = (CHECKOUT / "examples/pitt_google.toml").read_text()
     path = tmp_path / "all.toml"
     path.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
-    streams = config.streams_of_file(path)
+    streams = read.streams_of_file(path)
     assert [source.kind for source in streams[0].sources] == [
         "broker_counts",
         "broker_counts",

@@ -10,8 +10,14 @@ import plotly.graph_objects as go
 import pytest
 from page_samples import at, summary
 
-from observing_monitor import charts, columns, pages
-from observing_monitor.sources import Telling
+from observing_monitor.charts import over_nights
+from observing_monitor.charts.axes import delay_axis
+from observing_monitor.charts.metrics import MAX_HISTORIES, metric_charts
+from observing_monitor.charts.night import night_charts
+from observing_monitor.model import columns, frames
+from observing_monitor.pages import render
+from observing_monitor.settings import headlines
+from observing_monitor.sources.base import Telling
 from observing_monitor.sources.lasair import Lasair
 
 BOUNDS = at("2020-02-12T12:00:00"), at("2020-02-13T12:00:00")
@@ -45,7 +51,7 @@ def assert_sound(made):
     assert len({chart.chart_id for chart in made}) == len(made)
     for chart in made:
         go.Figure(chart.figure)
-        json.loads(pages.figure_json(chart.figure))
+        json.loads(render.figure_json(chart.figure))
         assert chart.title and chart.caption.endswith(".")
         for trace in chart.figure["data"]:
             assert 0 < len(trace["x"]) == len(trace["y"]) <= 2000
@@ -55,7 +61,7 @@ def assert_sound(made):
 @pytest.mark.parametrize("n", [1, 2, 50, 200_000])
 def test_night(n):
     """A night of any size has its three charts."""
-    made = charts.night_charts(night(n), *BOUNDS)
+    made = night_charts(night(n), *BOUNDS)
     assert [chart.chart_id for chart in made] == [
         "chart-files",
         "chart-delay",
@@ -63,26 +69,26 @@ def test_night(n):
     ]
     assert_sound(made)
     assert f"{n:,} created, {n:,} transferred, {n:,} ingested" in made[0].caption
-    assert sum(len(pages.figure_json(chart.figure)) for chart in made) < 150_000
+    assert sum(len(render.figure_json(chart.figure)) for chart in made) < 150_000
 
 
 def test_steps_end_at_the_number_of_files():
     """However many points are left out, a line of steps begins at one file and ends at all."""
-    for trace in charts.night_charts(night(12_345), *BOUNDS)[0].figure["data"]:
+    for trace in night_charts(night(12_345), *BOUNDS)[0].figure["data"]:
         assert trace["y"][0] == 1 and trace["y"][-1] == 12_345 and sorted(trace["x"]) == trace["x"]
 
 
 def test_few_files_are_counted_in_whole_numbers():
     """Where no count is above 5 an axis of files has a tick for each whole number and none between: there is no half of a file."""
-    few, many = charts.night_charts(night(4), *BOUNDS), charts.night_charts(night(5000), *BOUNDS)
+    few, many = night_charts(night(4), *BOUNDS), night_charts(night(5000), *BOUNDS)
     classes = [
         dict.fromkeys([f"n_{column.name}" for column in columns.CLASSES], 0)
         | {"n_ingested": n, "n_failed": 1}
         for n in (4, 5)
     ]
-    few.append(charts.stream_charts([summary("2020-02-11", **classes[0])])[0])
+    few.append(over_nights.stream_charts([summary("2020-02-11", **classes[0])])[0])
     many.append(
-        charts.stream_charts(
+        over_nights.stream_charts(
             [summary("2020-02-11", **classes[0]), summary("2020-02-12", **classes[1])]
         )[0]
     )
@@ -100,12 +106,12 @@ def test_few_files_are_counted_in_whole_numbers():
 @pytest.mark.parametrize("n", [0, 3])
 def test_night_without_times(n):
     """Without files, or without a single known time, there is nothing to draw."""
-    assert charts.night_charts(table([None] * n, [None] * n, [None] * n), *BOUNDS) == []
+    assert night_charts(table([None] * n, [None] * n, [None] * n), *BOUNDS) == []
 
 
 def test_only_transfers():
     """A night of which only the arrivals are known has that line, and no delays."""
-    made = charts.night_charts(table([None], ["2020-02-13T01:00:00"], [None]), *BOUNDS)
+    made = night_charts(table([None], ["2020-02-13T01:00:00"], [None]), *BOUNDS)
     assert [trace["name"] for chart in made for trace in chart.figure["data"]] == ["transferred"]
     assert_sound(made)
 
@@ -117,7 +123,7 @@ def test_delays_are_what_they_should_be():
         ["2020-02-13T01:00:10", None],
         ["2020-02-13T01:01:10", "2020-02-13T01:02:00"],
     )
-    made = charts.night_charts(files, *BOUNDS)
+    made = night_charts(files, *BOUNDS)
     lines = {t["name"]: t["y"] for t in made[1].figure["data"]}
     assert lines["transfer 99 %"] == [10.0]
     assert (
@@ -133,7 +139,7 @@ def test_delays_are_what_they_should_be():
 
 def test_negative_delays():
     """Files that arrived before they were created are shown on a linear axis, and said to be odd."""
-    made = charts.night_charts(
+    made = night_charts(
         table(
             ["2020-02-13T01:00:10"] * 2, ["2020-02-13T01:00:00", "2020-02-13T05:00:00"], [None] * 2
         ),
@@ -147,7 +153,7 @@ def test_negative_delays():
 def test_wide_delays_have_a_log_axis():
     """Where the worst delay would flatten all others, the axis is logarithmic, and zero delays stay visible."""
     times = ["2020-02-13T01:00:00"] * 3
-    made = charts.night_charts(
+    made = night_charts(
         table(
             times, ["2020-02-13T01:00:00", "2020-02-13T01:00:04", "2020-02-13T09:00:00"], [None] * 3
         ),
@@ -161,7 +167,7 @@ def test_wide_delays_have_a_log_axis():
 
 def test_times_outside_of_the_night():
     """An ingest years later doesn't stretch the axis, and the caption says that it is there."""
-    chart = charts.night_charts(
+    chart = night_charts(
         table(["2020-02-13T01:00:00"], ["2020-02-13T01:00:05"], ["2026-01-01T00:00:00"]), *BOUNDS
     )[0]
     first, last = chart.figure["layout"]["xaxis"]["range"]
@@ -177,7 +183,7 @@ def test_times_all_over_the_years():
         pd.Timestamp(at("2020-02-13T01:00:00")),
         pd.Timestamp(at("2020-02-13T01:00:05")),
     ]
-    assert_sound(charts.night_charts(files, *BOUNDS))
+    assert_sound(night_charts(files, *BOUNDS))
 
 
 def test_stream():
@@ -187,7 +193,7 @@ def test_stream():
         summary("2020-02-11", completeness=1.0),
         summary("2020-02-12", completeness=None),
     ]
-    made = charts.stream_charts(nights)
+    made = over_nights.stream_charts(nights)
     assert [chart.chart_id for chart in made] == [
         "chart-classes",
         "chart-delays",
@@ -209,7 +215,7 @@ def test_the_usual_band():
         for day in range(1, 12)
     ]
     nights += [summary("2020-02-12", ingest_delay_median_s=900.0, completeness=0.2)]
-    made = {chart.chart_id: chart for chart in charts.stream_charts(nights)}
+    made = {chart.chart_id: chart for chart in over_nights.stream_charts(nights)}
     assert_sound(made.values())
     for name in ("chart-delays", "chart-completeness"):
         low, high = [
@@ -223,19 +229,19 @@ def test_the_usual_band():
         assert [low[-1], high[-1]] == pytest.approx(expected, abs=6e-4), (
             "of the eleven nights before, the slow one left out"
         )
-    few = charts.stream_charts(nights[:5])
+    few = over_nights.stream_charts(nights[:5])
     assert not any(t["meta"].get("is_band") for chart in few for t in chart.figure["data"])
 
 
 def test_stream_of_one_night():
     """One night is enough for a chart."""
-    assert_sound(charts.stream_charts([summary()]))
+    assert_sound(over_nights.stream_charts([summary()]))
 
 
 def test_stream_with_nothing_known():
     """A stream without nights, or with empty ones, has no chart."""
     empty = dict.fromkeys(summary()) | {"night": "2020-02-12"}
-    assert charts.stream_charts([]) == [] and charts.stream_charts([empty]) == []
+    assert over_nights.stream_charts([]) == [] and over_nights.stream_charts([empty]) == []
 
 
 def test_nights_before_tell_what_is_usual():
@@ -243,9 +249,9 @@ def test_nights_before_tell_what_is_usual():
     nights = [
         summary(f"2020-02-{day:02}", ingest_delay_median_s=50.0 + day) for day in range(1, 12)
     ]
-    made = charts.stream_charts(nights[8:], before=nights[:8])
+    made = over_nights.stream_charts(nights[8:], before=nights[:8])
     assert_sound(made)
-    whole = {chart.chart_id: chart for chart in charts.stream_charts(nights)}
+    whole = {chart.chart_id: chart for chart in over_nights.stream_charts(nights)}
     for chart in made:
         for trace, of_all in zip(
             chart.figure["data"], whole[chart.chart_id].figure["data"], strict=True
@@ -256,7 +262,7 @@ def test_nights_before_tell_what_is_usual():
 def metrics(rows):
     """Metrics of one source from rows (name, node, instant, value, unit)."""
     named = ["name", "node", "sampled_at", "value", "unit"]
-    made = columns.frame(columns.METRICS, pd.DataFrame(rows, columns=named).assign(source="one"))
+    made = frames.frame(columns.METRICS, pd.DataFrame(rows, columns=named).assign(source="one"))
     return made.sort_values(["name", "node", "sampled_at"], kind="stable", ignore_index=True)
 
 
@@ -278,7 +284,7 @@ def test_time_of_each_node_is_stacked():
         ("ifuture", "2", BOUNDS[0], float("nan"), "s"),
         ("icutout", None, BOUNDS[0], 1e9, "s"),
     ]
-    (chart,) = charts.metric_charts(metrics(rows), {"one": Lasair, "other": Telling}, *BOUNDS)
+    (chart,) = metric_charts(metrics(rows), {"one": Lasair, "other": Telling}, *BOUNDS)
     assert_sound([chart])
     bars = {trace["name"]: trace for trace in chart.figure["data"]}
     assert list(bars) == ["icutout", "icassandra", "itotal"] and bars["itotal"]["type"] == "scatter"
@@ -288,7 +294,7 @@ def test_time_of_each_node_is_stacked():
         "the most is 1 min 00 s (node 10)" in chart.caption
         and "icassandra, 62.5 %" in chart.caption
     )
-    (marked,) = charts.metric_charts(
+    (marked,) = metric_charts(
         metrics(rows), {"one": Lasair}, *BOUNDS, odd={"one": {"10"}, "other": {"2"}}
     )
     assert (
@@ -309,7 +315,7 @@ def test_histories():
         ("unknown", None, at("2020-02-12T13:00:00"), float("nan"), ""),
     ]
     rows += [("unknown", None, at("2020-02-12T14:00:00"), float("nan"), "")]
-    (chart,) = charts.metric_charts(metrics(rows), {"one": Sampled}, *BOUNDS)
+    (chart,) = metric_charts(metrics(rows), {"one": Sampled}, *BOUNDS)
     assert_sound([chart])
     assert [(trace["name"], trace["y"]) for trace in chart.figure["data"]] == [
         ("q2", [13.5, 14.5]),
@@ -333,7 +339,7 @@ def test_many_samples_keep_their_extremes():
             "source": "one",
         }
     )
-    made = charts.metric_charts(columns.frame(columns.METRICS, one), {"one": Sampled}, *BOUNDS)
+    made = metric_charts(frames.frame(columns.METRICS, one), {"one": Sampled}, *BOUNDS)
     assert_sound(made)
     assert (
         max(made[0].figure["data"][0]["y"]) == 99.0
@@ -344,29 +350,27 @@ def test_many_samples_keep_their_extremes():
         for m in range(30)
         for node in range(16)
     ]
-    made = charts.metric_charts(
-        columns.frame(columns.METRICS, pd.concat(many, ignore_index=True)),
+    made = metric_charts(
+        frames.frame(columns.METRICS, pd.concat(many, ignore_index=True)),
         {"one": Sampled},
         *BOUNDS,
     )
     assert_sound(made)
-    assert (
-        len(made) == charts.MAX_HISTORIES and "18 more numbers have a history" in made[-1].caption
-    )
-    assert sum(len(pages.figure_json(chart.figure)) for chart in made) < 300_000
+    assert len(made) == MAX_HISTORIES and "18 more numbers have a history" in made[-1].caption
+    assert sum(len(render.figure_json(chart.figure)) for chart in made) < 300_000
 
 
 def test_headlines_side_by_side():
     """Headlines stand side by side, a chart a unit; a night that has none leaves a gap, and isn't 0."""
     told = [
-        pages.Headline("produced", "<i>Produced"),
-        pages.Headline("stored", "Stored"),
-        pages.Headline("lag", "Lag", unit="s"),
+        headlines.Headline("produced", "<i>Produced"),
+        headlines.Headline("stored", "Stored"),
+        headlines.Headline("lag", "Lag", unit="s"),
     ]
-    told += [pages.Headline("completeness", "Completeness", "Stored, of what was produced")]
+    told += [headlines.Headline("completeness", "Completeness", "Stored, of what was produced")]
     nights = [summary("2020-02-11", produced=10.0, stored=4.0, lag=3.0, completeness=0.4)]
     nights += [summary("2020-02-12", produced=None, stored=None, lag=None, completeness=None)]
-    made = charts.stream_charts(nights, told)
+    made = over_nights.stream_charts(nights, told)
     assert_sound(made)
     assert [trace["name"] for trace in made[0].figure["data"]] == ["&lt;i&gt;Produced", "Stored"]
     assert (
@@ -390,7 +394,7 @@ def test_headlines_side_by_side():
 )
 def test_ticks_of_delays(delays):
     """An axis of delays has ticks around and between them, each with words of its own."""
-    axis = charts._delay_axis(*map(float, delays), False)
+    axis = delay_axis(*map(float, delays), False)
     ticks, words = axis["tickvals"], axis["ticktext"]
     assert ticks[0] <= delays[0] and ticks[-1] >= delays[1] and 2 <= len(ticks) <= 9
     assert len(set(words)) == len(ticks)
@@ -400,10 +404,12 @@ def test_charts_over_nights_are_light():
     """The charts over nights, of headlines and delays too, are made without numpy: who publishes a history needs no table."""
     code = """if True:
         import sys
-        from observing_monitor import charts, columns, pages
+        from observing_monitor.charts.over_nights import stream_charts
+        from observing_monitor.model import columns
+        from observing_monitor.settings.headlines import Headline
         night = {c.name: 1 for c in columns.NIGHTS} | {"night": "2020-02-12", "lag": 3.0, "stored": 2}
-        told = [pages.Headline("stored", "Stored"), pages.Headline("lag", "Lag", unit="s")]
-        print(len(charts.stream_charts([night], told, [])), "numpy" in sys.modules)
+        told = [Headline("stored", "Stored"), Headline("lag", "Lag", unit="s")]
+        print(len(stream_charts([night], told, [])), "numpy" in sys.modules)
     """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert told.stdout == "5 False\n", told.stderr

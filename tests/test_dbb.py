@@ -10,10 +10,10 @@ from conftest import need
 from running import counts, nights, run
 from servers import PostgreSQL, free_port
 
-from observing_monitor import config
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model.nights import NightRule
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.dbb import STATUSES, DataBackbone, _rows
 
 NIGHT = datetime.date(2024, 1, 2)
@@ -409,7 +409,7 @@ def test_every_status_is_known():
 
 def test_the_example_s_settings():
     """examples/dbb.toml holds only settings that there are."""
-    (stream,) = config.streams_of_file(Path(__file__).parent.parent / "examples" / "dbb.toml")
+    (stream,) = read.streams_of_file(Path(__file__).parent.parent / "examples" / "dbb.toml")
     assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == (
         "ingest",
     )

@@ -18,8 +18,8 @@ from conftest import CHECKOUT, need
 from gen2tree import make_night, small_hours
 from running import nights, run
 
-from observing_monitor import config
-from observing_monitor.nights import ONE_DAY, nid_of
+from observing_monitor.model.nights import ONE_DAY, nid_of
+from observing_monitor.settings import read
 
 GUIDE = CHECKOUT / "docs/operators_guide.md"
 SOURCE = CHECKOUT / "docs/writing_a_source.md"
@@ -85,7 +85,7 @@ def test_toml_and_shell_can_be_read(page):
 def test_settings_of_the_guide(tmp_path):
     """The guide's settings file is one: both of its streams are read."""
     (tmp_path / "site.toml").write_text(blocks(GUIDE, "toml")[0])
-    assert [stream.name for stream in config.streams_of_file(tmp_path / "site.toml")] == [
+    assert [stream.name for stream in read.streams_of_file(tmp_path / "site.toml")] == [
         "auxTel",
         "archive",
     ]
@@ -412,7 +412,8 @@ def test_worked_example_has_the_shape_of_a_source(clouds, tmp_path):
 
 def test_every_hook_is_explained():
     """The page names each part of a source that the program calls."""
-    from observing_monitor.sources import Asked, Reading, Source, Telling
+    from observing_monitor.model.reading import Reading
+    from observing_monitor.sources.base import Asked, Source, Telling
 
     parts = {
         name

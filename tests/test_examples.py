@@ -13,10 +13,10 @@ import make_observatory
 import pytest
 from conftest import CHECKOUT
 
-from observing_monitor import config
-from observing_monitor.collect import make_sources
-from observing_monitor.nights import nid_of
-from observing_monitor.sources import BUILT_IN
+from observing_monitor.collecting.sources import make_sources
+from observing_monitor.model.nights import nid_of
+from observing_monitor.settings import read
+from observing_monitor.sources.registry import BUILT_IN
 
 # Seven in the morning: all cameras have been at work tonight, and Lasair and the archive are.
 NOW = datetime.datetime(2021, 3, 11, 7, 0, tzinfo=datetime.UTC)
@@ -184,13 +184,13 @@ def test_logs_tell_their_incidents(made):
 )
 def test_settings_are_right(path):
     """Each of the examples of settings is understood, and so are the settings of each of its sources."""
-    for stream in config.streams_of_file(path):
+    for stream in read.streams_of_file(path):
         assert make_sources(stream, NOW), stream.name
 
 
 def test_every_source_is_shown():
     """The example observatory has a stream of every source that needs no server, and its settings a title for each stream."""
-    streams = config.streams_of_file(CHECKOUT / "examples" / "site.toml")
+    streams = read.streams_of_file(CHECKOUT / "examples" / "site.toml")
     assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {
         "dbb",
         "fitsstorage",

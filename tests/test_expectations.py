@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from observing_monitor import cli, columns, config, names
+from observing_monitor import cli
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.nights import NightRule
+from observing_monitor.model.reading import Tables
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.expectations import (
     Expectations,
     in_words,
@@ -20,7 +23,7 @@ from observing_monitor.sources.expectations import (
     read_exposures,
     read_sensors,
 )
-from observing_monitor.tables import Tables, update
+from observing_monitor.tables.merge import update
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2025, 4, 30)
@@ -32,7 +35,7 @@ def files_of(paths, created_at=EVENING, night=NIGHT):
     """A night's files, as a file store tells of them; `created_at` for all, or one each."""
     name = names.last_parts(pd.Series(paths, dtype="str"))
     told = names.read_names(name)
-    return columns.frame(
+    return frames.frame(
         columns.FILES,
         {
             "file_id": paths,
@@ -50,7 +53,7 @@ def judged(paths, settings, now=ENDED, night=NIGHT, created_at=EVENING):
     source.look(night, None)
     reading = source.read(night)
     known = Tables(
-        files_of(paths, created_at), columns.empty(columns.INGESTS), columns.empty(columns.METRICS)
+        files_of(paths, created_at), frames.empty(columns.INGESTS), frames.empty(columns.METRICS)
     )
     tables = update(known, {"expected": reading}, silent={"files"})
     found = [f"{f.level}: {f.text}" for f in Expectations.check(night, tables, source.settings)]
@@ -425,8 +428,7 @@ def test_bands_of_a_timestamp(tmp_path):
 def test_example():
     """The example's settings are understood."""
     streams = {
-        stream.name: stream
-        for stream in config.streams_of_file(CHECKOUT / "examples/expected.toml")
+        stream.name: stream for stream in read.streams_of_file(CHECKOUT / "examples/expected.toml")
     }
     assert [source.name for source in streams["lsstCam"].sources] == [
         "files",

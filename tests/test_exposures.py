@@ -8,8 +8,8 @@ import pytest
 from running import contents, run, times
 from test_prune import dead_links
 
-from observing_monitor import night_page
-from observing_monitor.night_page import MAX_GROUPS, MAX_OF_PART
+from observing_monitor.pages import night as night_pages
+from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
 
 NIGHT = datetime.date(2020, 2, 12)
 START = datetime.datetime(2020, 2, 12, 23, tzinfo=datetime.UTC)
@@ -124,7 +124,7 @@ def test_a_night_that_shrinks(many):
 @pytest.mark.parametrize("ending", [".csv", ".files.js", ".json", ".exposures-2.html"])
 def test_no_page_before_its_files(many, capfd, monkeypatch, ending, many_files):
     """Where one of a night's files can't be written its page stays as it was, and one line names the file; then all is made."""
-    monkeypatch.setattr(night_page, "MANY_FILES", many_files)
+    monkeypatch.setattr(night_pages, "MANY_FILES", many_files)
     pages = many / "site" / "camera"
     before = (pages / f"{NIGHT}.html").read_bytes()
     (pages / f"{NIGHT}{ending}").unlink()

@@ -11,8 +11,8 @@ import pytest
 from gen2tree import later, make_night
 from running import run
 
-from observing_monitor.feeds import newest, write_feed
-from observing_monitor.files import Output
+from observing_monitor.feeds.atom import newest, write_feed
+from observing_monitor.storage.output import Output
 
 FIRST, LAST = datetime.date(2020, 2, 12), datetime.date(2020, 2, 14)
 HOUR = datetime.timedelta(hours=1)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from page_samples import NASTY
 
-from observing_monitor import columns, filetable
+from observing_monitor.model import columns
+from observing_monitor.pages import file_list
 
 KINDS = {c.name: c.kind for c in columns.FILES} | {
     "file_class": "text",
@@ -52,7 +53,7 @@ def table(n, **changed):
 
 def unpack(script):
     """The table inside a script."""
-    start, end = f'{filetable.FUNCTION}("', '");\n'
+    start, end = f'{file_list.FUNCTION}("', '");\n'
     assert script.startswith(start) and script.endswith(end)
     return json.loads(
         gzip.decompress(base64.b64decode(script[len(start) : -len(end)], validate=True))
@@ -90,7 +91,7 @@ def rows_of(packed):
 def test_every_row_comes_back():
     """What is read from the script is what was in the table: texts, numbers, instants in whole seconds, and nothing."""
     files = table(101)
-    rows = rows_of(unpack(filetable.render_files_js(files)))
+    rows = rows_of(unpack(file_list.render_files_js(files)))
     assert [row["path"] for row in rows] == files["path"].tolist()
     assert [row["size_bytes"] for row in rows] == files["size_bytes"].tolist()
     assert [row["created_at"] for row in rows] == [int(t.timestamp()) for t in files["created_at"]]
@@ -108,7 +109,7 @@ def test_every_number_comes_back(missing):
     files = table(101)
     for name in ("seq_num", "size_bytes", "created_at", "detector", "exposure"):
         files.loc[missing, name] = None
-    rows = rows_of(unpack(filetable.render_files_js(files)))
+    rows = rows_of(unpack(file_list.render_files_js(files)))
     for name in ("seq_num", "size_bytes", "detector", "exposure"):
         assert [row[name] for row in rows] == files[name].astype("object").where(
             files[name].notna(), None
@@ -120,15 +121,15 @@ def test_every_number_comes_back(missing):
 
 def test_same_rows_same_bytes():
     """The script of the same rows is the same, whenever it is made: its fingerprint only changes with the files."""
-    assert filetable.render_files_js(table(500)) == filetable.render_files_js(table(500))
+    assert file_list.render_files_js(table(500)) == file_list.render_files_js(table(500))
 
 
 def test_rows_of_several_tables():
     """A table that was put together from others, with Unicode in its names, gives the script of one that was made whole."""
     whole = table(60, path=[f"Nächte/α/{n}.fits" if n % 2 else f"{n}.fits" for n in range(60)])
     pieces = pd.concat([whole.iloc[:20], whole.iloc[20:25], whole.iloc[25:25], whole.iloc[25:]])
-    assert filetable.render_files_js(pieces) == filetable.render_files_js(whole)
-    assert [row["path"] for row in rows_of(unpack(filetable.render_files_js(pieces)))] == whole[
+    assert file_list.render_files_js(pieces) == file_list.render_files_js(whole)
+    assert [row["path"] for row in rows_of(unpack(file_list.render_files_js(pieces)))] == whole[
         "path"
     ].tolist()
 
@@ -136,13 +137,13 @@ def test_rows_of_several_tables():
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_rows(n):
     """A night of no file, or of one, has a script too."""
-    assert unpack(filetable.render_files_js(table(n)))["n"] == n
+    assert unpack(file_list.render_files_js(table(n)))["n"] == n
 
 
 def test_nothing_known_but_the_path():
     """Columns without a single value are null in every row."""
     unknown = {name: [None, None] for name in KINDS if name in table(1).columns and name != "path"}
-    rows = rows_of(unpack(filetable.render_files_js(table(2, **unknown))))
+    rows = rows_of(unpack(file_list.render_files_js(table(2, **unknown))))
     assert all(value is None for row in rows for name, value in row.items() if name != "path")
 
 
@@ -150,7 +151,7 @@ def test_nasty_names_are_data():
     """Markup, quotes, turned text and half surrogates in names are inside the packed text, never in the script."""
     files = table(3).astype({"path": "object", "reason": "object"})
     files.loc[0, ["path", "reason"]] = [f"a/{NASTY}", NASTY]
-    script = filetable.render_files_js(files)
+    script = file_list.render_files_js(files)
     assert script.isascii() and "<" not in script and script.count('"') == 2
     assert rows_of(unpack(script))[0]["path"] == f"a/{NASTY}"
 
@@ -159,6 +160,6 @@ def test_large_night():
     """A night of 200,000 files is below 6 MB and made in a few seconds at most."""
     files = table(200_000)
     started = time.perf_counter()
-    script = filetable.render_files_js(files)
+    script = file_list.render_files_js(files)
     assert len(script) < 6_000_000
     assert time.perf_counter() - started < 5, "it takes about one second where nothing else runs"

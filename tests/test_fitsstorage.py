@@ -13,9 +13,10 @@ from running import counts, nights, run
 from servers import PostgreSQL
 
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked, source_class
-from observing_monitor.sources.gemini import night_of_name, plain_name, seq_num_of_name
+from observing_monitor.model.nights import NightRule
+from observing_monitor.sources.base import Asked
+from observing_monitor.sources.registry import source_class
+from observing_monitor.sources.shared.gemini import night_of_name, plain_name, seq_num_of_name
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2016, 3, 19)

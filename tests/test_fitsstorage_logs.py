@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from running import counts, nights, run
 
-from observing_monitor import config
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked, source_class
+from observing_monitor.model.nights import NightRule
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.fitsstorage_logs import _first_line_at
+from observing_monitor.sources.registry import source_class
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2016, 3, 19)
@@ -326,7 +327,7 @@ def test_example(tmp_path):
     import sys
 
     examples = Path(__file__).resolve().parent.parent / "examples"
-    streams = config.streams_of_file(examples / "fitsstorage.toml")
+    streams = read.streams_of_file(examples / "fitsstorage.toml")
     assert [source.kind for source in streams[0].sources] == [
         "fitsstorage",
         "fitsstorage_logs",

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model.nights import NightRule
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.gen2 import (
     RAW,
     Gen2Repository,

@@ -14,10 +14,10 @@ import pytest
 from gen3repo import Raw, age, butler, edit, grow, ingest, make_repository, raw_file, records, three  # noqa: F401 - a fixture
 from running import counts, nights, run
 
-from observing_monitor import config
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model.nights import NightRule
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.gen3 import PLANS, Gen3Repository, locate, read_repository
 
 NIGHT = datetime.date(2024, 1, 2)
@@ -486,7 +486,7 @@ def test_places(path, root, key, file):
 def test_the_example_s_settings():
     """examples/gen3.toml holds only settings that there are, and every one of this source."""
     text = (Path(__file__).parent.parent / "examples" / "gen3.toml").read_text()
-    streams = config.streams_of_file(Path(__file__).parent.parent / "examples" / "gen3.toml")
+    streams = read.streams_of_file(Path(__file__).parent.parent / "examples" / "gen3.toml")
     assert [[source.kind for source in stream.sources] for stream in streams] == [
         ["files", "gen3"],
         ["files", "gen3"],

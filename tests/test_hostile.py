@@ -17,7 +17,7 @@ import pytest
 from hostile import KINDS, NIGHT, NOW, broken, one_night, stream_of, upset
 from running import nights, run
 
-from observing_monitor import pages
+from observing_monitor.model import wording
 
 RUN = "window.pwned=1"
 PAYLOADS = (
@@ -144,7 +144,8 @@ def site_with_all_records(tmp_path):
 
 def test_records_with_any_bit_changed(tmp_path):
     """Of every JSON file that the program reads back a changed bit is noticed, wherever it is: it is read as it was, or not at all."""
-    from observing_monitor.files import Output, is_sealed
+    from observing_monitor.storage.output import Output
+    from observing_monitor.storage.sealed import is_sealed
 
     site_with_all_records(tmp_path)
     output = Output(tmp_path / "site")
@@ -185,8 +186,8 @@ def test_store_with_any_byte_changed(tmp_path, capfd):
 
 def test_notes_of_a_killed_run_with_any_byte_changed(tmp_path, capfd):
     """The rows that a killed run left are taken where they are whole, and left where a byte of them changed."""
-    from observing_monitor.files import Output
-    from observing_monitor.store import Store
+    from observing_monitor.storage.output import Output
+    from observing_monitor.storage.store import Store
 
     output = Output(tmp_path)
     output.make()
@@ -490,10 +491,10 @@ def test_terminals_are_not_spoken_to(tmp_path, capfd):
 def test_unseen_characters_are_shown():
     """What turns the direction of writing around, or can't be seen, is told by its number, once for text and once for a page's script."""
     assert (
-        pages.visible("a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85")
+        wording.visible("a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85")
         == "a⟨U+202E⟩gpj⟨U+200B⟩⟨U+FEFF⟩⟨U+E0041⟩.␛[0m␡�"
     )
-    assert pages.visible("漢字 שלום é\n\t") == "漢字 שלום é\n\t"
+    assert wording.visible("漢字 שלום é\n\t") == "漢字 שלום é\n\t"
 
 
 def test_headlines_are_no_formulas(tmp_path):
@@ -516,7 +517,7 @@ def test_years_of_postgresql_hide_no_row(postgres):
     """Times before the year 1 and after 9999, which PostgreSQL has and Python has not, are none; their rows, and all others, are read."""
     import sqlalchemy
 
-    from observing_monitor.sources.sql import Database
+    from observing_monitor.readers.sql import Database
 
     url = postgres.create("years")
     statement = "select timestamp '4713-01-01 BC' a, timestamptz '20000-01-01' b, date '5874897-12-31' c, interval '178000000 years' d, 7 e"

@@ -12,10 +12,12 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
-from observing_monitor import collect, workers
-from observing_monitor.files import Output
+from observing_monitor.collecting import night as night_collecting
+from observing_monitor.collecting.night import MANY
+from observing_monitor.processes import workers
 from observing_monitor.sources.gen2 import Gen2Repository
-from observing_monitor.store import Store
+from observing_monitor.storage.output import Output
+from observing_monitor.storage.store import Store
 
 FIRST, LAST = datetime.date(2020, 2, 12), datetime.date(2020, 2, 14)
 
@@ -100,7 +102,7 @@ def test_killed_between_collecting_and_publishing(made, tmp_path):
     arguments, now = made
     (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("seeing 0.7")
     code = (
-        "import datetime, os, sys; from observing_monitor import cli, publish; publish.publish = lambda *_: os._exit(9); "
+        "import datetime, os, sys; from observing_monitor import cli; from observing_monitor.pages import publish; publish.publish = lambda *_: os._exit(9); "
         f"cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r}))"
     )
     assert (
@@ -135,7 +137,7 @@ def test_one_night_changed(made, tmp_path):
 @pytest.mark.parametrize("many", [1, 1000])
 def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     """A night whose files and links came in three parts, a run after each, has the tables and lists of one run over all, byte by byte."""
-    monkeypatch.setattr(collect, "MANY", many)
+    monkeypatch.setattr(night_collecting, "MANY", many)
     monkeypatch.setattr(workers, "VERY_MANY", many)  # what a full night has done otherwise
     now, root = later(), tmp_path / "input"
     counts_of = {"ingested": 90, "missing": 9, "failed": 6, "not_fits": 5, "small": 4, "pending": 7}
@@ -173,7 +175,7 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
 def reads(monkeypatch):
     """The nights of which a Gen2 repository was read, in order; what it tells is kept however little it is."""
     nights_read, read = [], Gen2Repository.read
-    monkeypatch.setattr(collect, "MANY", 1)
+    monkeypatch.setattr(night_collecting, "MANY", 1)
     monkeypatch.setattr(
         Gen2Repository, "read", lambda self, night: nights_read.append(night) or read(self, night)
     )
@@ -211,7 +213,7 @@ def test_workers_keep_what_a_registry_told(tmp_path):
     """Of two nights that two processes read the newest one's attempts are kept, and no others."""
     now, root = later(), tmp_path / "input"
     for night in (FIRST, LAST):
-        make_night(root, night, {"ingested": collect.MANY}, now=now, apart_s=1)
+        make_night(root, night, {"ingested": MANY}, now=now, apart_s=1)
     arguments = (
         "--input_dir",
         root,
@@ -232,7 +234,7 @@ def test_workers_keep_what_a_registry_told(tmp_path):
     assert list(kept[LAST]) == ["gen2"] and kept[FIRST] == {}
     assert (
         len(Store(Output(tmp_path / "site"), "input").load_attempts("gen2", kept[LAST]["gen2"]))
-        == collect.MANY
+        == MANY
     )
 
 
@@ -266,7 +268,7 @@ def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatc
     elif what == "gone":
         kept.unlink()
     elif what == "version":
-        monkeypatch.setattr(collect, "__version__", "another")
+        monkeypatch.setattr(night_collecting, "__version__", "another")
     else:
         arguments.append("--query_links")
     (root / "storage" / str(LAST) / "notes.txt").write_text("seeing 0.7")

@@ -11,7 +11,7 @@ import pytest
 from conftest import CHECKOUT
 
 # What an installed copy tells of itself: where it lies, where its templates are.
-ASK = "import observing_monitor.pages as pages; print(pages.__file__); print(pages.templates_dir())"
+ASK = "from observing_monitor.pages import render; print(render.__file__); print(render.templates_dir())"
 
 
 @pytest.fixture(scope="module")

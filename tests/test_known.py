@@ -10,7 +10,7 @@ from conftest import CHECKOUT
 from gen2tree import later, make_night
 from running import CLASSES, nights, run, times
 
-from observing_monitor.known import Issue, Known, read_known
+from observing_monitor.judging.known_issues import Issue, Known, read_known
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13, 14)]
 ONE = ((datetime.date(2026, 3, 1), datetime.date(2026, 3, 1)),)

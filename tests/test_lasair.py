@@ -15,14 +15,14 @@ import pytest
 import sqlalchemy
 from running import nights, run
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.metrics import Metrics, Timer
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.metrics.recorder import Metrics, Timer
+from observing_monitor.model import columns, frames
+from observing_monitor.model.nights import NightRule
+from observing_monitor.model.reading import Tables
+from observing_monitor.readers.sql import Database
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.lasair import Lasair, metrics_of, number_of, split_key
-from observing_monitor.sources.sql import Database
-from observing_monitor.tables import Tables
 
 NID = 2559
 NIGHT = datetime.date(2024, 1, 4)
@@ -78,7 +78,7 @@ def rows(raw):
 def findings(raw, **settings):
     """What is found in a night with these raw keys: pairs of level and text."""
     metrics, _ = metrics_of(raw, NOW)
-    tables = Tables(columns.empty(columns.FILES), columns.empty(columns.INGESTS), metrics)
+    tables = Tables(frames.empty(columns.FILES), frames.empty(columns.INGESTS), metrics)
     return [
         (found.level, found.text)
         for found in Lasair.check(NIGHT, tables, Lasair.Settings(path=Path("x"), **settings))
@@ -530,8 +530,8 @@ def test_only_the_latest_sample_is_judged():
         {"today_alert": 4000, "today_filter": 4000}, NOW + datetime.timedelta(minutes=5)
     )
     tables = Tables(
-        columns.empty(columns.FILES),
-        columns.empty(columns.INGESTS),
+        frames.empty(columns.FILES),
+        frames.empty(columns.INGESTS),
         pd.concat([early, late], ignore_index=True),
     )
     found = Lasair.check(NIGHT, tables, Lasair.Settings(path=Path("x")))

@@ -15,13 +15,16 @@ import pytest
 from conftest import CHECKOUT
 from running import run
 
-from observing_monitor import columns, config
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model import columns
+from observing_monitor.model.nights import NightRule
+from observing_monitor.model.reading import Tables
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.lwa import LwaRecorders, bands_of, png_uri
-from observing_monitor.store import Store
-from observing_monitor.tables import Tables, latest_metrics, update
+from observing_monitor.storage.store import Store
+from observing_monitor.tables.listing import latest_metrics
+from observing_monitor.tables.merge import update
 
 UTC = datetime.UTC
 NOW = datetime.datetime(2025, 4, 30, 7, 12, 41, tzinfo=UTC).timestamp()
@@ -486,7 +489,7 @@ def test_settings_to_pages(empty, tmp_path, capsys):
         "drvs4=Low recording space"
         in json.loads((tmp_path / "site/lwa/nights.json").read_text())["nights"][0]["info"]
     )
-    from observing_monitor.files import Output
+    from observing_monitor.storage.output import Output
 
     stored = Store(Output(tmp_path / "site"), "lwa").load(
         datetime.date.fromisoformat(night["night"])
@@ -499,7 +502,7 @@ def test_settings_to_pages(empty, tmp_path, capsys):
 
 def test_example(tmp_path, monkeypatch):
     """The example's settings are understood, and the example's dump shows each kind of trouble, and an image."""
-    assert [stream.name for stream in config.streams_of_file(CHECKOUT / "examples/lwa.toml")] == [
+    assert [stream.name for stream in read.streams_of_file(CHECKOUT / "examples/lwa.toml")] == [
         "recorders",
         "visibilities",
     ]

@@ -18,7 +18,8 @@ import pytest
 from running import run
 
 from observing_monitor.errors import OutputError
-from observing_monitor.metrics import Metrics, Timer, nid_of_night
+from observing_monitor.metrics.recorder import Metrics, Timer
+from observing_monitor.metrics.values import nid_of_night
 
 NID = 2559
 NIGHT = datetime.date(2024, 1, 4)

@@ -26,7 +26,9 @@ from page_samples import (
 )
 from test_filetable import table
 
-from observing_monitor import charts, filetable, pages
+from observing_monitor.charts.night import night_charts
+from observing_monitor.charts.over_nights import stream_charts
+from observing_monitor.pages import file_list, render
 
 ASSETS = {name: name for name in ("style.css", "monitor.js", "plotly.min.js")}
 
@@ -35,7 +37,7 @@ ASSETS = {name: name for name in ("style.css", "monitor.js", "plotly.min.js")}
 def site(tmp_path_factory):
     """A night's page with 101 files, three of them failed, one with a nasty name, beside its assets."""
     root = tmp_path_factory.mktemp("site")
-    shutil.copytree(pages.templates_dir() / "assets", root / "assets")
+    shutil.copytree(render.templates_dir() / "assets", root / "assets")
     (root / "auxTel/2020-02-12.images").mkdir(parents=True)
     (root / "auxTel/2020-02-12.images/drvs1-spectra-0123456789.png").write_bytes(
         waterfall(random.Random(1))
@@ -48,9 +50,11 @@ def site(tmp_path_factory):
         files_js="2020-02-12.files.js",
         summary=summary(n_files=101, n_ingested=98, n_failed=3),
     )
-    (root / "auxTel/2020-02-12.html").write_text(pages.render_night(page, ASSETS), encoding="utf-8")
+    (root / "auxTel/2020-02-12.html").write_text(
+        render.render_night(page, ASSETS), encoding="utf-8"
+    )
     (root / "auxTel/2020-02-12.files.js").write_text(
-        filetable.render_files_js(files), encoding="utf-8"
+        file_list.render_files_js(files), encoding="utf-8"
     )
     return root
 
@@ -59,14 +63,14 @@ def site(tmp_path_factory):
 def gallery(site):
     """One page of each kind, with charts, in the same folder: their names."""
     shutil.copy(Path(plotly.__file__).parent / "package_data/plotly.min.js", site / "assets")
-    over_nights = charts.stream_charts([row.values for row in night_rows()])
+    over_nights = stream_charts([row.values for row in night_rows()])
     texts = {
-        "index.html": pages.render_site(site_page(), ASSETS),
-        "glossary.html": pages.render_glossary(glossary_page(), ASSETS),
-        "auxTel/index.html": pages.render_stream(stream_page(charts=over_nights), ASSETS),
-        "auxTel/2020-02-11.html": pages.render_night(empty_night_page(), ASSETS),
-        "auxTel/2020-02-13.html": pages.render_night(
-            night_page(charts=charts.night_charts(test_charts.night(500), *test_charts.BOUNDS)),
+        "index.html": render.render_site(site_page(), ASSETS),
+        "glossary.html": render.render_glossary(glossary_page(), ASSETS),
+        "auxTel/index.html": render.render_stream(stream_page(charts=over_nights), ASSETS),
+        "auxTel/2020-02-11.html": render.render_night(empty_night_page(), ASSETS),
+        "auxTel/2020-02-13.html": render.render_night(
+            night_page(charts=night_charts(test_charts.night(500), *test_charts.BOUNDS)),
             ASSETS,
         ),
     }
@@ -235,12 +239,12 @@ def test_a_click_on_a_point_leads_to_its_rows(browser, site, gallery, chart, n):
     files = table(101)
     bounds = test_charts.BOUNDS
     night = night_page(
-        charts=charts.night_charts(files, *bounds),
+        charts=night_charts(files, *bounds),
         files_js="2020-02-12.files.js",
         summary=summary(n_files=101),
     )
     (site / "auxTel/2020-02-14.html").write_text(
-        pages.render_night(night, ASSETS), encoding="utf-8"
+        render.render_night(night, ASSETS), encoding="utf-8"
     )
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -301,7 +305,7 @@ def test_sky_and_local_time(browser, site, gallery, colours):
     """Night is darkest behind a chart; above stand round hours of the place, 23:00 twice when clocks go back, finer where one zooms."""
     page_of_it = night_page(charts=test_position.drawn("2021-04-03"), files_js="")
     (site / "auxTel/2021-04-03.html").write_text(
-        pages.render_night(page_of_it, ASSETS), encoding="utf-8"
+        render.render_night(page_of_it, ASSETS), encoding="utf-8"
     )
     page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=colours)
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -339,7 +343,7 @@ def test_sky_and_local_time(browser, site, gallery, colours):
 
 def test_charts_stay_here():
     """The charts' buttons are listed one by one: plotly's own list has one that sends the chart to its makers."""
-    script = (pages.templates_dir() / "assets/monitor.js").read_text()
+    script = (render.templates_dir() / "assets/monitor.js").read_text()
     assert "modeBarButtons: buttons" in script and "Cloud" not in script
 
 
@@ -432,7 +436,7 @@ def test_words_on_a_phone(browser, site):
     assert tip(page) == "" and page.url.endswith("2020-02-12.html")
     word.tap()
     (site / "glossary.html").write_text(
-        pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
+        render.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
     )
     word.tap()
     page.wait_for_url("**/glossary.html#class-failed")
@@ -451,7 +455,7 @@ def test_heads_that_sort_explain_themselves(browser, site):
     plain = context.new_page()
     plain.goto((site / "auxTel/2020-02-12.html").as_uri())
     (site / "glossary.html").write_text(
-        pages.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
+        render.render_glossary(glossary_page(), ASSETS), encoding="utf-8"
     )
     plain.locator(".tile.failed .word").click()
     plain.wait_for_url("**/glossary.html#class-failed")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from observing_monitor import columns, names
+from observing_monitor.model import frames, names
 
 PARTS = (
     "AT_O_",
@@ -128,5 +128,5 @@ def test_pattern_of_ones_own():
 )
 def test_kind_is_the_names_ending(name, kind):
     """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
-    assert names.kinds(columns.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
+    assert names.kinds(frames.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind

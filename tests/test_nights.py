@@ -6,7 +6,7 @@ import time
 import pytest
 
 from observing_monitor.errors import UsageError
-from observing_monitor.nights import (
+from observing_monitor.model.nights import (
     NightRule,
     iso_utc,
     nid_of,

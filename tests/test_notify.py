@@ -20,7 +20,8 @@ from gen2tree import later, make_night
 from running import run, start
 from servers import free_port
 
-from observing_monitor import config
+from observing_monitor.settings import read
+from observing_monitor.settings.receivers import receivers_of_file
 
 NIGHT = datetime.date(2020, 2, 12)
 HOUR = datetime.timedelta(hours=1)
@@ -570,10 +571,10 @@ def test_examples(tmp_path, path):
     for number, tables in enumerate(re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]):
         settings = tmp_path / f"{number}.toml"
         settings.write_text(tables)
-        receivers = config.receivers_of_file(settings)
+        receivers = receivers_of_file(settings)
         assert len(receivers) == tables.count("[notify.") + tables.count(".notify.")
         if "input_dir" in tables:
-            assert config.streams_of_file(settings)
+            assert read.streams_of_file(settings)
 
 
 def test_trying_out(site, tmp_path, capsys):

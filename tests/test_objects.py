@@ -23,10 +23,13 @@ from conftest import need
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, start
 
-from observing_monitor import cli, objects
+from observing_monitor.commands.options import LOCKED, USAGE
 from observing_monitor.errors import LockedError, OutputError, UsageError
-from observing_monitor.night_page import MAX_GROUPS, MAX_OF_PART
-from observing_monitor.objects import ObjectOutput, Storage
+from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
+from observing_monitor.readers import object_store
+from observing_monitor.readers.object_store import Storage
+from observing_monitor.storage import lease
+from observing_monitor.storage.object_output import ObjectOutput
 
 DAYS = [datetime.date(2020, 2, 10) + datetime.timedelta(days=n) for n in range(3)]
 HEAVY = ("pandas", "numpy", "pyarrow", "plotly", "jinja2", "sqlalchemy")
@@ -362,11 +365,11 @@ def test_nothing_of_object_stores_is_imported_without_an_address(tree, tmp_path)
 def test_lock_held_by_another(tree, bucket, monkeypatch, capfd):
     """While a run holds the lock another does nothing and says so, at once; afterwards the next one goes on."""
     folder, now = tree
-    monkeypatch.setattr(objects, "YOUNG_S", -1)
+    monkeypatch.setattr(lease, "YOUNG_S", -1)
     which = ("--input_dir", folder, "--last_day", DAYS[-1], "--output_dir", bucket.address)
     with ObjectOutput(bucket.address, Storage()).lock(), monkeypatch.context() as patched:
-        patched.setattr(objects.time, "sleep", lambda _: pytest.fail("it waits"))
-        assert run(*which, now=now) == cli.LOCKED
+        patched.setattr(object_store.time, "sleep", lambda _: pytest.fail("it waits"))
+        assert run(*which, now=now) == LOCKED
         assert [name for name in bucket.listed() if not name.startswith(".lock/")] == []
     assert re.search(
         r"s3://\S+/\.lock/\S+: another run is at work on this output; this one does nothing\n$",
@@ -380,16 +383,16 @@ def test_lock_of_a_killed_run(bucket, monkeypatch):
     """The lock of a run on another machine is somebody's until it was not renewed for long; that of a dead process here is nobody's."""
     output = ObjectOutput(bucket.address, Storage())
     dead = subprocess.Popen([sys.executable, "-c", ""])
-    name = f".lock/{objects._this_process()}-0".replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    name = f".lock/{lease._this_process()}-0".replace(f"-{os.getpid()}-", f"-{dead.pid}-")
     dead.wait()
     bucket.put(name, b"")
     with output.lock():
         assert name not in bucket.listed()
     bucket.put(".lock/elsewhere-0-1-1-0", b"")
-    monkeypatch.setattr(objects, "TRIES", 1)
+    monkeypatch.setattr(lease, "TRIES", 1)
     with pytest.raises(LockedError, match="elsewhere"), output.lock():
         pass
-    monkeypatch.setattr(objects, "STALE_S", 1)
+    monkeypatch.setattr(lease, "STALE_S", 1)
     time.sleep(2.1)
     with output.lock():
         assert ".lock/elsewhere-0-1-1-0" not in bucket.listed()
@@ -397,9 +400,9 @@ def test_lock_of_a_killed_run(bucket, monkeypatch):
 
 def test_lock_is_renewed_and_missed(bucket, monkeypatch):
     """A lock that is held is renewed, so that nobody takes it for stale; a run whose lock was taken away writes nothing more."""
-    monkeypatch.setattr(objects, "RENEW_S", 0.3)
-    monkeypatch.setattr(objects, "YOUNG_S", -1)
-    monkeypatch.setattr(objects, "STALE_S", 2)
+    monkeypatch.setattr(lease, "RENEW_S", 0.3)
+    monkeypatch.setattr(lease, "YOUNG_S", -1)
+    monkeypatch.setattr(lease, "STALE_S", 2)
     output = ObjectOutput(bucket.address, Storage())
     with output.lock():
         time.sleep(3.2)
@@ -416,8 +419,8 @@ def test_lock_is_renewed_and_missed(bucket, monkeypatch):
 
 def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
     """A run that could not renew its lock in time, here since its bucket is gone, stops before others may take the lock for stale."""
-    monkeypatch.setattr(objects, "RENEW_S", 0.2)
-    monkeypatch.setattr(objects, "STALE_S", 1.5)
+    monkeypatch.setattr(lease, "RENEW_S", 0.2)
+    monkeypatch.setattr(lease, "STALE_S", 1.5)
     output = ObjectOutput(bucket.address, Storage())
     with output.lock():
         output.write("page.html", "x")
@@ -441,7 +444,7 @@ def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
 
 def test_lock_is_never_held_twice(bucket, monkeypatch):
     """Of many that come for the lock at the same moment never two hold it, and one of them gets it."""
-    monkeypatch.setattr(objects, "TRIES", 6)
+    monkeypatch.setattr(lease, "TRIES", 6)
     holding, most, taken = [], [], []
     start = threading.Barrier(4)
 
@@ -712,7 +715,7 @@ def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go)
 def test_what_a_store_says_of_itself(bucket, tmp_path, go):
     """What a store answers that has no remedy of its own is told by its code; options that no store takes, as such."""
     with pytest.raises(OutputError, match=r"the store answered \w+; its log tells more"):
-        objects.Objects(bucket.address, Storage(), OutputError).write("x" * 2000, b"")
+        object_store.Objects(bucket.address, Storage(), OutputError).write("x" * 2000, b"")
     text = f"[observing_monitor]\noutput_dir = '{bucket.address}/site'\n[storage]\noptions = {{ client_kwargs = {{ no_such = 1 }} }}\n"
     code, said = go("-c", settings_file(tmp_path, f"{text}[streams.a]\ninput_dir = '{tmp_path}'\n"))
     assert (
@@ -877,19 +880,19 @@ def test_wrong_settings(tmp_path, capfd, text, words):
         tmp_path,
         f"[observing_monitor]\noutput_dir = 's3://pages'\n{text}\n[streams.b]\ninput_dir = 's3://in'\n",
     )
-    assert run("-c", settings) == cli.USAGE
+    assert run("-c", settings) == USAGE
     said = capfd.readouterr().err
     assert words in said and "hunter2" not in said and len(said.splitlines()) == 1, said
 
 
 def test_package_that_is_not_there(monkeypatch):
     """A store whose package is not installed is told with the package's name."""
-    monkeypatch.setitem(objects.PACKAGES, "s3", "no_such_package")
+    monkeypatch.setitem(object_store.PACKAGES, "s3", "no_such_package")
     with pytest.raises(
         UsageError,
         match="s3://bucket: needs the package no_such_package; pip install no_such_package",
     ):
-        objects.check_address("s3://bucket")
+        object_store.check_address("s3://bucket")
 
 
 # --- any store that fsspec reaches -------------------------------------------------------------------------------------
@@ -898,7 +901,7 @@ def test_package_that_is_not_there(monkeypatch):
 def test_memory(tmp_path):
     """What fsspec reaches otherwise than S3 holds the same site, is read for its files, and is locked."""
     where = f"memory://{uuid.uuid4().hex}"
-    files = objects.Objects(f"{where}-raw", Storage(), OutputError)
+    files = object_store.Objects(f"{where}-raw", Storage(), OutputError)
     for number in range(3):
         files.write(f"2020-02-10/AT_O_20200210_{number:06d}.fits", b"x" * 20_000)
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
@@ -915,9 +918,9 @@ def test_memory(tmp_path):
     for _ in range(2):
         assert run(*which, "--output_dir", f"{where}-site", now=now) == 0
         assert run(*which, "--output_dir", tmp_path / "site", now=now) == 0
-    site = objects.Objects(f"{where}-site", Storage(), OutputError)
+    site = object_store.Objects(f"{where}-site", Storage(), OutputError)
     found = in_folder({name: site.read(name) for name in site.all_below()})
     assert found == on_disk(tmp_path / "site")
     with ObjectOutput(f"{where}-site", Storage()).lock(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objects, "TRIES", 1)
-        assert run(*which, "--output_dir", f"{where}-site", now=now) == cli.LOCKED
+        patch.setattr(lease, "TRIES", 1)
+        assert run(*which, "--output_dir", f"{where}-site", now=now) == LOCKED

@@ -14,8 +14,8 @@ from conftest import need
 from gen2tree import later, make_night
 from running import nights, run, times
 
-from observing_monitor import columns
-from observing_monitor.arguments import parse
+from observing_monitor.commands.arguments import parse
+from observing_monitor.model import columns
 
 NIGHT = datetime.date(2020, 2, 12)
 NOON = datetime.datetime(2020, 2, 13, 18, tzinfo=datetime.UTC)  # of the night after NIGHT
@@ -195,7 +195,7 @@ def test_check_of_a_store_apart(tmp_path, capsys):
 
 def test_check_of_a_store_of_another_version(tmp_path, capsys):
     """After an upgrade `check` says that the next run remakes the index; a run does, and then all is well."""
-    from observing_monitor.files import sealed
+    from observing_monitor.storage.sealed import sealed
 
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     config = settings(tmp_path)
@@ -294,7 +294,7 @@ def test_a_run_that_ends_before_it_is_done_leaves_its_line(tmp_path, capfd, monk
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("observing_monitor.run.Run.collect", stopped)
+    monkeypatch.setattr("observing_monitor.commands.run.Run.collect", stopped)
     assert run("-c", config, now=NOON) == 130
     told = logged(log)
     assert [(line["command"], line["problems"], line["exit"]) for line in told] == [

@@ -18,51 +18,73 @@ import page_samples as samples
 import pandas as pd
 import pytest
 
-from observing_monitor import charts, columns, pages, stream_page
-from observing_monitor.names import in_number_order
+from observing_monitor.charts import figure, over_nights
+from observing_monitor.model import columns, finding, wording
+from observing_monitor.model.names import in_number_order
+from observing_monitor.pages import contexts, glossary
+from observing_monitor.pages import render as render_pages
+from observing_monitor.pages.render import (
+    OF_NIGHT,
+    SIGNS,
+    _compiled,
+    compile_all,
+    compiled,
+    environment,
+    figure_json,
+    headline,
+    render_exposures,
+    render_glossary,
+    render_night,
+    render_site,
+    render_stream,
+    render_year,
+    templates_dir,
+)
+from observing_monitor.pages.site import attention
+from observing_monitor.settings import headlines
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
-    pages.Frame: "page.frame",
-    pages.Word: "said|class|word|column",
-    pages.WordGroup: "group",
-    pages.GlossaryPage: "page",
-    pages.Link: "link|shown|part|page.previous|page.next|page.index|page.site|page.calendar|page.night_page",
-    pages.Finding: "finding",
-    pages.SourceLine: "source",
-    pages.Chart: "chart",
-    pages.NightRow: "row|page.latest|card.latest",
-    pages.FileRow: "file",
-    pages.ErrorGroup: "group",
-    pages.Headline: "told|described|said",
-    pages.MetricGroup: "metric",
-    pages.MetricNode: "node",
-    pages.StageRow: "stage",
-    pages.QueueEntry: "entry",
-    pages.Queue: "queue",
-    pages.Image: "image",
-    pages.BarPart: "part",
-    pages.Bar: "bar",
-    pages.SmallChart: "chart",
-    pages.StreamCard: "card",
-    pages.SitePage: "page",
-    pages.StreamPage: "page",
-    pages.NightPage: "page",
-    pages.ExposuresPage: "page",
-    pages.ExposureTable: "exposed",
-    pages.PrunedPage: "page",
-    pages.YearPage: "page",
-    pages.Month: "month",
-    pages.Day: "day",
-    pages.RollUp: "row",
+    contexts.Frame: "page.frame",
+    glossary.Word: "said|class|word|column",
+    glossary.WordGroup: "group",
+    contexts.GlossaryPage: "page",
+    contexts.Link: "link|shown|part|page.previous|page.next|page.index|page.site|page.calendar|page.night_page",
+    finding.Finding: "finding",
+    contexts.SourceLine: "source",
+    figure.Chart: "chart",
+    contexts.NightRow: "row|page.latest|card.latest",
+    contexts.FileRow: "file",
+    contexts.ErrorGroup: "group",
+    headlines.Headline: "told|described|said",
+    contexts.MetricGroup: "metric",
+    contexts.MetricNode: "node",
+    contexts.StageRow: "stage",
+    contexts.QueueEntry: "entry",
+    contexts.Queue: "queue",
+    contexts.Image: "image",
+    contexts.BarPart: "part",
+    contexts.Bar: "bar",
+    contexts.SmallChart: "chart",
+    contexts.StreamCard: "card",
+    contexts.SitePage: "page",
+    contexts.StreamPage: "page",
+    contexts.NightPage: "page",
+    contexts.ExposuresPage: "page",
+    contexts.ExposureTable: "exposed",
+    contexts.PrunedPage: "page",
+    contexts.YearPage: "page",
+    contexts.Month: "month",
+    contexts.Day: "day",
+    contexts.RollUp: "row",
 }
 PAGES = {
-    "site": (pages.render_site, samples.site_page),
-    "stream": (pages.render_stream, samples.stream_page),
-    "night": (pages.render_night, samples.night_page),
-    "glossary": (pages.render_glossary, samples.glossary_page),
-    "year": (pages.render_year, samples.year_page),
-    "exposures": (pages.render_exposures, samples.exposures_page),
+    "site": (render_site, samples.site_page),
+    "stream": (render_stream, samples.stream_page),
+    "night": (render_night, samples.night_page),
+    "glossary": (render_glossary, samples.glossary_page),
+    "year": (render_year, samples.year_page),
+    "exposures": (render_exposures, samples.exposures_page),
 }
 
 
@@ -116,8 +138,8 @@ def templates_text():
     """All templates in one text, with the filter that shows a headline."""
     return "\n".join(
         [
-            *(path.read_text() for path in sorted(pages.templates_dir().glob("*.html"))),
-            inspect.getsource(pages.headline),
+            *(path.read_text() for path in sorted(templates_dir().glob("*.html"))),
+            inspect.getsource(headline),
         ]
     )
 
@@ -125,61 +147,61 @@ def templates_text():
 @pytest.mark.parametrize(
     ("filter_", "value", "text"),
     [
-        (pages.utc, samples.at("2020-02-13T03:12:41.9"), "2020-02-13 03:12:41"),
+        (wording.utc, samples.at("2020-02-13T03:12:41.9"), "2020-02-13 03:12:41"),
         (
-            pages.utc,
+            wording.utc,
             datetime.datetime.fromisoformat("2020-02-13T00:12:41-03:00"),
             "2020-02-13 03:12:41",
         ),
-        (pages.utc, pd.Timestamp("2020-02-13T03:12:41Z"), "2020-02-13 03:12:41"),
-        (pages.utc, None, "–"),
-        (pages.utc, pd.NaT, "–"),
-        (pages.iso, samples.at("2020-02-13T03:12:41"), "2020-02-13T03:12:41Z"),
-        (pages.iso, pd.NaT, ""),
-        (pages.count, 0, "0"),
-        (pages.count, 1234567, "1,234,567"),
-        (pages.count, pd.NA, "–"),
-        (pages.of_bytes, 0, "0 bytes"),
-        (pages.of_bytes, 999, "999 bytes"),
-        (pages.of_bytes, 95_130, "95.1 kB"),
-        (pages.of_bytes, 999_960, "1.0 MB"),
-        (pages.of_bytes, None, "–"),
-        (pages.seconds, 0, "0.0 s"),
-        (pages.seconds, 1.44, "1.4 s"),
-        (pages.seconds, 9.96, "10 s"),
-        (pages.seconds, 59.6, "1 min 00 s"),
-        (pages.seconds, 192, "3 min 12 s"),
-        (pages.seconds, 7500, "2 h 05 min"),
-        (pages.seconds, 273_600, "3 d 04 h"),
-        (pages.seconds, -192, "−3 min 12 s"),
-        (pages.seconds, float("nan"), "–"),
-        (pages.percent, 1.0, "100 %"),
-        (pages.percent, 0.99999, "99.9 %"),
-        (pages.percent, 0.9825, "98.2 %"),
-        (pages.percent, 29072 / 71144, "40.9 %"),
-        (pages.percent, 0.00001, "< 0.1 %"),
-        (pages.percent, 0, "0 %"),
-        (pages.percent, 1.05, "105 %"),
-        (pages.percent, None, "–"),
-        (pages.number, 0, "0"),
-        (pages.number, 1234567.0, "1,234,567"),
-        (pages.number, -0.5, "−0.5"),
-        (pages.number, 0.123456789, "0.123457"),
-        (pages.number, float("nan"), "–"),
-        (lambda v: pages.quantity(v, "B/s"), 46e6, "46.0 MB/s"),
-        (lambda v: pages.quantity(v, "h"), 0.25, "0.25 h"),
-        (lambda v: pages.quantity(v, "s"), None, "–"),
-        (pages.rounded, 0.400474, "0.4005"),
-        (pages.rounded, 2453.27, "2,453"),
-        (pages.rounded, -1.0, "−1"),
-        (pages.rounded, 1e300, "1e+300"),
-        (lambda v: pages.scale(v, "B/s"), 46_374_390.0, (1e6, "MB/s")),
-        (lambda v: pages.scale(v, "bytes"), 999.0, (1, "bytes")),
-        (lambda v: pages.scale(v, "B"), 3e18, (1e15, "PB")),
-        (lambda v: pages.scale(v, "s"), 3692.0, (1, "s")),
-        (lambda v: pages.scale(v, "fraction"), 0.026, (0.01, "%")),
-        (pages.dash, "", "–"),
-        (pages.dash, 0, 0),
+        (wording.utc, pd.Timestamp("2020-02-13T03:12:41Z"), "2020-02-13 03:12:41"),
+        (wording.utc, None, "–"),
+        (wording.utc, pd.NaT, "–"),
+        (wording.iso, samples.at("2020-02-13T03:12:41"), "2020-02-13T03:12:41Z"),
+        (wording.iso, pd.NaT, ""),
+        (wording.count, 0, "0"),
+        (wording.count, 1234567, "1,234,567"),
+        (wording.count, pd.NA, "–"),
+        (wording.of_bytes, 0, "0 bytes"),
+        (wording.of_bytes, 999, "999 bytes"),
+        (wording.of_bytes, 95_130, "95.1 kB"),
+        (wording.of_bytes, 999_960, "1.0 MB"),
+        (wording.of_bytes, None, "–"),
+        (wording.seconds, 0, "0.0 s"),
+        (wording.seconds, 1.44, "1.4 s"),
+        (wording.seconds, 9.96, "10 s"),
+        (wording.seconds, 59.6, "1 min 00 s"),
+        (wording.seconds, 192, "3 min 12 s"),
+        (wording.seconds, 7500, "2 h 05 min"),
+        (wording.seconds, 273_600, "3 d 04 h"),
+        (wording.seconds, -192, "−3 min 12 s"),
+        (wording.seconds, float("nan"), "–"),
+        (wording.percent, 1.0, "100 %"),
+        (wording.percent, 0.99999, "99.9 %"),
+        (wording.percent, 0.9825, "98.2 %"),
+        (wording.percent, 29072 / 71144, "40.9 %"),
+        (wording.percent, 0.00001, "< 0.1 %"),
+        (wording.percent, 0, "0 %"),
+        (wording.percent, 1.05, "105 %"),
+        (wording.percent, None, "–"),
+        (wording.number, 0, "0"),
+        (wording.number, 1234567.0, "1,234,567"),
+        (wording.number, -0.5, "−0.5"),
+        (wording.number, 0.123456789, "0.123457"),
+        (wording.number, float("nan"), "–"),
+        (lambda v: wording.quantity(v, "B/s"), 46e6, "46.0 MB/s"),
+        (lambda v: wording.quantity(v, "h"), 0.25, "0.25 h"),
+        (lambda v: wording.quantity(v, "s"), None, "–"),
+        (wording.rounded, 0.400474, "0.4005"),
+        (wording.rounded, 2453.27, "2,453"),
+        (wording.rounded, -1.0, "−1"),
+        (wording.rounded, 1e300, "1e+300"),
+        (lambda v: wording.scale(v, "B/s"), 46_374_390.0, (1e6, "MB/s")),
+        (lambda v: wording.scale(v, "bytes"), 999.0, (1, "bytes")),
+        (lambda v: wording.scale(v, "B"), 3e18, (1e15, "PB")),
+        (lambda v: wording.scale(v, "s"), 3692.0, (1, "s")),
+        (lambda v: wording.scale(v, "fraction"), 0.026, (0.01, "%")),
+        (wording.dash, "", "–"),
+        (wording.dash, 0, 0),
     ],
 )
 def test_filters(filter_, value, text):
@@ -189,9 +211,9 @@ def test_filters(filter_, value, text):
 
 def test_near():
     """Beside its night an instant goes without the year, unless that is another year than the night's."""
-    assert pages.near(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "02-13 03:12:41"
-    assert pages.near(samples.at("2020-01-01T03:12:41"), "2019-12-31") == "2020-01-01 03:12:41"
-    assert pages.near(None, "2019-12-31") == "–"
+    assert wording.near(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "02-13 03:12:41"
+    assert wording.near(samples.at("2020-01-01T03:12:41"), "2019-12-31") == "2020-01-01 03:12:41"
+    assert wording.near(None, "2019-12-31") == "–"
 
 
 def test_near_of_a_column():
@@ -206,19 +228,19 @@ def test_near_of_a_column():
     ]
     column = pd.Series(pd.to_datetime(times, format="ISO8601")).astype("datetime64[us, UTC]")
     for night in ("2020-02-12", "2021-01-01", "1969-12-31"):
-        assert pages.all_near(column, night) == [pages.near(at, night) for at in column]
-    assert pages.all_near(column[:1].dt.tz_convert("America/Santiago"), "2020-02-12") == [
+        assert wording.all_near(column, night) == [wording.near(at, night) for at in column]
+    assert wording.all_near(column[:1].dt.tz_convert("America/Santiago"), "2020-02-12") == [
         "02-13 03:12:41"
     ]
     assert (
-        pages.all_near(column[3:4], "2020-02-12") == ["–"]
-        and pages.all_near(column[:0], "2020-02-12") == []
+        wording.all_near(column[3:4], "2020-02-12") == ["–"]
+        and wording.all_near(column[:0], "2020-02-12") == []
     )
 
 
 def test_rows_are_filled_as_a_loop_would():
     """Rows that are filled in at once are those that a loop writes cell by cell, whatever stands in a cell, or in one of many."""
-    loop = pages.environment().from_string(
+    loop = environment().from_string(
         "{% for a, b in rows %}<td>{{ a }}</td><td>{{ b }}</td>\n{% endfor %}"
     )
     chip = markupsafe.Markup("<b>1 & 1</b>")
@@ -241,12 +263,15 @@ def test_rows_are_filled_as_a_loop_would():
         chip,
     ):
         for rows in ([(odd, "b")], [("a", "b"), (odd, "b"), ("a", odd)], [("a", "b"), ("c", "d")]):
-            filled = pages.filled(
+            filled = render_pages.filled(
                 markupsafe.Markup("<td>%s</td><td>%s</td>\n"), zip(*rows, strict=True)
             )
             assert str(filled) == loop.render(rows=rows)
-    assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[chip, chip]]) == f"<td>{chip}</td>" * 2
-    assert pages.filled(markupsafe.Markup("<td>%s</td>"), [[]]) == ""
+    assert (
+        render_pages.filled(markupsafe.Markup("<td>%s</td>"), [[chip, chip]])
+        == f"<td>{chip}</td>" * 2
+    )
+    assert render_pages.filled(markupsafe.Markup("<td>%s</td>"), [[]]) == ""
 
 
 def test_what_is_equal_is_drawn_once():
@@ -257,7 +282,7 @@ def test_what_is_equal_is_drawn_once():
         asked.append(value)
         return markupsafe.Markup(f"<b>{value}</b>")
 
-    assert pages.drawn([1, 2, 1, 1], draw) == [
+    assert render_pages.drawn([1, 2, 1, 1], draw) == [
         "<b>1</b>",
         "<b>2</b>",
         "<b>1</b>",
@@ -267,7 +292,7 @@ def test_what_is_equal_is_drawn_once():
 
 def test_import_is_light():
     """Importing the room imports neither jinja2 nor pandas: a run with nothing new needs neither."""
-    code = "import sys, observing_monitor.pages, observing_monitor.charts, observing_monitor.filetable; print(*sys.modules)"
+    code = "import sys, observing_monitor.pages.render, observing_monitor.charts.night, observing_monitor.pages.file_list; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
@@ -296,7 +321,7 @@ def test_templates_have_no_way_around_escaping():
 def test_undefined_is_an_error():
     """A template that asks for what its context lacks fails, it doesn't show nothing."""
     with pytest.raises(jinja2.UndefinedError):
-        pages.environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
+        environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
 
 
 def test_templates_that_another_process_compiled():
@@ -305,7 +330,7 @@ def test_templates_that_another_process_compiled():
         import pickle, sys
         import jinja2
         import page_samples as samples
-        from observing_monitor import pages
+        from observing_monitor.pages import render as pages
         pages.take_compiled(pickle.load(sys.stdin.buffer))
         compiled, compile = [], jinja2.Environment.compile
         jinja2.Environment.compile = lambda self, source, name, *args: compiled.append(name) or compile(self, source, name, *args)
@@ -320,12 +345,12 @@ def test_templates_that_another_process_compiled():
         pages.render_latest(samples.stream_page(), samples.ASSETS)
         print(*compiled)
     """
-    pages.compile_all()
-    assert len(pages.compiled()) == len(list(pages.templates_dir().glob("*.html")))
-    pages._compiled.clear(), pages.environment.cache_clear()
-    made = pages.compiled()
-    assert len(made) == len(pages.OF_NIGHT)
-    paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
+    compile_all()
+    assert len(compiled()) == len(list(templates_dir().glob("*.html")))
+    _compiled.clear(), environment.cache_clear()
+    made = compiled()
+    assert len(made) == len(OF_NIGHT)
+    paths = [Path(__file__).parent, Path(render_pages.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     told = subprocess.run(
         [sys.executable, "-c", code],
@@ -343,18 +368,19 @@ def test_templates_that_a_process_beside_compiled():
         import os
         import jinja2
         import page_samples as samples
-        from observing_monitor import pages, workers
+        from observing_monitor.pages import render as pages
+        from observing_monitor.processes import parallel
         compiled, compile = [], jinja2.Environment.compile
         jinja2.Environment.compile = lambda self, source, name, *args: compiled.append(name) or compile(self, source, name, *args)
         pages.begin_compiling()
         pages.render_night(samples.night_page(), samples.ASSETS)
         print(len(compiled))
         pages._compiled.clear(), pages.environment.cache_clear()
-        pages._begun.append(workers.beside(os._exit, 1))
+        pages._begun.append(parallel.beside(os._exit, 1))
         pages.render_night(samples.night_page(), samples.ASSETS)
         print("night.html" in compiled)
     """
-    paths = [Path(__file__).parent, Path(pages.__file__).parents[1]]
+    paths = [Path(__file__).parent, Path(render_pages.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
     assert told.stdout.decode() == "0\nTrue\n", told.stderr.decode()
@@ -394,9 +420,7 @@ def test_pages_can_be_written(name):
 
 def test_figures_are_data():
     """A figure's JSON can't end its element, has null for NaN and infinity, and is what was given."""
-    text = pages.figure_json(
-        {"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]}
-    )
+    text = figure_json({"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]})
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"data": [{"y": [1.0, None, None], "name": samples.NASTY}]}
     scripts = [json.loads(s) for s in Reader(render("night", samples.NASTY)).scripts if s.strip()]
@@ -418,8 +442,8 @@ def test_status_by_sign_word_and_icon(name):
 
 def test_icons_differ_in_shape():
     """Each status has its own icon, in which a quote or a `#` can do no harm."""
-    icons = {pages.icon(status) for status in pages.SIGNS}
-    assert len(icons) == len(pages.SIGNS)
+    icons = {render_pages.icon(status) for status in SIGNS}
+    assert len(icons) == len(SIGNS)
     assert all("#" not in icon and '"' not in icon for icon in icons)
 
 
@@ -472,7 +496,7 @@ def test_attention():
 
 def test_night_without_files():
     """A night without files says so, has no tables of them, and no link to nights that aren't there."""
-    read = Reader(pages.render_night(samples.empty_night_page(), samples.ASSETS))
+    read = Reader(render_night(samples.empty_night_page(), samples.ASSETS))
     assert "No files in this night" in read.words
     assert not {"files", "attention", "charts", "exposures", "numbers"} & set(read.ids)
     assert "no earlier night" in read.words and "no later night" in read.words
@@ -509,9 +533,11 @@ def test_stream_has_a_row_a_night():
 def test_stream_and_site_without_nights():
     """A new stream, and a site of none, have pages that say that there is nothing yet."""
     stream = samples.stream_page(latest=None, nights=[], charts=[], site=None, data=[])
-    assert "No night has been read yet" in Reader(pages.render_stream(stream, samples.ASSETS)).words
-    site = pages.SitePage(samples.frame(root="", stream="", status="normal", info=""), "", [], [])
-    assert "No stream is set up" in Reader(pages.render_site(site, samples.ASSETS)).words
+    assert "No night has been read yet" in Reader(render_stream(stream, samples.ASSETS)).words
+    site = contexts.SitePage(
+        samples.frame(root="", stream="", status="normal", info=""), "", [], []
+    )
+    assert "No stream is set up" in Reader(render_site(site, samples.ASSETS)).words
 
 
 def test_every_head_explains_itself():
@@ -580,9 +606,7 @@ def test_a_night_of_numbers_alone():
         summary=known.summary,
     )
     read = Reader(
-        pages.render_night(
-            dataclasses.replace(night, summary=samples.summary(n_files=0)), samples.ASSETS
-        )
+        render_night(dataclasses.replace(night, summary=samples.summary(n_files=0)), samples.ASSETS)
     )
     assert (
         "No files" not in read.words
@@ -597,10 +621,7 @@ def test_a_night_of_numbers_alone():
     nothing = dataclasses.replace(
         night, metrics=[], headlines=[], summary=samples.empty_night_page().summary
     )
-    assert (
-        "Nothing is known of this night"
-        in Reader(pages.render_night(nothing, samples.ASSETS)).words
-    )
+    assert "Nothing is known of this night" in Reader(render_night(nothing, samples.ASSETS)).words
 
 
 def test_headlines_among_the_nights():
@@ -656,7 +677,7 @@ def test_all_that_need_attention_are_counted(levels, line):
         dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level)
         for n, level in enumerate(levels)
     ]
-    said, troubled = stream_page.attention(cards)
+    said, troubled = attention(cards)
     assert said == line
     assert [card.status for card in troubled] == sorted(
         level for level in levels if level != "normal"
@@ -665,8 +686,8 @@ def test_all_that_need_attention_are_counted(levels, line):
 
 def test_clock():
     """A night's instants are told by the clock alone, others with their date."""
-    assert pages.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
-    assert pages.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"
+    assert wording.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
+    assert wording.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"
 
 
 def test_where_nothing_comes_after_arrival():
@@ -679,8 +700,10 @@ def test_where_nothing_comes_after_arrival():
             and "Last ingested" not in words
         )
     year = dataclasses.replace(samples.year_page(), has_ingest=False)
-    assert "Ingest 90 %" not in Reader(pages.render_year(year, samples.ASSETS)).words
-    drawn = charts.stream_charts([row.values for row in samples.night_rows()], has_ingest=False)
+    assert "Ingest 90 %" not in Reader(render_year(year, samples.ASSETS)).words
+    drawn = over_nights.stream_charts(
+        [row.values for row in samples.night_rows()], has_ingest=False
+    )
     assert "Arrived" in drawn[0].caption and not any(
         chart.title == "Completeness" for chart in drawn
     )
@@ -705,5 +728,5 @@ def test_names_in_the_order_of_their_numbers(names):
 
 def test_what_is_printable_is_shown_as_it_is():
     """No character that is to be shown as a picture is printable, so that text of printable ones needs no search."""
-    pictured = pages._CONTROLS.findall("".join(map(chr, range(0x110000))))
+    pictured = wording._CONTROLS.findall("".join(map(chr, range(0x110000))))
     assert len(pictured) > 2000 and not any(map(str.isprintable, pictured))

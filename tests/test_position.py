@@ -8,10 +8,12 @@ import test_charts
 from conftest import CHECKOUT
 from page_samples import at
 
-from observing_monitor import charts, config
+from observing_monitor.charts import under_the_sky
+from observing_monitor.charts.night import night_charts
 from observing_monitor.errors import UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sky import Position
+from observing_monitor.model.nights import NightRule
+from observing_monitor.model.position import Position
+from observing_monitor.settings import read
 
 PACHON = Position(-30.2446, -70.7494)
 HOUR_MS = 3_600_000
@@ -20,7 +22,7 @@ HOUR_MS = 3_600_000
 def stream_of(tmp_path, keys):
     """The stream of a settings file with these lines in it."""
     (tmp_path / "site.toml").write_text(f'[streams.one]\ninput_dir = "x"\n{keys}')
-    return config.streams_of_file(tmp_path / "site.toml")[0]
+    return read.streams_of_file(tmp_path / "site.toml")[0]
 
 
 def test_position_and_zone(tmp_path):
@@ -62,7 +64,7 @@ def test_places_that_cannot_be(tmp_path, keys, words):
 
 def test_the_example_has_places():
     """In the example every camera's stream has a position and a zone."""
-    of = {stream.name: stream for stream in config.streams_of_file(CHECKOUT / "examples/site.toml")}
+    of = {stream.name: stream for stream in read.streams_of_file(CHECKOUT / "examples/site.toml")}
     assert all(
         of[name].position and of[name].timezone
         for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky")
@@ -72,11 +74,11 @@ def test_the_example_has_places():
 def drawn(night="2020-02-12", position=PACHON, timezone="America/Santiago", n=500):
     """The charts of `n` files of the night of 2020-02-12, under the sky of another."""
     bounds = NightRule().bounds(datetime.date.fromisoformat(night))
-    made = charts.night_charts(test_charts.night(n), *test_charts.BOUNDS)
+    made = night_charts(test_charts.night(n), *test_charts.BOUNDS)
     shift = round((bounds[0] - test_charts.BOUNDS[0]).total_seconds() * 1000)
     for trace in (trace for chart in made[:2] for trace in chart.figure["data"]):
         trace["x"] = [x + shift for x in trace["x"]]
-    return charts.under_the_sky(made, *bounds, position, timezone)
+    return under_the_sky.under_the_sky(made, *bounds, position, timezone)
 
 
 def test_sky_behind_the_charts():
@@ -114,11 +116,14 @@ def test_sky_behind_the_charts():
 
 def test_without_a_place():
     """Without a position and a zone the charts are as they were; with one of them, that alone is added."""
-    plain = charts.night_charts(test_charts.night(50), *test_charts.BOUNDS)
+    plain = night_charts(test_charts.night(50), *test_charts.BOUNDS)
     before = json.dumps([chart.figure for chart in plain])
     assert (
         json.dumps(
-            [chart.figure for chart in charts.under_the_sky(plain, *test_charts.BOUNDS, None, "")]
+            [
+                chart.figure
+                for chart in under_the_sky.under_the_sky(plain, *test_charts.BOUNDS, None, "")
+            ]
         )
         == before
     )
@@ -128,7 +133,7 @@ def test_without_a_place():
     )
     assert "shapes" not in only_zone and only_zone["xaxis2"]["title"]["text"] == "local time, UTC−3"
     assert "shapes" in only_place and "xaxis2" not in only_place
-    assert charts.under_the_sky([], *test_charts.BOUNDS, PACHON, "UTC") == []
+    assert under_the_sky.under_the_sky([], *test_charts.BOUNDS, PACHON, "UTC") == []
 
 
 def test_where_the_sun_does_not_set():

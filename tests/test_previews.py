@@ -18,9 +18,10 @@ from conftest import need
 from PIL import Image
 from running import run, start, times
 
-from observing_monitor import columns, previews, thumbnails
 from observing_monitor.errors import UsageError
-from observing_monitor.thumbnails import PreviewError
+from observing_monitor.model import columns, frames
+from observing_monitor.previews import fits_picture, plan, readers
+from observing_monitor.previews.fits_picture import PreviewError
 
 NIGHT = "2020-02-12"
 
@@ -34,7 +35,7 @@ def sky(height=300, width=400, dtype="float64", seed=1):
 
 def make_preview(path, size=256, seconds=20.0, roots=None):
     """A file's preview as a reader makes it: JPEG, or PreviewError."""
-    *_, data, width, height, why = previews.read_one(path, size, seconds, roots)
+    *_, data, width, height, why = readers.read_one(path, size, seconds, roots)
     if why:
         raise PreviewError(why)
     assert Image.open(io.BytesIO(data)).size == (width, height)
@@ -244,7 +245,7 @@ def test_stripes(tmp_path, monkeypatch):
         tmp_path / "a.fits.fz", fits.CompImageHDU(sky(1000, 700, "uint16"), tile_shape=(64, 64))
     )
     whole = picture(path)
-    monkeypatch.setattr(thumbnails, "STRIPE_BYTES", 50_000)
+    monkeypatch.setattr(fits_picture, "STRIPE_BYTES", 50_000)
     assert (picture(path) == whole).all() and (picture(packed) == whole).all()
 
 
@@ -304,7 +305,7 @@ def test_limits(tmp_path, monkeypatch):
     with pytest.raises(PreviewError, match="too long"):
         make_preview(path, seconds=0)
     (tmp_path / "bomb.fits").write_bytes(gzip.compress(path.read_bytes()))
-    monkeypatch.setattr(thumbnails, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(fits_picture, "MOST_BYTES", 1_000_000)
     with pytest.raises(PreviewError, match="more memory"):
         make_preview(tmp_path / "bomb.fits")
 
@@ -345,21 +346,21 @@ def listing(n_exposures, n_detectors=3, **changed):
         "exposure": [f"E{e:03}" for e, _ in rows],
         "detector": [f"{d:03}" for _, d in rows],
     }
-    return columns.frame(columns.FILES, pd.DataFrame(made | changed))
+    return frames.frame(columns.FILES, pd.DataFrame(made | changed))
 
 
 def test_choice():
     """All, while there are few; of more each exposure's first detectors, the newest exposures first, detectors in order."""
-    chosen, n = previews.choose(listing(2), 6)
+    chosen, n = plan.choose(listing(2), 6)
     assert n == 6
     assert list(chosen["file_id"]) == [f"E{e:03}-det{d:03}.fits" for e in (1, 0) for d in (0, 1, 2)]
-    chosen, n = previews.choose(listing(10), 12)
+    chosen, n = plan.choose(listing(10), 12)
     assert n == 30
     assert list(chosen["file_id"][:4]) == [
         f"E{e:03}-det{d:03}.fits" for e, d in ((9, 0), (9, 1), (8, 0), (8, 1))
     ]
     assert sorted(chosen.groupby("exposure").size()) == [1] * 8 + [2] * 2
-    chosen, n = previews.choose(listing(10), 4)
+    chosen, n = plan.choose(listing(10), 4)
     assert list(chosen["file_id"]) == [f"E{e:03}-det000.fits" for e in (9, 8, 7, 6)]
 
 
@@ -370,9 +371,9 @@ def test_choice_of_files():
     files.loc[1, "on_disk"] = False
     files.loc[2, "path"] = "s3://bucket/E002"
     files.loc[3, "on_disk"] = False
-    chosen, n = previews.choose(files, 9, made=["E003-det000.fits"])
+    chosen, n = plan.choose(files, 9, made=["E003-det000.fits"])
     assert list(chosen["file_id"]) == ["E004-det000.fits", "E003-det000.fits"] and n == 2
-    assert previews.choose(columns.empty(columns.FILES), 9)[1] == 0
+    assert plan.choose(frames.empty(columns.FILES), 9)[1] == 0
 
 
 # --- end to end --------------------------------------------------------------------------------------------------------
@@ -483,14 +484,14 @@ def test_broken_are_told(tmp_path):
     before = index.stat().st_mtime_ns
     add(tmp_path, 1, name="cut.fits")
     tried = []
-    asked, previews.in_readers = (
-        previews.in_readers,
+    asked, readers.in_readers = (
+        readers.in_readers,
         lambda tasks, *rest: tried.extend(tasks) or asked(tasks, *rest),
     )
     try:
         assert go(tmp_path) == 0
     finally:
-        previews.in_readers = asked
+        readers.in_readers = asked
     assert [os.path.basename(task[0]) for task in tried] == ["cut.fits"]
     pictures, page = made(tmp_path)
     assert len(pictures) == 2 and index.stat().st_mtime_ns != before
@@ -520,9 +521,9 @@ def test_time_is_limited(tmp_path, monkeypatch):
     for number in range(1, 6):
         add(tmp_path, number)
     monkeypatch.setattr(
-        previews,
+        readers,
         "in_readers",
-        lambda tasks, jobs, deadline: [previews.read_one(*task) for task in tasks[:2]],
+        lambda tasks, jobs, deadline: [readers.read_one(*task) for task in tasks[:2]],
     )
     assert go(tmp_path) == 0
     pictures, page = made(tmp_path)
@@ -550,10 +551,10 @@ def test_readers_go_on(tmp_path):
     endless, fine = (str(path), 256, -1.9, [root]), (str(path), 256, 20, [root])
     unreadable = (str(path), "no size", 20, [root])
     began = time.monotonic()
-    results = list(previews.in_readers([fine, endless, fine, unreadable, fine], 2, began + 60))
+    results = list(readers.in_readers([fine, endless, fine, unreadable, fine], 2, began + 60))
     assert [bool(result[1]) for result in results] == [True, False, True, False, True]
-    assert results[1][4] == thumbnails.TOO_LONG
-    assert list(previews.in_readers([fine], 1, began)) == [None]
+    assert results[1][4] == fits_picture.TOO_LONG
+    assert list(readers.in_readers([fine], 1, began)) == [None]
 
 
 def test_readers_die(tmp_path):
@@ -562,7 +563,7 @@ def test_readers_die(tmp_path):
     fine, ends, reader = (
         (str(path), 256, 20, [str(tmp_path)]),
         time.monotonic() + 60,
-        previews._Reader(),
+        readers._Reader(),
     )
     try:
         assert reader.ask(fine, ends)[1]
@@ -580,7 +581,7 @@ def test_readers_die(tmp_path):
             b"",
             0,
             0,
-            thumbnails.TOO_LONG,
+            fits_picture.TOO_LONG,
         )
         assert not os.path.exists(f"/proc/{stuck}") and reader.ask(fine, ends)[1]
         reader.end()
@@ -664,7 +665,7 @@ def test_nothing_heavy(tmp_path):
 )
 def test_settings(tmp_path, asked, words):
     """Settings that can't be are refused, with the file, the stream and the key."""
-    from observing_monitor.config import streams_of_file
+    from observing_monitor.settings.read import streams_of_file
 
     with pytest.raises(UsageError, match=words) as caught:
         streams_of_file(settings(tmp_path, asked))

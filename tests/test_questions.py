@@ -5,7 +5,7 @@ import re
 import pytest
 from running import nights
 
-from observing_monitor import pages
+from observing_monitor.model import wording
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_how_late(at_night):
     """8. Median, 90 % and worst of the delays, and a chart of them against time."""
     page, night = at_night("auxTel", lambda night: night["n_ingested"] > 20)
     for name in ("median", "p90", "max"):
-        assert pages.seconds(night[f"ingest_delay_{name}_s"]) in words(page)
+        assert wording.seconds(night[f"ingest_delay_{name}_s"]) in words(page)
     assert "worst" in words(page, "#chart-delay figcaption")
 
 

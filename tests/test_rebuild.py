@@ -19,8 +19,8 @@ from conftest import need
 from gen2tree import later, make_night
 from running import contents, nights, run, start, times
 
-from observing_monitor import workers
 from observing_monitor.errors import UsageError
+from observing_monitor.processes import parallel, workers
 
 DAYS = [datetime.date(2020, 2, 1) + datetime.timedelta(days=n) for n in range(12)]
 
@@ -88,11 +88,11 @@ def test_workers_are_copies_only_of_a_process_without_threads(before, expected):
     """Workers know what a process that is alone knew; of one with threads, which a copy could wait for in vain, they are begun anew."""
     code = f"""
 import threading, time
-from observing_monitor import workers
+from observing_monitor.processes import workers
 {before}
 workers.mark = "here"
 with workers.processes(2) as made:
-    print(*made.results(eval, [("__import__('observing_monitor').workers.__dict__.get('mark')",)], print))
+    print(*made.results(eval, [("__import__('sys').modules['observing_monitor.processes.workers'].__dict__.get('mark')",)], print))
 """
     assert (
         subprocess.run(
@@ -104,9 +104,9 @@ with workers.processes(2) as made:
 
 def test_a_process_beside_this_one_ends_with_it():
     """What is asked of a process beside this one comes back as it is; the process dies with the one that began it, however that ends."""
-    assert workers.beside(os.path.join, "data", "n\udcff")() == "data/n\udcff"
-    assert workers.beside(os.kill, 0, "no signal")() is None
-    code = "import sys, time; from observing_monitor import workers; workers.beside(time.sleep, 60); print(flush=True); time.sleep(60)"
+    assert parallel.beside(os.path.join, "data", "n\udcff")() == "data/n\udcff"
+    assert parallel.beside(os.kill, 0, "no signal")() is None
+    code = "import sys, time; from observing_monitor.processes import parallel; parallel.beside(time.sleep, 60); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         parent.stdout.readline()
         told = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
@@ -212,10 +212,10 @@ def test_interrupted(tree, tmp_path):
 
 def test_lines_without_a_terminal(tree, tmp_path, monkeypatch, capfd):
     """Where there is no terminal, lines say how many nights are done, how many files a second, and how long it will take."""
-    from observing_monitor import cli
+    from observing_monitor.commands import progress
 
     folder, now, _ = tree
-    monkeypatch.setattr(cli, "LINE_EVERY_S", 0)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
     assert run(*arguments(folder, tmp_path / "site"), "--jobs", "1", now=now) == 0
     assert re.search(
         r"input: collecting: 6 of 12 nights, [\d,]+ files/s, [\d.]+ s left", capfd.readouterr().err

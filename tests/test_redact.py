@@ -14,7 +14,7 @@ from hostile import NIGHT, NOW
 from running import run, times
 
 from observing_monitor.errors import UsageError
-from observing_monitor.redact import WORD, Redaction, check
+from observing_monitor.storage.redact import WORD, Redaction, check
 
 HOST = "nfs-7.summit.example"
 

@@ -17,10 +17,10 @@ from conftest import CHECKOUT, need
 from hostile import KINDS, NIGHT, NOW, stream_of
 from running import run, start
 
-from observing_monitor.collect import make_sources
+from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError
-from observing_monitor.sources import BUILT_IN
-from observing_monitor.sources.sql import Database
+from observing_monitor.readers.sql import Database
+from observing_monitor.sources.registry import BUILT_IN
 
 DAYS = ("--first_day", str(NIGHT), "--last_day", str(NIGHT))
 MARK = "pwned_by_data"

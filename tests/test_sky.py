@@ -5,8 +5,9 @@ import datetime
 import numpy as np
 import pytest
 
-from observing_monitor.nights import NightRule
-from observing_monitor.sky import DEPTHS, Position, sky_of
+from observing_monitor.charts.sky import DEPTHS, sky_of
+from observing_monitor.model.nights import NightRule
+from observing_monitor.model.position import Position
 
 PACHON = Position(-30.2446, -70.7494)
 RULE = NightRule()

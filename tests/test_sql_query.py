@@ -10,11 +10,11 @@ from conftest import need
 from running import counts, nights, run
 from servers import PostgreSQL, free_port
 
-from observing_monitor import config
-from observing_monitor.collect import make_sources
+from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model.nights import NightRule
+from observing_monitor.settings import read
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.sql_query import SqlQuery
 
 NOW = datetime.datetime(2021, 12, 3, tzinfo=datetime.UTC)
@@ -362,7 +362,7 @@ def test_site_of_attempts(database, tmp_path):
     """Attempts from a database, several a file, stand on the pages; the last one counts."""
     url = database(
         "create table e (relpath, started, status, err)",
-        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', 'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",  # noqa: E501
+        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', 'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",
         "insert into e values ('n/A_2.fits', '2021-12-01 02:00:00', 'failure', 'it''s \"<b>\"')",
     )
     (tmp_path / "site.toml").write_text(f"""
@@ -410,7 +410,7 @@ query = "select * from n"
 night_column = "night"
 values = { n_alerts = "alerts" }
 """)
-    (stream,) = config.streams_of_file(settings)
+    (stream,) = read.streams_of_file(settings)
     (source,) = make_sources(stream, NOW)
     assert values(source.read(FIRST)) == {"n_alerts": 10}
     assert stream.sources[0].place == str(tmp_path / "a b%.db")

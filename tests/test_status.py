@@ -5,9 +5,10 @@ import datetime
 
 import pytest
 
-from observing_monitor import status
-from observing_monitor.pages import Finding
-from observing_monitor.strays import Settled
+from observing_monitor.judging import checks
+from observing_monitor.judging import checks as status
+from observing_monitor.model.finding import Finding
+from observing_monitor.tables.cross_night import Settled
 
 OTHER = datetime.date(2020, 2, 12)
 
@@ -24,12 +25,12 @@ NOTHING = {
 def found(**changed):
     options = {
         name: changed.pop(name)
-        for name in [field.name for field in dataclasses.fields(status.Night)]
+        for name in [field.name for field in dataclasses.fields(checks.Night)]
         if name in changed
     }
     return [
         (finding.level, finding.text)
-        for finding in status.findings(status.Night({**NOTHING, **changed}, **options))
+        for finding in checks.findings(checks.Night({**NOTHING, **changed}, **options))
     ]
 
 
@@ -128,8 +129,8 @@ def test_each_check(changed, expected):
 
 def test_worst_first():
     """Findings come worst first, those of sources among them, and the worst is the night's status."""
-    night = status.Night({**NOTHING, "n_small": 1, "n_failed": 2, "n_pending": 1})
-    all_found = status.findings(
+    night = checks.Night({**NOTHING, "n_small": 1, "n_failed": 2, "n_pending": 1})
+    all_found = checks.findings(
         night, [Finding("error", "short of 3 alerts"), Finding("normal", "a replay")]
     )
     assert [finding.level for finding in all_found] == [
@@ -139,24 +140,24 @@ def test_worst_first():
         "normal",
         "normal",
     ]
-    assert status.sum_up(all_found) == (
+    assert checks.sum_up(all_found) == (
         "error",
         "2 files failed; short of 3 alerts; 1 file too small to be an image",
     )
-    assert status.sum_up([]) == ("normal", "")
-    assert status.sum_up([Finding("normal", "a replay")]) == ("normal", "")
+    assert checks.sum_up([]) == ("normal", "")
+    assert checks.sum_up([Finding("normal", "a replay")]) == ("normal", "")
 
 
 def test_every_check_is_listed():
     """No check is forgotten: each function named check_ or tell_ is in CHECKS."""
     named = {name for name in vars(status) if name.startswith(("check_", "tell_"))}
-    assert {check.__name__ for check in status.CHECKS} == named
+    assert {check.__name__ for check in checks.CHECKS} == named
 
 
 def test_since_when():
     """Where it is known since when files fail or wait, the finding says so."""
-    told = status.findings(
-        status.Night(
+    told = checks.findings(
+        checks.Night(
             {**NOTHING, "n_failed": 14, "n_missing": 2},
             since={"failed": "03:12", "missing": "01:00"},
         )
@@ -170,7 +171,7 @@ def test_since_when():
 def test_findings_have_addresses():
     """A finding's address stays while its numbers change, and is its own, however many say nearly the same."""
     more = [Finding("error", "node 2 is out of line"), Finding("error", "node 3 is out of line")]
-    one, two = (status.findings(status.Night({**NOTHING, "n_failed": n}), more) for n in (14, 1200))
+    one, two = (checks.findings(checks.Night({**NOTHING, "n_failed": n}), more) for n in (14, 1200))
     addresses = [finding.anchor for finding in one]
     assert addresses == [finding.anchor for finding in two]
     assert addresses == [
@@ -181,13 +182,13 @@ def test_findings_have_addresses():
 
 
 @pytest.mark.parametrize(
-    ("n_wrong", "more"), [(status.MAX_SAID, ""), (status.MAX_SAID + 3, "; and 3 more")]
+    ("n_wrong", "more"), [(checks.MAX_SAID, ""), (checks.MAX_SAID + 3, "; and 3 more")]
 )
 def test_a_long_line_is_cut(n_wrong, more):
     """A night's line names so many of its faults, and counts the rest; a page with just so many names them all."""
     faults = [Finding("error", f"fault {number}") for number in range(n_wrong)]
-    said = "; ".join(f"fault {number}" for number in range(status.MAX_SAID))
-    assert status.sum_up(faults) == ("error", said + more)
+    said = "; ".join(f"fault {number}" for number in range(checks.MAX_SAID))
+    assert checks.sum_up(faults) == ("error", said + more)
 
 
 SILENT = {"gen2": {"problem": "x", "since": "2020-02-13T03:12:41Z"}}
@@ -222,17 +223,17 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
 )
 def test_where_a_finding_leads_and_who_told(changed, leads):
     """Each finding leads to its place on the page, and names who told: of files, or of the last stage where anybody tells of that."""
-    names = {field.name for field in dataclasses.fields(status.Night)}
+    names = {field.name for field in dataclasses.fields(checks.Night)}
     options = {
         "file_sources": "files",
         "stage_sources": "stages",
         **{name: value for name, value in changed.items() if name in names},
     }
-    night = status.Night(
+    night = checks.Night(
         {**NOTHING, **{name: value for name, value in changed.items() if name not in names}},
         **options,
     )
-    assert [(finding.href, finding.source) for finding in status.findings(night)] == leads
+    assert [(finding.href, finding.source) for finding in checks.findings(night)] == leads
 
 
 LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
@@ -275,8 +276,8 @@ LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
 )
 def test_worse_than_usual(worse, delay_warning_s, said):
     """What is worse than usual is a warning, said once: beyond the stream's own limit the limit says it, with what is usual."""
-    found = status.findings(
-        status.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
+    found = checks.findings(
+        checks.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
     )
     assert [(finding.level, finding.text) for finding in found] == [
         ("warning", words) for words in said
@@ -285,7 +286,7 @@ def test_worse_than_usual(worse, delay_warning_s, said):
 
 def test_a_hundred_notes_are_all():
     """A source with just as many notes as are kept has no more than these."""
-    assert found(notes={"files": ["odd"] * status.MAX_NOTES}) == [
+    assert found(notes={"files": ["odd"] * checks.MAX_NOTES}) == [
         ("warning", "100 odd things in what was read, listed on the night's page")
     ]
 
@@ -295,7 +296,7 @@ def test_a_findings_address_lasts():
     anchors = [
         finding.anchor
         for is_told in (True, False)
-        for finding in status.findings(status.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
+        for finding in checks.findings(checks.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
     ]
     assert len(anchors) == 2 and len(set(anchors)) == 1
 
@@ -315,12 +316,12 @@ def test_a_findings_address_lasts():
 )
 def test_what_is_known_is_said_beside_its_class(n, known, expected):
     """Files that are known are counted and named by their reasons; the class alarms while any of it is not known."""
-    all_found = status.findings(
-        status.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}})
+    all_found = checks.findings(
+        checks.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}})
     )
     assert [(f.level, f.text, f.acknowledged) for f in all_found] == [expected]
-    assert status.sum_up_known(all_found) == (expected[1] if expected[0] == "normal" else "")
-    unknown = status.findings(status.Night({**NOTHING, "n_failed": n}))
+    assert checks.sum_up_known(all_found) == (expected[1] if expected[0] == "normal" else "")
+    unknown = checks.findings(checks.Night({**NOTHING, "n_failed": n}))
     assert [f.anchor for f in all_found] == [
         f.anchor for f in unknown
     ]  # what leads to it still does

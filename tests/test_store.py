@@ -8,12 +8,12 @@ import pyarrow.dataset
 import pytest
 from test_tables import NOW, files, ingests
 
-from observing_monitor import columns
 from observing_monitor.errors import OutputError, StoreError
-from observing_monitor.files import Output
-from observing_monitor.redact import Redaction
-from observing_monitor.store import Store
-from observing_monitor.tables import Tables
+from observing_monitor.model import columns, frames
+from observing_monitor.model.reading import Tables
+from observing_monitor.storage.output import Output
+from observing_monitor.storage.redact import Redaction
+from observing_monitor.storage.store import Store
 
 NIGHT = datetime.date(2020, 2, 12)
 
@@ -31,7 +31,7 @@ def night():
         {"file_id": 'n/<b>"é\u202e.fits', "seq_num": 3, "transferred_at": NOW, "inode": 2**63 - 1},
         {"file_id": "n/b", "inode": 2**53 + 1},
     )
-    metrics = columns.frame(
+    metrics = frames.frame(
         columns.METRICS,
         {
             "name": ["a", "a"],

@@ -10,9 +10,9 @@ import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, times
 
-from observing_monitor import strays
-from observing_monitor.files import Output
-from observing_monitor.store import Store
+from observing_monitor.storage.output import Output
+from observing_monitor.storage.store import Store
+from observing_monitor.tables import cross_night
 
 BEFORE, AFTER = datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)
 BOTH = ("--first_day", BEFORE, "--last_day", AFTER)
@@ -193,9 +193,14 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
     )
     assert all(0 < len(halves[night].files) < len(whole[night].files) for night in whole)
     for night in (BEFORE, AFTER):
-        told, settled = strays.settle(night, whole[night], whole)
-        by_halves, settled_by_halves = strays.settle(night, whole[night], halves)
-        assert settled == settled_by_halves == strays.settle(night, halves[night], halves)[1] != []
+        told, settled = cross_night.settle(night, whole[night], whole)
+        by_halves, settled_by_halves = cross_night.settle(night, whole[night], halves)
+        assert (
+            settled
+            == settled_by_halves
+            == cross_night.settle(night, halves[night], halves)[1]
+            != []
+        )
         assert told.files.equals(by_halves.files) and told.ingests.equals(by_halves.ingests)
     kept = sorted(tmp_path.glob("site/data/*/*/_halves.*"))
     assert [path.name for path in kept] == ["_halves.files.parquet", "_halves.ingests.parquet"] * 2

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from observing_monitor import cli
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model.nights import NightRule
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.summit import SummitMessages, split_escaped
 
 UTC = datetime.UTC

@@ -65,7 +65,7 @@ def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pyt
     whole = start(*given, "site", *DAYS, now=made, cwd=tmp_path)
     assert whole.communicate()[1] == "" and whole.returncode == 0
     clock = f"datetime.datetime.fromisoformat({made.isoformat()!r})"
-    code = f"import datetime, sys; from observing_monitor import cli; cli.suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
+    code = f"import datetime, sys; from observing_monitor import cli; from observing_monitor.commands.surroundings import suit_surroundings; suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
     borne = [
         word for told in pytestconfig.getoption("pythonwarnings") or () for word in ("-W", told)
     ]  # of old packages, say

@@ -6,12 +6,12 @@ import json
 import pytest
 from running import counts, nights, run
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import NightRule
-from observing_monitor.sources import Asked
+from observing_monitor.model import columns
+from observing_monitor.model.nights import NightRule
+from observing_monitor.readers.textfiles import parse_json
+from observing_monitor.sources.base import Asked
 from observing_monitor.sources.table import Table
-from observing_monitor.sources.textfiles import parse_json
 
 NOW = datetime.datetime(2021, 12, 3, tzinfo=datetime.UTC)
 FIRST = datetime.date(2021, 12, 1)

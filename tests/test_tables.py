@@ -6,9 +6,13 @@ import re
 import pandas as pd
 import pytest
 
-from observing_monitor import columns, tables
-from observing_monitor.sources import Reading
-from observing_monitor.tables import Limits, Tables
+from observing_monitor.model import columns, frames
+from observing_monitor.model.reading import Reading, Tables
+from observing_monitor.tables import classify, listing, match, merge, to_csv
+from observing_monitor.tables.classify import Limits
+from observing_monitor.tables.history import join_history, split_history, with_history
+from observing_monitor.tables.reasons import acknowledge, count_acknowledged
+from observing_monitor.tables.summary import summarise
 
 NOW = pd.Timestamp("2020-02-13T06:00:00Z")
 HOUR = pd.Timedelta(hours=1)
@@ -24,9 +28,7 @@ def files(*rows, **common):
         "source": "files",
     }
     made = [{**usual, **common, "name": row["file_id"].rpartition("/")[2], **row} for row in rows]
-    return (
-        columns.frame(columns.FILES, pd.DataFrame(made)) if made else columns.empty(columns.FILES)
-    )
+    return frames.frame(columns.FILES, pd.DataFrame(made)) if made else frames.empty(columns.FILES)
 
 
 def attempts(*rows):
@@ -38,7 +40,7 @@ def attempts(*rows):
         "path": "raw/x",
         "on_disk": True,
     }
-    return columns.frame(
+    return frames.frame(
         (*columns.ATTEMPTS, columns.Column("source", "text", "")),
         pd.DataFrame([{**usual, **row} for row in rows]),
     )
@@ -52,12 +54,12 @@ def ingests(*rows):
         "attempt": 1,
         "source": "gen2",
     }
-    return columns.frame(columns.INGESTS, pd.DataFrame([{**usual, **row} for row in rows] or {}))
+    return frames.frame(columns.INGESTS, pd.DataFrame([{**usual, **row} for row in rows] or {}))
 
 
 def metrics(*rows):
     usual = {"node": "", "sampled_at": NOW, "source": "q"}
-    return columns.frame(columns.METRICS, pd.DataFrame([{**usual, **row} for row in rows]))
+    return frames.frame(columns.METRICS, pd.DataFrame([{**usual, **row} for row in rows]))
 
 
 def plain(frame, *names):
@@ -74,7 +76,7 @@ def judge(file, *tries, limits=None, **options):
     """The class of one file."""
     night = files({"file_id": "n/a.fits", **file})
     tried = ingests(*({"file_id": "n/a.fits", **row} for row in tries))
-    return tables.classify(night, tried, limits or Limits(), NOW, **options)["file_class"][0]
+    return classify.classify(night, tried, limits or Limits(), NOW, **options)["file_class"][0]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_ingested_and_failed_since():
     tried = ingests(
         {"file_id": "a"}, {"file_id": "a", "status": "failure", "attempted_at": NOW - HOUR}
     )
-    judged = tables.classify(files({"file_id": "a"}), tried, Limits(), NOW)
+    judged = classify.classify(files({"file_id": "a"}), tried, Limits(), NOW)
     assert plain(judged, "file_class", "tried_at", "ingested_at") == [("failed", NOW - HOUR, None)]
 
 
@@ -161,10 +163,10 @@ def test_next_change():
         {"file_id": "a.fits", "created_at": NOW - HOUR / 2},
         {"file_id": "b.fits", "created_at": NOW - HOUR / 4},
     )
-    judged = tables.classify(night, ingests(), Limits(), NOW)
-    assert tables.next_change(judged) == (NOW + HOUR / 2).to_pydatetime()
-    assert tables.next_change(judged, is_told=False) is None
-    assert tables.next_change(judged.iloc[:0]) is None
+    judged = classify.classify(night, ingests(), Limits(), NOW)
+    assert classify.next_change(judged) == (NOW + HOUR / 2).to_pydatetime()
+    assert classify.next_change(judged, is_told=False) is None
+    assert classify.next_change(judged.iloc[:0]) is None
 
 
 def test_a_file_that_nobody_dates_counts_from_when_it_was_heard_of():
@@ -184,7 +186,7 @@ def test_a_file_that_nobody_dates_counts_from_when_it_was_heard_of():
             for at in times
         )
     )
-    judged = tables.classify(night, tried, Limits(), NOW)
+    judged = classify.classify(night, tried, Limits(), NOW)
     assert plain(judged, "file_id", "file_class", "late_at") == [
         ("a", "pending", NOW + HOUR / 2), ("b", "pending", NOW + HOUR / 4), ("unheard", "missing", None)
     ]  # fmt: skip
@@ -200,12 +202,14 @@ def test_since_when_files_fail_or_are_missing():
         {"file_id": i, "status": "failure", "attempted_at": at}
         for i, at in (("a", NOW - 5 * HOUR), ("b", NOW - 6 * HOUR))
     ]
-    assert tables.since(tables.classify(night, ingests(*failed), Limits(), NOW)) == {
+    assert classify.since(classify.classify(night, ingests(*failed), Limits(), NOW)) == {
         "failed": NOW - 6 * HOUR,
         "missing": NOW - 9 * HOUR,
     }
-    undated = tables.classify(files({"file_id": "a", "created_at": None}), ingests(), Limits(), NOW)
-    assert list(undated["file_class"]) == ["missing"] and tables.since(undated) == {}
+    undated = classify.classify(
+        files({"file_id": "a", "created_at": None}), ingests(), Limits(), NOW
+    )
+    assert list(undated["file_class"]) == ["missing"] and classify.since(undated) == {}
 
 
 def test_files_from_a_clock_that_is_ahead():
@@ -218,8 +222,8 @@ def test_files_from_a_clock_that_is_ahead():
         ),
         {"file_id": "f"},
     )
-    assert tables.ahead(tables.classify(night, ingests(), Limits(), NOW)) == (3, 3 * 3600.0)
-    assert tables.ahead(tables.classify(night.iloc[:1], ingests(), Limits(), NOW)) == (0, 0.0)
+    assert classify.ahead(classify.classify(night, ingests(), Limits(), NOW)) == (3, 3 * 3600.0)
+    assert classify.ahead(classify.classify(night.iloc[:1], ingests(), Limits(), NOW)) == (0, 0.0)
 
 
 def test_match_by_inode_then_by_name():
@@ -235,7 +239,7 @@ def test_match_by_inode_then_by_name():
         {"path": "raw/y.fits", "names": "y.fits\nAT_O_20200212_000003"},
         {"path": "raw/z.fits", "names": "z.fits", "obsid": "AT_O_20200212_000004"},
     )
-    matched, found = tables.match(night, tried)
+    matched, found = match.match(night, tried)
     assert list(found["file_id"]) == [
         "n/one.fits",
         "n/two.fits",
@@ -262,11 +266,11 @@ def test_match_of_the_first_file():
         {"path": "y", "names": "a.fits"},
         {"path": "z", "names": ""},
     )
-    assert list(tables.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
+    assert list(match.match(night, tried)[1]["file_id"]) == ["n/a.fits", "gen2:y", "gen2:z"]
     earlier = files(
         {"file_id": "gen2:x"}, {"file_id": "gen2:raw/a.fits"}, {"file_id": "gen2:w"}, source="gen2"
     )
-    matched, _ = tables.match(
+    matched, _ = match.match(
         night, attempts({"path": "x", "names": "elsewhere"}), earlier
     )  # one is told again, one has its file by now
     assert plain(matched, "file_id", "on_disk") == [
@@ -277,24 +281,24 @@ def test_match_of_the_first_file():
 def test_match_takes_a_name_once():
     """Two files of one name, one of them ingested by copy: one is ingested, the other is not."""
     night = files({"file_id": "n/1/a.fits"}, {"file_id": "n/2/a.fits"})
-    _, found = tables.match(night, attempts({"names": "a.fits"}))
+    _, found = match.match(night, attempts({"names": "a.fits"}))
     assert list(found["file_id"]) == ["n/1/a.fits"]
-    assert tables.summarise(tables.classify(night, found, Limits(), NOW))["n_twice"] == 1
+    assert summarise(classify.classify(night, found, Limits(), NOW))["n_twice"] == 1
 
 
 def test_match_of_nothing():
     """Empty in, empty out, with all columns; attempts alone make their files."""
-    empty = columns.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
-    matched, found = tables.match(files(), empty)
+    empty = frames.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
+    matched, found = match.match(files(), empty)
     assert (
         list(matched.columns) == [c.name for c in columns.FILES] and matched.empty and found.empty
     )
-    matched, found = tables.match(files(), attempts({"names": "a"}))
+    matched, found = match.match(files(), attempts({"names": "a"}))
     assert len(matched) == len(found) == 1
     earlier = files(
         {"file_id": "gen2:raw/a"}, {"file_id": "gen2:raw/b"}, source="gen2"
     )  # told of before, of which nobody tells now
-    matched, _ = tables.match(files({"file_id": "n/a"}, {"file_id": "n/c"}), empty, earlier)
+    matched, _ = match.match(files({"file_id": "n/a"}, {"file_id": "n/c"}), empty, earlier)
     assert plain(matched, "file_id", "on_disk") == [
         ("n/a", True),
         ("n/c", True),
@@ -303,15 +307,15 @@ def test_match_of_nothing():
 
 
 def reading(*rows, **options):
-    return Reading(files=files(*rows) if rows else columns.empty(columns.FILES), **options)
+    return Reading(files=files(*rows) if rows else frames.empty(columns.FILES), **options)
 
 
 def test_update_keeps_what_is_gone_and_what_was_not_looked_at():
     """A file that its source no longer has is kept as gone; one below a folder that couldn't be read is kept as it was."""
-    known = tables.update(
+    known = merge.update(
         Tables.empty(), {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/closed/b.fits"})}
     )
-    after = tables.update(known, {"files": reading(unread=["n/closed"])})
+    after = merge.update(known, {"files": reading(unread=["n/closed"])})
     assert dict(zip(after.files["file_id"], after.files["on_disk"], strict=True)) == {
         "n/a.fits": False,
         "n/closed/b.fits": True,
@@ -323,14 +327,14 @@ def test_update_with_a_silent_source():
     gen2 = Reading(
         attempts=attempts({"names": "a.fits", "attempted_at": NOW}).drop(columns="source")
     )
-    known = tables.update(Tables.empty(), {"files": reading({"file_id": "n/a.fits"}), "gen2": gen2})
+    known = merge.update(Tables.empty(), {"files": reading({"file_id": "n/a.fits"}), "gen2": gen2})
     assert list(known.ingests["file_id"]) == ["n/a.fits"]
-    after = tables.update(
+    after = merge.update(
         known, {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"})}, silent={"gen2"}
     )
     assert list(after.ingests["file_id"]) == ["n/a.fits"] and len(after.files) == 2
-    after = tables.update(
-        known, {"gen2": Reading(attempts=columns.empty(columns.ATTEMPTS))}, silent={"files"}
+    after = merge.update(
+        known, {"gen2": Reading(attempts=frames.empty(columns.ATTEMPTS))}, silent={"files"}
     )
     assert after.ingests.empty and list(after.files["file_id"]) == ["n/a.fits"]
 
@@ -338,36 +342,35 @@ def test_update_with_a_silent_source():
 def test_first_transfer_time_stays_until_the_file_changes():
     """A later change time of the same file does not move its transfer; a file that came anew has a new one."""
     first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
-    known = tables.update(Tables.empty(), {"files": reading(first)})
-    touched = tables.update(known, {"files": reading({**first, "transferred_at": NOW})})
+    known = merge.update(Tables.empty(), {"files": reading(first)})
+    touched = merge.update(known, {"files": reading({**first, "transferred_at": NOW})})
     assert touched.files["transferred_at"][0] == NOW - 2 * HOUR
-    hidden = tables.update(known, {"files": reading({**first, "transferred_at": None})})
+    hidden = merge.update(known, {"files": reading({**first, "transferred_at": None})})
     assert hidden.files["transferred_at"][0] == NOW - 2 * HOUR
-    anew = tables.update(known, {"files": reading({**first, "inode": 8, "transferred_at": NOW})})
+    anew = merge.update(known, {"files": reading({**first, "inode": 8, "transferred_at": NOW})})
     assert anew.files["transferred_at"][0] == NOW
 
 
 def test_samples_join_and_values_replace():
     """Samples of a metric add to its history, once each; what replaces takes the place of what was."""
     at = [NOW, NOW + HOUR]
-    one = columns.frame(columns.METRICS, {"name": ["queue"], "sampled_at": at[:1], "value": [3.0]})
-    two = columns.frame(
+    one = frames.frame(columns.METRICS, {"name": ["queue"], "sampled_at": at[:1], "value": [3.0]})
+    two = frames.frame(
         columns.METRICS, {"name": ["queue"] * 2, "sampled_at": at, "value": [3.0, 4.0]}
     )
-    known = tables.update(Tables.empty(), {"q": Reading(metrics=one, append=True)})
+    known = merge.update(Tables.empty(), {"q": Reading(metrics=one, append=True)})
+    assert list(merge.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]) == [
+        3.0,
+        4.0,
+    ]
     assert list(
-        tables.update(known, {"q": Reading(metrics=two, append=True)}).metrics["value"]
-    ) == [3.0, 4.0]
-    assert list(
-        tables.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]
+        merge.update(known, {"q": Reading(metrics=two.iloc[1:], append=False)}).metrics["value"]
     ) == [4.0]
     assert (
-        len(
-            tables.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics
-        )
+        len(merge.update(known, {"other": Reading(metrics=two, append=True)}, silent={"q"}).metrics)
         == 3
     )
-    corrected = tables.update(known, {"q": Reading(metrics=one.assign(value=5.0), append=True)})
+    corrected = merge.update(known, {"q": Reading(metrics=one.assign(value=5.0), append=True)})
     assert list(corrected.metrics["value"]) == [5.0]  # of one instant what was told last
 
 
@@ -387,7 +390,7 @@ def test_delays_and_percentiles():
     tried = ingests(
         *({"file_id": i, "attempted_at": NOW + pd.Timedelta(seconds=60)} for i in night["file_id"])
     )
-    summary = tables.summarise(tables.classify(night, tried, Limits(), NOW + HOUR))
+    summary = summarise(classify.classify(night, tried, Limits(), NOW + HOUR))
     assert [summary[f"transfer_delay_{name}_s"] for name in ("median", "p90", "max")] == [5, 9, 10]
     assert summary["ingest_delay_max_s"] == 60 and summary["ingest_delay_median_s"] == 55.5
     assert summary["last_ingested_at"] == datetime.datetime(2020, 2, 13, 6, 1, tzinfo=datetime.UTC)
@@ -395,21 +398,21 @@ def test_delays_and_percentiles():
 
 def test_nothing_is_judged_like_something():
     """A night without files has the columns and dtypes of one with files; what is done to one such night is not done to the next."""
-    nothing = tables.classify(
-        columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW
+    nothing = classify.classify(
+        frames.empty(columns.FILES), frames.empty(columns.INGESTS), Limits(), NOW
     )
-    something = tables.classify(files({"file_id": "a"}), ingests({"file_id": "a"}), Limits(), NOW)
+    something = classify.classify(files({"file_id": "a"}), ingests({"file_id": "a"}), Limits(), NOW)
     assert nothing.empty and nothing.dtypes.to_dict() == something.dtypes.to_dict()
     nothing["file_class"] = nothing["file_class"].astype("object")
-    again = tables.classify(
-        columns.empty(columns.FILES), columns.empty(columns.INGESTS), Limits(), NOW
+    again = classify.classify(
+        frames.empty(columns.FILES), frames.empty(columns.INGESTS), Limits(), NOW
     )
     assert again.empty and again.dtypes["file_class"] == columns.DTYPES["text"]
 
 
 def test_summary_of_nothing():
     """A night without files has zeros for counts and None for bytes, times, delays and completeness."""
-    summary = tables.summarise(tables.classify(files(), ingests(), Limits(), NOW))
+    summary = summarise(classify.classify(files(), ingests(), Limits(), NOW))
     assert set(summary) == {c.name for c in columns.NIGHTS} - {
         "night",
         "status",
@@ -423,7 +426,7 @@ def test_summary_of_nothing():
 
 def csv_of(listed):
     """A file list as CSV, whole."""
-    return b"".join(tables.to_csv(listed)).decode()
+    return b"".join(to_csv.to_csv(listed)).decode()
 
 
 @pytest.mark.parametrize("n", [0, 1, 6, 7, 8, 20])
@@ -433,13 +436,13 @@ def test_csv_in_parts(monkeypatch, n):
         {"file_id": f"{number:02}", "created_at": NOW if number % 3 else None}
         for number in range(n)
     ]
-    listed = tables.file_list(tables.classify(files(*rows), ingests(), Limits(), NOW)).assign(
+    listed = listing.file_list(classify.classify(files(*rows), ingests(), Limits(), NOW)).assign(
         reason=["=1" if k % 5 else "" for k in range(n)]
     )
     listed = pd.concat([listed.iloc[: n // 2], listed.iloc[n // 2 :]])  # its columns in pieces
     whole = csv_of(listed)
-    monkeypatch.setattr(tables, "CSV_ROWS", 7)
-    parts = list(tables.to_csv(listed))
+    monkeypatch.setattr(to_csv, "CSV_ROWS", 7)
+    parts = list(to_csv.to_csv(listed))
     assert (
         b"".join(parts).decode() == whole
         and len(parts) == max(1, -(-n // 7))
@@ -468,7 +471,7 @@ def test_csv_runs_no_formula():
         "<b>.fits",
     ]
     night = files(*({"file_id": name} for name in names))
-    text = csv_of(tables.file_list(tables.classify(night, ingests(), Limits(), NOW)))
+    text = csv_of(listing.file_list(classify.classify(night, ingests(), Limits(), NOW)))
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["path"] for row in rows} == {
         f"'{name}" if name[0] in "=+@-\n＝" else name for name in names
@@ -482,8 +485,8 @@ def test_exposures_are_counted():
         for n in range(3)
         for d in range(2)
     ]
-    judged = tables.classify(files(*rows), ingests({"file_id": "n/0-0.fits"}), Limits(), NOW)
-    shown = tables.group(judged)
+    judged = classify.classify(files(*rows), ingests({"file_id": "n/0-0.fits"}), Limits(), NOW)
+    shown = listing.group(judged)
     assert list(shown["name"]) == ["0", "1", "2"]
     assert (
         list(shown.loc[0, ["n_files", "ingested", "missing"]]) == [2, 1, 1]
@@ -497,13 +500,13 @@ def test_file_that_one_of_two_sources_still_has():
         files({"file_id": "n/a.fits"}, source="first"),
         files({"file_id": "n/a.fits"}, source="second"),
     )
-    known = tables.update(
+    known = merge.update(
         Tables.empty(), {"first": Reading(files=here), "second": Reading(files=there)}
     )
-    after = tables.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
+    after = merge.update(known, {"first": Reading(files=files()), "second": Reading(files=there)})
     assert list(after.files["on_disk"]) == [True] and len(known.files) == 1
     many = [{"file_id": f"n/{n:02}", "on_disk": n % 2 == 0} for n in range(60)]
-    both = tables.update(
+    both = merge.update(
         Tables.empty(), {name: Reading(files=files(*many)) for name in ("first", "second")}
     )
     assert (
@@ -522,8 +525,8 @@ def test_attention_by_what_is_said():
         {"file_id": f"n/{n}.fits", "status": "failure", "message": m, "attempted_at": NOW - HOUR}
         for n, m in enumerate(["full", *said])
     ]
-    groups = tables.group_attention(
-        tables.attention(tables.classify(files(*rows), ingests(*tried), Limits(), NOW))
+    groups = listing.group_attention(
+        listing.attention(classify.classify(files(*rows), ingests(*tried), Limits(), NOW))
     )
     assert [
         (re.sub("[0-9a-f]{10}$", "…", g["anchor"]), g["words"], len(g["rows"])) for g in groups
@@ -538,7 +541,7 @@ def test_attention_by_what_is_said():
         and groups[2]["last_at"] == NOW - 4 * HOUR
     )
     anchors = [row["anchor"] for g in groups for row in g["rows"]]
-    assert len(set(anchors)) == 6 and tables.anchor_of("n/0.fits") in anchors
+    assert len(set(anchors)) == 6 and listing.anchor_of("n/0.fits") in anchors
 
 
 def gen2(*rows, **options):
@@ -549,7 +552,7 @@ def gen2(*rows, **options):
     return Reading(attempts=told, **options)
 
 
-NO_ATTEMPTS = columns.empty(columns.ATTEMPTS)
+NO_ATTEMPTS = frames.empty(columns.ATTEMPTS)
 
 
 def test_what_a_removed_source_told_stays():
@@ -558,11 +561,11 @@ def test_what_a_removed_source_told_stays():
         "n": reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits", "on_disk": False}),
         "g": gen2({"names": "z"}, {"names": "a.fits"}),
     }
-    known = tables.update(
+    known = merge.update(
         Tables.empty(), one | {"q": Reading(metrics=metrics({"name": "m", "value": 1.0}))}
     )
-    assert tables.sources_of(known) == {"n", "g", "q"}
-    after = tables.update(known, {"new": reading({"file_id": "n/c.fits"})})
+    assert merge.sources_of(known) == {"n", "g", "q"}
+    after = merge.update(known, {"new": reading({"file_id": "n/c.fits"})})
     assert plain(after.files, "file_id", "source", "on_disk") == [
         ("g:raw/z", "g", True), ("n/a.fits", "n", True), ("n/b.fits", "n", False), ("n/c.fits", "new", True),
     ]  # fmt: skip
@@ -587,13 +590,13 @@ def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
         ),
         "q": Reading(metrics=metrics(*numbers)),
     }
-    known = tables.update(Tables.empty(), before)
+    known = merge.update(Tables.empty(), before)
     now = {
         "new": reading({"file_id": "n/a.fits", "on_disk": False}, {"file_id": "n/z"}),
         "r": gen2({"names": "a.fits", "message": "new"}),
         "p": Reading(metrics=metrics({"name": "m", "value": 9.0})),
     }
-    after = tables.update(known, now)
+    after = merge.update(known, now)
     # of one file the row of a source that still has it: the one that was removed said it was there
     assert plain(after.files, "file_id", "source", "on_disk") == [
         ("n/a.fits", "n", True),
@@ -604,7 +607,7 @@ def test_what_another_source_tells_takes_the_place_of_what_a_removed_one_told():
         ("n/a.fits", "new", "r"),
     ]
     assert plain(after.metrics, "value", "source") == [(2.0, "q"), (9.0, "p"), (3.0, "q")]
-    same = tables.update(known, {"new": reading({"file_id": "n/a.fits"})})
+    same = merge.update(known, {"new": reading({"file_id": "n/a.fits"})})
     assert plain(same.files, "file_id", "source") == [("g:raw/z", "g"), ("n/a.fits", "new")]
 
 
@@ -632,7 +635,7 @@ def test_log_adds_to_what_it_told_before():
         append_attempts=True,
     )
     store = reading({"file_id": "n/a.fits"}, {"file_id": "n/b.fits"}, {"file_id": "g:odd"})
-    known = tables.update(Tables.empty(), {"files": store, "g": lines})
+    known = merge.update(Tables.empty(), {"files": store, "g": lines})
     told = plain(known.ingests, "file_id", "status")
     assert told == [
         ("g:raw/d.fits", "running"),
@@ -640,7 +643,7 @@ def test_log_adds_to_what_it_told_before():
         ("n/a.fits", "success"),
         ("n/b.fits", "running"),
     ]
-    after = tables.update(
+    after = merge.update(
         known, {"files": store, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}
     )
     every = [c.name for c in columns.INGESTS]
@@ -657,7 +660,7 @@ def test_log_adds_to_what_it_told_before():
         ("g:raw/d.fits", False),
     ]
     here = reading({"file_id": "n/a.fits"}, {"file_id": "n/c.fits"})
-    came = tables.update(
+    came = merge.update(
         known, {"files": here, "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)}
     )
     assert plain(came.ingests, "file_id", "attempted_at") == [
@@ -666,7 +669,7 @@ def test_log_adds_to_what_it_told_before():
     ]
     assert "g:raw/deep/c.fits" not in set(came.files["file_id"])
     again = {"names": "a.fits", "attempted_at": NOW - HOUR, "message": "last"}
-    more = tables.update(
+    more = merge.update(
         known,
         {
             "files": store,
@@ -675,7 +678,7 @@ def test_log_adds_to_what_it_told_before():
     )
     own = more.ingests[more.ingests["file_id"] == "n/a.fits"]
     assert plain(own, "message", "status") == [("last", "success"), (None, "failure")]
-    twice = tables.update(
+    twice = merge.update(
         Tables.empty(), {"files": store, "g": gen2(again, again | {"message": "same time"})}
     )
     assert plain(twice.ingests, "message") == [
@@ -691,8 +694,8 @@ def test_lines_stay_with_a_file_that_is_gone():
         "g": gen2({"names": "a.fits"}),
         "h": gen2({"names": "a.fits", "stage": "export"}),
     }
-    known = tables.update(Tables.empty(), one)
-    after = tables.update(
+    known = merge.update(Tables.empty(), one)
+    after = merge.update(
         known,
         {"files": reading(), "g": Reading(attempts=NO_ATTEMPTS, append_attempts=True)},
         silent=["h"],
@@ -714,7 +717,7 @@ def test_what_is_known_of_a_file_stays_while_it_is_the_same():
         "exposed_at": NOW - 9 * HOUR,
     }
     first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
-    known = tables.update(
+    known = merge.update(
         Tables.empty(), {"files": reading(first), "g": gen2({"names": "a.fits", **told})}
     )
     for change in (
@@ -725,28 +728,28 @@ def test_what_is_known_of_a_file_stays_while_it_is_the_same():
         {"created_at": NOW - 8 * HOUR},
     ):
         seen = {**first, "transferred_at": NOW - 3 * HOUR, **change}
-        after = tables.update(known, {"files": reading(seen)}, silent={"g"}).files
+        after = merge.update(known, {"files": reading(seen)}, silent={"g"}).files
         assert plain(after, *told, "transferred_at") == [
             (*(None if change else value for value in told.values()), NOW - 3 * HOUR)
         ]
-    own = tables.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
+    own = merge.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
     assert plain(own, "obsid", "exposure") == [("own", "E")]
     other = {**first, "file_id": "n/b.fits", "inode": 9, "transferred_at": NOW - HOUR}
-    known = tables.update(
+    known = merge.update(
         Tables.empty(),
         {
             "files": reading(first, other),
             "g": gen2({"names": "a.fits", **told}, {"names": "b.fits", **told}),
         },
     )
-    both = tables.update(
+    both = merge.update(
         known,
         {"files": reading(*({**row, "transferred_at": NOW} for row in (other, first)))},
         silent={"g"},
     ).files
     assert plain(both, "obsid", "transferred_at") == [("O", NOW - 2 * HOUR), ("O", NOW - HOUR)]
-    late = tables.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
-    assert plain(tables.update(late, {"files": reading(first)}).files, "transferred_at") == [
+    late = merge.update(Tables.empty(), {"files": reading({**first, "transferred_at": None})})
+    assert plain(merge.update(late, {"files": reading(first)}).files, "transferred_at") == [
         NOW - 2 * HOUR
     ]
 
@@ -754,17 +757,17 @@ def test_what_is_known_of_a_file_stays_while_it_is_the_same():
 def test_what_was_not_looked_at_or_belongs_elsewhere():
     """What lies below an unread folder stays as it was, gone or not; what now belongs to another night is forgotten."""
     ids = ["n/a.fits", "n/closed/b.fits", "n/closedtoo.fits", "n/gone/c.fits", "n/other.fits"]
-    known = tables.update(
+    known = merge.update(
         Tables.empty(),
         {"files": reading(*({"file_id": i, "on_disk": "gone" not in i} for i in ids))},
     )
-    after = tables.update(
+    after = merge.update(
         known, {"files": reading(unread=["n/closed", "n/gone"], elsewhere=["n/other.fits"])}
     )
     assert plain(after.files, "file_id", "on_disk") == [
         ("n/a.fits", False), ("n/closed/b.fits", True), ("n/closedtoo.fits", False), ("n/gone/c.fits", False),
     ]  # fmt: skip
-    whole = tables.update(known, {"files": reading({"file_id": "n/new.fits"}, unread=[""])})
+    whole = merge.update(known, {"files": reading({"file_id": "n/new.fits"}, unread=[""])})
     assert plain(whole.files, "file_id", "on_disk") == [
         *((i, "gone" not in i) for i in ids[:4]),
         ("n/new.fits", True),
@@ -789,7 +792,7 @@ def test_tables_come_in_order():
         "g": gen2(*tries),
         "q": Reading(metrics=metrics(*numbers)),
     }
-    made = tables.update(Tables.empty(), told)
+    made = merge.update(Tables.empty(), told)
     assert plain(made.files, "file_id") == ["a", "b"]
     for name, described in columns.TABLES.items():
         assert list(getattr(made, name)) == [c.name for c in described]
@@ -814,7 +817,7 @@ def test_of_images_the_latest_is_kept():
         for name, node, unit in things for n in (0, 1)
     ]  # fmt: skip
     told = {name: Reading(metrics=metrics(*sample), append=True) for name in ("p", "q")}
-    made = tables.update(Tables.empty(), told).metrics
+    made = merge.update(Tables.empty(), told).metrics
     images = made[made["unit"].isin(["image/png", "image/jpeg"])]
     assert sorted(plain(images, "source", "name", "node", "text")) == [
         (source, name, node, f"{name}0")
@@ -843,7 +846,7 @@ def test_history_is_split_off_and_joined_again():
             {"name": "m"}, *({"name": "m", "value": 1.0, **OLD, **number} for number in numbers)
         ),
     )
-    told, history = tables.split_history(both)
+    told, history = split_history(both)
     assert [plain(t, "source") for t in (told.files, told.ingests, told.metrics)] == [
         ["files"],
         ["gen2"],
@@ -864,7 +867,7 @@ def test_history_is_split_off_and_joined_again():
             )
         ),
     )
-    joined = tables.join_history(now, history)
+    joined = join_history(now, history)
     assert plain(joined.files, "file_id", "size_bytes") == [
         ("n/b", 7),
         ("n/d", 1_000_000),
@@ -912,7 +915,7 @@ def test_history_of_a_file_that_a_source_lists():
         ),
         metrics({"name": "l", "value": 2.0, **OLD}),
     )
-    made = tables.with_history(told, history)
+    made = with_history(told, history)
     assert plain(made.files, "file_id", "source", "on_disk", "size_bytes", *facts) == [
         ("n/a", columns.HISTORY, False, 1_000_000, *facts.values()),
         ("n/b", "files", True, 1_000_000, "own", *list(facts.values())[1:]),
@@ -922,8 +925,8 @@ def test_history_of_a_file_that_a_source_lists():
     ]  # fmt: skip
     assert plain(made.metrics, "name", "value") == [("l", 2.0), ("m", 1.0)]
     nothing = Tables.empty()
-    assert tables.with_history(told, nothing) is told
-    assert plain(tables.with_history(nothing, history).files, "file_id", "on_disk") == [
+    assert with_history(told, nothing) is told
+    assert plain(with_history(nothing, history).files, "file_id", "on_disk") == [
         ("n/a", True),
         ("n/b", True),
     ]
@@ -931,7 +934,7 @@ def test_history_of_a_file_that_a_source_lists():
         just = Tables(
             **{name: getattr(history if name == part else nothing, name) for name in columns.TABLES}
         )
-        assert len(getattr(tables.with_history(nothing, just), part)) == len(getattr(history, part))
+        assert len(getattr(with_history(nothing, just), part)) == len(getattr(history, part))
 
 
 def test_history_of_a_raw_that_only_the_registry_tells_of():
@@ -947,7 +950,7 @@ def test_history_of_a_raw_that_only_the_registry_tells_of():
         ingests(
             *({"file_id": f"gen2:{path}", "message": path} for path in ("raw/x", "n/b", "raw/new"))
         ),
-        columns.empty(columns.METRICS),
+        frames.empty(columns.METRICS),
     )
     links = {"n/a": "raw/x", "n/c": None, "n/b": "raw/y"}
     history = Tables(
@@ -959,9 +962,9 @@ def test_history_of_a_raw_that_only_the_registry_tells_of():
         ingests(
             *({"file_id": file_id, "destination": link, **OLD} for file_id, link in links.items())
         ),
-        columns.empty(columns.METRICS),
+        frames.empty(columns.METRICS),
     )
-    made = tables.with_history(told, history)
+    made = with_history(told, history)
     assert plain(made.files, "file_id", "source", "obsid", "detector", "exposed_at", "on_disk") == [
         ("gen2:raw/new", "gen2", "O", None, NOW - 9 * HOUR, True),
         ("n/a", columns.HISTORY, "O", "3", NOW - 9 * HOUR, True),
@@ -972,7 +975,7 @@ def test_history_of_a_raw_that_only_the_registry_tells_of():
         ("gen2:raw/new", "raw/new", "gen2"), ("n/a", "raw/x", "gen2"), ("n/b", "n/b", "gen2"), ("n/c", None, columns.HISTORY),
     ]  # fmt: skip
     listed = Tables(files({"file_id": "n/z", "path": "raw/x"}), told.ingests.iloc[:0], told.metrics)
-    after = tables.with_history(listed, history).files
+    after = with_history(listed, history).files
     assert plain(after, "file_id", "on_disk") == [
         ("n/a", False),
         ("n/b", False),
@@ -1025,7 +1028,7 @@ def test_why(file, tries, expected):
     """What is said of a file: why it is in its class, and the line of the message that tells."""
     night = files({"file_id": "n/a.fits", "name": "a.fits", **file})
     tried = ingests(*({"file_id": "n/a.fits", **row} for row in tries))
-    listed = tables.file_list(tables.classify(night, tried, Limits(ignore=("left*",)), NOW))
+    listed = listing.file_list(classify.classify(night, tried, Limits(ignore=("left*",)), NOW))
     assert list(listed["reason"]) == [expected] and listed["reason"].dtype == columns.DTYPES["text"]
 
 
@@ -1047,9 +1050,9 @@ def test_list_of_files():
     tried = ingests(
         {"file_id": "n/c"}, {"file_id": "n/c", "stage": "export", "attempted_at": NOW - HOUR}
     )
-    judged = tables.classify(night, tried, Limits(), NOW)
-    listed = tables.file_list(judged)
-    assert list(listed) == ["path", *tables.LISTED[1:], "reason"]
+    judged = classify.classify(night, tried, Limits(), NOW)
+    listed = listing.file_list(judged)
+    assert list(listed) == ["path", *listing.LISTED[1:], "reason"]
     said = "never tried; here since 2020-02-12"
     assert plain(listed, *listed) == [
         (
@@ -1082,16 +1085,16 @@ def test_list_of_files():
     ]
     quiet = files({"file_id": "n/d"}, {"file_id": "n/e"})
     for silent in (
-        tables.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW),
+        classify.classify(quiet, ingests({"file_id": "n/d"}, {"file_id": "n/e"}), Limits(), NOW),
         judged.iloc[:0],
     ):
-        reasons = tables.file_list(silent)["reason"]
+        reasons = listing.file_list(silent)["reason"]
         assert list(reasons) == [""] * len(silent) and reasons.dtype == columns.DTYPES["text"]
-    known = tables.acknowledge(
+    known = acknowledge(
         judged, lambda file_class, names, reason: "a test" if "n/a" in names else ""
     )
-    staged = tables.file_list(known, tables.done_by_stage(known, tried, ["export", "transfer"]))
-    assert list(staged) == ["path", *tables.LISTED[1:], "export_at", "transfer_at", "reason"]
+    staged = listing.file_list(known, listing.done_by_stage(known, tried, ["export", "transfer"]))
+    assert list(staged) == ["path", *listing.LISTED[1:], "export_at", "transfer_at", "reason"]
     assert plain(staged, "path", "export_at", "transfer_at", "reason") == [
         ("n/b", None, None, f"{said} 20:00:00 UTC"),
         ("n/c", NOW - HOUR, None, ""),
@@ -1102,8 +1105,8 @@ def test_list_of_files():
 def test_csv_to_the_byte():
     """A list as CSV: a header, a row a file, instants in ISO 8601 with Z, nothing where there is nothing, quotes doubled."""
     microseconds = {"file_id": "d", "created_at": NOW + pd.Timedelta(microseconds=5)}
-    listed = tables.file_list(
-        tables.classify(
+    listed = listing.file_list(
+        classify.classify(
             files({"file_id": 'a "b", c', "size_bytes": None}, microseconds),
             ingests(),
             Limits(),
@@ -1127,9 +1130,9 @@ def test_csv_to_the_byte():
         "": "",
     }
     expected = "".join(f'"{text}"\n' for text in ("t", *cells.values()))
-    assert csv_of(pd.DataFrame({"t": columns.texts(list(cells))})) == expected
+    assert csv_of(pd.DataFrame({"t": frames.texts(list(cells))})) == expected
     for text, cell in cells.items():  # each by itself: one of them must be enough
-        assert csv_of(pd.DataFrame({"t": columns.texts([text])})) == f'"t"\n"{cell}"\n'
+        assert csv_of(pd.DataFrame({"t": frames.texts([text])})) == f'"t"\n"{cell}"\n'
 
 
 def test_what_is_known_is_asked_of_what_alarms():
@@ -1144,7 +1147,7 @@ def test_what_is_known_is_asked_of_what_alarms():
         {"file_id": "n/failed", "status": "failure", "message": "full"}, {"file_id": "n/lost", "status": "lost"},
         {"file_id": "n/done"}, {"file_id": "n/lost2", "status": "lost"},
     )  # fmt: skip
-    judged = tables.classify(night, tried, Limits(), NOW)
+    judged = classify.classify(night, tried, Limits(), NOW)
     shown = [
         "failed",
         "missing",
@@ -1157,9 +1160,9 @@ def test_what_is_known_is_asked_of_what_alarms():
         "lost",
         "gone",
     ]
-    assert tables.shown_as(judged).tolist() == shown
+    assert classify.shown_as(judged).tolist() == shown
     asked = []
-    known = tables.acknowledge(
+    known = acknowledge(
         judged,
         lambda *told: asked.append(told) or ("" if "n/small" in told[1] else f"known {told[0]}"),
     )
@@ -1181,17 +1184,15 @@ def test_what_is_known_is_asked_of_what_alarms():
         f"known {name}" if name in alarming else "" for name in shown
     ]
     counted = {"failed": 1, "missing": 1, "gone": 2, "lost": 2}
-    assert tables.count_acknowledged(known) == {
-        name: {f"known {name}": n} for name, n in counted.items()
-    }
-    summary = tables.summarise(known)
+    assert count_acknowledged(known) == {name: {f"known {name}": n} for name, n in counted.items()}
+    summary = summarise(known)
     assert (summary["n_acknowledged"], summary["n_acknowledged_errors"], summary["n_lost"]) == (
         6,
         2,
         2,
     )
     for silent in (judged.iloc[2:3], judged.iloc[:0]):
-        quiet = tables.acknowledge(silent, lambda *told: "never asked")["acknowledged"]
+        quiet = acknowledge(silent, lambda *told: "never asked")["acknowledged"]
         assert list(quiet) == [""] * len(silent) and quiet.dtype == columns.DTYPES["text"]
 
 
@@ -1215,28 +1216,28 @@ def test_rows_of_files_that_need_attention():
         {"file_id": file_id, "status": "failure", "message": message}
         for file_id, message in messages.items()
     ]
-    judged = tables.classify(
+    judged = classify.classify(
         night,
         ingests({"file_id": "n/done"}, {"file_id": "n/l", "status": "lost"}, *failed),
         Limits(),
         NOW,
     )
-    known = tables.acknowledge(
+    known = acknowledge(
         judged, lambda file_class, names, reason: "a test" if file_class == "gone" else ""
     )
-    rows = tables.attention(known)
+    rows = listing.attention(known)
     assert [(row["path"], row["file_class"]) for row in rows] == [
         ("n/l", "lost"), ("n/f1", "failed"), ("n/f2", "failed"), ("n/f3", "failed"), ("n/f4", "failed"),
         ("n/m1", "missing"), ("n/m2", "missing"),
         ("n/g", "gone"), ("n/s", "small"), ("n/y", "pending"),
     ]  # fmt: skip
     assert rows[2] == {
-        "anchor": tables.anchor_of("n/f2"), "path": "n/f2", "file_class": "failed", "reason": 500 * "x", "detail": 501 * "x",
+        "anchor": listing.anchor_of("n/f2"), "path": "n/f2", "file_class": "failed", "reason": 500 * "x", "detail": 501 * "x",
         "size_bytes": 1_000_000, "exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "created_at": NOW - 10 * HOUR,
         "transferred_at": NOW - 2 * HOUR, "tried_at": NOW - 9 * HOUR, "n_attempts": 1, "acknowledged": "",
     }  # fmt: skip
     assert rows[7] == {
-        "anchor": tables.anchor_of("n/g"), "path": "n/g", "file_class": "gone", "detail": "", "size_bytes": 1_000_000,
+        "anchor": listing.anchor_of("n/g"), "path": "n/g", "file_class": "gone", "detail": "", "size_bytes": 1_000_000,
         "reason": "no longer on disk, and never ingested; known: a test", "exposure": "", "obsid": "", "seq_num": None, "detector": "",
         "created_at": NOW - 10 * HOUR, "transferred_at": None, "tried_at": None, "n_attempts": 0, "acknowledged": "a test",
     }  # fmt: skip
@@ -1251,8 +1252,8 @@ def test_rows_of_files_that_need_attention():
     assert {type(row["n_attempts"]) for row in rows} == {int} and type(
         rows[0]["created_at"]
     ) is datetime.datetime
-    assert tables.attention(judged.iloc[5:6]) == [] and {
-        row["acknowledged"] for row in tables.attention(judged)
+    assert listing.attention(judged.iloc[5:6]) == [] and {
+        row["acknowledged"] for row in listing.attention(judged)
     } == {""}
 
 
@@ -1274,7 +1275,7 @@ def test_groups_of_what_is_said():
         *(row(f"full {n}", acknowledged="a test") for n in (3, 4, 5)), row("full 6", "missing", transferred_at=5),
         row("full 6", "missing", detail="x"), row("full 6", "missing", detail="y"),
     ]  # fmt: skip
-    groups = tables.group_attention(rows)
+    groups = listing.group_attention(rows)
     told = ("file_class", "words", "detail", "first_at", "last_at", "acknowledged")
     assert [(*(group[name] for name in told), len(group["rows"])) for group in groups] == [
         ("failed", "full …", "whole", 2, 3, "", 2),
@@ -1289,14 +1290,14 @@ def test_groups_of_what_is_said():
         "group-0699561ddf",
         "missing",
     ]
-    assert groups[0]["rows"] == [rows[0], rows[2]] and tables.group_attention([]) == []
+    assert groups[0]["rows"] == [rows[0], rows[2]] and listing.group_attention([]) == []
 
 
 def test_address_of_a_file():
     """A file's address is made of its path alone, of any path that a disk allows, and stays what it was in earlier versions."""
-    assert tables.anchor_of("n/a.fits") == "file-c2e2411741"
-    odd = tables.anchor_of("a\udcff")
-    assert odd != tables.anchor_of("a\udcfe") and re.fullmatch("file-[0-9a-f]{10}", odd)
+    assert listing.anchor_of("n/a.fits") == "file-c2e2411741"
+    odd = listing.anchor_of("a\udcff")
+    assert odd != listing.anchor_of("a\udcfe") and re.fullmatch("file-[0-9a-f]{10}", odd)
 
 
 @pytest.mark.parametrize(
@@ -1315,7 +1316,7 @@ def test_address_of_a_file():
 )
 def test_words_without_what_differs(message, expected):
     """Paths, and words with digits in them, are what differs from file to file; several in a row are one."""
-    assert tables.pattern_of(message) == expected
+    assert listing.pattern_of(message) == expected
 
 
 def test_stages():
@@ -1346,8 +1347,8 @@ def test_stages():
         {"file_id": "n/arrived", **move, "attempted_at": NOW + 10 * s}, {"file_id": "n/0", "stage": "hear", "status": "backfill"},
         {"file_id": "n/1", "stage": "other", "attempted_at": NOW + 50 * s}, {"file_id": "n/1", "stage": "also"},
     )  # fmt: skip
-    judged = tables.classify(night, tried, Limits(last_stage="move"), NOW)
-    rows = tables.stage_rows(judged, tried, ["hear", "move", "nothing"])
+    judged = classify.classify(night, tried, Limits(last_stage="move"), NOW)
+    rows = listing.stage_rows(judged, tried, ["hear", "move", "nothing"])
     nothing = dict.fromkeys(
         ["n_done", "n_failed", "n_waiting", "n_running", "n_deferred", "n_attempts"], 0
     )
@@ -1364,13 +1365,13 @@ def test_stages():
             {"path": f"n/{n}", "state": states[n], "since": at[n], "message": states[n], "destination": ""} for n in (2, 3)
         ],
     }  # fmt: skip
-    assert tables.stages_there(tried, ["move", "nothing", "hear"]) == [
+    assert listing.stages_there(tried, ["move", "nothing", "hear"]) == [
         "move",
         "hear",
         "also",
         "other",
     ]
-    by_stage = tables.done_by_stage(judged.set_axis(range(5, 16)), tried, ["move", "nothing"])
+    by_stage = listing.done_by_stage(judged.set_axis(range(5, 16)), tried, ["move", "nothing"])
     done = {0: 1.1234, 1: 2.2468, 2: 0, 4: 0, 8: 0, 9: 10, 10: 7.0006}
     expected = [
         (NOW + pd.Timedelta(seconds=done[n]) if n in done else None, None) for n in range(11)
@@ -1382,7 +1383,7 @@ def test_stages():
         "move_at",
         "nothing_at",
     ]
-    assert tables.done_by_stage(judged, tried, []).shape == (11, 0)
+    assert listing.done_by_stage(judged, tried, []).shape == (11, 0)
 
 
 def test_queues():
@@ -1417,7 +1418,7 @@ def test_queues():
         },
         {"file_id": "z", "stage": "r", "status": "success", "source": "lwa"},
     )
-    both = tables.queue_rows(tried, [("lwa", "q"), ("lwa", "p")])
+    both = listing.queue_rows(tried, [("lwa", "q"), ("lwa", "p")])
     assert both[0]["errors"] == [
         {"path": "d", "state": "failure", "since": NOW - 3 * HOUR, "message": "", "destination": ""}
     ]
@@ -1442,17 +1443,17 @@ def test_queues():
         }
     ]
     assert (
-        len(tables.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2
-        and len(tables.queue_rows(tried, [("other", "q")])) == 1
+        len(listing.queue_rows(tried, [("lwa", "p"), ("lwa", "r")])) == 2
+        and len(listing.queue_rows(tried, [("other", "q")])) == 1
     )
-    assert tables.queue_rows(tried, [("lwa", "r")]) == [] == tables.queue_rows(tried, [])
+    assert listing.queue_rows(tried, [("lwa", "r")]) == [] == listing.queue_rows(tried, [])
     many = ingests(
         *(
             {"file_id": f"{n:02}", "status": "waiting", "attempted_at": NOW - n % 2 * HOUR}
             for n in range(60)
         )
     )
-    entries = tables.queue_rows(many, [("gen2", "ingest")])[0]["waiting"]
+    entries = listing.queue_rows(many, [("gen2", "ingest")])[0]["waiting"]
     assert [e["path"] for e in entries] == [
         f"{n:02}" for n in (*range(1, 60, 2), *range(0, 60, 2))
     ]  # of one time by name
@@ -1471,10 +1472,10 @@ def test_exposures_in_full():
         {**exposed, "file_id": "n/3", "created_at": NOW - 6 * HOUR, "seq_num": 7, "transferred_at": NOW - 2 * HOUR},
         {"file_id": "n/4", "exposure": "E", "obsid": "O", "created_at": None}, {"file_id": "5"},
     )  # fmt: skip
-    judged = tables.classify(
+    judged = classify.classify(
         night, ingests({"file_id": "n/3"}, {"file_id": "n/2", "attempted_at": NOW}), Limits(), NOW
     )
-    rows = tables.group(judged)
+    rows = listing.group(judged)
     rows = rows.astype("object").where(rows.notna(), None).to_dict("records")
     nothing = {"seq_num": None, "transferred_at": None, "ingested_at": None, "ingested": 0}
     times = {"created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR, "ingested_at": NOW}
@@ -1484,7 +1485,7 @@ def test_exposures_in_full():
         {"name": "n/b/", "n_files": 2, "missing": 2, "created_at": NOW - 3 * HOUR, **nothing},
         {"name": "O", "n_files": 1, "missing": 1, "created_at": None, **nothing},
     ]
-    assert list(tables.group(judged)) == [
+    assert list(listing.group(judged)) == [
         "name",
         "seq_num",
         "n_files",
@@ -1494,11 +1495,11 @@ def test_exposures_in_full():
         "ingested",
         "missing",
     ]
-    assert len(tables.group(judged.iloc[:0])) == 0
+    assert len(listing.group(judged.iloc[:0])) == 0
     many = files(
         *({"file_id": f"{n:02}/x", "created_at": NOW - (n % 2 + 2) * HOUR} for n in range(60))
     )
-    rows = tables.group(tables.classify(many, ingests(), Limits(), NOW))
+    rows = listing.group(classify.classify(many, ingests(), Limits(), NOW))
     assert list(rows["name"]) == [
         f"{n:02}/" for n in (*range(1, 60, 2), *range(0, 60, 2))
     ]  # of one time by name
@@ -1514,14 +1515,14 @@ def test_latest_values():
         {"name": "t", "unit": "text/plain", "text": "names"}, {"name": "k", "unit": "my image/x"},
     )  # fmt: skip
     nothing = {"text": "", "unit": "", "value": None, "sampled_at": NOW, "source": "q", "node": ""}
-    assert tables.latest_metrics(told) == [
+    assert listing.latest_metrics(told) == [
         {**nothing, "name": "k", "unit": "my image/x"},
         {**nothing, "name": "l", "text": "word", "sampled_at": None},
         {**nothing, **m, "value": 4.0, "source": "a"},
         {**nothing, **m, "value": 3.0, "unit": "s"},
         {**nothing, "name": "m", "node": "n10", "value": 1.0},
     ]
-    assert tables.latest_metrics(told.iloc[:0]) == [] == tables.images(told.iloc[:0])
+    assert listing.latest_metrics(told.iloc[:0]) == [] == listing.images(told.iloc[:0])
 
 
 def test_latest_images():
@@ -1533,7 +1534,7 @@ def test_latest_images():
         {**sky, "text": "lost"}, {**sky, "text": None}, {**sky, "name": "all", "node": None, "text": "d", "sampled_at": None},
         {**sky, "unit": "image/gif", "text": "e"}, {**sky, "node": "n2", "text": "f", "source": "a"},
     )  # fmt: skip
-    assert tables.images(told) == [
+    assert listing.images(told) == [
         {"name": "all", "node": "", "sampled_at": None, "text": "d"},
         {"name": "sky", "node": "n2", "sampled_at": NOW + HOUR, "text": "c"},
         {"name": "sky", "node": "n2", "sampled_at": NOW, "text": "f"},

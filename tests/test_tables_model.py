@@ -10,8 +10,9 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from observing_monitor import columns, tables
-from observing_monitor.tables import Limits
+from observing_monitor.model import arrays, columns, frames
+from observing_monitor.tables import classify, match, summary
+from observing_monitor.tables.classify import Limits
 
 NOW = pd.Timestamp("2020-02-13T06:00:00Z")
 HOUR = pd.Timedelta(hours=1)
@@ -47,7 +48,7 @@ a_try = st.fixed_dictionaries({
 
 
 def table(described, rows):
-    return columns.frame(described, pd.DataFrame(rows)) if rows else columns.empty(described)
+    return frames.frame(described, pd.DataFrame(rows)) if rows else frames.empty(described)
 
 
 def plain(frame, names=None):
@@ -100,7 +101,7 @@ def judged_by_hand(file, tries, limits, is_told):
     last = order[-1] if order else {"status": None, "message": None, "attempted_at": None}
     status, n_attempts = (
         last["status"],
-        sum(tried["status"] not in tables.WAITING for tried in order),
+        sum(tried["status"] not in classify.WAITING for tried in order),
     )
     done = [tried for tried in order if tried["status"] in ("success", "lost")]
     done_at = done[-1]["attempted_at"] if done else None
@@ -109,7 +110,7 @@ def judged_by_hand(file, tries, limits, is_told):
     since = first(
         created if created and created <= NOW else None, file["transferred_at"], heard, created
     )
-    is_again = status == "unregistered" or (status in tables.WAITING and n_attempts > 0)
+    is_again = status == "unregistered" or (status in classify.WAITING and n_attempts > 0)
     late_at = last["attempted_at"] if is_again else since
     late_at = (
         None
@@ -153,7 +154,7 @@ def judged_by_hand(file, tries, limits, is_told):
 def test_classes_are_the_designs(night):
     """Every file has the class, the times and the words that the design gives it, whatever was tried in whichever order."""
     files, tries, limits, is_told = night
-    judged = tables.classify(
+    judged = classify.classify(
         table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
     )
     expected = [
@@ -171,7 +172,7 @@ def test_classes_are_the_designs(night):
     assert plain(judged, names) == [tuple(row.values()) for row in expected]
     assert list(judged["file_id"]) == [f["file_id"] for f in files]
     pending = [row["late_at"] for row in expected if row["file_class"] == "pending"]
-    assert tables.next_change(judged, is_told) == (
+    assert classify.next_change(judged, is_told) == (
         min(filter(None, pending), default=None) if is_told else None
     )
 
@@ -191,7 +192,7 @@ def quantile(values, fraction):
 def test_summary_is_counted_by_hand(night):
     """A night's numbers are what one counts in the list of its files; the classes add up to the files."""
     files, tries, limits, is_told = night
-    judged = tables.classify(
+    judged = classify.classify(
         table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
     )
     rows = [dict(zip(judged, row, strict=True)) for row in plain(judged)]
@@ -222,7 +223,7 @@ def test_summary_is_counted_by_hand(night):
             expected[f"{stage}_delay_{name}_s"] = (
                 pytest.approx(quantile(seconds, fraction), abs=0.0006) if seconds else None
             )
-    assert tables.summarise(judged) == expected
+    assert summary.summarise(judged) == expected
     tried, came = (
         [row["tried_at"] for row in of["failed"]],
         [first(row["created_at"], row["transferred_at"]) for row in of["missing"]],
@@ -231,14 +232,14 @@ def test_summary_is_counted_by_hand(night):
         "failed": min(filter(None, tried), default=None),
         "missing": min(filter(None, came), default=None),
     }
-    assert tables.since(judged) == {name: at for name, at in since.items() if at}
+    assert classify.since(judged) == {name: at for name, at in since.items() if at}
     early = [
         (r["created_at"] - r["transferred_at"]).total_seconds()
         for r in rows
         if r["created_at"] and r["transferred_at"]
     ]
     early = [seconds for seconds in early if seconds > 3600]
-    assert tables.ahead(judged) == (len(early), max(early, default=0.0))
+    assert classify.ahead(judged) == (len(early), max(early, default=0.0))
 
 
 def stem(name):
@@ -308,9 +309,7 @@ def test_matches_are_made_by_hand(of_files, tries, made_up, random):
     expected = {}
     for file in of_files:
         own = [tried for tried, i in zip(tries, ids, strict=True) if i == file["file_id"]]
-        told = {
-            fact: first(*(tried[fact] for tried in own), file[fact]) for fact in tables.ENRICHED
-        }
+        told = {fact: first(*(tried[fact] for tried in own), file[fact]) for fact in match.ENRICHED}
         expected[file["file_id"]] = (
             file
             | told
@@ -337,9 +336,9 @@ def test_matches_are_made_by_hand(of_files, tries, made_up, random):
             )
 
     files = random.sample(of_files, len(of_files))  # their order has no say
-    empty = columns.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
+    empty = frames.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
     asked = table((*columns.ATTEMPTS, columns.INGESTS[-1]), tries) if tries else empty
-    matched, found = tables.match(
+    matched, found = match.match(
         table(columns.FILES, files), asked, table(columns.FILES, made_up) if made_up else None
     )
     names = [c.name for c in columns.FILES]
@@ -381,7 +380,7 @@ def test_rows_are_in_order_with_nulls_last(rows):
             [(value is None, value) if value is not None else (True,) for value in row]
             for row in zip(*values, strict=True)
         ]
-        made = tables.in_order(frame, by)
+        made = arrays.in_order(frame, by)
         assert made["row"].tolist() == sorted(range(len(rows)), key=keys.__getitem__) and list(
             made.index
         ) == list(range(len(rows)))

@@ -9,7 +9,7 @@ import pytest
 from gen2tree import later, make_night
 from running import nights, run, times
 
-from observing_monitor import status, usual
+from observing_monitor.judging import checks, usual
 
 DAYS = [datetime.date(2020, 3, 1) + datetime.timedelta(days=n) for n in range(9)]
 
@@ -71,8 +71,8 @@ def test_slow_night_is_said_once():
     )
     numbers = {**classes, "n_files": 100, "transfer_delay_p90_s": None, "ingest_delay_p90_s": 700.0}
     worse = {"ingest_delay_p90_s": 40.0}
-    over = status.findings(status.Night(numbers, delay_warning_s=600, worse=worse))
-    under = status.findings(status.Night(numbers, worse=worse))
+    over = checks.findings(checks.Night(numbers, delay_warning_s=600, worse=worse))
+    under = checks.findings(checks.Night(numbers, worse=worse))
     assert [f.text for f in over] == [
         "slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"
     ]

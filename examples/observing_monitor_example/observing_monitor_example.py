@@ -5,10 +5,11 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.pages import Finding
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.model import columns, frames
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.reading import Reading
+from observing_monitor.sources.base import Telling
 
 
 class Seeing(Telling):
@@ -75,7 +76,7 @@ class Seeing(Telling):
             for instant, arcsec in measured
             if self.asked.rule.night_of(instant) == night
         ]
-        metrics = columns.frame(
+        metrics = frames.frame(
             columns.METRICS,
             {
                 "name": ["seeing"] * len(mine),

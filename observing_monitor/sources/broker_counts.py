@@ -6,23 +6,28 @@ a replay makes more than was produced. A topic such as `ztf_20210829_programid1`
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observing_monitor import columns
 from observing_monitor.errors import UsageError
-from observing_monitor.sources import Reading, Telling, completeness, mapping, textfiles
+from observing_monitor.model import columns, frames
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers import textfiles
+from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared import completeness, mapping
 
 if TYPE_CHECKING:
+    import datetime
+
     from pandas import DataFrame
 
-    from observing_monitor.pages import Finding
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.textfiles import Rows
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.readers.textfiles import Rows
+    from observing_monitor.sources.base import Asked
+
 
 # 2020-12-24, 20201224, 2020-12-4; ztf_20210829_programid1, whose programid is a node of the night
 NIGHT = r"(?:^|_)(?P<night>\d{4}-\d{1,2}-\d{1,2}|\d{8})(?:_(?P<node>\w+))?$"
@@ -196,13 +201,13 @@ def to_metrics(counts: DataFrame) -> DataFrame:
     import pandas as pd
 
     if counts.empty:
-        return columns.empty(columns.METRICS)
+        return frames.empty(columns.METRICS)
     long = (
         counts.rename_axis(index="node", columns="name")
         .reset_index()
         .melt(id_vars="node", var_name="name", value_name="value")
     )
     text = pd.Series("no data", index=long.index).where(long["value"].isna())
-    return columns.frame(
+    return frames.frame(
         columns.METRICS, long.assign(node=long["node"].where(long["node"] != ""), text=text)
     )

@@ -6,24 +6,31 @@ the night (UTC), and, but for the oldest, the candid, which begins with the time
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns, names
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import NID_ZERO
-from observing_monitor.pages import Finding, n_of
-from observing_monitor.sources import Reading, Telling, completeness, textfiles
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.nights import NID_ZERO
+from observing_monitor.model.reading import Reading
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers import textfiles
+from observing_monitor.sources.base import Telling
 from observing_monitor.sources.broker_counts import to_metrics, with_total
+from observing_monitor.sources.shared import completeness
 
 if TYPE_CHECKING:
+    import datetime
+    from typing import Any
+
     from pandas import DataFrame, Series
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.sources.base import Asked
+
 
 # A line: with -l the size and the time before the address, with -a a #generation after it.
 LINE = r"^\s*(?:(?P<size>\d+)\s+(?P<stored_at>\d{4}-\d\d-\d\dT\S+)\s+)?(?P<address>gs://[^/]+/(?P<path>[^#]*[^#/:]))(?P<version>#\d+)?(?:\s+metageneration=\d+)?\s*$"
@@ -135,7 +142,7 @@ class BucketListing(Telling):
         import pandas as pd
 
         if not is_told:
-            return columns.empty(columns.METRICS)
+            return frames.empty(columns.METRICS)
         twice = alerts["key"].duplicated()
         of_nodes = (
             pd.DataFrame({self.settings.metric: ~twice, "stored_twice": twice})
@@ -232,12 +239,12 @@ def _files(alerts: DataFrame) -> DataFrame:
         "name": names.last_parts(alerts["path"]),
         "path": alerts["address"],
         "kind": "avro",
-        "size_bytes": columns.whole_numbers(alerts["size"]),
+        "size_bytes": frames.whole_numbers(alerts["size"]),
         "created_at": created,
         "transferred_at": stored,
         "exposure": alerts["candid"].str.slice(0, -9),
     }
-    made = columns.frame(columns.FILES, pd.DataFrame(files, index=alerts.index))
+    made = frames.frame(columns.FILES, pd.DataFrame(files, index=alerts.index))
     return (
         made.sort_values("file_id", kind="stable")
         .drop_duplicates("file_id", keep="last")

@@ -10,23 +10,28 @@ without any event was not seen by the ingester. Times are local to the manager's
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import night_named, zone_named
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.mapping import to_text
-from observing_monitor.sources.sql import Database
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.nights import night_named, zone_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.sql import Database
+from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.mapping import to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+    from zoneinfo import ZoneInfo
+
     from pandas import DataFrame, Series
     from sqlalchemy import Connection
 
-    from observing_monitor.sources import Asked, Known
+    from observing_monitor.model.reading import Known
+    from observing_monitor.sources.base import Asked
+
 
 STATUSES = {  # the manager's word -> ours, in the order in which events of the very same time follow each other
     "BACKFILL": "backfill",
@@ -175,7 +180,7 @@ class DataBackbone(Telling):
         told["added_at"] = _instants(told["added_on"], self.zone)
         events = told.loc[self._is_of(told, night)].reset_index(drop=True)
         if events.empty:
-            return Reading(attempts=columns.empty(columns.ATTEMPTS))
+            return Reading(attempts=frames.empty(columns.ATTEMPTS))
         return self._reading(events)
 
     def _reading(self, events: DataFrame) -> Reading:
@@ -215,15 +220,13 @@ class DataBackbone(Telling):
             "attempt": (events.groupby("id").cumcount() + 1).where(has_event),
             "path": path,
             "names": events["filename"],
-            "size_bytes": columns.whole_numbers(events["size_bytes"]),
+            "size_bytes": frames.whole_numbers(events["size_bytes"]),
             "transferred_at": events["added_at"],
             **names.read_names(
                 events["filename"].astype("str"), self.settings.name_pattern
             ).to_dict("series"),
         }
-        return Reading(
-            attempts=columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts)), notes=notes
-        )
+        return Reading(attempts=frames.frame(columns.ATTEMPTS, pd.DataFrame(attempts)), notes=notes)
 
     # --- the tables --------------------------------------------------------------------------------------------------
 
@@ -379,7 +382,7 @@ def _instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
         lambda value: isinstance(value, datetime.datetime) and value.tzinfo is not None
     )
     if aware.any():
-        return columns.in_calendar(
+        return frames.in_calendar(
             pd.to_datetime(plain, utc=True, errors="coerce").astype(columns.DTYPES["instant"])
         )
     plain = plain.where(plain.map(lambda value: isinstance(value, str | datetime.datetime)))
@@ -388,7 +391,7 @@ def _instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
     local = local.dt.tz_localize(
         zone, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward"
     )
-    return columns.in_calendar(local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"]))
+    return frames.in_calendar(local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"]))
 
 
 def _messages(events: DataFrame) -> Series[Any]:

@@ -16,28 +16,32 @@ import io
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.files import open_plain
-from observing_monitor.nights import EPOCH, iso_utc, night_named
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.textfiles import parse_json
-from observing_monitor.sources.tree import NightTree, shown_all
+from observing_monitor.model import columns, frames
+from observing_monitor.model.nights import EPOCH, iso_utc, night_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.textfiles import parse_json
+from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
     import pandas as pd
     from pandas import DataFrame
 
-    from observing_monitor.pages import Finding
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.tree import Entry, Listing
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.readers.tree import Entry, Listing
+    from observing_monitor.sources.base import Asked
+
 
 # name, node, when, value, text: a row of `documents`
 Document = tuple[str, str | None, str | None, float | None, str]
@@ -731,7 +735,7 @@ def _add_up(
 
 
 def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Finding]:
-    from observing_monitor.pages import Finding
+    from observing_monitor.model.finding import Finding
 
     most, level = settings.max_named, settings.level
     if judged.never:
@@ -808,4 +812,4 @@ def documents(rows: list[Document]) -> DataFrame:
         unit=NAMES
     )
     table["sampled_at"] = pd.to_datetime(table["sampled_at"], utc=True, format="ISO8601")
-    return columns.frame(columns.METRICS, table)
+    return frames.frame(columns.METRICS, table)

@@ -15,24 +15,29 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.files import open_plain
-from observing_monitor.nights import night_named, zone_named
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.nights import night_named, zone_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
     from pandas import DataFrame, Series
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.tree import Listing
+    from observing_monitor.model.reading import Known
+    from observing_monitor.readers.tree import Listing
+    from observing_monitor.sources.base import Asked
+
 
 # What rsync writes of a file that came whole, as --log-file has it: date, time, [pid], then -i's eleven letters, name.
 RSYNC_LINE = re.compile(
@@ -149,12 +154,12 @@ class FileStore(Telling):
                 {fact: values[kept] for fact, values in numbers.items()},
             )
         if not len(paths):
-            return self._reading(columns.empty(columns.FILES), listing)
-        name = columns.texts(name)
+            return self._reading(frames.empty(columns.FILES), listing)
+        name = frames.texts(name)
         files = {
-            "file_id": columns.texts(paths),
+            "file_id": frames.texts(paths),
             "name": name,
-            "path": shown_all([f"{self.settings.path}/"])[0] + columns.texts(paths),
+            "path": shown_all([f"{self.settings.path}/"])[0] + frames.texts(paths),
             "kind": names.kinds(name),
             "size_bytes": pd.Series(whole_numbers(numbers["size"], numbers["size"] >= 0)),
             "created_at": instants(numbers["mtime_ns"]),
@@ -170,7 +175,7 @@ class FileStore(Telling):
                 for column, told in names.read_names(name, self.settings.name_pattern).items()
             },
         }
-        table = columns.frame(columns.FILES, pd.DataFrame(files))
+        table = frames.frame(columns.FILES, pd.DataFrame(files))
         if self.settings.transfer_log:
             table["transferred_at"] = self._logged_transfers(table["file_id"]).fillna(
                 table["transferred_at"]

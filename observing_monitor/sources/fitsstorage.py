@@ -11,14 +11,16 @@ from __future__ import annotations
 import datetime
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns, names
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.nights import iso_utc, parse_utc, zone_named
-from observing_monitor.pages import Finding
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import (
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.nights import iso_utc, parse_utc, zone_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.sql import Database
+from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.gemini import (
     PREFIXES,
     UTC,
     failures,
@@ -28,14 +30,16 @@ from observing_monitor.sources.gemini import (
     seq_num_of_name,
     to_utc,
 )
-from observing_monitor.sources.sql import Database
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from pandas import DataFrame, Series
     from sqlalchemy import Connection, Row
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.sources.base import Asked
+
 
 QUEUES = (
     "ingest",
@@ -253,7 +257,7 @@ class FitsStorage(Telling):
         entries = [entry for entry in self._entries() if entry.night == night]
         queued = self._attempts(entries, self._messages(entries))
         attempts = pd.concat(
-            [columns.frame(columns.ATTEMPTS, t) for t in (done, queued)], ignore_index=True
+            [frames.frame(columns.ATTEMPTS, t) for t in (done, queued)], ignore_index=True
         )
         order = attempts.groupby(["path", "stage"])["attempted_at"].rank(
             "first", na_option="bottom"
@@ -261,7 +265,7 @@ class FitsStorage(Telling):
         attempts["attempt"] = order.astype("Int64")
         return Reading(
             files=self._with_queued(files, entries, night) if self.settings.files else None,
-            attempts=columns.frame(columns.ATTEMPTS, attempts),
+            attempts=frames.frame(columns.ATTEMPTS, attempts),
             metrics=self._sample(night),
             notes=list(self._notes),
             append=True,
@@ -548,7 +552,7 @@ class FitsStorage(Telling):
         now = table.sort_values(["canonical", "attempted_at"], kind="stable").drop_duplicates(
             "file_id", keep="last"
         )
-        return columns.frame(columns.FILES, now), table.assign(path=table["file_id"])
+        return frames.frame(columns.FILES, now), table.assign(path=table["file_id"])
 
     def _told_of_files(self) -> str:
         """What to select of diskfile, of `file` for the name, of `header` for what the frame is."""
@@ -640,7 +644,7 @@ class FitsStorage(Telling):
         nameless = pd.DataFrame(
             {"file_id": own, "name": own, "path": own, "kind": "request", "on_disk": True}
         )
-        told = [columns.frame(columns.FILES, table) for table in (files, queued, nameless)]
+        told = [frames.frame(columns.FILES, table) for table in (files, queued, nameless)]
         return pd.concat([table for table in told if len(table)] or told[:1], ignore_index=True)
 
     # --- samples ---------------------------------------------------------------------------------------------------
@@ -701,7 +705,7 @@ class FitsStorage(Telling):
             name: [row[i] for row in rows]
             for i, name in enumerate(("name", "node", "value", "text", "unit"))
         }
-        return columns.frame(columns.METRICS, {**told, "sampled_at": [self.asked.now] * len(rows)})
+        return frames.frame(columns.METRICS, {**told, "sampled_at": [self.asked.now] * len(rows)})
 
 
 def _at(row: Series[Any]) -> str:

@@ -17,18 +17,20 @@ import lzma
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.files import open_plain
-from observing_monitor.nights import ONE_DAY, zone_named
-from observing_monitor.pages import Finding, n_of
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.gemini import (
+from observing_monitor.model import columns, frames
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.nights import ONE_DAY, zone_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.gemini import (
     UTC,
     failures,
     name_in,
@@ -38,8 +40,12 @@ from observing_monitor.sources.gemini import (
 )
 
 if TYPE_CHECKING:
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.tables import Tables
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.sources.base import Asked
+
 
 STAGES = ("copy", "queue", "ingest", "export", "transfer", "preview", "calcache", "reduce")
 QUEUES = ("ingest", "export", "fileops", "preview", "calcache", "reduce")
@@ -198,8 +204,8 @@ class FitsStorageLogs(Telling):
         names = ["name", "node", "sampled_at", "value", "text"]
         metrics = {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
         return Reading(
-            attempts=columns.frame(columns.ATTEMPTS, table),
-            metrics=columns.frame(columns.METRICS, metrics),
+            attempts=frames.frame(columns.ATTEMPTS, table),
+            metrics=frames.frame(columns.METRICS, metrics),
             notes=notes,
             append=True,
             append_attempts=True,

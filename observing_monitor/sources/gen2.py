@@ -13,27 +13,33 @@ import datetime
 import hashlib
 import marshal
 import os
-import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.names import named_pattern
-from observing_monitor.nights import iso_utc, night_named
-from observing_monitor.sources import Reading, Telling, sqlite
-from observing_monitor.sources.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.model import columns, frames
+from observing_monitor.model.names import named_pattern
+from observing_monitor.model.nights import iso_utc, night_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers import sqlite
+from observing_monitor.readers.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Literal
+
     import numpy as np
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.tree import Listing
+    from observing_monitor.model.reading import Known
+    from observing_monitor.readers.tree import Listing
+    from observing_monitor.sources.base import Asked
+
 
 MESSAGES = {
     "success": "",
@@ -120,7 +126,7 @@ class Gen2Repository(Telling):
         notes = list(listing.notes)
         if not len(listing) and not self._n_raws(night):
             self.tree.forget(night)
-            return Reading(attempts=columns.empty(columns.ATTEMPTS), notes=notes)
+            return Reading(attempts=frames.empty(columns.ATTEMPTS), notes=notes)
         raws = self._raws_of(night)
         self.tree.forget(night)
         self._arrays, self._rows = (None, None), (None, [], [])
@@ -179,10 +185,10 @@ class Gen2Repository(Telling):
         linked_ns = np.where(numbers["link_ns"] == ABSENT, numbers["ctime_ns"], numbers["link_ns"])
         return pd.DataFrame(
             {
-                "exposure": columns.texts(exposures),
+                "exposure": frames.texts(exposures),
                 "detector_number": detectors,
-                "link": columns.texts(pc.binary_replace_slice(paths, 0, 0, "raw/")),
-                "name": columns.texts(names),
+                "link": frames.texts(pc.binary_replace_slice(paths, 0, 0, "raw/")),
+                "name": frames.texts(names),
                 "linked_at": instants(linked_ns),
                 "made_at": instants(numbers["mtime_ns"]),
                 **{
@@ -429,10 +435,10 @@ def _from_arrays(arrays: _Arrays) -> dict[str, Any] | None:
         if exposures.null_count:
             return None
         return {
-            "exposure": columns.texts(exposures),
+            "exposure": frames.texts(exposures),
             "detector_number": whole("detector").fill_null(0).to_numpy(),
-            "seqNum": columns.integers(whole("seqNum")),
-            **{name: columns.texts(texts(name)) for name in ("detectorName", "raftName", "obsid")},
+            "seqNum": frames.integers(whole("seqNum")),
+            **{name: frames.texts(texts(name)) for name in ("detectorName", "raftName", "obsid")},
         }
     except ValueError:  # Arrow's are too
         return None
@@ -469,7 +475,7 @@ def _from_rows(have: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     told = dict(zip(have, zip(*rows, strict=True), strict=True)) if rows else {}
     nothing = [None] * len(rows)
     return {
-        "exposure": columns.texts(
+        "exposure": frames.texts(
             [
                 f"{value:.0f}" if isinstance(value, float) else str(value)
                 for value in told.get("exposure", ())
@@ -547,9 +553,9 @@ def _named_alike(
 def _texts(values: Sequence[object]) -> Series[str]:
     """Values of a registry's column as text; what was written as a number is text too."""
     try:
-        return columns.texts(values)
+        return frames.texts(values)
     except (TypeError, ValueError):
-        return columns.texts([None if value is None else str(value) for value in values])
+        return frames.texts([None if value is None else str(value) for value in values])
 
 
 def _whole(values: Sequence[object]) -> Series[Any]:
@@ -558,14 +564,14 @@ def _whole(values: Sequence[object]) -> Series[Any]:
     import pyarrow as pa
 
     try:
-        return columns.integers(pa.array(values, pa.int64()))
+        return frames.integers(pa.array(values, pa.int64()))
     except (
         pa.ArrowException,
         TypeError,
         ValueError,
         OverflowError,
     ):  # SQLite holds anything in any column
-        return columns.whole_numbers(pd.Series(values, dtype="object"))
+        return frames.whole_numbers(pd.Series(values, dtype="object"))
 
 
 def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
@@ -578,8 +584,8 @@ def _side_by_side(raws: DataFrame, links: DataFrame) -> DataFrame:
     import pyarrow as pa
 
     n_raws, is_dangling = len(raws), links["is_dangling"].to_numpy()
-    exposures = columns.texts(
-        pa.concat_arrays([columns.arrow(raws["exposure"]), columns.arrow(links["exposure"])])
+    exposures = frames.texts(
+        pa.concat_arrays([frames.arrow(raws["exposure"]), frames.arrow(links["exposure"])])
     )
     detectors = np.concatenate([raws["detector_number"], links["detector_number"]])
     numbered = pd.factorize(detectors)[0]
@@ -621,9 +627,9 @@ def _attempts(both: DataFrame) -> DataFrame:
     import pyarrow.compute as pc
 
     is_registered, is_there = both["is_registered"].to_numpy(), both["is_there"].to_numpy()
-    link, plain = columns.arrow(both["link"]), _plain_names(both)
+    link, plain = frames.arrow(both["link"]), _plain_names(both)
     raft_and_sensor = _joined(
-        columns.arrow(both["raftName"]), "_", columns.arrow(both["detectorName"])
+        frames.arrow(both["raftName"]), "_", frames.arrow(both["detectorName"])
     )
     forms = ["unregistered", "lost", "success"]
     form = pa.array(np.where(is_registered, np.where(is_there, 2, 1), 0), pa.int64())
@@ -635,28 +641,28 @@ def _attempts(both: DataFrame) -> DataFrame:
     attempts = {
         "stage": "ingest",
         "attempted_at": both["linked_at"],
-        "status": columns.texts(pa.array(forms, link.type).take(form)),
-        "message": columns.texts(
+        "status": frames.texts(pa.array(forms, link.type).take(form)),
+        "message": frames.texts(
             _joined(pa.array([MESSAGES[name] for name in forms], link.type).take(form), place)
         ),
         "attempt": 1,
         "destination": both["link"],
-        "path": columns.texts(pc.coalesce(link, pc.binary_replace_slice(plain, 0, 0, "raw/"))),
-        "names": columns.texts(_names_of(both, plain, raft_and_sensor)),
+        "path": frames.texts(pc.coalesce(link, pc.binary_replace_slice(plain, 0, 0, "raw/"))),
+        "names": frames.texts(_names_of(both, plain, raft_and_sensor)),
         "size_bytes": both["size"],
         "created_at": both["made_at"],
         "obsid": both["obsid"],
         "exposure": both["exposure"],
         "seq_num": both["seqNum"],
         # as people say it: R22_S11 where the registry has raft and name
-        "detector": columns.texts(
+        "detector": frames.texts(
             pc.coalesce(raft_and_sensor, pa.array(both["detector_number"]).cast(link.type))
         ),
         "on_disk": is_there,
         "device": both["device"].where(is_there),
         "inode": both["inode"].where(is_there),
     }
-    return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
+    return frames.frame(columns.ATTEMPTS, pd.DataFrame(attempts, index=both.index))
 
 
 def _plain_names(both: DataFrame) -> Any:
@@ -666,7 +672,7 @@ def _plain_names(both: DataFrame) -> Any:
 
     codes, numbers = pd.factorize(both["detector_number"])
     ends = pa.array([f"-det{number:03d}" for number in numbers], pa.large_string())
-    return _joined(columns.arrow(both["exposure"]), ends.take(pa.array(codes, pa.int64())))
+    return _joined(frames.arrow(both["exposure"]), ends.take(pa.array(codes, pa.int64())))
 
 
 def _joined(*parts: Any, between: str = "", is_partly: bool = False) -> Any:
@@ -688,12 +694,10 @@ def _names_of(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    forms, obsid = [columns.arrow(both["name"]), plain], columns.arrow(both["obsid"])
+    forms, obsid = [frames.arrow(both["name"]), plain], frames.arrow(both["obsid"])
     if raft_and_sensor.null_count < len(both):
         forms += [
-            _joined(
-                obsid, "-", columns.arrow(both["raftName"]), columns.arrow(both["detectorName"])
-            ),
+            _joined(obsid, "-", frames.arrow(both["raftName"]), frames.arrow(both["detectorName"])),
             _joined(obsid, "_", raft_and_sensor),
         ]
     # the observation's name alone tells the file where a camera has one detector

@@ -18,29 +18,35 @@ import os
 import struct
 import urllib.parse
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError, one_line
-from observing_monitor.files import open_plain
-from observing_monitor.nights import night_named
-from observing_monitor.sources import Reading, Telling, sqlite
-from observing_monitor.sources.sql import Database
-from observing_monitor.sources.tree import ABSENT, instants, whole_numbers
+from observing_monitor.model import columns, frames
+from observing_monitor.model.nights import night_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers import sqlite
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.sql import Database
+from observing_monitor.readers.tree import ABSENT, instants, whole_numbers
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.sources.sql import Plain
+    from observing_monitor.model.reading import Known
+    from observing_monitor.readers.sql import Plain
+    from observing_monitor.sources.base import Asked
 
     AnyArray = Any  # Arrow's arrays: their stubs tell kinds apart that the functions of pyarrow.compute don't
+
 
 # What a registry may be kept by: role -> class -> the major versions whose tables are as they are read here.
 MANAGERS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -181,7 +187,7 @@ class Gen3Repository(Telling):
         """The night's attempts: `success`, or `lost` where the registry has a raw whose file is no longer there."""
         raws = self._looked.pop(night) if night in self._looked else self._raws(night)
         attempts = (
-            self._attempts(raws.table) if raws.table.num_rows else columns.empty(columns.ATTEMPTS)
+            self._attempts(raws.table) if raws.table.num_rows else frames.empty(columns.ATTEMPTS)
         )
         return Reading(attempts=attempts, notes=raws.notes)
 
@@ -213,24 +219,24 @@ class Gen3Repository(Telling):
         attempts = {
             "stage": "ingest",
             "attempted_at": told["ingested_at"].to_pandas(),
-            "status": columns.texts(pc.if_else(is_lost, "lost", "success")),
-            "message": columns.texts(pc.fill_null(message, "")),
+            "status": frames.texts(pc.if_else(is_lost, "lost", "success")),
+            "message": frames.texts(pc.fill_null(message, "")),
             "attempt": _counted(told),
-            "destination": columns.texts(place),
-            "path": columns.texts(key),
-            "names": columns.texts(_names_of(told)),
+            "destination": frames.texts(place),
+            "path": frames.texts(key),
+            "names": frames.texts(_names_of(told)),
             "size_bytes": whole_numbers(np.where(size < 0, seen["size"], size)),
             "created_at": instants(seen["mtime_ns"]),
             "exposed_at": told["ended_at"].to_pandas(),
-            "obsid": columns.texts(told["obsid"]),
-            "exposure": columns.texts(told["exposure"]),
+            "obsid": frames.texts(told["obsid"]),
+            "exposure": frames.texts(told["exposure"]),
             "seq_num": whole_numbers(pc.fill_null(told["seq_num"], ABSENT).to_numpy()),
-            "detector": columns.texts(told["detector"]),
+            "detector": frames.texts(told["detector"]),
             "on_disk": ~is_lost.to_numpy(zero_copy_only=False),
             "device": whole_numbers(seen["device"]),
             "inode": whole_numbers(seen["inode"]),
         }
-        return columns.frame(columns.ATTEMPTS, pd.DataFrame(attempts))
+        return frames.frame(columns.ATTEMPTS, pd.DataFrame(attempts))
 
     def _are_lost(
         self, files: Sequence[str], is_absent: NDArray[np.bool_], told: Mapping[str, AnyArray]
@@ -743,7 +749,7 @@ def _whole(values: Sequence[Any]) -> AnyArray:
     try:
         return pa.array(values, pa.int64())
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array(columns.whole_numbers(pd.Series(values, dtype="object")), pa.int64())
+        return pa.array(frames.whole_numbers(pd.Series(values, dtype="object")), pa.int64())
 
 
 def _instants_of_tai(ns: AnyArray) -> AnyArray:

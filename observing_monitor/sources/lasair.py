@@ -14,28 +14,32 @@ import math
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.files import open_plain
-from observing_monitor.metrics import LAST_NID, OWN_KEYS, as_written
-from observing_monitor.names import in_number_order
-from observing_monitor.nights import UTC, nid_of, night_of_nid, zone_named
-from observing_monitor.pages import Finding
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.sql import Database
-from observing_monitor.sources.textfiles import parse_json
+from observing_monitor.metrics.values import LAST_NID, OWN_KEYS, as_written
+from observing_monitor.model import columns, frames
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.names import in_number_order
+from observing_monitor.model.nights import UTC, nid_of, night_of_nid, zone_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.sql import Database
+from observing_monitor.readers.textfiles import parse_json
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+    from zoneinfo import ZoneInfo
+
     from pandas import DataFrame
 
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.sources.base import Asked
+
 
 COUNTS = {
     "today_lsst": "Alerts that the survey says it issued this night (polled from it; older name today_ztf)",
@@ -438,7 +442,7 @@ def metrics_of(
             )
         if before is None or (number == number, row[2]) > (before[0] == before[0], before[2]):
             chosen[name, node] = row
-    return columns.frame(
+    return frames.frame(
         columns.METRICS,
         {
             "name": [name for name, _ in chosen],

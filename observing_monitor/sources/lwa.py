@@ -17,25 +17,29 @@ import math
 import re
 import statistics
 import zlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING
 
-from observing_monitor import columns
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.files import open_plain
-from observing_monitor.nights import EPOCH, iso_utc
-from observing_monitor.sources import Reading, Telling
-from observing_monitor.sources.etcd import Etcd, pairs_of
-from observing_monitor.sources.textfiles import parse_json
+from observing_monitor.model import columns, frames
+from observing_monitor.model.nights import EPOCH, iso_utc
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.etcd import Etcd, pairs_of
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.textfiles import parse_json
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeGuard
+
     from pandas import DataFrame
 
-    from observing_monitor.pages import Finding
-    from observing_monitor.sources import Asked, Known
-    from observing_monitor.tables import Tables
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.sources.base import Asked
+
 
 # name, node, when, value, text, unit
 Point = tuple[str, str | None, datetime.datetime, float, str | None, str]
@@ -392,7 +396,7 @@ def _check_group(
     group: str, bands: list[str], metrics: DataFrame, settings: LwaRecorders.Settings
 ) -> list[Finding]:
     """The findings of one group, from its latest sample in the night."""
-    from observing_monitor.pages import Finding
+    from observing_monitor.model.finding import Finding
 
     reads = metrics[(metrics["name"] == "bands_silent") & (metrics["node"] == group)]
     if reads.empty:
@@ -465,7 +469,7 @@ def _check_group(
 
 def _told_of_earlier(metrics: DataFrame, bands: list[str]) -> Iterator[Finding]:
     """What bands that are normal now were earlier in the night: told, and no fault any more."""
-    from observing_monitor.pages import Finding
+    from observing_monitor.model.finding import Finding
 
     summaries = metrics[
         (metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()
@@ -585,4 +589,4 @@ def _table(rows: Iterable[Point]) -> DataFrame:
     names = ["name", "node", "sampled_at", "value", "text", "unit"]
     table = pd.DataFrame(rows, columns=names)
     table["sampled_at"] = pd.to_datetime(table["sampled_at"], utc=True)
-    return columns.frame(columns.METRICS, table)
+    return frames.frame(columns.METRICS, table)

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from observing_monitor import columns, names
 from observing_monitor.errors import SourceError
-from observing_monitor.nights import night_named
-from observing_monitor.objects import Object, Objects, Storage
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.nights import night_named
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.object_store import Object, Objects, Storage
+from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
-    from observing_monitor.sources import Asked, Known
+    from observing_monitor.model.reading import Known
+    from observing_monitor.sources.base import Asked
+
 
 # night -> its prefixes, and night -> {path: Object} of what lies outside them
 Skeleton = tuple[dict[datetime.date, list[str]], dict[datetime.date, dict[str, Object]]]
@@ -100,7 +103,7 @@ class ObjectFiles(Telling):
             )
         elsewhere = self._loose
         if not listed:
-            return Reading(files=columns.empty(columns.FILES), elsewhere=elsewhere)
+            return Reading(files=frames.empty(columns.FILES), elsewhere=elsewhere)
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         files = {
@@ -115,7 +118,7 @@ class ObjectFiles(Telling):
             "on_disk": True,
             **names.read_names(name, self.settings.name_pattern).to_dict("series"),
         }
-        return Reading(files=columns.frame(columns.FILES, pd.DataFrame(files)), elsewhere=elsewhere)
+        return Reading(files=frames.frame(columns.FILES, pd.DataFrame(files)), elsewhere=elsewhere)
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)

@@ -6,21 +6,26 @@ after it, as `time_format` writes them in `zone`); each is bound, never pasted i
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
-from observing_monitor.nights import EPOCH, TAI_MINUS_UTC_S
-from observing_monitor.sources import mapping, textfiles
-from observing_monitor.sources.sql import Database
+from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S
+from observing_monitor.readers import textfiles
+from observing_monitor.readers.sql import Database
+from observing_monitor.sources.shared import mapping
 
 if TYPE_CHECKING:
-    from observing_monitor.sources import Asked, Known, Reading
-    from observing_monitor.sources.textfiles import Rows
+    import datetime
+    from typing import Any
+
+    from observing_monitor.model.reading import Known, Reading
+    from observing_monitor.readers.textfiles import Rows
+    from observing_monitor.sources.base import Asked
+
 
 PARAMETERS = ("night", "start", "end")
 BOUND = re.compile(

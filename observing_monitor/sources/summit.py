@@ -12,14 +12,12 @@ import hashlib
 import os
 import re
 import urllib.parse
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from observing_monitor import columns, names
-from observing_monitor.files import open_plain
-from observing_monitor.nights import (
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.nights import (
     EPOCH,
     ONE_DAY,
     TAI_MINUS_UTC_S,
@@ -27,19 +25,24 @@ from observing_monitor.nights import (
     night_named,
     parse_utc,
 )
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.model.reading import Reading
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.textfiles import parse_json
+from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
-from observing_monitor.sources.textfiles import parse_json
-from observing_monitor.sources.tree import NightTree, shown_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pandas import DataFrame
 
-    from observing_monitor.pages import Finding
-    from observing_monitor.sources import Asked, Known
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.readers.tree import Entry
+    from observing_monitor.sources.base import Asked
     from observing_monitor.sources.expectations import Document
-    from observing_monitor.sources.tree import Entry
-    from observing_monitor.tables import Tables
+
 
 Told = tuple[
     datetime.datetime, str, Any, bool
@@ -261,14 +264,14 @@ def _files(objects: Mapping[str, Told], ended_at: Mapping[str, datetime.datetime
     keys = pd.Series(list(objects), dtype="str")
     name = names.last_parts(keys)
     told = names.read_names(name)
-    return columns.frame(
+    return frames.frame(
         columns.FILES,
         {
             "file_id": keys,
             "name": name,
             "path": [f"s3://{bucket}/{key}" for key, (_, bucket, _, _) in objects.items()],
             "kind": name.map(names.kind_of),
-            "size_bytes": columns.whole_numbers(
+            "size_bytes": frames.whole_numbers(
                 pd.Series([size for _, _, size, _ in objects.values()], dtype="object")
             ),
             "created_at": pd.to_datetime(told["obsid"].map(ended_at), utc=True),

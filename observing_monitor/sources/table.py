@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from observing_monitor.errors import UsageError
-from observing_monitor.sources import mapping, textfiles
+from observing_monitor.readers import textfiles
+from observing_monitor.sources.shared import mapping
 
 if TYPE_CHECKING:
-    from observing_monitor.sources import Asked, Known, Reading
-    from observing_monitor.sources.textfiles import Rows
+    import datetime
+
+    from observing_monitor.model.reading import Known, Reading
+    from observing_monitor.readers.textfiles import Rows
+    from observing_monitor.sources.base import Asked
 
 
 class Table(mapping.MappedSource):

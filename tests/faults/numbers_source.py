@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from observing_monitor import columns
-from observing_monitor.sources import Reading, Telling
+from observing_monitor.model import columns, frames
+from observing_monitor.model.reading import Reading
+from observing_monitor.sources.base import Telling
 
 NAME = "numbers"
 
@@ -56,7 +57,7 @@ class Numbers(Telling):
                 "sampled_at": [pd.Timestamp(self.asked.rule.bounds(night)[0])] * len(rows),
             }
         )
-        return Reading(metrics=columns.frame(columns.METRICS, made))
+        return Reading(metrics=frames.frame(columns.METRICS, made))
 
 
 def install(folder):

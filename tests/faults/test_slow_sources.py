@@ -14,7 +14,7 @@ import pytest
 from gen2tree import later, make_night
 from running import counts, nights, start
 
-from observing_monitor import timelimit
+from observing_monitor.processes import timelimit
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13)]
 DAYS = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1])

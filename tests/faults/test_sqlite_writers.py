@@ -17,8 +17,8 @@ from conftest import need
 from test_disk_and_clock import disk
 
 from observing_monitor.errors import SourceError
-from observing_monitor.sources import sqlite
-from observing_monitor.sources.sql import Database
+from observing_monitor.readers import sqlite
+from observing_monitor.readers.sql import Database
 
 ONE_VALUE = "select count(distinct value), max(value), count(*) from numbers"
 WRITER = """

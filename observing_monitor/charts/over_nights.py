@@ -1,0 +1,314 @@
+"""Charts over the nights of a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.charts import figure
+from observing_monitor.charts.axes import (
+    N_SERIES,
+    SHORTEST_S,
+    addressed,
+    delay_axis,
+    files_axis,
+    floored,
+    in_legend,
+    line,
+    plain,
+    sentence,
+    value_axis,
+    wants_log,
+    words_of,
+)
+from observing_monitor.judging import usual
+from observing_monitor.model import columns, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from observing_monitor.charts.figure import Json
+    from observing_monitor.model.columns import Summary
+    from observing_monitor.settings.headlines import Headline
+
+
+def stream_charts(
+    nights: Iterable[Summary],
+    headlines: Sequence[Headline] = (),
+    before: Sequence[Summary] = (),
+    has_ingest: bool = True,
+) -> list[figure.Chart]:
+    """The charts over nights: headlines, files by class, delays, completeness; none without nights.
+
+    Parameters
+    ----------
+    nights : list of dict
+        A dict a night with the names of `columns.NIGHTS`, in any order; its page is `NIGHT.html`.
+    headlines : list of pages.Headline
+        Further names in these.
+    before : list of dict
+        The nights before these, oldest first: they tell what is usual, and are not drawn.
+    has_ingest : bool
+        Whether a stage comes after arrival; without one what is there has arrived, and there is no share that was ingested.
+    """
+    shown = sorted(nights, key=lambda values: values["night"])
+    if not shown:
+        return []
+    before = before[-usual.NIGHTS :]
+    share = next((headline for headline in headlines if headline.name == "completeness"), None)
+    units = dict.fromkeys(headline.unit for headline in headlines if headline is not share)
+    made = [
+        _headlines_chart(shown, [h for h in headlines if h.unit == unit and h is not share], unit)
+        for unit in units
+    ]
+    made += (
+        _classes_chart(shown, has_ingest),
+        _night_delays_chart(shown, before),
+        _completeness_chart(shown, before, share) if has_ingest or share else None,
+    )
+    return addressed([chart for chart in made if chart])
+
+
+def _headlines_chart(
+    nights: Sequence[Summary], headlines: Sequence[Headline], unit: str
+) -> figure.Chart | None:
+    """Headlines of one unit, side by side, night by night."""
+    say = words_of(unit)
+    bars: list[Json] = []
+    words = []
+    for number, headline in enumerate(headlines):
+        values = [_number(night.get(headline.name)) for night in nights]
+        known = [v for v in values if v is not None]
+        if not known:
+            continue
+        lowest, highest = say(min(known)), say(max(known))
+        words.append(
+            f"{headline.label}: {lowest if lowest == highest else f'{lowest} to {highest}'}"
+        )
+        if len(known) < len(values):
+            words[-1] += (
+                f", not available in {len(values) - len(known):,} of {len(values):,} nights"
+            )
+        bars.append(
+            {
+                "type": "bar",
+                "y": values,
+                "name": plain(headline.label),
+                "text": [plain(say(v)) for v in values],
+                "textposition": "none",
+            }
+            | {"hovertemplate": "%{text}, %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
+            | _nights(nights)
+        )
+    if not bars:
+        return None
+    drawn = [v for bar in bars for v in bar["y"] if v is not None]
+    layout = {
+        "barmode": "group",
+        "bargap": 0.25,
+        "xaxis": _night_axis(),
+        "yaxis": value_axis([0.0, *drawn], unit),
+    }
+    title = (
+        headlines[0].label
+        if len(headlines) == 1
+        else "Side by side"
+        if not unit
+        else f"Side by side, in {unit}"
+    )
+    caption = f"Night by night. {sentence(words)}"
+    return figure.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
+
+
+def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart | None:
+    """The files of each night, stacked by class."""
+    bars, words = [], []
+    for column in columns.CLASSES:
+        counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
+        if not any(counts):
+            continue
+        label = column.label if has_ingest or column.name != "ingested" else columns.ARRIVED.label
+        words.append(f"{sum(counts):,} {label}")
+        bars.append(
+            {"type": "bar", "y": counts, "name": label, "meta": {"tone": column.name}}
+            | {"hovertemplate": "%{y:,} " + label + "<extra>%{x}</extra>"}
+            | _nights(nights)
+        )
+    if not bars:
+        return None
+    caption = f"Files of each night by what became of them; together {', '.join(words)}."
+    most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
+    layout = {
+        "barmode": "stack",
+        "bargap": 0.25,
+        "xaxis": _night_axis(),
+        "yaxis": files_axis(most),
+    }
+    return figure.Chart(
+        "chart-classes", "Files by class", caption, {"data": bars, "layout": layout}
+    )
+
+
+def _night_delays_chart(
+    nights: Sequence[Summary], before: Sequence[Summary]
+) -> figure.Chart | None:
+    """Median and 90 % point of the delays, night by night."""
+    import statistics
+
+    traces, words, everything = [], [], list[float]()
+    for stage in ("transfer", "ingest"):
+        for name, key, dash in (("median", "median", "solid"), ("90 %", "p90", "dash")):
+            values = [_number(night[f"{stage}_delay_{key}_s"]) for night in nights]
+            known = [v for v in values if v is not None]
+            if not known:
+                continue
+            everything += known
+            traces.append(
+                (
+                    values,
+                    [_number(night[f"{stage}_delay_{key}_s"]) for night in before],
+                    f"{stage} {name}",
+                    stage,
+                    dash,
+                )
+            )
+            if name == "median":
+                words.append(
+                    f"{stage}: the medians lie between {wording.seconds(min(known))} and {wording.seconds(max(known))}"
+                )
+    if not traces:
+        return None
+    low, high = min(everything), max(everything)
+    logarithmic = wants_log(low, statistics.median(everything), high)
+    drawn = []
+    for values, earlier, name, stage, dash in traces:
+        y = [None if v is None else floored([v], logarithmic)[0] for v in values]
+        if dash == "solid":
+            drawn += _usual_band(
+                earlier, values, nights, stage, SHORTEST_S if logarithmic else None
+            )
+        drawn.append(
+            line([], y, name, stage, dash)
+            | {
+                "mode": "lines+markers",
+                "marker": {"size": 5},
+                "text": [wording.seconds(v) for v in values],
+            }
+            | in_legend(name.split()[0], dash)
+            | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
+            | _nights(nights)
+        )
+    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption += f"{sentence(words)}{_band_words(drawn, 'medians')}"
+    layout = {"xaxis": _night_axis(), "yaxis": delay_axis(low, high, logarithmic)}
+    return figure.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
+
+
+def _usual_band(
+    earlier: Sequence[float | None],
+    values: Sequence[float | None],
+    nights: Sequence[Summary],
+    tone: str,
+    least: float | None = None,
+) -> list[Json]:
+    """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known.
+
+    `values` are those of `nights`, `earlier` those of the nights before.
+    """
+    window, before = usual.Window(), []
+    for value in (*earlier, *values):
+        before.append((window.quantile(0.1), window.quantile(0.9)))
+        window.add(value)
+    low, high = zip(*before[len(earlier) :], strict=True)
+    if not any(value is not None for value in low):
+        return []
+    edges = []
+    for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
+        y = [
+            None if value is None else round(max(value, value if least is None else least), 3)
+            for value in edge
+        ]
+        edges.append(
+            line([], y, "usual", tone)
+            | {
+                "x": [values["night"] for values in nights],
+                "line": {"width": 0, "shape": "hvh"},
+                "meta": {"tone": tone, "is_band": True},
+            }
+            | {"showlegend": False, "legendgroup": tone, "hoverinfo": "skip"}
+            | fill
+        )
+    return edges
+
+
+def _band_words(traces: Iterable[Json], what: str) -> str:
+    """A sentence on the shade of `_usual_band`, where there is one."""
+    if not any(trace["meta"].get("is_band") for trace in traces):
+        return ""
+    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
+
+
+def _completeness_chart(
+    nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None
+) -> figure.Chart | None:
+    """The share of the expected that was ingested, night by night; or what the headline of that name says."""
+    values = [_number(night["completeness"]) for night in nights]
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    whole = sum(v >= 1 for v in known)
+    worst = min(
+        (v, night["night"]) for v, night in zip(values, nights, strict=True) if v is not None
+    )
+    bars = {
+        "type": "bar",
+        "y": values,
+        "name": "complete" if headline else "ingested",
+        "text": [wording.percent(v) for v in values],
+        "textposition": "none",
+        "hovertemplate": "%{text}<extra>%{x}</extra>",
+        "meta": {"tone": "ingested"},
+    } | _nights(nights)
+    share = (
+        f"{headline.meaning or 'The share that came through'}, in per cent"
+        if headline
+        else "Share of each night's files that was ingested"
+    )
+    caption = (
+        f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"
+    )
+    caption += f"; the lowest is {wording.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
+    drawn = [
+        bars,
+        *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total"),
+    ]
+    caption += _band_words(drawn, "shares")
+    layout = {
+        "xaxis": _night_axis(),
+        "bargap": 0.25,
+        "showlegend": False,
+        "yaxis": {
+            "title": {"text": "complete" if headline else "ingested"},
+            "tickformat": ".0%",
+            "range": [0, max(1.02, *known)],
+        },
+    }
+    return figure.Chart(
+        "chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout}
+    )
+
+
+def _nights(nights: Sequence[Summary]) -> Json:
+    """The x values of a trace over nights, and the page behind each."""
+    return {
+        "x": [values["night"] for values in nights],
+        "customdata": [f"{values['night']}.html" for values in nights],
+    }
+
+
+def _night_axis() -> Json:
+    """Nights side by side: on an axis of dates, two nights with a year between them would be two hairlines."""
+    return {"type": "category", "title": {"text": "night"}, "nticks": 6}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or wording.is_nothing(value) else float(value)

@@ -1,0 +1,142 @@
+"""Twilight and the Moon over a night, from the site's position alone: computed here, offline, by ephem.
+
+The Sun sets when its centre is 0.833° below the horizon (refraction and its own radius; no dip for the site's height);
+civil, nautical and astronomical twilight end at 6, 12 and 18°. The Moon is up while its upper limb is, by the same refraction.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import ephem
+
+    from observing_monitor.model.position import Position
+
+
+UTC = datetime.UTC
+# how far the Sun is below the horizon, in degrees, at the least -> what that is called, darkest first
+DEPTHS = (
+    (18.0, "night"),
+    (12.0, "astronomical twilight"),
+    (6.0, "nautical twilight"),
+    (0.833, "civil twilight"),
+    (-90.0, "day"),
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a night, and what it is: a name of DEPTHS, or "Moon"."""
+
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    name: str
+
+
+@dataclass(frozen=True)
+class Sky:
+    """The spans of a night between its bounds, in order, when the Moon was up, and its lit share at the middle."""
+
+    sun: tuple[Span, ...]
+    moon: tuple[Span, ...]
+    moon_lit: float
+
+
+def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position) -> Sky:
+    """The Sky between two instants (aware), at a `Position`; also where the Sun never sets, or never rises."""
+    import ephem
+
+    observer = ephem.Observer()
+    observer.lat, observer.lon = (
+        math.radians(position.latitude_deg),
+        math.radians(position.longitude_deg),
+    )
+    observer.pressure = 0  # the horizons above hold the refraction
+    crossings = {
+        depth: _crossings(observer, ephem.Sun(), -depth, starts_at, ends_at, use_center=True)
+        for depth, _ in DEPTHS[:-1]
+    }
+    instants = sorted({starts_at, ends_at, *(at for times in crossings.values() for at in times)})
+    sun = [_sun_span(observer, a, b) for a, b in zip(instants, instants[1:], strict=False)]
+    # 34' of refraction: the Moon's own radius is what the upper limb adds
+    up = [
+        starts_at,
+        *_crossings(observer, ephem.Moon(), -34 / 60, starts_at, ends_at, use_center=False),
+        ends_at,
+    ]
+    moon = [
+        Span(a, b, "Moon")
+        for a, b in zip(up, up[1:], strict=False)
+        if _is_moon_up(observer, a + (b - a) / 2)
+    ]
+    middle = ephem.Moon(ephem.Date(_naive(starts_at + (ends_at - starts_at) / 2)))
+    return Sky(tuple(_joined(sun)), tuple(moon), middle.phase / 100)
+
+
+def _naive(instant: datetime.datetime) -> datetime.datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def _crossings(
+    observer: ephem.Observer,
+    body: ephem.Body,
+    horizon_deg: float,
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    use_center: bool,
+) -> list[datetime.datetime]:
+    """When a body crosses a height between two instants, in order."""
+    import ephem
+
+    observer.horizon = math.radians(horizon_deg)
+    found = []
+    for next_crossing in (observer.next_rising, observer.next_setting):
+        at = ephem.Date(_naive(starts_at))
+        try:
+            while (at := next_crossing(body, start=at, use_center=use_center)).datetime().replace(
+                tzinfo=UTC
+            ) < ends_at:
+                found.append(at.datetime().replace(tzinfo=UTC))
+                at = ephem.Date(at + ephem.minute)
+        except (ephem.AlwaysUpError, ephem.NeverUpError):  # near the poles
+            pass
+    return sorted(found)
+
+
+def _height_deg(observer: ephem.Observer, body: ephem.Body, instant: datetime.datetime) -> float:
+    observer.date = _naive(instant)
+    body.compute(observer)
+    return math.degrees(body.alt)
+
+
+def _sun_span(
+    observer: ephem.Observer, starts_at: datetime.datetime, ends_at: datetime.datetime
+) -> Span:
+    import ephem
+
+    height = _height_deg(observer, ephem.Sun(), starts_at + (ends_at - starts_at) / 2)
+    return Span(starts_at, ends_at, next(name for depth, name in DEPTHS if height <= -depth))
+
+
+def _is_moon_up(observer: ephem.Observer, instant: datetime.datetime) -> bool:
+    import ephem
+
+    moon = ephem.Moon()
+    return _height_deg(observer, moon, instant) + math.degrees(moon.radius) > -34 / 60
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Spans of one name, side by side, as one."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].name == span.name:
+            joined[-1] = Span(joined[-1].starts_at, span.ends_at, span.name)
+        else:
+            joined.append(span)
+    return joined

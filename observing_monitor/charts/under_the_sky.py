@@ -1,0 +1,195 @@
+"""Twilight, the Moon and local time behind the charts of a night."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from typing import TYPE_CHECKING
+
+from observing_monitor.charts import sky
+from observing_monitor.charts.axes import milliseconds, slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from observing_monitor.charts.figure import Chart, Figure, Json
+    from observing_monitor.model.position import Position
+
+
+def under_the_sky(
+    made: list[Chart],
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    position: Position | None,
+    timezone: str,
+) -> list[Chart]:
+    """The same charts of a night; on those against time stand twilight, Moon and local time, and all have one span.
+
+    Parameters
+    ----------
+    made : list of pages.Chart
+        Those without an axis of time stay as they are.
+    starts_at, ends_at : datetime
+        The night's bounds.
+    position : sky.Position or None
+        Of the observatory: None, and there is no sky. It is told in words below the first chart.
+    timezone : str
+        The name of its zone: "", and there is no second axis.
+    """
+    timed = [
+        chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"
+    ]
+    if not timed or not (position or timezone):
+        return made
+    over = sky.sky_of(starts_at, ends_at, position) if position else None
+    span = _span(timed, over, starts_at, ends_at)
+    for chart in timed:
+        layout = chart.figure["layout"]
+        layout["xaxis"] = layout["xaxis"] | {"range": span}
+        if over:
+            layout["shapes"] = _sky_shapes(over)
+        if timezone:
+            _add_local_time(chart.figure, span, timezone)
+    if over:
+        timed[0].caption += f" {sky_words(over)}"
+    return made
+
+
+def _span(
+    timed: Iterable[Chart],
+    over: sky.Sky | None,
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+) -> list[int]:
+    """What all charts against time show, in milliseconds: all of their points that lie in the night, and its dark hours."""
+    low, high = milliseconds([starts_at.timestamp(), ends_at.timestamp()])
+    dark = [span for span in (over.sun if over else ()) if span.name != "day"]
+    shown = milliseconds([at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)])
+    for chart in timed:
+        for trace in chart.figure["data"]:
+            inside = [x for x in trace["x"] if low <= x < high]
+            shown += [min(inside), max(inside)] if inside else []
+    if not shown:
+        return [low, high]
+    pad = max((max(shown) - min(shown)) * 0.02, 60_000)
+    return [round(max(min(shown) - pad, low - pad)), round(min(max(shown) + pad, high + pad))]
+
+
+def _sky_shapes(over: sky.Sky) -> list[Json]:
+    """Rectangles behind a chart, named after what they are; the script paints them. The Moon is a bar along the top."""
+    boxes = [(span, 0.0, 1, 1.0) for span in over.sun if span.name != "day"]
+    boxes += [
+        (span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon
+    ]  # the fuller, the stronger
+    return [
+        {
+            "type": "rect",
+            "layer": "below",
+            "line": {"width": 0},
+            "xref": "x",
+            "yref": "y domain",
+            "y0": y0,
+            "y1": y1,
+        }
+        | dict(
+            zip(
+                ("x0", "x1"),
+                milliseconds([span.starts_at.timestamp(), span.ends_at.timestamp()]),
+                strict=True,
+            )
+        )
+        | {"name": slug(span.name), "opacity": round(opacity, 2)}
+        for span, y0, y1, opacity in boxes
+    ]
+
+
+CHANGES = {  # from one span of the Sun to the next -> what that is called
+    ("day", "civil twilight"): "sunset",
+    ("civil twilight", "day"): "sunrise",
+    ("astronomical twilight", "night"): "astronomical twilight ends",
+    ("night", "astronomical twilight"): "astronomical twilight begins",
+}
+
+
+def sky_words(over: sky.Sky) -> str:
+    """Sunset and sunrise, astronomical twilight and the Moon of a `sky.Sky` in a sentence or two; times are UTC."""
+    changes = [
+        (CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)
+    ]
+    words = [f"{name} {_clock(at)}" for name, at in changes if name]
+    names = {span.name for span in over.sun}
+    words += (
+        ["the Sun does not set"]
+        if names == {"day"}
+        else ["the Sun does not rise"]
+        if "day" not in names
+        else []
+    )
+    starts_at, ends_at = over.sun[0].starts_at, over.sun[-1].ends_at
+    up = []
+    for span in over.moon:
+        rises = f"from {_clock(span.starts_at)}" if span.starts_at > starts_at else ""
+        sets = f"until {_clock(span.ends_at)}" if span.ends_at < ends_at else ""
+        up.append(" ".join(filter(None, (rises, sets))) or "all the time")
+    moon = f"is up {' and '.join(up)} (the bar along the top)" if up else "is not up"
+    return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
+
+
+def _clock(at: datetime.datetime) -> str:
+    return at.astimezone(datetime.UTC).strftime("%H:%M")
+
+
+def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
+    """A second axis above the first; its ticks are the script's, which knows how wide the window is and how far it is zoomed."""
+    offsets = _offsets(span[0], span[1], timezone)
+    said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
+    figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
+    figure["layout"]["xaxis2"] = {
+        "type": "date",
+        "overlaying": "x",
+        "side": "top",
+        "matches": "x",
+        "tickmode": "array",
+        "tickangle": 0,
+    }
+    figure["layout"]["xaxis2"] |= {
+        "title": {"text": f"local time, {said}"},
+        "showgrid": False,
+        "range": span,
+    }
+    # plotly leaves an axis out that no trace is drawn on
+    hidden = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": span,
+        "y": [None, None],
+        "xaxis": "x2",
+        "name": "local time",
+    }
+    figure["data"].append(
+        hidden | {"showlegend": False, "hoverinfo": "skip", "meta": {"tone": "total"}}
+    )
+
+
+def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
+    """What a zone's clocks are ahead of UTC between two instants (milliseconds): (since when, milliseconds, `CEST` or `UTC−3`)."""
+    from zoneinfo import ZoneInfo
+
+    zone, step = ZoneInfo(timezone), 900_000
+    found: list[tuple[int, int, str]] = []
+    for at in range(
+        low - low % step, high + 1, step
+    ):  # clocks are changed at full quarters of an hour
+        local = datetime.datetime.fromtimestamp(at / 1000, zone)
+        offset = round((local.utcoffset() or datetime.timedelta()).total_seconds() * 1000)
+        if not found or found[-1][1] != offset:
+            found.append((at, offset, _zone_words(local.tzname() or "", offset)))
+    return found
+
+
+def _zone_words(name: str, offset: int) -> str:
+    """A zone's abbreviation, where it has one that is a word: `-03` is `UTC−3`."""
+    if name.isalpha():
+        return name
+    hours, minutes = divmod(abs(offset) // 60_000, 60)
+    return f"UTC{'−' if offset < 0 else '+'}{hours}{f':{minutes:02}' if minutes else ''}"

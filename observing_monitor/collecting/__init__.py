@@ -1,0 +1,1 @@
+"""Query every source within its time limit, merge and save."""

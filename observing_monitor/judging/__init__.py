@@ -1,0 +1,1 @@
+"""A night's tables to its summary, findings and status."""

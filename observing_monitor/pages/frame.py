@@ -1,0 +1,119 @@
+"""What all pages of a run have in common: the site, its static files, and the frame around every page."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from observing_monitor import __version__
+from observing_monitor.model.digest import short
+from observing_monitor.pages import render
+from observing_monitor.pages.contexts import Frame, Link
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+    from observing_monitor.judging.known_issues import Issue
+    from observing_monitor.settings.stream import Stream
+    from observing_monitor.storage.output import Output
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages of a run have in common."""
+
+    title: str
+    streams: tuple[Stream, ...]
+    output: Output
+    assets: dict[str, str]  # a static file's plain name -> its name under assets/
+    key: str  # of the templates, the assets and our version
+    url: str = ""  # where it is served; "" where the settings don't tell
+    known: tuple[Issue, ...] = ()  # what is known to be wrong, of any stream and night
+
+    @property
+    def has_site_page(self) -> bool:
+        return any(stream.folder for stream in self.streams)
+
+
+def make_site(
+    title: str,
+    streams: Iterable[Stream],
+    output: Output,
+    url: str = "",
+    known: Iterable[Issue] = (),
+) -> Site:
+    """The Site of a run; reads the templates and the static files' names, writes nothing."""
+    digest = hashlib.blake2b(__version__.encode(), digest_size=8)
+    assets = {}
+    for path in render.template_files():
+        data = path.read_bytes()
+        digest.update(path.name.encode() + b"\0" + data)
+        if path.parent.name == "assets":
+            assets[path.name] = (
+                f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
+            )
+    assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
+    digest.update(assets["plotly.min.js"].encode())
+    digest.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
+    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url, tuple(known))
+
+
+def _plotly_script() -> Path:
+    """Where the installed plotly keeps its script, found without importing it."""
+    found = importlib.util.find_spec("plotly")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("plotly is not installed")
+    return Path(found.origin).parent / "package_data" / "plotly.min.js"
+
+
+def _plotly_version() -> str:
+    """The version that plotly's script says it is, in its first lines."""
+    with open(_plotly_script(), "rb") as file:
+        found = re.search(rb"plotly\.js v([\w.]+)", file.read(500))
+    if found is None:
+        raise ValueError(f"{_plotly_script()}: its first lines don't say which version it is")
+    return found[1].decode()
+
+
+def write_assets(site: Site) -> None:
+    """Write the static files that are not there yet."""
+    for plain, name in site.assets.items():
+        if not site.output.exists(f"assets/{name}"):
+            source = (
+                _plotly_script()
+                if plain == "plotly.min.js"
+                else render.templates_dir() / "assets" / plain
+            )
+            site.output.write(f"assets/{name}", source.read_bytes())
+
+
+def frame(
+    site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str
+) -> Frame:
+    """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
+    return Frame(
+        title=title,
+        root="../" if stream and stream.folder else "",
+        status=word,
+        info=info,
+        version=__version__,
+        stream=stream.name if stream else "",
+        stale_after_s=stream.stale_after_s
+        if stream
+        else min((s.stale_after_s for s in site.streams), default=3600),
+        name=name,
+        made_of=short(key),
+    )
+
+
+def site_link(site: Site, stream: Stream) -> Link | None:
+    return Link(site.title, "../index.html") if stream.folder else None
+
+
+def night_link(night: datetime.date | None) -> Link | None:
+    return Link(night.isoformat(), f"{night.isoformat()}.html") if night else None

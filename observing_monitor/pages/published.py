@@ -1,0 +1,35 @@
+"""The results of publishing."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from observing_monitor.feeds.site_status import News, Standing
+
+if TYPE_CHECKING:
+    from observing_monitor.storage.index import Row
+
+
+@dataclass
+class Published:
+    """What publishing came to."""
+
+    n_pages: int = 0  # pages written
+    standings: list[Standing] = field(default_factory=list)  # of the site, and of each stream
+    news: list[News] = field(default_factory=list)  # of each stream the nights that changed last
+    problems: list[str] = field(default_factory=list)
+    pages: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # of each stream, "" for the site: the newest pages' fingerprints
+
+
+@dataclass
+class NightDone:
+    """A night's new row of the index, and whether its page was written."""
+
+    night: datetime.date
+    row: Row
+    is_written: bool
+    problem: str = ""

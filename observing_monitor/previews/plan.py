@@ -1,0 +1,472 @@
+"""The previews of a stream's files: which are made, by whom, and what is kept of them beside each night's page.
+
+    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg                 one picture each
+    data/stream=STREAM/night=YYYY-MM-DD/previews.json        what was chosen, made, or can't be made, and why; in the order of the page
+
+A picture is made once: its file's size and modification time, and our settings, are its key, and one that could not be made
+is tried again only when these change. What is left when a run's time is over waits for the next run, the newest first.
+A picture stays when its file is purged. Looking through all nights for what is to be done takes neither pandas nor astropy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+
+from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.model.nights import parse_night
+from observing_monitor.previews.preview import Preview
+from observing_monitor.previews.readers import ReaderError, in_readers
+from observing_monitor.processes.timelimit import LOOK_S, within
+from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
+from observing_monitor.storage.store import FOLDER, Store
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from pandas import DataFrame, Series
+
+    from observing_monitor.model.reading import Tables
+    from observing_monitor.settings.stream import DescribedSource, PreviewSettings, Stream
+    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.output import Output
+
+
+VERSION = 1  # another one makes all pictures anew
+FILE_SECONDS = 20.0  # a file that takes longer is given up
+MOST_READERS = 4
+MOST_AT_ONCE = 1000  # so many files are enough for a run to begin with
+ABSENT = "the file is not there"
+EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
+
+log = logging.getLogger(__name__)
+
+
+class Made(TypedDict):
+    """What came of a file: the name of its picture and the sides of that, or why there is none."""
+
+    picture: str
+    width: int
+    height: int
+    why: str
+    key: str  # as `_key` gives it; "" where nothing is known of the file
+
+
+class Shown(Made):
+    """A file of a night's index of previews."""
+
+    file_id: str
+    path: str
+    name: str
+    exposure: str
+    detector: str
+    is_waiting: bool
+
+
+class Kept(TypedDict):
+    """A night's index of previews, as it is written."""
+
+    version: NotRequired[int]
+    n_images: int  # that could have been chosen
+    files: list[Shown]
+
+
+class Plan(Kept):
+    """The same as it is to be."""
+
+    night: str
+    basis: str
+
+
+def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> list[str]:
+    """Make what previews the stream's nights lack, as long as its time allows; what went wrong, in sentences.
+
+    Keeps the night's row in the index in step: a row whose previews changed makes its page stale.
+
+    Parameters
+    ----------
+    stream : config.Stream
+        Its `previews` are config.PreviewSettings.
+    output : files.Output
+    jobs : int, optional
+        Processes; by default one a core, at most MOST_READERS.
+    """
+    try:
+        return _make_previews(stream, output, jobs)
+    except OutputError:
+        raise
+    except Exception as error:  # the pages are made all the same
+        log.exception("%s: the previews could not be made", stream.name)
+        return [f"{stream.name}: the previews could not be made ({type(error).__name__}: {error})"]
+
+
+def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str]:
+    roots = _roots(stream)
+    if not any(within(LOOK_S, functools.partial(os.path.isdir, root), False) for root in roots):
+        return []  # all is as it was
+    deadline = time.monotonic() + _asked(stream).seconds
+    store = Store(output, stream.name)
+    index = store.read_index()
+    plans: list[Plan] = []
+    waiting: list[tuple[Plan, Shown]] = []
+    problems = []
+    for night in sorted(index["nights"], reverse=True):
+        row = index["nights"][night]
+        if (
+            is_pruned(row, PREVIEWS)
+            or is_pruned(row, TABLES)
+            or _is_done(stream, output, night, row)
+        ):
+            continue
+        if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
+            break
+        with contextlib.suppress(StoreError):  # publishing tells of it
+            plan = _plan(stream, store, night, row, roots)
+            plans.append(plan)
+            waiting += [
+                (plan, one)
+                for one in plan["files"]
+                if one["is_waiting"] and not _is_away(one["path"], roots)
+            ]
+    lacking = [
+        package
+        for module, package in EXTRA.items()
+        if waiting and importlib.util.find_spec(module) is None
+    ]
+    try:
+        if lacking:
+            problems.append(
+                f"{stream.name}: previews need {' and '.join(lacking)}; pip install 'observing_monitor[previews]'"
+            )
+        elif waiting:
+            _make(stream, output, waiting, roots, deadline, jobs)
+    except ReaderError as error:
+        problems.append(
+            f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'"
+        )
+    finally:  # what was made until somebody stopped us is kept
+        for plan in plans:
+            _keep(stream, output, plan, index["nights"][plan["night"]])
+        store.write_index(index)
+    return problems
+
+
+def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
+    """What a night's page shows: a list of `pages.Preview`, the newest exposure first, and a sentence on what it lacks."""
+    folder = f"{night.isoformat()}.previews"
+    index = _read(output, stream, night.isoformat())
+    shown = [
+        Preview(
+            label=" ".join(
+                filter(
+                    None,
+                    [one["exposure"] or one["name"], one["detector"] and f"det. {one['detector']}"],
+                )
+            ),
+            file_id=one["file_id"],
+            exposure=one["exposure"],
+            detector=one["detector"],
+            href=f"{folder}/{one['picture']}" if one["picture"] else "",
+            width=one["width"],
+            height=one["height"],
+            why=one["why"],
+        )
+        for one in index["files"]
+        if one["picture"] or one["why"]
+    ]
+    n_waiting = sum(1 for one in index["files"] if not (one["picture"] or one["why"]))
+    words = []
+    if len(index["files"]) < index["n_images"]:
+        words.append(
+            f"{len(index['files']):,} of {index['n_images']:,} images: of each exposure the first detectors, the newest first."
+        )
+    if n_waiting:
+        words.append(f"{n_waiting:,} more {'is' if n_waiting == 1 else 'are'} still to be made.")
+    return shown, " ".join(words)
+
+
+def sweep(stream: Stream, output: Output, night: datetime.date) -> None:
+    """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
+    folder = _folder(stream, night.isoformat())
+    kept = {one["picture"] for one in _read(output, stream, night.isoformat())["files"]}
+    output.prune(folder, ".jpg", kept)
+
+
+def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataFrame, int]:
+    """The files of a night that get a preview: every image, as long as there are no more than `most`.
+
+    Of more, first one detector of each exposure, then the next of each …, and of these the newest exposures first. A file
+    without exposure stands for itself.
+
+    Parameters
+    ----------
+    files : DataFrame
+        Columns `columns.FILES`.
+    made : iterable of str
+        file_ids that have a picture already: these count though they are no longer on disk.
+
+    Returns
+    -------
+    DataFrame
+        The chosen rows, the newest exposure first, with a column `group`.
+    int
+        How many could have been chosen.
+    """
+    is_image = (files["kind"] == "fits") & (files["on_disk"] | files["file_id"].isin(list(made)))
+    images = files[is_image & files["path"].str.startswith("/").fillna(False).astype(bool)]
+    if images.empty:
+        return images, 0
+    group = images["exposure"].fillna(images["obsid"]).fillna(images["file_id"])
+    images = images.assign(group=group).sort_values(["detector", "file_id"], kind="stable")
+    images["begun_at"] = images.groupby("group")["created_at"].transform("min")
+    images["turn"] = images.groupby("group").cumcount()
+    newest = images.sort_values(
+        ["turn", "begun_at", "group"], ascending=[True, False, False], kind="stable"
+    ).head(most)
+    return newest.sort_values(
+        ["begun_at", "group", "turn"], ascending=[False, False, True], kind="stable"
+    ), len(images)
+
+
+# --- what is to be done ------------------------------------------------------------------------------------------------
+
+
+def _asked(stream: Stream) -> PreviewSettings:
+    """What the stream's settings say of its previews."""
+    if stream.previews is None:
+        raise ValueError(f"{stream.name} asks for no previews")
+    return stream.previews
+
+
+def _basis(stream: Stream, row: Row) -> str:
+    text = json.dumps([VERSION, asdict(_asked(stream)), row.get("tables")], default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _is_done(stream: Stream, output: Output, night: str, row: Row) -> bool:
+    """Whether nothing of a night has changed, nothing waits, and what was made is there."""
+    told = row.get("previews") or {}
+    if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
+        return False
+    if told.get("shown") and not output.exists(_index(stream, night)):
+        return False
+    return not told.get("n_pictures") or output.exists(_folder(stream, night))
+
+
+def _folder(stream: Stream, night: str) -> str:
+    return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
+
+
+def _index(stream: Stream, night: str) -> str:
+    """Where the index of a night's previews is: in the store, for it has whole paths."""
+    return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
+
+
+def _read(output: Output, stream: Stream, night: str) -> Kept:
+    index = output.read_json(_index(stream, night)) or output.read_json(
+        f"{_folder(stream, night)}/index.json"
+    )  # where it was
+    if index is None or index.get("version") != VERSION:
+        return {"files": [], "n_images": 0}
+    if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
+        return {"files": [], "n_images": 0}  # whoever removed the pictures wants them anew
+    return cast(Kept, index)
+
+
+def _roots(stream: Stream) -> list[str]:
+    """The folders that files may be shown of: those that the stream's sources read, and those that its settings add."""
+    return sorted(
+        {folder for source in stream.sources for folder in _folders(source)}
+        | set(map(str, _asked(stream).folders))
+    )
+
+
+def _folders(source: DescribedSource) -> list[str]:
+    named = [value for value in vars(source.settings).values() if isinstance(value, Path)]
+    return [
+        str(path.parent if path.name == "butler.yaml" else path) for path in named
+    ]  # which names a Gen3 repository
+
+
+def _is_away(path: str, roots: Iterable[str]) -> bool:
+    """Whether the root that a path lies in isn't there: then nothing is known of the file."""
+    root = max(
+        (root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None
+    )
+    return root is not None and not os.path.isdir(root)
+
+
+def _plan(stream: Stream, store: Store, night: str, row: Row, roots: Sequence[str]) -> Plan:
+    """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
+    before = _read(store.output, stream, night)
+    basis = _basis(stream, row)
+    if (row.get("previews") or {}).get("basis") == basis and before["files"]:
+        return {**before, "night": night, "basis": basis}
+    known = {one["file_id"]: one for one in before["files"]}
+    tables = store.load(parse_night(night))
+    files = tables.files.assign(path=full_paths(stream, tables))
+    chosen, n_images = choose(
+        files, _asked(stream).most, [file_id for file_id, one in known.items() if one["picture"]]
+    )
+    chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna(
+        {"exposure": "", "detector": ""}
+    )
+    facts = chosen[["file_id", "path", "name", "exposure", "detector"]].to_dict("records")
+    planned = [
+        cast(Shown, {**one, **_planned(stream, one["path"], known.get(one["file_id"]), roots)})
+        for one in facts
+    ]
+    return {
+        "version": VERSION,
+        "n_images": n_images,
+        "files": planned,
+        "night": night,
+        "basis": basis,
+    }
+
+
+def full_paths(stream: Stream, tables: Tables) -> Series[str]:
+    """Where each of a night's files is: a Series by the rows of `tables.files`; what is no path of a file stays as it is.
+
+    A file that only a registry tells of has a path that is relative to the registry's root, and maybe a destination.
+    """
+    files, ingests = tables.files, tables.ingests
+    linked = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
+    went = linked.drop_duplicates("file_id", keep="last").set_index("file_id")["destination"]
+    below = {
+        source.name: folder
+        for source in stream.sources
+        for folder in [*_folders(source), *map(str, _asked(stream).folders)][:1]
+    }
+    guess = (
+        files["file_id"]
+        .map(went)
+        .astype("str")
+        .fillna(files["source"].map(below).astype("str") + "/" + files["path"])
+    )
+    return files["path"].mask(
+        ~files["path"].str.contains(r"^/|://").fillna(False).astype(bool), guess
+    )
+
+
+def _planned(
+    stream: Stream, path: str, before: Shown | None, roots: Sequence[str]
+) -> dict[str, Any]:
+    """The picture that a file has, and whether it waits for another."""
+    has = (
+        {name: before[name] for name in ("picture", "width", "height", "why", "key")}
+        if before
+        else _no_picture("", "")
+    )
+    try:
+        return {**has, "is_waiting": _key(stream, os.stat(path)) != has["key"]}
+    except (FileNotFoundError, NotADirectoryError):
+        if has["picture"]:
+            return {**has, "is_waiting": False}
+        return (
+            {**_no_picture("", ""), "is_waiting": True}
+            if _is_away(path, roots)
+            else {**_no_picture(ABSENT, ""), "is_waiting": False}
+        )
+    except OSError:
+        return {**has, "is_waiting": True}  # its reader will tell why
+
+
+def _no_picture(why: str, key: str) -> Made:
+    return {"picture": "", "width": 0, "height": 0, "why": why, "key": key}
+
+
+def _key(stream: Stream, status: os.stat_result) -> str:
+    """Differs when the file, or how it is shown, did."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{_asked(stream).size}-{VERSION}"
+
+
+# --- making them -------------------------------------------------------------------------------------------------------
+
+
+def _make(
+    stream: Stream,
+    output: Output,
+    waiting: Sequence[tuple[Plan, Shown]],
+    roots: Sequence[str],
+    deadline: float,
+    jobs: int | None,
+) -> None:
+    """Make the pictures of [(plan, file)], in order, until the deadline."""
+    seconds = min(
+        FILE_SECONDS, _asked(stream).seconds / 2
+    )  # or a slow file would be begun anew in every run
+    allowed = [os.path.realpath(root) for root in roots]
+    tasks = [(shown["path"], _asked(stream).size, seconds, allowed) for _, shown in waiting]
+    # a reader takes as long to start as a few files to be read
+    jobs = jobs or min(os.cpu_count() or 1, MOST_READERS, 1 + len(tasks) // 4)
+    n_made = 0
+    for (plan, shown), result in zip(waiting, in_readers(tasks, jobs, deadline), strict=False):
+        if result is None:
+            continue
+        status, data, width, height, why = result
+        with contextlib.suppress(OSError):
+            status = status or os.stat(shown["path"])
+        shown.update(cast(Shown, _no_picture(why, _key(stream, status) if status else "")))
+        shown["is_waiting"] = False
+        if data:
+            shown["picture"], shown["width"], shown["height"] = (
+                _picture_name(output.redaction.text(shown["name"]), shown),
+                width,
+                height,
+            )
+            output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
+            n_made += 1
+    left = sum(shown["is_waiting"] for _, shown in waiting)
+    log.info(
+        "%s: %d previews made, %d files can't be shown, %d to come",
+        stream.name,
+        n_made,
+        len(waiting) - n_made - left,
+        left,
+    )
+
+
+def _picture_name(name: str, shown: Shown) -> str:
+    """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
+    stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
+    digest = hashlib.blake2b(
+        f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6
+    ).hexdigest()
+    return f"{stem}-{digest}.jpg"
+
+
+def _keep(stream: Stream, output: Output, plan: Plan, row: Row) -> None:
+    """Write a night's index of previews, and note in the night's row what its page is to show."""
+    folder = _folder(stream, plan["night"])
+    if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
+        kept = {name: plan[name] for name in ("version", "n_images", "files")}
+        output.write_json(_index(stream, plan["night"]), kept)
+        output.remove(f"{folder}/index.json")  # where earlier versions had it
+    seen = [
+        [one[name] for name in ("file_id", "exposure", "detector", "picture", "why")]
+        for one in plan["files"]
+    ]
+    digest = hashlib.blake2b(
+        json.dumps([plan["n_images"], seen]).encode(), digest_size=8
+    ).hexdigest()
+    n_waiting = sum(one["is_waiting"] for one in plan["files"])
+    n_pictures = sum(bool(one["picture"]) for one in plan["files"])
+    row["previews"] = {
+        "basis": plan["basis"],
+        "n_waiting": n_waiting,
+        "shown": digest if seen else "",
+        "n_pictures": n_pictures,
+    }

@@ -1,0 +1,1 @@
+"""Ways to read files, databases and object stores."""

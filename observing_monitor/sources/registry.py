@@ -1,0 +1,61 @@
+"""Find the class of a source by its kind."""
+
+from __future__ import annotations
+
+import functools
+
+from observing_monitor.errors import UsageError
+from observing_monitor.sources.base import Telling
+
+ENTRY_POINTS = "observing_monitor.sources"
+
+BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
+    "files": "observing_monitor.sources.file_store:FileStore",
+    "objects": "observing_monitor.sources.objects:ObjectFiles",  # `files` whose path is an address
+    "gen2": "observing_monitor.sources.gen2:Gen2Repository",
+    "gen3": "observing_monitor.sources.gen3:Gen3Repository",
+    "dbb": "observing_monitor.sources.dbb:DataBackbone",
+    "lasair": "observing_monitor.sources.lasair:Lasair",
+    "broker_counts": "observing_monitor.sources.broker_counts:BrokerCounts",
+    "bucket_listing": "observing_monitor.sources.bucket_listing:BucketListing",
+    "fitsstorage": "observing_monitor.sources.fitsstorage:FitsStorage",
+    "fitsstorage_logs": "observing_monitor.sources.fitsstorage_logs:FitsStorageLogs",
+    "lwa": "observing_monitor.sources.lwa:LwaRecorders",
+    "expected": "observing_monitor.sources.expectations:Expectations",
+    "summit": "observing_monitor.sources.summit:SummitMessages",
+    "sql": "observing_monitor.sources.sql_query:SqlQuery",
+    "table": "observing_monitor.sources.table:Table",
+}
+
+
+SourceClass = type[Telling]
+
+
+@functools.cache  # asked for every night of a history
+def source_class(kind: str) -> SourceClass:
+    """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
+    import importlib
+
+    if kind in BUILT_IN:
+        module, _, name = BUILT_IN[kind].partition(":")
+        found: SourceClass = getattr(importlib.import_module(module), name)
+        return found
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
+        try:
+            loaded: SourceClass = entry.load()
+            return loaded
+        except (ImportError, AttributeError, SyntaxError) as error:
+            package = entry.dist.name if entry.dist else entry.module
+            raise UsageError(
+                f"the source {kind!r} of {package} can't be used ({error}); install it anew, with all that it needs"
+            ) from error
+    raise KeyError(kind)
+
+
+def source_kinds() -> list[str]:
+    """The names that a `type` in the settings may have."""
+    from importlib.metadata import entry_points
+
+    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})

@@ -1,0 +1,1 @@
+"""Tables, index and pages on disk or in an object store."""

@@ -1,0 +1,64 @@
+"""All files of a night as CSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.model import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pandas import DataFrame
+
+    from observing_monitor.model.arrays import AnyArray
+
+
+CSV_ROWS = 8192
+
+
+def to_csv(listed: DataFrame) -> Iterator[bytes]:
+    """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing.
+
+    In parts of CSV_ROWS rows: as a whole, that of a full night takes 20 MB, and as much again while it is made.
+    """
+    import io
+
+    import pyarrow as pa
+    import pyarrow.csv
+
+    whole = pa.table(
+        {str(name): pa.array(values) for name, values in listed.items()}
+    ).combine_chunks()
+    for start in range(0, len(listed) or 1, CSV_ROWS):
+        rows = whole.slice(start, CSV_ROWS)
+        cells = pa.table(
+            {
+                name: _cells(values)
+                for name, values in zip(rows.column_names, rows.columns, strict=True)
+            }
+        )
+        buffer = io.BytesIO()
+        pyarrow.csv.write_csv(cells, buffer, pyarrow.csv.WriteOptions(include_header=start == 0))
+        yield buffer.getvalue()
+
+
+def _cells(values: AnyArray) -> AnyArray:
+    """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(
+        values.type
+    ):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
+        text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
+        return pc.binary_replace_slice(
+            pc.binary_replace_slice(text, 10, 11, b"T"), 26, 26, b"Z"
+        ).cast(pa.string())
+    if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
+        heads = pc.unique(
+            pc.binary_slice(values.cast(pa.large_binary()), 0, 1)
+        ).to_pylist()  # nearly always none that matters: told soon
+        if not {head.encode()[:1] for head in columns.FORMULA_HEADS}.isdisjoint(heads):
+            return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
+    return values
