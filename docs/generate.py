@@ -1,7 +1,7 @@
 """The parts of the documentation that are made from the code, as a hook of MkDocs.
 
 A page asks for such a part with a line of its own: `{{ settings: lasair }}`, `{{ columns: NIGHTS }}`,
-`{{ include: CHANGELOG.md }}`, `{{ examples }}`. Links to files beside docs/ become links to their pages.
+`{{ include: CHANGELOG.md }}`, `{{ examples }}`, `{{ commands }}`. Links to files beside docs/ become links to their pages.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from observing_monitor import arguments, columns, config, objects
-from observing_monitor.sources import BUILT_IN, source_class
+from observing_monitor.commands import arguments
+from observing_monitor.model import columns
+from observing_monitor.readers.object_store import Storage
+from observing_monitor.settings import read, receivers, stream
+from observing_monitor.sources.registry import BUILT_IN, source_class
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((CHECKOUT / "examples").glob("*.toml")) + [CHECKOUT / "examples/known.yaml"]
@@ -42,16 +45,13 @@ PAGES = {
 
 # tables of the settings file -> the record that holds them
 RECORDS: dict[str, Callable[[], type]] = {
-    "stream": lambda: config.StreamSettings,
-    "from": lambda: config.FromSettings,
-    "previews": lambda: config.PreviewSettings,
-    "storage": lambda: objects.Storage,
-    "command": lambda: config.CommandSettings,
-    "mail": lambda: config.MailSettings,
-    "webhook": lambda: config.WebhookSettings,
+    "stream": lambda: read.StreamSettings,
+    "from": lambda: read.FromSettings,
+    "previews": lambda: stream.PreviewSettings,
+    "storage": lambda: Storage,
+    **{kind: lambda kind=kind: receivers.RECEIVERS[kind] for kind in receivers.RECEIVERS},
     **{kind: lambda kind=kind: source_class(kind).Settings for kind in BUILT_IN},
 }
-RECEIVERS = ("command", "mail", "webhook")
 KINDS = {
     "text": "text",
     "int": "whole number",
@@ -119,6 +119,13 @@ def examples(_: str | None = None) -> str:
         text = (EXAMPLE_PACKAGE / name).read_text()
         parts.append(f"### {name}\n\n```{language}\n{text}```\n")
     return "\n".join(parts)
+
+
+def commands_table(_: str | None = None) -> str:
+    """Return the commands and what each does as a Markdown table."""
+    rows = [(f"`{name}`", sentence(words)) for name, words in arguments.COMMANDS.items()]
+    rows.append(("`metrics`", "Record or show a night's numbers, for the programs of a pipeline"))
+    return markdown_table(("command", "what it does"), rows)
 
 
 def settings_table(name: str) -> str:
@@ -306,25 +313,25 @@ def example_tables(table: str) -> Iterator[Mapping[str, Any]]:
         if path.suffix != ".toml":
             continue
         settings = tomllib.loads(path.read_text())
-        streams = settings.get("streams", {}).values()
-        receivers = [settings, *streams]
+        described = settings.get("streams", {}).values()
+        owners = [settings, *described]
         if table == "site":
             yield settings.get("observing_monitor", {})
         elif table == "stream":
-            yield from streams
+            yield from described
         elif table == "storage":
             yield from storages(settings)
         elif table in ("from", "previews"):
-            for stream in streams:
-                found = stream.get(table, [])
+            for one in described:
+                found = one.get(table, [])
                 tables = found if isinstance(found, list) else [found]
-                yield from (one for one in tables if isinstance(one, dict))
-        elif table in RECEIVERS:
-            for owner in receivers:
+                yield from (entry for entry in tables if isinstance(entry, dict))
+        elif table in receivers.RECEIVERS:
+            for owner in owners:
                 named = owner.get("notify", {}).values()
                 yield from (one for one in named if one["type"] == table)
         else:
-            for source in (source for stream in streams for source in stream.get("sources", [])):
+            for source in (source for one in described for source in one.get("sources", [])):
                 if source["type"] == table or (source["type"], table) == ("files", "objects"):
                     yield source
 
@@ -359,4 +366,5 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "columns": columns_table,
     "include": included,
     "examples": examples,
+    "commands": commands_table,
 }
