@@ -294,7 +294,7 @@ def _notify(options: argparse.Namespace, receivers: list[Receiver], now: datetim
             f"{options.config or 'the command line'}: names no receiver; add a table [notify.NAME] with a type"
         )
     code = OK
-    for receiver, fault in notify.try_out(
+    for receiver, fault in notify.send_tests(
         receivers, options.title, options.site_url, make_redaction(options), now
     ):
         tell(f"  FAILED {receiver.name}: {fault}" if fault else f"  ok     {receiver.name}: told")

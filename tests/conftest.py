@@ -18,7 +18,13 @@ with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The commands that tests start must be this checkout's too, whatever is installed.
-sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples")]
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [
+    str(CHECKOUT),
+    str(CHECKOUT / "examples"),
+    str(TESTS / "support"),
+    *(str(path) for path in sorted(TESTS.iterdir()) if path.is_dir()),
+]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
 )

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
-from observing_monitor.processes.timelimit import HURRY_S, LAST_S, Asked, TooLateError, taken
+from observing_monitor.processes.timelimit import HURRY_S, LAST_S, Question, TooLateError, wait_for
 
 if TYPE_CHECKING:
     import datetime
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from observing_monitor.processes.timelimit import Answers, Deadline
 
 
-class Turn:
+class StartQueue:
     """Who is to be asked later in a run, and is asked at once when an answer keeps all others waiting."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class TimedSource:
     """
 
     def __init__(
-        self, source: Any, place: str, limit_s: float, deadline: Deadline, turn: Turn
+        self, source: Any, place: str, limit_s: float, deadline: Deadline, turn: StartQueue
     ) -> None:
         self.source = source
         self.name: str = source.name
@@ -63,7 +63,7 @@ class TimedSource:
         self._limit_s = limit_s
         self._deadline = deadline
         self._turn = turn
-        self._thread = Asked(f"source {source.name}")
+        self._thread = Question(f"source {source.name}")
         self._is_asked = False
         self._begun: tuple[tuple[Any, ...], Answers[Any], float] | None = (
             None  # a question, where its answer will come, and since when
@@ -108,12 +108,12 @@ class TimedSource:
         left = max(self._deadline.left_s, LAST_S)
         ends = min(since + self._limit_s, time.monotonic() + left)
         with contextlib.suppress(TooLateError):
-            return taken(
+            return wait_for(
                 answers, min(since + min(HURRY_S, self._limit_s / 4), ends) - time.monotonic()
             )
         self._turn.hurry()
         with contextlib.suppress(TooLateError):
-            return taken(answers, ends - time.monotonic())
+            return wait_for(answers, ends - time.monotonic())
         self._thread.leave_behind()
         # the same words at every run, or each would be a change
         words = (

@@ -7,12 +7,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING, cast
 
-from observing_monitor.collecting.asking import Turn
+from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.night import Outcome, began_at, collect_night, silent_sources
 from observing_monitor.collecting.sources import begin_looks, sources_of_versions, timed_sources
 from observing_monitor.errors import ObservingMonitorError, OutputError, one_line
 from observing_monitor.processes.timelimit import NEVER
-from observing_monitor.storage.store import KEPT, Store
+from observing_monitor.storage.store import ATTEMPTS_PREFIX, Store
 
 if TYPE_CHECKING:
     import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Index, Row
+    from observing_monitor.storage.index import Fault, Index, IndexRow
     from observing_monitor.storage.output import Output
 
 
@@ -83,7 +83,7 @@ def collect(
                 **(row.get("silent") or {}),
                 **silent_sources(row, outcome.problems, now),
             }
-        row.update(cast("Row", outcome.row))
+        row.update(cast("IndexRow", outcome.row))
         if row != before:
             row.pop("made_for", None)  # its page has to be looked at
             if not is_ours:
@@ -119,7 +119,8 @@ def _outcomes(
     store = Store(output, stream.name)
     # with "/": of the night alone, and of its folder all
     parts = [
-        output.part(f"{store.night_folder(night)}/", f"{store.folder}/{KEPT}") for night in nights
+        output.part(f"{store.night_folder(night)}/", f"{store.folder}/{ATTEMPTS_PREFIX}")
+        for night in nights
     ]
     tasks = [
         (stream.at(night), part, night, now, look_at_everything, deadline, number == 0)
@@ -152,7 +153,7 @@ def _collect_elsewhere(
         return None, None
     key = (stream, now, look_at_everything)
     if getattr(_made, "key", None) != key:
-        turn = Turn()
+        turn = StartQueue()
         _made.sources, _made.key = (
             timed_sources(stream, now, look_at_everything, deadline, turn),
             key,

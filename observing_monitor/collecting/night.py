@@ -13,7 +13,7 @@ from observing_monitor.collecting.sources import known_states, source_keys, told
 from observing_monitor.judging.checks import MAX_NOTES
 from observing_monitor.model import columns
 from observing_monitor.model.nights import iso_utc, parse_utc
-from observing_monitor.settings.traits import tellers_of_stages
+from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import INDEXED, TABLES, Look, is_pruned
 from observing_monitor.storage.store import Store
 
@@ -109,7 +109,7 @@ def _read_night(
     """Read the sources that answered, merge with what is known, save; fills the outcome."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from observing_monitor.tables import changes, merge
+    from observing_monitor.tables import changes, cross_night, merge
     from observing_monitor.tables.history import split_history, with_history
 
     night = outcome.night
@@ -142,8 +142,9 @@ def _read_night(
                 before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now
             )
             happened = changes.merged(happened, new, iso_utc(now)) or None
-        staged = tellers_of_stages(stream)
-        halves = store.save_halves(night, after, staged)
+        staged = attempt_sources(stream)
+        unmatched = cross_night.find_unmatched(after, staged)
+        unmatched_digest = store.save_unmatched(night, unmatched)
         digest, sizes = saving.result()
     outcome.n_files = len(after.files)
     notes = {
@@ -162,7 +163,7 @@ def _read_night(
         "is_told": bool(looked.get("is_told"))
         or not staged
         or any(name in readings for name in staged),
-        "strays": halves,
+        "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
     }
     outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
     row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
-from observing_monitor.collecting.asking import TimedSource, Turn
+from observing_monitor.collecting.asking import StartQueue, TimedSource
 from observing_monitor.errors import (
     ObservingMonitorError,
     OutputError,
@@ -58,12 +58,12 @@ def timed_sources(
     now: datetime.datetime,
     look_at_everything: bool = False,
     deadline: Deadline = NEVER,
-    turn: Turn | None = None,
+    turn: StartQueue | None = None,
 ) -> list[TimedSource]:
     """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`; others take their `turn`."""
     made, turn = (
         zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True),
-        turn or Turn(),
+        turn or StartQueue(),
     )
     return [
         TimedSource(source, described.place, described.time_limit_s, deadline, turn)
@@ -76,7 +76,7 @@ def sources_of_versions(
     now: datetime.datetime,
     look_at_everything: bool = False,
     deadline: Deadline = NEVER,
-    turn: Turn | None = None,
+    turn: StartQueue | None = None,
 ) -> dict[int, list[TimedSource]]:
     """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
     return {

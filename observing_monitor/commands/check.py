@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from observing_monitor.collecting.asking import Turn
+from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.sources import begin_nights, timed_sources, told_of
 from observing_monitor.errors import OutputError
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
 from observing_monitor.readers.plain_files import is_address
-from observing_monitor.storage.output import Apart
+from observing_monitor.storage.output import SplitOutput
 from observing_monitor.storage.store import FOLDER, Store
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _places(output: Output) -> dict[str, Output]:
     """Where is written, by the setting that names it."""
     return (
         {"output_dir": output.pages, "store_dir": output.kept}
-        if isinstance(output, Apart)
+        if isinstance(output, SplitOutput)
         else {"output_dir": output}
     )
 
@@ -223,7 +223,7 @@ def _of_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
 
 def sources_of(streams: Sequence[Stream], now: datetime.datetime) -> dict[str, list[TimedSource]]:
     """The sources of each stream, by its name, in order; UsageError where a source's settings can't be."""
-    turn = Turn()
+    turn = StartQueue()
     made = {stream.name: timed_sources(stream, now, turn=turn) for stream in streams}
     for name, sources in made.items():
         turn.add(name, functools.partial(begin_nights, sources))

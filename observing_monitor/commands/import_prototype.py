@@ -31,10 +31,9 @@ from observing_monitor.model import columns, frames
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.pages.redirects import DATABASE
 from observing_monitor.readers import sqlite
-from observing_monitor.settings.traits import generation, tellers_of_stages
+from observing_monitor.settings.traits import attempt_sources, generation
 from observing_monitor.sources.dbb import STATUSES
 from observing_monitor.storage.index import TABLES, is_pruned
-from observing_monitor.storage.index import Row as IndexRow
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Index, Look, Looked
+    from observing_monitor.storage.index import Index, IndexRow, Look, Looked
     from observing_monitor.storage.output import Output
 
 
@@ -156,6 +155,7 @@ def _import_night(
     done: Imported,
 ) -> None:
     """Merge one night's rows into the store, and see that they are there."""
+    from observing_monitor.tables import cross_night
     from observing_monitor.tables.history import join_history, split_history, with_history
 
     if is_pruned(store.read_looked(night), TABLES):
@@ -170,6 +170,8 @@ def _import_night(
         return
     after = with_history(told, join_history(history, before))
     digest, sizes = store.save(night, after)
+    staged = attempt_sources(stream)
+    unmatched = cross_night.find_unmatched(after, staged)
     if lost := _n_lost(history, store.load(night)):
         done.problems.append(
             f"{night}: {lost} rows are not in the store after it was written; please report it, with the database"
@@ -183,13 +185,15 @@ def _import_night(
         "silent": looked.get("silent") or {},
         "changed_at": iso_utc(now) if is_changed else looked.get("changed_at"),
         "is_told": True,
-        "strays": store.save_halves(night, after, tellers_of_stages(stream)),
+        "strays": cross_night.count_unmatched(
+            unmatched, staged, store.save_unmatched(night, unmatched)
+        ),
     }
     told_now: Looked = {"schema_version": columns.SCHEMA_VERSION, **looked, "sizes": sizes, **row}
     store.write_looked(night, told_now)
     of_index = index["nights"].setdefault(night.isoformat(), {})
     if any(of_index.get(name) != value for name, value in row.items()):
-        of_index.update(cast(IndexRow, row))
+        of_index.update(cast("IndexRow", row))
         of_index.pop("made_for", None)  # its page has to be looked at
         store.note(night, of_index)
     done.nights.append(night)

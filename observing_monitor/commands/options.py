@@ -17,7 +17,7 @@ from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.read import storage_of_file, stream_of_flags, streams_of_file
 from observing_monitor.storage import redact
-from observing_monitor.storage.output import Apart, Output
+from observing_monitor.storage.output import Output, SplitOutput
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from observing_monitor.commands.run import Run
-    from observing_monitor.judging.known_issues import Known
+    from observing_monitor.judging.known_issues import KnownIssues
     from observing_monitor.settings.stream import Stream
 
 
@@ -45,11 +45,13 @@ def open_output(options: argparse.Namespace) -> Output:
         raise UsageError(f"redact hides {texts[0]!r} and more from the pages, but {words}")
     pages_at = _place_of("output_dir", options.output_dir, options.config, redaction)
     if options.store_dir is None:
-        return Apart(pages_at, Output(pages_at.store)) if _lies_elsewhere(pages_at) else pages_at
+        return (
+            SplitOutput(pages_at, Output(pages_at.store)) if _lies_elsewhere(pages_at) else pages_at
+        )
     kept_at = _place_of("store_dir", options.store_dir, options.config)
     if kept_at.root == pages_at.root:
         raise UsageError(f"store_dir {kept_at.root} is output_dir itself; name another folder")
-    return Apart(pages_at, kept_at)
+    return SplitOutput(pages_at, kept_at)
 
 
 def _lies_elsewhere(output: Output) -> bool:
@@ -291,7 +293,7 @@ def stream_named(options: argparse.Namespace, streams: list[Stream]) -> Stream:
     return found
 
 
-def read_known_issues(options: argparse.Namespace, streams: list[Stream]) -> Known:
+def read_known_issues(options: argparse.Namespace, streams: list[Stream]) -> KnownIssues:
     """What the file of known issues says; nothing where none is named, and none is beside the settings file."""
     from observing_monitor.judging import known_issues
 
@@ -299,5 +301,5 @@ def read_known_issues(options: argparse.Namespace, streams: list[Stream]) -> Kno
     if path is None:
         path = Path(options.config).parent / "known.yaml" if options.config else None
         if path is None or not path.exists():
-            return known_issues.Known()
+            return known_issues.KnownIssues()
     return known_issues.read_known(path, [stream.name for stream in streams])

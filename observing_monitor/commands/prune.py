@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.model import columns
 from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages.night_files import beside, files_to_prune
-from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, Row, is_pruned
+from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, IndexRow, is_pruned
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep
 
 
 @dataclass
-class Going:
+class PrunePlan:
     """What of a stream goes, or went: of one of PAGE, TABLES, PREVIEWS."""
 
     keep_days: int | None  # None where no age is set: then nothing goes
@@ -50,7 +50,7 @@ class Going:
 
 def plan(
     stream: Stream, output: Output, ages: dict[str, int | None], tonight: datetime.date
-) -> dict[str, Going]:
+) -> dict[str, PrunePlan]:
     """What `prune` would remove of a stream, by PAGE, TABLES and PREVIEWS; nothing is written.
 
     Parameters
@@ -62,7 +62,7 @@ def plan(
     tonight : date
     """
     index = Store(output, stream.name).read_index()
-    made = {what: Going(ages[what]) for what in SETTINGS}
+    made = {what: PrunePlan(ages[what]) for what in SETTINGS}
     for text, row in sorted(index["nights"].items()):
         night = parse_night(text)
         for what, going in made.items():
@@ -86,7 +86,7 @@ def plan(
 
 
 def prune(
-    planned: Sequence[tuple[Stream, dict[str, Going]]],
+    planned: Sequence[tuple[Stream, dict[str, PrunePlan]]],
     output: Output,
     now: datetime.datetime,
     publish: Callable[[], None],
@@ -99,7 +99,9 @@ def prune(
         remove(stream, output, going, now)
 
 
-def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.datetime) -> None:
+def mark(
+    stream: Stream, output: Output, going: dict[str, PrunePlan], now: datetime.datetime
+) -> None:
     """Note in the index which pages and previews are to go, and which pages come back; publishing makes the pages so."""
     store = Store(output, stream.name)
     index = store.read_index()
@@ -123,7 +125,9 @@ def mark(stream: Stream, output: Output, going: dict[str, Going], now: datetime.
         store.write_index(index)
 
 
-def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetime.datetime) -> None:
+def remove(
+    stream: Stream, output: Output, going: dict[str, PrunePlan], now: datetime.datetime
+) -> None:
     """Remove the previews and the tables that are to go; for when the pages have been made without them."""
     store = Store(output, stream.name)
     index = store.read_index()
@@ -143,7 +147,7 @@ def remove(stream: Stream, output: Output, going: dict[str, Going], now: datetim
     store.write_index(index)
 
 
-def _note(store: Store, night: datetime.date, row: Row, pruned: dict[str, str]) -> None:
+def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, str]) -> None:
     """Keep a night's marks: in `looked.json`, so that an index which is remade has them, and in its row."""
     row["pruned"] = pruned
     if PREVIEWS in pruned:
@@ -154,7 +158,7 @@ def _note(store: Store, night: datetime.date, row: Row, pruned: dict[str, str]) 
         looked = {
             "schema_version": columns.SCHEMA_VERSION,
             "pruned": pruned,
-            "row": cast(Row, {k: v for k, v in row.items() if k != "made_for"}),
+            "row": cast(IndexRow, {k: v for k, v in row.items() if k != "made_for"}),
         }
     store.write_looked(night, looked)
     store.note(night, row)

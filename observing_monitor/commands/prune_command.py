@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping, Sequence
 
-    from observing_monitor.commands.prune import Going
+    from observing_monitor.commands.prune import PrunePlan
     from observing_monitor.commands.run import Run
     from observing_monitor.settings.stream import Stream
 
@@ -75,7 +75,7 @@ def _age(
     return age
 
 
-def _print_going(name: str, going: Going, is_page: bool) -> None:
+def _print_going(name: str, going: PrunePlan, is_page: bool) -> None:
     if going.keep_days is None:
         tell(f"  {name:18} not set: all stay")
         return

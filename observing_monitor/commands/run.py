@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor.collecting.asking import Turn
+from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.collect import collect, unlooked, words_of_unlooked
 from observing_monitor.collecting.sources import (
     begin_looks,
@@ -25,7 +25,7 @@ from observing_monitor.collecting.sources import (
     told_of,
 )
 from observing_monitor.feeds import site_status, write
-from observing_monitor.judging.known_issues import Known
+from observing_monitor.judging.known_issues import KnownIssues
 from observing_monitor.model.nights import YEARS
 from observing_monitor.pages import publish, render
 from observing_monitor.pages.frame import make_site
@@ -68,7 +68,7 @@ class Run:
     now: datetime.datetime
     title: str = "Observing monitor"  # the site's
     site_url: str = ""
-    known: Known = field(default_factory=Known)
+    known: KnownIssues = field(default_factory=KnownIssues)
     receivers: list[Receiver] = field(default_factory=list)  # who is told of changes
     prometheus_file: Path | None = None
     limit_s: float = math.inf  # it begins nothing further after so long
@@ -122,7 +122,7 @@ class Run:
         is_then_published : bool
             Whether `publish` follows: it writes the indexes, which are large, once.
         """
-        turn = Turn()
+        turn = StartQueue()
         prepared = self._prepared(nights, executor, look_at_everything, share, turn)
         while prepared:
             stream, sources, ends = prepared.pop(0)  # what they have listed goes with them
@@ -166,7 +166,7 @@ class Run:
         executor: Workers | None,
         look_at_everything: bool,
         share: float,
-        turn: Turn,
+        turn: StartQueue,
     ) -> list[tuple[Stream, dict[int, list[TimedSource]], Deadline]]:
         """Each stream with its sources, by version, and until when it may take; what these will be asked first is known to `turn`."""
         prepared = []
@@ -217,7 +217,7 @@ class Run:
         self.problems += done.problems
         self.n_pages = done.n_pages
         heartbeat = self.beat(done.pages)
-        told = site_status.Run(
+        told = site_status.RunSummary(
             self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems)
         )
         standings = site_status.with_since(done.standings, self.output, self.now)
@@ -234,7 +234,7 @@ class Run:
         if self.receivers and not self.is_of_history:
             from observing_monitor.feeds import notify
 
-            self.problems += notify.tell(self.receivers, standings, self.output, self.now)
+            self.problems += notify.notify(self.receivers, standings, self.output, self.now)
 
     def beat(self, pages: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
         """Write when each stream and source was read, and which are the newest pages, as `publish.Published` has them; returns that."""

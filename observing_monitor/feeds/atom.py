@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
-from observing_monitor.feeds.site_status import News, address
+from observing_monitor.feeds.site_status import NightChange, page_address
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
 
@@ -32,7 +32,7 @@ MAX_FINDINGS = 30  # of one of its entries
 
 def newest(
     rows: Mapping[str, Mapping[str, Any]], stream: str, title: str, folder: str
-) -> list[News]:
+) -> list[NightChange]:
     """The news of a stream's nights, the latest first; `rows` are those of its index."""
 
     def when(item: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -41,7 +41,7 @@ def newest(
     judged = ((night, row) for night, row in rows.items() if row.get("summary"))
     latest = heapq.nlargest(MAX_ENTRIES, judged, key=when)
     return [
-        News(
+        NightChange(
             stream=stream,
             title=title,
             night=night,
@@ -57,7 +57,7 @@ def newest(
 
 
 def write_feed(
-    news: Iterable[News], title: str, output: Output, site_url: str, now: datetime.datetime
+    news: Iterable[NightChange], title: str, output: Output, site_url: str, now: datetime.datetime
 ) -> bool:
     """Write the Atom feed of the nights that changed last, unless it says so already; whether it was written."""
     entries = heapq.nlargest(
@@ -65,7 +65,7 @@ def write_feed(
     )
     feed_id, made_at = _feed_id(output, now)
     updated = max((entry.changed_at for entry in entries), default=made_at)
-    own = address(site_url, FEED) or FEED
+    own = page_address(site_url, FEED) or FEED
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en">',
@@ -75,14 +75,14 @@ def write_feed(
         f"<author><name>{_xml(title)}</name></author>",
         f'<generator version="{_xml(__version__)}">observing_monitor</generator>',
         f'<link rel="self" type="application/atom+xml" href="{_xml(own)}"/>',
-        f'<link rel="alternate" type="text/html" href="{_xml(address(site_url, "index.html") or "index.html")}"/>',
+        f'<link rel="alternate" type="text/html" href="{_xml(page_address(site_url, "index.html") or "index.html")}"/>',
         *(line for entry in entries for line in _entry(entry, feed_id, site_url)),
         "</feed>",
     ]
     return bool(output.write_changed(FEED, "\n".join(lines) + "\n"))
 
 
-def _entry(entry: News, feed_id: str, site_url: str) -> list[str]:
+def _entry(entry: NightChange, feed_id: str, site_url: str) -> list[str]:
     findings = entry.findings[:MAX_FINDINGS]
     said = "".join(
         f"<li>{_html(one.get('level', ''))}: {_html(one.get('text', ''))}</li>" for one in findings
@@ -97,7 +97,7 @@ def _entry(entry: News, feed_id: str, site_url: str) -> list[str]:
         f"<id>urn:uuid:{_uuid(f'{feed_id} {entry.stream} {entry.night}')}</id>",
         f"<title>{_xml(entry.title)}, night {_xml(entry.night)}: {_xml(entry.status)}</title>",
         f"<updated>{_xml(entry.changed_at)}</updated>",
-        f'<link rel="alternate" type="text/html" href="{_xml(address(site_url, entry.href) or entry.href)}"/>',
+        f'<link rel="alternate" type="text/html" href="{_xml(page_address(site_url, entry.href) or entry.href)}"/>',
         f'<category term="{_xml(entry.status)}"/>',
         f'<content type="html">{_xml(content)}</content>',
         "</entry>",

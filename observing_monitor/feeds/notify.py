@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import ObservingMonitorError, OutputError
-from observing_monitor.feeds.site_status import SITE, address
+from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
-from observing_monitor.processes.timelimit import Asked, TooLateError
+from observing_monitor.processes.timelimit import Question, TooLateError
 from observing_monitor.settings.receivers import CommandSettings, MailSettings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from observing_monitor.feeds.site_status import Standing
+    from observing_monitor.feeds.site_status import Status
     from observing_monitor.settings.receivers import Receiver, WebhookSettings
     from observing_monitor.storage.output import Output
     from observing_monitor.storage.redact import Redaction
@@ -63,9 +63,9 @@ class Change:
     text: str  # all of it in one line
 
 
-def tell(
+def notify(
     receivers: Sequence[Receiver],
-    standings: Iterable[Standing],
+    standings: Iterable[Status],
     output: Output,
     now: datetime.datetime,
 ) -> list[str]:
@@ -97,7 +97,7 @@ def tell(
     return problems
 
 
-def _is_for(receiver: Receiver, standing: Standing) -> bool:
+def _is_for(receiver: Receiver, standing: Status) -> bool:
     if receiver.stream:
         return standing.stream == receiver.stream
     return (standing.stream == SITE) == (receiver.settings.of == "site")
@@ -115,7 +115,7 @@ def _read_told(output: Output) -> dict[str, dict[str, str]]:
     }
 
 
-def change_of(standing: Standing, was: str, now: datetime.datetime) -> Change:
+def change_of(standing: Status, was: str, now: datetime.datetime) -> Change:
     """What is told of a standing."""
     title = plain(standing.title)
     info = plain(standing.info or standing.trouble)
@@ -155,7 +155,7 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
         iso_utc(now.replace(microsecond=0)) or "",
         "a message to try this out: nothing has changed",
     )
-    url = address(site_url, "index.html")
+    url = page_address(site_url, "index.html")
     return Change(
         plain(site),
         stream,
@@ -171,7 +171,7 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
     )
 
 
-def try_out(
+def send_tests(
     receivers: Iterable[Receiver],
     site: str,
     site_url: str,
@@ -434,7 +434,7 @@ def _secret(variable: str, file: Path | None) -> str:
 
 def _in_time(deliver_it: Callable[[], None], timeout_s: float, what: str) -> None:
     """Do something with a limit to the whole of it, which a socket's own limit is not; DeliveryError where it fails or takes longer."""
-    asked = Asked(what)
+    asked = Question(what)
     try:
         asked.ask(deliver_it, timeout_s)
     except TooLateError:

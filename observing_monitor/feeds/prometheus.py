@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from observing_monitor.feeds.site_status import Run, Standing
+    from observing_monitor.feeds.site_status import RunSummary, Status
     from observing_monitor.storage.output import Output
 
 
@@ -65,7 +65,7 @@ def _unix(instant: datetime.datetime | None) -> float | None:
     return None if instant is None else instant.timestamp()
 
 
-def textfile(standings: Sequence[Standing], heartbeat: Mapping[str, Any], run: Run) -> str:
+def textfile(standings: Sequence[Status], heartbeat: Mapping[str, Any], run: RunSummary) -> str:
     """The text of the Prometheus textfile: statuses are 0 normal, 1 warning, 2 error; instants are unix seconds."""
     made, site = (
         _Metrics(),
@@ -126,7 +126,7 @@ def textfile(standings: Sequence[Standing], heartbeat: Mapping[str, Any], run: R
 
 
 def _add_stream(
-    made: _Metrics, standing: Standing, beat: Mapping[str, Any], labels: dict[str, str]
+    made: _Metrics, standing: Status, beat: Mapping[str, Any], labels: dict[str, str]
 ) -> None:
     level = LEVELS.index(standing.status)
     made.add(

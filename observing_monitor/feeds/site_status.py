@@ -21,7 +21,7 @@ SINCE = "data/since.json"  # since when each status holds
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """How a stream, or the site (`stream` is SITE), stands after a run."""
 
     site: str  # the site's title
@@ -43,7 +43,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class News:
+class NightChange:
     """A night that changed: an entry of the feed."""
 
     stream: str
@@ -57,7 +57,7 @@ class News:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """What a run did."""
 
     seconds: float
@@ -67,7 +67,7 @@ class Run:
     n_problems: int
 
 
-def address(site_url: str, relative: str) -> str:
+def page_address(site_url: str, relative: str) -> str:
     """A page's address in full; "" where the site has no site_url."""
     return f"{site_url.rstrip('/')}/{relative}" if site_url else ""
 
@@ -75,9 +75,7 @@ def address(site_url: str, relative: str) -> str:
 # --- since when ------------------------------------------------------------------------------------------------------------
 
 
-def with_since(
-    standings: Iterable[Standing], output: Output, now: datetime.datetime
-) -> list[Standing]:
+def with_since(standings: Iterable[Status], output: Output, now: datetime.datetime) -> list[Status]:
     """The same, each with since when its status holds, as far as earlier runs remember; writes only where one changed."""
     record = output.read_json(SINCE) or {}
     before = record.get("standings", record)  # earlier versions had them on top

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
-from observing_monitor.feeds.site_status import SITE, address
+from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.nights import iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from observing_monitor.feeds.site_status import Standing
+    from observing_monitor.feeds.site_status import Status
     from observing_monitor.storage.output import Output
 
 
@@ -27,7 +27,7 @@ SCHEMA_VERSION = (
 
 
 def write_status(
-    standings: Sequence[Standing], heartbeat: Mapping[str, Any], output: Output, site_url: str
+    standings: Sequence[Status], heartbeat: Mapping[str, Any], output: Output, site_url: str
 ) -> None:
     """Write `status.json`: the site, its streams, and when each source last answered. `docs/notifications.md` describes it."""
     site = next(standing for standing in standings if standing.stream == SITE)
@@ -35,7 +35,7 @@ def write_status(
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "run_at": heartbeat["run_at"],
-        "url": address(site_url, "index.html") or None,
+        "url": page_address(site_url, "index.html") or None,
         **_stand(site),
         "streams": [
             _stream_status(standing, heartbeat) for standing in standings if standing.stream != SITE
@@ -44,7 +44,7 @@ def write_status(
     output.write(STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
-def _stand(standing: Standing) -> dict[str, Any]:
+def _stand(standing: Status) -> dict[str, Any]:
     return {
         "title": standing.title,
         "status": standing.status,
@@ -53,7 +53,7 @@ def _stand(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _stream_status(standing: Standing, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
+def _stream_status(standing: Status, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
     beat = heartbeat["streams"].get(standing.stream) or {}
     answered = beat.get("sources") or {}
     sources = []

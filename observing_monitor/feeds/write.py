@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from observing_monitor.feeds.site_status import News, Run, Standing
+    from observing_monitor.feeds.site_status import NightChange, RunSummary, Status
     from observing_monitor.storage.output import Output
 
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def write_feeds(
-    standings: Sequence[Standing],
-    news: Iterable[News],
+    standings: Sequence[Status],
+    news: Iterable[NightChange],
     heartbeat: Mapping[str, Any],
-    run: Run,
+    run: RunSummary,
     output: Output,
     now: datetime.datetime,
     site_url: str = "",

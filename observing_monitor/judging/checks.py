@@ -14,7 +14,7 @@ from observing_monitor.judging.usual import numbers
 from observing_monitor.model.finding import LEVELS, Finding, worst
 from observing_monitor.model.wording import address, n_of, percent, seconds
 from observing_monitor.storage.index import Silent
-from observing_monitor.tables.cross_night import Settled
+from observing_monitor.tables.cross_night import CrossNightFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ class Night:
         default_factory=dict
     )  # what is worse than usual, with its edge, as `usual.worse` has it
     settled: tuple[
-        Settled, ...
+        CrossNightFiles, ...
     ] = ()  # files that a source dates to another night than that on which they lie
     known: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict

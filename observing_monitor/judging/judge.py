@@ -7,14 +7,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging import checks, usual
-from observing_monitor.judging.keys import acknowledged_key, basis, beside_key, shown_key
+from observing_monitor.judging.keys import acknowledged_key, basis, neighbours_key, shown_key
 from observing_monitor.model import columns
-from observing_monitor.model.digest import as_json
+from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import LEVELS
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import clock
-from observing_monitor.settings.traits import classes_of_sources, tellers_of_files
-from observing_monitor.tables.changes import in_words
+from observing_monitor.settings.traits import file_sources, source_classes
+from observing_monitor.tables.changes import describe
 
 if TYPE_CHECKING:
     import datetime
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.judging.known_issues import Issue
-    from observing_monitor.judging.night_work import NightJob
+    from observing_monitor.judging.night_work import NightWork
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import DescribedSource
     from observing_monitor.sources.registry import SourceClass
-    from observing_monitor.storage.index import Row
-    from observing_monitor.tables.cross_night import Settled
+    from observing_monitor.storage.index import IndexRow
+    from observing_monitor.tables.cross_night import CrossNightFiles
 
 
-def judge(
-    job: NightJob, told: Tables, halves: Mapping[datetime.date, Tables]
-) -> tuple[Row, Tables, DataFrame, list[Finding]]:
-    """Judge a night by its tables and, where nights beside it may have halves of its files (`NightJob.beside`), theirs and its own.
+def judge_night(
+    job: NightWork, told: Tables, halves: Mapping[datetime.date, Tables]
+) -> tuple[IndexRow, Tables, DataFrame, list[Finding]]:
+    """Judge a night by its tables and, where nights beside it may have halves of its files (`NightWork.beside`), theirs and its own.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def judge(
     from observing_monitor.tables import classify, cross_night, reasons
 
     stream, row = job.stream, job.row.copy()
-    known, settled = cross_night.settle(job.night, told, halves)
+    known, settled = cross_night.assign_to_nights(job.night, told, halves)
     limits = classify.Limits(
         stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore
     )
@@ -71,7 +71,7 @@ def judge(
         "status": word,
         "info": info,
         "acknowledged": checks.sum_up_known(found),
-        **as_json(night.summary),
+        **instants_as_text(night.summary),
         **headlines,
     }
     row["findings"] = [asdict(finding) for finding in found]
@@ -80,13 +80,17 @@ def judge(
         iso_utc(classify.next_change(judged, is_told)),
     )
     row["worse"] = dict(night.worse)
-    row["basis"], row["beside"], row["shown"] = basis(job), beside_key(job), shown_key(job, settled)
+    row["basis"], row["beside"], row["shown"] = (
+        basis(job),
+        neighbours_key(job),
+        shown_key(job, settled),
+    )
     row["acknowledged"] = acknowledged_key(judged)
     return row, known, judged, found
 
 
 def _night(
-    job: NightJob, known: Tables, judged: DataFrame, settled: Sequence[Settled]
+    job: NightWork, known: Tables, judged: DataFrame, settled: Sequence[CrossNightFiles]
 ) -> checks.Night:
     """What the checks may look at."""
     from observing_monitor.tables import classify, merge, reasons
@@ -99,16 +103,16 @@ def _night(
         row.get("notes") or {},
         bool(row.get("is_told")),
         stream.delay_warning_s,
-        *tellers_of_files(stream),
+        *file_sources(stream),
         ahead=classify.ahead(judged),
-        happened=tuple(in_words(row.get("happened"))),
+        happened=tuple(describe(row.get("happened"))),
         removed=tuple(
             sorted(
                 merge.sources_of(known)
                 - {columns.HISTORY, *(described.name for described in stream.sources)}
             )
         ),
-        worse=usual.worse(summary, job.edges),
+        worse=usual.worse(summary, job.usual),
         settled=tuple(settled),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
         since={
@@ -173,10 +177,10 @@ def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) ->
     )
 
 
-def _found_by_sources(job: NightJob, known: Tables) -> list[Finding]:
+def _found_by_sources(job: NightWork, known: Tables) -> list[Finding]:
     """What the sources' own checks find in the night, each finding named after its source."""
     found = []
-    for described, kind in classes_of_sources(job.stream):
+    for described, kind in source_classes(job.stream):
         for finding in kind.check(
             job.night, _for_source(known, described, kind), described.settings
         ):
@@ -185,13 +189,13 @@ def _found_by_sources(job: NightJob, known: Tables) -> list[Finding]:
 
 
 def _headline_values(
-    job: NightJob, known: Tables
+    job: NightWork, known: Tables
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """The night's values of what the stream's sources call headlines, None where one is not available; and their units."""
     values: dict[str, float | None] = {}
     units: dict[str, str] = {}
     metrics = known.metrics
-    for described, kind in classes_of_sources(job.stream):
+    for described, kind in source_classes(job.stream):
         rows = (
             metrics[metrics["source"] == described.name]
             .drop_duplicates("name", keep="last")

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.judging.known_issues import Issue
-    from observing_monitor.judging.night_work import NightJob
+    from observing_monitor.judging.night_work import NightWork
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Row
-    from observing_monitor.tables.cross_night import Settled
+    from observing_monitor.storage.index import IndexRow
+    from observing_monitor.tables.cross_night import CrossNightFiles
 
 
 def judging_key(stream: Stream) -> str:
@@ -40,12 +40,12 @@ def judging_key(stream: Stream) -> str:
     )
 
 
-def basis(job: NightJob) -> str:
+def basis(job: NightWork) -> str:
     """What a night's summary was made from, but for the clock and the nights beside it."""
     return digest([*_told(job), *issues_key(job.issues)])
 
 
-def _told(job: NightJob) -> list[object]:
+def _told(job: NightWork) -> list[object]:
     return [
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
@@ -57,7 +57,7 @@ def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
     return [[issue.pattern, issue.words] for issue in issues]
 
 
-def is_of_now(job: NightJob) -> bool:
+def is_still_valid(job: NightWork) -> bool:
     """Whether time alone changed nothing since a night was judged."""
     judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
     # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
@@ -70,27 +70,31 @@ def _instant(text: str | None) -> datetime.datetime | None:
     return parse_utc(text)
 
 
-def is_judged(job: NightJob) -> bool:
+def is_judged(job: NightWork) -> bool:
     """Whether a night's row says what its tables, the settings, the nights around it and the time say now."""
-    return is_judged_by_itself(job) and job.row.get("beside", "") == beside_key(job)
+    return is_judged_alone(job) and job.row.get("beside", "") == neighbours_key(job)
 
 
-def is_judged_by_itself(job: NightJob) -> bool:
+def is_judged_alone(job: NightWork) -> bool:
     """As `is_judged`, but for what the nights beside it may have of its files."""
-    return job.row.get("basis") == basis(job) and is_as_usual(job.row, job.edges) and is_of_now(job)
+    return (
+        job.row.get("basis") == basis(job)
+        and is_as_usual(job.row, job.usual)
+        and is_still_valid(job)
+    )
 
 
-def beside_key(job: NightJob) -> str:
+def neighbours_key(job: NightWork) -> str:
     """Differs when what the nights beside it may have of a night's files does; "" where they have nothing."""
-    return digest(job.beside) if job.beside else ""
+    return digest(job.neighbours) if job.neighbours else ""
 
 
-def shown_key(job: NightJob, settled: Sequence[Settled]) -> str:
+def shown_key(job: NightWork, settled: Sequence[CrossNightFiles]) -> str:
     """Differs when what a night's page shows does, but for what is known of it; `settled` is what `strays.settle` came to."""
     return digest([*_told(job), *map(astuple, settled)])
 
 
-def is_as_usual(row: Row, edges: Mapping[str, float]) -> bool:
+def is_as_usual(row: IndexRow, edges: Mapping[str, float]) -> bool:
     """Whether what is usual, as `usual.edges` has it, changed nothing of what a night's row says."""
     return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
 

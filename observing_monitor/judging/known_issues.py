@@ -104,7 +104,7 @@ def _has_wildcard(pattern: str) -> bool:
 
 
 @dataclass
-class Known:
+class KnownIssues:
     """What a file says: its issues in its order, and a line for each entry that says nothing clear."""
 
     issues: list[Issue] = field(default_factory=list)
@@ -119,19 +119,19 @@ class _Wrong(Exception):
         self.line = line
 
 
-def read_known(path: Path, streams: Sequence[str]) -> Known:
+def read_known(path: Path, streams: Sequence[str]) -> KnownIssues:
     """Read a file of known issues; `streams` are the names that an entry may have. Raises nothing: what is wrong is among the problems."""
     try:
         data = path.read_bytes()[: MAX_BYTES + 1]
     except OSError as error:
-        return Known(
+        return KnownIssues(
             problems=[f"{path}: {(error.strerror or str(error)).lower()}; nothing is acknowledged"]
         )
     if len(data) > MAX_BYTES:
-        return Known(
+        return KnownIssues(
             problems=[f"{path}: larger than {MAX_BYTES >> 20} MB; nothing is acknowledged"]
         )
-    known = Known()
+    known = KnownIssues()
     for number, block in _blocks(data.decode("utf-8-sig", "backslashreplace")):
         try:
             known.issues.append(_issue(_entry(block), streams))

@@ -1,4 +1,4 @@
-"""One night and all that judging and publishing need for it."""
+"""One night and all that judging it needs."""
 
 from __future__ import annotations
 
@@ -7,35 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from observing_monitor.pages.frame import Site
-
 if TYPE_CHECKING:
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.index import IndexRow
 
 
-@dataclass(
-    slots=True
-)  # not frozen, which makes each take five times as long: a run makes one of each night of ten years
-class NightJob:
-    """All that a worker needs to judge a night and to write its page."""
+# Not frozen: a frozen one takes five times as long to make, and a run makes one per night of ten years.
+@dataclass(slots=True, kw_only=True)
+class NightWork:
+    """One night of a stream: its row of the index, and what is known around it."""
 
-    site: Site
     stream: Stream
     night: datetime.date
-    row: Row  # the index's
-    previous: datetime.date | None
-    next: datetime.date | None
+    row: IndexRow
     now: datetime.datetime
-    edges: Mapping[str, float] = field(
-        default_factory=dict
-    )  # what is usual for the stream at that time, as `usual.edges` has it
-    issues: tuple[Issue, ...] = ()  # what is known of the night
-    beside: tuple[
-        tuple[datetime.date, str], ...
-    ] = ()  # the nights that may have halves of its files, as `strays.beside` has them
-    common: str = ""  # differs when something did that all pages of the stream's nights depend on
-    endings: tuple[
-        str, ...
-    ] = ()  # what the names of the night's files end with, as `night_page.endings_of` has it
+    # upper limits of what is usual for the stream at that time, by measure (`usual.usual_limits`)
+    usual: Mapping[str, float] = field(default_factory=dict)
+    issues: tuple[Issue, ...] = ()  # known issues of the night
+    # nights that may share files with this one, each with a fingerprint (`cross_night.neighbours`)
+    neighbours: tuple[tuple[datetime.date, str], ...] = ()

@@ -49,7 +49,7 @@ def _errors(summary: Mapping[str, Any]) -> int:
     )  # what is known is no news
 
 
-def edges(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float]]:
+def usual_limits(summaries: Iterable[Mapping[str, Any] | None]) -> list[dict[str, float]]:
     """For each night, oldest first, what nine of ten of the NIGHTS before it with a value stayed below, by measure.
 
     A measure of which fewer than LEAST nights are known is not among them; None stands for a night not judged yet.

@@ -91,13 +91,13 @@ def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
     )
 
 
-def or_else(values: Series[Any], others: Series[Any]) -> Series[Any]:
+def fill_missing(values: Series[Any], others: Series[Any]) -> Series[Any]:
     """As `fillna`: without the work of it where, as often in a full night, nothing is null or all is."""
     absent = values.isna()
     return others if absent.all() else values.fillna(others) if absent.any() else values
 
 
-def taken(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
+def take_rows(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
     """The rows of a frame at these places, with a new index; nulls where a place is -1."""
     taken = frame.reset_index(drop=True)
     if (places < 0).any():

@@ -26,7 +26,7 @@ def digest(value: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+def instants_as_text(values: Mapping[str, Any]) -> dict[str, Any]:
     """A dict with its instants as text."""
     return {
         name: iso_utc(value) if isinstance(value, datetime.datetime) else value
@@ -41,6 +41,6 @@ def with_instants(summary: Summary) -> Summary:
     }
 
 
-def short(key: str) -> str:
+def short_fingerprint(key: str) -> str:
     """A fingerprint as pages and the heartbeat have it: long enough to differ from that of the same page before."""
     return key[:10]

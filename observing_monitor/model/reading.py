@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from observing_monitor.model import columns, frames
 
@@ -45,10 +43,18 @@ class Reading:
 class Tables:
     """The three tables of one night, with the columns of `columns.TABLES`."""
 
-    files: pd.DataFrame
-    ingests: pd.DataFrame
-    metrics: pd.DataFrame
+    files: DataFrame
+    ingests: DataFrame
+    metrics: DataFrame
 
     @classmethod
     def empty(cls) -> Tables:
         return cls(*(frames.empty(described) for described in columns.TABLES.values()))
+
+
+class UnmatchedCounts(TypedDict):
+    """How many files of a night may have their other half beside it, by source: of those above 0."""
+
+    strays: dict[str, int]  # files that only attempts of the source tell of
+    untried: dict[str, int]  # files of other sources of which it tells no attempt
+    halves: str  # a digest of these, and of what is told of them

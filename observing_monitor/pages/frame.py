@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
-from observing_monitor.model.digest import short
+from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.pages import render
 from observing_monitor.pages.contexts import Frame, Link
 
@@ -92,7 +92,7 @@ def write_assets(site: Site) -> None:
             site.output.write(f"assets/{name}", source.read_bytes())
 
 
-def frame(
+def page_frame(
     site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str
 ) -> Frame:
     """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
@@ -107,7 +107,7 @@ def frame(
         if stream
         else min((s.stale_after_s for s in site.streams), default=3600),
         name=name,
-        made_of=short(key),
+        made_of=short_fingerprint(key),
     )
 
 

@@ -10,7 +10,7 @@ from observing_monitor.model.nights import parse_utc
 from observing_monitor.pages import glossary
 from observing_monitor.pages.contexts import SourceLine
 from observing_monitor.settings import headlines
-from observing_monitor.settings.traits import classes_of_sources, tells_of_files
+from observing_monitor.settings.traits import reports_files, source_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def described_headlines(stream: Stream, units: Mapping[str, str]) -> list[headlines.Headline]:
     """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
     words, explained = {}, set()
-    for described, kind in classes_of_sources(stream):
+    for described, kind in source_classes(stream):
         for name in kind.headlines(described.settings):
             if name not in words or (name in kind.meanings and name not in explained):
                 words[name] = _word(described.kind, name, kind.meanings)
             explained |= {name} & set(kind.meanings)
     names = sorted(words, key=lambda name: name == "completeness")  # after all that it is made of
-    usual = {c.name for c in columns.NIGHTS} if tells_of_files(stream) else set()
+    usual = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
     chosen = [words[name] for name in names if name not in usual]
     return [
         headlines.Headline(
@@ -38,11 +38,11 @@ def described_headlines(stream: Stream, units: Mapping[str, str]) -> list[headli
     ]
 
 
-def told_words(streams: Iterable[Stream]) -> list[glossary.Word]:
+def source_words(streams: Iterable[Stream]) -> list[glossary.Word]:
     """What the sources of all streams tell as numbers, each explained once for each kind of source: `pages.Word`s, in order."""
     words = {}
     for stream in streams:
-        for described, kind in classes_of_sources(stream):
+        for described, kind in source_classes(stream):
             for name in dict.fromkeys([*kind.headlines(described.settings), *kind.meanings]):
                 word = _word(described.kind, name, kind.meanings)
                 words[word.anchor] = word
@@ -56,11 +56,11 @@ def _word(teller: str, name: str, meanings: Mapping[str, str]) -> glossary.Word:
         or f"The night’s latest {name}, as the source of the kind {teller} tells it"
     )
     return glossary.Word(
-        name, in_words(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
+        name, value_label(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
     )
 
 
-def in_words(name: str) -> str:
+def value_label(name: str) -> str:
     """`Expected missing` of n_expected_missing."""
     words = name.removeprefix("n_").replace("_", " ").strip() or name
     return words[0].upper() + words[1:]

@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from observing_monitor.model.digest import as_json, with_instants
+from observing_monitor.model.digest import instants_as_text, with_instants
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import parse_utc
 from observing_monitor.pages import contexts, render
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, PrunedPage
-from observing_monitor.pages.frame import frame, night_link, site_link
+from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
 from observing_monitor.pages.night_files import files_begin, images_of, sweep_page
 from observing_monitor.pages.night_parts import (
@@ -28,7 +28,7 @@ from observing_monitor.pages.night_parts import (
     shown_groups,
     stage_table,
 )
-from observing_monitor.settings.traits import classes_of_sources, tells_of_files
+from observing_monitor.settings.traits import reports_files, source_classes
 from observing_monitor.storage.index import PAGE, PREVIEWS, is_pruned
 from observing_monitor.storage.layout import exposure_pages, exposures_ending
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from observing_monitor.judging.night_work import NightJob
     from observing_monitor.model.reading import Tables
+    from observing_monitor.pages.night_job import NightJob
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
     from observing_monitor.tables.listing import Attention, Picture, Queue, Sample, Stage
 
@@ -108,7 +108,7 @@ def _told(
 
     wanted = [
         (described.name, queue)
-        for described, kind in classes_of_sources(stream)
+        for described, kind in source_classes(stream)
         for queue in kind.queues_of(described.settings)
     ]
     return _Told(
@@ -122,7 +122,7 @@ def _told(
 
 
 def write_night(
-    job: NightJob, row: Row, known: Tables, judged: DataFrame, found: list[Finding], key: str
+    job: NightJob, row: IndexRow, known: Tables, judged: DataFrame, found: list[Finding], key: str
 ) -> None:
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
     from observing_monitor.tables import listing, to_csv
@@ -137,7 +137,7 @@ def write_night(
     around = _around(job, row, key)
     images = _write_images(job, told.images[:MAX_IMAGES])
     with output.at_once(len(judged) > MANY_FILES) as begin:
-        if tells_of_files(stream):
+        if reports_files(stream):
             others = [stage for stage in stages if stage != stream.last_stage]
             listed = listing.file_list(judged, listing.done_by_stage(judged, known.ingests, others))
             begin(_write_list, output, place, listed, others)
@@ -177,7 +177,7 @@ def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[
 
 def _night_page(
     job: NightJob,
-    row: Row,
+    row: IndexRow,
     around: contexts.OfNight,
     known: Tables,
     judged: DataFrame,
@@ -199,12 +199,12 @@ def _night_page(
     pictures, pictures_note = (
         plan.previews_of(stream, job.site.output, job.night) if has_previews else ([], "")
     )
-    tellers = {described.name: kind for described, kind in classes_of_sources(stream)}
+    tellers = {described.name: kind for described, kind in source_classes(stream)}
     numbers = metric_charts(
         known.metrics, tellers, around.starts_at, around.ends_at, odd_nodes(found)
     )
     drawn = night_charts(judged, around.starts_at, around.ends_at) + numbers
-    has_files = tells_of_files(stream)
+    has_files = reports_files(stream)
     return NightPage(
         **vars(around),
         changed_at=parse_utc(row.get("changed_at")),
@@ -238,22 +238,26 @@ def _night_page(
     )
 
 
-def _night_json(stream: Stream, row: Row, told: _Told, images: Iterable[contexts.Image]) -> str:
+def _night_json(
+    stream: Stream, row: IndexRow, told: _Told, images: Iterable[contexts.Image]
+) -> str:
     """The data beside a night's page."""
     data = {
         "stream": stream.name,
         **row["summary"],
         "findings": row["findings"],
         "stages": [
-            as_json(stage) | {"failures": [as_json(entry) for entry in stage["failures"]]}
+            instants_as_text(stage)
+            | {"failures": [instants_as_text(entry) for entry in stage["failures"]]}
             for stage in told.staged
         ],
         "queues": [
-            queue | {part: [as_json(e) for e in queue[part]] for part in ("waiting", "errors")}
+            queue
+            | {part: [instants_as_text(e) for e in queue[part]] for part in ("waiting", "errors")}
             for queue in told.queues
         ],
-        "attention": [as_json(values) for values in told.attention],
-        "metrics": [as_json(values) for values in told.latest],
+        "attention": [instants_as_text(values) for values in told.attention],
+        "metrics": [instants_as_text(values) for values in told.latest],
         "images": [
             {"name": image.name, "node": image.node, "href": image.href} for image in images
         ],
@@ -289,7 +293,7 @@ def _exposures(around: contexts.OfNight, exposed: contexts.ExposureTable) -> lis
     return made
 
 
-def write_pruned(job: NightJob, row: Row) -> None:
+def write_pruned(job: NightJob, row: IndexRow) -> None:
     """Write, of the row alone, the small page of a night whose page was pruned; then remove what lay beside the large one."""
     page = PrunedPage(
         **vars(_around(job, row, row["page"])),
@@ -302,12 +306,12 @@ def write_pruned(job: NightJob, row: Row) -> None:
     sweep_page(job.stream, job.site.output, job.night.isoformat())
 
 
-def _around(job: NightJob, row: Row, key: str) -> contexts.OfNight:
+def _around(job: NightJob, row: IndexRow, key: str) -> contexts.OfNight:
     """What all pages of a night have."""
     stream, night, summary = job.stream, job.night.isoformat(), with_instants(row["summary"])
     starts_at, ends_at = stream.rule.bounds(job.night)
     return contexts.OfNight(
-        frame=frame(
+        frame=page_frame(
             job.site,
             stream,
             f"{night} {stream.title}",

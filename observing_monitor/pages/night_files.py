@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from observing_monitor.model import columns
 from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import parse_night
-from observing_monitor.settings.traits import tells_of_files
+from observing_monitor.settings.traits import reports_files
 from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, is_pruned
 from observing_monitor.storage.layout import PAGE_ENDINGS, exposure_pages, exposures_ending
-from observing_monitor.storage.store import HALVES, Store
+from observing_monitor.storage.store import UNMATCHED, Store
 
 if TYPE_CHECKING:
-    from observing_monitor.judging.night_work import NightJob
+    from observing_monitor.pages.night_job import NightJob
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
 
 
@@ -32,11 +32,11 @@ def look_of(stream: Stream) -> list[object]:
     ]
 
 
-def shown_previews(job: NightJob, row: Row) -> str | None:
+def shown_previews(job: NightJob, row: IndexRow) -> str | None:
     return (row.get("previews") or {}).get("shown") if job.stream.previews else None
 
 
-def page_key(job: NightJob, row: Row) -> str:
+def page_key(job: NightJob, row: IndexRow) -> str:
     """The fingerprint of a night's page."""
     # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
     known = [
@@ -51,10 +51,10 @@ def page_key(job: NightJob, row: Row) -> str:
 
 def endings_of(stream: Stream) -> tuple[str, ...]:
     """What the names of a night's files end with, its page's last; the list of all files only where a source tells of files."""
-    return (".files.js", ".csv", ".json", ".html") if tells_of_files(stream) else (".json", ".html")
+    return (".files.js", ".csv", ".json", ".html") if reports_files(stream) else (".json", ".html")
 
 
-def endings_there(row: Row, usual: tuple[str, ...]) -> tuple[str, ...]:
+def endings_there(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
     """What the names of those files end with that a night has, as its row says; `usual` are its stream's, by `endings_of`."""
     if is_pruned(row, PAGE):
         return usual[-1:]
@@ -62,7 +62,7 @@ def endings_there(row: Row, usual: tuple[str, ...]) -> tuple[str, ...]:
     return (*map(exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
 
 
-def files_of(job: NightJob, row: Row) -> list[str]:
+def files_of(job: NightJob, row: IndexRow) -> list[str]:
     """The files of a night's page, relative to the output: the page is the last."""
     return [f"{files_begin(job)}{ending}" for ending in endings_there(row, endings_of(job.stream))]
 
@@ -81,7 +81,7 @@ def images_of(job: NightJob) -> str:
     return f"{files_begin(job)}.images"
 
 
-def has_images(job: NightJob, row: Row) -> bool:
+def has_images(job: NightJob, row: IndexRow) -> bool:
     images = row.get("images")
     return (
         not images
@@ -90,7 +90,7 @@ def has_images(job: NightJob, row: Row) -> bool:
     )
 
 
-def is_whole(job: NightJob, row: Row) -> bool:
+def is_whole(job: NightJob, row: IndexRow) -> bool:
     """Whether a night's files are all there."""
     return all(job.site.output.exists(relative) for relative in files_of(job, row)) and has_images(
         job, row
@@ -110,7 +110,7 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
     """The files of a night that are of its page, tables or previews, relative to the output; a small page is none of them."""
     store = Store(output, stream.name).night_folder(parse_night(night))
     if what == TABLES:  # and those that were set aside
-        tables = {*columns.TABLES, *(f"_halves.{name}" for name in HALVES)}
+        tables = {*columns.TABLES, *(f"_halves.{name}" for name in UNMATCHED)}
         return [
             path
             for path in _within(output, store)

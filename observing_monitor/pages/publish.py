@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.feeds.atom import newest
 from observing_monitor.judging import usual
-from observing_monitor.model.digest import short
+from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
 from observing_monitor.pages import render
 from observing_monitor.pages.frame import write_assets
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from observing_monitor.judging.night_work import NightJob
     from observing_monitor.pages.frame import Site
+    from observing_monitor.pages.night_job import NightJob
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.stream import Stream
@@ -100,7 +100,7 @@ def publish(
         done.news += newest(index["nights"], stream.name, stream.title, stream.folder)
     key = publish_site(site, cards, done)
     if site.has_site_page:
-        done.pages[""] = {"index.html": short(key)}
+        done.pages[""] = {"index.html": short_fingerprint(key)}
     publish_glossary(site, done)
     return done
 
@@ -114,7 +114,7 @@ def _newest_pages(index: Index) -> dict[str, str]:
         **years,
         **{f"{night}.html": row.get("page") for night, row in newest},
     }
-    return {name: short(key) for name, key in made.items() if key}
+    return {name: short_fingerprint(key) for name, key in made.items() if key}
 
 
 def _publish_nights(
@@ -151,9 +151,9 @@ def _publish_nights(
     # something else then are judged once more. Their numbers stay, so that is the end of it.
     for _ in range(2):
         rows = [index["nights"][job.night.isoformat()] for job in all_jobs]
-        edges = usual.edges(row.get("summary") for row in [*(job.row for job in before), *rows])[
-            len(before) :
-        ]
+        edges = usual.usual_limits(
+            row.get("summary") for row in [*(job.row for job in before), *rows]
+        )[len(before) :]
         asked = [
             told
             for told, was in zip(zip(all_jobs, rows, edges, strict=True), was_usual, strict=True)
@@ -218,7 +218,7 @@ def _results(
 def _part_of(job: NightJob) -> NightJob:
     """A night's job with as much of the output as a worker asks for."""
     store = Store(job.site.output, job.stream.name)
-    nights = [job.night, *(night for night, _ in job.beside)]
+    nights = [job.night, *(night for night, _ in job.neighbours)]
     output = job.site.output.part(
         files_begin(job), *(f"{store.night_folder(night)}/" for night in nights)
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from observing_monitor.errors import StoreError
-from observing_monitor.judging.judge import judge
-from observing_monitor.judging.keys import beside_key, is_judged, is_judged_by_itself, shown_key
+from observing_monitor.judging.judge import judge_night
+from observing_monitor.judging.keys import is_judged, is_judged_alone, neighbours_key, shown_key
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import write_night, write_pruned
 from observing_monitor.pages.night_files import is_whole, page_key
 from observing_monitor.pages.published import NightDone
-from observing_monitor.settings.traits import tellers_of_stages
+from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import PAGE, TABLES, is_pruned
 from observing_monitor.storage.store import Store
 from observing_monitor.tables import cross_night
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
-    from observing_monitor.judging.night_work import NightJob
     from observing_monitor.model.reading import Tables
-    from observing_monitor.storage.index import Row
+    from observing_monitor.pages.night_job import NightJob
+    from observing_monitor.storage.index import IndexRow
 
 
 def publish_night(job: NightJob) -> NightDone:
@@ -36,7 +36,7 @@ def publish_night(job: NightJob) -> NightDone:
         return _publish_pruned(job, job.row)
     store, halves = Store(job.site.output, job.stream.name), {}
     try:
-        for night in [*(other for other, _ in job.beside), job.night] if job.beside else []:
+        for night in [*(other for other, _ in job.neighbours), job.night] if job.neighbours else []:
             halves[night] = _halves(job, store, night)
         if (same := _row_where_nothing_moved(job, halves)) is not None:
             return NightDone(job.night, same, False)
@@ -45,7 +45,7 @@ def publish_night(job: NightJob) -> NightDone:
     except StoreError as error:
         store.look_again(night)
         return NightDone(job.night, job.row, False, str(error))
-    row, known, judged, found = judge(job, told, halves)
+    row, known, judged, found = judge_night(job, told, halves)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
@@ -59,20 +59,22 @@ def publish_night(job: NightJob) -> NightDone:
 
 def _halves(job: NightJob, store: Store, night: datetime.date) -> Tables:
     """What a night has of files that may have their other half beside it."""
-    kept = store.load_halves(night)
+    kept = store.load_unmatched(night)
     return (
-        cross_night.halves(store.load(night), tellers_of_stages(job.stream))
+        cross_night.find_unmatched(store.load(night), attempt_sources(job.stream))
         if kept is None
         else kept
     )
 
 
-def _row_where_nothing_moved(job: NightJob, halves: Mapping[datetime.date, Tables]) -> Row | None:
+def _row_where_nothing_moved(
+    job: NightJob, halves: Mapping[datetime.date, Tables]
+) -> IndexRow | None:
     """A night's row, where the nights beside it are all that changed, and nothing that they share: its page is current then."""
-    if not halves or not is_judged_by_itself(job):
+    if not halves or not is_judged_alone(job):
         return None
-    _, settled = cross_night.settle(job.night, halves[job.night], halves)
-    row = cast("Row", {**job.row, "beside": beside_key(job)})
+    _, settled = cross_night.assign_to_nights(job.night, halves[job.night], halves)
+    row = cast("IndexRow", {**job.row, "beside": neighbours_key(job)})
     is_current = (
         row.get("shown") == shown_key(job, settled)
         and row.get("page") == page_key(job, row)
@@ -81,7 +83,7 @@ def _row_where_nothing_moved(job: NightJob, halves: Mapping[datetime.date, Table
     return row if is_current else None
 
 
-def _publish_pruned(job: NightJob, row: Row) -> NightDone:
+def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
     row = row.copy()
     row["page"] = page_key(job, row)
     row.pop("images", None)
@@ -90,7 +92,7 @@ def _publish_pruned(job: NightJob, row: Row) -> NightDone:
     return NightDone(job.night, row, True)
 
 
-def _news_at(job: NightJob, row: Row) -> str | None:
+def _news_at(job: NightJob, row: IndexRow) -> str | None:
     """When a night's status, or what is wrong with it, last changed: that is news; one more file that is well is none."""
     before, after = job.row.get("summary"), row["summary"]
     if not before:

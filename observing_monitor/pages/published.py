@@ -6,10 +6,10 @@ import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from observing_monitor.feeds.site_status import News, Standing
+from observing_monitor.feeds.site_status import NightChange, Status
 
 if TYPE_CHECKING:
-    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.index import IndexRow
 
 
 @dataclass
@@ -17,8 +17,10 @@ class Published:
     """What publishing came to."""
 
     n_pages: int = 0  # pages written
-    standings: list[Standing] = field(default_factory=list)  # of the site, and of each stream
-    news: list[News] = field(default_factory=list)  # of each stream the nights that changed last
+    standings: list[Status] = field(default_factory=list)  # of the site, and of each stream
+    news: list[NightChange] = field(
+        default_factory=list
+    )  # of each stream the nights that changed last
     problems: list[str] = field(default_factory=list)
     pages: dict[str, dict[str, str]] = field(
         default_factory=dict
@@ -30,6 +32,6 @@ class NightDone:
     """A night's new row of the index, and whether its page was written."""
 
     night: datetime.date
-    row: Row
+    row: IndexRow
     is_written: bool
     problem: str = ""

@@ -165,10 +165,10 @@ def compile_all() -> None:
 
 def begin_compiling() -> None:
     """Have a night's templates compiled by a process beside this one, for pages that are made soon, but not at once."""
-    from observing_monitor.processes.parallel import beside
+    from observing_monitor.processes.parallel import start_process
 
     if not _compiled and not _begun:
-        _begun.append(beside(compiled))
+        _begun.append(start_process(compiled))
 
 
 def take_compiled(templates: Mapping[str, bytes]) -> None:

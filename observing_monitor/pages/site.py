@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from observing_monitor.feeds.site_status import SITE, Standing, address
+from observing_monitor.feeds.site_status import SITE, Status, page_address
 from observing_monitor.model import finding, wording
 from observing_monitor.model.digest import digest
 from observing_monitor.pages import glossary
 from observing_monitor.pages.contexts import GlossaryPage, Link, SitePage
-from observing_monitor.pages.frame import frame
-from observing_monitor.pages.labels import told_words
+from observing_monitor.pages.frame import page_frame
+from observing_monitor.pages.labels import source_words
 from observing_monitor.pages.render import render_glossary, render_site
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", SitePage, GlossaryPage)
 
 
-def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
+def needs_attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
     """How many streams need attention, in words, "" where none does; and their cards, the worst first."""
     by_level = {
         level: [card for card in cards if card.status == level] for level in ("error", "warning")
@@ -44,21 +44,21 @@ def attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
 def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
     """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
     word = finding.worst(card.status for card in cards)
-    line, troubled = attention(cards)
+    line, troubled = needs_attention(cards)
     info = (
         f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}"
         if troubled
         else ""
     )
     night = max((standing.night for standing in done.standings), default="")
-    url = address(site.url, "index.html")
+    url = page_address(site.url, "index.html")
     done.standings.insert(
-        0, Standing(site.title, SITE, site.title, word, info, line, night, "index.html", url)
+        0, Status(site.title, SITE, site.title, word, info, line, night, "index.html", url)
     )
     key = digest([site.key, site.title, [asdict(card) for card in cards]])
     if site.has_site_page:
         page = SitePage(
-            frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards
+            page_frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards
         )
         _write_if_new(site, key, page, render_site, done)
     return key
@@ -66,10 +66,10 @@ def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
 
 def publish_glossary(site: Site, done: Published) -> None:
     """Write the page that explains the words of all others, if it changed."""
-    groups = glossary.glossary_groups(told_words(site.streams))
+    groups = glossary.glossary_groups(source_words(site.streams))
     key = digest([site.key, site.title, [asdict(group) for group in groups]])
     page = GlossaryPage(
-        frame=frame(site, None, "What the words mean", "", "", "glossary.html", key),
+        frame=page_frame(site, None, "What the words mean", "", "", "glossary.html", key),
         index=Link(site.title, "index.html"),
         groups=groups,
     )

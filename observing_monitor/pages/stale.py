@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging.keys import (
-    beside_key,
     is_as_usual,
     is_judged,
-    is_of_now,
+    is_still_valid,
     issues_key,
     judging_key,
+    neighbours_key,
 )
-from observing_monitor.judging.night_work import NightJob
 from observing_monitor.model.digest import digest
 from observing_monitor.pages.night_files import (
     endings_of,
@@ -24,6 +23,7 @@ from observing_monitor.pages.night_files import (
     page_key,
     shown_previews,
 )
+from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage.index import PAGE, TABLES, is_pruned
 from observing_monitor.tables import cross_night
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Index, Row
+    from observing_monitor.storage.index import Index, IndexRow
 
 
 def is_untouched(job: NightJob, names: Collection[str]) -> bool:
@@ -40,7 +40,7 @@ def is_untouched(job: NightJob, names: Collection[str]) -> bool:
     if _stays_as_it_was(job, names):
         return True
     is_made = job.row.get("made_for") == made_for(job) and (
-        is_of_now(job) or is_pruned(job.row, TABLES)
+        is_still_valid(job) or is_pruned(job.row, TABLES)
     )
     return is_made and _are_files_there(job, names)
 
@@ -48,7 +48,7 @@ def is_untouched(job: NightJob, names: Collection[str]) -> bool:
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if is_untouched(job, names):
-        return is_as_usual(job.row, job.edges) or is_pruned(job.row, TABLES)
+        return is_as_usual(job.row, job.usual) or is_pruned(job.row, TABLES)
     is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(
         job, job.row
     )
@@ -79,43 +79,43 @@ def _common_key(site: Site, stream: Stream) -> str:
 def made_for(job: NightJob) -> str:
     """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {beside_key(job)}"
+    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {neighbours_key(job)}"
 
 
 def night_jobs(
     site: Site, stream: Stream, index: Index, now: datetime.datetime
 ) -> Iterator[NightJob]:
     """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
-    rows, near = sorted(index["nights"].items()), cross_night.beside(index["nights"])
+    rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (_common_key(site, version), endings_of(version))
         for version in stream.versions
     }
-    edges: Mapping[str, float] = {}
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
         issues = tuple(issue for issue in known if issue.holds(stream.name, night)) if known else ()
         then = stream.at(night)
+        common, endings = of_versions[id(then)]
         yield NightJob(
-            site,
-            then,
-            night,
-            row,
-            before,
-            after,
-            now,
-            edges,
-            issues,
-            near.get(night, ()),
-            *of_versions[id(then)],
+            site=site,
+            stream=then,
+            night=night,
+            row=row,
+            previous=before,
+            next=after,
+            now=now,
+            issues=issues,
+            neighbours=near.get(night, ()),
+            common=common,
+            endings=endings,
         )
 
 
 def stale_nights(
-    asked: Iterable[tuple[NightJob, Row, Mapping[str, float]]],
+    asked: Iterable[tuple[NightJob, IndexRow, Mapping[str, float]]],
     names: Collection[str],
     untouched: Collection[datetime.date],
 ) -> list[NightJob]:
@@ -127,7 +127,7 @@ def stale_nights(
     for job, row, edges in asked:
         if job.night in untouched and (is_as_usual(row, edges) or is_pruned(row, TABLES)):
             continue
-        job = replace(job, row=row, edges=edges)
+        job = replace(job, row=row, usual=edges)
         if _is_current(job, names):
             row["made_for"] = made_for(job)
         else:

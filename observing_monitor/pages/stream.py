@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from observing_monitor.feeds.site_status import Standing, address
+from observing_monitor.feeds.site_status import Status, page_address
 from observing_monitor.judging import checks, usual
 from observing_monitor.model import finding
 from observing_monitor.model.digest import digest, with_instants
@@ -15,7 +15,7 @@ from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages import render
 from observing_monitor.pages.card import State, card, folder_prefix
 from observing_monitor.pages.contexts import Link, NightRow, StreamPage
-from observing_monitor.pages.frame import frame, site_link
+from observing_monitor.pages.frame import page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
 from observing_monitor.pages.year import (
     NIGHTS_BEGIN,
@@ -28,7 +28,7 @@ from observing_monitor.pages.year import (
     year_page,
     years,
 )
-from observing_monitor.settings.traits import tells_of_files
+from observing_monitor.settings.traits import reports_files
 from observing_monitor.storage.sealed import as_bytes
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
         trouble,
         its_night,
         described_headlines(stream, units),
-        tells_of_files(stream),
+        reports_files(stream),
     )
 
 
@@ -115,7 +115,7 @@ def publish_stream(
         state.summaries[0] if state.summaries else None,
     )
     done.standings.append(
-        Standing(
+        Status(
             site=site.title,
             stream=stream.name,
             title=stream.title,
@@ -124,7 +124,7 @@ def publish_stream(
             trouble=state.trouble,
             night=latest["night"] if latest else "",
             href=href,
-            url=address(site.url, href),
+            url=page_address(site.url, href),
             latest=latest,
             rule=stream.rule,
             silent=state.silent,
@@ -251,7 +251,7 @@ def _stream_page(site: Site, stream: Stream, state: State, key: str) -> StreamPa
     shown, earlier = summaries[:SHOWN_NIGHTS], summaries[SHOWN_NIGHTS : SHOWN_NIGHTS + usual.NIGHTS]
     rows = [NightRow(f"{summary['night']}.html", with_instants(summary)) for summary in shown]
     return StreamPage(
-        frame=frame(site, stream, stream.title, state.word, state.info, "index.html", key),
+        frame=page_frame(site, stream, stream.title, state.word, state.info, "index.html", key),
         site=site_link(site, stream),
         rule=stream.rule.text,
         stage=stream.last_stage,

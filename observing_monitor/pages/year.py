@@ -11,12 +11,12 @@ import json
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
-from observing_monitor.model.digest import as_json, with_instants
+from observing_monitor.model.digest import instants_as_text, with_instants
 from observing_monitor.model.finding import worst
 from observing_monitor.model.wording import n_of
 from observing_monitor.pages.contexts import Day, Link, Month, NightRow, RollUp, YearPage
-from observing_monitor.pages.frame import frame, site_link
-from observing_monitor.settings.traits import tells_of_files
+from observing_monitor.pages.frame import page_frame, site_link
+from observing_monitor.settings.traits import reports_files
 from observing_monitor.storage.sealed import as_bytes
 from observing_monitor.storage.store import encoded
 
@@ -144,7 +144,7 @@ def year_page(
     """
     from observing_monitor.charts import over_nights
 
-    has_files, number = tells_of_files(stream), others.index(year)
+    has_files, number = reports_files(stream), others.index(year)
     by_month = itertools.groupby(summaries, lambda summary: summary["night"][:7])
     made = months(summaries, has_files)
     names = {month.anchor: month.name for month in made}
@@ -156,7 +156,7 @@ def year_page(
     word = worst(summary["status"] for summary in summaries)
     neighbours = [others[n] if 0 <= n < len(others) else None for n in (number - 1, number + 1)]
     return YearPage(
-        frame=frame(
+        frame=page_frame(
             site, stream, f"{year} {stream.title}", word, said_of(total.values), f"{year}.html", key
         ),
         site=site_link(site, stream),
@@ -195,7 +195,7 @@ def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> b
     """A year's data: its months and nights, a line each."""
     about = json.dumps({"stream": stream.name, "year": page.year}, ensure_ascii=False)
     months = b",\n".join(
-        as_bytes(encoded(as_json(month.values))) for month in reversed(page.periods)
+        as_bytes(encoded(instants_as_text(month.values))) for month in reversed(page.periods)
     )
     return (
         as_bytes(f'{about[:-1]}, "months": [\n')

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import DescribedSource, PreviewSettings, Stream
-    from observing_monitor.storage.index import Row
+    from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
 
 
@@ -250,12 +250,12 @@ def _asked(stream: Stream) -> PreviewSettings:
     return stream.previews
 
 
-def _basis(stream: Stream, row: Row) -> str:
+def _basis(stream: Stream, row: IndexRow) -> str:
     text = json.dumps([VERSION, asdict(_asked(stream)), row.get("tables")], default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _is_done(stream: Stream, output: Output, night: str, row: Row) -> bool:
+def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
     """Whether nothing of a night has changed, nothing waits, and what was made is there."""
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
@@ -308,7 +308,7 @@ def _is_away(path: str, roots: Iterable[str]) -> bool:
     return root is not None and not os.path.isdir(root)
 
 
-def _plan(stream: Stream, store: Store, night: str, row: Row, roots: Sequence[str]) -> Plan:
+def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequence[str]) -> Plan:
     """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
     before = _read(store.output, stream, night)
     basis = _basis(stream, row)
@@ -448,7 +448,7 @@ def _picture_name(name: str, shown: Shown) -> str:
     return f"{stem}-{digest}.jpg"
 
 
-def _keep(stream: Stream, output: Output, plan: Plan, row: Row) -> None:
+def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
     """Write a night's index of previews, and note in the night's row what its page is to show."""
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):

@@ -49,7 +49,7 @@ os._exit(1)
 """
 
 
-def beside(function: Callable[..., Result], *given: Any) -> Callable[[], Result | None]:
+def start_process(function: Callable[..., Result], *given: Any) -> Callable[[], Result | None]:
     """Have a function of this package called in a process of its own, while this one does something else.
 
     What it is given, which is little, and what it returns are plain values, as `marshal` has them. Returns what waits for the answer

@@ -80,7 +80,7 @@ def _deadline_at(instant: float) -> Deadline:
 NEVER = Deadline()
 
 
-class Asked:
+class Question:
     """A thread that answers one question after the other, until one takes too long."""
 
     def __init__(self, name: str) -> None:
@@ -91,7 +91,7 @@ class Asked:
     def ask(self, question: Callable[[], T], limit_s: float) -> T:
         """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
         try:
-            return taken(self.put(question), limit_s)
+            return wait_for(self.put(question), limit_s)
         except TooLateError:
             self.leave_behind()
             raise
@@ -131,7 +131,7 @@ class Asked:
             )  # a reading is large, and the next question may be long in coming
 
 
-def taken(answers: Answers[T], limit_s: float) -> T:
+def wait_for(answers: Answers[T], limit_s: float) -> T:
     """What a function that was `put` returned or raised; TooLateError where it did neither in time."""
     try:
         answer, error = answers.get(timeout=max(limit_s, 0))
@@ -147,7 +147,7 @@ def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
 
     Where one such look was waited for in vain the next ones are not waited for as long: twenty sources may lie on one file server.
     """
-    thread, wait_s = Asked("look"), 0.0
+    thread, wait_s = Question("look"), 0.0
     try:
         answer = thread.ask(question, min(seconds, HASTE_S) if _left_behind else seconds)
         wait_s = GONE_S  # a process whose threads are gone can be copied

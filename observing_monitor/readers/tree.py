@@ -264,7 +264,7 @@ class NightTree:
         from observing_monitor.processes import parallel, workers
 
         if night not in self._listings and n_files >= workers.VERY_MANY:
-            self._begun[night] = parallel.beside(
+            self._begun[night] = parallel.start_process(
                 list_beside, self.root, self.night_folders().get(night, []), self.whole
             )
             parallel.get_ready()

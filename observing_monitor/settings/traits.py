@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
 
 
-def classes_of_sources(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
+def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
     """Each source of a stream as it is described in the settings, with its class."""
     return [(described, source_class(described.kind)) for described in stream.sources]
 
 
-def tells_of_files(stream: Stream) -> bool:
+def reports_files(stream: Stream) -> bool:
     """Whether any source of a stream tells of files: without one its pages have numbers alone."""
     return any(
-        kind.tells_of_files(described.settings) for described, kind in classes_of_sources(stream)
+        kind.tells_of_files(described.settings) for described, kind in source_classes(stream)
     )
 
 
-def tellers_of_stages(stream: Stream) -> list[str]:
+def attempt_sources(stream: Stream) -> list[str]:
     """The names of the sources that tell of attempts."""
     return [
         described.name
-        for described, kind in classes_of_sources(stream)
+        for described, kind in source_classes(stream)
         if kind.stages_of(described.settings)
     ]
 
 
-def tellers_of_files(stream: Stream) -> tuple[str, str]:
+def file_sources(stream: Stream) -> tuple[str, str]:
     """The names of the sources that tell which files there are, and of those that tell of the last stage."""
-    files = [d.name for d, kind in classes_of_sources(stream) if kind.tells_of_files(d.settings)]
+    files = [d.name for d, kind in source_classes(stream) if kind.tells_of_files(d.settings)]
     staged = [
         d.name
-        for d, kind in classes_of_sources(stream)
+        for d, kind in source_classes(stream)
         if stream.last_stage in kind.stages_of(d.settings)
     ]
     return ", ".join([name for name in files if name not in staged] or files), ", ".join(staged)
@@ -46,7 +46,7 @@ def tellers_of_files(stream: Stream) -> tuple[str, str]:
 def metric_meanings(stream: Stream) -> dict[str, str]:
     """What the stream's sources say that their metrics mean; the first of them that says so."""
     meanings: dict[str, str] = {}
-    for _, kind in classes_of_sources(stream):
+    for _, kind in source_classes(stream):
         meanings = kind.meanings | meanings
     return meanings
 

@@ -218,7 +218,7 @@ class Expectations(Telling):
         night: datetime.date, tables: Tables, settings: Expectations.Settings
     ) -> dict[str, float | None]:
         """How much was expected and never came, by the names of the headlines; None where nobody knows yet."""
-        judged = judge(tables, settings)
+        judged = compare(tables, settings)
         values = {
             "n_expected": judged.n_expected,
             "n_expected_missing": judged.n_missing,
@@ -234,7 +234,7 @@ class Expectations(Telling):
         night: datetime.date, tables: Tables, settings: Expectations.Settings
     ) -> list[Finding]:
         """What never came, by exposure, number and count; what came beyond expectation is told, and is no fault."""
-        return list(_findings(judge(tables, settings), settings))
+        return list(_findings(compare(tables, settings), settings))
 
     # --- sensors of an exposure ------------------------------------------------------------------------------------
 
@@ -493,7 +493,7 @@ def missing_ranges(
     return [(a + 1, b - 1) for a, b in zip(have, have[1:], strict=False) if b - a > 1]
 
 
-def in_words(ranges: list[tuple[int, int]], most: int | None = None) -> str:
+def describe(ranges: list[tuple[int, int]], most: int | None = None) -> str:
     """`17–19, 42` for [(17, 19), (42, 42)]; of more ranges than `most` the rest are counted."""
     shown = ranges if most is None else ranges[:most]
     words = ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in shown)
@@ -533,7 +533,7 @@ class Judged:
     )  # (what, how many came, how many expected)
 
 
-def judge(tables: Tables, settings: Expectations.Settings) -> Judged:
+def compare(tables: Tables, settings: Expectations.Settings) -> Judged:
     """A night's tables against what its stored expectations and the settings say: a `Judged`."""
     import pandas as pd
 
@@ -746,7 +746,7 @@ def _findings(judged: Judged, settings: Expectations.Settings) -> Iterator[Findi
         )
     if judged.gaps:
         a, b = judged.span
-        words = in_words(judged.gaps, 4 * most)
+        words = describe(judged.gaps, 4 * most)
         yield Finding(
             level,
             f"{count(judged.gaps):,} of the sequence numbers {a}–{b} never came; missing: {words}",
@@ -792,7 +792,7 @@ def _named(never: Sequence[tuple[str, int | None]], most: int) -> str:
     inner = missing_ranges(numbers)
     starts = [min(numbers), *(b + 1 for _, b in inner)]
     ends = [*(a - 1 for a, _ in inner), max(numbers)]
-    return in_words(list(zip(starts, ends, strict=True)), 4 * most)
+    return describe(list(zip(starts, ends, strict=True)), 4 * most)
 
 
 def _some(names_: list[str], most: int) -> str:

@@ -30,7 +30,13 @@ from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.readers.tree import NightTree, shown_all
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.expectations import Expectations, as_of, as_of_row, documents, judge
+from observing_monitor.sources.expectations import (
+    Expectations,
+    as_of,
+    as_of_row,
+    compare,
+    documents,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +154,7 @@ class SummitMessages(Telling):
         night: datetime.date, tables: Tables, settings: SummitMessages.Settings
     ) -> dict[str, float | None]:
         """How many exposures were read out, and of how many of them no image came."""
-        judged = judge(tables, _expectations(settings))
+        judged = compare(tables, _expectations(settings))
         return (
             {"n_readouts": judged.n_listed, "n_readouts_missing": len(judged.never)}
             if judged.is_known

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:
-    from observing_monitor.model.reading import Known
+    from observing_monitor.model.reading import Known, UnmatchedCounts
 
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 
 
-def is_pruned(row: Row | Looked, what: str) -> bool:
+def is_pruned(row: IndexRow | Looked, what: str) -> bool:
     """Whether a night's row says that its page, tables or previews were pruned."""
     return what in (row.get("pruned") or {})
 
@@ -51,10 +51,12 @@ class Look(TypedDict, total=False):
     happened: dict[str, Any] | None  # as `happenings.merged` gives it
     changed_at: str | None
     is_told: bool  # whether the last stage's source ever answered
-    strays: Counts  # of the files that may have their other half in the night before or after
+    strays: (
+        UnmatchedCounts  # of the files that may have their other half in the night before or after
+    )
 
 
-class Row(Look, total=False):
+class IndexRow(Look, total=False):
     """A night's row of the index: beside the last look what judging and publishing made of it."""
 
     summary: dict[str, Any]  # by the names of columns.NIGHTS and of the stream's headlines
@@ -90,24 +92,16 @@ class Looked(Look, total=False):
     ]  # source -> a digest of its attempts, where these are the stream's kept ones
     sources: dict[str, Known]
     pruned: dict[str, str]
-    row: Row  # of a night whose tables were pruned
+    row: IndexRow  # of a night whose tables were pruned
 
 
 class Index(TypedDict):
     """A stream's `index.json`."""
 
     schema_version: int
-    nights: dict[str, Row]
+    nights: dict[str, IndexRow]
     sources: dict[str, Fault]
     years: NotRequired[dict[str, str]]  # year -> its page's fingerprint
     page: NotRequired[str]  # the stream's page's
     moved: NotRequired[dict[str, Any]]  # as `old_urls` says
     is_settled: NotRequired[bool]  # whether all nights' pages were current when it was written
-
-
-class Counts(TypedDict):
-    """How many files of a night may have their other half beside it, by source: of those above 0."""
-
-    strays: dict[str, int]  # files that only attempts of the source tell of
-    untried: dict[str, int]  # files of other sources of which it tells no attempt
-    halves: str  # a digest of these, and of what is told of them

@@ -262,7 +262,7 @@ class Output:
         """Take note of the `changes` that a worker made."""
 
 
-class Apart(Output):
+class SplitOutput(Output):
     """An output whose store, all that is below `data/`, lies elsewhere: two outputs, each a folder or in an object store."""
 
     def __init__(self, pages: Output, kept: Output) -> None:
@@ -345,7 +345,7 @@ class Apart(Output):
 
     def part(self, *beginnings: str) -> Output:
         told = [self._of(beginning) for beginning in beginnings]
-        return Apart(
+        return SplitOutput(
             *(
                 output.part(*(name for of, name in told if of is output))
                 for output in (self.pages, self.kept)

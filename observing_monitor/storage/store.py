@@ -23,25 +23,25 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.errors import StoreError, one_line
 from observing_monitor.model import columns, frames
 from observing_monitor.model.nights import night_named
-from observing_monitor.storage.index import INDEXED, Looked, Row
+from observing_monitor.storage.index import INDEXED, IndexRow, Looked
 from observing_monitor.storage.parquet import digest_of, from_parquet, packed_nothing, to_parquet
 from observing_monitor.storage.sealed import as_json, is_sealed, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, TypeGuard
 
     from pandas import DataFrame
 
     from observing_monitor.model.columns import Column
     from observing_monitor.model.reading import Tables
-    from observing_monitor.storage.index import Counts, Index
+    from observing_monitor.storage.index import Index
     from observing_monitor.storage.output import Output
 
 
 FOLDER = "data"
-HALVES = ("files", "ingests")  # the tables of which `strays.halves` are kept
-KEPT = "_attempts."  # how the names of files begin that `Store.save_attempts` writes
+UNMATCHED = ("files", "ingests")  # the tables of which `strays.halves` are kept
+ATTEMPTS_PREFIX = "_attempts."  # how the names of files begin that `Store.save_attempts` writes
 
 
 # The last tables that this process saved, each with a digest of its bytes: a night is nearly always published where it was collected,
@@ -76,7 +76,7 @@ class Store:
                 looked = self.read_looked(night)
                 # of a night whose tables were pruned the row is all that is left
                 kept = cast(
-                    Row,
+                    IndexRow,
                     {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")},
                 )
                 index["nights"][night.isoformat()] = looked.get("row") or kept
@@ -85,7 +85,7 @@ class Store:
             index.pop("is_settled", None)  # nor was it told what these nights change of others
         return index
 
-    def _noted(self) -> Iterator[tuple[str, Row]]:
+    def _noted(self) -> Iterator[tuple[str, IndexRow]]:
         """The rows that were noted after the index was written, by a run that was killed."""
         for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
             with contextlib.suppress(ValueError):  # the line at which it was killed
@@ -97,7 +97,7 @@ class Store:
                 ):
                     yield told["night"], told["row"]
 
-    def note(self, night: datetime.date, row: Row) -> None:
+    def note(self, night: datetime.date, row: IndexRow) -> None:
         """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
         self.output.append(
             f"{self.folder}/index.notes", sealed(as_json({"night": night.isoformat(), "row": row}))
@@ -179,41 +179,39 @@ class Store:
     def forget_attempts(self) -> None:
         """Remove all that `save_attempts` kept."""
         for name in self.output.names(self.folder):
-            if name.startswith(KEPT):
+            if name.startswith(ATTEMPTS_PREFIX):
                 self.output.remove(f"{self.folder}/{name}")
 
     def _kept_attempts(self, source: str) -> str:
-        return f"{self.folder}/{KEPT}{urllib.parse.quote(source, safe='')}.parquet"
+        return f"{self.folder}/{ATTEMPTS_PREFIX}{urllib.parse.quote(source, safe='')}.parquet"
 
-    def save_halves(self, night: datetime.date, told: Tables, tellers: Collection[str]) -> Counts:
-        """Write the `strays.halves` of a night's tables, or remove them where there is none; how many they are.
+    def save_unmatched(self, night: datetime.date, unmatched: Tables) -> str:
+        """Write a night's unmatched files and attempts, or remove them if there are none.
 
-        `tellers` are the sources that tell of attempts.
+        Returns a digest of what was written.
         """
-        from observing_monitor.tables import cross_night
-
-        halves, digest = cross_night.halves(told, tellers), hashlib.blake2b(digest_size=16)
-        for name in HALVES:
-            if halves.files.empty:
+        digest = hashlib.blake2b(digest_size=16)
+        for name in UNMATCHED:
+            if unmatched.files.empty:
                 self.output.remove(self._half(night, name))
             else:
-                data = to_parquet(getattr(halves, name), columns.TABLES[name])
+                data = to_parquet(getattr(unmatched, name), columns.TABLES[name])
                 digest.update(data)
                 self.output.write_changed(self._half(night, name), data)
-        return cross_night.count(halves, tellers, digest.hexdigest())
+        return digest.hexdigest()
 
-    def load_halves(self, night: datetime.date) -> Tables | None:
-        """What `save_halves` wrote; None where it is not there whole: the night's tables have it too."""
+    def load_unmatched(self, night: datetime.date) -> Tables | None:
+        """What `save_unmatched` wrote; None where it is not there whole: the night's tables have it too."""
         from observing_monitor.model.reading import Tables
 
-        if not all(self.output.exists(self._half(night, name)) for name in HALVES):
+        if not all(self.output.exists(self._half(night, name)) for name in UNMATCHED):
             return None
         with contextlib.suppress(StoreError):
             return replace(
                 Tables.empty(),
                 **{
                     name: self._load_table(self._half(night, name), columns.TABLES[name])
-                    for name in HALVES
+                    for name in UNMATCHED
                 },
             )
         return None
@@ -280,9 +278,9 @@ def _is_index(value: object) -> TypeGuard[Index]:
     )
 
 
-def _in_order(row: Row) -> Row:
+def _in_order(row: IndexRow) -> IndexRow:
     names = list(row)  # of most nights it is as it was read
-    return row if names == sorted(names) else cast(Row, dict(sorted(row.items())))
+    return row if names == sorted(names) else cast(IndexRow, dict(sorted(row.items())))
 
 
 def _is_night(text: str) -> bool:

@@ -244,7 +244,7 @@ def merged(known: Any, happened: Mapping[str, Mapping[str, str]], at: str) -> di
     return kept
 
 
-def in_words(kept: Any) -> list[tuple[str, str]]:
+def describe(kept: Any) -> list[tuple[str, str]]:
     """What happened, a pair of a level and a sentence for each kind, the worst first."""
     said = []
     for kind, (level, of_one, of_several) in KINDS.items():

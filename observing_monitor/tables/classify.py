@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import places_of, taken
+from observing_monitor.model.arrays import places_of, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.summary import instant
 
@@ -128,7 +128,7 @@ def _classified(
         _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here),
         all_places[is_here],
     )
-    told = taken(
+    told = take_rows(
         of_stage[["status", "message", "attempted_at"]],
         _last_by_place(of_stage, places, n),
         files.index,
@@ -147,7 +147,7 @@ def _classified(
         _where(of_stage[["attempted_at", "attempt"]], is_success),
         places[is_success],
     )
-    done = taken(
+    done = take_rows(
         succeeded[["attempted_at"]], _last_by_place(succeeded, its_places, n), files.index
     )["attempted_at"]
     first_heard = _first_heard(ingests, all_places, files.index)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model.nights import ONE_DAY
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from observing_monitor.model.reading import Tables
-    from observing_monitor.storage.index import Counts, Row
+    from observing_monitor.model.reading import Tables, UnmatchedCounts
 
 
 # What tells that two rows are one file; the first that both have, and that fits, counts.
@@ -36,7 +35,7 @@ KEYS: tuple[tuple[str, ...], ...] = (
 
 
 @dataclass(frozen=True)
-class Settled:
+class CrossNightFiles:
     """Files that a source dates to one night and that lie on another, as the page of one of the two tells it."""
 
     source: str
@@ -46,7 +45,7 @@ class Settled:
     key: str  # differs when other files are meant, or when what became of them does
 
 
-def halves(told: Tables, tellers: Collection[str]) -> Tables:
+def find_unmatched(told: Tables, tellers: Collection[str]) -> Tables:
     """What of a night may have its other half in the night before or after; `tellers` are the sources that tell of attempts.
 
     Its strays, the files of which one of these tells no attempt, and all attempts on both: all that `settle` asks of a night that lies
@@ -66,7 +65,7 @@ def halves(told: Tables, tellers: Collection[str]) -> Tables:
     )
 
 
-def count(halves: Tables, tellers: Collection[str], digest: str) -> Counts:
+def count_unmatched(halves: Tables, tellers: Collection[str], digest: str) -> UnmatchedCounts:
     """What is counted of a night's `halves`, and a digest of them, so that nobody opens those of two nights in vain."""
     if halves.files.empty:
         return {"strays": {}, "untried": {}, "halves": digest}
@@ -79,7 +78,9 @@ def count(halves: Tables, tellers: Collection[str], digest: str) -> Counts:
     }
 
 
-def beside(rows: Mapping[str, Row]) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
+def neighbours(
+    rows: Mapping[str, Mapping[str, Any]],
+) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
     """The nights of an index with files whose other half may be in the night before or after; each with these, and a digest."""
     strayed = [
         datetime.date.fromisoformat(night)
@@ -95,7 +96,9 @@ def beside(rows: Mapping[str, Row]) -> dict[datetime.date, tuple[tuple[datetime.
     return {night: found for night in sorted(nights) if (found := _beside(night, rows))}
 
 
-def _beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[datetime.date, str], ...]:
+def _beside(
+    night: datetime.date, rows: Mapping[str, Mapping[str, Any]]
+) -> tuple[tuple[datetime.date, str], ...]:
     own, found = rows[night.isoformat()].get("strays"), []
     for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
         row = rows.get(other.isoformat()) or {}
@@ -108,13 +111,13 @@ def _beside(night: datetime.date, rows: Mapping[str, Row]) -> tuple[tuple[dateti
     return tuple(found)
 
 
-def _may_fit(one: Counts, other: Counts) -> bool:
+def _may_fit(one: UnmatchedCounts, other: UnmatchedCounts) -> bool:
     return any(name in other["untried"] for name in one["strays"])
 
 
-def settle(
+def assign_to_nights(
     night: datetime.date, told: Tables, halves: Mapping[datetime.date, Tables]
-) -> tuple[Tables, list[Settled]]:
+) -> tuple[Tables, list[CrossNightFiles]]:
     """A night's tables with each file on one night, and what that came to.
 
     Parameters
@@ -136,7 +139,7 @@ def settle(
 
     from observing_monitor.model import arrays, columns, frames, reading
 
-    files, ingests, found = told.files, [told.ingests], list[Settled]()
+    files, ingests, found = told.files, [told.ingests], list[CrossNightFiles]()
     for other_night, other in halves.items():
         if other_night == night:
             continue
@@ -167,7 +170,7 @@ def settle(
 
 def _settled(
     told: Tables, pairs: Mapping[str, str], night: datetime.date, *, is_here: bool
-) -> Iterator[Settled]:
+) -> Iterator[CrossNightFiles]:
     """What is said of a night's strays that were paired, a source each."""
     import pandas as pd
 
@@ -177,7 +180,7 @@ def _settled(
         key = hashlib.blake2b(
             pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8
         ).hexdigest()
-        yield Settled(str(source), night, len(of_source), is_here, key)
+        yield CrossNightFiles(str(source), night, len(of_source), is_here, key)
 
 
 def _called(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
@@ -188,10 +191,10 @@ def _called(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
 
 def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
     """Files with what is known of some of them elsewhere: a registry's word comes before what a file's name says."""
-    from observing_monitor.model.arrays import places_of, taken
+    from observing_monitor.model.arrays import places_of, take_rows
     from observing_monitor.tables.match import ENRICHED
 
-    theirs = taken(known, places_of(files["file_id"], known["file_id"]), files.index)
+    theirs = take_rows(known, places_of(files["file_id"], known["file_id"]), files.index)
     return files.assign(
         **{fact: theirs[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import concatenated, in_order, places_of, taken
+from observing_monitor.model.arrays import concatenated, in_order, places_of, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 
@@ -111,5 +111,7 @@ def _of_stage(ingests: DataFrame) -> Series[str]:
 
 def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
-    theirs = taken(others[list(facts)], places_of(files["file_id"], others["file_id"]), files.index)
+    theirs = take_rows(
+        others[list(facts)], places_of(files["file_id"], others["file_id"]), files.index
+    )
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.arrays import concatenated, in_order, or_else, places_of, taken
+from observing_monitor.model.arrays import (
+    concatenated,
+    fill_missing,
+    in_order,
+    places_of,
+    take_rows,
+)
 from observing_monitor.model.names import FITS_ENDING, kinds, last_parts
 
 if TYPE_CHECKING:
@@ -65,8 +71,8 @@ def match(
     new = attempts[lone].assign(file_id=own_ids[lone]).drop_duplicates(["source", "path"])
     new = new.assign(name=last_parts(new["path"]))
     new = frames.frame(columns.FILES, new.assign(kind=kinds(new["name"]).replace("", "fits")))
-    keys = taken(files[["file_id"]], places, attempts.index)["file_id"]
-    ingests = frames.frame(columns.INGESTS, attempts.assign(file_id=or_else(keys, own_ids)))
+    keys = take_rows(files[["file_id"]], places, attempts.index)["file_id"]
+    ingests = frames.frame(columns.INGESTS, attempts.assign(file_id=fill_missing(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
     is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (
         places_of(made_up["name"], files["name"]) >= 0
@@ -148,7 +154,7 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
     if np.bincount(places[rows], minlength=1).max() <= 1:
         of_file = np.full(len(files), -1)
         of_file[places[rows]] = rows
-        told = taken(attempts[facts], of_file, files.index)
+        told = take_rows(attempts[facts], of_file, files.index)
     else:
         told = (
             attempts[facts]
@@ -158,8 +164,10 @@ def _enrich(files: DataFrame, attempts: DataFrame, places: NDArray[int64]) -> Da
             .reindex(range(len(files)))
             .set_axis(files.index)
         )
-    known = {fact: or_else(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED}
+    known = {
+        fact: fill_missing(told[fact].astype(files[fact].dtype), files[fact]) for fact in ENRICHED
+    }
     # what was seen of a file's arrival comes before what a table says that somebody noted of it
     return files.assign(
-        **known, transferred_at=or_else(files["transferred_at"], told["transferred_at"])
+        **known, transferred_at=fill_missing(files["transferred_at"], told["transferred_at"])
     )

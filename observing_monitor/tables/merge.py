@@ -9,11 +9,11 @@ import pandas as pd
 from observing_monitor.model import columns
 from observing_monitor.model.arrays import (
     concatenated,
+    fill_missing,
     in_order,
     is_in_order,
-    or_else,
     places_of,
-    taken,
+    take_rows,
 )
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.match import ENRICHED, match
@@ -198,7 +198,7 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
     if known.empty:
         return seen
     places = places_of(seen["file_id"], known["file_id"])
-    was = taken(
+    was = take_rows(
         known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]],
         places,
         seen.index,
@@ -216,7 +216,7 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
     # what a registry told of the file stays, for it may not answer this time
     for fact in ENRICHED:
         if seen[fact].isna().any():
-            facts[fact] = or_else(seen[fact], was[fact].where(is_same))
+            facts[fact] = fill_missing(seen[fact], was[fact].where(is_same))
     seen = seen.assign(**facts)
     is_absent = np.ones(len(known), dtype=bool)
     is_absent[places[places >= 0]] = False

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path[:0] = [
-    str(Path(__file__).resolve().parents[1]),
+    str(Path(__file__).resolve().parents[1] / "support"),
     str(Path(__file__).resolve().parents[2] / "examples"),
 ]
 

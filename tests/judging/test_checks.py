@@ -8,7 +8,7 @@ import pytest
 from observing_monitor.judging import checks
 from observing_monitor.judging import checks as status
 from observing_monitor.model.finding import Finding
-from observing_monitor.tables.cross_night import Settled
+from observing_monitor.tables.cross_night import CrossNightFiles
 
 OTHER = datetime.date(2020, 2, 12)
 
@@ -95,8 +95,8 @@ def found(**changed):
         (
             {
                 "settled": (
-                    Settled("gen2", OTHER, 1, True, "k"),
-                    Settled("gen3", OTHER, 2000, True, "k"),
+                    CrossNightFiles("gen2", OTHER, 1, True, "k"),
+                    CrossNightFiles("gen3", OTHER, 2000, True, "k"),
                 )
             },
             [
@@ -107,8 +107,8 @@ def found(**changed):
         (
             {
                 "settled": (
-                    Settled("gen2", OTHER, 1, False, "k"),
-                    Settled("gen2", OTHER, 2, False, "k"),
+                    CrossNightFiles("gen2", OTHER, 1, False, "k"),
+                    CrossNightFiles("gen2", OTHER, 2, False, "k"),
                 )
             },
             [
@@ -216,8 +216,8 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
         ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
         ({"ahead": (1, 7200.0)}, [("#files", "files")]),
         ({"happened": (("warning", "3 files moved"),)}, [("#files", "files")]),
-        ({"settled": (Settled("gen2", OTHER, 1, True, "k"),)}, [("#files", "gen2")]),
-        ({"settled": (Settled("gen2", OTHER, 1, False, "k"),)}, [("", "gen2")]),
+        ({"settled": (CrossNightFiles("gen2", OTHER, 1, True, "k"),)}, [("#files", "gen2")]),
+        ({"settled": (CrossNightFiles("gen2", OTHER, 1, False, "k"),)}, [("", "gen2")]),
         ({"removed": ("gen2", "old")}, [("#sources", "gen2"), ("#sources", "old")]),
     ],
 )

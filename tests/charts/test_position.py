@@ -101,7 +101,7 @@ def test_sky_behind_the_charts():
         low, high = chart.figure["layout"]["xaxis"]["range"]
         assert low < shapes[0]["x0"] and shapes[6]["x1"] < high, "the axis has the whole night"
         assert chart.figure["layout"]["xaxis"]["title"]["text"] == "UTC"
-    # tests/test_sky.py has these instants against astropy's
+    # test_sky.py has these instants against astropy's
     assert (
         "In UTC: sunset 23:33, astronomical twilight ends 00:59, astronomical twilight begins 08:55, sunrise 10:21"
         in made[0].caption

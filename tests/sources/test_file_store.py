@@ -420,7 +420,7 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "VERY_MANY", 1)
     elsewhere.begin(NIGHT, 1)
     assert list(elsewhere._begun) == [NIGHT]
-    failing._begun[NIGHT] = parallel.beside(os._exit, 3)
+    failing._begun[NIGHT] = parallel.start_process(os._exit, 3)
     expected = here.list_night(NIGHT)
     assert len(expected) == len(expected.paths) == 55 and len(expected.notes) == 2
     assert (
@@ -434,7 +434,9 @@ def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
 def test_only_a_full_night_with_news_is_listed_by_another_process(tmp_path, monkeypatch):
     """A process is begun for a night of very many files whose folder changed: for no first look, none of few files, none without news."""
     begun = []
-    monkeypatch.setattr(parallel, "beside", lambda *asked: begun.append(asked) or (lambda: None))
+    monkeypatch.setattr(
+        parallel, "start_process", lambda *asked: begun.append(asked) or (lambda: None)
+    )
     now = datetime.datetime.now(datetime.UTC)
     for number in range(5):
         put(tmp_path / "2020-02-12" / f"AT_O_20200212_{number:06d}.fits")

@@ -10,7 +10,7 @@ from conftest import CHECKOUT
 from gen2tree import later, make_night
 from running import CLASSES, nights, run, times
 
-from observing_monitor.judging.known_issues import Issue, Known, read_known
+from observing_monitor.judging.known_issues import Issue, KnownIssues, read_known
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13, 14)]
 ONE = ((datetime.date(2026, 3, 1), datetime.date(2026, 3, 1)),)
@@ -121,7 +121,7 @@ def test_a_wrong_entry(tmp_path, entry, line, said):
 @pytest.mark.parametrize("data", [b"", b"\n# none yet\n", b"known:\n", b"[]\n", b"---\n...\n"])
 def test_nothing_known(tmp_path, data):
     """A file without an entry is no fault."""
-    assert read(tmp_path, data) == Known()
+    assert read(tmp_path, data) == KnownIssues()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from page_samples import (
     stream_page,
     summary,
 )
-from test_filetable import table
+from test_file_list import table
 
 from observing_monitor.charts.night import night_charts
 from observing_monitor.charts.over_nights import stream_charts

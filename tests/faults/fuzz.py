@@ -1,10 +1,10 @@
 """Coverage-guided input for the parsers of what others wrote: atheris keeps whatever makes them take a way that they had not taken.
 
     pip install atheris    # 35 MB, no wheel for every Python: only this program needs it, so the tests' extra has it not
-    python tests/fuzz.py TARGET SECONDS FOLDER
+    python tests/faults/fuzz.py TARGET SECONDS FOLDER
 
 begins with the inputs kept in `tests/corpus/TARGET`, puts new ones into FOLDER, and tells of each kind of break once: its input is kept
-beside FOLDER. `python tests/fuzz.py --keep TARGET FOLDER` then takes the smallest inputs that go all those ways into the corpus, which
+beside FOLDER. `python tests/faults/fuzz.py --keep TARGET FOLDER` then takes the smallest inputs that go all those ways into the corpus, which
 `test_hostile.py` tries at every run of the tests.
 """
 
@@ -20,8 +20,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "examples")]
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(path) for path in (TESTS.parent, TESTS.parent / "examples", TESTS / "support")]
 watched = contextlib.nullcontext()
 is_hunting = __name__ == "__main__" and "--keep" not in sys.argv
 if is_hunting:
@@ -262,7 +262,9 @@ for kind in (
 def corpus(target):
     """The inputs of a target: the valid ones that it begins with, then those that were kept, by name."""
     there = (
-        sorted((HERE / "corpus" / target).iterdir()) if (HERE / "corpus" / target).is_dir() else []
+        sorted((TESTS / "corpus" / target).iterdir())
+        if (TESTS / "corpus" / target).is_dir()
+        else []
     )
     return [*TARGETS[target][0](), *(path.read_bytes() for path in there)]
 
@@ -314,7 +316,7 @@ def keep(target, folder):
     """Take the inputs of a folder that are worth keeping into the corpus, the smallest first: those that take a way of their own."""
     import coverage
 
-    kept = HERE / "corpus" / target
+    kept = TESTS / "corpus" / target
     kept.mkdir(parents=True, exist_ok=True)
     found = sorted(
         {path.read_bytes() for path in Path(folder).iterdir()} - set(corpus(target)), key=len
@@ -326,7 +328,7 @@ def keep(target, folder):
             measured = coverage.Coverage(
                 branch=True,
                 data_file=None,
-                include=[f"{HERE.parent}/observing_monitor/*"],
+                include=[f"{TESTS.parent}/observing_monitor/*"],
                 config_file=False,
             )
             with measured.collect():

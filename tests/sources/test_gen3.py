@@ -485,8 +485,8 @@ def test_places(path, root, key, file):
 
 def test_the_example_s_settings():
     """examples/gen3.toml holds only settings that there are, and every one of this source."""
-    text = (Path(__file__).parent.parent / "examples" / "gen3.toml").read_text()
-    streams = read.streams_of_file(Path(__file__).parent.parent / "examples" / "gen3.toml")
+    text = (Path(__file__).parents[2] / "examples" / "gen3.toml").read_text()
+    streams = read.streams_of_file(Path(__file__).parents[2] / "examples" / "gen3.toml")
     assert [[source.kind for source in stream.sources] for stream in streams] == [
         ["files", "gen3"],
         ["files", "gen3"],

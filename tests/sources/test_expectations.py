@@ -18,7 +18,7 @@ from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.expectations import (
     Expectations,
-    in_words,
+    describe,
     missing_ranges,
     read_exposures,
     read_sensors,
@@ -78,8 +78,8 @@ def test_missing_ranges():
     assert missing_ranges([], first=1) == []
     assert missing_ranges([1, 2], last=4) == [(3, 4)]
     assert missing_ranges([5], first=7) == []
-    assert in_words([(17, 19), (42, 42)]) == "17–19, 42"
-    assert in_words([(1, 1), (3, 3), (5, 9)], 2) == "1, 3 and 5 more"
+    assert describe([(17, 19), (42, 42)]) == "17–19, 42"
+    assert describe([(1, 1), (3, 3), (5, 9)], 2) == "1, 3 and 5 more"
 
 
 def test_real_gaps(shared_data, tmp_path):

@@ -19,9 +19,9 @@ from gen2tree import make_night
 from observing_monitor.collecting.night import collect_night
 from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError
-from observing_monitor.judging.night_work import NightJob
 from observing_monitor.pages import publish_night
 from observing_monitor.pages.frame import make_site
+from observing_monitor.pages.night_job import NightJob
 from observing_monitor.settings import read
 from observing_monitor.storage.output import Output
 
@@ -464,7 +464,7 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
         outcome = collect_night(stream, sources, output, night, now)
     site = make_site("Hostile", [stream], output)
     done = publish_night.publish_night(
-        NightJob(site, stream, night, dict(outcome.row), None, None, now)
+        NightJob(site=site, stream=stream, night=night, row=dict(outcome.row), now=now)
     )
     return outcome, done
 

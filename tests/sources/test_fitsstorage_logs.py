@@ -326,7 +326,7 @@ def test_example(tmp_path):
     """The example's settings are right, and its logs make ten nights: one with a failed ingest, one with a deep queue."""
     import sys
 
-    examples = Path(__file__).resolve().parent.parent / "examples"
+    examples = Path(__file__).resolve().parents[2] / "examples"
     streams = read.streams_of_file(examples / "fitsstorage.toml")
     assert [source.kind for source in streams[0].sources] == [
         "fitsstorage",

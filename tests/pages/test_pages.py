@@ -40,7 +40,7 @@ from observing_monitor.pages.render import (
     render_year,
     templates_dir,
 )
-from observing_monitor.pages.site import attention
+from observing_monitor.pages.site import needs_attention
 from observing_monitor.settings import headlines
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
@@ -350,7 +350,7 @@ def test_templates_that_another_process_compiled():
     _compiled.clear(), environment.cache_clear()
     made = compiled()
     assert len(made) == len(OF_NIGHT)
-    paths = [Path(__file__).parent, Path(render_pages.__file__).parents[2]]
+    paths = [Path(samples.__file__).parent, Path(render_pages.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     told = subprocess.run(
         [sys.executable, "-c", code],
@@ -380,7 +380,7 @@ def test_templates_that_a_process_beside_compiled():
         pages.render_night(samples.night_page(), samples.ASSETS)
         print("night.html" in compiled)
     """
-    paths = [Path(__file__).parent, Path(render_pages.__file__).parents[2]]
+    paths = [Path(samples.__file__).parent, Path(render_pages.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
     assert told.stdout.decode() == "0\nTrue\n", told.stderr.decode()
@@ -677,7 +677,7 @@ def test_all_that_need_attention_are_counted(levels, line):
         dataclasses.replace(samples.site_page().streams[0], name=str(n), status=level)
         for n, level in enumerate(levels)
     ]
-    said, troubled = attention(cards)
+    said, troubled = needs_attention(cards)
     assert said == line
     assert [card.status for card in troubled] == sorted(
         level for level in levels if level != "normal"

@@ -189,16 +189,16 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
     store = Store(Output(tmp_path / "site"), "input")
     whole, halves = (
         {night: read(night) for night in (BEFORE, AFTER)}
-        for read in (store.load, store.load_halves)
+        for read in (store.load, store.load_unmatched)
     )
     assert all(0 < len(halves[night].files) < len(whole[night].files) for night in whole)
     for night in (BEFORE, AFTER):
-        told, settled = cross_night.settle(night, whole[night], whole)
-        by_halves, settled_by_halves = cross_night.settle(night, whole[night], halves)
+        told, settled = cross_night.assign_to_nights(night, whole[night], whole)
+        by_halves, settled_by_halves = cross_night.assign_to_nights(night, whole[night], halves)
         assert (
             settled
             == settled_by_halves
-            == cross_night.settle(night, halves[night], halves)[1]
+            == cross_night.assign_to_nights(night, halves[night], halves)[1]
             != []
         )
         assert told.files.equals(by_halves.files) and told.ingests.equals(by_halves.ingests)

@@ -26,7 +26,7 @@ def summary(p90=None, n_files=100, n_error=0):
 def test_edges_are_of_the_nights_before():
     """The edge is what nine of ten of the 30 nights before a night stayed below; the night itself and older ones have no say."""
     values = [float((7 * n) % 41) for n in range(80)]
-    told = usual.edges([summary(value) for value in values])
+    told = usual.usual_limits([summary(value) for value in values])
     assert all("ingest_delay_p90_s" not in edge for edge in told[: usual.LEAST])
     for n in (usual.LEAST, 29, 30, 31, 79):
         before = sorted(values[max(0, n - 30) : n])
@@ -35,11 +35,11 @@ def test_edges_are_of_the_nights_before():
 
 def test_nights_without_a_value_are_no_measure():
     """A night without files, or not judged yet, takes a place among the 30 but tells nothing."""
-    told = usual.edges(
+    told = usual.usual_limits(
         [*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30]
     )
     assert "ingest_delay_p90_s" not in told[6] and told[7]["ingest_delay_p90_s"] == 90.0
-    assert "error_share" not in usual.edges([summary(n_files=0)] * 20)[-1]
+    assert "error_share" not in usual.usual_limits([summary(n_files=0)] * 20)[-1]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_any_type_in_any_cell(tmp_path, kind):
 
 @pytest.mark.parametrize("target", fuzz.TARGETS)
 def test_inputs_that_the_fuzzer_kept(tmp_path, target):
-    """Inputs that take every way through a parser that a fuzzer found (`tests/fuzz.py`) are read, or are a fault in words."""
+    """Inputs that take every way through a parser that a fuzzer found (`tests/faults/fuzz.py`) are read, or are a fault in words."""
     once = fuzz.TARGETS[target][1](tmp_path)
     for data in fuzz.corpus(target):
         once(data)

@@ -409,7 +409,7 @@ def test_every_status_is_known():
 
 def test_the_example_s_settings():
     """examples/dbb.toml holds only settings that there are."""
-    (stream,) = read.streams_of_file(Path(__file__).parent.parent / "examples" / "dbb.toml")
+    (stream,) = read.streams_of_file(Path(__file__).parents[2] / "examples" / "dbb.toml")
     assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == (
         "ingest",
     )
