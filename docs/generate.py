@@ -1,7 +1,8 @@
-"""The parts of the documentation that are made from the code, as a hook of MkDocs.
+"""Parts of the documentation made from the code, as a hook of MkDocs.
 
-A page asks for such a part with a line of its own: `{{ settings: lasair }}`, `{{ columns: NIGHTS }}`,
-`{{ include: CHANGELOG.md }}`, `{{ examples }}`, `{{ commands }}`. Links to files beside docs/ become links to their pages.
+A page asks for a part with a line of its own: `{{ settings: lasair }}`, `{{ columns: NIGHTS }}`,
+`{{ include: CHANGELOG.md }}`, `{{ examples }}`, `{{ commands }}`. Links to files beside docs/
+become links to the pages that show them.
 """
 
 from __future__ import annotations
@@ -72,13 +73,13 @@ class Setting(NamedTuple):
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Return a page's text with its generated parts, and with links that work in the site."""
+    """Return a page's text with generated parts and working links."""
     text = MARKER.sub(lambda match: PARTS[match[1]](match[2]), markdown)
     return rewrite_links(text, page.file.src_uri)
 
 
 def rewrite_links(text: str, page: str) -> str:
-    """Return a page's text with links to files beside docs/ turned into links to their pages."""
+    """Return a page's text; links to files beside docs/ lead to pages."""
 
     def rewritten(match: re.Match[str]) -> str:
         target, anchor = match[1], match[2] or ""
@@ -108,7 +109,7 @@ def included(path: str) -> str:
 
 
 def examples(_: str | None = None) -> str:
-    """Return every example of settings, and the example of a source package, as code blocks."""
+    """Return all files of examples/ as code blocks."""
     shown = [(path, path.suffix[1:]) for path in EXAMPLES]
     parts = [
         f"## {path.name}\n\n```{language}\n{path.read_text()}```\n" for path, language in shown
@@ -145,15 +146,21 @@ def columns_table(name: str) -> str:
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table; a `|` in a cell is escaped."""
+    """Return a Markdown table."""
     head = list(head)
     lines = [head, ["---"] * len(head), *rows]
-    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return "\n".join(f"| {' | '.join(map(cell_of, line))} |" for line in lines)
+
+
+def cell_of(text: str) -> str:
+    """Return a cell's text with `|` escaped, except in code."""
+    parts = text.replace("\n", " ").split("`")
+    parts[::2] = [part.replace("|", "\\|") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def site_settings() -> list[Setting]:
-    """Return the settings of `[observing_monitor]`, as the command line describes them."""
+    """Return the settings of `[observing_monitor]`, from the parser."""
     parser = arguments.make_parser()
     keys = set(parser._config_file_parser.options) - {*arguments.ONE_STREAM, "database"}
     rows = []
@@ -170,7 +177,7 @@ def site_settings() -> list[Setting]:
 
 
 def split_default(text: str) -> tuple[str, str]:
-    """Split an option's help into what it means and its default, which stands last in brackets."""
+    """Split an option's help into its meaning and its default."""
     match = re.fullmatch(r"(.*?)\s*\(default:? ([^()]+)\)", text)
     return (match[1], match[2]) if match else (text, "")
 
@@ -182,11 +189,15 @@ def words_of_callable(kind: Callable[..., Any]) -> str:
 
 
 def record_settings(name: str) -> list[Setting]:
-    """Return the settings of one record: a stream's table, a receiver's, or a source's."""
+    """Return the settings of one record."""
     record = RECORDS[name]()
     meanings, hints = meanings_of(record), typing.get_type_hints(record)
+    if name == "from":  # its limits mean what they mean in the stream's own table
+        of_stream = meanings_of(read.StreamSettings)
+        meanings = {key: text or of_stream[key] for key, text in meanings.items()}
+    own = record.__dict__["__annotations__"]
     rows = []
-    for field in dataclasses.fields(record):
+    for field in sorted(dataclasses.fields(record), key=lambda field: field.name not in own):
         default = default_of(field)
         required = default is dataclasses.MISSING
         rows.append(
@@ -209,7 +220,7 @@ def default_of(field: dataclasses.Field[Any]) -> Any:
 
 
 def meanings_of(record: type) -> dict[str, str]:
-    """Return each field's meaning: its metadata, or the comment beside it in the source code."""
+    """Return each field's meaning: its metadata, or else its comment."""
     meanings: dict[str, str] = {}
     for base in reversed(record.__mro__):
         if dataclasses.is_dataclass(base):
@@ -221,7 +232,7 @@ def meanings_of(record: type) -> dict[str, str]:
 
 
 def comments_of(record: type) -> Iterator[tuple[str, str]]:
-    """Give each field's name, and the comments from its line up to the next field."""
+    """Give each field's name and comments, up to the next field."""
     source = textwrap.dedent(inspect.getsource(record))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = [(t.start[0], t.string.lstrip("# ")) for t in tokens if t.type == tokenize.COMMENT]
@@ -266,7 +277,7 @@ def words_of_type(kind: Any) -> str:
         return simple[kind]
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
-        return "one of " + ", ".join(f"`{word}`" for word in inner)
+        return "one of " + ", ".join(f"`{word}`" for word in inner if word)
     if origin is list:
         return f"list of {words_of_type(inner[0])}s" if inner[0] is not dict else "list of tables"
     if origin is dict or dataclasses.is_dataclass(kind):
@@ -292,7 +303,7 @@ def is_empty(default: Any) -> bool:
 
 
 def example_of(table: str, key: str, default: Any) -> str:
-    """Return the shortest line of the examples that sets a key; else one that sets its default."""
+    """Return the shortest example that sets a key, or else its default."""
     values = [found[key] for found in example_tables(table) if key in found]
     lines = [f"{key} = {toml_of(value)}" for value in values]
     if not lines and not is_empty(default):
@@ -347,6 +358,8 @@ def toml_of(value: Any) -> str:
     """Return a value as TOML on one line."""
     if isinstance(value, str):
         text = " ".join(value.split()) if "\n" in value else value
+        if not text.isprintable():
+            return json.dumps(text)  # TOML has JSON's escapes
         quote = "'" if "\\" in text or '"' in text else '"'
         return f"{quote}{text}{quote}"
     if isinstance(value, dict):

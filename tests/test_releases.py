@@ -1,4 +1,4 @@
-"""A release: wheel and source archive are built, valid, and enough to install the program and build the demo."""
+"""Releases: wheel and source archive install and build the demo."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 def run(*command, cwd, **env):
-    """Return what a command prints that must succeed, started without the checkout on the path."""
+    """Run a command without the checkout on the path; return its output."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=clean | env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -26,7 +26,7 @@ def run(*command, cwd, **env):
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
-    """A folder with a wheel and a source archive, built from a copy of the checkout."""
+    """A folder with a wheel and a source archive."""
     folder = tmp_path_factory.mktemp("release")
     shutil.copytree(CHECKOUT, folder / "checkout", ignore=LEFT_OUT)
     built = folder / "dist"
@@ -47,7 +47,7 @@ def test_both_are_valid(release):
 
 
 def test_source_archive_has_what_the_readme_names(release, tmp_path):
-    """Examples, documents, the cron script and the Makefile are in the source archive, and no compiled file."""
+    """The source archive has all that the README names."""
     (archive,) = release.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
@@ -60,7 +60,7 @@ def test_source_archive_has_what_the_readme_names(release, tmp_path):
 
 @pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
 def test_installs_and_builds_the_demo(release, tmp_path, pattern):
-    """Installed alone into an empty environment, each of them makes the example's pages."""
+    """Each of them, installed alone, makes the example's pages."""
     (file,) = release.glob(pattern)
     environment = tmp_path / "venv"
     uv = (sys.executable, "-m", "uv")

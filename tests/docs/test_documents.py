@@ -36,7 +36,7 @@ def test_links(page):
 
 
 def test_readme_leads_to_every_page():
-    """Each page of docs/ is linked from the README, or from the overview of sources."""
+    """README or the overview of sources links each page of docs/."""
     text = README.read_text() + (DOCS / "sources/index.md").read_text()
     own = {"index.md", "examples.md", "benchmarks.md", "changelog.md", "security.md", "mapping.md"}
     names = {page.name for page in DOCS.glob("**/*.md")} - own
@@ -62,7 +62,7 @@ def test_toml_and_shell_can_be_read(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_settings_are_understood(page, tmp_path):
-    """The program reads every TOML block of settings; a stream without a source is given one."""
+    """The program reads every TOML block of settings."""
     for number, block in enumerate(blocks(page, "toml")):
         tables = tomllib.loads(block)
         if not {"streams", "observing_monitor", "notify", "storage"} & set(tables):
@@ -79,7 +79,7 @@ def test_settings_are_understood(page, tmp_path):
 
 
 def test_folder_of_fits_files(tmp_path, capsys):
-    """The README's six lines make pages of a plain folder: dated folders give the night, other files their time."""
+    """The README's six lines make pages of a plain folder."""
     block = blocks(README, "toml")[0]
     assert len(block.splitlines()) == 6
     (tmp_path / "site.toml").write_text(block.replace("/data/camera", str(tmp_path / "camera")))
@@ -107,7 +107,7 @@ def test_folder_of_fits_files(tmp_path, capsys):
 
 
 def test_gen2_repository(tmp_path):
-    """The README's second settings file makes pages of a Gen2 repository, and so do its flags."""
+    """The README's Gen2 settings make pages, and so do its flags."""
     now = small_hours()
     night = (now - ONE_DAY).date()
     make_night(tmp_path / "auxTel", night, {"ingested": 3}, now=now)
@@ -123,7 +123,7 @@ def test_gen2_repository(tmp_path):
 
 
 def test_settings_of_the_tutorial(tmp_path, capsys):
-    """The tutorial's settings make pages of a repository, of Lasair's files and of CSV files; check finds nothing odd."""
+    """The tutorial's settings make pages, and check finds nothing odd."""
     now = small_hours()
     night = (now - ONE_DAY).date()
     make_night(tmp_path / "auxTel", night, {"ingested": 3}, now=now)
@@ -162,7 +162,7 @@ def crontab_of(page):
 
 @pytest.mark.parametrize("page", [README, OPERATIONS], ids=name_of)
 def test_crontab(page, tmp_path):
-    """A crontab has five times and only variables that the script reads, and works with no other environment."""
+    """A crontab works with no other environment than its own."""
     variables, times, command = crontab_of(page)
     assert all(re.fullmatch(r"[\d*/,-]+", field) for field in times)
     script = CHECKOUT / Path(command[-1]).name
@@ -212,7 +212,7 @@ def test_commands(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_words_to_avoid(page):
-    """No page names a folder of this machine, or a host that is not meant for examples."""
+    """No page names a folder of a developer, or a host that is not an example."""
     text = page.read_text()
     assert not re.findall(r"/(?:work|root|home|tmp/[a-z]+)/\S*", text)
     hosts = set(re.findall(r"\b(?:https?|postgresql|mysql)://(?:\w+@)?([\w.-]+)", text))

@@ -1,4 +1,4 @@
-"""Units of systemd and configurations of web servers, as the documents have them, work."""
+"""The documented units and configurations of web servers work."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def program(name, package):
 
 
 def test_systemd_units(tmp_path):
-    """systemd finds nothing wrong with the units, and calls the service's exposure small."""
+    """systemd accepts the units, and calls the service's exposure small."""
     systemd = program("systemd-analyze", "systemd")
     for name in ("service", "timer"):
         unit = named(OPERATIONS, "ini", f"observing_monitor.{name}").replace(
@@ -105,7 +105,7 @@ def status_and_headers(url):
 
 
 def check_server(address):
-    """Pages and assets are served under the policy; the store, the lock and what is unfinished are not."""
+    """Pages and assets are served under the policy; the store is not."""
     for path in ("/", "/auxTel/latest.html", "/assets/monitor-1.js"):
         status, headers = status_and_headers(address + path)
         assert (
@@ -126,7 +126,7 @@ def check_server(address):
 
 
 def test_nginx(tmp_path, port, web_root):
-    """nginx takes the documented configuration, serves the pages under the strict policy, and keeps the store to itself."""
+    """nginx serves pages under the policy and keeps the store private."""
     nginx = program("nginx", "nginx-light")
     server = named(WEB, "nginx", "observing_monitor.conf")
     server = server.replace("listen 80;", f"listen 127.0.0.1:{port};").replace(
@@ -156,7 +156,7 @@ def test_nginx(tmp_path, port, web_root):
 
 
 def test_apache(tmp_path, port, web_root):
-    """Apache takes the documented configuration, serves the pages under the strict policy, and keeps the store to itself."""
+    """Apache serves pages under the policy and keeps the store private."""
     apache = program("apache2", "apache2-bin")
     site = named(WEB, "apache", "observing_monitor.conf").replace(
         "<VirtualHost *:80>", f"<VirtualHost *:{port}>"
@@ -166,9 +166,10 @@ def test_apache(tmp_path, port, web_root):
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in names
     )
     (tmp_path / "apache.conf").write_text(
-        f"ServerRoot {tmp_path}\nServerName localhost\nPidFile {tmp_path}/pid\nErrorLog {tmp_path}/errors\nListen 127.0.0.1:{port}\n"
-        f"{modules}DefaultRuntimeDir {tmp_path}\nMutex file:{tmp_path}\nTypesConfig /etc/mime.types\nUser nobody\nGroup nogroup\n"
-        + site.replace("/srv/observing_monitor", str(web_root))
+        f"ServerRoot {tmp_path}\nServerName localhost\nPidFile {tmp_path}/pid\n"
+        f"ErrorLog {tmp_path}/errors\nListen 127.0.0.1:{port}\n{modules}"
+        f"DefaultRuntimeDir {tmp_path}\nMutex file:{tmp_path}\nTypesConfig /etc/mime.types\n"
+        "User nobody\nGroup nogroup\n" + site.replace("/srv/observing_monitor", str(web_root))
     )
     with serving([apache, "-X", "-f", tmp_path / "apache.conf"], port) as address:
         check_server(address)

@@ -15,7 +15,7 @@ SOURCE = DOCS / "writing_a_source.md"
 
 @pytest.fixture(scope="module")
 def clouds(tmp_path_factory):
-    """The worked example's package, installed from what the page says, without a network."""
+    """The worked example's package, installed without a network."""
     folder = tmp_path_factory.mktemp("clouds")
     (folder / "observing_monitor_clouds.py").write_text(
         named(SOURCE, "python", "observing_monitor_clouds.py")
@@ -40,7 +40,7 @@ def clouds(tmp_path_factory):
 
 
 def test_worked_example_of_a_source(clouds, tmp_path):
-    """The example's stream has its nights, headline and finding; without its log these stay, and the run says what is wrong."""
+    """The example has its headline and finding, also when its log is gone."""
     (tmp_path / "site.toml").write_text(named(SOURCE, "toml", "site.toml"))
     (log := tmp_path / "clouds.csv").write_text(blocks(SOURCE, "text")[0])
     environment = {
@@ -65,9 +65,10 @@ def test_worked_example_of_a_source(clouds, tmp_path):
 
 
 def test_worked_example_on_a_line_that_was_cut(clouds, tmp_path):
-    """What a source meets that its author did not foresee costs that source alone, also where it is asked which nights it knows."""
+    """A source's unforeseen error costs that source alone."""
     (tmp_path / "site.toml").write_text(
-        f"{named(SOURCE, 'toml', 'site.toml')}\n[[streams.dome.sources]]\ntype = 'table'\npath = 'seeing.csv'\n"
+        f"{named(SOURCE, 'toml', 'site.toml')}\n[[streams.dome.sources]]\n"
+        "type = 'table'\npath = 'seeing.csv'\n"
         "night_column = 'night'\nvalues = {seeing = 'seeing'}\n"
     )
     (tmp_path / "clouds.csv").write_text(f"{blocks(SOURCE, 'text')[0]}2021-12-02T05:1")
@@ -101,7 +102,7 @@ def test_worked_example_on_a_line_that_was_cut(clouds, tmp_path):
 
 
 def test_worked_example_has_the_shape_of_a_source(clouds, tmp_path):
-    """mypy takes the example's class for a `Source`, and would not were a method's answer of another kind."""
+    """mypy accepts the example's class as a `Source`, but no wrong one."""
     module = (clouds / "observing_monitor_clouds.py").read_text()
     check = (
         "\n\nfrom observing_monitor.sources import Source\n\n\ndef made(asked: Asked) -> Source:\n"
