@@ -105,8 +105,7 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        if stream.prototype_urls is not False:
-            publish_old_urls(site, stream, index)
+        publish_old_urls(site, stream, index)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     finally:
         if is_changed:  # once only: the index of ten years is large

@@ -192,7 +192,6 @@ def _install(folder, version):
     packages.install(folder, "dome_source", text, **about)
 
 
-@pytest.mark.xfail(strict=True, reason="no fingerprint has the version of a source's package")
 @pytest.mark.parametrize("command", ["publish", "run"])
 def test_an_upgraded_source_package(tmp_path, command):
     """A new version of a source's package gives the pages that are made from scratch with it."""
