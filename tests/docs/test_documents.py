@@ -21,6 +21,8 @@ from observing_monitor.model.nights import ONE_DAY, nid_of
 from observing_monitor.settings import read, receivers
 
 COMMAND = re.compile(r"^observing_monitor (.*)$", re.M)
+CODE = (".py", ".toml", ".yaml", ".html", ".js")
+PAGE_NAME = re.compile(r"\bdocs/[\w/]+\.md\b")
 A_SOURCE = "type = 'files'\npath = 'x'\n"
 HELP = subprocess.run(
     [sys.executable, "-m", "observing_monitor", "--help"], capture_output=True, text=True
@@ -41,6 +43,16 @@ def test_readme_leads_to_every_page():
     own = {"index.md", "examples.md", "benchmarks.md", "changelog.md", "security.md", "mapping.md"}
     names = {page.name for page in DOCS.glob("**/*.md")} - own
     assert not [name for name in sorted(names) if f"{name})" not in text]
+
+
+def test_pages_that_code_names():
+    """Each page that code, examples and scripts name exists."""
+    files = [CHECKOUT / "Makefile", CHECKOUT / "cron_observing_monitor.sh"]
+    for folder in ("observing_monitor", "examples", "benchmarks", "templates"):
+        files += [path for path in (CHECKOUT / folder).rglob("*.*") if path.suffix in CODE]
+    named = {name for file in files for name in PAGE_NAME.findall(file.read_text())}
+    assert len(named) > 10
+    assert not [name for name in sorted(named) if not (CHECKOUT / name).exists()]
 
 
 def test_readme_is_short():
