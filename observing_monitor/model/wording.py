@@ -19,8 +19,8 @@ NOTHING = "–"
 
 
 # Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
-_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
+UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{UNSEEN}]")
 
 
 def address(kind: str, words: str, taken: set[str]) -> str:
@@ -50,6 +50,16 @@ def visible(value: T) -> T | str:
     ):  # what is printable has none of them
         return value
     return _CONTROLS.sub(_picture, value)
+
+
+def visible_line(text: str) -> str:
+    """Return a text in one line, with its invisible characters shown and a new line as ␊."""
+    return str(visible(text)).replace("\n", "␊")
+
+
+def is_visible(value: object) -> bool:
+    """True if a value is a text, not empty, that shows each of its characters."""
+    return isinstance(value, str) and bool(value) and value.isprintable()
 
 
 def _picture(found: re.Match[str]) -> str:

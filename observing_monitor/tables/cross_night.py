@@ -9,10 +9,10 @@ only in both nights' tables, so it is settled when a night is judged: whichever 
 from __future__ import annotations
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import ONE_DAY
 
 if TYPE_CHECKING:
@@ -177,9 +177,8 @@ def _settled(
     strays = told.files[told.files["file_id"].isin(list(pairs))]
     for source, of_source in strays.groupby("source"):
         ingests = told.ingests[told.ingests["file_id"].isin(of_source["file_id"])]
-        key = hashlib.blake2b(
-            pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8
-        ).hexdigest()
+        hashes = pd.util.hash_pandas_object(ingests, index=False).to_numpy()
+        key = hex_digest(hashes.tobytes(), n_bytes=8)
         yield CrossNightFiles(str(source), night, len(of_source), is_here, key)
 
 
