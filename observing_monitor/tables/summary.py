@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.arrays import is_in_order
+from observing_monitor.model.arrays import is_increasing
 from observing_monitor.model.completeness import completeness
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _n_twice(names: Series[str]) -> int:
     """How many of a column of names came before."""
     import pyarrow.compute as pc
 
-    if is_in_order(names):  # as those of files in one folder are
+    if is_increasing(names):  # as those of files in one folder are
         return 0
     return len(names) - int(pc.count_distinct(frames.arrow(names), mode="all").as_py())
 
