@@ -1,6 +1,6 @@
-"""A store and a site of version 0.1 (commit 27486d5) are taken over completely, with all sources gone.
+"""A store and a site of version 0.1 are taken over, all sources gone.
 
-`tests/support/make_old_site.py` says how they were made.
+Commit 27486d5 wrote them, as `tests/support/make_old_site.py` says.
 """
 
 import datetime
@@ -26,7 +26,7 @@ WORDS = ("info", "acknowledged")  # sentences, which may be worded in another wa
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory):
-    """The folder of the site as it was, with its settings; not to be changed."""
+    """The folder of the old site and its settings, not to be changed."""
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
@@ -58,7 +58,7 @@ def streams(folder):
 
 
 def numbers(folder, *without):
-    """Return the nights of each stream as nights.json has them, apart from sentences."""
+    """Return the nights in each nights.json, apart from sentences."""
     return {
         stream: [
             {name: value for name, value in night.items() if name not in (*WORDS, *without)}
@@ -81,7 +81,7 @@ def anchors(text):
 
 
 def dead_links(folder):
-    """Return the addresses on pages that lead to no file of the site, or to no anchor of a page."""
+    """Return the links on pages that lead to no file or no anchor."""
     site, texts = folder / "site", pages(folder)
     ids = {name: anchors(text) for name, text in texts.items()}
     dead = []
@@ -100,7 +100,7 @@ def dead_links(folder):
 
 
 def assert_nothing_is_lost(before, after):
-    """Fail where a night, a number, a file of the site or an anchor is no longer there."""
+    """Fail if a night, a number, a file or an anchor is gone."""
     assert numbers(after, "status") == numbers(before, "status")
     old_files, new_files = (
         {path.relative_to(folder).as_posix() for path in (folder / "site").rglob("*.*")}
@@ -119,7 +119,7 @@ def assert_nothing_is_lost(before, after):
 
 
 def test_the_archive_is_as_described(old):
-    """The old site has what is to be tested: pruned nights, a silent source, previews, redirects, known issues."""
+    """The old site has everything that the other tests ask for."""
     texts = pages(old)
     assert len(streams(old)) == 10 and dead_links(old) == []
     assert 'content="pruned"' in texts["latiss/2020-12-28.html"]
@@ -139,12 +139,12 @@ def test_the_archive_is_as_described(old):
 
 
 def test_nothing_is_lost(old, taken_over):
-    """A run of this version over all nights, its sources gone, keeps every night, number, address and anchor."""
+    """A run keeps every night, number, address and anchor."""
     assert_nothing_is_lost(old, taken_over)
 
 
 def test_publishing_keeps_what_nights_were(old, tmp_path):
-    """Publishing, which asks no source, also keeps each night's status, and rewrites no table."""
+    """Publishing also keeps each night's status, and rewrites no table."""
     folder = Path(shutil.copytree(old, tmp_path / "copy"))
     assert command(folder, "publish") == 0
     assert_nothing_is_lost(old, folder)
@@ -182,7 +182,7 @@ def test_since_when_a_status_holds(old, tmp_path):
 
 
 def test_pages_become_current(taken_over, tmp_path):
-    """Every page that can be made anew loads what pages of this version load, and says its version."""
+    """Every page that can be made anew is as this version makes it."""
     (tmp_path / "input").mkdir()
     settings = '[streams.new]\n[[streams.new.sources]]\ntype = "files"\npath = "input"\n'
     (tmp_path / "site.toml").write_text(f'[observing_monitor]\noutput_dir = "site"\n{settings}')
@@ -227,13 +227,13 @@ def test_nothing_new_writes_nothing(copy, name):
 
 
 def test_rebuilding_keeps_everything(old, copy):
-    """A rebuild that looks at every file of every night keeps what is known, though no source answers."""
+    """A full rebuild keeps everything, though no source answers."""
     assert command(copy, "rebuild", "--full") == 1
     assert_nothing_is_lost(old, copy)
 
 
 def test_an_index_that_is_lost(old, copy):
-    """Without the streams' indexes nights are still known; those without tables too."""
+    """Without the streams' indexes all nights are still known."""
     for path in (copy / "site" / "data").glob("*/index.json"):
         path.unlink()
     assert command(copy, "publish") == 0

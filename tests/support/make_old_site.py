@@ -1,4 +1,4 @@
-"""Makes tests/corpus/site_0_1.tar.xz: a store and a site as commit 27486d5 wrote them.
+"""Makes tests/corpus/site_0_1.tar.xz, a site of commit 27486d5.
 
     git worktree add /tmp/checkout 27486d5
     python tests/support/make_old_site.py /tmp/checkout
@@ -261,7 +261,7 @@ def pack():
 
 
 def main():
-    """Make the site with the code of the checkout named on the command line, and pack it."""
+    """Make and pack the site with the code of a checkout."""
     checkout = Path(sys.argv[1]).resolve()
     sys.path[:0] = [str(checkout), str(checkout / "examples"), str(checkout / "tests")]
     import observing_monitor
