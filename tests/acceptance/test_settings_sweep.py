@@ -1,4 +1,4 @@
-"""Publishing after any change of the settings gives the site that is published from scratch with them."""
+"""After any change of settings, publishing equals publishing from scratch."""
 
 import functools
 
@@ -46,7 +46,7 @@ class Workshop:
         return self.publish(case.where, case.changes, case.files, self.published(case.where))
 
     def publish(self, name, changes, files=(), onto=None):
-        """Publish an observatory with changed settings; return the folder that has the site.
+        """Publish an observatory with changed settings; return the folder.
 
         `onto` is a folder published before. Without it, the store that was only collected is published.
         """
@@ -69,7 +69,7 @@ def workshop(tmp_path_factory):
 
 
 def _cases(stale):
-    """Return a parameter per case, by its number; those in `stale` are known to fail, and why."""
+    """Return a parameter per case; those in `stale` are known to fail."""
     assert set(stale) <= {case.id for case in CASES}
     return [
         pytest.param(
@@ -85,7 +85,7 @@ def _cases(stale):
 
 @pytest.mark.parametrize("number", _cases(STALE))
 def test_a_changed_setting(workshop, number):
-    """A site published after a change is the one published from scratch with the same settings."""
+    """A change gives the site that is published from scratch with it."""
     case = CASES[number]
     fresh = site_of(workshop.publish(case.where, case.changes, case.files) / "site")
     before = site_of(workshop.published(case.where) / "site")
@@ -104,7 +104,7 @@ def test_a_setting_changed_back(workshop, number):
 
 @pytest.mark.parametrize("kind", READING)
 def test_settings_that_only_say_how_a_source_reads(workshop, kind):
-    """Settings listed as such leave pages as they are, and so does a site published from scratch with them."""
+    """Settings listed as such leave pages as they are."""
     others = READING[kind] | EVERY_SOURCE
     changes = {f"streams.one.sources.it.{name}": value for name, value in others.items()}
     before = workshop.published(kind)
@@ -114,7 +114,7 @@ def test_settings_that_only_say_how_a_source_reads(workshop, kind):
 
 
 def test_every_setting_is_swept_or_listed(tmp_path, capsys):
-    """Each setting that the program knows is changed by the sweep, or listed with the reason why not."""
+    """Each setting is changed by the sweep, or listed with a reason."""
     swept = {(case.table, case.setting) for case in SWEPT}
     listed = {(table, name) for table, names in NOT_SWEPT.items() for name in names}
     known = {

@@ -1,4 +1,4 @@
-"""What else pages are made of: previews, the options of a command line, the versions of source packages."""
+"""Pages follow previews, command lines and versions of source packages."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ DAYS = ("--first_day", FIRST, "--last_day", FIRST)
 
 @pytest.fixture(scope="module")
 def pictured(tmp_path_factory):
-    """The folder of a stream with previews, collected and never published; and its settings."""
+    """The folder of a collected stream with previews, and its settings."""
     try:
         import astropy  # noqa: F401
         import PIL  # noqa: F401
@@ -105,7 +105,7 @@ def _flags(folder, collected, **more):
     ],
 )
 def test_options_of_a_command_line(flagged, tmp_path, name, value):
-    """An option changed and changed back gives the pages that are made from scratch with it."""
+    """A change of an option gives the pages made from scratch with it."""
 
     def publish(to, onto=None, **more):
         for place in PLACES.values():
@@ -172,7 +172,7 @@ class Dome(Telling):
 
 
 def _command(packages_at, *arguments):
-    """Run the program in a process of its own, which finds the packages in a folder."""
+    """Run the program in its own process, with the packages in a folder."""
     path = os.pathsep.join([str(packages_at), os.environ["PYTHONPATH"]])
     clock = f"datetime.datetime.fromisoformat({NOW.isoformat()!r})"
     code = f"import datetime, sys; from observing_monitor import cli; sys.exit(cli.main(sys.argv[1:], {clock}))"
@@ -194,7 +194,7 @@ def _install(folder, version):
 
 @pytest.mark.parametrize("command", ["publish", "run"])
 def test_an_upgraded_source_package(tmp_path, command):
-    """A new version of a source's package gives the pages that are made from scratch with it."""
+    """A new version of a source gives the pages made from scratch with it."""
     settings = {"observing_monitor": PLACES, "streams": {"one": {"sources": [{"type": "dome"}]}}}
     _write(tmp_path, settings)
     _install(tmp_path / "packages", "1.0")

@@ -1,4 +1,4 @@
-"""Asks the program which settings there are: its complaint about an unknown key lists them."""
+"""Asks the program for its settings, by keys that it does not know."""
 
 import re
 
@@ -12,7 +12,7 @@ SOURCES = {  # settings without which a kind's own keys are not looked at
 
 
 def kinds(folder, capsys):
-    """Return the kinds of sources, and `objects`, which is `files` below an address."""
+    """Return the kinds of sources, among them `objects`."""
     return _complaint(folder, capsys, _of_source({"type": UNKNOWN}))
 
 
@@ -22,7 +22,7 @@ def receivers(folder, capsys):
 
 
 def tables(folder, capsys):
-    """Return the settings that each table of a settings file may hold, by the table's name."""
+    """Return the settings that each table of a settings file may hold."""
     own = {"observing_monitor": {UNKNOWN: 1}, "storage": {UNKNOWN: 1}}
     asked = {
         "observing_monitor": own | {"storage": {}},

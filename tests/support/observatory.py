@@ -1,4 +1,4 @@
-"""Small observatories, one for each kind of source, whose stores are collected in a moment.
+"""Small observatories whose stores are collected in a moment.
 
 An `Observatory` has the settings that it is published with and what its sources say. Every source is collected through a
 stand-in of the same name (`told_source`), so none needs a server. Publishing reads no source, so what it makes of the
@@ -30,7 +30,7 @@ class Observatory:
     nights: tuple[str, ...] = (FIRST,)
 
     def collect(self, folder):
-        """Collect `folder`/store, of which nothing was ever published; return the folder."""
+        """Collect `folder`/store, and publish nothing; return the folder."""
         packages.install(
             folder / "packages",
             "told_source",
@@ -95,7 +95,7 @@ def changed(settings, changes):
 
 
 def file_row(name, night, **more):
-    """Return one file of a night, created at 23:00 UTC and there a minute later."""
+    """Return one file of a night, created at 23:00 UTC."""
     return {
         "file_id": f"{night}/{name}",
         "name": name,
@@ -194,7 +194,7 @@ HERE = {"latitude_deg": -30.2446, "longitude_deg": -70.7494, "timezone": "Americ
 
 
 def camera():
-    """Return a camera with a Gen2 repository and an archive, and a weather station."""
+    """Return a camera with an archive, and a weather station."""
     said = {}
     for night in (FIRST, LAST):
         for key, nights in camera_night(night).items():

@@ -1,4 +1,4 @@
-"""One small observatory for each kind of source, as its settings and what the source would say of a night."""
+"""One small observatory for each kind of source."""
 
 from support.observatory import FIRST, attempt_row, beside_weather, file_row, images, metric_row
 
@@ -27,7 +27,7 @@ def _attempts(stage="ingest"):
 
 
 def _counts(*names):
-    """Return counts of which the first is 100, the second 95 and the third 30."""
+    """Return counts: the first is 100, the others are 95 and 30."""
     numbers = zip(names, (100, 95, 30), strict=False)
     return _metrics(*(metric_row(name, number, FIRST) for name, number in numbers))
 
@@ -37,7 +37,7 @@ def _as_of(state):
 
 
 def _expected(state="over"):
-    """Return what lists of sensors and of exposures say, as of 23:50 UTC: one exposure lacks."""
+    """Return lists of sensors and of exposures, one of which lacks."""
     names = [row["obsid"] for row in images(FIRST, (1, 2, 3, 9))]
     sensors = (
         metric_row("expected_detectors", 2, FIRST, node=name, text="0\n1") for name in names[:2]
@@ -125,7 +125,7 @@ KINDS = {
 
 
 def of_kind(kind):
-    """Return a stream with a source of one kind, files where they matter, and a weather station."""
+    """Return a stream with a source of one kind, and a weather station."""
     settings, said, stages = KINDS[kind]
     sources, all_said = [{"type": kind, **settings, "name": "it"}], {"it": said}
     if settings.get("type", kind) == "expected":

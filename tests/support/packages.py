@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def install(folder, name, text, *, kind, object_name, version="1"):
-    """Write a module and the metadata of a package that registers one kind of source.
+    """Write a package that registers one kind of source.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def to_toml(settings):
-    """Return a dict as TOML: one `[table]` per key, everything below it inline."""
+    """Return a dict as TOML: one `[table]` per key."""
     lines = []
     for table, values in settings.items():
         lines.append(f"[{_key(table)}]")

@@ -1,4 +1,4 @@
-"""What a site consists of, apart from the store and from what every run writes."""
+"""Compares sites, apart from their stores and what every run writes."""
 
 import fnmatch
 import json
@@ -22,7 +22,7 @@ def site_of(folder):
 
 
 def shown(site):
-    """Return a site without the fingerprints in its pages: what readers and programs see."""
+    """Return a site without the fingerprints in its pages."""
     pattern = rb' data-made-of="\w*"|(?<=\.files\.js\?)\w+'
     return {name: re.sub(pattern, b"", data) for name, data in site.items()}
 
@@ -36,7 +36,7 @@ def _feed(data):
 
 
 def copy_site(folder, target):
-    """Copy a site and its store; files of `assets/`, which are large and never change, become links."""
+    """Copy a site; files of `assets/`, which never change, become links."""
 
     def copy(source, made):
         if Path(source).parent.name == "assets":
@@ -48,7 +48,10 @@ def copy_site(folder, target):
 
 
 def assert_same(found, expected, leftovers=""):
-    """Fail with a line per file that differs; files of `found` that match `leftovers` may be extra."""
+    """Fail with a line per file that differs.
+
+    Files of `found` that match `leftovers` may be extra.
+    """
     found = {
         name: data
         for name, data in found.items()

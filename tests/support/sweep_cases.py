@@ -1,4 +1,4 @@
-"""Every setting: how the sweep changes it, or why it affects neither judging nor pages.
+"""How the sweep changes each setting, or why it need not.
 
 A setting of a source that only says how the source reads is in `READING`. The next run that collects then reads anew;
 what is stored does not change by publishing.

@@ -1,4 +1,4 @@
-"""A source of another package that returns whatever a JSON file says: stands in for sources that need a server.
+"""A source package whose answers are JSON files: stands in for any source.
 
     FOLDER/YYYY-MM-DD.json      {"files": [row, ...], "attempts": [row, ...], "metrics": [row, ...]}
 
