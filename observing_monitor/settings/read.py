@@ -12,7 +12,7 @@ import datetime
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,16 @@ from observing_monitor.errors import UsageError
 from observing_monitor.model.columns import HISTORY
 from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
-from observing_monitor.processes.timelimit import LIMIT_S, LOOK_S, MOST_S, within
+from observing_monitor.processes.timelimit import LOOK_S, MOST_S, within
 from observing_monitor.readers.object_store import Storage, check_address, is_plain, lies_in
 from observing_monitor.readers.plain_files import is_address
-from observing_monitor.settings.stream import THRESHOLDS, DescribedSource, PreviewSettings, Stream
+from observing_monitor.settings.records import (
+    THRESHOLDS,
+    FromSettings,
+    PreviewSettings,
+    StreamSettings,
+)
+from observing_monitor.settings.stream import DescribedSource, Stream
 from observing_monitor.settings.toml import EMPTY, TABLE, check_keys, convert, read_settings
 from observing_monitor.sources.registry import BUILT_IN, source_class, source_kinds
 
@@ -60,82 +66,6 @@ CENTURY_S = (
     100 * 365.25 * 86_400
 )  # a limit beyond it, or none that is a number, is a slip of the pen
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-
-
-@dataclass
-class StreamSettings:
-    """One `[streams.NAME]` table."""
-
-    title: str = ""  # shown instead of the name
-    input_dir: Path | None = (
-        None  # short for two sources: files in input_dir/storage, the repository in gen2repo or gen3repo
-    )
-    # (an input_dir that is an address, s3://bucket/prefix, is short for one source: the files below it)
-    gen: int = (
-        2  # which Butler input_dir has: 2, or 3, whose butler.yaml may also lie in input_dir itself
-    )
-    query_links: bool = (
-        False  # raw/ is not organised by night: ask the registry, look for its links all over
-    )
-    transfer_log: str = ""  # rsync's log below input_dir, a pattern: tells when files came
-    transfer_log_zone: str = "UTC"  # the zone of its times
-    night_rule: str = (
-        "UTC-12h"  # which instant belongs to which night: UTC, UTC-12h, UTC+4h, TAI-12h
-    )
-    pending_limit_s: float = (
-        3600  # a file that is not ingested is pending when younger, missing when older
-    )
-    small_bytes: int = 10_000  # below this a file is too small to be an image
-    last_stage: str = ""  # the stage that makes a file "ingested"; unless set: ingest, or else the last that the sources tell of
-    ignore: list[str] = field(
-        default_factory=list
-    )  # patterns of file names that are not to be ingested: *_guider.fits
-    delay_warning_s: float | None = (
-        None  # warn when one file in ten took longer from creation to arrival, or to ingest
-    )
-    stale_after_s: float = 3600  # the pages say so when nobody has looked for longer
-    time_limit_s: float = LIMIT_S  # a source that takes longer to answer is asked no more in that run; it may have its own
-    previews: bool | dict[str, Any] = (
-        False  # small pictures of FITS files on the nights' pages: true, or a table [streams.NAME.previews]
-    )
-    prototype_urls: bool | str | None = (
-        None  # keep the addresses of the prototype's pages: in this stream's folder, or in the one named
-    )
-    keep_pages_days: int | None = (
-        None  # `prune` leaves so many nights' pages, tonight's the first; unless set, those of all
-    )
-    keep_tables_days: int | None = None  # as above, of the store's tables
-    keep_previews_days: int | None = None  # as above, of the previews
-    latitude_deg: float | None = (
-        None  # where the observatory is, north positive: twilight and Moon stand behind the night's charts
-    )
-    longitude_deg: float | None = None  # east positive; both or none
-    timezone: str = (
-        ""  # its zone, America/Santiago: the charts have its local time above, beside UTC below
-    )
-    notify: dict[str, Any] = field(
-        default_factory=dict
-    )  # who is told when this stream's status changes: each has a `type`
-    sources: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # the sources, if not by input_dir: each has a `type`
-
-
-@dataclass
-class FromSettings:
-    """One `[[streams.NAME.from]]` table: what holds from a night on; what it leaves out stays as it was."""
-
-    night: (
-        datetime.date
-    )  # the first night of which it holds; the nights before keep what they were judged by
-    pending_limit_s: float | None = None
-    small_bytes: int | None = None
-    ignore: list[str] | None = None
-    delay_warning_s: float | bool | None = None  # false: no limit any more
-    last_stage: str | None = None
-    sources: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # the name of a source -> those of its settings that are others now
 
 
 class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]  # it has no annotations: its classes are Any

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.settings.toml import convert, read_settings
 
 if TYPE_CHECKING:
@@ -17,55 +18,109 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class ReceiverSettings:
-    """What every `[notify.NAME]` and `[streams.NAME.notify.NAME]` table may hold."""
+    """Keys that every `[notify.NAME]` and `[streams.NAME.notify.NAME]` table may have."""
 
-    of: Literal["streams", "site"] = (
-        "streams"  # at the site: told of each stream that changes, or of the site's own status, the worst
+    of: Literal["streams", "site"] = setting(
+        "streams",
+        "For a receiver of the site: it is told when a stream's status changes (`streams`), or "
+        "when the site's own status does, which is the worst of all streams (`site`).",
     )
-    when: list[str] = field(
-        default_factory=lambda: ["normal", "warning", "error"]
-    )  # the statuses that it is told of
-    timeout_s: float = 20  # a delivery that takes longer has failed; the next run tries again
+    when: list[str] = setting(
+        ["normal", "warning", "error"],
+        "Statuses that it is told of.",
+        example=["warning", "error"],
+    )
+    timeout_s: float = setting(
+        20,
+        "A delivery that takes longer has failed, and the next run tries again. At most 600.",
+    )
 
 
 @dataclass(kw_only=True)
 class CommandSettings(ReceiverSettings):
-    """`type = "command"`: a program that is run for every change, the facts in its environment and, as JSON, on its stdin."""
+    """`type = "command"`: runs a program for every change of status.
 
-    command: list[
-        str
-    ]  # the program and its arguments; no shell reads them. With a slash, its path is relative to the settings file
-    folder: Path = Path()  # where it is run; by default where the settings file is
+    The program finds the facts in its environment and, as JSON, on its standard input.
+    """
+
+    command: list[str] = setting(
+        REQUIRED,
+        "The program and its arguments. No shell reads them. A program with a slash in its name "
+        "is looked for relative to the settings file.",
+        example=["/usr/local/bin/tell", "--urgent"],
+    )
+    folder: Path = setting(
+        Path(),
+        "Folder that the program runs in. By default, the folder of the settings file.",
+        example="/var/lib/monitor",
+    )
 
 
 @dataclass(kw_only=True)
 class MailSettings(ReceiverSettings):
-    """`type = "mail"`: a mail for every change."""
+    """`type = "mail"`: sends a mail for every change of status."""
 
-    to: list[str]  # addresses
-    sender: str  # the address that it is from
-    server: str = ""  # the mail server's name; without one, this machine's own sendmail is called
-    port: int = 0  # by default 25, with starttls 587, with tls 465
-    security: Literal["none", "starttls", "tls"] = "none"  # how the connection is encrypted
-    user: str = ""  # where the server wants to know who sends
-    password_env: str = ""  # the environment variable that holds the password …
-    password_file: Path | None = None  # … or the file in whose first line it stands
-    sendmail: str = "/usr/sbin/sendmail"  # the program that takes mails where there is no server
+    to: list[str] = setting(
+        REQUIRED, "Addresses that get the mail.", example=["observers@example.org"]
+    )
+    sender: str = setting(
+        REQUIRED, "Address that the mail comes from.", example="monitor@example.org"
+    )
+    server: str = setting(
+        "",
+        "Name of the mail server. By default, this machine's `sendmail` is called.",
+        example="mail.example.org",
+    )
+    port: int = setting(
+        0, "Port of the server. By default 25, with `starttls` 587, with `tls` 465.", example=2525
+    )
+    security: Literal["none", "starttls", "tls"] = setting(
+        "none", "Encryption of the connection to the server."
+    )
+    user: str = setting("", "User that the server asks for.", example="monitor")
+    password_env: str = setting(
+        "", "Environment variable with the user's password.", example="MAIL_PASSWORD"
+    )
+    password_file: Path | None = setting(
+        None,
+        "File with the user's password in its first line, in place of `password_env`.",
+        example="/etc/monitor/mail-password",
+    )
+    sendmail: str = setting(
+        "/usr/sbin/sendmail", "Program that takes the mail if there is no server."
+    )
 
 
 @dataclass(kw_only=True)
 class WebhookSettings(ReceiverSettings):
-    """`type = "webhook"`: an HTTP POST of JSON for every change. A redirect is not followed."""
+    """`type = "webhook"`: sends an HTTP POST with JSON for every change of status.
 
-    url: str = ""  # where to: https://… or http://…
-    url_env: str = (
-        ""  # the environment variable that holds it, where the url itself is the password …
+    Redirects are not followed.
+    """
+
+    url: str = setting(
+        "", "Address to post to, `https://` or `http://`.", example="https://chat.example.org/hook"
     )
-    url_file: Path | None = None  # … or the file in whose first line it stands
-    token_env: str = (
-        ""  # the environment variable that holds a token: sent as `Authorization: Bearer TOKEN` …
+    url_env: str = setting(
+        "",
+        "Environment variable with the address, in place of `url`: for addresses that are secret.",
+        example="HOOK_URL",
     )
-    token_file: Path | None = None  # … or the file in whose first line it stands
+    url_file: Path | None = setting(
+        None,
+        "File with the address in its first line, in place of `url`.",
+        example="/etc/monitor/hook-url",
+    )
+    token_env: str = setting(
+        "",
+        "Environment variable with a token, which is sent as `Authorization: Bearer TOKEN`.",
+        example="HOOK_TOKEN",
+    )
+    token_file: Path | None = setting(
+        None,
+        "File with the token in its first line, in place of `token_env`.",
+        example="/etc/monitor/hook-token",
+    )
 
 
 RECEIVERS: dict[str, type[CommandSettings] | type[MailSettings] | type[WebhookSettings]] = {

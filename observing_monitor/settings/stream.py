@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import LIMIT_S
+from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.sources.registry import source_class
-
-THRESHOLDS = (
-    "pending_limit_s",
-    "small_bytes",
-    "ignore",
-    "delay_warning_s",
-    "last_stage",
-)  # what may change from a night on
-
-
-@dataclass
-class PreviewSettings:
-    """One `[streams.NAME.previews]` table; `previews = true` takes all as it is here."""
-
-    size: int = 256  # pixels of a picture's longer side
-    most: int = 200  # pictures a night; of more images, each exposure's first detectors, the newest exposures first
-    seconds: float = 60  # a run spends no longer on them; the next one goes on
-    folders: list[Path] = field(
-        default_factory=list
-    )  # more folders whose files may be shown, beside those that the sources read
 
 
 @dataclass(frozen=True)
