@@ -1,5 +1,6 @@
 # make demo      an example observatory in demo/, and its pages
-# make test      all tests
+# make test      all tests but the long ones
+# make test-long the long tests: sweeps, random walks, many kills, heavy servers
 # make test-oldest   all tests, with the oldest packages that setup.cfg allows
 # make coverage  all tests, and which lines and branches they run: fails below 95 %
 # make mutants   whether the tests of nights, status and tables notice changes of the code (an hour; docs/quality.md)
@@ -22,14 +23,17 @@ BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest coverage mutants bench pictures lint clean distclean debian
+.PHONY: demo test test-long test-oldest coverage mutants bench pictures lint clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/make_observatory.py demo
 
 test: $(VENV)/installed-test debian
-	$(BIN)/python -m pytest $(SPREAD) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not long" $(SPREAD) $(PYTEST_ARGS)
+
+test-long: $(VENV)/installed-test debian
+	$(BIN)/python -m pytest -m long $(SPREAD) $(PYTEST_ARGS)
 
 # What is old may warn of what its newer versions mended.
 test-oldest: $(OLDEST)/installed debian
@@ -52,6 +56,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports setup.cfg
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis mutants

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from observing_monitor.model.digest import digest
 from observing_monitor.pages import render
+from observing_monitor.pages.stale import redirects_key
 from observing_monitor.settings.traits import generation
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
         folder,
         [night for night, row in index["nights"].items() if row.get("summary")],
     )
-    key = digest([folder, sorted(wanted.items())])
+    key = redirects_key(folder, wanted)
     there = set(output.names(folder))
     if (index.get("moved") or {}).get("key") == key and there.issuperset(wanted):
         return

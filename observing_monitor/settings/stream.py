@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+import functools
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import LIMIT_S
 from observing_monitor.settings.records import PreviewSettings
-from observing_monitor.sources.registry import source_class
+from observing_monitor.sources.registry import source_class, source_version
+
+# Settings that change neither a judgement nor a page. Every other setting is part of the fingerprint.
+WITHOUT_EFFECT = {
+    "keep_pages_days": "only `prune` reads it",
+    "keep_tables_days": "only `prune` reads it",
+    "keep_previews_days": "only `prune` reads it",
+    "prototype_urls": "the pages that redirect have a fingerprint of their own",
+    "later": "each version of a stream has its own fingerprint",
+}
 
 
 @dataclass(frozen=True)
@@ -67,3 +78,17 @@ class Stream:
     def at(self, night: datetime.date) -> Stream:
         """The stream as its settings have it for a night: always one of `versions`."""
         return next((stream for first, stream in reversed(self.later) if first <= night), self)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Return a digest of every setting that may change a judgement or a page.
+
+        A new field is part of it unless WITHOUT_EFFECT names it. It also covers the versions of
+        the packages that sources come from: an upgrade may judge or word differently.
+        """
+        values = [
+            (f.name, repr(getattr(self, f.name)))
+            for f in fields(self)
+            if f.name not in WITHOUT_EFFECT
+        ]
+        return digest([values, [source_version(source.kind) for source in self.sources]])

@@ -59,3 +59,16 @@ def source_kinds() -> list[str]:
     from importlib.metadata import entry_points
 
     return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})
+
+
+@functools.cache
+def source_version(kind: str) -> str:
+    """Return the version of the package that a kind of source comes from; "" for our own."""
+    if kind in BUILT_IN:
+        return ""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
+        if entry.dist:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""
