@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.usual import numbers
-from observing_monitor.model.finding import LEVELS, Finding, worst
+from observing_monitor.model.finding import Finding, worst, worst_first
 from observing_monitor.model.wording import address, n_of, percent, seconds
 from observing_monitor.storage.index import Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
@@ -263,13 +263,12 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     """All that the checks found, and what the sources' own checks did (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
-    ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
     return [
         replace(
             finding,
             anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
         )
-        for finding in ordered
+        for finding in worst_first(found)
     ]
 
 

@@ -1,11 +1,12 @@
-"""The schema: names, kinds and meanings of every column of every table, in this one place.
+"""The schema: name, kind and meaning of every column of every table.
 
-Instants are UTC and aware, kept to the microsecond. Columns carry no units, so names do: `_at` an instant, `_s` seconds,
-`_bytes` bytes, `n_` a count. A kind says how a column is held in memory, in Parquet and on a page.
+Instants are aware, in UTC and kept to the microsecond. Names carry units: `_at` an instant,
+`_s` seconds, `_bytes` bytes, `n_` a count. The kind says how a column is held in memory, in
+Parquet and on a page.
 
-History of the schema (`SCHEMA_VERSION` stands in the footer of every table and in every index):
+History of the schema. `SCHEMA_VERSION` is in the footer of every table and in every index.
 
-1. The first: files, ingests, metrics.
+1. files, ingests, metrics.
 """
 
 from __future__ import annotations
@@ -14,17 +15,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# A night in numbers: by the names of NIGHTS, and of the headlines that the stream's sources tell. Plain values, as JSON has them, but
-# that instants are datetimes where `site.with_instants` made them so.
+# Numbers of a night: by the names of NIGHTS and of the headlines of the stream's sources. Values as
+# in JSON, but instants are datetimes after `digest.with_instants`.
 Summary = Mapping[str, Any]
 
 SCHEMA_VERSION = 1
-HISTORY = "prototype"  # the `source` of what import-prototype took over: no source of a stream may have that name
+# the `source` of data from import-prototype; no source of a stream may have this name
+HISTORY = "prototype"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its kind (a key of `DTYPES`), what it means, and the words over it on a page."""
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        A key of `DTYPES`.
+    meaning : str
+        For the glossary.
+    label : str
+        Its heading on a page.
+    """
 
     name: str
     kind: str
@@ -32,9 +45,8 @@ class Column:
     label: str = ""
 
 
-DTYPES: dict[
-    str, Any
-] = {  # kind -> pandas' dtype; store.py has Arrow's. Text is pandas' own string type, NaN where there is none.
+# kind -> dtype of pandas; storage/parquet.py has those of Arrow. Missing text is NaN.
+DTYPES: dict[str, Any] = {
     "text": "str",
     "int": "Int64",
     "float": "float64",
@@ -42,12 +54,13 @@ DTYPES: dict[
     "instant": "datetime64[us, UTC]",
 }
 
-# Text that begins so is a formula to a spreadsheet, which may start programs: in CSV files an apostrophe stands before it. Numbers are
-# no text, and stay as they are. (OWASP, "CSV injection"; the last four are the first in full width)
+# A spreadsheet takes text that begins with one of these for a formula, which may start programs,
+# so CSV files put an apostrophe before it (OWASP, "CSV injection"). The last four are the
+# full-width forms of the first.
 FORMULA_HEADS = "=+-@\t\r\n＝＋－＠"
 FORMULA = "^([" + FORMULA_HEADS.replace("-", r"\-") + "])"
 
-# A row is a file that was taken or has arrived. In order of `file_id`, which occurs once.
+# A row is a file that was taken or has arrived. Sorted by `file_id`, which is unique.
 FILES = (
     Column("file_id", "text", "Path below the source's root: names the file for good", "Path"),
     Column("name", "text", "The last part of the path", "File"),
@@ -72,7 +85,8 @@ FILES = (
     Column("source", "text", "The source that told of the file", "Source"),
 )
 
-# A row is one attempt of one stage on one file; all are kept. In order of file_id, stage, attempted_at, attempt.
+# A row is one attempt of one stage on one file; all are kept. Sorted by file_id, stage,
+# attempted_at, attempt.
 INGESTS = (
     Column("file_id", "text", "The file, as in `files`", "Path"),
     Column("stage", "text", "The step that was tried: ingest, export …", "Stage"),
@@ -85,7 +99,7 @@ INGESTS = (
     Column("source", "text", "The source that told of the attempt", "Source"),
 )
 
-# What a source knows of an attempt before it is matched to a file: the attempt, and the keys to find its file by.
+# An attempt as a source returns it: without its file_id, but with the columns to find its file by.
 ATTEMPTS = INGESTS[1:] + (
     Column(
         "path",
@@ -102,7 +116,7 @@ ATTEMPTS = INGESTS[1:] + (
     *(c for c in FILES if c.name not in ("file_id", "name", "path", "kind", "source")),
 )
 
-# A row is a number, or a text, at a time. In order of name, node, sampled_at.
+# A row is a number or a text at an instant. Sorted by name, node, sampled_at.
 METRICS = (
     Column("name", "text", "What was measured", "Name"),
     Column("node", "text", "Which machine, band or queue it is of", "Node"),
@@ -115,7 +129,7 @@ METRICS = (
 
 TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
 
-# How an attempt can end. What each makes of the file is in tables.classify.
+# Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {
     "success": "done",
     "lost": "done, but what was made is no longer there",
@@ -132,7 +146,7 @@ STATUSES = {
     "backfill": "to be done with the backlog",
 }
 
-# The classes of a file, in the order in which the first that holds is taken. They add up to the number of files.
+# Classes of files; the first that applies counts. They add up to the number of files.
 CLASSES = (
     Column("ingested", "int", "Passed the stream's last stage", "Ingested"),
     Column("gone", "int", "Recorded, but no longer on disk, and never ingested", "Gone"),
@@ -146,15 +160,15 @@ CLASSES = (
     Column("missing", "int", "Never tried, and older than the stream's limit", "Missing"),
 )
 
-LOST = Column(
-    "lost", "int", "Ingested, but the repository's link or file is gone", "Lost"
-)  # beside the classes
+# not a class: such a file is also counted as ingested
+LOST = Column("lost", "int", "Ingested, but the repository's link or file is gone", "Lost")
 
+# the meaning of `ingested` in a stream without later stages
 ARRIVED = Column(
     "arrived", "int", "Had arrived, where no stage is known that comes after", "Arrived"
-)  # what `ingested` means there
+)
 
-# A row is a night: what stands on the index pages and in nights.json.
+# A row is a night, on the index pages and in nights.json.
 NIGHTS = (
     Column(
         "night", "text", "The date of the night; the stream's page says by which clock", "Night"
@@ -223,8 +237,9 @@ LEVELS = (
     Column("error", "text", "Something failed or is missing, and needs attention now", "error"),
 )
 
-# What tables of the pages have beside these: the heads that follow are explained on the pages, and in their glossary.
-FILE_LIST = (  # the list of all files, and the files that need attention
+# Further columns of the pages' tables. The pages and the glossary explain them.
+# FILE_LIST: the list of all files, and the files that need attention
+FILE_LIST = (
     Column(
         "path", "text", "The file's path below the source's root, which names it for good", "File"
     ),
@@ -328,7 +343,8 @@ SOURCES = (
         "Fault",
     ),
 )
-# A row is a month or a year: what stands on the pages of years and in YYYY.json. Sums over its nights, but for the delays.
+# A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
+# for the delays.
 PERIODS = (
     Column("period", "text", "The month, or the year", "Period"),
     Column("n_nights", "int", "Nights that have been looked at", "Nights"),

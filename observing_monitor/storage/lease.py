@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import LockedError, OutputError
+from observing_monitor.model.digest import hex_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +152,7 @@ def _machine() -> str:
             told = file.read() + str(os.stat("/proc/self/ns/pid").st_ino).encode()
     except OSError:  # no Linux: nobody's death is told at once
         told = os.urandom(16)
-    return hashlib.blake2b(told, digest_size=4).hexdigest()
+    return hex_digest(told, n_bytes=4)
 
 
 def _started(pid: int) -> str:

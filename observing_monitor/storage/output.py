@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import LockedError, OutputError
-from observing_monitor.readers.plain_files import why
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.storage.redact import Redaction
 from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed
 
@@ -73,7 +73,7 @@ class Output:
                 ) from error
             except OSError as error:
                 raise OutputError(
-                    f"{path}: {why(error)}; output_dir must be on a disk that knows locks"
+                    f"{path}: {os_error_text(error)}; output_dir must be on a disk that knows locks"
                 ) from error
             yield
 
@@ -94,7 +94,7 @@ class Output:
             yield
         except OSError as error:
             raise OutputError(
-                f"{error.filename or self.root}: {why(error)}; output_dir must be a folder that can be written"
+                f"{error.filename or self.root}: {os_error_text(error)}; output_dir must be a folder that can be written"
             ) from error
 
     def write(self, relative: str, data: str | bytes) -> None:
@@ -137,7 +137,7 @@ class Output:
                 remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
                 raise OutputError(f"{target}: {remedy}") from error
             raise OutputError(
-                f"{place}: {why(error)}; {'it' if place == target else target} was left as it was"
+                f"{place}: {os_error_text(error)}; {'it' if place == target else target} was left as it was"
             ) from error
         finally:  # unless it has the target's name by now
             with contextlib.suppress(OSError):
@@ -227,7 +227,7 @@ class Output:
             return None
         except OSError as error:
             raise OutputError(
-                f"{path}: {why(error)}; whoever runs this must be able to read all of output_dir"
+                f"{path}: {os_error_text(error)}; whoever runs this must be able to read all of output_dir"
             ) from error
 
     def write_json(self, relative: str, value: Mapping[str, Any]) -> None:

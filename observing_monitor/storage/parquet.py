@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import hex_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
 
 
 def digest_of(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return hex_digest(data, n_bytes=16)
 
 
 def _encodings(described: Sequence[Column]) -> dict[str, Any]:

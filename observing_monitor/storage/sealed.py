@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
+
+from observing_monitor.model.digest import hex_digest
 
 
 def as_bytes(data: str | bytes) -> bytes:
@@ -41,4 +42,4 @@ def is_sealed(data: bytes, or_never: bool = True) -> bool:
 
 
 def _seal_of(data: memoryview) -> bytes:
-    return hashlib.blake2b(data, digest_size=12).hexdigest().encode()
+    return hex_digest(data, n_bytes=12).encode()

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
 import urllib.parse
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from observing_monitor.errors import StoreError, one_line
+from observing_monitor.errors import StoreError
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import running_digest
+from observing_monitor.model.messages import error_line
 from observing_monitor.model.nights import night_named
 from observing_monitor.storage.index import INDEXED, IndexRow, Looked
 from observing_monitor.storage.parquet import digest_of, from_parquet, packed_nothing, to_parquet
@@ -190,7 +191,7 @@ class Store:
 
         Returns a digest of what was written.
         """
-        digest = hashlib.blake2b(digest_size=16)
+        digest = running_digest(n_bytes=16)
         for name in UNMATCHED:
             if unmatched.files.empty:
                 self.output.remove(self._half(night, name))
@@ -235,7 +236,7 @@ class Store:
 
     def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
         """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
-        digest, sizes = hashlib.blake2b(digest_size=16), {}
+        digest, sizes = running_digest(n_bytes=16), {}
         for name, described in columns.TABLES.items():
             data = to_parquet(getattr(tables, name), described)
             digest.update(data)
@@ -261,7 +262,7 @@ class Store:
             return from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
-                f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run that collects makes it anew"
+                f"{self.output.path(relative)}: can't be read ({error_line(error)}); the next run that collects makes it anew"
             ) from error
 
 
