@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import sqlite3
+from pathlib import Path
 
 import gen3
 from gen2tree import make_night
