@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Tables
-    from observing_monitor.settings.stream import DescribedSource, PreviewSettings, Stream
+    from observing_monitor.settings.records import PreviewSettings
+    from observing_monitor.settings.stream import DescribedSource, Stream
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
 

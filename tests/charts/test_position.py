@@ -40,18 +40,18 @@ def test_position_and_zone(tmp_path):
     [
         (
             "latitude_deg = -30.2446",
-            "key 'longitude_deg' is missing; a position is latitude_deg and longitude_deg, or neither",
+            "longitude_deg is missing; a position is latitude_deg and longitude_deg, or neither",
         ),
-        ("longitude_deg = 1", "key 'latitude_deg' is missing"),
-        ("latitude_deg = 91\nlongitude_deg = 1", "key 'latitude_deg': 91 is not on the Earth"),
-        ("latitude_deg = nan\nlongitude_deg = 1", "key 'latitude_deg': nan is not on the Earth"),
-        ("latitude_deg = 1\nlongitude_deg = 999", "key 'longitude_deg': 999 is not on the Earth"),
+        ("longitude_deg = 1", "latitude_deg is missing"),
+        ("latitude_deg = 91\nlongitude_deg = 1", "latitude_deg: 91 is not on the Earth"),
+        ("latitude_deg = nan\nlongitude_deg = 1", "latitude_deg: nan is not on the Earth"),
+        ("latitude_deg = 1\nlongitude_deg = 999", "longitude_deg: 999 is not on the Earth"),
         (
             "timezone = 'America/Santigo'",
-            "key 'timezone': 'America/Santigo' is no time zone; write one of the IANA database",
+            "timezone: 'America/Santigo' is no time zone; write one of the IANA database",
         ),
-        ("timezone = 'America'", "key 'timezone': 'America' is no time zone"),
-        ("timezone = '../etc/passwd'", "key 'timezone': '../etc/passwd' is no time zone"),
+        ("timezone = 'America'", "timezone: 'America' is no time zone"),
+        ("timezone = '../etc/passwd'", "timezone: '../etc/passwd' is no time zone"),
         ("latitude = 1", "unknown key 'latitude'; did you mean 'latitude_deg'?"),
     ],
 )
