@@ -7,6 +7,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from observing_monitor.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from io import BufferedReader
@@ -55,3 +57,8 @@ def is_address(place: object) -> bool:
 def why(error: OSError) -> str:
     """Return the system's words for an error, such as `no such file or directory`."""
     return (error.strerror or str(error)).lower()
+
+
+def unreadable(path: object, error: OSError) -> SourceError:
+    """Return the error to raise if a source's file can't be read."""
+    return SourceError(f"{path}: {why(error)}; the user that runs this must be able to read it")

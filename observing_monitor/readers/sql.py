@@ -243,12 +243,16 @@ class Database:
         return False
 
     def _unread(self, error: BaseException) -> SourceError:
-        """Return the error to raise: the first line of the driver's message, without secrets."""
+        """Return the error to raise if a query fails."""
+        return SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read")
+
+    def _without_secrets(self, error: BaseException) -> str:
+        """Return the first line of the driver's message, with secrets replaced by `…`."""
         text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
         words = next(iter(text.strip().splitlines()), type(error).__name__)
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
-        return SourceError(f"{self.place}: {words}; nothing of it was read")
+        return words
 
 
 def _quoted(name: str) -> str:
