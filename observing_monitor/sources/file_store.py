@@ -24,8 +24,9 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
 from observing_monitor.readers.plain_files import open_plain
-from observing_monitor.readers.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Known
-    from observing_monitor.readers.tree import Listing
+    from observing_monitor.readers.listing import Listing
     from observing_monitor.sources.base import Asked
 
 
