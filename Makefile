@@ -1,10 +1,12 @@
 # make demo      an example observatory in demo/, and its pages
-# make test      all tests
+# make test      all tests but the long ones
+# make test-long the long tests: sweeps, random walks, many kills, heavy servers
 # make test-oldest   all tests, with the oldest packages that setup.cfg allows
 # make coverage  all tests, and which lines and branches they run: fails below 95 %
 # make mutants   whether the tests of nights, status and tables notice changes of the code (an hour; docs/quality.md)
 # make bench     what a run costs, beside what the machine itself takes (benchmarks/README.md)
 # make pictures  the pictures in README.md, of the example's pages
+# make docs      the documentation as a site, in build/docs
 # make lint      what ruff and mypy say of the code
 # make clean     remove what the others made, but keep .venv (make distclean removes that too)
 #
@@ -22,14 +24,17 @@ BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest coverage mutants bench pictures lint clean distclean debian
+.PHONY: demo test test-long test-oldest coverage mutants bench pictures docs lint clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/make_observatory.py demo
 
 test: $(VENV)/installed-test debian
-	$(BIN)/python -m pytest $(SPREAD) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not long" $(SPREAD) $(PYTEST_ARGS)
+
+test-long: $(VENV)/installed-test debian
+	$(BIN)/python -m pytest -m long $(SPREAD) $(PYTEST_ARGS)
 
 # What is old may warn of what its newer versions mended.
 test-oldest: $(OLDEST)/installed debian
@@ -48,10 +53,16 @@ bench: $(VENV)/installed-test
 pictures: $(VENV)/installed-test demo
 	$(BIN)/python examples/take_pictures.py demo/site docs/pictures
 
+# Nothing is downloaded: fonts, scripts and the search are in the site. The variable turns off a notice of the theme's.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The documentation: file://$(CURDIR)/build/docs/index.html"
+
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports setup.cfg
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis mutants
@@ -78,7 +89,11 @@ $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/made setup.cfg pyproject.toml
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test,docs]'
+	@touch $(VENV)/installed $(VENV)/installed-docs $@
+
+$(VENV)/installed-docs: $(VENV)/made setup.cfg pyproject.toml
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $(VENV)/installed $@
 
 # The lowest versions that setup.cfg's bounds allow, of what is compiled the lowest that comes so; what these need in turn is of today. With pip: tests install.

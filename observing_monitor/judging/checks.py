@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.usual import numbers
-from observing_monitor.model.finding import LEVELS, Finding, worst
+from observing_monitor.model.finding import Finding, worst, worst_first
 from observing_monitor.model.wording import address, n_of, percent, seconds
 from observing_monitor.storage.index import Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
@@ -86,7 +86,7 @@ def check_classes(night: Night) -> Iterable[Finding]:
     for name, (level, words) in said.items():
         count = night.summary[f"n_{name}"]
         if count:
-            since = f" since {night.since[name]}" if name in night.since else ""
+            since = f" since {night.since[name]} UTC" if name in night.since else ""
             yield _of_files(night, name, level, f"{n_of(count, 'file')} {words.format(since)}")
 
 
@@ -196,7 +196,7 @@ def tell_twice(night: Night) -> Iterable[Finding]:
 def tell_pending(night: Night) -> Iterable[Finding]:
     """What is on its way is told, and is no fault."""
     if night.summary["n_pending"]:
-        why = "" if night.is_told else ": whether they were ingested is not known"
+        why = "" if night.is_told else ": it is not known if they were ingested"
         yield Finding(
             "normal",
             f"{n_of(night.summary['n_pending'], 'file')} pending{why}",
@@ -214,19 +214,19 @@ def tell_happened(night: Night) -> Iterable[Finding]:
 def tell_settled(night: Night) -> Iterable[Finding]:
     """Every file lies on the night to which the stages' sources date it; else it counts where it lies, and that is told on both."""
     for settled in night.settled:
-        verb, s = ("lies", "s") if settled.n_files == 1 else ("lie", "")
+        verb, s = ("lies", "it is") if settled.n_files == 1 else ("lie", "they are")
         files = f"{n_of(settled.n_files, 'file')} that {settled.source} dates"
         if settled.is_here:
             yield Finding(
                 "normal",
-                f"{files} {settled.night} {verb} on this night: count{s} here",
+                f"{files} {settled.night} {verb} on this night: {s} counted here",
                 "#files",
                 settled.source,
             )
         else:
             yield Finding(
                 "normal",
-                f"{files} this night {verb} on {settled.night}: count{s} there",
+                f"{files} this night {verb} on {settled.night}: {s} counted there",
                 "",
                 settled.source,
             )
@@ -237,7 +237,7 @@ def tell_removed(night: Night) -> Iterable[Finding]:
     for source in night.removed:
         yield Finding(
             "normal",
-            f"{source} is no longer a source of this stream: what it told last is kept",
+            f"{source} is no longer a source of this stream: its last data are kept",
             "#sources",
             source,
         )
@@ -263,13 +263,12 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     """All that the checks found, and what the sources' own checks did (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
-    ordered = sorted(found, key=lambda finding: -LEVELS.index(finding.level))
     return [
         replace(
             finding,
             anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
         )
-        for finding in ordered
+        for finding in worst_first(found)
     ]
 
 

@@ -10,7 +10,7 @@ from observing_monitor.judging import checks, usual
 from observing_monitor.judging.keys import acknowledged_key, basis, neighbours_key, shown_key
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import LEVELS
+from observing_monitor.model.finding import worst_first
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import clock
 from observing_monitor.settings.traits import file_sources, source_classes
@@ -153,7 +153,7 @@ def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Fin
                 acknowledged=issue.words,
             )
         made.append(finding)
-    return sorted(made, key=lambda finding: -LEVELS.index(finding.level))
+    return worst_first(made)
 
 
 def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) -> Tables:

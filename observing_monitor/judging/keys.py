@@ -26,18 +26,9 @@ if TYPE_CHECKING:
 
 
 def judging_key(stream: Stream) -> str:
-    """Differs when what a night's summary depends on, beside its tables, does."""
-    limits = (
-        stream.last_stage,
-        stream.pending_limit_s,
-        stream.small_bytes,
-        stream.ignore,
-        stream.delay_warning_s,
-        stream.sources,
-    )
-    return digest(
-        [__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)]
-    )
+    """Fingerprint of everything but the tables that affects a night's summary."""
+    names = [c.name for c in columns.NIGHTS]
+    return digest([__version__, columns.SCHEMA_VERSION, names, stream.fingerprint])
 
 
 def basis(job: NightWork) -> str:

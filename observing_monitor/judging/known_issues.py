@@ -23,6 +23,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import parse_night
 
 if TYPE_CHECKING:
@@ -124,9 +125,7 @@ def read_known(path: Path, streams: Sequence[str]) -> KnownIssues:
     try:
         data = path.read_bytes()[: MAX_BYTES + 1]
     except OSError as error:
-        return KnownIssues(
-            problems=[f"{path}: {(error.strerror or str(error)).lower()}; nothing is acknowledged"]
-        )
+        return KnownIssues(problems=[f"{path}: {os_error_text(error)}; nothing is acknowledged"])
     if len(data) > MAX_BYTES:
         return KnownIssues(
             problems=[f"{path}: larger than {MAX_BYTES >> 20} MB; nothing is acknowledged"]

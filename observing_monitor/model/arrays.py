@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.columns import Column
 
-    AnyArray = Any  # Arrow's arrays: their stubs tell kinds apart that the functions of pyarrow.compute don't
+    # The stubs of Arrow distinguish kinds of arrays that pyarrow.compute does not.
+    AnyArray = Any
     Texts = Series[str] | AnyArray
 
 
-def concatenated(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFrame:
-    """Frames one below the other; empty ones are left out, for they would spoil the others' dtypes."""
+def concatenate(frames: Iterable[DataFrame], described: Sequence[Column]) -> DataFrame:
+    """Return frames one below the other, with the columns described.
+
+    Empty frames are left out, since they would change the dtypes of the others.
+    """
     kept = [frame for frame in frames if len(frame)]
     return (
         frames_model.frame(described, pd.concat(kept, ignore_index=True))
@@ -34,26 +38,30 @@ def concatenated(frames: Iterable[DataFrame], described: Sequence[Column]) -> Da
     )
 
 
-def in_order(frame: DataFrame, by: list[str]) -> DataFrame:
-    """A frame in order of these columns, nulls last; as sort_values, but quick with text."""
+def sort_rows(frame: DataFrame, by: list[str]) -> DataFrame:
+    """Return a frame sorted by columns, nulls last, with a new index.
+
+    Equal rows keep their order. Faster with text than `DataFrame.sort_values`.
+    """
     if len(frame) < 2:
         return frame.reset_index(drop=True)
     import numpy as np
 
-    if is_in_order(frame[by[0]]):
+    if is_increasing(frame[by[0]]):
         return frame.reset_index(drop=True)
-    keys = [_ranks(frame[name]) for name in by]
-    keys = [
-        key for key in keys if key.min() != key.max()
-    ]  # a column of one value says nothing of the order
+    # a column with a single value does not change the order
+    keys = [key for name in by if (key := _ranks(frame[name])).min() != key.max()]
     order = np.lexsort(keys[::-1]) if keys else np.arange(len(frame))
     if (order[1:] > order[:-1]).all():
         return frame.reset_index(drop=True)
     return frame.take(order).reset_index(drop=True)
 
 
-def is_in_order(values: Series[Any]) -> bool:
-    """Whether each of a column's texts comes after the one before: then nothing else can change the order."""
+def is_increasing(values: Series[Any]) -> bool:
+    """Return True if each text of a column is greater than the one before.
+
+    Rows are then sorted, whatever the other columns hold. False if a value is null or no text.
+    """
     import pyarrow.compute as pc
 
     if values.dtype != columns.DTYPES["text"]:
@@ -63,7 +71,7 @@ def is_in_order(values: Series[Any]) -> bool:
 
 
 def _ranks(values: Series[Any]) -> NDArray[int64]:
-    """Whole numbers in the order of a column's values, the largest for null."""
+    """Return integers in the order of a column's values, the largest for null."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -76,8 +84,11 @@ def _ranks(values: Series[Any]) -> NDArray[int64]:
     return values.to_numpy("int64", na_value=largest)
 
 
-def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
-    """Where each of a column of texts first stands in another, -1 where it does not; quicker than pandas' own ways by far."""
+def index_in(wanted: Texts, among: Texts) -> NDArray[int64]:
+    """Return the first position of each text in another column, -1 if it is not there.
+
+    Much faster than `Index.get_indexer`; a null is in no column.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -92,14 +103,17 @@ def places_of(wanted: Texts, among: Texts) -> NDArray[int64]:
 
 
 def fill_missing(values: Series[Any], others: Series[Any]) -> Series[Any]:
-    """As `fillna`: without the work of it where, as often in a full night, nothing is null or all is."""
+    """Return a column with its nulls filled from another one.
+
+    As `fillna`, but without copying if no value or every value is null, as is usual.
+    """
     absent = values.isna()
     return others if absent.all() else values.fillna(others) if absent.any() else values
 
 
-def take_rows(frame: DataFrame, places: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
-    """The rows of a frame at these places, with a new index; nulls where a place is -1."""
+def take_rows(frame: DataFrame, rows: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
+    """Return rows of a frame by position, with a new index; nulls for a position of -1."""
     taken = frame.reset_index(drop=True)
-    if (places < 0).any():
-        return taken.reindex(places).set_axis(index)
-    return taken.take(places).set_axis(index)
+    if (rows < 0).any():
+        return taken.reindex(rows).set_axis(index)
+    return taken.take(rows).set_axis(index)

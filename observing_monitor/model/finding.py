@@ -1,9 +1,11 @@
-"""A finding, and the levels that a status has."""
+"""A finding, and the levels that findings and nights have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from observing_monitor.model import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,20 +13,35 @@ if TYPE_CHECKING:
 
 @dataclass
 class Finding:
-    """One sentence of what a check found, its level (normal, warning, error), and where on the page its rows are."""
+    """One sentence about a night, its level, and where on the page its rows are."""
 
     level: str
     text: str
     href: str = ""
     source: str = ""
-    node: str = ""  # the one machine, band or queue that it speaks of: charts mark it
-    anchor: str = ""  # its own address on the page, the same while only its numbers change
-    acknowledged: str = ""  # why it is known and alarms no longer; the text says so too
+    # the one machine, band or queue concerned: charts mark it
+    node: str = ""
+    # its own address on the page; does not change when only its numbers do
+    anchor: str = ""
+    # why it is known and raises no alarm; the text repeats it
+    acknowledged: str = ""
 
 
-LEVELS = ("normal", "warning", "error")
+# the type of a setting that names a level; a test compares it with LEVELS
+Level = Literal["normal", "warning", "error"]
+LEVELS = tuple(column.name for column in columns.LEVELS)  # the worst last
+
+
+def rank(level: str) -> int:
+    """Return a level as a number: 0 for normal, 1 for warning, 2 for error."""
+    return LEVELS.index(level)
 
 
 def worst(levels: Iterable[str]) -> str:
-    """The worst of some levels; normal where there are none."""
-    return max(levels, key=LEVELS.index, default="normal")
+    """Return the worst of some levels; normal if there are none."""
+    return max(levels, key=rank, default="normal")
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings by level, the worst first; equal ones keep their order."""
+    return sorted(findings, key=lambda finding: -rank(finding.level))

@@ -17,19 +17,30 @@ if TYPE_CHECKING:
 
 
 def empty(columns: Sequence[Column]) -> DataFrame:
-    """A DataFrame of these columns, with their dtypes and no row."""
+    """Return a DataFrame with the columns' names and dtypes, without rows."""
     return _empty(tuple(columns)).copy(deep=False)
 
 
-@functools.cache  # a history has many empty nights, and a table of nothing takes as long to make as any
+# A history has many empty nights, and an empty table takes as long to make as any other.
+@functools.cache
 def _empty(columns: tuple[Column, ...]) -> DataFrame:
     return frame(columns, {})
 
 
 def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> DataFrame:
-    """A DataFrame of just these columns, in their order and dtypes, from a mapping or a DataFrame; what it lacks is null.
+    """Return a DataFrame with exactly these columns, in this order and with their dtypes.
 
-    Raises ValueError or TypeError where a column's values can't be had in its kind.
+    Parameters
+    ----------
+    columns : sequence of Column
+    data : mapping or DataFrame
+        Columns that it lacks become null, or True if their kind is bool. Its other columns
+        are left out. Integers in a column of instants are nanoseconds since 1970 (UTC).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the values of a column cannot be converted.
     """
     import pandas as pd
 
@@ -41,12 +52,12 @@ def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> Dat
             values = values if values.dtype == DTYPES[column.kind] else _convert(values, column)
             made[column.name] = in_calendar(values) if column.kind == "instant" else values
         else:
-            made[column.name] = _untold(column.kind, len(data)).set_axis(data.index)
+            made[column.name] = _default(column.kind, len(data)).set_axis(data.index)
     return pd.DataFrame(made, index=data.index)
 
 
-def _untold(kind: str, n: int) -> Series[Any]:
-    """A Series of nothing: of n nulls, or of n times true."""
+def _default(kind: str, n: int) -> Series[Any]:
+    """Return a Series of n nulls, or of n times True if the kind is bool."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -61,7 +72,10 @@ def _untold(kind: str, n: int) -> Series[Any]:
 
 
 def whole_numbers(values: Series[Any]) -> Series[Any]:
-    """A Series of whatever it holds as Int64: null for what is no number, or none that 64 bits hold."""
+    """Return a Series of any values as Int64, rounded.
+
+    A value that is no number, or too large for 64 bits, becomes null.
+    """
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce")
@@ -72,7 +86,10 @@ def whole_numbers(values: Series[Any]) -> Series[Any]:
 
 
 def integers(values: Any) -> Series[int]:
-    """A Series of Int64 from an Arrow array of whole numbers, to the last digit: pandas takes those with nulls for floats."""
+    """Return an Arrow array of integers as Int64, with all its digits.
+
+    By default pandas turns integers with nulls into floats.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -83,7 +100,7 @@ def integers(values: Any) -> Series[int]:
 
 
 def in_calendar(values: Series[Any]) -> Series[Any]:
-    """A Series of instants, with NaT for those that Python's calendar, of the years 1 to 9999, can't show in every zone."""
+    """Return instants, with NaT for those outside the years 1 to 9999 in any time zone."""
     import pandas as pd
 
     first, last = pd.Timestamp("0001-01-02", tz="UTC"), pd.Timestamp("9999-12-31", tz="UTC")
@@ -93,9 +110,14 @@ def in_calendar(values: Series[Any]) -> Series[Any]:
 
 
 def texts(values: Any) -> Series[str]:
-    """A Series of text from a list or an Arrow array of it, None for null: in half the time that pandas takes.
+    """Return a list or an Arrow array of text as a Series; None becomes null.
 
-    Raises TypeError or ValueError where a value is neither text nor None.
+    Takes half the time that pandas does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is neither text nor None.
     """
     import pandas as pd
     import pyarrow as pa
@@ -108,17 +130,16 @@ def texts(values: Any) -> Series[str]:
 
 
 def arrow(texts: Series[str]) -> Any:
-    """A Series of text as one Arrow array: the other way of `texts`."""
+    """Return a Series of text as one Arrow array; the inverse of `texts`."""
     import pyarrow as pa
 
     made = pa.array(texts, pa.large_string())
-    return (
-        made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
-    )  # what was put together lies in pieces
+    # a concatenated Series is in chunks
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
 def to_the_second(instants: Series[Any]) -> list[str | None]:
-    """A Series of instants as texts, `2020-02-13 03:12:41`, in UTC; None where there is none."""
+    """Return instants as text in UTC, such as `2020-02-13 03:12:41`; None for NaT."""
     import pyarrow as pa
 
     made: list[str | None] = (
@@ -130,12 +151,13 @@ def to_the_second(instants: Series[Any]) -> list[str | None]:
 
 
 def _convert(values: Series[Any], column: Column) -> Series[Any]:
-    """A Series as its column's kind; integers that stand for instants are nanoseconds since 1970."""
+    """Return a Series with the dtype of its column; see `frame`."""
     import pandas as pd
 
     if column.kind == "instant":
         kept = pd.to_datetime(values, utc=True, errors="coerce")
         return kept.astype(DTYPES["instant"])
-    if column.kind == "text":  # a None must stay one: str(None) is a word
+    if column.kind == "text":
+        # str(None) would be the word "None"
         return values.astype("object").where(values.notna(), None).astype(DTYPES["text"])
     return values.astype(DTYPES[column.kind])

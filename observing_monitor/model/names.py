@@ -1,9 +1,14 @@
-"""What a file's name tells: is it an image, and which exposure and detector it is of.
+"""Facts in a file's name: its kind, its exposure and its detector.
 
-The forms (from obs_lsst's translators and the Gen2 mappers' templates):
-obsid `AT_O_20200212_000022`, `CC_C_20190530_000001-R22S00`, `MC_O_20250502_000010_R01_S00`: instrument, controller,
-day_obs, seq_num, sensor; exposure `3018092000065-det000`, `3019053000001-R22-S00-det000`: the day, its first digit raised by one for every
-controller but the telescope's own (2018 becomes 3018), seq_num in five digits, detector.
+Forms of Rubin names (from obs_lsst's translators and the templates of the Gen2 mappers):
+
+obsid
+    `AT_O_20200212_000022`, `CC_C_20190530_000001-R22S00`, `MC_O_20250502_000010_R01_S00`:
+    instrument, controller, day_obs, seq_num, sensor.
+exposure
+    `3018092000065-det000`, `3019053000001-R22-S00-det000`: the day, seq_num in five digits,
+    detector. The first digit of the day is one higher (3018 for 2018) for every controller
+    but the telescope's own.
 """
 
 from __future__ import annotations
@@ -25,9 +30,10 @@ FITS, PACKED = ("fits", "fit", "fts"), ("fz", "gz", "bz2")
 _NO_DOT = "".join(chr(letter) for letter in range(1, 128) if chr(letter) != ".")
 FITS_ENDING = re.compile(r"\.(?:fits?|fts)(?:\.(?:fz|gz|bz2))?$", re.IGNORECASE)
 
-# Read by two engines that agree on it: Python's re, and Arrow's RE2, which knows no look-ahead.
-_SENSOR = r"(?:[-_](?P<sensor>R\d\d_?[SGW][A-Z0-9]\d?))?"  # what may follow an obsid
-_DETECTOR = r"(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"  # and what must follow an exposure
+# Two engines must read these the same way: Python's re, and Arrow's RE2, which has no look-ahead.
+# _SENSOR may follow an obsid, _DETECTOR must follow an exposure.
+_SENSOR = r"(?:[-_](?P<sensor>R\d\d_?[SGW][A-Z0-9]\d?))?"
+_DETECTOR = r"(?:-(?P<raft>R\d\d)-(?P<sensor2>S\w\d))?-det(?P<detector>\d{3})"
 _END = r"(?:[^0-9]|$)"
 RUBIN = (
     r"(?:^|[^0-9A-Za-z])(?:"
@@ -36,11 +42,14 @@ RUBIN = (
     rf"){_END}"
 )
 # The same obsid or exposure at the beginning of a name, which has 20 letters at most.
-_HEAD = r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})"
+_HEAD = (
+    r"\A(?P<head>[A-Z]{2}_[A-Z]_(?:19|20)\d{6}_\d{5,6}"
+    r"|\d0\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{5})"
+)
 _HEAD_LETTERS, _EXPOSURE_LETTERS = 20, 13
 
 
-# what a name tells -> the groups of a pattern that may tell it, the first that matched counts
+# fact -> groups of a pattern that may contain it; the first one that matched counts
 FORMS = {
     "obsid": ("obsid",),
     "exposure": ("exposure",),
@@ -50,7 +59,21 @@ FORMS = {
 
 
 def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
-    """A regular expression of the settings, compiled; UsageError if it is none, or lacks one of the named groups."""
+    """Return a regular expression of the settings, compiled.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the error message.
+    pattern : str
+    *groups : str
+        Named groups that it must have.
+
+    Raises
+    ------
+    UsageError
+        If the pattern is not valid, or lacks a group.
+    """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -62,7 +85,10 @@ def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
 
 
 def kind_of(name: str) -> str:
-    """`fits` for an image by its name, else the name's ending in lower case, "" where it has none."""
+    """Return `fits` for an image, else the ending of a name in lower case.
+
+    Only the name decides. Returns "" for a name without an ending.
+    """
     *before, ending = name.lower().rsplit(".", 2)
     if not before:
         return ""
@@ -74,43 +100,48 @@ def kind_of(name: str) -> str:
 
 
 def kinds(names: Series[str]) -> Series[str]:
-    """The kind of each of a Series of names, as `kind_of` gives it; "" for null."""
+    """Return the kind of each name, as `kind_of`; "" for null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # what stands before the first dot has no say, and what remains is the same in many
-    alike = pc.ascii_ltrim(frames.arrow(names), _NO_DOT).dictionary_encode()
-    told = pa.array([kind_of(name) for name in alike.dictionary.to_pylist()], pa.large_string())
-    return frames.texts(pc.coalesce(told.take(alike.indices), pa.scalar("", told.type))).set_axis(
-        names.index
-    )
+    # the part before the first dot does not matter, and many names have the same rest
+    endings = pc.ascii_ltrim(frames.arrow(names), _NO_DOT).dictionary_encode()
+    found = pa.array([kind_of(name) for name in endings.dictionary.to_pylist()], pa.large_string())
+    of_each = pc.coalesce(found.take(endings.indices), pa.scalar("", found.type))
+    return frames.texts(of_each).set_axis(names.index)
 
 
 def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
-    """What each of a Series of file names tells.
+    """Return the facts in each file name.
+
+    Parameters
+    ----------
+    names : Series of str
+    pattern : str, optional
+        Regular expression of Python with any of the groups in `FORMS`.
 
     Returns
     -------
     DataFrame
-        One row a name, by the Series' index: obsid, exposure, detector (text) and seq_num (Int64), null where untold.
-        A pattern of one's own may name any of these groups.
+        One row per name, with its index: obsid, exposure, detector (text) and seq_num
+        (Int64); null if the name does not contain them.
     """
     import pandas as pd
 
-    told = (
-        _told_by_rubin(frames.arrow(names))
+    found = (
+        _read_rubin_names(frames.arrow(names))
         if pattern == RUBIN
-        else _told(_groups(names, re.compile(pattern)), len(names))
+        else _facts(_groups(names, re.compile(pattern)), len(names))
     )
     made: dict[str, Series[Any]] = {
-        name: frames.texts(values).set_axis(names.index) for name, values in told.items()
+        name: frames.texts(values).set_axis(names.index) for name, values in found.items()
     }
-    made["seq_num"] = _whole(made["seq_num"])
+    made["seq_num"] = _as_integers(made["seq_num"])
     return pd.DataFrame(made, index=names.index)
 
 
-def _told(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
-    """Of n names what a pattern's groups tell: the keys of `FORMS` -> Arrow array, null where they have nothing."""
+def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
+    """Return Arrow arrays of n names by the keys of `FORMS`, from a pattern's groups."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -123,102 +154,126 @@ def _told(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
     }
 
 
-def _told_by_rubin(names: Any) -> dict[str, Any]:
-    """What the pattern `RUBIN` tells of an Arrow array of names, as `_told`.
+def _read_rubin_names(names: Any) -> dict[str, Any]:
+    """Return the facts that `RUBIN` finds in an Arrow array of names, as `_facts`.
 
-    Nearly all names of a night begin with an obsid or an exposure, and go on like thousands of others: each beginning is read once, and
-    so is what follows. Of such a name the pattern's first match is at its beginning: nothing in an obsid could be taken for another, and
-    after an exposure the detector tells.
+    Nearly all names of a night begin with an obsid or an exposure and end like thousands of
+    others, so each distinct beginning and end is read once. This gives the first match of
+    the pattern: an obsid contains no other match, and after an exposure the detector decides.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    nothing = pa.scalar(None, pa.large_string())
     begun = pc.utf8_slice_codeunits(names, 0, _HEAD_LETTERS).dictionary_encode()
     (heads,) = pc.extract_regex(begun.dictionary, _HEAD).flatten()
     lengths = pc.binary_length(heads).fill_null(0).to_numpy()
+    n_letters = np.append(lengths, 0)[begun.indices.fill_null(len(lengths)).to_numpy()]
+    ends = _after(names, n_letters, set(lengths.tolist()) - {0}).dictionary_encode()
+    is_end = (
+        pc.match_substring_regex(ends.dictionary, rf"\A{_END}")
+        .take(ends.indices)
+        .fill_null(False)
+        .to_numpy(zero_copy_only=False)
+    )
+    sensors, detectors = (
+        _groups_by_arrow(ends.dictionary, rf"\A{form}{_END}")[group].take(ends.indices)
+        for form, group in ((_SENSOR, "sensor"), (_DETECTOR, "detector"))
+    )
     numbers = pc.if_else(
         pa.array(lengths > _EXPOSURE_LETTERS),
         pc.utf8_slice_codeunits(heads, 14),
         pc.utf8_slice_codeunits(heads, 8),
     )
-    n_letters = np.append(lengths, 0)[begun.indices.fill_null(len(lengths)).to_numpy()]
-    rest = pa.nulls(len(names), names.type)
-    for n in set(lengths.tolist()) - {0}:
-        rest = pc.if_else(pa.array(n_letters == n), pc.utf8_slice_codeunits(names, n), rest)
-    alike = rest.dictionary_encode()
-    is_end = (
-        pc.match_substring_regex(alike.dictionary, rf"\A{_END}")
-        .take(alike.indices)
-        .fill_null(False)
-        .to_numpy(zero_copy_only=False)
-    )
-    sensors = _groups_by_arrow(alike.dictionary, rf"\A{_SENSOR}{_END}")["sensor"].take(
-        alike.indices
-    )
-    detectors = _groups_by_arrow(alike.dictionary, rf"\A{_DETECTOR}{_END}")["detector"].take(
-        alike.indices
-    )
     is_obsid = pa.array(is_end & (n_letters > _EXPOSURE_LETTERS))
     is_exposure = pc.and_not(detectors.is_valid(), is_obsid)
-    is_told, head = pc.or_(is_obsid, is_exposure), heads.take(begun.indices)
-    told = {
+    is_found, head = pc.or_(is_obsid, is_exposure), heads.take(begun.indices)
+    nothing = pa.scalar(None, pa.large_string())
+    found = {
         "obsid": pc.if_else(is_obsid, head, nothing),
         "exposure": pc.if_else(is_exposure, head, nothing),
-        "seq_num": pc.if_else(is_told, numbers.take(begun.indices), nothing),
+        "seq_num": pc.if_else(is_found, numbers.take(begun.indices), nothing),
         "detector": pc.if_else(is_obsid, sensors, detectors),
     }
-    others = pc.invert(is_told)
-    rest = names.filter(others)
-    if len(rest):
-        by_pattern = _told(_groups_by_arrow(rest, RUBIN), len(rest))
-        told = {
-            name: pc.replace_with_mask(values, others, by_pattern[name])
-            for name, values in told.items()
-        }
-    return told
+    return _with_other_names(found, names, pc.invert(is_found))
+
+
+def _after(names: Any, n_letters: Any, lengths: set[int]) -> Any:
+    """Return names without their first letters, of which each has 0 or one of `lengths`.
+
+    Null for names of which there are 0 to cut.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rest = pa.nulls(len(names), names.type)
+    for n in lengths:
+        rest = pc.if_else(pa.array(n_letters == n), pc.utf8_slice_codeunits(names, n), rest)
+    return rest
+
+
+def _with_other_names(found: dict[str, Any], names: Any, is_other: Any) -> dict[str, Any]:
+    """Return facts with those of other names, which the whole pattern reads."""
+    import pyarrow.compute as pc
+
+    others = names.filter(is_other)
+    if not len(others):
+        return found
+    by_pattern = _facts(_groups_by_arrow(others, RUBIN), len(others))
+    return {
+        name: pc.replace_with_mask(values, is_other, by_pattern[name])
+        for name, values in found.items()
+    }
 
 
 def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
-    """What the first match of a pattern in each name has in its groups: group -> Arrow array, null where it has nothing."""
+    """Return the groups of a pattern's first match in each name.
+
+    Group -> Arrow array, with null for a group that did not match.
+    """
     import pyarrow as pa
 
     found = [compiled.search(name) if isinstance(name, str) else None for name in names]
-    told = {
+    groups = {
         group: [None if match is None else match.group(group) for match in found]
         for group in compiled.groupindex
     }
-    return {group: pa.array(texts, pa.large_string()) for group, texts in told.items()}
+    return {group: pa.array(texts, pa.large_string()) for group, texts in groups.items()}
 
 
 def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
-    """As `_groups`, of an Arrow array, in half the time, by another engine: for a pattern that means the same to both."""
+    """Return the same as `_groups` for an Arrow array, in half the time.
+
+    For a pattern that both engines read the same way.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     found = pc.extract_regex(names, pattern)
-    told = {found.type.field(at).name: part for at, part in enumerate(found.flatten())}
+    groups = {found.type.field(at).name: part for at, part in enumerate(found.flatten())}
     return {
         group: pc.if_else(
             pc.equal(texts, pa.scalar("", texts.type)), pa.scalar(None, texts.type), texts
         )
-        for group, texts in told.items()
+        for group, texts in groups.items()
     }
 
 
-def _whole(texts: Series[str]) -> Series[int]:
-    """A Series of texts as whole numbers, null for what is none."""
+def _as_integers(texts: Series[str]) -> Series[int]:
+    """Return texts as Int64; null for a text that is no integer."""
     import pyarrow as pa
 
     try:
         return frames.integers(frames.arrow(texts)).set_axis(texts.index)
-    except pa.ArrowInvalid:  # a pattern of one's own takes what is no number for one
+    except pa.ArrowInvalid:  # a pattern of the settings may match other text
         return frames.whole_numbers(texts)
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
-    """A Series of paths (none of them null) as two: what stands before the names, with the last "/" or "" without one; and the names."""
+    """Return the folders and the names of paths, none of which is null.
+
+    A folder ends in "/"; it is "" for a path without one.
+    """
     import pyarrow as pa
 
     folders, codes, names = split_words(paths)
@@ -227,9 +282,15 @@ def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
 
 
 def split_words(paths: Series[str]) -> tuple[list[str], Any, Any]:
-    """The same, but what stands before the names as words, each once in order of first use, and which of them each path has.
+    """Return the distinct folders of paths, each path's folder, and the names.
 
-    The latter and the names are Arrow arrays.
+    Returns
+    -------
+    folders : list of str
+        In order of first use, each as in `split`.
+    codes : Arrow array of int
+        Position of each path's folder in `folders`.
+    names : Arrow array of str
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -248,7 +309,7 @@ def split_words(paths: Series[str]) -> tuple[list[str], Any, Any]:
 
 
 def last_parts(paths: Series[str]) -> Series[str]:
-    """The names at the end of a Series of paths."""
+    """Return the names at the end of paths; null for null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -260,12 +321,12 @@ def last_parts(paths: Series[str]) -> Series[str]:
 
 
 def folders(paths: Series[str]) -> Series[str]:
-    """What stands before the names in a Series of paths, with the last "/"; "" where there is none."""
+    """Return paths without the names at their end: with the last "/", or ""."""
     return paths.str.replace(r"[^/]*$", "", regex=True)
 
 
 def in_number_order(name: str) -> list[str | tuple[int, str]]:
-    """A key to sort names by as people do: 2 before 10, drvs2 before drvs10, node1-b2 before node1-b10."""
+    """Return a sort key that puts node2 before node10."""
     parts = re.split("([0-9]+)", name)
     return [
         (len(part.lstrip("0")), part.lstrip("0")) if number % 2 else part

@@ -1,4 +1,4 @@
-"""What a night is: a date, and the rule that says which instants belong to it.
+"""Nights: dates, and the rule that assigns an instant to one.
 
 A night is a `datetime.date` everywhere in the program and `YYYY-MM-DD` wherever it is written.
 """
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 UTC = datetime.UTC
 ONE_DAY = datetime.timedelta(days=1)
-TAI_MINUS_UTC_S = 37  # since 2017-01-01 (IERS Bulletin C 52); no leap second has come since
-NID_ZERO = datetime.date(2017, 1, 1)  # ZTF and Lasair count nights (`nid`) from this UTC date
+# since 2017-01-01, with no leap second since then (IERS Bulletin C 52)
+TAI_MINUS_UTC_S = 37
+# ZTF and Lasair count nights (`nid`) from this UTC date
+NID_ZERO = datetime.date(2017, 1, 1)
 MJD_ZERO = datetime.date(1858, 11, 17)
-YEARS = range(
-    1970, 2100
-)  # of nights: an id may look like another year's date, and 9999-12-31 stands for "never" in many a table
+# Of nights: an id may look like a date of another year, and many tables write 9999-12-31
+# for "never".
+YEARS = range(1970, 2100)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 
 _RULE = re.compile(
@@ -34,9 +36,10 @@ _NIGHT = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 
 @dataclass(frozen=True)
 class NightRule:
-    """Which instant belongs to which night: the date of the instant, after `offset_s` seconds were added.
+    """Rule that assigns each instant to a night: its date after adding `offset_s` seconds.
 
-    `NightRule()` is UTC−12 h: a night runs from noon to noon UTC and has the date of the evening.
+    `NightRule()` is UTC−12 h: a night runs from noon to noon UTC and has the date of the
+    evening.
     """
 
     offset_s: float = -12 * 3600
@@ -44,7 +47,10 @@ class NightRule:
 
     @classmethod
     def parse(cls, text: str) -> NightRule:
-        """Read a rule such as `UTC-12h`, `UTC`, `UTC+4h` or `TAI-12h` (Rubin's day_obs); UsageError if it is none."""
+        """Return the rule of a setting such as `UTC-12h`, `UTC+4h` or `TAI-12h`.
+
+        `TAI-12h` is Rubin's day_obs. Raises UsageError if the text is no rule.
+        """
         found = _RULE.fullmatch(text.strip())
         if not found or float(found["hours"] or 0) > 24:
             raise UsageError(
@@ -56,29 +62,35 @@ class NightRule:
         return cls(hours * 3600 + (TAI_MINUS_UTC_S if scale == "TAI" else 0), words)
 
     def night_of(self, instant: datetime.datetime) -> datetime.date:
-        """The night of an aware datetime."""
+        """Return the night of an aware datetime."""
         return (instant.astimezone(UTC) + datetime.timedelta(seconds=self.offset_s)).date()
 
     def night_of_ns(self, ns: int) -> datetime.date:
-        """The night of nanoseconds since 1970 (UTC), as `stat` gives them; OverflowError beyond the years 1 to 9999."""
+        """Return the night of nanoseconds since 1970 (UTC), as `os.stat` gives them.
+
+        Raises OverflowError outside the years 1 to 9999.
+        """
         return EPOCH.date() + datetime.timedelta(
             days=(ns + int(self.offset_s * 1e9)) // 86_400_000_000_000
         )
 
     def bounds(self, night: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
-        """The first instant of a night and the first of the next, aware, in UTC."""
+        """Return the first instants of a night and of the next one, aware, in UTC."""
         start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(
             seconds=self.offset_s
         )
         return start, start + ONE_DAY
 
     def is_open(self, night: datetime.date, now: datetime.datetime) -> bool:
-        """Whether the night is not over yet at `now`."""
+        """Return True if the night is not over at `now`."""
         return now < self.bounds(night)[1]
 
 
 def parse_night(text: str) -> datetime.date:
-    """Read a night as people and directories write it: `YYYY-MM-DD` or `YYYYMMDD`; UsageError if it is no date."""
+    """Return the night written as `YYYY-MM-DD` or `YYYYMMDD`.
+
+    Raises UsageError if the text is no such date.
+    """
     found = _NIGHT.fullmatch(text)
     try:
         if found:
@@ -89,13 +101,15 @@ def parse_night(text: str) -> datetime.date:
 
 
 def night_named(text: str) -> datetime.date | None:
-    """The night that a directory's name says, or None where it says none; only of YEARS."""
-    # thousands of names a run: not by parse_night, which takes four times as long
+    """Return the night that a folder's name stands for, or None.
+
+    The name is `YYYY-MM-DD` or `YYYYMMDD`, with a year in `YEARS`.
+    """
+    # four times as fast as parse_night: a run reads thousands of names
     if len(text) not in (8, 10) or not text.startswith(("19", "20")):
         return None
-    if "W" in text or (
-        len(text) == 10 and text[4] + text[7] != "--"
-    ):  # ISO's weeks; what Python 3.11 reads no further than the date
+    # date.fromisoformat also accepts weeks of ISO 8601 and text after the date
+    if "W" in text or (len(text) == 10 and text[4] + text[7] != "--"):
         return None
     try:
         night = datetime.date.fromisoformat(text)
@@ -105,37 +119,37 @@ def night_named(text: str) -> datetime.date | None:
 
 
 def nights_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
-    """Every night from `first` to `last`, both included, in order."""
+    """Return every night from `first` to `last`, both included, in order."""
     return [first + datetime.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def zone_named(setting: str, name: str) -> ZoneInfo:
-    """A time zone by its name; UsageError, which begins with the setting that has it, where there is none of that name."""
+    """Return a time zone by its name in the IANA database.
+
+    Raises UsageError, with the name of the setting, if there is no such zone.
+    """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
         return ZoneInfo(name)
-    except (
-        ZoneInfoNotFoundError,
-        ValueError,
-        OSError,
-    ) as error:  # the latter: America is a folder of the database
+    # an OSError if the name is a folder of the database, such as America
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         words = "write one of the IANA database, such as America/Santiago or UTC"
         raise UsageError(f"{setting} {name!r} is no time zone; {words}") from error
 
 
 def night_of_nid(nid: float) -> datetime.date:
-    """The UTC date of a ZTF or Lasair night number."""
+    """Return the UTC date of a ZTF or Lasair night number."""
     return NID_ZERO + datetime.timedelta(days=int(nid))
 
 
 def nid_of(night: datetime.date) -> int:
-    """The ZTF or Lasair night number of a UTC date."""
+    """Return the ZTF or Lasair night number of a UTC date."""
     return (night - NID_ZERO).days
 
 
 def night_of_mjd(mjd: float) -> datetime.date:
-    """The UTC date of a Modified Julian Date."""
+    """Return the UTC date of a Modified Julian Date."""
     return MJD_ZERO + datetime.timedelta(days=int(mjd // 1))
 
 
@@ -144,7 +158,10 @@ def parse_utc(text: str) -> datetime.datetime: ...
 @overload
 def parse_utc(text: str | None) -> datetime.datetime | None: ...
 def parse_utc(text: str | None) -> datetime.datetime | None:
-    """An ISO 8601 instant as an aware datetime in UTC; text without a zone is UTC; None in, None out."""
+    """Return an ISO 8601 instant as an aware datetime in UTC; None for None.
+
+    Text without a time zone is in UTC. Raises ValueError if it is no instant.
+    """
     if text is None:
         return None
     instant = datetime.datetime.fromisoformat(text)
@@ -156,5 +173,5 @@ def iso_utc(instant: datetime.datetime) -> str: ...
 @overload
 def iso_utc(instant: datetime.datetime | None) -> str | None: ...
 def iso_utc(instant: datetime.datetime | None) -> str | None:
-    """An aware datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; None in, None out."""
+    """Return an aware datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; None for None."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

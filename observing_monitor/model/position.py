@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Position:
-    """Where an observatory is: degrees, north and east positive."""
+    """Position of an observatory in degrees; north and east are positive."""
 
     latitude_deg: float
     longitude_deg: float

@@ -1,4 +1,4 @@
-"""Records that sources return: readings, tables and what a look remembered."""
+"""Records of what sources return: readings and tables."""
 
 from __future__ import annotations
 
@@ -13,20 +13,33 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-# What a look at a night gave, as JSON has it: of each source's own shape, and perhaps of an earlier version's.
+# State of a night as a source remembers it, as JSON. Each source has its own form; it may
+# have been written by an earlier version.
 Known = Any
 
 
 @dataclass
 class Reading:
-    """What a source answered for one night; a table that it does not tell of is None, not empty.
+    """Data of one night from one source.
 
-    `files` has the columns `columns.FILES`, `attempts` `columns.ATTEMPTS`, `metrics` `columns.METRICS`; the `source`
-    column may be left out. `notes` are sentences on what was odd (each names its path); `unread` are the file_ids'
-    beginnings that couldn't be looked at, so that what is known below them stays as it was; `elsewhere` are the file_ids that
-    now belong to other nights, so that they are forgotten here rather than taken for gone. `append` says that
-    `metrics` are samples which join those of earlier readings rather than replace them; `append_attempts` says so of
-    `attempts`: they are lines of a log, which may be gone at the next look. What was `running` then is told anew.
+    Attributes
+    ----------
+    files, attempts, metrics : DataFrame or None
+        Columns `columns.FILES`, `columns.ATTEMPTS` and `columns.METRICS`; `source` may be
+        left out. None, not an empty table, if the source has no data of this kind.
+    notes : list of str
+        Sentences about anything odd; each names its path.
+    unread : list of str
+        Folders that could not be listed, as beginnings of file_ids. Files below them stay
+        as they were.
+    elsewhere : collection of str
+        file_ids that now belong to other nights. They are removed from this night instead
+        of being marked as gone.
+    append : bool
+        True if `metrics` are added to earlier samples instead of replacing them.
+    append_attempts : bool
+        True if `attempts` are added to earlier ones, as the lines of a log that may be
+        deleted. Attempts that were `running` are replaced.
     """
 
     files: DataFrame | None = None
@@ -49,12 +62,19 @@ class Tables:
 
     @classmethod
     def empty(cls) -> Tables:
+        """Return tables without rows."""
         return cls(*(frames.empty(described) for described in columns.TABLES.values()))
 
 
 class UnmatchedCounts(TypedDict):
-    """How many files of a night may have their other half beside it, by source: of those above 0."""
+    """Numbers of a night's files that a neighbouring night may complete, by source.
 
-    strays: dict[str, int]  # files that only attempts of the source tell of
-    untried: dict[str, int]  # files of other sources of which it tells no attempt
-    halves: str  # a digest of these, and of what is told of them
+    Only numbers above 0. The keys are those of `index.json`.
+    """
+
+    # files that only attempts of the source mention
+    strays: dict[str, int]
+    # files of other sources without an attempt of the source
+    untried: dict[str, int]
+    # digest of these files and their attempts
+    halves: str

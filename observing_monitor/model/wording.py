@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOTHING = "–"
 
-
-# Characters that change how others are shown, or can't be seen: directions of writing (U+202E turns gpj.exe around), joiners, tags.
-_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_UNSEEN}]")
+# Invisible characters, and those that change how others are shown: U+202E turns gpj.exe around.
+# monitor.js has the same list; a test compares them.
+UNSEEN = (
+    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f"
+)
+_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{UNSEEN}]")
 
 
 def address(kind: str, words: str, taken: set[str]) -> str:
-    """An address on a page for what is said in some words: `kind-` and these in plain letters, told apart from those `taken` (a set)."""
+    """Return an anchor on a page, made of `kind` and some words, and add it to `taken`.
+
+    Numbers in the words are left out, so that the anchor stays when only they change. A number
+    at its end tells it from an anchor that is taken.
+    """
     plain = (
         re.sub(r"[^a-z0-9]+", "-", re.sub(r"\b\d[\d,.:]*", "", words.lower()))
         .strip("-")[:60]
@@ -40,16 +47,27 @@ def address(kind: str, words: str, taken: set[str]) -> str:
 
 
 def visible(value: T) -> T | str:
-    """Text with its control characters as pictures of them, ⟨U+202E⟩ for the unseen, � for what is no character; other values as they are.
+    """Return a text with its invisible characters shown; any other value as it is.
 
-    A terminal's colour codes in a message would vanish, a NUL ends some parsers, half a surrogate pair (a file name that
-    isn't UTF-8) can't be written at all, and a mark that turns the direction of writing around makes one name look like another.
+    Control characters become their pictures (␛), unseen characters their number (⟨U+202E⟩),
+    and what is no character becomes �. Otherwise colour codes would vanish in a terminal, a
+    NUL would end some parsers, a lone surrogate (of a file name that is not UTF-8) could not
+    be written, and a mark that changes the direction of text could disguise a name.
     """
-    if (
-        not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__")
-    ):  # what is printable has none of them
+    # printable text has no such character
+    if not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__"):
         return value
     return _CONTROLS.sub(_picture, value)
+
+
+def visible_line(text: str) -> str:
+    """Return a text in one line, with its invisible characters shown and a new line as ␊."""
+    return str(visible(text)).replace("\n", "␊")
+
+
+def is_visible(value: object) -> bool:
+    """Return True if a value is a text, not empty, that shows each of its characters."""
+    return isinstance(value, str) and bool(value) and value.isprintable()
 
 
 def _picture(found: re.Match[str]) -> str:
@@ -64,21 +82,20 @@ def _picture(found: re.Match[str]) -> str:
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a value stands for "there is none": None, "", NaN, NaT or pandas' NA."""
+    """Return True if a value means "none": None, "", NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, str | float) and (
-        value == "" or value != value
-    )  # an instant of pandas takes long to differ from text
+    # the type first: comparing a pandas Timestamp with text is slow
+    return isinstance(value, str | float) and (value == "" or value != value)
 
 
 def dash(value: T) -> T | str:
-    """The value itself, or – where there is none."""
+    """Return the value, or – if there is none."""
     return NOTHING if is_nothing(value) else value
 
 
 def utc(value: datetime.datetime | None) -> str:
-    """An instant as `2020-02-13 03:12:41`, in UTC."""
+    """Return an instant as `2020-02-13 03:12:41`, in UTC; – if there is none."""
     if value is None or is_nothing(value):
         return NOTHING
     return (value if value.tzinfo is datetime.UTC else value.astimezone(datetime.UTC)).isoformat(
@@ -87,7 +104,7 @@ def utc(value: datetime.datetime | None) -> str:
 
 
 def iso(value: datetime.datetime | None) -> str:
-    """An instant for machines: `2020-02-13T03:12:41Z`."""
+    """Return an instant for machines, `2020-02-13T03:12:41Z`; "" if there is none."""
     return (
         ""
         if value is None or is_nothing(value)
@@ -96,13 +113,16 @@ def iso(value: datetime.datetime | None) -> str:
 
 
 def near(value: datetime.datetime | None, night: str) -> str:
-    """An instant without its year, `02-13 03:12:41`, where that is the year of the night (`YYYY-MM-DD`) beside it."""
+    """Return an instant in UTC without its year if that is the year of the night.
+
+    For example `02-13 03:12:41` on a page of the night `2020-02-12`.
+    """
     text = utc(value)
     return text[5:] if text[:5] == night[:5] else text
 
 
 def all_near(values: Series[Any], night: str) -> list[str]:
-    """What `near` says of each instant of a column, in a twentieth of the time."""
+    """Return `near` of each instant of a column, twenty times as fast."""
     year = night[:5]
     return [
         NOTHING if text is None else text[5:] if text.startswith(year) else text
@@ -111,19 +131,22 @@ def all_near(values: Series[Any], night: str) -> list[str]:
 
 
 def clock(value: datetime.datetime, night: str) -> str:
-    """An instant to the minute as it is said of a night (`YYYY-MM-DD`): `03:12`, with its date where that is not the night's."""
+    """Return an instant in UTC to the minute, `03:12`, as a finding of a night gives it.
+
+    With its date, `2020-03-01 03:12`, unless it is on the night's date or the day after.
+    """
     at = value.astimezone(datetime.UTC)
     days = (at.date() - datetime.date.fromisoformat(night)).days
     return f"{at:%H:%M}" if days in (0, 1) else f"{at:%Y-%m-%d %H:%M}"
 
 
 def count(value: float | None) -> str:
-    """A whole number with its thousands grouped: `12,345`."""
+    """Return a whole number with grouped thousands: `12,345`."""
     return NOTHING if value is None or is_nothing(value) else f"{int(value):,}"
 
 
 def of_bytes(value: float | None) -> str:
-    """A size in units of 1000: `95.1 kB`."""
+    """Return a size in units of 1000: `95.1 kB`."""
     if value is None or is_nothing(value):
         return NOTHING
     size, unit = float(value), "bytes"
@@ -135,7 +158,10 @@ def of_bytes(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration in the two largest units that tell it: `1.4 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`."""
+    """Return a duration in its two largest units.
+
+    For example `1.4 s`, `3 min 12 s`, `2 h 05 min` or `3 d 04 h`.
+    """
     if value is None or is_nothing(value):
         return NOTHING
     minus, size = ("−", -value) if value < 0 else ("", value)
@@ -152,12 +178,12 @@ def seconds(value: float | None) -> str:
 
 
 def n_of(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
+    """Return a number with its noun: `1 file`, `2 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(value: float | None) -> str:
-    """A share as `98.2 %`; never 100 % while anything lacks, never 0 % while there is some."""
+    """Return a share as `98.2 %`; 100 % only if all, 0 % only if none."""
     if value is None or is_nothing(value):
         return NOTHING
     tenths = round(value * 1000)
@@ -168,7 +194,7 @@ def percent(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number as it is read: whole ones grouped, others with six digits."""
+    """Return a number as text: whole numbers grouped, others with six digits."""
     if value is None or is_nothing(value):
         return NOTHING
     if float(value).is_integer() and abs(value) < 1e16:
@@ -182,7 +208,15 @@ _SCALES = {"B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")} | dict.fromkeys(
 
 
 def scale(largest: float, unit: str) -> tuple[float, str]:
-    """By what numbers of a unit are divided, so that the largest of them reads well, and the unit that they have then: `1e6, "MB/s"`."""
+    """Return a divisor and a unit in which numbers are easy to read, such as `1e6, "MB/s"`.
+
+    Parameters
+    ----------
+    largest : float
+        The largest of the numbers.
+    unit : str
+        Their unit.
+    """
     if unit == "fraction":
         return 0.01, "%"
     by, names = 1.0, _SCALES.get(unit, (unit,))
@@ -194,13 +228,13 @@ def scale(largest: float, unit: str) -> tuple[float, str]:
 
 
 def rounded(value: float) -> str:
-    """A number to be compared with others: whole ones grouped, others with four digits."""
+    """Return a number as text: whole numbers grouped, others with four digits."""
     whole = float(value).is_integer() or 1000 <= abs(value) < 1e15
     return number(round(value)) if whole else number(float(f"{value:.4g}"))
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A number with its unit, as people say it: durations, sizes and shares by their own rules."""
+    """Return a number with its unit; durations, sizes and shares in their own form."""
     if value is None or is_nothing(value):
         return NOTHING
     said = {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
-from observing_monitor.model.digest import short_fingerprint
+from observing_monitor.model.digest import digest, short_fingerprint
 from observing_monitor.pages import render
 from observing_monitor.pages.contexts import Frame, Link
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.output import Output
+
+
+# Parts of a site that no page shows, or that each page's own fingerprint covers.
+NOT_SHOWN = {
+    "streams": "each has its own fingerprint",
+    "output": "where the pages are",
+    "url": "only feeds and notifications show it",
+    "known": "a night's row holds the effect of the known issues",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,15 @@ class Site:
     url: str = ""  # where it is served; "" where the settings don't tell
     known: tuple[Issue, ...] = ()  # what is known to be wrong, of any stream and night
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Return a digest of all that the pages of every stream share.
+
+        A new field is part of it unless NOT_SHOWN names it.
+        """
+        shown = (f.name for f in fields(self) if f.name not in NOT_SHOWN)
+        return digest([(name, repr(getattr(self, name))) for name in shown])
+
     @property
     def has_site_page(self) -> bool:
         return any(stream.folder for stream in self.streams)
@@ -48,19 +67,20 @@ def make_site(
     known: Iterable[Issue] = (),
 ) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
-    digest = hashlib.blake2b(__version__.encode(), digest_size=8)
+    key = hashlib.blake2b(__version__.encode(), digest_size=8)
     assets = {}
+    folder = render.templates_dir()
     for path in render.template_files():
         data = path.read_bytes()
-        digest.update(path.name.encode() + b"\0" + data)
+        key.update(path.relative_to(folder).as_posix().encode() + b"\0" + data)
         if path.parent.name == "assets":
             assets[path.name] = (
                 f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
             )
     assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
-    digest.update(assets["plotly.min.js"].encode())
-    digest.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
-    return Site(title, tuple(streams), output, assets, digest.hexdigest(), url, tuple(known))
+    key.update(assets["plotly.min.js"].encode())
+    key.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
+    return Site(title, tuple(streams), output, assets, key.hexdigest(), url, tuple(known))
 
 
 def _plotly_script() -> Path:

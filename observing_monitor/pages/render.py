@@ -135,7 +135,7 @@ def templates_dir() -> Path:
 def template_files() -> list[Path]:
     """The files that pages are made of, in order: the templates, the style sheet, the script."""
     folder = templates_dir()
-    return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
+    return sorted([*folder.glob("**/*.html"), *folder.glob("assets/*")])
 
 
 _compiled: dict[
@@ -147,7 +147,13 @@ _begun: list[
 _compiling = threading.Lock()
 
 
-OF_NIGHT = ("_macros.html", "base.html", "night.html", "neighbours.html", "exposures.html")
+_PARTS = "findings numbers queues stages attention metrics images exposures previews files sources"
+_MACROS = "charts entries exposures numbers sources status values words"
+OF_NIGHT = [
+    *(f"{name}.html" for name in ("base", "neighbours", "night", "exposures")),
+    *(f"night/_{name}.html" for name in _PARTS.split()),
+    *(f"macros/{name}.html" for name in _MACROS.split()),
+]
 
 
 def compiled(names: Iterable[str] = OF_NIGHT) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from observing_monitor.model.nights import night_named, zone_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.shared.mapping import to_text
+from observing_monitor.sources.shared.cells import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

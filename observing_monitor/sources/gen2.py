@@ -24,7 +24,8 @@ from observing_monitor.model.names import named_pattern
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.readers import sqlite
-from observing_monitor.readers.tree import ABSENT, NightTree, instants, shown_all, whole_numbers
+from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Known
-    from observing_monitor.readers.tree import Listing
+    from observing_monitor.readers.listing import Listing
     from observing_monitor.sources.base import Asked
 
 

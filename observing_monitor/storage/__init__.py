@@ -1,1 +1,1 @@
-"""Tables, index and pages on disk or in an object store."""
+"""Files of the output: the store, the pages' files and the lock."""

@@ -1,4 +1,7 @@
-"""The records of the index: one row per night."""
+"""Records of the index, one row per night, and of a night's last look.
+
+Instants are ISO 8601 in UTC. The keys are those of the files on disk.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 
 
 def is_pruned(row: IndexRow | Looked, what: str) -> bool:
-    """Whether a night's row says that its page, tables or previews were pruned."""
+    """Return True if a night's `PAGE`, `TABLES` or `PREVIEWS` were pruned."""
     return what in (row.get("pruned") or {})
 
 
+# keys that the index shares with the last look
 INDEXED = (
     "tables",
     "notes",
@@ -24,18 +28,21 @@ INDEXED = (
     "changed_at",
     "is_told",
     "strays",
-)  # what the index has of a night's last look
+)
 
 
 class Silent(TypedDict):
-    """A source that did not answer: why, and since when (ISO 8601, UTC)."""
+    """A source that did not answer: why, and since when."""
 
     problem: str
     since: str
 
 
 class Fault(TypedDict, total=False):
-    """A source's row of the index: nothing where it answered, else as `Silent`; our own faults may be less than an error."""
+    """A source's row of the index: as `Silent`, or empty if it answered.
+
+    A fault of this program itself may have a level below error.
+    """
 
     problem: str
     since: str
@@ -43,65 +50,89 @@ class Fault(TypedDict, total=False):
 
 
 class Look(TypedDict, total=False):
-    """What the last look at a night came to (INDEXED); instants are ISO 8601, UTC."""
+    """Result of the last look at a night; the keys are `INDEXED`."""
 
-    tables: str  # a digest of the night's tables
-    notes: dict[str, list[str]]  # source -> sentences
-    silent: dict[str, Silent]  # by source
-    happened: dict[str, Any] | None  # as `happenings.merged` gives it
+    # digest of the night's tables
+    tables: str
+    # source -> sentences
+    notes: dict[str, list[str]]
+    # by source
+    silent: dict[str, Silent]
+    # changes of the night, from `changes.merged`
+    happened: dict[str, Any] | None
     changed_at: str | None
-    is_told: bool  # whether the last stage's source ever answered
-    strays: (
-        UnmatchedCounts  # of the files that may have their other half in the night before or after
-    )
+    # whether the source of the last stage has ever answered
+    is_told: bool
+    # files that a neighbouring night may complete
+    strays: UnmatchedCounts
 
 
 class IndexRow(Look, total=False):
-    """A night's row of the index: beside the last look what judging and publishing made of it."""
+    """A night's row of the index: its last look, and results of judging and publishing."""
 
-    summary: dict[str, Any]  # by the names of columns.NIGHTS and of the stream's headlines
-    findings: list[dict[str, Any]]  # each a `pages.Finding`
-    units: dict[str, str]  # headline -> unit
-    worse: dict[str, float]  # as `usual.worse` gives it
+    # by the names of columns.NIGHTS and of the stream's headlines
+    summary: dict[str, Any]
+    # each a Finding as a dict
+    findings: list[dict[str, Any]]
+    # headline -> unit
+    units: dict[str, str]
+    # from `usual.worse`
+    worse: dict[str, float]
     judged_at: str
-    next_change_at: str | None  # when time alone changes a class
-    basis: str  # of what the summary was made
-    beside: str  # what the nights beside it had of its files then
-    shown: str  # the same without what is known of the night
-    acknowledged: str  # differs when other files are acknowledged
-    page: str  # the page's fingerprint
-    images: list[str]  # the names of its images' files
-    n_exposure_pages: (
-        int  # over how many pages its exposures are spread; 0 where its own page has all
-    )
+    # when time alone will change a class
+    next_change_at: str | None
+    # fingerprint of what the summary was made from
+    basis: str
+    # fingerprint of the neighbouring nights' unmatched files
+    beside: str
+    # fingerprint of what the page shows, without known issues
+    shown: str
+    # fingerprint of the acknowledged files and their reasons
+    acknowledged: str
+    # fingerprint of the page
+    page: str
+    # names of the files of its images
+    images: list[str]
+    # number of pages of exposures; 0 if the night's page lists them all
+    n_exposure_pages: int
     previews: dict[str, Any]
-    made_for: str  # of the run that found the page current
-    news_at: str | None  # when the status, or what is wrong, last changed
-    pruned: dict[str, str]  # as `retention` says
+    # fingerprint of the run that found the page current
+    made_for: str
+    # when the status or its reasons last changed
+    news_at: str | None
+    # PAGE, TABLES or PREVIEWS -> when they were pruned
+    pruned: dict[str, str]
 
 
 class Looked(Look, total=False):
-    """`looked.json`: what the night's sources looked like at the last look, and what that came to."""
+    """`looked.json`: state of the night's sources at the last look, and its result."""
 
     schema_version: int
-    version: str  # of this program
-    keys: dict[str, str]  # source -> what it was asked
-    sizes: dict[str, int]  # table -> bytes
-    kept: dict[
-        str, str
-    ]  # source -> a digest of its attempts, where these are the stream's kept ones
+    # of this program
+    version: str
+    # source -> fingerprint of its settings
+    keys: dict[str, str]
+    # table -> bytes
+    sizes: dict[str, int]
+    # source -> digest of its attempts, if these are the stream's cached ones
+    kept: dict[str, str]
     sources: dict[str, Known]
     pruned: dict[str, str]
-    row: IndexRow  # of a night whose tables were pruned
+    # of a night whose tables were pruned
+    row: IndexRow
 
 
 class Index(TypedDict):
-    """A stream's `index.json`."""
+    """`index.json` of a stream."""
 
     schema_version: int
     nights: dict[str, IndexRow]
     sources: dict[str, Fault]
-    years: NotRequired[dict[str, str]]  # year -> its page's fingerprint
-    page: NotRequired[str]  # the stream's page's
-    moved: NotRequired[dict[str, Any]]  # as `old_urls` says
-    is_settled: NotRequired[bool]  # whether all nights' pages were current when it was written
+    # year -> fingerprint of its page
+    years: NotRequired[dict[str, str]]
+    # fingerprint of the stream's page
+    page: NotRequired[str]
+    # from pages/redirects.py
+    moved: NotRequired[dict[str, Any]]
+    # whether all pages of nights were current when the index was written
+    is_settled: NotRequired[bool]

@@ -1,23 +1,256 @@
-"""Paths of the files of a night."""
+"""Paths and addresses of all files of the output.
+
+Paths are relative to the output and have "/" between their parts. Pages link to each other by
+names relative to their own folder, which functions such as `night_page` return; `in_folder`
+turns them into paths.
+
+    index.html  glossary.html  status.json  changes.atom  heartbeat.js  assets/
+    STREAM/index.html  latest.html  nights.json  nights.csv
+    STREAM/YYYY.html  YYYY.json  YYYY.csv
+    STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
+    STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
+    data/                                  the store, which may lie elsewhere
+    data/site.json  heartbeat.json  since.json  feed.json  told.json
+    data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
+    data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
+    data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
+    .lock  .unfinished/
+
+A site of one stream may have its files in the output itself instead of in STREAM/.
+"""
 
 from __future__ import annotations
 
+import datetime
 import itertools
-from typing import TYPE_CHECKING
+import urllib.parse
+from typing import TYPE_CHECKING, Protocol
+
+from observing_monitor.model.nights import night_named
 
 if TYPE_CHECKING:
-    from observing_monitor.storage.output import Output
+    Night = datetime.date | str
 
 
-PAGE_ENDINGS = (".files.js", ".csv", ".json", ".html")
+# Files of the site.
+INDEX_PAGE = "index.html"
+GLOSSARY_PAGE = "glossary.html"
+STATUS_JSON = "status.json"
+FEED = "changes.atom"
+HEARTBEAT_JS = "heartbeat.js"
+ASSETS = "assets"
+
+# Files in the output that no web server needs: the lock, and a folder of unfinished files.
+LOCK = ".lock"
+UNFINISHED = ".unfinished"
+
+# Files of a stream, besides its index page.
+LATEST_PAGE = "latest.html"
+NIGHTS_JSON = "nights.json"
+NIGHTS_CSV = "nights.csv"
+
+# Endings of a night's and a year's files.
+PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
+IMAGES, PREVIEWS = ".images", ".previews"
+# of a night's files, its page last; the first two only if a source reports files
+PAGE_ENDINGS = (FILES_JS, CSV, DATA, PAGE)
+YEAR_ENDINGS = (DATA, CSV, PAGE)
+
+# The store, and files in it that belong to no stream.
+STORE = "data"
+SITE_RECORD = f"{STORE}/site.json"
+HEARTBEAT = f"{STORE}/heartbeat.json"
+SINCE = f"{STORE}/since.json"
+FEED_ID = f"{STORE}/feed.json"
+TOLD = f"{STORE}/told.json"
+
+# Beginnings of names in the store, and the ending of its tables.
+_STREAM, _NIGHT = "stream=", "night="
+ATTEMPTS_PREFIX, _UNMATCHED = "_attempts.", "_halves."
+_TABLE = ".parquet"
+
+
+class HasFiles(Protocol):
+    """An output, as far as it says which files it has."""
+
+    def exists(self, relative: str) -> bool:
+        """Return True if there is a file or folder at this path."""
+
+
+def in_folder(folder: str, name: str) -> str:
+    """Return the path of a file in a folder of the output; "" is the output itself."""
+    return f"{folder}/{name}" if folder else name
+
+
+def url(site_url: str, path: str) -> str:
+    """Return the address of a file, or "" if the site has no `site_url`."""
+    return f"{site_url.rstrip('/')}/{path}" if site_url else ""
+
+
+def asset(name: str) -> str:
+    """Return the path of a static file."""
+    return f"{ASSETS}/{name}"
+
+
+# --- a night's and a year's files, by their names in the stream's folder ------------------------
+
+
+def night_page(night: Night) -> str:
+    """Return the name of a night's page."""
+    return f"{night}{PAGE}"
+
+
+def night_json(night: Night) -> str:
+    """Return the name of a night's data."""
+    return f"{night}{DATA}"
+
+
+def night_csv(night: Night) -> str:
+    """Return the name of the CSV list of a night's files."""
+    return f"{night}{CSV}"
+
+
+def night_files_js(night: Night) -> str:
+    """Return the name of the list of a night's files that its page loads."""
+    return f"{night}{FILES_JS}"
+
+
+def images_folder(night: Night) -> str:
+    """Return the name of the folder of a night's images."""
+    return f"{night}{IMAGES}"
+
+
+def previews_folder(night: Night) -> str:
+    """Return the name of the folder of a night's previews."""
+    return f"{night}{PREVIEWS}"
+
+
+def exposures_page(night: Night, number: int = 1) -> str:
+    """Return the name of a page of a night's exposures, by its number, from 1."""
+    return f"{night}{exposures_ending(number)}"
 
 
 def exposures_ending(number: int) -> str:
-    """How the name of a page of a night's exposures ends, by its number among them, from 1."""
-    return ".exposures.html" if number == 1 else f".exposures-{number}.html"
+    """Return the ending of the name of a page of exposures, by its number, from 1."""
+    return f".exposures{PAGE}" if number == 1 else f".exposures-{number}{PAGE}"
 
 
-def exposure_pages(output: Output, beside: str, first: int = 1) -> list[str]:
-    """The pages of a night's exposures that are there, from the `first` on; `beside` is what their names begin with."""
-    names = (f"{beside}{exposures_ending(number)}" for number in itertools.count(first))
-    return list(itertools.takewhile(output.exists, names))
+def night_endings(has_file_tables: bool, n_exposure_pages: int = 0) -> tuple[str, ...]:
+    """Return the endings of the names of a night's files, its page last.
+
+    Parameters
+    ----------
+    has_file_tables : bool
+        True if a source of the stream reports files.
+    n_exposure_pages : int, optional
+        Number of pages of exposures besides the night's page.
+    """
+    usual = PAGE_ENDINGS if has_file_tables else (DATA, PAGE)
+    return (*map(exposures_ending, range(1, n_exposure_pages + 1)), *usual)
+
+
+def exposure_pages(output: HasFiles, before: str, first: int = 1) -> list[str]:
+    """Return the paths of a night's pages of exposures that exist.
+
+    Parameters
+    ----------
+    output : HasFiles
+    before : str
+        Path of the night's page without its ending.
+    first : int, optional
+        Number of the first page to look for.
+    """
+    paths = (f"{before}{exposures_ending(number)}" for number in itertools.count(first))
+    return list(itertools.takewhile(output.exists, paths))
+
+
+def year_page(year: int | str) -> str:
+    """Return the name of a year's page."""
+    return f"{year}{PAGE}"
+
+
+def year_json(year: int | str) -> str:
+    """Return the name of a year's nights as JSON."""
+    return f"{year}{DATA}"
+
+
+def year_csv(year: int | str) -> str:
+    """Return the name of a year's nights as CSV."""
+    return f"{year}{CSV}"
+
+
+def month_address(night: datetime.date) -> str:
+    """Return the address of a night's month on the page of its year."""
+    return f"{year_page(night.year)}#month-{night:%Y-%m}"
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+def stream_store(stream: str) -> str:
+    """Return the folder of a stream in the store."""
+    return f"{STORE}/{_STREAM}{stream}"
+
+
+def index_file(stream: str) -> str:
+    """Return the path of a stream's index."""
+    return f"{stream_store(stream)}/index.json"
+
+
+def index_notes_file(stream: str) -> str:
+    """Return the path of the rows that a run adds to a stream's index."""
+    return f"{stream_store(stream)}/index.notes"
+
+
+def attempts_file(stream: str, source: str) -> str:
+    """Return the path of the cached attempts of a source."""
+    return f"{stream_store(stream)}/{ATTEMPTS_PREFIX}{urllib.parse.quote(source, safe='')}{_TABLE}"
+
+
+def is_attempts_file(name: str) -> bool:
+    """Return True if a file in a stream's folder has cached attempts."""
+    return name.startswith(ATTEMPTS_PREFIX)
+
+
+def night_store(stream: str, night: Night) -> str:
+    """Return the folder of a night in the store."""
+    return f"{stream_store(stream)}/{_NIGHT}{night}"
+
+
+def stored_night(name: str) -> datetime.date | None:
+    """Return the night of a folder of a stream in the store; None for any other name."""
+    return night_named(name.removeprefix(_NIGHT)) if name.startswith(_NIGHT) else None
+
+
+def table_file(stream: str, night: Night, table: str) -> str:
+    """Return the path of one of a night's tables."""
+    return f"{night_store(stream, night)}/{table}{_TABLE}"
+
+
+def unmatched_file(stream: str, night: Night, table: str) -> str:
+    """Return the path of the rows of a table that a neighbouring night may complete."""
+    return table_file(stream, night, f"{_UNMATCHED}{table}")
+
+
+def damaged_file(path: str) -> str:
+    """Return the path under which a damaged table is kept."""
+    return f"{path}.damaged"
+
+
+def table_of_file(name: str) -> str:
+    """Return the table that a file in a night's folder has rows of, or "".
+
+    Damaged tables and unmatched rows count as well.
+    """
+    table, dot, _ = name.rpartition("/")[2].partition(_TABLE)
+    return table.removeprefix(_UNMATCHED) if dot else ""
+
+
+def looked_file(stream: str, night: Night) -> str:
+    """Return the path of the state in which a night's sources were last seen."""
+    return f"{night_store(stream, night)}/looked.json"
+
+
+def previews_file(stream: str, night: Night) -> str:
+    """Return the path of the list of a night's previews, which has full paths of files."""
+    return f"{night_store(stream, night)}/previews.json"

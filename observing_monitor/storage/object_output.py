@@ -1,4 +1,4 @@
-"""Write pages and tables to an object store."""
+"""The output in an object store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import OutputError
 from observing_monitor.readers.object_store import Object, Objects
+from observing_monitor.storage.layout import LOCK, STORE
 from observing_monitor.storage.lease import Lease
-from observing_monitor.storage.output import STORE, Output
+from observing_monitor.storage.output import Output
 from observing_monitor.storage.redact import Redaction
 
 if TYPE_CHECKING:
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
     from observing_monitor.readers.object_store import Storage
 
 
-# --- the output --------------------------------------------------------------------------------------------------------
+# an object that is appended to is written at most this often
+APPEND_EVERY_S = 5
 
 
 class ObjectOutput(Output):
     """An output whose pages, data and lock are objects.
 
-    A run lists everything below the address once, when it first asks what is there, and keeps in mind what it writes; so it
-    asks for no object's state, and writes none whose MD5 is the listing's. That nobody else writes is what the lock is for.
+    A run lists everything below the address once, when it first needs to know which objects
+    exist, and updates the listing as it writes. So it needs no request for the state of an
+    object, and does not write an object whose MD5 is that of the listing. The lock keeps others
+    from writing.
     """
 
     def __init__(self, address: str, storage: Storage, redaction: Redaction | None = None) -> None:
@@ -38,32 +42,37 @@ class ObjectOutput(Output):
         self.store = f"{self.root}/{STORE}"
         self.redaction = redaction or Redaction([])
         self._listed: dict[str, Object] | None = None
-        self._inside: dict[str, set[str]] = {}  # folder -> the names in it
-        self._sorted: list[str] | None = None  # the names of all, made when parts are cut
-        self._covers: tuple[str, ...] = (
-            "",
-        )  # the beginnings of the names that the listing tells of
-        self._changes: dict[str, Object | None] = {}  # what was written here; None: removed
-        self._growing: dict[
-            str, tuple[bytes, float]
-        ] = {}  # what is appended to, and when it was last written
+        # folder -> names in it
+        self._inside: dict[str, set[str]] = {}
+        # names of all objects, sorted when `part` first needs them
+        self._sorted: list[str] | None = None
+        # beginnings of the names for which the listing is complete
+        self._covers: tuple[str, ...] = ("",)
+        # objects written here; None if removed
+        self._changes: dict[str, Object | None] = {}
+        # objects that are appended to, and when each was last written
+        self._growing: dict[str, tuple[bytes, float]] = {}
         self._lease: Lease | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_lease": None, "_sorted": None, "_growing": {}}
 
     def path(self, *parts: str) -> str:
+        """Return the address of an object."""
         return "/".join(filter(None, [self.root, *parts]))
 
     def make(self) -> None:
-        """Nothing: a prefix is there when an object is."""
+        """Do nothing: a prefix exists as soon as an object does."""
 
     def sweep(self) -> None:
-        """Nothing: an object that was not written whole is not there at all."""
+        """Do nothing: an object that was not written completely does not exist."""
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock, renewed while the run is at work; LockedError where another run has it."""
+        """Hold the lock, and renew it while the run is at work.
+
+        Raises LockedError if another run has it.
+        """
         lease = Lease(self.objects)
         lease.take()
         self._lease = lease
@@ -75,7 +84,8 @@ class ObjectOutput(Output):
             lease.release()
 
     def is_locked(self) -> bool:
-        return bool(self.names(".lock"))
+        """Return True if a run holds the lock."""
+        return bool(self.names(LOCK))
 
     def _write(self, relative: str, data: bytes) -> None:
         if self._lease:
@@ -85,8 +95,9 @@ class ObjectOutput(Output):
         self.learn({relative: self._changes[relative]})
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
+        """Write an object, unless it already holds exactly this."""
         data = self._public(relative, data)
-        there = self._look(relative)
+        there = self._find(relative)
         if (
             there
             and there.size == len(data)
@@ -97,58 +108,73 @@ class ObjectOutput(Output):
         return True
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
+        """Write an object that is given in parts, unless it already holds exactly these."""
         return self.write_changed(relative, b"".join(parts))
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        self._list()  # before several ask for it
-        return super().at_once(True)  # a store takes its time for each
+        """Run functions that write objects, always in parallel: each waits for the store."""
+        self._list()  # once, before the threads need it
+        return super().at_once(True)
 
     def append(self, relative: str, line: bytes) -> None:
-        """An object can't grow: it is written whole, but only every few seconds. What a killed run loses of it is done again."""
+        """Append a line to an object.
+
+        Objects cannot grow, so it is written anew, but only every APPEND_EVERY_S. A killed run
+        loses lines, and the next run does their nights again.
+        """
         whole, written_at = self._growing.get(relative) or (self.read(relative) or b"", 0.0)
         whole += line + b"\n"
-        if time.monotonic() - written_at > 5:
+        if time.monotonic() - written_at > APPEND_EVERY_S:
             self._write(relative, whole)
             written_at = time.monotonic()
         self._growing[relative] = whole, written_at
 
     def rename(self, relative: str, to: str) -> None:
-        """An object can't be renamed: it is written anew under the other name."""
+        """Write an object under another name, and remove it under the old one."""
         data = self.read(relative)
         if data is not None:
             self._write(to, data)
             self.remove(relative)
 
     def remove(self, relative: str) -> None:
+        """Remove an object, if it exists."""
         self._growing.pop(relative, None)
-        if not self._is_sure(relative) or self._look(relative):
+        if not self._is_listed(relative) or self._find(relative):
             self.objects.remove(relative)
             self._changes[relative] = None
             self.learn({relative: None})
 
     def exists(self, relative: str) -> bool:
-        return self._look(relative) is not None or relative in self._inside
+        """Return True if an object or a prefix exists."""
+        return self._find(relative) is not None or relative in self._inside
 
     def size(self, relative: str) -> int | None:
-        there = self._look(relative)
+        """Return an object's length in bytes; None if it does not exist."""
+        there = self._find(relative)
         return there.size if there else None
 
     def names(self, folder: str) -> list[str]:
+        """Return the names of the objects and prefixes below a prefix."""
         self._list()
         return list(self._inside.get(folder.rstrip("/"), ()))
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
+        """Remove the objects below a prefix with an ending, except those to keep."""
         for name in self.names(folder):
             if name.endswith(ending) and name not in kept:
                 self.remove(f"{folder}/{name}")
 
     def read(self, relative: str) -> bytes | None:
-        if self._is_sure(relative) and self._look(relative) is None:
+        """Return an object's bytes; None if it does not exist."""
+        if self._is_listed(relative) and self._find(relative) is None:
             return None
         return self.objects.read(relative)
 
     def part(self, *beginnings: str) -> Output:
-        """The output with just that much of the listing as tells of names that begin so: little to hand to a worker."""
+        """Return the output for a worker, with the part of the listing that it needs.
+
+        Only objects whose names have one of the beginnings are listed.
+        """
         listed = self._list()
         if self._sorted is None:
             self._sorted = sorted(listed)
@@ -158,35 +184,37 @@ class ObjectOutput(Output):
             first = bisect.bisect_left(self._sorted, beginning)
             last = bisect.bisect_left(self._sorted, f"{beginning}\U0010ffff")
             for name in self._sorted[first:last]:
-                made._note(name, listed[name])
+                made._add(name, listed[name])
         return made
 
     def changes(self) -> dict[str, Object | None]:
+        """Return the objects written and removed here (None), for `learn`."""
         return self._changes
 
     def learn(self, changes: dict[str, Object | None] | None) -> None:
+        """Take over the `changes` that a worker made."""
         for name, there in (changes or {}).items():
             if there:
-                self._note(name, there)
+                self._add(name, there)
             else:
-                self._forget(name)
+                self._drop(name)
 
-    def _is_sure(self, relative: str) -> bool:
+    def _is_listed(self, relative: str) -> bool:
         return relative.startswith(self._covers)
 
-    def _look(self, relative: str) -> Object | None:
+    def _find(self, relative: str) -> Object | None:
         return (
-            self._list().get(relative) if self._is_sure(relative) else self.objects.info(relative)
+            self._list().get(relative) if self._is_listed(relative) else self.objects.info(relative)
         )
 
     def _list(self) -> dict[str, Object]:
         if self._listed is None:
             self._listed = {}
             for name, there in self.objects.all_below().items():
-                self._note(name, there)
+                self._add(name, there)
         return self._listed
 
-    def _note(self, name: str, there: Object) -> None:
+    def _add(self, name: str, there: Object) -> None:
         listed = self._list()
         if name not in listed:
             self._sorted = None
@@ -198,7 +226,7 @@ class ObjectOutput(Output):
                 return
             names.add(leaf)
 
-    def _forget(self, name: str) -> None:
+    def _drop(self, name: str) -> None:
         if self._list().pop(name, None):
             self._sorted = None
         while name:

@@ -1,4 +1,7 @@
-"""Files: read only where they should lie; written so that a reader never sees half of one: beside the target, synced, renamed."""
+"""The output as a folder: files are written completely or not at all.
+
+A file is written under another name, synced and renamed, so that no reader sees a part of it.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import LockedError, OutputError
-from observing_monitor.readers.plain_files import why
+from observing_monitor.model.messages import os_error_text
+from observing_monitor.storage.layout import LOCK, STORE, UNFINISHED
 from observing_monitor.storage.redact import Redaction
-from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed
+from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed, without_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -24,44 +28,51 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 
-STORE, UNFINISHED = "data", ".unfinished"
-AT_ONCE = 4  # files that are written side by side
+# threads that write files in parallel
+AT_ONCE = 4
 
 _numbers = itertools.count()
 
 
 class Output:
-    """A folder that files are written to, whole or not at all; `objects.ObjectOutput` is the same in an object store.
+    """A folder in which files are written completely or not at all.
 
-    What is being written lies in `.unfinished/` inside it, so that a killed run's leavings are in one known place: they
-    are swept by the next run, which holds the lock.
+    Paths of files are relative to it, with "/" between their parts. Unfinished files are in
+    `.unfinished/`; the next run, which holds the lock, removes those of a killed run.
+    `ObjectOutput` is the same in an object store.
     """
 
     def __init__(self, root: str | os.PathLike[str], redaction: Redaction | None = None) -> None:
         self.root = os.path.abspath(root)
-        self.store = os.path.join(self.root, STORE)  # where what is below `data/` lies
-        self.redaction = redaction or Redaction([])  # of every file that is written
+        self.store = os.path.join(self.root, STORE)
+        self.redaction = redaction or Redaction([])
         self.unfinished = os.path.join(self.root, UNFINISHED)
 
     def path(self, *parts: str) -> str:
-        """Where a file is, as messages name it."""
+        """Return the full path or address of a file, as messages name it."""
         return os.path.join(self.root, *parts)
 
     def make(self) -> None:
-        """Make the folder; OutputError if that can't be done."""
+        """Create the folder. Raises OutputError if that fails."""
         with self._writable():
             os.makedirs(self.unfinished, exist_ok=True)
 
     def sweep(self) -> None:
-        """Remove what a killed run left; for the one that holds the lock. Raises OutputError."""
+        """Remove the unfinished files of a killed run, while holding the lock.
+
+        Raises OutputError if that fails.
+        """
         with self._writable():
             for name in os.listdir(self.unfinished):
                 os.unlink(os.path.join(self.unfinished, name))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder's lock; the kernel releases it if the process dies. LockedError where another run has it."""
-        path = self.path(".lock")
+        """Hold the lock of the folder; the kernel releases it if the process dies.
+
+        Raises LockedError if another run has it.
+        """
+        path = self.path(LOCK)
         with contextlib.ExitStack() as opened:
             with self._writable():
                 file = opened.enter_context(open(path, "a"))
@@ -73,14 +84,15 @@ class Output:
                 ) from error
             except OSError as error:
                 raise OutputError(
-                    f"{path}: {why(error)}; output_dir must be on a disk that knows locks"
+                    f"{path}: {os_error_text(error)}; "
+                    "output_dir must be on a file system that supports locks"
                 ) from error
             yield
 
     def is_locked(self) -> bool:
-        """Whether a run holds the lock; asked with a shared lock, for an instant."""
+        """Return True if a run holds the lock; takes a shared lock for an instant."""
         try:
-            with open(self.path(".lock"), "rb") as file:
+            with open(self.path(LOCK), "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -94,70 +106,74 @@ class Output:
             yield
         except OSError as error:
             raise OutputError(
-                f"{error.filename or self.root}: {why(error)}; output_dir must be a folder that can be written"
+                f"{error.filename or self.root}: {os_error_text(error)}; "
+                "output_dir must be a folder that can be written"
             ) from error
 
     def write(self, relative: str, data: str | bytes) -> None:
-        """Write bytes, or text as UTF-8, to a path below the folder; its parents are made. Raises OutputError."""
+        """Write bytes, or text as UTF-8, to a file; folders are created.
+
+        Raises OutputError if that fails; an earlier file is then unchanged.
+        """
         self._write(relative, self._public(relative, data))
 
     def _public(self, relative: str, data: str | bytes) -> bytes:
-        """What a file is to hold, as bytes: without what is hidden."""
+        """Return the content of a file as bytes, with hidden texts struck out."""
         return self.redaction.file(relative, as_bytes(data))
 
     def _write(self, relative: str, data: bytes) -> None:
         self._write_parts(relative, (data,), None)
 
     def _write_parts(self, relative: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
-        """Write bytes, unless they are all that an open file has; whether they were written."""
+        """Write bytes, unless an open file already holds exactly these.
+
+        Returns True if the file was written.
+        """
         target = self.path(relative)
         # unique among threads, processes and hosts that write to one shared disk
-        beside = os.path.join(
+        new = os.path.join(
             self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}"
         )
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            is_same = before is not None
-            with open(
-                beside, "wb"
-            ) as file:  # not mkstemp, whose files no web server may read: the umask decides
-                for part in parts:
-                    file.write(part)
-                    is_same = is_same and before is not None and before.read(len(part)) == part
-                is_same = is_same and before is not None and not before.read(1)
-                if not is_same:
-                    file.flush()
-                    os.fsync(file.fileno())
+            is_same = _write_new(new, parts, before)
             if not is_same:
-                os.replace(beside, target)
+                os.replace(new, target)
         except OSError as error:
-            # what refused: the folder of what is unfinished may be another's while the target's own is not
+            # the path that failed: .unfinished may have another owner than the target's folder
             place = error.filename2 or error.filename or target
             if error.errno == errno.EXDEV:
                 remedy = f"its folder lies on another disk than {self.root}; let it be on the same"
                 raise OutputError(f"{target}: {remedy}") from error
+            kept = "it" if place == target else target
             raise OutputError(
-                f"{place}: {why(error)}; {'it' if place == target else target} was left as it was"
+                f"{place}: {os_error_text(error)}; {kept} was left as it was"
             ) from error
-        finally:  # unless it has the target's name by now
+        finally:
+            # fails if the file was renamed
             with contextlib.suppress(OSError):
-                os.unlink(beside)
+                os.unlink(new)
         return not is_same
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
-        """As `write_changed`, of what comes in parts, whole lines each: of a large file no more than one of them is in memory."""
+        """Write a file in parts of whole lines, unless it already holds exactly these.
+
+        Only one part is in memory at a time. Returns True if the file was written.
+        """
         with contextlib.ExitStack() as opened:
             before = None
-            with contextlib.suppress(
-                OSError
-            ):  # there is none, or it can't be read: then it is written
+            # a file that is missing or cannot be read is written
+            with contextlib.suppress(OSError):
                 before = opened.enter_context(open(self.path(relative), "rb"))
             return self._write_parts(
                 relative, (self._public(relative, part) for part in parts), before
             )
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
-        """As `write`, but a file that holds just this already keeps its modification time; whether it was written."""
+        """Write a file, unless it already holds exactly this.
+
+        An unchanged file keeps its modification time. Returns True if the file was written.
+        """
         data = self._public(relative, data)
         if self.size(relative) == len(data) and self.read(relative) == data:
             return False
@@ -165,16 +181,21 @@ class Output:
         return True
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Make and write files side by side, if they are much: each call that is begun, a function and its arguments, in another thread.
+        """Run functions that make and write files, in parallel threads if `is_much`.
 
-        At the end all were made; then the first error of them, in the order in which they came, is raised: OutputError, or what else
-        they raise. Which of the files is there first is left open. Those of a small night are made at once, one after the other:
-        threads would cost it a tenth of its processor time.
+        The block gets a function to call with a function and its arguments. At the end of the
+        block all of them are done; then the first error, in the order of the calls, is raised:
+        OutputError, or another of the functions. The files are written in any order. For a
+        small night (not `is_much`) each call runs at once, since threads would cost a tenth of
+        its processor time.
         """
-        return _side_by_side() if is_much else contextlib.nullcontext(_call)
+        return _in_parallel() if is_much else contextlib.nullcontext(_call)
 
     def append(self, relative: str, line: bytes) -> None:
-        """Add a line to a file, whose parents are made, and whose end may be lost when the run is killed. Raises OutputError."""
+        """Append a line to a file; folders are created.
+
+        Its end may be lost if the run is killed. Raises OutputError if that fails.
+        """
         path = self.path(relative)
         with self._writable():
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -182,35 +203,41 @@ class Output:
                 file.write(line + b"\n")
 
     def rename(self, relative: str, to: str) -> None:
-        """Give a file another name. Raises OutputError."""
+        """Rename a file. Raises OutputError if that fails."""
         with self._writable():
             os.replace(self.path(relative), self.path(to))
 
     def remove(self, relative: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         with self._writable(), contextlib.suppress(FileNotFoundError):
             os.unlink(self.path(relative))
 
     def exists(self, relative: str) -> bool:
-        """Whether there is such a file or folder."""
+        """Return True if a file or folder exists."""
         return os.path.exists(self.path(relative))
 
     def size(self, relative: str) -> int | None:
-        """A file's length in bytes; None where there is none."""
+        """Return a file's length in bytes; None if it does not exist."""
         try:
             return os.path.getsize(self.path(relative))
         except OSError:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """The names of what a folder holds, files and folders, in no order; none where there is no such folder."""
+        """Return the names of the files and folders in a folder, in any order.
+
+        Empty if there is no such folder.
+        """
         try:
             return os.listdir(self.path(folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove a folder's files of one ending but those of some names, and the folder where nothing is left in it."""
+        """Remove a folder's files with an ending, except those to keep.
+
+        The folder is removed as well if it is empty then.
+        """
         for name in self.names(folder):
             if name.endswith(ending) and name not in kept:
                 self.remove(f"{folder}/{name}")
@@ -218,7 +245,10 @@ class Output:
             os.rmdir(self.path(folder))
 
     def read(self, relative: str) -> bytes | None:
-        """A file's bytes, or None where there is none. Raises OutputError where it can't be read: what it holds is not to be lost."""
+        """Return a file's bytes; None if it does not exist.
+
+        Raises OutputError if it cannot be read, so that its content is not taken for lost.
+        """
         path = self.path(relative)
         try:
             with open(path, "rb") as file:
@@ -227,63 +257,70 @@ class Output:
             return None
         except OSError as error:
             raise OutputError(
-                f"{path}: {why(error)}; whoever runs this must be able to read all of output_dir"
+                f"{path}: {os_error_text(error)}; "
+                "the user who runs this must be able to read all of output_dir"
             ) from error
 
     def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
-        """Write what the program is to read back, a JSON object that has no member `seal`, as `sealed` does. Raises OutputError.
+        """Write a sealed JSON object, which has no member `seal`.
 
-        A file that holds just this already keeps its modification time.
+        An unchanged file keeps its modification time. Raises OutputError if that fails.
         """
         self.write_changed(relative, sealed(as_json(value)))
 
     def read_json(self, relative: str) -> dict[str, Any] | None:
-        """What `write_json` wrote; None where there is no such file, or where a disk, or a hand, changed a byte of it."""
+        """Return what `write_json` wrote; None if it is missing or was changed since."""
         data = self.read(relative)
         try:
             value = None if data is None or not is_sealed(data) else json.loads(data)
         except (ValueError, RecursionError):
             return None
-        return (
-            {name: member for name, member in value.items() if name != "seal"}
-            if isinstance(value, dict)
-            else None
-        )
+        return without_seal(value)
 
     def part(self, *beginnings: str) -> Output:
-        """The output as a worker is handed it, who asks for little but what begins so: a folder needs nothing for that."""
+        """Return the output for a worker that uses mostly paths with these beginnings.
+
+        A folder is used as it is; an object store hands over a part of its listing.
+        """
         return self
 
     def changes(self) -> Any:
-        """What was written and removed since the part was cut, for `learn`; a folder tells that itself."""
+        """Return what was written and removed since `part`, for `learn`; None for a folder."""
         return None
 
     def learn(self, changes: Any) -> None:
-        """Take note of the `changes` that a worker made."""
+        """Take over the `changes` that a worker made."""
 
 
 class SplitOutput(Output):
-    """An output whose store, all that is below `data/`, lies elsewhere: two outputs, each a folder or in an object store."""
+    """An output whose store (all files below `data/`) is elsewhere.
+
+    Pages and store are two outputs, each a folder or in an object store. The store is not
+    redacted.
+    """
 
     def __init__(self, pages: Output, kept: Output) -> None:
         self.pages = pages
-        self.kept = kept  # nothing of it is redacted: it has the truth
+        self.kept = kept
         self.root, self.store, self.redaction = pages.root, kept.root, pages.redaction
 
     def _of(self, relative: str) -> tuple[Output, str]:
-        """Which of the two has a file, and how it is called there."""
+        """Return the output that has a file, and the file's path there."""
         first, _, rest = relative.partition("/")
         return (self.kept, rest) if first == STORE else (self.pages, relative)
 
     def path(self, *parts: str) -> str:
+        """Return the full path or address of a file, as messages name it."""
         output, relative = self._of("/".join(filter(None, parts)))
         return output.path(relative) if relative else output.root
 
     def make(self) -> None:
+        """Create the folders of both."""
         self.pages.make()
         self.kept.make()
 
     def sweep(self) -> None:
+        """Remove the unfinished files of a killed run from both."""
         self.pages.sweep()
         self.kept.sweep()
 
@@ -294,75 +331,91 @@ class SplitOutput(Output):
             yield
 
     def is_locked(self) -> bool:
+        """Return True if a run holds either lock."""
         return self.pages.is_locked() or self.kept.is_locked()
 
     def write(self, relative: str, data: str | bytes) -> None:
+        """Write a file to the output that has it."""
         output, name = self._of(relative)
         output.write(name, data)
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
+        """Write a file to the output that has it, unless it is unchanged."""
         output, name = self._of(relative)
         return output.write_changed(name, data)
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
+        """Write a file in parts to the output that has it, unless it is unchanged."""
         output, name = self._of(relative)
         return output.write_parts(name, parts)
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
+        """Run functions that write files, as the output of the pages does."""
         return self.pages.at_once(is_much)
 
     def append(self, relative: str, line: bytes) -> None:
+        """Append a line to a file in the output that has it."""
         output, name = self._of(relative)
         output.append(name, line)
 
     def rename(self, relative: str, to: str) -> None:
+        """Rename a file within the output that has it."""
         output, name = self._of(relative)
         output.rename(name, self._of(to)[1])
 
     def remove(self, relative: str) -> None:
+        """Remove a file from the output that has it."""
         output, name = self._of(relative)
         output.remove(name)
 
     def exists(self, relative: str) -> bool:
+        """Return True if a file or folder exists."""
         output, name = self._of(relative)
         return output.exists(name)
 
     def size(self, relative: str) -> int | None:
+        """Return a file's length in bytes; None if it does not exist."""
         output, name = self._of(relative)
         return output.size(name)
 
     def names(self, folder: str) -> list[str]:
+        """Return the names of the files and folders in a folder."""
         output, name = self._of(folder)
         return output.names(name)
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
+        """Remove a folder's files with an ending, except those to keep."""
         output, name = self._of(folder)
         output.prune(name, ending, kept)
 
     def read(self, relative: str) -> bytes | None:
+        """Return a file's bytes; None if it does not exist."""
         output, name = self._of(relative)
         return output.read(name)
 
     def part(self, *beginnings: str) -> Output:
-        told = [self._of(beginning) for beginning in beginnings]
+        """Return the parts of both outputs for a worker."""
+        placed = [self._of(beginning) for beginning in beginnings]
         return SplitOutput(
             *(
-                output.part(*(name for of, name in told if of is output))
+                output.part(*(name for of, name in placed if of is output))
                 for output in (self.pages, self.kept)
             )
         )
 
     def changes(self) -> Any:
+        """Return the changes of both outputs."""
         return self.pages.changes(), self.kept.changes()
 
     def learn(self, changes: Any) -> None:
+        """Take over the changes of both outputs that a worker made."""
         for output, made in zip((self.pages, self.kept), changes or (), strict=False):
             output.learn(made)
 
 
 @contextlib.contextmanager
-def _side_by_side() -> Iterator[Callable[..., None]]:
-    """As `Output.at_once`."""
+def _in_parallel() -> Iterator[Callable[..., None]]:
+    """Run each call in one of AT_ONCE threads, as `Output.at_once`."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
         calls: list[Future[Any]] = []
         yield lambda function, *args: calls.append(threads.submit(function, *args))
@@ -372,3 +425,18 @@ def _side_by_side() -> Iterator[Callable[..., None]]:
 
 def _call(function: Callable[..., Any], *args: Any) -> None:
     function(*args)
+
+
+def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
+    """Write and sync a new file; return True if `before`, an open file, holds the same."""
+    is_same = before is not None
+    # open() and not mkstemp: the umask decides who may read the file
+    with open(path, "wb") as file:
+        for part in parts:
+            file.write(part)
+            is_same = is_same and before is not None and before.read(len(part)) == part
+        is_same = is_same and before is not None and not before.read(1)
+        if not is_same:
+            file.flush()
+            os.fsync(file.fileno())
+    return is_same

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import hex_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +19,10 @@ if TYPE_CHECKING:
     from observing_monitor.model.columns import Column
 
 
-MANY = 20_000  # rows: so many are read by several threads, which a few rows would only wait for
-ALL_DIFFERENT = (
-    "file_id",
-    "name",
-    "path",
-    "destination",
-    "names",
-)  # columns of text in which hardly any value comes twice
+# from so many rows on, several threads read faster than one
+MANY = 20_000
+# columns of text in which hardly any value occurs twice
+ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")
 
 
 def _arrow_types() -> dict[str, DataType]:
@@ -42,12 +38,13 @@ def _arrow_types() -> dict[str, DataType]:
 
 
 def to_parquet(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
-    """A table as bytes: the same table gives the same bytes."""
+    """Return a table as bytes; equal tables give equal bytes."""
     return _packed(frame, described) if len(frame) else packed_nothing(described)
 
 
 @functools.cache
 def packed_nothing(described: tuple[Column, ...]) -> bytes:
+    """Return an empty table as bytes."""
     return _packed(frames.empty(described), described)
 
 
@@ -60,7 +57,7 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
         [pa.field(c.name, types[c.kind]) for c in described],
         metadata={"observing_monitor.schema_version": str(columns.SCHEMA_VERSION)},
     )
-    # one thread: a pool of them costs a thousand rows five times what their columns do
+    # one thread: starting several takes five times as long as converting a thousand rows
     table = pa.Table.from_pandas(
         frame, schema=schema, preserve_index=False, nthreads=1
     ).replace_schema_metadata(schema.metadata)
@@ -72,25 +69,34 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
 
 
 def from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
-    """The other way of `_to_parquet`; pyarrow's exceptions, ValueError or TypeError where the bytes are none of it."""
+    """Return the table that `to_parquet` wrote.
+
+    Raises
+    ------
+    pyarrow.ArrowException, ValueError, TypeError
+        If the bytes are damaged or something else.
+    """
     import pyarrow
     import pyarrow.parquet
 
-    # not read_table, which looks for a data set of several files first: that takes longer than the reading
+    # read_table would first look for a data set of several files, which takes longer than reading
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
     table = file.read(use_threads=file.metadata.num_rows >= MANY)
     return frames.frame(described, table.to_pandas()) if table.num_rows else frames.empty(described)
 
 
 def digest_of(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    """Return the digest of a table's bytes."""
+    return hex_digest(data, n_bytes=16)
 
 
 def _encodings(described: Sequence[Column]) -> dict[str, Any]:
-    """How Parquet is to pack a table's columns: what differs from row to row but little, as what differs; words as numbers of words.
+    """Return options of Parquet for a table's columns.
 
-    A dictionary, which Parquet takes for everything unless told, is as long as the column where no value comes twice: a full
-    night's files took eight times the room, and half as long again to write.
+    Columns whose values differ little from row to row keep the differences; other text is kept
+    in a dictionary. Parquet's default is a dictionary for every column. Without repeated values
+    it takes as much room as the column itself: a full night's files took eight times the room
+    and half as long again to write.
     """
     differing = {c.name: "DELTA_BYTE_ARRAY" for c in described if c.name in ALL_DIFFERENT}
     differing |= {c.name: "DELTA_BINARY_PACKED" for c in described if c.kind in ("int", "instant")}

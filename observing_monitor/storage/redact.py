@@ -1,8 +1,9 @@
-"""What is hidden from public pages: folders and hosts, struck out of every file as it is written, whoever made it.
+"""Texts hidden from public pages: they are struck out of every file as it is written.
 
-The settings name texts (`redact`), each at least four characters and no word that our own pages are made of. They are looked for as
-they stand, and as HTML, JSON, CSV and addresses write them; capital letters or small. The store keeps the truth: it lies elsewhere
-(`store_dir`), so that no web server shows it.
+The setting `redact` lists folders and hosts. Each has at least four characters and is no word of
+the pages themselves. They are found as they are and as HTML, JSON, CSV and addresses write them,
+in upper or lower case. The store is not redacted: it lies elsewhere (`store_dir`), where no web
+server shows it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
+from observing_monitor.storage.layout import ASSETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,18 +25,16 @@ if TYPE_CHECKING:
 
 WORD = "[hidden]"
 NOT_TEXT = (".png", ".jpg", ".ico", ".gz")
-_TELLING = re.compile(
-    r"[/.@:\d-]"
-)  # a path or a host has one of these; a word that has none may be one of our own
+# every path and full host name has one of these; a text without any may be a word of the pages
+_OF_PLACES = re.compile(r"[/.@:\d-]")
 
 
 class Redaction:
-    """The texts that are hidden, and how they are struck out; `Redaction([])` hides nothing."""
+    """The hidden texts, and how they are struck out; `Redaction([])` hides nothing."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.texts = tuple(
-            sorted(set(texts), key=lambda text: (-len(text), text))
-        )  # a folder inside another one before that
+        # longer texts first: a folder inside another hidden one
+        self.texts = tuple(sorted(set(texts), key=lambda text: (-len(text), text)))
         forms = dict.fromkeys(
             form for text in self.texts for form in sorted(_forms(text), key=len, reverse=True)
         )
@@ -45,17 +45,23 @@ class Redaction:
         )
 
     def text(self, text: str) -> str:
-        """A text with what is hidden struck out."""
+        """Return a text with the hidden texts struck out."""
         return self._text.sub(WORD, text) if self._text else text
 
-    def file(self, relative: str, data: bytes) -> bytes:
-        """What a public file is to hold: its bytes, struck out where they are text. `assets/` is our own, and hides nothing."""
-        if self._data is None or relative.startswith("assets/") or relative.endswith(NOT_TEXT):
+    def file(self, path: str, data: bytes) -> bytes:
+        """Return the content of a public file with the hidden texts struck out.
+
+        Files that are no text, and those in `assets/`, stay as they are.
+        """
+        if self._data is None or path.startswith(f"{ASSETS}/") or path.endswith(NOT_TEXT):
             return data
         return self._data.sub(WORD.encode(), data)
 
     def frame(self, table: DataFrame) -> DataFrame:
-        """A DataFrame with the texts of all its columns struck out; for what is packed before it is written."""
+        """Return a table with the hidden texts struck out of all its columns of text.
+
+        For a table that is compressed before it is written.
+        """
         if self._text is None:
             return table
         struck = table.copy()
@@ -65,7 +71,7 @@ class Redaction:
 
 
 def _forms(text: str) -> set[str]:
-    """A text as it may stand in a file: plain, in HTML, JSON, CSV, in an address."""
+    """Return a text as HTML, JSON, CSV, feeds and addresses write it."""
     in_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
     in_script = [
         form.replace("<", "\\u003c")
@@ -76,14 +82,26 @@ def _forms(text: str) -> set[str]:
     ]
     in_html, in_csv = html.escape(text), text.replace('"', '""')
     in_jinja = in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    in_feed = {html.escape(form) for form in (in_html, in_jinja)}  # HTML as the text of XML
+    # HTML as the text of XML
+    in_feed = {html.escape(form) for form in (in_html, in_jinja)}
     quoted = (urllib.parse.quote(text), urllib.parse.quote(text, safe=""))
     return {text, in_html, in_jinja, *in_feed, in_csv, *in_json, *in_script, *quoted}
 
 
 def check(texts: Iterable[str], own_words: str) -> None:
-    """UsageError where a text can't be hidden without breaking the pages; `own_words` is the text of our templates and scripts."""
+    """Raise UsageError for a text that cannot be hidden without breaking the pages.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Values of the setting `redact`.
+    own_words : str
+        The text of all templates and scripts.
+    """
     for text in texts:
-        if len(text) < 4 or not _TELLING.search(text) or text.casefold() in own_words.casefold():
-            words = "it is too short, or a word of the pages themselves; write a folder's path or a host's full name"
+        if len(text) < 4 or not _OF_PLACES.search(text) or text.casefold() in own_words.casefold():
+            words = (
+                "it is too short, or a word of the pages themselves; "
+                "write a folder's path or a host's full name"
+            )
             raise UsageError(f"redact: {text!r} can't be hidden; {words}")

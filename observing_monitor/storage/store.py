@@ -1,35 +1,31 @@
-"""The store: nights in and out of Parquet, and an index of nights for each stream.
+"""The store: the tables of nights as Parquet files, and an index of each stream's nights.
 
-    data/stream=NAME/night=YYYY-MM-DD/{files,ingests,metrics}.parquet    the tables: what is known
-    data/stream=NAME/night=YYYY-MM-DD/_halves.{files,ingests}.parquet    of these, what `strays` asks of a night beside another
-    data/stream=NAME/_attempts.SOURCE.parquet                            what a source told last of the newest night, as it told it
-    data/stream=NAME/night=YYYY-MM-DD/looked.json                        what the night's sources looked like then
-    data/stream=NAME/index.json                                          a row a night; can be remade from the rest
-    data/stream=NAME/index.notes                                         while a run is at work: the rows that are new
-
-A night is the unit of writing. The two JSON files open without pandas, so that a run with nothing new ends at once.
+`layout` describes its files. A night is the unit of writing. The index and `looked.json` are
+read without pandas, so a run with nothing new ends at once. The index can be remade from the
+rest; while a run is at work, its new rows are in `index.notes`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
-import urllib.parse
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from observing_monitor.errors import StoreError, one_line
+from observing_monitor.errors import StoreError
 from observing_monitor.model import columns, frames
-from observing_monitor.model.nights import night_named
+from observing_monitor.model.digest import running_digest
+from observing_monitor.model.messages import error_line
+from observing_monitor.model.nights import YEARS, night_named
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import INDEXED, IndexRow, Looked
 from observing_monitor.storage.parquet import digest_of, from_parquet, packed_nothing, to_parquet
-from observing_monitor.storage.sealed import as_json, is_sealed, sealed
+from observing_monitor.storage.sealed import as_json, is_sealed, sealed, without_seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, TypeGuard
+    from typing import TypeGuard
 
     from pandas import DataFrame
 
@@ -39,220 +35,188 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-FOLDER = "data"
-UNMATCHED = ("files", "ingests")  # the tables of which `strays.halves` are kept
-ATTEMPTS_PREFIX = "_attempts."  # how the names of files begin that `Store.save_attempts` writes
+FOLDER = layout.STORE
+ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
+# the tables of which unmatched rows are also kept apart
+UNMATCHED = ("files", "ingests")
+# members of `looked.json` that are objects
+_OBJECTS = (
+    "keys",
+    "kept",
+    "notes",
+    "pruned",
+    "row",
+    "silent",
+    "happened",
+    "sizes",
+    "sources",
+    "strays",
+)
 
 
-# The last tables that this process saved, each with a digest of its bytes: a night is nearly always published where it was collected,
-# and to unpack what was packed a moment ago takes a full night longer than to judge it.
+# The tables that this process saved last, each with the digest of its bytes. A night is nearly
+# always published where it was collected, and unpacking a full night takes longer than judging it.
 _just_saved: dict[str, tuple[str, DataFrame]] = {}
 
 
 class Store:
-    """One stream's nights, below an output folder (`files.Output`)."""
+    """The nights of one stream in an output."""
 
     def __init__(self, output: Output, stream: str) -> None:
         self.output = output
         self.stream = stream
-        self.folder = f"{FOLDER}/stream={stream}"
+        self.folder = layout.stream_store(stream)
 
     def nights(self) -> list[datetime.date]:
-        """The nights that have a folder in the store, in order."""
-        names = self.output.names(self.folder)
-        nights = (
-            night_named(name.removeprefix("night=")) for name in names if name.startswith("night=")
-        )
+        """Return the nights that have a folder in the store, in order."""
+        nights = map(layout.stored_night, self.output.names(self.folder))
         return sorted(night for night in nights if night)
 
+    # --- the index -----------------------------------------------------------------------------
+
     def read_index(self) -> Index:
-        """The stream's index: {"schema_version", "nights": {night: row}, "sources": {name: row}}; empty where there is none."""
-        read = _decoded(self.output.read(f"{self.folder}/index.json"))
-        if _is_index(read):
-            index = read
-        else:
-            index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
-            for night in self.nights():
-                looked = self.read_looked(night)
-                # of a night whose tables were pruned the row is all that is left
-                kept = cast(
-                    IndexRow,
-                    {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")},
-                )
-                index["nights"][night.isoformat()] = looked.get("row") or kept
+        """Return the stream's index; without nights if there is none.
+
+        An index that is damaged, or of another schema, is remade from the nights' folders.
+        """
+        read = _decoded(self.output.read(layout.index_file(self.stream)))
+        index = read if _is_index(read) else self._remade_index()
         if noted := dict(self._noted()):
             index["nights"].update(noted)
-            index.pop("is_settled", None)  # nor was it told what these nights change of others
+            # the run was killed before it saw how these nights affect others
+            index.pop("is_settled", None)
+        return index
+
+    def _remade_index(self) -> Index:
+        index: Index = {"schema_version": columns.SCHEMA_VERSION, "nights": {}, "sources": {}}
+        for night in self.nights():
+            looked = self.read_looked(night)
+            kept = cast(
+                IndexRow,
+                {key: value for key, value in looked.items() if key in (*INDEXED, "pruned")},
+            )
+            # of a night whose tables were pruned, the row is all that is left
+            index["nights"][night.isoformat()] = looked.get("row") or kept
         return index
 
     def _noted(self) -> Iterator[tuple[str, IndexRow]]:
-        """The rows that were noted after the index was written, by a run that was killed."""
-        for line in (self.output.read(f"{self.folder}/index.notes") or b"").splitlines():
-            with contextlib.suppress(ValueError):  # the line at which it was killed
-                told = json.loads(line) if is_sealed(line, or_never=False) else None
+        """Yield the rows noted by a run that was killed before it wrote the index."""
+        for line in (self.output.read(layout.index_notes_file(self.stream)) or b"").splitlines():
+            # the last line may be cut
+            with contextlib.suppress(ValueError):
+                note = json.loads(line) if is_sealed(line, or_never=False) else None
                 if (
-                    isinstance(told, dict)
-                    and isinstance(told.get("row"), dict)
-                    and night_named(str(told.get("night")))
+                    isinstance(note, dict)
+                    and isinstance(note.get("row"), dict)
+                    and night_named(str(note.get("night")))
                 ):
-                    yield told["night"], told["row"]
+                    yield note["night"], note["row"]
 
     def note(self, night: datetime.date, row: IndexRow) -> None:
-        """Keep a night's new row of the index until that is written: a run that is killed need not do the night again."""
-        self.output.append(
-            f"{self.folder}/index.notes", sealed(as_json({"night": night.isoformat(), "row": row}))
-        )
+        """Append a night's new row to the notes, in case the run is killed."""
+        line = sealed(as_json({"night": night.isoformat(), "row": row}))
+        self.output.append(layout.index_notes_file(self.stream), line)
 
     def write_index(self, index: Index) -> None:
-        # in one order, however the nights came: the same index is the same bytes
-        index["nights"] = {night: _in_order(row) for night, row in sorted(index["nights"].items())}
+        """Write the stream's index, and remove the notes."""
+        # sorted, so that equal indexes are equal bytes
+        index["nights"] = {
+            night: _sorted_row(row) for night, row in sorted(index["nights"].items())
+        }
         self.output.write_changed(
-            f"{self.folder}/index.json", sealed(encoded(dict(sorted(index.items()))))
+            layout.index_file(self.stream), sealed(encoded(dict(sorted(index.items()))))
         )
-        self.output.remove(f"{self.folder}/index.notes")
+        self.output.remove(layout.index_notes_file(self.stream))
+
+    # --- a night's last look --------------------------------------------------------------------
 
     def read_looked(self, night: datetime.date) -> Looked:
-        """What the last look at a night's sources gave; {} where there was none."""
-        looked = self.output.read_json(f"{self.night_folder(night)}/looked.json")
-        is_whole = looked is not None and all(
-            isinstance(looked.get(name) or {}, dict)
-            for name in (
-                "keys",
-                "kept",
-                "notes",
-                "pruned",
-                "row",
-                "silent",
-                "happened",
-                "sizes",
-                "sources",
-                "strays",
-            )
-        )
-        return cast(Looked, looked) if is_whole else {}
+        """Return the state and the result of the last look at a night; {} if there was none."""
+        looked = self.output.read_json(layout.looked_file(self.stream, night))
+        if looked is None or not all(isinstance(looked.get(name) or {}, dict) for name in _OBJECTS):
+            return {}
+        return cast(Looked, looked)
 
     def write_looked(self, night: datetime.date, looked: Looked) -> None:
-        self.output.write_json(f"{self.night_folder(night)}/looked.json", looked)
+        """Write the state and the result of a look at a night."""
+        self.output.write_json(layout.looked_file(self.stream, night), looked)
+
+    def look_again(self, night: datetime.date) -> None:
+        """Have the next run read a night anew, for example if a table is damaged."""
+        looked = self.read_looked(night)
+        self.write_looked(night, {**looked, "sizes": {}})
+
+    # --- tables ---------------------------------------------------------------------------------
 
     def load(self, night: datetime.date) -> Tables:
-        """A night's Tables; empty where nothing is known; StoreError where a table can't be read."""
+        """Return a night's tables; empty ones if nothing is known.
+
+        Raises StoreError if a table cannot be read.
+        """
         from observing_monitor.model.reading import Tables
 
-        folder = self.night_folder(night)
         return Tables(
             *(
-                self._load_table(f"{folder}/{name}.parquet", described)
+                self._load_table(layout.table_file(self.stream, night, name), described)
                 for name, described in columns.TABLES.items()
             )
         )
 
     def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
-        """A night's Tables, those empty that can't be read; and a sentence on each of these, which is set aside."""
+        """Return a night's tables, and a sentence on each one that cannot be read.
+
+        Such a table is renamed to `*.damaged`, and returned empty.
+        """
         from observing_monitor.model.reading import Tables
 
         loaded, faults = [], []
         for name, described in columns.TABLES.items():
-            path = f"{self.night_folder(night)}/{name}.parquet"
+            path = layout.table_file(self.stream, night, name)
             try:
                 loaded.append(self._load_table(path, described))
             except StoreError as error:
-                self.output.rename(path, f"{path}.damaged")
-                faults.append(f"{error}; set aside as {name}.parquet.damaged")
+                damaged = layout.damaged_file(path)
+                self.output.rename(path, damaged)
+                faults.append(f"{error}; set aside as {damaged.rpartition('/')[2]}")
                 loaded.append(frames.empty(described))
         return Tables(*loaded), faults
 
-    def save_attempts(self, source: str, attempts: DataFrame) -> str:
-        """Keep what a source told of the newest night, `columns.ATTEMPTS`, instead of what was kept of it before; a digest of it."""
-        data = to_parquet(frames.frame(columns.ATTEMPTS, attempts), columns.ATTEMPTS)
-        self.output.write_changed(self._kept_attempts(source), data)
-        return digest_of(data)
-
-    def load_attempts(self, source: str, digest: str) -> DataFrame | None:
-        """What `save_attempts` kept, where it is what had this digest; None where it is something else by now."""
-        data = self.output.read(self._kept_attempts(source))
-        return (
-            None
-            if data is None or digest_of(data) != digest
-            else from_parquet(data, columns.ATTEMPTS)
-        )
-
-    def forget_attempts(self) -> None:
-        """Remove all that `save_attempts` kept."""
-        for name in self.output.names(self.folder):
-            if name.startswith(ATTEMPTS_PREFIX):
-                self.output.remove(f"{self.folder}/{name}")
-
-    def _kept_attempts(self, source: str) -> str:
-        return f"{self.folder}/{ATTEMPTS_PREFIX}{urllib.parse.quote(source, safe='')}.parquet"
-
-    def save_unmatched(self, night: datetime.date, unmatched: Tables) -> str:
-        """Write a night's unmatched files and attempts, or remove them if there are none.
-
-        Returns a digest of what was written.
-        """
-        digest = hashlib.blake2b(digest_size=16)
-        for name in UNMATCHED:
-            if unmatched.files.empty:
-                self.output.remove(self._half(night, name))
-            else:
-                data = to_parquet(getattr(unmatched, name), columns.TABLES[name])
-                digest.update(data)
-                self.output.write_changed(self._half(night, name), data)
-        return digest.hexdigest()
-
-    def load_unmatched(self, night: datetime.date) -> Tables | None:
-        """What `save_unmatched` wrote; None where it is not there whole: the night's tables have it too."""
-        from observing_monitor.model.reading import Tables
-
-        if not all(self.output.exists(self._half(night, name)) for name in UNMATCHED):
-            return None
-        with contextlib.suppress(StoreError):
-            return replace(
-                Tables.empty(),
-                **{
-                    name: self._load_table(self._half(night, name), columns.TABLES[name])
-                    for name in UNMATCHED
-                },
-            )
-        return None
-
-    def _half(self, night: datetime.date, name: str) -> str:
-        return f"{self.night_folder(night)}/_halves.{name}.parquet"
-
-    def look_again(self, night: datetime.date) -> None:
-        """Have the next run read a night anew, whatever its sources look like: a table of it can't be read."""
-        looked = self.read_looked(night)
-        self.write_looked(night, {**looked, "sizes": {}})
-
-    def is_whole(self, night: datetime.date, sizes: object) -> bool:
-        """Whether a night's tables are there, as long as they were when written: a table that was cut is not."""
-        folder = self.night_folder(night)
-        return isinstance(sizes, dict) and all(
-            sizes.get(name) is not None
-            and self.output.size(f"{folder}/{name}.parquet") == sizes[name]
-            for name in columns.TABLES
-        )
-
     def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
-        """Write a night's tables; one that would be the same stays untouched. Returns a digest of all three, and sizes."""
-        digest, sizes = hashlib.blake2b(digest_size=16), {}
+        """Write a night's tables; a file that would stay the same is not touched.
+
+        Returns
+        -------
+        digest : str
+            Of the three tables.
+        sizes : dict of str to int
+            Bytes by table, for `is_whole`.
+        """
+        digest, sizes = running_digest(n_bytes=16), {}
         for name, described in columns.TABLES.items():
             data = to_parquet(getattr(tables, name), described)
             digest.update(data)
             sizes[name] = len(data)
-            self.output.write_changed(f"{self.night_folder(night)}/{name}.parquet", data)
+            self.output.write_changed(layout.table_file(self.stream, night, name), data)
             _just_saved[name] = digest_of(data), getattr(tables, name)
         return digest.hexdigest(), sizes
 
-    def night_folder(self, night: datetime.date) -> str:
-        """Where a night's tables are, relative to the output."""
-        return f"{self.folder}/night={night.isoformat()}"
+    def is_whole(self, night: datetime.date, sizes: object) -> bool:
+        """Return True if a night's tables have the sizes that `save` returned."""
+        return isinstance(sizes, dict) and all(
+            sizes.get(name) is not None
+            and self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
+            for name in columns.TABLES
+        )
 
-    def _load_table(self, relative: str, described: Sequence[Column]) -> DataFrame:
-        data = self.output.read(relative)
+    def night_folder(self, night: datetime.date) -> str:
+        """Return the path of a night's folder, relative to the output."""
+        return layout.night_store(self.stream, night)
+
+    def _load_table(self, path: str, described: Sequence[Column]) -> DataFrame:
+        data = self.output.read(path)
         if data is None or data == packed_nothing(described):
             return frames.empty(described)
-        name = relative.rpartition("/")[2].removesuffix(".parquet")
+        name = path.rpartition("/")[2].removesuffix(".parquet")
         if name in _just_saved and _just_saved[name][0] == digest_of(data):
             return _just_saved[name][1].copy(deep=False)
         import pyarrow
@@ -261,12 +225,70 @@ class Store:
             return from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
-                f"{self.output.path(relative)}: can't be read ({one_line(error)}); the next run that collects makes it anew"
+                f"{self.output.path(path)}: can't be read ({error_line(error)}); "
+                "the next run that collects makes it anew"
             ) from error
+
+    # --- unmatched files, and cached attempts ---------------------------------------------------
+
+    def save_unmatched(self, night: datetime.date, unmatched: Tables) -> str:
+        """Write a night's unmatched files and attempts, or remove them if there are none.
+
+        Returns a digest of what was written.
+        """
+        digest = running_digest(n_bytes=16)
+        for name in UNMATCHED:
+            path = layout.unmatched_file(self.stream, night, name)
+            if unmatched.files.empty:
+                self.output.remove(path)
+            else:
+                data = to_parquet(getattr(unmatched, name), columns.TABLES[name])
+                digest.update(data)
+                self.output.write_changed(path, data)
+        return digest.hexdigest()
+
+    def load_unmatched(self, night: datetime.date) -> Tables | None:
+        """Return what `save_unmatched` wrote; None if it is missing or damaged.
+
+        The night's tables contain the same rows.
+        """
+        from observing_monitor.model.reading import Tables
+
+        paths = {name: layout.unmatched_file(self.stream, night, name) for name in UNMATCHED}
+        if not all(map(self.output.exists, paths.values())):
+            return None
+        with contextlib.suppress(StoreError):
+            loaded = {
+                name: self._load_table(path, columns.TABLES[name]) for name, path in paths.items()
+            }
+            return replace(Tables.empty(), **loaded)
+        return None
+
+    def save_attempts(self, source: str, attempts: DataFrame) -> str:
+        """Cache a source's attempts on the newest night, and return their digest.
+
+        They replace earlier ones. Their columns are `columns.ATTEMPTS`.
+        """
+        data = to_parquet(frames.frame(columns.ATTEMPTS, attempts), columns.ATTEMPTS)
+        self.output.write_changed(layout.attempts_file(self.stream, source), data)
+        return digest_of(data)
+
+    def load_attempts(self, source: str, digest: str) -> DataFrame | None:
+        """Return the cached attempts of a source, or None if their digest differs."""
+        data = self.output.read(layout.attempts_file(self.stream, source))
+        if data is None or digest_of(data) != digest:
+            return None
+        return from_parquet(data, columns.ATTEMPTS)
+
+    def forget_attempts(self) -> None:
+        """Remove the cached attempts of all sources."""
+        for name in self.output.names(self.folder):
+            if layout.is_attempts_file(name):
+                self.output.remove(f"{self.folder}/{name}")
 
 
 def _is_index(value: object) -> TypeGuard[Index]:
-    """Whether a JSON value is an index as this version writes it; anything else is remade."""
+    """Return True if a JSON value is an index as this version writes it."""
     return (
         isinstance(value, dict)
         and value.get("schema_version") == columns.SCHEMA_VERSION
@@ -278,40 +300,39 @@ def _is_index(value: object) -> TypeGuard[Index]:
     )
 
 
-def _in_order(row: IndexRow) -> IndexRow:
-    names = list(row)  # of most nights it is as it was read
+def _sorted_row(row: IndexRow) -> IndexRow:
+    names = list(row)  # already sorted, unless the night was done anew
     return row if names == sorted(names) else cast(IndexRow, dict(sorted(row.items())))
 
 
 def _is_night(text: str) -> bool:
-    """As `night_named`, of what we write ourselves: in a tenth of the time, for an index may have thousands."""
+    """Return True if a text is a night as this program writes it.
+
+    Ten times as fast as `night_named`: an index may have thousands.
+    """
     try:
         night = datetime.date.fromisoformat(text)
     except ValueError:
         return False
-    return 1970 <= night.year < 2100 and night.isoformat() == text
+    return night.year in YEARS and night.isoformat() == text
 
 
 def _decoded(data: bytes | None) -> dict[str, Any] | None:
-    """As `Output.read_json`, of a large file: in a fifth of the time."""
+    """Return a sealed JSON object as `Output.read_json`, five times as fast."""
     import msgspec
 
     try:
         value = None if data is None or not is_sealed(data) else msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return (
-        {name: member for name, member in value.items() if name != "seal"}
-        if isinstance(value, dict)
-        else None
-    )
+    return without_seal(value)
 
 
 def encoded(value: object) -> str | bytes:
-    """A value as JSON, in a fifth of the usual time."""
+    """Return a value as JSON, five times as fast as `as_json`."""
     import msgspec
 
     try:
         return msgspec.json.encode(value)
-    except (UnicodeEncodeError, OverflowError):  # text that is no Unicode
+    except (UnicodeEncodeError, OverflowError):  # text with lone surrogates
         return as_json(value)

@@ -45,13 +45,13 @@ def moved_files(known: pd.DataFrame, source: str, seen: pd.DataFrame) -> dict[st
     `known` are a night's files before (`columns.FILES`), `seen` those that one source has now. A file is the same by its inode, size
     and time, or, on another disk, by its name, size and time, where just one file can be meant.
     """
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
 
     is_theirs = known["source"] == source
-    gone = known[known["on_disk"] & is_theirs & (places_of(known["file_id"], seen["file_id"]) < 0)]
+    gone = known[known["on_disk"] & is_theirs & (index_in(known["file_id"], seen["file_id"]) < 0)]
     if gone.empty:
         return {}
-    new = seen[seen["on_disk"] & (places_of(seen["file_id"], known.loc[is_theirs, "file_id"]) < 0)]
+    new = seen[seen["on_disk"] & (index_in(seen["file_id"], known.loc[is_theirs, "file_id"]) < 0)]
     found: dict[str, str] = {}
     for keys in (
         ["device", "inode", "size_bytes", "created_at"],
@@ -120,10 +120,10 @@ def compare(
 
 def _of_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, str]]:
     """As `compare`: files that changed their size after they passed the stage, or are no longer on disk."""
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
 
     # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
-    places = places_of(before.files["file_id"], after.files["file_id"])
+    places = index_in(before.files["file_id"], after.files["file_id"])
     was = before.files[["file_id", "size_bytes", "inode", "on_disk"]][places >= 0].reset_index(
         drop=True
     )
@@ -152,7 +152,7 @@ def _of_stage(
     before: Tables, after: Tables, stage: str, told: set[str]
 ) -> dict[str, dict[str, str]]:
     """As `compare`: files that had passed the stage and are no longer known to, or that passed it anew."""
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
 
     # as the sources that answered tell
     passed_before, passed_now = (_passed(tables.ingests, stage, told) for tables in (before, after))
@@ -163,7 +163,7 @@ def _of_stage(
         for passed in (passed_before, passed_now)
     )
     passed_before = passed_before[
-        places_of(passed_before["file_id"], after.files["file_id"]) >= 0
+        index_in(passed_before["file_id"], after.files["file_id"]) >= 0
     ].set_index("file_id")
     both = passed_before.rename(columns={"attempted_at": "was"}).join(
         passed_now.set_index("file_id").rename(columns={"attempted_at": "now"})
@@ -207,9 +207,9 @@ def came_late(
     """As `compare`: the files that came more than a day after the night's end; of the sources that told of the night before."""
     if now - ended < A_DAY:
         return {}
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
 
-    new = after.files[places_of(after.files["file_id"], before.files["file_id"]) < 0]
+    new = after.files[index_in(after.files["file_id"], before.files["file_id"]) < 0]
     new = new[new["on_disk"] & new["source"].isin(set(told)) & new["transferred_at"].notna()]
     n_days = (
         (new["transferred_at"].where(new["transferred_at"] <= now, now) - ended) // A_DAY

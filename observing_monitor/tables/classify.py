@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import places_of, take_rows
+from observing_monitor.model.arrays import index_in, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.summary import instant
 
@@ -122,7 +122,7 @@ def _classified(
     import numpy as np
 
     stage, now, n = limits.last_stage, pd.Timestamp(now), len(files)
-    all_places = places_of(ingests["file_id"], files["file_id"])
+    all_places = index_in(ingests["file_id"], files["file_id"])
     is_here = (all_places >= 0) & (ingests["stage"] == stage).to_numpy(dtype=bool)
     of_stage, places = (
         _where(ingests[["status", "message", "attempted_at", "attempt"]], is_here),

@@ -9,10 +9,10 @@ only in both nights' tables, so it is settled when a night is judged: whichever 
 from __future__ import annotations
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import ONE_DAY
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def find_unmatched(told: Tables, tellers: Collection[str]) -> Tables:
     for name in tellers:
         rows = rows.union(_untried(told, name).index)
     files = told.files.loc[rows]
-    ingests = told.ingests[arrays.places_of(told.ingests["file_id"], files["file_id"]) >= 0]
+    ingests = told.ingests[arrays.index_in(told.ingests["file_id"], files["file_id"]) >= 0]
     return reading.Tables(
         files.reset_index(drop=True), ingests.reset_index(drop=True), reading.Tables.empty().metrics
     )
@@ -164,7 +164,7 @@ def assign_to_nights(
     )
     by = ["file_id", "stage", "attempted_at", "attempt"]
     return reading.Tables(
-        files.reset_index(drop=True), arrays.in_order(joined, by), told.metrics
+        files.reset_index(drop=True), arrays.sort_rows(joined, by), told.metrics
     ), found
 
 
@@ -177,9 +177,8 @@ def _settled(
     strays = told.files[told.files["file_id"].isin(list(pairs))]
     for source, of_source in strays.groupby("source"):
         ingests = told.ingests[told.ingests["file_id"].isin(of_source["file_id"])]
-        key = hashlib.blake2b(
-            pd.util.hash_pandas_object(ingests, index=False).to_numpy().tobytes(), digest_size=8
-        ).hexdigest()
+        hashes = pd.util.hash_pandas_object(ingests, index=False).to_numpy()
+        key = hex_digest(hashes.tobytes(), n_bytes=8)
         yield CrossNightFiles(str(source), night, len(of_source), is_here, key)
 
 
@@ -191,10 +190,10 @@ def _called(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
 
 def _with_facts(files: DataFrame, known: DataFrame) -> DataFrame:
     """Files with what is known of some of them elsewhere: a registry's word comes before what a file's name says."""
-    from observing_monitor.model.arrays import places_of, take_rows
+    from observing_monitor.model.arrays import index_in, take_rows
     from observing_monitor.tables.match import ENRICHED
 
-    theirs = take_rows(known, places_of(files["file_id"], known["file_id"]), files.index)
+    theirs = take_rows(known, index_in(files["file_id"], known["file_id"]), files.index)
     return files.assign(
         **{fact: theirs[fact].astype(files[fact].dtype).fillna(files[fact]) for fact in ENRICHED}
     )
@@ -204,7 +203,7 @@ def _strays(told: Tables) -> DataFrame:
     """The files that only attempts tell of."""
     import numpy as np
 
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
     from observing_monitor.tables.match import is_made_up
 
     tellers = set(told.ingests["source"].unique()) & set(told.files["source"].unique())
@@ -214,18 +213,18 @@ def _strays(told: Tables) -> DataFrame:
     made_up = made_up[is_made_up(made_up)]
     # asked the other way round: hardly any file is one, and nearly every attempt would have to be learnt
     return made_up[
-        np.isin(np.arange(len(made_up)), places_of(told.ingests["file_id"], made_up["file_id"]))
+        np.isin(np.arange(len(made_up)), index_in(told.ingests["file_id"], made_up["file_id"]))
     ]
 
 
 def _untried(told: Tables, source: str) -> DataFrame:
     """The files of which a source tells no attempt, but for what only attempts tell of."""
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
     from observing_monitor.tables.match import is_made_up
 
     is_theirs = told.ingests["source"] == source
     tried = told.ingests["file_id"] if is_theirs.all() else told.ingests.loc[is_theirs, "file_id"]
-    untried = told.files[places_of(told.files["file_id"], tried) < 0]
+    untried = told.files[index_in(told.files["file_id"], tried) < 0]
     return untried[~is_made_up(untried)]
 
 
@@ -259,10 +258,10 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
 
 def _may_be_among(files: DataFrame, strays: DataFrame) -> NDArray[np.bool_]:
     """Of each file whether it has anything in common with a stray by which KEYS could find it."""
-    from observing_monitor.model.arrays import places_of
+    from observing_monitor.model.arrays import index_in
 
     inode, stem, obsid = (
-        places_of(files[name], strays[name]) >= 0 for name in ("inode", "stem", "obsid")
+        index_in(files[name], strays[name]) >= 0 for name in ("inode", "stem", "obsid")
     )
     return inode | stem | obsid
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import concatenated, in_order, places_of, take_rows
+from observing_monitor.model.arrays import concatenate, index_in, sort_rows, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 
@@ -33,7 +33,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
     joined = {}
     for name, described in columns.TABLES.items():
         now, old = getattr(new, name), getattr(before, name)
-        joined[name] = concatenated(
+        joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
         )
     return Tables(**joined)
@@ -90,16 +90,16 @@ def with_history(told: Tables, history: Tables) -> Tables:
     if not made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
-    old = old[places_of(old["file_id"], files["file_id"]) < 0]
-    kept = history.ingests[places_of(_of_stage(history.ingests), _of_stage(ingests)) < 0]
+    old = old[index_in(old["file_id"], files["file_id"]) < 0]
+    kept = history.ingests[index_in(_of_stage(history.ingests), _of_stage(ingests)) < 0]
     return Tables(
-        in_order(concatenated([files, old], columns.FILES), ["file_id"]),
-        in_order(
-            concatenated([ingests, kept], columns.INGESTS),
+        sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
+        sort_rows(
+            concatenate([ingests, kept], columns.INGESTS),
             ["file_id", "stage", "attempted_at", "attempt"],
         ),
-        in_order(
-            concatenated([told.metrics, history.metrics], columns.METRICS),
+        sort_rows(
+            concatenate([told.metrics, history.metrics], columns.METRICS),
             ["name", "node", "sampled_at"],
         ),
     )
@@ -112,6 +112,6 @@ def _of_stage(ingests: DataFrame) -> Series[str]:
 def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
     """Files with those facts filled, where they are null, that other rows of the same file_id have."""
     theirs = take_rows(
-        others[list(facts)], places_of(files["file_id"], others["file_id"]), files.index
+        others[list(facts)], index_in(files["file_id"], others["file_id"]), files.index
     )
     return files.assign(**{fact: files[fact].fillna(theirs[fact]) for fact in facts})

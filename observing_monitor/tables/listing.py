@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import re
 from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import in_order
+from observing_monitor.model.arrays import sort_rows
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.names import folders, in_number_order
 from observing_monitor.tables.classify import DONE, FAILED, QUEUED, WAITING, last_attempts, shown_as
 from observing_monitor.tables.reasons import reasons_of
@@ -188,7 +188,7 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
         if done is None
         else pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
     )
-    ordered = in_order(judged, ["created_at", "file_id"])
+    ordered = sort_rows(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     return listed.assign(reason=reasons_of(ordered))
 
@@ -333,7 +333,7 @@ def anchor_of(file_id: str) -> str:
 
 
 def _anchor(prefix: str, text: str) -> str:
-    return f"{prefix}-{hashlib.blake2b(text.encode('utf-8', 'backslashreplace'), digest_size=5).hexdigest()}"
+    return f"{prefix}-{hex_digest(text, n_bytes=5)}"
 
 
 _PATH = re.compile(r"[^\s'\"(),;:=]*/[^\s'\"(),;:=]+")

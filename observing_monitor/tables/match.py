@@ -8,10 +8,10 @@ import pandas as pd
 
 from observing_monitor.model import columns, frames
 from observing_monitor.model.arrays import (
-    concatenated,
+    concatenate,
     fill_missing,
-    in_order,
-    places_of,
+    index_in,
+    sort_rows,
     take_rows,
 )
 from observing_monitor.model.names import FITS_ENDING, kinds, last_parts
@@ -56,9 +56,9 @@ def match(
 
     made_up = frames.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
-        orphans = made_up[places_of(made_up["name"], files["name"]) < 0].assign(on_disk=False)
-        return concatenated([files, orphans], columns.FILES), frames.empty(columns.INGESTS)
-    files, attempts = in_order(files, ["file_id"]), attempts.reset_index(drop=True)
+        orphans = made_up[index_in(made_up["name"], files["name"]) < 0].assign(on_disk=False)
+        return concatenate([files, orphans], columns.FILES), frames.empty(columns.INGESTS)
+    files, attempts = sort_rows(files, ["file_id"]), attempts.reset_index(drop=True)
     places = _by_inode(files, attempts)
     open_ = np.flatnonzero(places < 0)
     if len(open_):
@@ -74,15 +74,15 @@ def match(
     keys = take_rows(files[["file_id"]], places, attempts.index)["file_id"]
     ingests = frames.frame(columns.INGESTS, attempts.assign(file_id=fill_missing(keys, own_ids)))
     # its attempt made it up again, or has found its file by now; a raw without a link goes by another name than with one
-    is_told_anew = (places_of(made_up["file_id"], own_ids) >= 0) | (
-        places_of(made_up["name"], files["name"]) >= 0
+    is_told_anew = (index_in(made_up["file_id"], own_ids) >= 0) | (
+        index_in(made_up["name"], files["name"]) >= 0
     )
     if not is_told_anew.all():
         is_told_anew |= np.isin(
             np.arange(len(made_up)), _by_name(made_up["name"], attempts["names"])
         )
     orphans = made_up[~is_told_anew]
-    return concatenated(
+    return concatenate(
         [_enrich(files, attempts, places), new, orphans.assign(on_disk=False)], columns.FILES
     ), ingests
 
@@ -129,7 +129,7 @@ def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
     rows, forms = parents.to_numpy(), _stems(pc.list_flatten(lines))
     is_empty: AnyArray = pc.equal(forms, pa.scalar(""))
     found = np.where(
-        is_empty.to_numpy(zero_copy_only=False), -1, places_of(forms, _stems(pa.array(names)))
+        is_empty.to_numpy(zero_copy_only=False), -1, index_in(forms, _stems(pa.array(names)))
     )
     hits = np.flatnonzero(found >= 0)[
         ::-1

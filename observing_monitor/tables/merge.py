@@ -8,11 +8,11 @@ import pandas as pd
 
 from observing_monitor.model import columns
 from observing_monitor.model.arrays import (
-    concatenated,
+    concatenate,
     fill_missing,
-    in_order,
-    is_in_order,
-    places_of,
+    index_in,
+    is_increasing,
+    sort_rows,
     take_rows,
 )
 from observing_monitor.model.reading import Tables
@@ -54,12 +54,12 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
             )
     files.append(_of(known.files, removed))
     # where two sources tell of one file, one that still has it comes first, and one that was removed last
-    store = concatenated(files, columns.FILES)
+    store = concatenate(files, columns.FILES)
     if not store["on_disk"].all():
         store = store.sort_values("on_disk", ascending=False, kind="stable")
-    if not is_in_order(store["file_id"]):  # in which nothing comes twice
+    if not is_increasing(store["file_id"]):  # in which nothing comes twice
         store = store.drop_duplicates("file_id")
-    attempts = concatenated(
+    attempts = concatenate(
         [*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS
     )
     made_up = _of(
@@ -72,21 +72,21 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
         found = found[~(found["source"].isin(logs) & told_twice)]
     left = _of(known.ingests, removed)
     left = _but(
-        left[places_of(left["file_id"], store["file_id"]) >= 0],
+        left[index_in(left["file_id"], store["file_id"]) >= 0],
         found,
         ["file_id", "stage", "attempted_at"],
     )
-    ingests = concatenated([_of(known.ingests, silent), found, left], columns.INGESTS)
+    ingests = concatenate([_of(known.ingests, silent), found, left], columns.INGESTS)
     metrics = _latest_images(
-        concatenated([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
+        concatenate([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
     )
     is_left = metrics["source"].isin(removed)
     left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
-    metrics = concatenated([left, metrics[~is_left]], columns.METRICS)
+    metrics = concatenate([left, metrics[~is_left]], columns.METRICS)
     return Tables(
-        in_order(store, ["file_id"]),
-        in_order(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        in_order(
+        sort_rows(store, ["file_id"]),
+        sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
+        sort_rows(
             metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"),
             ["name", "node", "sampled_at"],
         ),
@@ -127,7 +127,7 @@ def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
         ~(
             is_left
             & pd.Series(made_up, index=files.index)
-            & (places_of(files["name"], files.loc[~is_left, "name"]) >= 0)
+            & (index_in(files["name"], files.loc[~is_left, "name"]) >= 0)
         )
     ]
 
@@ -197,7 +197,7 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
 
     if known.empty:
         return seen
-    places = places_of(seen["file_id"], known["file_id"])
+    places = index_in(seen["file_id"], known["file_id"])
     was = take_rows(
         known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]],
         places,

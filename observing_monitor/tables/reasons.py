@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns, frames
+from observing_monitor.model.messages import first_line
 from observing_monitor.tables.classify import shown_as
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
+MAX_LENGTH = 500  # of a message in a reason
 ALARMING = ("failed", "missing", "gone", "small")  # classes; beside them, whatever was lost
 
 
@@ -70,7 +72,8 @@ def _said(judged: DataFrame) -> Series[str]:
         judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True
     )
     said = [
-        _line(file_class, _first_line(message), at, size) for file_class, message, at, size in facts
+        _line(file_class, first_line(message, MAX_LENGTH), at, size)
+        for file_class, message, at, size in facts
     ]
     return pd.Series(said, index=judged.index, dtype="str")
 
@@ -94,13 +97,3 @@ _WORDS = {
     "not_fits": "not an image",
     "ignored": "left out on purpose",
 }
-
-
-def _first_line(message: str) -> str:
-    """A message's first line; of a traceback the last, which says what went wrong."""
-    message = message.strip()
-    return (
-        message.rpartition("\n")[2]
-        if message.startswith("Traceback")
-        else message.partition("\n")[0]
-    )[:500]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.arrays import is_in_order
+from observing_monitor.model.arrays import is_increasing
+from observing_monitor.model.completeness import completeness
 
 if TYPE_CHECKING:
     from typing import Any
@@ -30,7 +31,6 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     n = len(judged)
     of_class = judged["file_class"].value_counts()
     counts = {f"n_{c.name}": int(of_class.get(c.name, 0)) for c in columns.CLASSES}
-    due = n - counts["n_ignored"] - counts["n_not_fits"]
     is_known = (
         judged["acknowledged"] != ""
         if "acknowledged" in judged
@@ -50,7 +50,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "size_bytes": int(judged["size_bytes"].sum())
         if judged["size_bytes"].notna().any()
         else None,
-        "completeness": counts["n_ingested"] / due if due else None,
+        "completeness": completeness([{"n_files": n, **counts}]),
         "first_created_at": instant(judged["created_at"].min()),
     }
     for stage in ("created", "transferred", "ingested"):
@@ -68,7 +68,7 @@ def _n_twice(names: Series[str]) -> int:
     """How many of a column of names came before."""
     import pyarrow.compute as pc
 
-    if is_in_order(names):  # as those of files in one folder are
+    if is_increasing(names):  # as those of files in one folder are
         return 0
     return len(names) - int(pc.count_distinct(frames.arrow(names), mode="all").as_py())
 

@@ -189,7 +189,7 @@ def test_every_night_has_its_page(demo):
                 assert (
                     "No files in this night" in text
                     or "headline" in text
-                    or "Nothing is known of this night" in text
+                    or "No data of this night" in text
                 )
 
 

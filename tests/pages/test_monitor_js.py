@@ -374,7 +374,7 @@ def test_an_address_inside_a_folded_group_opens_it(browser, site):
     page.wait_for_selector("#file-1", state="visible")
 
 
-MEANING = "Tried, and it failed: the message says why"
+MEANING = "The last attempt failed; the message says why"
 
 
 def tip(page):
@@ -448,7 +448,7 @@ def test_heads_that_sort_explain_themselves(browser, site):
     page = open_page(browser, site, "#files?class=failed")
     shown(page)
     page.get_by_role("button", name="Ingested").hover()
-    assert tip(page).startswith("When the file passed the stream's last stage")
+    assert tip(page).startswith("When the file passed the last stage of the stream")
     assert page.locator(".tip a").get_attribute("href") == "../glossary.html#file-ingested_at"
     page.close()
     context = browser.new_context(java_script_enabled=False)

@@ -105,7 +105,7 @@ def test_how_late(at_night):
 
 def test_is_that_unusual(stream_page):
     """9. The charts over nights shade what is usual for the stream."""
-    assert "Shaded is the usual" in words(stream_page, "#chart-delays figcaption")
+    assert "Shaded: the usual range" in words(stream_page, "#chart-delays figcaption")
 
 
 def test_what_came_twice(at_night):

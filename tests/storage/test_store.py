@@ -241,7 +241,7 @@ def test_what_is_there_but_cannot_be_read(tmp_path, store):
     (tmp_path / "x.json").mkdir()
     with pytest.raises(
         OutputError,
-        match=r"x\.json: is a directory; whoever runs this must be able to read all of output_dir",
+        match=r"x\.json: is a directory; the user who runs this must be able to read all of output_dir",
     ):
         Output(tmp_path).read_json("x.json")
     store.output.write(

@@ -997,7 +997,7 @@ TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
         ({}, [{"status": "failure"}], ""),
         ({}, [{"status": "failure", "message": f"\n{TRACEBACK}\n"}], "ValueError: why"),
         ({}, [{"status": "failure", "message": "Error\nTraceback\nx"}], "Error"),
-        ({}, [{"status": "failure", "message": 600 * "x"}], 500 * "x"),
+        ({}, [{"status": "failure", "message": 600 * "x"}], 500 * "x" + "…"),
         ({}, [{"status": "failure", "message": "Traceback, cut off"}], "Traceback, cut off"),
         ({}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
         ({"size_bytes": None}, [], "never tried; here since 2020-02-12 20:00:00 UTC"),
@@ -1232,7 +1232,7 @@ def test_rows_of_files_that_need_attention():
         ("n/g", "gone"), ("n/s", "small"), ("n/y", "pending"),
     ]  # fmt: skip
     assert rows[2] == {
-        "anchor": listing.anchor_of("n/f2"), "path": "n/f2", "file_class": "failed", "reason": 500 * "x", "detail": 501 * "x",
+        "anchor": listing.anchor_of("n/f2"), "path": "n/f2", "file_class": "failed", "reason": 500 * "x" + "…", "detail": 501 * "x",
         "size_bytes": 1_000_000, "exposure": "E", "obsid": "O", "seq_num": 7, "detector": "0", "created_at": NOW - 10 * HOUR,
         "transferred_at": NOW - 2 * HOUR, "tried_at": NOW - 9 * HOUR, "n_attempts": 1, "acknowledged": "",
     }  # fmt: skip

@@ -380,7 +380,7 @@ def test_rows_are_in_order_with_nulls_last(rows):
             [(value is None, value) if value is not None else (True,) for value in row]
             for row in zip(*values, strict=True)
         ]
-        made = arrays.in_order(frame, by)
+        made = arrays.sort_rows(frame, by)
         assert made["row"].tolist() == sorted(range(len(rows)), key=keys.__getitem__) and list(
             made.index
         ) == list(range(len(rows)))

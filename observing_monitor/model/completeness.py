@@ -1,0 +1,31 @@
+"""The completeness of one or more nights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from observing_monitor.model.columns import Summary
+
+
+def completeness(nights: Iterable[Summary]) -> float | None:
+    """Return the share of files ingested among those that should be.
+
+    Parameters
+    ----------
+    nights : iterable of Summary
+        Each with n_files, n_ingested, n_ignored and n_not_fits. Files that are ignored or
+        are not FITS should not be ingested.
+
+    Returns
+    -------
+    float or None
+        From 0 to 1; None if no file should be ingested.
+    """
+    n_ingested = n_due = 0
+    for night in nights:
+        n_ingested += night["n_ingested"]
+        n_due += night["n_files"] - night["n_ignored"] - night["n_not_fits"]
+    return n_ingested / n_due if n_due else None
