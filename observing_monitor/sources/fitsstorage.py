@@ -6,14 +6,15 @@ A queue holds what waits, is in progress or failed. What was done is in the tabl
 from __future__ import annotations
 
 import datetime
-import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import iso_utc, parse_utc, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.fitsstorage_files import DiskFiles, with_queued
@@ -50,14 +51,30 @@ class FitsStorage(Telling):
     class Settings:
         """Settings of a source of type `fitsstorage`."""
 
-        url: str  # database: postgresql://user@host/fitsdata
-        password_env: str = ""  # environment variable with the password, unless .pgpass has it
-        timeout_s: float = 30  # give up if the server does not answer for so long
-        zone: str = "UTC"  # time zone of the server's clock, in which fail_dt is
-        queues: list[str] = field(default_factory=lambda: list(QUEUES))  # queues to read
-        files: bool = True  # read the files from diskfile; false if another source lists them
-        wait_warning_s: float | None = 3600  # warn if a queue's oldest entry waits longer
-        stuck_after_s: float = 0  # longest time between two looks at one entry in progress
+        url: str = setting(
+            REQUIRED,
+            "Address of the database.",
+            example="postgresql://reader@fits.observatory.org/fitsdata",
+        )
+        password_env: str = setting(
+            "",
+            "Environment variable with the password, if `.pgpass` does not have it.",
+            example="FITSDATA_PASSWORD",
+        )
+        timeout_s: float = setting(30, "Time that the database has to answer.")
+        zone: str = setting("UTC", "Time zone of the server's clock.", example="Pacific/Honolulu")
+        queues: list[str] = setting(list(QUEUES), "Queues to read.")
+        files: bool = setting(
+            True,
+            "Read the files from the table `diskfile`. Set to false if another source of the "
+            "stream lists them.",
+        )
+        wait_warning_s: float | None = setting(
+            3600, "Warn if the oldest entry of a queue has waited for longer."
+        )
+        stuck_after_s: float = setting(
+            0, "An entry in progress at two looks is stuck if they are further apart."
+        )
 
     @staticmethod
     def stages_of(settings: FitsStorage.Settings) -> tuple[str, ...]:
@@ -194,5 +211,4 @@ class FitsStorage(Telling):
 
 
 def _digest(entries: list[Entry]) -> str:
-    text = "\n".join(sorted(repr(entry) for entry in entries))
-    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+    return hex_digest("\n".join(sorted(repr(entry) for entry in entries)), n_bytes=12)

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, UTC
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.sources.fitsstorage_log_parser import IDLE
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class LogFolder:
             n_files = len({entry.name for entry in os.scandir(self.path)})
         except OSError as error:
             raise SourceError(
-                f"{self.path}: {why(error)}; path is the folder of FitsStorage's logs"
+                f"{self.path}: {os_error_text(error)}; path is the folder of FitsStorage's logs"
             ) from error
         logs = []
         for path in sorted(self.path.glob(self.pattern)):
@@ -135,7 +136,7 @@ class LogFolder:
         except gzip.BadGzipFile:
             notes.append(f"{path}: is no gzip file; it was left out")
         except OSError as error:
-            notes.append(f"{path}: {why(error)}; it was left out")
+            notes.append(f"{path}: {os_error_text(error)}; it was left out")
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
     def _stamp(self, since: datetime.datetime) -> bytes:

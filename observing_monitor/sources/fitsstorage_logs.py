@@ -7,16 +7,17 @@ which differ. Logs are rotated away in time; what was read from them stays in th
 from __future__ import annotations
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import ONE_DAY, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.fitsstorage_log_files import LogFolder, service_of
@@ -56,9 +57,17 @@ class FitsStorageLogs(Telling):
     class Settings:
         """Settings of a source of type `fitsstorage_logs`."""
 
-        path: Path  # folder of the logs
-        pattern: str = "*.log*"  # names of the logs, with rotated and compressed ones
-        zone: str = "UTC"  # time zone of the servers' clocks, which the logs do not name
+        path: Path = setting(REQUIRED, "Folder of the logs.", example="/data/logs")
+        pattern: str = setting(
+            "*.log*",
+            "Names of the logs. Rotated and compressed ones (`.1`, `.2.gz`, `.bz2`, `.xz`) are "
+            "read too.",
+        )
+        zone: str = setting(
+            "UTC",
+            "Time zone of the servers' clocks, which the logs do not name.",
+            example="Pacific/Honolulu",
+        )
 
     @staticmethod
     def stages_of(settings: FitsStorageLogs.Settings) -> tuple[str, ...]:
@@ -101,10 +110,7 @@ class FitsStorageLogs(Telling):
         )
         if known and known["logs"] == stats and not self.asked.look_at_everything:
             return known
-        text = repr(self.lines_of(night, logs, since))
-        digest = hashlib.blake2b(
-            text.encode("utf-8", "backslashreplace"), digest_size=12
-        ).hexdigest()
+        digest = hex_digest(repr(self.lines_of(night, logs, since)), n_bytes=12)
         return known if known and known["digest"] == digest else {"logs": stats, "digest": digest}
 
     def read(self, night: datetime.date) -> Reading:
