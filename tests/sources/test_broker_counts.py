@@ -127,7 +127,7 @@ def test_programids_add_up(write):
         ("alerts_produced", "programid1"): 5,
         ("alerts_produced", "programid2"): 4,
     }
-    assert len(notes) == 1 and "line 4: the night stands here again" in notes[0]
+    assert len(notes) == 1 and "line 4: the night is listed again" in notes[0]
     assert counts_of(path, datetime.date(2020, 12, 25), **settings)[0] == {
         ("alerts_produced", ""): 8
     }
