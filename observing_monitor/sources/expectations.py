@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -45,9 +44,7 @@ class Expectations(Telling):
         "n_gaps": "Numbers of the sequence of which no file came",
     }
 
-    @dataclass
-    class Settings(ExpectedSettings):
-        """Settings of a source of type `expected`."""
+    Settings = ExpectedSettings
 
     @staticmethod
     def tells_of_files(settings: ExpectedSettings) -> bool:
