@@ -104,7 +104,7 @@ def _night(
         bool(row.get("is_told")),
         stream.delay_warning_s,
         *file_sources(stream),
-        ahead=classify.ahead(judged),
+        ahead=classify.count_misdated(judged),
         happened=tuple(describe(row.get("happened"))),
         removed=tuple(
             sorted(
@@ -116,7 +116,7 @@ def _night(
         settled=tuple(settled),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
         since={
-            name: clock(at, job.night.isoformat()) for name, at in classify.since(judged).items()
+            name: clock(at, job.night.isoformat()) for name, at in classify.first_errors(judged).items()
         },
     )
 

@@ -23,7 +23,7 @@ from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.lwa import LwaRecorders, bands_of, png_uri
 from observing_monitor.storage.store import Store
-from observing_monitor.tables.listing import latest_metrics
+from observing_monitor.tables.latest import latest_metrics
 from observing_monitor.tables.merge import update
 
 UTC = datetime.UTC
