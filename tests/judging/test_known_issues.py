@@ -280,7 +280,8 @@ def test_known_files_raise_no_alarm(site):
         part["n_acknowledged_errors"],
     ) == (2, 2)
     assert re.match(
-        r"4 files failed since \d\d:\d\d, 2 of them known: header: no DATE-OBS; 2 files never tried",
+        r"4 files failed since \d\d:\d\d, 2 of them known: header: no DATE-OBS; "
+        r"2 files never tried",
         part["info"],
     )
     assert (
@@ -336,7 +337,8 @@ def test_run_with_a_wrong_entry(site, capfd, tmp_path):
     site.known((NIGHTS[1], "*", "a test"), ("2020-02-31", "*", "slip of the pen"))
     assert site.run() == 1
     assert capfd.readouterr().err == (
-        f"observing_monitor: {tmp_path}/known.yaml: line 4: 2020-02-31 is no date; write YYYY-MM-DD; this entry acknowledges nothing\n"
+        f"observing_monitor: {tmp_path}/known.yaml: line 4: 2020-02-31 is no date; "
+        "write YYYY-MM-DD; this entry acknowledges nothing\n"
     )
     assert nights(site.folder)["2020-02-13"]["status"] == "normal"
 
@@ -354,7 +356,8 @@ def test_known_silence(tmp_path):
     assert run(*arguments, now=now) == 1
     assert json.loads((tmp_path / "site" / "status.json").read_text())["status"] == "error"
     (tmp_path / "issues.yaml").write_text(
-        "- night: 2020-02-12\n  pattern: gen2 could not be read\n  reason: disk is moved\n  who: me\n"
+        "- night: 2020-02-12\n  pattern: gen2 could not be read\n"
+        "  reason: disk is moved\n  who: me\n"
     )
     assert run(*arguments, "--known_issues", tmp_path / "issues.yaml", now=now) == 1
     told = json.loads((tmp_path / "site" / "status.json").read_text())

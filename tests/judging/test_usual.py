@@ -26,24 +26,24 @@ def summary(p90=None, n_files=100, n_error=0):
 def test_limits_come_from_the_nights_before():
     """A limit is the 90 % point of the 30 nights before, without the night itself."""
     values = [float((7 * n) % 41) for n in range(80)]
-    told = usual.usual_limits([summary(value) for value in values])
-    assert all("ingest_delay_p90_s" not in edge for edge in told[: usual.LEAST])
+    limits = usual.usual_limits([summary(value) for value in values])
+    assert all("ingest_delay_p90_s" not in limit for limit in limits[: usual.LEAST])
     for n in (usual.LEAST, 29, 30, 31, 79):
         before = sorted(values[max(0, n - 30) : n])
-        assert told[n]["ingest_delay_p90_s"] == before[int(-(-0.9 * len(before) // 1)) - 1]
+        assert limits[n]["ingest_delay_p90_s"] == before[int(-(-0.9 * len(before) // 1)) - 1]
 
 
 def test_nights_without_a_value():
     """A night without a value counts among the 30 nights, but not in the limit."""
-    told = usual.usual_limits(
+    limits = usual.usual_limits(
         [*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30]
     )
-    assert "ingest_delay_p90_s" not in told[6] and told[7]["ingest_delay_p90_s"] == 90.0
+    assert "ingest_delay_p90_s" not in limits[6] and limits[7]["ingest_delay_p90_s"] == 90.0
     assert "error_share" not in usual.usual_limits([summary(n_files=0)] * 20)[-1]
 
 
 @pytest.mark.parametrize(
-    ("night", "edge", "is_worse"),
+    ("night", "limits", "is_worse"),
     [
         (summary(300.0), {"ingest_delay_p90_s": 100.0}, True),
         (summary(149.0), {"ingest_delay_p90_s": 100.0}, False),
@@ -55,9 +55,9 @@ def test_nights_without_a_value():
         (summary(n_files=2, n_error=2), {"error_share": 0.0}, False),
     ],
 )
-def test_what_is_worse(night, edge, is_worse):
+def test_what_is_worse(night, limits, is_worse):
     """A night is worse if it exceeds the limit by half, and by enough to matter."""
-    assert usual.worse(night, edge) == (edge if is_worse else {})
+    assert usual.worse(night, limits) == (limits if is_worse else {})
 
 
 def test_slow_night_is_one_finding():
@@ -77,7 +77,8 @@ def test_slow_night_is_one_finding():
         "slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"
     ]
     assert [f.text for f in under] == [
-        "slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"
+        "slower ingest than usual: one file in ten took longer than 11 min 40 s, "
+        "usually at most 40 s"
     ]
     assert {f.level for f in (*over, *under)} == {"warning"}
 
