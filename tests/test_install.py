@@ -75,8 +75,8 @@ def test_wheel(copy, tmp_path):
     assert module.is_relative_to(site)
     assert templates == module.parent / "templates"
     assert "base.html" in names(templates, "*.html")
-    assert names(templates, "*.html", "assets/*") == names(
-        CHECKOUT / "templates", "*.html", "assets/*"
+    assert names(templates, "*.html", "assets/**/*") == names(
+        CHECKOUT / "templates", "*.html", "assets/**/*"
     )
     assert names(site / "observing_monitor", "**/*.py") == names(
         CHECKOUT / "observing_monitor", "**/*.py"
