@@ -5,7 +5,7 @@
 # make mutants   whether the tests of nights, status and tables notice changes of the code (an hour; docs/quality.md)
 # make bench     what a run costs, beside what the machine itself takes (benchmarks/README.md)
 # make pictures  the pictures in README.md, of the example's pages
-# make lint      what ruff and mypy say of the code
+# make lint      what ruff and mypy say of the code, and the TypeScript compiler of the pages' script
 # make clean     remove what the others made, but keep .venv (make distclean removes that too)
 #
 # Python 3.11 or newer, pip and make are all that a machine must have. Another Python: make test PYTHON=python3.13
@@ -22,7 +22,9 @@ BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest coverage mutants bench pictures lint clean distclean debian
+SCRIPT_TYPES := tests/support/js
+
+.PHONY: demo test test-oldest coverage mutants bench pictures lint script-types clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -48,17 +50,32 @@ bench: $(VENV)/installed-test
 pictures: $(VENV)/installed-test demo
 	$(BIN)/python examples/take_pictures.py demo/site docs/pictures
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-test script-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Only lint needs node and npm. Without them it says so; with OBSMON_REQUIRE=all it fails.
+script-types:
+	@if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then \
+	    $(MAKE) --silent --no-print-directory $(SCRIPT_TYPES)/node_modules/installed && \
+	    echo "tsc --project $(SCRIPT_TYPES)" && \
+	    $(SCRIPT_TYPES)/node_modules/.bin/tsc --project $(SCRIPT_TYPES); \
+	else \
+	    echo "make lint: node or npm is missing; types in templates/assets/js are not checked"; \
+	    [ "$$OBSMON_REQUIRE" != all ]; \
+	fi
+
+$(SCRIPT_TYPES)/node_modules/installed: $(SCRIPT_TYPES)/package-lock.json
+	npm ci --prefix $(SCRIPT_TYPES) --no-audit --no-fund --loglevel=error
+	@touch $@
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis mutants
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(OLDEST)
+	rm -rf $(VENV) $(OLDEST) $(SCRIPT_TYPES)/node_modules
 
 # Debian splits ensurepip from Python (package python3-venv); where it lacks, the machine's own pip fills the environment.
 $(VENV)/made:
