@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from observing_monitor import pages, strays, usual, workers
+from observing_monitor.assets import sweep_assets
 from observing_monitor.errors import StoreError
 from observing_monitor.feeds import News, Standing, newest
 from observing_monitor.files import as_json, sealed
@@ -264,6 +265,7 @@ def publish(
     if site.has_site_page:
         done.pages[""] = {"index.html": short(key)}
     publish_glossary(site, done)
+    sweep_assets(site.output, now, site.assets.values())
     return done
 
 
