@@ -7,7 +7,7 @@ import pytest
 
 from observing_monitor.model import wording
 
-SCRIPT = Path(__file__).resolve().parents[2] / "templates" / "assets" / "monitor.js"
+SCRIPT = Path(__file__).resolve().parents[2] / "templates" / "assets" / "js" / "dom.js"
 
 
 @pytest.mark.parametrize(
