@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics.values import OWN_KEYS, file_name_of, number
-from observing_monitor.readers.plain_files import why
+from observing_monitor.model.messages import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,4 +175,4 @@ class MetricsFolder:
 
     def _fault(self, error: OSError, nid: int | None = None) -> OutputError:
         path = self.place if nid is None else self._path(nid)
-        return OutputError(f"{path}: {why(error)}; nothing was changed")
+        return OutputError(f"{path}: {os_error_text(error)}; nothing was changed")
