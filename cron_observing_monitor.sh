@@ -1,31 +1,31 @@
 #!/bin/sh
-# What goes into a crontab. It keeps the pages of one site current, and sends a mail only when something is wrong:
+# Put this into a crontab. It keeps the pages of one site current, and prints only what went wrong, so that cron mails that:
 #
 #     */5 * * * *  /path/to/cron_observing_monitor.sh
 #
-# Settings come from the environment, which a crontab can give (arguments go on to observing_monitor):
+# Its settings come from the environment, which the crontab gives. Arguments go on to observing_monitor.
 #
 #     */5 * * * *  OBSMON_CONFIG=/etc/observing_monitor/site.toml OBSMON_LOG=/var/log/obsmon.log /path/to/cron_observing_monitor.sh
 #
-#     OBSMON_VENV       the virtual environment that has observing_monitor   (.venv beside this script, if it is there)
+#     OBSMON_VENV       the virtual environment with observing_monitor       (.venv beside this script, if there is one)
 #     OBSMON_CONFIG     the settings file                                    (site.toml beside this script)
 #     OBSMON_LOG        the log, to which every run adds                     (beside the settings file: site.log)
-#     OBSMON_LOG_BYTES  a larger log becomes LOG.1, and a new one is begun   (5000000)
+#     OBSMON_LOG_BYTES  a larger log is renamed to LOG.1                     (5000000)
 #
 # The exit code is observing_monitor's:
 #
 #     0   all is well
-#     1   the pages were made, but something failed: a source can't be read, or the program met what it did not foresee
-#     2   the command line or the settings are wrong: nothing was done; or the output can't be read or written: the run stopped there
-#     75  another run is still at work on the same output: this one left at once. It is no fault, the next run looks again
+#     1   pages were made, but something failed: a source can't be read, or there was an unexpected error
+#     2   the command line or the settings are wrong and nothing was done; or the output can't be read or written
+#     75  another run is at work on the same output; this one left at once, which is no failure
 #
-# Each run leaves three lines in the log: when it started, what it came to, when it ended. The second is observing_monitor's own,
-# its words always in this order (the same line goes to the settings' log_file, if there is one):
+# Each run adds three lines to the log: when it started, its result, when it ended. The second is observing_monitor's, with its
+# words always in this order (the same line goes to log_file, if the settings name one):
 #
 #     observing_monitor: at=2026-02-12T03:05:01Z command=run nights=4 changed=1 pages=3 seconds=1.92 problems=0 exit=0
 #
-# After 0 and 75 it is quiet. After any other code it prints what the run added to the log, and cron mails that.
-# Cron gives commands hardly any environment; what else yours needs (a proxy, a conda environment, a umask) goes below.
+# After 0 and 75 it is silent. After any other code it prints what the run added to the log, and cron mails that.
+# Cron gives commands hardly any environment: set what else yours needs (a proxy, a umask) in the crontab or below.
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 2
 

@@ -419,7 +419,7 @@ def bench_browser(work, scale, rounds):
 
 
 def bench_full_night(work, scale, rounds):
-    """What one night of 200,000 files costs in time, memory and bytes: the night that `browser` opens; for docs/scale.md."""
+    """What one night of 200,000 files costs in time, memory and bytes: the night that `browser` opens; for docs/scaling.md."""
     import browser
 
     n_files = int(200_000 * scale)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Floats = NDArray[float64]
 
 
-N_SERIES = 10  # tones of lines and bars that have no meaning of their own
-SHORTEST_S = 0.1  # what is quicker is drawn as this on a log axis, which has no zero
+N_SERIES = 10  # colours of lines and bars without a meaning of their own
+SHORTEST_S = 0.1  # shorter delays are drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
 TICK_STEPS_S = (
@@ -50,7 +50,7 @@ TICK_STEPS_S = (
 
 
 def addressed(made: list[figure.Chart]) -> list[figure.Chart]:
-    """Charts whose addresses are their own: a second of one name has a number."""
+    """Give each chart an address of its own: a second one of a name gets a number."""
     seen: dict[str, int] = {}
     for chart in made:
         seen[chart.chart_id] = seen.get(chart.chart_id, 0) + 1
@@ -60,21 +60,22 @@ def addressed(made: list[figure.Chart]) -> list[figure.Chart]:
 
 
 def slug(text: str) -> str:
+    """Return a text as part of an address."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
 def plain(text: str) -> str:
-    """A text that others wrote, for plotly, which takes `<b>` for markup: shown letter by letter."""
+    """Escape a text for plotly, which takes `<b>` for markup."""
     return html.escape(wording.visible(text), quote=False)
 
 
 def words_of(unit: str) -> Callable[[float | None], str]:
-    """A function that says a number of this unit."""
+    """Return a function that words a number of this unit."""
     return lambda value: wording.quantity(value, unit)
 
 
 def value_axis(values: Sequence[float], unit: str) -> Json:
-    """An axis of numbers of one unit, from 0 where that flattens nothing."""
+    """Return an axis of numbers of one unit, from 0 unless that flattens the values."""
     low, high = min(values), max(values)
     if unit == "s":
         return delay_axis(min(low, 0.0), max(high, 0.0), False) | {
@@ -92,17 +93,17 @@ def value_axis(values: Sequence[float], unit: str) -> Json:
 
 
 def files_axis(most: float) -> Json:
-    """An axis of numbers of files, up to `most`."""
+    """Return an axis of numbers of files, up to `most`."""
     return {"title": {"text": "files"}, "rangemode": "tozero"} | _whole_ticks(most)
 
 
 def _whole_ticks(most: float) -> Json:
-    """What keeps an axis of counts from ticks between two whole numbers: of itself it has some where all are small."""
+    """Return what keeps plotly from ticks between whole numbers."""
     return {"dtick": 1} if most <= 5 else {}
 
 
 def seconds_since_1970(instants: Series[Any]) -> Floats:
-    """Instants as floats in seconds since 1970, NaN for NaT."""
+    """Return instants as seconds since 1970 (UTC), NaN for NaT."""
     import numpy as np
     import pandas as pd
 
@@ -111,34 +112,32 @@ def seconds_since_1970(instants: Series[Any]) -> Floats:
 
 
 def wants_log(low: float, median: float, high: float) -> bool:
-    """Whether delays spread so far that a linear axis would hide most; a log axis can't show those below zero."""
+    """True if delays need a log axis, which cannot show negative ones."""
     return low >= 0 and high > 30 * max(median, SHORTEST_S)
 
 
 def spread(late: Floats) -> tuple[float, float, float]:
-    """The least, the middle and the largest of delays."""
+    """Return the smallest, the median and the largest delay."""
     import numpy as np
 
     return float(late.min()), float(np.median(late)), float(late.max())
 
 
 def floored(values: Iterable[float], logarithmic: bool) -> list[float]:
+    """Return delays as a log axis can show them."""
     return [max(v, SHORTEST_S) for v in values] if logarithmic else list(values)
 
 
 def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
-    """An axis of durations, the least and the largest of which are told, with ticks that people say: 10 s, 1 min, 1 h."""
-    if low < 0 or high < 2 * (
-        high - low
-    ):  # else nought is far from all of them, and so not on the axis
+    """Return an axis of durations from `low` to `high` with plain ticks: 10 s, 1 min, 1 h."""
+    if low < 0 or high < 2 * (high - low):  # otherwise 0 is far from all of them
         low = min(low, 0.0)
     high = max(high, low + 1.0)
     if logarithmic:
         ticks = list(DELAY_TICKS_S)
     else:
-        least = max(
-            60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0
-        )  # what a tick's two units can tell
+        # a tick shows two units: minutes next to hours, hours next to days
+        least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)
         step = next(
             (s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least),
             -(-(high - low) // (6 * 86_400)) * 86_400,
@@ -154,7 +153,7 @@ def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
 
 
 def tick(value: float) -> str:
-    """A tick's duration in its largest whole unit, `7200` is `2 h`; in the two largest where there is none, `80` is `1 min 20 s`."""
+    """Word the duration of a tick: 7200 is `2 h`, 80 is `1 min 20 s`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if value and value % size == 0 and (unit != "min" or abs(value) < 3600):
             return f"{value / size:,g} {unit}".replace("-", "−")
@@ -162,12 +161,12 @@ def tick(value: float) -> str:
 
 
 def time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
-    """A UTC axis over those times that lie in the night, and how many don't (they are a zoom away)."""
+    """Return a UTC axis over the times within the night, and how many are outside it."""
     import numpy as np
 
     times = times[~np.isnan(times)]
     inside = times[(times >= bounds[0]) & (times < bounds[1])]
-    # labels that turn when they are many make plotly lay out the chart again and again, until it gives up
+    # tickangle: turning labels make plotly lay out the chart again and again, until it gives up
     axis = {
         "type": "date",
         "title": {"text": "UTC"},
@@ -183,18 +182,22 @@ def time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
 
 
 def sentence(words: Iterable[str]) -> str:
+    """Join words into a sentence."""
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
 
 
 def quantiles(late: Floats) -> str:
+    """Word the median, the 90 and 99 % points and the maximum of delays."""
     import numpy as np
 
     median, p90, p99 = (wording.seconds(value) for value in np.quantile(late, (0.5, 0.9, 0.99)))
-    return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {wording.seconds(late.max())}"
+    worst = wording.seconds(late.max())
+    return f"median {median}, 90 % within {p90}, 99 % within {p99}, worst {worst}"
 
 
 def milliseconds(times: ArrayLike) -> list[int]:
+    """Return seconds since 1970 as whole milliseconds, as plotly's date axes take them."""
     import numpy as np
 
     rounded: list[int] = np.round(np.asarray(times, dtype=float) * 1000).astype("int64").tolist()
@@ -209,6 +212,7 @@ def line(
     dash: str = "solid",
     shape: str = "linear",
 ) -> Json:
+    """Return a trace drawn as a line in one of the page's tones."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -222,7 +226,7 @@ def line(
 
 
 def in_legend(stage: str, dash: str) -> Json:
-    """A stage stands in the legend once, by its solid line: six entries would fill a phone. The others go with it."""
+    """Put a stage into the legend once, by its solid line: six entries would fill a phone."""
     if dash == "solid":
         return {"legendgroup": stage, "showlegend": True, "name": stage}
     return {"legendgroup": stage, "showlegend": False}

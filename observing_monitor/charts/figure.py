@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-Json = dict[
-    str, Any
-]  # a part of a figure: its shape is plotly's, https://plotly.com/javascript/reference
+# part of a figure, as in https://plotly.com/javascript/reference
+Json = dict[str, Any]
 
 
 class Figure(TypedDict):
@@ -19,9 +18,9 @@ class Figure(TypedDict):
 
 @dataclass
 class Chart:
-    """A figure as plotly draws it, and what it says in words for those who can't see it."""
+    """A figure as plotly draws it, and a caption for those who cannot see it."""
 
-    chart_id: str  # the chart's address on its page
+    chart_id: str  # its address on the page
     title: str
     caption: str
-    figure: Figure  # plain, JSON-able, without colours of the page's own theme
+    figure: Figure  # JSON without colours: the page's theme has them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.charts.axes import Floats
+    from observing_monitor.charts.figure import Json
     from observing_monitor.sources.registry import SourceClass
 
     History = tuple[str, str, str, int, dict[str, tuple[Floats, Floats]]]
 
 
 MAX_HISTORIES = 12  # charts of metrics over a night
-MAX_POINTS = 6000  # of all of these together, which keeps a page below 500 kB
+MAX_POINTS = 6000  # of all of these together: it keeps a page below 500 kB
 MAX_OF_LINE = 1500  # points of one line
-MAX_NODES = 60  # lines, or bars, of a chart
-MAX_LEGEND = 12  # entries of a legend; more would cover the chart, and are told on hover
+MAX_NODES = 60  # lines or bars of a chart
+MAX_LEGEND = 12  # entries of a legend: more would cover the chart; hovering shows the others
 
 
 def metric_charts(
@@ -49,22 +51,22 @@ def metric_charts(
     ends_at: datetime.datetime,
     odd: Mapping[str, Collection[str]] | None = None,
 ) -> list[figure.Chart]:
-    """The charts of one night's metrics: those that add up, node by node, and those that have a history.
+    """Return the charts of one night's metrics: stacks by node, and histories.
 
     Parameters
     ----------
     metrics : DataFrame
-        As `columns.METRICS`, in its order.
-    tellers : dict of str to sources.Telling
+        Columns `columns.METRICS`, in their order.
+    tellers : dict of str to Telling
         By source: which metrics add up, which have a history worth drawing, and what they mean.
     starts_at, ends_at : datetime
-        The night's bounds: samples beyond them are counted, and left out.
+        The bounds of the night, UTC: samples outside are counted and left out.
     odd : dict of str to set of str
-        By source: the nodes that a finding names, which are marked.
+        By source: the nodes that a finding names; they are marked.
 
     Returns
     -------
-    list of pages.Chart
+    list of Chart
     """
     stacks: list[figure.Chart | None] = []
     wanted: list[History] = []
@@ -76,18 +78,43 @@ def metric_charts(
             for title, names in teller.stacks.items()
         ]
         wanted += _histories(own, teller, starts_at, ends_at)
-    each = min(
-        max(MAX_POINTS // max(sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES]), 1), 20),
-        MAX_OF_LINE,
-    )
-    made = [chart for chart in stacks if chart] + [
-        _history_chart(*history, each) for history in wanted[:MAX_HISTORIES]
-    ]
-    if len(wanted) > MAX_HISTORIES:
-        made[
+    n_lines = sum(len(lines) for *_, lines in wanted[:MAX_HISTORIES])
+    each = min(max(MAX_POINTS // max(n_lines, 1), 20), MAX_OF_LINE)
+    histories = [_history_chart(*history, each) for history in wanted[:MAX_HISTORIES]]
+    if n_more := len(wanted) - len(histories):
+        histories[
             -1
-        ].caption += f" {len(wanted) - MAX_HISTORIES:,} more numbers have a history, which is in the stored tables."
-    return addressed(made)
+        ].caption += f" {n_more:,} more metrics have a history: it is in the stored tables."
+    return addressed([chart for chart in stacks if chart] + histories)
+
+
+@dataclass
+class _Stack:
+    """The latest values of metrics that add up, by node."""
+
+    names: Sequence[str]
+    total: str | None  # the metric that says what they should add up to
+    values: dict[tuple[str, str], float]  # (metric, node) -> value
+    nodes: list[str]
+    odd: Collection[str]
+    unit: str
+    sampled_at: datetime.datetime  # the latest sample
+
+    @property
+    def shown(self) -> list[str]:
+        """The nodes that are drawn."""
+        return self.nodes[:MAX_NODES]
+
+    def of_metric(self, name: str | None) -> list[float | None]:
+        """Return a metric's value on each node that is drawn."""
+        return [self.values.get((name, node)) if name else None for node in self.shown]
+
+    def sums(self) -> dict[str, float]:
+        """Return the sum on each node."""
+        return {
+            node: sum(self.values.get((name, node), 0.0) for name in self.names)
+            for node in self.nodes
+        }
 
 
 def _stack_chart(
@@ -97,75 +124,14 @@ def _stack_chart(
     total: str | None,
     odd: Collection[str] = (),
 ) -> figure.Chart | None:
-    """The latest values of metrics that add up, a bar a node, the `odd` ones marked; None where there is nothing of it."""
-    told = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()].sort_values(
-        "sampled_at", kind="stable"
-    )
-    latest = told.drop_duplicates(["name", "node"], keep="last").dropna(subset=["value"])
-    values: dict[tuple[str, str], float] = {
-        (name, node): float(value)
-        for name, node, value in zip(latest["name"], latest["node"], latest["value"], strict=True)
-    }
-    nodes = sorted({node for _, node in values}, key=in_number_order)
-    sums = {node: sum(values.get((name, node), 0.0) for name in names) for node in nodes}
-    shown = nodes[:MAX_NODES]
-    if not shown:
+    """Return the chart of metrics that add up, a bar per node; None if there are none."""
+    stack = _stack_of(metrics, names, total, odd)
+    if not stack.nodes:
         return None
-    unit = next((unit for unit in latest["unit"].dropna()), "")
-    say = words_of(unit)
-    labels = [f"▲ {plain(node)}" if node in odd else plain(node) for node in shown]
-    traces = []
-    for number, name in enumerate(names):
-        heights = [values.get((name, node)) for node in shown]
-        if any(height is not None for height in heights):
-            traces.append(
-                {
-                    "type": "bar",
-                    "x": labels,
-                    "y": heights,
-                    "name": plain(name),
-                    "text": [plain(say(v)) for v in heights],
-                }
-                | {
-                    "textposition": "none",
-                    "hovertemplate": "%{text}, node %{x}",
-                    "meta": {"tone": f"series-{number % N_SERIES}"},
-                }
-            )
-    whole = [values.get((total, node)) if total else None for node in shown]
-    if total and any(height is not None for height in whole):
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": labels,
-                "y": whole,
-                "name": plain(total),
-                "text": [plain(say(v)) for v in whole],
-            }
-            | {
-                "marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}},
-                "hovertemplate": "%{text}, node %{x}",
-            }
-            | {"meta": {"tone": "total"}}
-        )
-    shares = {name: sum(values.get((name, node), 0.0) for node in nodes) for name in names}
-    largest = max(shares, key=shares.__getitem__)
-    most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
-    caption = f"Node by node, as of {wording.utc(latest['sampled_at'].max())} UTC: the most is {say(sums[most])} (node {most})"
-    caption += f", the least {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
-    caption += (
-        f"; the largest part is {largest}, {wording.percent(shares[largest] / sum(shares.values()))}."
-        if sum(shares.values())
-        else "."
-    )
-    caption += f" The line across a bar is {total}." if traces[-1]["type"] == "scatter" else ""
-    marked = [node for node in shown if node in odd]
-    caption += f" ▲ marks what is out of line: node {', '.join(marked)}." if marked else ""
-    caption += (
-        f" The first {len(shown):,} of {len(nodes):,} nodes." if len(shown) < len(nodes) else ""
-    )
-    highest = max([*sums.values(), *(v for v in whole if v is not None)])
+    labels = [f"▲ {plain(node)}" if node in odd else plain(node) for node in stack.shown]
+    traces = _stack_traces(stack, labels)
+    whole = stack.of_metric(total)
+    highest = max([*stack.sums().values(), *(v for v in whole if v is not None)])
     layout = {
         "barmode": "relative",
         "bargap": 0.25,
@@ -175,11 +141,91 @@ def _stack_chart(
             "categoryarray": labels,
             "title": {"text": "node"},
         },
-        "yaxis": value_axis([0.0, highest], unit),
+        "yaxis": value_axis([0.0, highest], stack.unit),
     }
+    caption = _stack_caption(stack, has_total=traces[-1]["type"] == "scatter")
     return figure.Chart(
         f"chart-stack-{slug(title)}", title, caption, {"data": traces, "layout": layout}
     )
+
+
+def _stack_of(
+    metrics: DataFrame, names: Sequence[str], total: str | None, odd: Collection[str]
+) -> _Stack:
+    """Find the latest values of the metrics of a stack."""
+    wanted = metrics[metrics["name"].isin([*names, total]) & metrics["node"].notna()]
+    latest = (
+        wanted.sort_values("sampled_at", kind="stable")
+        .drop_duplicates(["name", "node"], keep="last")
+        .dropna(subset=["value"])
+    )
+    values: dict[tuple[str, str], float] = {
+        (name, node): float(value)
+        for name, node, value in zip(latest["name"], latest["node"], latest["value"], strict=True)
+    }
+    nodes = sorted({node for _, node in values}, key=in_number_order)
+    unit = next(iter(latest["unit"].dropna()), "")
+    return _Stack(names, total, values, nodes, odd, unit, latest["sampled_at"].max())
+
+
+def _stack_traces(stack: _Stack, labels: list[str]) -> list[Json]:
+    """Return a trace of bars per metric, and one of marks for the total."""
+    say = words_of(stack.unit)
+    traces: list[Json] = []
+    for number, name in enumerate(stack.names):
+        heights = stack.of_metric(name)
+        if any(height is not None for height in heights):
+            traces.append(
+                {
+                    "type": "bar",
+                    "x": labels,
+                    "y": heights,
+                    "name": plain(name),
+                    "text": [plain(say(v)) for v in heights],
+                    "textposition": "none",
+                    "hovertemplate": "%{text}, node %{x}",
+                    "meta": {"tone": f"series-{number % N_SERIES}"},
+                }
+            )
+    whole = stack.of_metric(stack.total)
+    if stack.total and any(height is not None for height in whole):
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": labels,
+                "y": whole,
+                "name": plain(stack.total),
+                "text": [plain(say(v)) for v in whole],
+                "marker": {"size": 10, "symbol": "line-ew-open", "line": {"width": 3}},
+                "hovertemplate": "%{text}, node %{x}",
+                "meta": {"tone": "total"},
+            }
+        )
+    return traces
+
+
+def _stack_caption(stack: _Stack, has_total: bool) -> str:
+    """Word the highest and lowest node, the largest part, and the nodes that are marked."""
+    say, sums, nodes = words_of(stack.unit), stack.sums(), stack.nodes
+    most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
+    caption = (
+        f"Latest values, {wording.utc(stack.sampled_at)} UTC: "
+        f"highest {say(sums[most])} (node {most})"
+    )
+    caption += f", lowest {say(sums[least])} (node {least})" if len(nodes) > 1 else ""
+    shares = {
+        name: sum(stack.values.get((name, node), 0.0) for node in nodes) for name in stack.names
+    }
+    largest, whole = max(shares, key=shares.__getitem__), sum(shares.values())
+    share = wording.percent(shares[largest] / whole) if whole else ""
+    caption += f"; largest part {largest}, {share}." if whole else "."
+    caption += f" The line across a bar shows {stack.total}." if has_total else ""
+    marked = [node for node in stack.shown if node in stack.odd]
+    caption += f" ▲ marks nodes with problems: {', '.join(marked)}." if marked else ""
+    if len(stack.shown) < len(nodes):
+        caption += f" The first {len(stack.shown):,} of {len(nodes):,} nodes."
+    return caption
 
 
 def _histories(
@@ -188,16 +234,17 @@ def _histories(
     starts_at: datetime.datetime,
     ends_at: datetime.datetime,
 ) -> list[History]:
-    """What of a source's metrics was sampled more than once: (name, meaning, unit, samples left out, {node: (times, values)})."""
+    """Return the metrics of a source that were sampled more than once.
+
+    Each is (name, meaning, unit, samples left out, {node: (times, values)}).
+    """
     import numpy as np
 
     numbers = metrics[
         metrics["sampled_at"].notna()
         & metrics["name"].isin(metrics.loc[metrics["value"].notna(), "name"])
     ]
-    several = sorted(
-        set(numbers.loc[numbers.duplicated(["name", "node"]), "name"])
-    )  # the others are looked at no further
+    several = sorted(set(numbers.loc[numbers.duplicated(["name", "node"]), "name"]))
     names = list(
         dict.fromkeys(
             name for pattern in teller.histories for name in several if fnmatchcase(name, pattern)
@@ -208,7 +255,7 @@ def _histories(
         rows = numbers[numbers["name"] == name]
         inside = rows[(rows["sampled_at"] >= starts_at) & (rows["sampled_at"] < ends_at)]
         whole = inside[inside["node"].isna()]
-        # where there is a number of all, and its parts, the parts are drawn: the whole would flatten them
+        # if a metric has a total and its parts, the parts are drawn: the total would flatten them
         rows_by_node = (
             {"": whole} if len(whole) == len(inside) else dict(list(inside.groupby("node")))
         )
@@ -232,50 +279,19 @@ def _history_chart(
     lines: Mapping[str, tuple[Floats, Floats]],
     most: int,
 ) -> figure.Chart:
-    """A metric over the night, a line a node; of long lines the lowest and the highest sample of each stretch of time."""
+    """Return the chart of a metric over the night, a line of at most `most` points per node."""
     import numpy as np
 
-    say = words_of(unit)
     shown = dict(itertools.islice(lines.items(), MAX_NODES))
-    traces, is_thinned = [], False
-    for number, (node, (times, values)) in enumerate(shown.items()):
-        kept = _thinned(times, values, most)
-        is_thinned |= len(kept) < len(times)
-        traces.append(
-            line(
-                milliseconds(times[kept]),
-                values[kept].tolist(),
-                plain(node or name),
-                f"series-{number % N_SERIES}",
-            )
-            | {"mode": "lines+markers", "text": [plain(say(v)) for v in values[kept].tolist()]}
-            | {"hovertemplate": "%{text} at %{x|%H:%M:%S}"}
-        )
-        if number >= N_SERIES:
-            traces[-1]["line"]["dash"] = "dot"
+    traces, is_thinned = _history_traces(name, unit, shown, most)
+    caption = _history_caption(meaning or name, unit, lines)
+    if is_thinned:
+        caption += " Only the lowest and highest value of each interval are drawn."
+    if len(shown) < len(lines):
+        caption += f" The first {len(shown):,} nodes."
+    if n_outside:
+        caption += f" Left out: {wording.n_of(n_outside, 'sample')} outside the night."
     everything = np.concatenate([values for _, values in lines.values()])
-    latest = {
-        node: values[~np.isnan(values)][-1]
-        for node, (_, values) in lines.items()
-        if not np.isnan(values).all()
-    }
-    n = len(everything)
-    caption = (
-        f"{meaning or name}: {n:,} samples{f' of {len(lines):,} nodes' if len(lines) > 1 else ''}, "
-    )
-    caption += f"from {say(float(np.nanmin(everything)))} to {say(float(np.nanmax(everything)))}; the latest "
-    high, low = max(latest, key=latest.__getitem__), min(latest, key=latest.__getitem__)
-    lowest, highest = say(float(latest[low])), say(float(latest[high]))
-    caption += (
-        f"{highest}." if lowest == highest else f"are {lowest} ({low}) to {highest} ({high})."
-    )
-    caption += (
-        " Of each stretch of time the lowest and the highest are drawn." if is_thinned else ""
-    )
-    caption += f" The first {len(shown):,} nodes." if len(shown) < len(lines) else ""
-    caption += (
-        f" Left out: {wording.n_of(n_outside, 'sample')} of other times." if n_outside else ""
-    )
     layout = {
         "xaxis": {
             "type": "date",
@@ -291,8 +307,54 @@ def _history_chart(
     )
 
 
+def _history_traces(
+    name: str, unit: str, lines: Mapping[str, tuple[Floats, Floats]], most: int
+) -> tuple[list[Json], bool]:
+    """Return a line per node, and whether points were left out."""
+    say = words_of(unit)
+    traces: list[Json] = []
+    is_thinned = False
+    for number, (node, (times, values)) in enumerate(lines.items()):
+        kept = _thinned(times, values, most)
+        is_thinned |= len(kept) < len(times)
+        tone = f"series-{number % N_SERIES}"
+        drawn = line(milliseconds(times[kept]), values[kept].tolist(), plain(node or name), tone)
+        traces.append(
+            drawn
+            | {"mode": "lines+markers", "text": [plain(say(v)) for v in values[kept].tolist()]}
+            | {"hovertemplate": "%{text} at %{x|%H:%M:%S} UTC"}
+        )
+        if number >= N_SERIES:
+            traces[-1]["line"]["dash"] = "dot"
+    return traces, is_thinned
+
+
+def _history_caption(what: str, unit: str, lines: Mapping[str, tuple[Floats, Floats]]) -> str:
+    """Word the number of samples, their range, and the latest values."""
+    import numpy as np
+
+    say = words_of(unit)
+    everything = np.concatenate([values for _, values in lines.values()])
+    latest = {
+        node: float(values[~np.isnan(values)][-1])
+        for node, (_, values) in lines.items()
+        if not np.isnan(values).all()
+    }
+    nodes = f" of {len(lines):,} nodes" if len(lines) > 1 else ""
+    low, high = float(np.nanmin(everything)), float(np.nanmax(everything))
+    caption = f"{what}: {len(everything):,} samples{nodes}, from {say(low)} to {say(high)}; "
+    top, bottom = max(latest, key=latest.__getitem__), min(latest, key=latest.__getitem__)
+    lowest, highest = say(latest[bottom]), say(latest[top])
+    if lowest == highest:
+        return caption + f"the latest {highest}."
+    return caption + f"the latest are {lowest} ({bottom}) to {highest} ({top})."
+
+
 def _thinned(times: Floats, values: Floats, most: int) -> NDArray[int_]:
-    """Places of samples to draw, in order of time: all, or the lowest and the highest (and a gap) of each of `most` / 2 stretches."""
+    """Return the places of the samples to draw, in order of time.
+
+    These are all, or the lowest and the highest (and a gap) of each of `most` / 2 intervals.
+    """
     import numpy as np
     import pandas as pd
 

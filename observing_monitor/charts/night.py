@@ -1,8 +1,9 @@
-"""Tables to charts: plain dicts as plotly draws them, made from aggregates, so that a large night is as light as a small one.
+"""Charts of one night, made from aggregates: a large night is as light as a small one.
 
-A figure has no colours: each trace says in `meta` which tone of the page it has, and the page's script paints it, dark or
-light. `by` there names the column of instants that a point of it stands for, and `bin_ms` how wide its bin is (without it:
-since the point before): a click shows these files. Instants are milliseconds since 1970 (UTC), which plotly's date axes take as they are.
+A figure has no colours. Each trace names in `meta` its tone, and the page's script paints it, dark
+or light. `by` in `meta` names the column of instants that a point stands for, and `bin_ms` the
+width of its bin (without it: since the point before). A click shows these files. Instants are
+milliseconds since 1970 (UTC), as plotly's date axes take them.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from observing_monitor.charts.axes import Floats
 
 
-MAX_STEPS = 600  # points of a line of steps: more than a screen is wide in its half
+MAX_STEPS = 600  # points of a line of steps: more than half a screen has pixels
 MAX_BINS = 150  # bins of time in a night
-FILES_PER_BIN = 10  # fewer, and median, 90 % and 99 % are all but the same file
+FILES_PER_BIN = 10  # with fewer, median, 90 % and 99 % are nearly the same file
 MIN_BINS = 12
 BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 
@@ -48,19 +49,19 @@ BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400
 def night_charts(
     files: DataFrame, starts_at: datetime.datetime, ends_at: datetime.datetime
 ) -> list[figure.Chart]:
-    """The charts of one night: files over time, delays over time, how the delays are spread.
+    """Return the charts of one night: files over time, delays over time, their distribution.
 
     Parameters
     ----------
     files : DataFrame
-        A row a file, with `created_at`, `transferred_at`, `ingested_at` (NaT where unknown).
+        One row per file, with `created_at`, `transferred_at`, `ingested_at` (NaT if unknown).
     starts_at, ends_at : datetime
-        The night's bounds: what lies beyond them doesn't stretch the axes.
+        The bounds of the night, UTC: times outside do not stretch the axes.
 
     Returns
     -------
-    list of pages.Chart
-        Only those that have something to show: none for a night without files.
+    list of Chart
+        Only charts with something to show; none for a night without files.
     """
     if files.empty:
         return []
@@ -77,7 +78,7 @@ def night_charts(
 def _delays(
     created: Floats, transferred: Floats, ingested: Floats
 ) -> dict[str, tuple[Floats, Floats]]:
-    """By stage: when each file's delay began, and how long it was; only files for which both are known."""
+    """Return by stage when each delay began and how long it was, for files with both."""
     import numpy as np
 
     arrived = np.where(np.isnan(transferred), created, transferred)
@@ -92,7 +93,7 @@ def _delays(
 def _steps_chart(
     instants: Mapping[str, Floats], bounds: tuple[float, float]
 ) -> figure.Chart | None:
-    """How many files there were of each kind, at each time."""
+    """Return the chart of the number of files at each time."""
     import numpy as np
 
     traces, words = [], []
@@ -104,14 +105,14 @@ def _steps_chart(
         times = np.sort(instants[name][~np.isnan(instants[name])])
         if not len(times):
             continue
-        # Each kept point is exact: so many files had come by then. Those between are left out.
+        # each kept point is the exact number of files at its time
         kept = np.unique(
             np.linspace(0, len(times) - 1, min(len(times), MAX_STEPS)).round().astype(int)
         )
         traces.append(
             line(milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {
-                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S}<extra></extra>",
+                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S} UTC<extra></extra>",
                 "mode": "lines+markers",
             }
             | {"meta": {"tone": tone, "by": f"{name}_at"}}
@@ -120,17 +121,17 @@ def _steps_chart(
     if not traces:
         return None
     axis, outside = time_axis(np.concatenate(list(instants.values())), bounds)
-    caption = f"Files so far, at each time: {', '.join(words)}.{_outside(outside, 'time')}"
+    caption = f"Files up to each time: {', '.join(words)}.{_outside(outside, 'time')}"
     layout = {"xaxis": axis, "yaxis": files_axis(max(trace["y"][-1] for trace in traces))}
     return figure.Chart(
-        "chart-files", "Files over the night", caption, {"data": traces, "layout": layout}
+        "chart-files", "Files over time", caption, {"data": traces, "layout": layout}
     )
 
 
 def _delay_chart(
     delays: Mapping[str, tuple[Floats, Floats]], bounds: tuple[float, float]
 ) -> figure.Chart | None:
-    """How late the files were, against the time at which their wait began."""
+    """Return the chart of delays by the time at which they began."""
     import numpy as np
 
     if not delays:
@@ -162,23 +163,22 @@ def _delay_chart(
                 | {"meta": {"tone": stage, "by": BEGUN[stage], "bin_ms": round(width * 1000)}}
             )
     caption = (
-        f"How long files waited, by the time at which the wait began, in bins of {tick(width)}; solid the median, "
-        f"dashed 90 %, dotted 99 %. {sentence(words)}{_outside(outside, 'wait')}{_clock_words(delays)}"
+        f"By the time at which the delay began, in bins of {tick(width)}: median solid, "
+        f"90 % dashed, 99 % dotted. {sentence(words)}{_outside(outside, 'delay')}"
+        f"{_clock_words(delays)}"
     )
     layout = {"xaxis": axis, "yaxis": delay_axis(low, high, logarithmic)}
     return figure.Chart(
-        "chart-delay", "Delay against time", caption, {"data": traces, "layout": layout}
+        "chart-delay", "Delays over time", caption, {"data": traces, "layout": layout}
     )
 
 
-BEGUN = {
-    "transfer": "created_at",
-    "ingest": "transferred_at,created_at",
-}  # the instant at which a wait begins: the first known
+# columns of the instant at which a delay begins: the first that is known
+BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}
 
 
 def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> float:
-    """Seconds per bin of time, for times of which some may lie far outside of the night."""
+    """Return the width of a bin in seconds; some times may be far outside the night."""
     import numpy as np
 
     inside = begun[(begun >= bounds[0]) & (begun < bounds[1])]
@@ -192,7 +192,7 @@ def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> flo
 
 
 def _by_time(begun: Floats, late: Floats, width: float) -> tuple[Floats, list[list[float]]]:
-    """Median, 90 % and 99 % points per bin of time: the bins' middles, and the three rows of values."""
+    """Return the middles of the bins, and the median, 90 % and 99 % point of each."""
     import numpy as np
     import pandas as pd
 
@@ -202,7 +202,7 @@ def _by_time(begun: Floats, late: Floats, width: float) -> tuple[Floats, list[li
 
 
 def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> figure.Chart | None:
-    """How many files had which delay."""
+    """Return the histogram of delays."""
     import numpy as np
 
     if not delays:
@@ -217,26 +217,26 @@ def _spread_chart(delays: Mapping[str, tuple[Floats, Floats]]) -> figure.Chart |
         ranges = [
             f"{wording.seconds(a)} to {wording.seconds(b)}" for a, b in itertools.pairwise(edges)
         ]
-        # Steps, not bars: on a log axis plotly's bars have no width of their own. The last edge closes the last step.
+        # steps, not bars: plotly's bars have no width on a log axis; the last edge closes the last
         traces.append(
             line(edges.round(3).tolist(), [*counts, counts[-1]], stage, stage, shape="hv")
             | {"fill": "tozeroy", "text": [*ranges, ranges[-1]]}
             | {"hovertemplate": "files: %{y:,}, %{text}<extra>" + stage + "</extra>"}
         )
-    words = [
-        f"{stage}: {wording.n_of(len(late), 'file')}, {quantiles(late)}"
-        for stage, (_, late) in delays.items()
-    ]
+    words = [f"{stage}: {wording.n_of(len(late), 'file')}" for stage, (_, late) in delays.items()]
     axis = delay_axis(low, high, logarithmic)
     layout = {"xaxis": axis, "yaxis": files_axis(max(max(trace["y"]) for trace in traces))}
-    caption = f"How many files waited how long. {sentence(words)}"
+    caption = f"Number of files by delay. {sentence(words)}"
     return figure.Chart(
-        "chart-delay-histogram", "Spread of the delays", caption, {"data": traces, "layout": layout}
+        "chart-delay-histogram",
+        "Distribution of delays",
+        caption,
+        {"data": traces, "layout": layout},
     )
 
 
 def _delay_edges(low: float, high: float, logarithmic: bool, n: int = 50) -> Floats:
-    """Edges of the histogram's bins, from the least to the largest delay: even in the logarithm, or even."""
+    """Return the edges of the bins, evenly spaced or evenly in the logarithm."""
     import numpy as np
 
     if logarithmic:
@@ -247,11 +247,11 @@ def _delay_edges(low: float, high: float, logarithmic: bool, n: int = 50) -> Flo
 
 def _outside(n: int, what: str) -> str:
     verb = f"{what} lies" if n == 1 else f"{what}s lie"
-    return f" {n:,} {verb} outside of the night: double-click the chart to see all." if n else ""
+    return f" {n:,} {verb} outside the night: double-click the chart to see all." if n else ""
 
 
 def _clock_words(delays: Mapping[str, tuple[Floats, Floats]]) -> str:
-    """A sentence for files that arrived before they were created: two clocks differ, or times were copied."""
+    """Word files that arrived before they were created: clocks differ, or times were copied."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
     verb = "delay is" if n == 1 else "delays are"
-    return f" {n:,} {verb} below zero: the clocks differ, or a time was changed later." if n else ""
+    return f" {n:,} {verb} negative: the clocks differ or a time was changed later." if n else ""

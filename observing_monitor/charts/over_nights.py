@@ -37,18 +37,24 @@ def stream_charts(
     before: Sequence[Summary] = (),
     has_ingest: bool = True,
 ) -> list[figure.Chart]:
-    """The charts over nights: headlines, files by class, delays, completeness; none without nights.
+    """Return the charts over nights: headlines, files by class, delays, completeness.
 
     Parameters
     ----------
     nights : list of dict
-        A dict a night with the names of `columns.NIGHTS`, in any order; its page is `NIGHT.html`.
-    headlines : list of pages.Headline
-        Further names in these.
+        One dict per night with the names of `columns.NIGHTS`, in any order; its page is
+        `NIGHT.html`.
+    headlines : list of Headline
+        More names in these.
     before : list of dict
-        The nights before these, oldest first: they tell what is usual, and are not drawn.
+        The nights before these, oldest first: they say what is usual, and are not drawn.
     has_ingest : bool
-        Whether a stage comes after arrival; without one what is there has arrived, and there is no share that was ingested.
+        True if a stage follows arrival. Without one, no share of files is ingested.
+
+    Returns
+    -------
+    list of Chart
+        None without nights.
     """
     shown = sorted(nights, key=lambda values: values["night"])
     if not shown:
@@ -71,7 +77,7 @@ def stream_charts(
 def _headlines_chart(
     nights: Sequence[Summary], headlines: Sequence[Headline], unit: str
 ) -> figure.Chart | None:
-    """Headlines of one unit, side by side, night by night."""
+    """Return the chart of the headlines of one unit, as bars per night."""
     say = words_of(unit)
     bars: list[Json] = []
     words = []
@@ -111,16 +117,16 @@ def _headlines_chart(
     title = (
         headlines[0].label
         if len(headlines) == 1
-        else "Side by side"
+        else "Numbers of each night"
         if not unit
-        else f"Side by side, in {unit}"
+        else f"Numbers of each night, in {unit}"
     )
-    caption = f"Night by night. {sentence(words)}"
+    caption = sentence(words)
     return figure.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
 
 
 def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart | None:
-    """The files of each night, stacked by class."""
+    """Return the chart of the files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
         counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
@@ -135,7 +141,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
         )
     if not bars:
         return None
-    caption = f"Files of each night by what became of them; together {', '.join(words)}."
+    caption = f"All nights together: {', '.join(words)}."
     most = max(map(sum, zip(*(bar["y"] for bar in bars), strict=True)))
     layout = {
         "barmode": "stack",
@@ -151,7 +157,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
 def _night_delays_chart(
     nights: Sequence[Summary], before: Sequence[Summary]
 ) -> figure.Chart | None:
-    """Median and 90 % point of the delays, night by night."""
+    """Return the chart of the median and 90 % point of the delays of each night."""
     import statistics
 
     traces, words, everything = [], [], list[float]()
@@ -173,7 +179,8 @@ def _night_delays_chart(
             )
             if name == "median":
                 words.append(
-                    f"{stage}: the medians lie between {wording.seconds(min(known))} and {wording.seconds(max(known))}"
+                    f"{stage}: medians from {wording.seconds(min(known))} "
+                    f"to {wording.seconds(max(known))}"
                 )
     if not traces:
         return None
@@ -197,7 +204,7 @@ def _night_delays_chart(
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
             | _nights(nights)
         )
-    caption = "How long half of the files waited at most (solid: median), and nine of ten (dashed: 90 %). "
+    caption = "Median solid, 90 % dashed. "
     caption += f"{sentence(words)}{_band_words(drawn, 'medians')}"
     layout = {"xaxis": _night_axis(), "yaxis": delay_axis(low, high, logarithmic)}
     return figure.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
@@ -210,9 +217,10 @@ def _usual_band(
     tone: str,
     least: float | None = None,
 ) -> list[Json]:
-    """Two lines with a shade between: where the middle 80 % of the usual.NIGHTS before each night lie; none while few are known.
+    """Return two lines with a shade between them: the middle 80 % of the nights before each.
 
-    `values` are those of `nights`, `earlier` those of the nights before.
+    There is none while few are known. `values` are those of `nights`, `earlier` those of the nights
+    before.
     """
     window, before = usual.Window(), []
     for value in (*earlier, *values):
@@ -241,16 +249,18 @@ def _usual_band(
 
 
 def _band_words(traces: Iterable[Json], what: str) -> str:
-    """A sentence on the shade of `_usual_band`, where there is one."""
+    """Return a sentence about the shade, if there is one."""
     if not any(trace["meta"].get("is_band") for trace in traces):
         return ""
-    return f" Shaded is the usual: the middle 80 % of the {what} of the {usual.NIGHTS} nights before each."
+    return (
+        f" Shaded: the usual range (middle 80 % of the {what} of the {usual.NIGHTS} nights before)."
+    )
 
 
 def _completeness_chart(
     nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None
 ) -> figure.Chart | None:
-    """The share of the expected that was ingested, night by night; or what the headline of that name says."""
+    """Return the chart of the share ingested, or of the headline `completeness`."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
     if not known:
@@ -269,9 +279,9 @@ def _completeness_chart(
         "meta": {"tone": "ingested"},
     } | _nights(nights)
     share = (
-        f"{headline.meaning or 'The share that came through'}, in per cent"
+        f"{headline.meaning or 'Share that arrived'}, in per cent"
         if headline
-        else "Share of each night's files that was ingested"
+        else "Share of files ingested"
     )
     caption = (
         f"{share}: {whole:,} of {len(known):,} nights {'is' if whole == 1 else 'are'} complete"
@@ -298,7 +308,7 @@ def _completeness_chart(
 
 
 def _nights(nights: Sequence[Summary]) -> Json:
-    """The x values of a trace over nights, and the page behind each."""
+    """Return the x values of a trace over nights, and the page of each."""
     return {
         "x": [values["night"] for values in nights],
         "customdata": [f"{values['night']}.html" for values in nights],
@@ -306,7 +316,7 @@ def _nights(nights: Sequence[Summary]) -> Json:
 
 
 def _night_axis() -> Json:
-    """Nights side by side: on an axis of dates, two nights with a year between them would be two hairlines."""
+    """Return an axis with a place per night: dates would show two distant nights as hairlines."""
     return {"type": "category", "title": {"text": "night"}, "nticks": 6}
 
 

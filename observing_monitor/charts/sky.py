@@ -1,7 +1,8 @@
-"""Twilight and the Moon over a night, from the site's position alone: computed here, offline, by ephem.
+"""Twilight and the Moon over a night, computed offline by ephem from the site's position.
 
-The Sun sets when its centre is 0.833° below the horizon (refraction and its own radius; no dip for the site's height);
-civil, nautical and astronomical twilight end at 6, 12 and 18°. The Moon is up while its upper limb is, by the same refraction.
+The Sun sets when its centre is 0.833° below the horizon: refraction and its radius, without the dip
+of a high site. Civil, nautical and astronomical twilight end at 6, 12 and 18°. The Moon is up while
+its upper limb is, with the same refraction.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 UTC = datetime.UTC
-# how far the Sun is below the horizon, in degrees, at the least -> what that is called, darkest first
+# least depth of the Sun below the horizon in degrees, and the name of that part, darkest first
 DEPTHS = (
     (18.0, "night"),
     (12.0, "astronomical twilight"),
@@ -32,7 +33,7 @@ DEPTHS = (
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a night, and what it is: a name of DEPTHS, or "Moon"."""
+    """A part of a night; `name` is one of DEPTHS, or "Moon"."""
 
     starts_at: datetime.datetime
     ends_at: datetime.datetime
@@ -41,7 +42,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Sky:
-    """The spans of a night between its bounds, in order, when the Moon was up, and its lit share at the middle."""
+    """The parts of a night in order, when the Moon was up, and its lit share at the middle."""
 
     sun: tuple[Span, ...]
     moon: tuple[Span, ...]
@@ -49,7 +50,7 @@ class Sky:
 
 
 def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position) -> Sky:
-    """The Sky between two instants (aware), at a `Position`; also where the Sun never sets, or never rises."""
+    """Return the Sky between two aware instants; works where the Sun never sets or rises."""
     import ephem
 
     observer = ephem.Observer()
@@ -57,14 +58,14 @@ def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: P
         math.radians(position.latitude_deg),
         math.radians(position.longitude_deg),
     )
-    observer.pressure = 0  # the horizons above hold the refraction
+    observer.pressure = 0  # DEPTHS include the refraction
     crossings = {
         depth: _crossings(observer, ephem.Sun(), -depth, starts_at, ends_at, use_center=True)
         for depth, _ in DEPTHS[:-1]
     }
     instants = sorted({starts_at, ends_at, *(at for times in crossings.values() for at in times)})
     sun = [_sun_span(observer, a, b) for a, b in zip(instants, instants[1:], strict=False)]
-    # 34' of refraction: the Moon's own radius is what the upper limb adds
+    # 34' of refraction; the upper limb adds the Moon's radius
     up = [
         starts_at,
         *_crossings(observer, ephem.Moon(), -34 / 60, starts_at, ends_at, use_center=False),
@@ -91,7 +92,7 @@ def _crossings(
     ends_at: datetime.datetime,
     use_center: bool,
 ) -> list[datetime.datetime]:
-    """When a body crosses a height between two instants, in order."""
+    """Return the instants, in order, at which a body crosses a height."""
     import ephem
 
     observer.horizon = math.radians(horizon_deg)
@@ -132,7 +133,7 @@ def _is_moon_up(observer: ephem.Observer, instant: datetime.datetime) -> bool:
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Spans of one name, side by side, as one."""
+    """Merge neighbouring spans of one name."""
     joined: list[Span] = []
     for span in spans:
         if joined and joined[-1].name == span.name:

@@ -1,4 +1,4 @@
-"""Twilight, the Moon and local time behind the charts of a night."""
+"""Draw twilight, the Moon and local time behind the charts of a night."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ def under_the_sky(
     position: Position | None,
     timezone: str,
 ) -> list[Chart]:
-    """The same charts of a night; on those against time stand twilight, Moon and local time, and all have one span.
+    """Return the charts of a night with one time span, twilight, the Moon and local time.
+
+    The caption of the first chart says the same in words.
 
     Parameters
     ----------
-    made : list of pages.Chart
-        Those without an axis of time stay as they are.
+    made : list of Chart
+        Charts without a time axis stay as they are.
     starts_at, ends_at : datetime
-        The night's bounds.
-    position : sky.Position or None
-        Of the observatory: None, and there is no sky. It is told in words below the first chart.
+        The bounds of the night, UTC.
+    position : Position or None
+        The observatory's; without it there is no sky.
     timezone : str
-        The name of its zone: "", and there is no second axis.
+        The name of its time zone; without it there is no second axis.
     """
     timed = [
         chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"
@@ -61,7 +63,7 @@ def _span(
     starts_at: datetime.datetime,
     ends_at: datetime.datetime,
 ) -> list[int]:
-    """What all charts against time show, in milliseconds: all of their points that lie in the night, and its dark hours."""
+    """Return the span of all time axes, in milliseconds: the dark hours and all points inside."""
     low, high = milliseconds([starts_at.timestamp(), ends_at.timestamp()])
     dark = [span for span in (over.sun if over else ()) if span.name != "day"]
     shown = milliseconds([at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)])
@@ -76,11 +78,10 @@ def _span(
 
 
 def _sky_shapes(over: sky.Sky) -> list[Json]:
-    """Rectangles behind a chart, named after what they are; the script paints them. The Moon is a bar along the top."""
+    """Return named rectangles that the page's script paints; the Moon is a bar at the top."""
     boxes = [(span, 0.0, 1, 1.0) for span in over.sun if span.name != "day"]
-    boxes += [
-        (span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon
-    ]  # the fuller, the stronger
+    # the fuller the Moon, the stronger its bar
+    boxes += [(span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon]
     return [
         {
             "type": "rect",
@@ -103,7 +104,7 @@ def _sky_shapes(over: sky.Sky) -> list[Json]:
     ]
 
 
-CHANGES = {  # from one span of the Sun to the next -> what that is called
+CHANGES = {  # (part of the night, the next part) -> name of the change
     ("day", "civil twilight"): "sunset",
     ("civil twilight", "day"): "sunrise",
     ("astronomical twilight", "night"): "astronomical twilight ends",
@@ -112,7 +113,7 @@ CHANGES = {  # from one span of the Sun to the next -> what that is called
 
 
 def sky_words(over: sky.Sky) -> str:
-    """Sunset and sunrise, astronomical twilight and the Moon of a `sky.Sky` in a sentence or two; times are UTC."""
+    """Word sunset, sunrise, astronomical twilight and the Moon; times are UTC."""
     changes = [
         (CHANGES.get((a.name, b.name)), b.starts_at) for a, b in itertools.pairwise(over.sun)
     ]
@@ -131,8 +132,8 @@ def sky_words(over: sky.Sky) -> str:
         rises = f"from {_clock(span.starts_at)}" if span.starts_at > starts_at else ""
         sets = f"until {_clock(span.ends_at)}" if span.ends_at < ends_at else ""
         up.append(" ".join(filter(None, (rises, sets))) or "all the time")
-    moon = f"is up {' and '.join(up)} (the bar along the top)" if up else "is not up"
-    return f"In UTC: {', '.join(words)}; the Moon, {round(over.moon_lit * 100)} % lit, {moon}."
+    moon = f"up {' and '.join(up)} (bar at the top)" if up else "not up"
+    return f"In UTC: {', '.join(words)}; Moon {round(over.moon_lit * 100)} % lit, {moon}."
 
 
 def _clock(at: datetime.datetime) -> str:
@@ -140,7 +141,7 @@ def _clock(at: datetime.datetime) -> str:
 
 
 def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
-    """A second axis above the first; its ticks are the script's, which knows how wide the window is and how far it is zoomed."""
+    """Add a second axis on top; the script sets its ticks, because it knows width and zoom."""
     offsets = _offsets(span[0], span[1], timezone)
     said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
     figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
@@ -157,7 +158,7 @@ def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
         "showgrid": False,
         "range": span,
     }
-    # plotly leaves an axis out that no trace is drawn on
+    # plotly leaves out an axis without a trace
     hidden = {
         "type": "scatter",
         "mode": "markers",
@@ -172,14 +173,16 @@ def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
 
 
 def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
-    """What a zone's clocks are ahead of UTC between two instants (milliseconds): (since when, milliseconds, `CEST` or `UTC−3`)."""
+    """Return the offsets of a zone between two instants: (begin, offset, name).
+
+    All are milliseconds; the name is such as `CEST` or `UTC−3`.
+    """
     from zoneinfo import ZoneInfo
 
     zone, step = ZoneInfo(timezone), 900_000
     found: list[tuple[int, int, str]] = []
-    for at in range(
-        low - low % step, high + 1, step
-    ):  # clocks are changed at full quarters of an hour
+    # clocks change at full quarters of an hour
+    for at in range(low - low % step, high + 1, step):
         local = datetime.datetime.fromtimestamp(at / 1000, zone)
         offset = round((local.utcoffset() or datetime.timedelta()).total_seconds() * 1000)
         if not found or found[-1][1] != offset:
@@ -188,7 +191,7 @@ def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
 
 
 def _zone_words(name: str, offset: int) -> str:
-    """A zone's abbreviation, where it has one that is a word: `-03` is `UTC−3`."""
+    """Return a zone's abbreviation if it is a word; `-03` becomes `UTC−3`."""
     if name.isalpha():
         return name
     hours, minutes = divmod(abs(offset) // 60_000, 60)

@@ -166,6 +166,7 @@ def make_parser() -> configargparse.ArgParser:
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         config_file_parser_class=FileParser,
+        config_file_open_func=read.unopened,
         auto_env_var_prefix="OBSMON_",
         add_env_var_help=False,
         add_config_file_help=False,

@@ -15,7 +15,8 @@ from observing_monitor.model.nights import ONE_DAY, iso_utc, nights_between
 from observing_monitor.pages import render
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.readers.plain_files import is_address
-from observing_monitor.settings.read import storage_of_file, stream_of_flags, streams_of_file
+from observing_monitor.settings.read import stream_of_flags, streams_of_file
+from observing_monitor.settings.storages import storage_of_file
 from observing_monitor.storage import redact
 from observing_monitor.storage.output import Output, SplitOutput
 

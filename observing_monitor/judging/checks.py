@@ -103,7 +103,7 @@ def check_classes(night: Night) -> Iterable[Finding]:
     for name, (level, words) in words_of.items():
         count = night.summary[f"n_{name}"]
         if count:
-            since = f" since {night.since[name]}" if name in night.since else ""
+            since = f" since {night.since[name]} UTC" if name in night.since else ""
             yield _of_files(night, name, level, f"{n_of(count, 'file')} {words.format(since)}")
 
 
@@ -228,7 +228,7 @@ def report_repeated(night: Night) -> Iterable[Finding]:
 def report_pending(night: Night) -> Iterable[Finding]:
     """Report pending files; this is no fault."""
     if night.summary["n_pending"]:
-        why = "" if night.has_answered else ": whether they were ingested is not known"
+        why = "" if night.has_answered else ": it is not known if they were ingested"
         yield Finding(
             "normal",
             f"{n_of(night.summary['n_pending'], 'file')} pending{why}",
@@ -245,22 +245,22 @@ def report_changes(night: Night) -> Iterable[Finding]:
 
 def report_cross_night(night: Night) -> Iterable[Finding]:
     """Report files that a source assigns to another night; both nights do."""
-    for settled in night.cross_night:
-        verb, s = ("lies", "s") if settled.n_files == 1 else ("lie", "")
-        files = f"{n_of(settled.n_files, 'file')} that {settled.source} dates"
-        if settled.is_here:
+    for shared in night.cross_night:
+        verb, they_are = ("lies", "it is") if shared.n_files == 1 else ("lie", "they are")
+        files = f"{n_of(shared.n_files, 'file')} that {shared.source} dates"
+        if shared.is_here:
             yield Finding(
                 "normal",
-                f"{files} {settled.night} {verb} on this night: count{s} here",
+                f"{files} {shared.night} {verb} on this night: {they_are} counted here",
                 "#files",
-                settled.source,
+                shared.source,
             )
         else:
             yield Finding(
                 "normal",
-                f"{files} this night {verb} on {settled.night}: count{s} there",
+                f"{files} this night {verb} on {shared.night}: {they_are} counted there",
                 "",
-                settled.source,
+                shared.source,
             )
 
 
@@ -269,7 +269,7 @@ def report_removed(night: Night) -> Iterable[Finding]:
     for source in night.removed:
         yield Finding(
             "normal",
-            f"{source} is no longer a source of this stream: what it told last is kept",
+            f"{source} is no longer a source of this stream: its last data are kept",
             "#sources",
             source,
         )

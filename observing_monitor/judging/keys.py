@@ -27,17 +27,8 @@ if TYPE_CHECKING:
 
 def judging_key(stream: Stream) -> str:
     """Return the fingerprint of what a night's summary depends on besides its tables."""
-    limits = (
-        stream.last_stage,
-        stream.pending_limit_s,
-        stream.small_bytes,
-        stream.ignore,
-        stream.delay_warning_s,
-        stream.sources,
-    )
-    return digest(
-        [__version__, columns.SCHEMA_VERSION, [c.name for c in columns.NIGHTS], *map(repr, limits)]
-    )
+    names = [c.name for c in columns.NIGHTS]
+    return digest([__version__, columns.SCHEMA_VERSION, names, stream.fingerprint])
 
 
 def basis(job: NightWork) -> str:

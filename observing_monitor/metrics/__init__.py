@@ -1,4 +1,7 @@
-"""The interface that pipelines call to record the numbers of a night."""
+"""The interface with which pipelines record the numbers of a night.
+
+`Metrics` keeps numbers by name and night, `Timer` sums up seconds. See `recorder`.
+"""
 
 from observing_monitor.metrics.recorder import Metrics, Timer
 

@@ -1,4 +1,4 @@
-"""Metrics kept as files in a folder."""
+"""Metrics kept in a folder: a JSON file per night, under one lock."""
 
 from __future__ import annotations
 
@@ -11,39 +11,47 @@ import time
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import OutputError
-from observing_monitor.metrics.values import OWN_KEYS, number
+from observing_monitor.metrics.values import OWN_KEYS, file_name_of, number
+from observing_monitor.model.messages import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import IO
 
 
-class Folder:
-    """A file a night, `status_<nid>.json`, under one lock."""
+class MetricsFolder:
+    """A folder of files `status_<nid>.json`, one per night.
+
+    The methods are those of `Metrics`, with checked values and the number of a night. They raise
+    `OutputError` if the folder or a file cannot be read or written.
+    """
 
     def __init__(self, folder: str, create: bool, sync_every_s: float | None) -> None:
         self.place = os.path.abspath(folder)
         self._create = create
         self._sync_every_s = sync_every_s
-        self._synced_at: dict[
-            int, float
-        ] = {}  # nid -> when this object last forced the night's file to disk
+        # nid -> time.monotonic() at which this object last forced the file to disk
+        self._synced_at: dict[int, float] = {}
 
     def set(self, values: Mapping[str, float], nid: int) -> None:
+        """Replace the night's numbers of these names."""
         with self._lock():
             self._write(nid, {**self._read_all(nid), **values})
 
     def add(self, values: Mapping[str, float], nid: int) -> None:
+        """Add to the night's numbers of these names."""
         with self._lock():
-            kept = self._read_all(nid)
+            stored = self._read_all(nid)
             for name, value in values.items():
-                kept[name] = self._sum(nid, name, kept.get(name, 0), value)
-            self._write(nid, kept)
+                stored[name] = self._sum(nid, name, stored.get(name, 0), value)
+            self._write(nid, stored)
 
     def read(self, nid: int) -> dict[str, float]:
+        """Return the night's numbers by name."""
         return {name: value for name, value in self._read_all(nid).items() if name not in OWN_KEYS}
 
     def delete(self, nid: int) -> bool:
+        """Remove the night's file; True if there was one."""
         with self._lock():
             try:
                 os.unlink(self._path(nid))
@@ -54,23 +62,22 @@ class Folder:
         return True
 
     def close(self) -> None:
-        """Nothing is held between two calls."""
+        """Do nothing: no file stays open between calls."""
 
     def _path(self, nid: int) -> str:
-        return os.path.join(self.place, f"status_{nid}.json")
+        return os.path.join(self.place, file_name_of(nid))
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        """Hold the folder's lock; the kernel releases it if we are killed."""
+        """Hold the folder's lock, which the kernel releases if we are killed."""
         with self._opened_lock() as lock:
-            # flock, not lockf: it holds between threads as well. Opened anew each time: a forked child would share it
+            # flock, unlike lockf, also works between threads; opened anew, as forks share a file
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield
             finally:
-                fcntl.flock(
-                    lock, fcntl.LOCK_UN
-                )  # closing is not enough where a child was forked meanwhile
+                # closing does not unlock if a child was forked meanwhile
+                fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _opened_lock(self) -> IO[bytes]:
         path = os.path.join(self.place, ".status.lock")
@@ -78,12 +85,12 @@ class Folder:
             try:
                 return open(path, "ab", 0)
             except FileNotFoundError:
-                self._make()
+                self._make_folder()
                 return open(path, "ab", 0)
         except OSError as error:
             raise self._fault(error) from error
 
-    def _make(self) -> None:
+    def _make_folder(self) -> None:
         if self._create:
             os.makedirs(self.place, exist_ok=True)
             return
@@ -94,11 +101,12 @@ class Folder:
         except FileNotFoundError:
             parent = os.path.dirname(self.place)
             raise OutputError(
-                f"{self.place}: {parent} does not exist; mount or make it, or use create=True (--create)"
+                f"{self.place}: {parent} does not exist; "
+                "mount or make it, or use create=True (--create)"
             ) from None
 
     def _read_all(self, nid: int) -> dict[str, float]:
-        """A night's file as a dict, {} where there is none; OutputError where it isn't what it should be."""
+        """Return all of a night's file, own keys included; {} if there is none."""
         path = self._path(nid)
         try:
             with open(path, "rb", 0) as file:
@@ -108,48 +116,55 @@ class Folder:
         except OSError as error:
             raise self._fault(error, nid) from error
         try:
-            kept = json.loads(data)
+            stored = json.loads(data)
         except ValueError as error:
             raise OutputError(
-                f"{path}: is not whole JSON ({error}); it was left as it is: repair it, or move it away"
+                f"{path}: is not complete JSON; it was not changed: repair it or move it away"
             ) from error
-        if not isinstance(kept, dict):
+        if not isinstance(stored, dict):
             raise OutputError(
-                f"{path}: is JSON, but not of names and numbers; it was left as it is: move it away"
+                f"{path}: does not hold names and numbers; it was not changed: move it away"
             )
-        return kept
+        return stored
 
-    def _sum(self, nid: int, name: str, before: float | str | None, value: float) -> float:
-        """What was there and what is added; null and NaN count as nothing, and text of a number, such as "-1.0", as that number."""
+    def _sum(self, nid: int, name: str, stored: float | str | None, value: float) -> float:
+        """Return a stored value plus an added one.
+
+        Null and NaN count as 0. Text of a number, such as "-1.0", counts as that number, because
+        Lasair's programs write such text.
+        """
         try:
-            before = 0 if before is None else float(before) if isinstance(before, str) else before
+            before = 0 if stored is None else float(stored) if isinstance(stored, str) else stored
             if isinstance(before, bool) or not isinstance(before, (int, float)):
                 raise ValueError
         except ValueError:
             raise OutputError(
-                f"{self._path(nid)}: {name} is {before!r}, to which nothing can be added; set it first"
+                f"{self._path(nid)}: {name} is {stored!r}, to which nothing can be added; "
+                "set it first"
             ) from None
         return number(name, (0 if before != before else before) + value)
 
-    def _write(self, nid: int, kept: dict[str, float]) -> None:
-        """Put a night's file in place: written beside, renamed. Only the holder of the lock is here, so one name beside is enough."""
+    def _write(self, nid: int, values: dict[str, float]) -> None:
+        """Replace a night's file in one step, while holding the lock."""
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         own = {"nid": nid, "update_time": now.isoformat(timespec="seconds")}
-        written = {**own, **{name: value for name, value in kept.items() if name not in OWN_KEYS}}
-        # a line a metric; json's own `indent` is many times slower
+        written = {**own, **{name: value for name, value in values.items() if name not in OWN_KEYS}}
+        # one line per metric: json's own `indent` is many times slower
         text = json.dumps(written, separators=(",\n    ", ": "))
-        path, beside = self._path(nid), os.path.join(self.place, f".status_{nid}.json.new")
+        path = self._path(nid)
+        temporary = os.path.join(self.place, f".status_{nid}.json.new")
         try:
-            with open(beside, "wb", 0) as file:
+            with open(temporary, "wb", 0) as file:
                 data = memoryview(f"{{\n    {text[1:-1]}\n}}\n".encode())
                 while data:
                     data = data[file.write(data) :]
                 self._sync(file, nid)
-            os.replace(beside, path)
+            os.replace(temporary, path)
         except OSError as error:
             raise self._fault(error, nid) from error
 
     def _sync(self, file: IO[bytes], nid: int) -> None:
+        """Force a file to disk unless this object did so recently."""
         if self._sync_every_s is None:
             return
         now = time.monotonic()
@@ -160,6 +175,4 @@ class Folder:
 
     def _fault(self, error: OSError, nid: int | None = None) -> OutputError:
         path = self.place if nid is None else self._path(nid)
-        return OutputError(
-            f"{path}: {(error.strerror or str(error)).lower()}; it was left as it was"
-        )
+        return OutputError(f"{path}: {os_error_text(error)}; nothing was changed")

@@ -1,18 +1,19 @@
-"""What programs call to record a night's numbers, in a folder of small files or in an SQL table.
+"""Record the numbers of a night, in a folder or in an SQL table.
 
     from observing_monitor.metrics import Metrics, Timer
 
-    metrics = Metrics("/data/metrics")                        # or "mysql://lasair@dbhost/lasair"
+    metrics = Metrics("/data/metrics")  # or "mysql://lasair@dbhost/lasair"
     timer = Timer("icassandra", node=0)
     with timer:
         store(alerts)
-    metrics.add({"today_alert": len(alerts)}, 2559)           # adds to what is there
-    metrics.set({"total_count": 20622}, "2024-01-04")         # replaces it
-    timer.add_to(metrics, datetime.date(2024, 1, 4))          # adds the seconds since it was last asked
+    metrics.add({"today_alert": len(alerts)}, 2559)  # add to the night's count
+    metrics.set({"total_count": 20622}, "2024-01-04")  # replace the night's value
+    timer.add_to(metrics, datetime.date(2024, 1, 4))  # add the seconds since the last time
 
-A folder holds a file a night, `status_<nid>.json`: flat, with `nid` and `update_time` (UTC), as Lasair documents it. A
-table holds a row a night and name, as Lasair's `lasair_statistics`. The source `lasair` reads both. For a folder nothing
-but the standard library is imported.
+A folder holds one small file per night, `status_<nid>.json`: flat, with `nid` and `update_time`
+(UTC), as Lasair documents it. A table holds one row per night and name, like Lasair's
+`lasair_statistics`. The source `lasair` reads both. Recording in a folder imports the standard
+library only.
 """
 
 from __future__ import annotations
@@ -21,38 +22,67 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.metrics.folder import Folder
+from observing_monitor.metrics.folder import MetricsFolder
 from observing_monitor.metrics.values import nid_of_night, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from observing_monitor.metrics.sql import MetricsTable
     from observing_monitor.metrics.values import Night
 
 
 class Metrics:
-    """The numbers of every night, by name; safe to write from many processes and hosts at once.
+    """The numbers of every night, by name.
+
+    Any number of processes, on several hosts, may write at once. A call is done completely or not
+    at all: if a process is killed during a call, the numbers from before the call remain.
+
+    Use it as a context manager, or call `close` at the end; neither is needed for a folder.
 
     Parameters
     ----------
-    where : str or Path
-        A folder, or a database's address as SQLAlchemy writes it: mysql://user@host/name, postgresql://…, sqlite:////path.
-    create : bool
-        Make the table (or the folder and its parents) if it isn't there. Without this a missing table is an error; a
-        missing folder is made only where its parent exists, for a disk that is not mounted must not be written beside.
-    password_env : str
+    where : str or os.PathLike
+        A folder, or the address of a database as SQLAlchemy writes it: `mysql://user@host/name`,
+        `postgresql://user@host/name`, `sqlite:////absolute/path`.
+    create : bool, default False
+        Create the table, or the folder and its parents, if it does not exist. Otherwise a missing
+        table is an error, and a missing folder is made only if its parent exists, so that nothing
+        is written into the mount point of a disk that is not mounted.
+    password_env : str, default ""
         The environment variable that holds the database's password.
-    sync_every_s : float or None
-        A folder's file is forced to disk (fsync) when this object last did so longer ago; 0 is every time, None never.
+    sync_every_s : float or None, default 1.0
+        Force a night's file to disk (fsync) if this object last did so at least this many seconds
+        ago. 0 forces every write, None forces none. Only for a folder.
 
-    A night is its number (`nid`, days since 2017-01-01), a date, an aware datetime (its UTC date), or one of the first two
-    as text. Every call is done wholly or not at all: a process killed in the middle leaves what was there before. That is
-    the rename's doing; fsync is for a power cut, after which some file systems have an empty file in place of one that was
-    renamed unsynced. A program that adds less than once a second is always synced.
+    Raises
+    ------
+    TypeError
+        If `where` is neither text nor a path. A wrong address or a missing folder is reported by
+        the first call that needs it.
 
-    Names and values are looked at before anything is written: TypeError for a value that is no number (text, bool, None, a
-    list), ValueError for NaN, infinity, a bad name or a bad night. OutputError where the place can't be read or written.
+    Notes
+    -----
+    A night is given in one of these ways:
+
+    - its number `nid`, days since 2017-01-01: `2559`
+    - a date: `datetime.date(2024, 1, 4)`
+    - an aware datetime, of which the UTC date counts
+    - text of a number or a date: `"2559"`, `"2024-01-04"`, `"20240104"`
+
+    A file is replaced by renaming a new one, so a killed process leaves it whole. fsync protects
+    against a power cut, after which some file systems show an empty file in place of one that was
+    renamed but not forced to disk. A program that writes less than once per `sync_every_s`
+    always forces its writes.
+
+    Examples
+    --------
+    >>> metrics = Metrics("/data/metrics")
+    >>> metrics.set({"today_alert": 2000, "min_delay": 0.5}, "2024-01-04")
+    >>> metrics.add({"today_alert": 50}, 2559)
+    >>> metrics.read(2559)
+    {'today_alert': 2050, 'min_delay': 0.5}
     """
 
     def __init__(
@@ -65,40 +95,115 @@ class Metrics:
     ) -> None:
         if not isinstance(where, (str, os.PathLike)):
             raise TypeError(
-                f"where is a folder or a database's address, not {type(where).__name__}"
+                f"where must be a folder or the address of a database, not {type(where).__name__}"
             )
         where = os.fspath(where)
+        self._backend: MetricsFolder | MetricsTable
         if "://" in where:
-            from observing_monitor.metrics.sql import Table
+            from observing_monitor.metrics.sql import MetricsTable
 
-            self._kept: Table | Folder = Table(where, create, password_env)
+            self._backend = MetricsTable(where, create, password_env)
         else:
-            self._kept = Folder(where, create, sync_every_s)
+            self._backend = MetricsFolder(where, create, sync_every_s)
 
     @property
     def place(self) -> str:
-        """Where the numbers are kept, without any password."""
-        return self._kept.place
+        """The folder or the database's address, without user and password."""
+        return self._backend.place
 
     def set(self, values: Mapping[str, float], night: Night) -> None:
-        """Put these numbers, a mapping of names, in place of the night's numbers of the same names."""
-        self._kept.set(numbers_of(values), nid_of_night(night))
+        """Replace the night's numbers of these names; others stay.
+
+        All values are checked first: if one of them is wrong, none is written.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Numbers by name. Names are printable text without spaces at their ends; `nid` and
+            `update_time` are reserved.
+        night : int, str, date or datetime
+            See the notes of `Metrics`.
+
+        Raises
+        ------
+        TypeError
+            If a value is no number (text, bool, None, a list), or the night has a wrong type.
+        ValueError
+            If a value is NaN or infinite, a name may not be used, or there is no such night.
+        OutputError
+            If the folder or the database cannot be read or written.
+        """
+        self._backend.set(numbers_of(values), nid_of_night(night))
 
     def add(self, values: Mapping[str, float], night: Night) -> None:
-        """Add these numbers to the night's; one that isn't there yet begins at zero. Done twice it counts twice."""
-        self._kept.add(numbers_of(values), nid_of_night(night))
+        """Add to the night's numbers of these names; a new one starts at 0.
+
+        Adding twice counts twice.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Numbers by name, as for `set`.
+        night : int, str, date or datetime
+            See the notes of `Metrics`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `set`; nothing is written.
+        OutputError
+            If the folder or the database cannot be read or written, or a stored value is no
+            number.
+        """
+        self._backend.add(numbers_of(values), nid_of_night(night))
 
     def read(self, night: Night) -> dict[str, float]:
-        """The night's numbers by name; {} where there are none."""
-        return self._kept.read(nid_of_night(night))
+        """Return the night's numbers.
+
+        Parameters
+        ----------
+        night : int, str, date or datetime
+            See the notes of `Metrics`.
+
+        Returns
+        -------
+        dict of str to float
+            Numbers by name, {} if the night has none.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such night.
+        OutputError
+            If the folder or the database cannot be read.
+        """
+        return self._backend.read(nid_of_night(night))
 
     def delete(self, night: Night) -> bool:
-        """Forget a night; whether there was anything to forget."""
-        return self._kept.delete(nid_of_night(night))
+        """Delete all numbers of a night.
+
+        Parameters
+        ----------
+        night : int, str, date or datetime
+            See the notes of `Metrics`.
+
+        Returns
+        -------
+        bool
+            True if the night had any.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such night.
+        OutputError
+            If the folder or the database cannot be written.
+        """
+        return self._backend.delete(nid_of_night(night))
 
     def close(self) -> None:
-        """Let go of the database's connection; the next call makes another."""
-        self._kept.close()
+        """Close the connection to the database; the next call opens another."""
+        self._backend.close()
 
     def __enter__(self) -> Metrics:
         return self
@@ -111,43 +216,78 @@ class Metrics:
 
 
 class Timer:
-    """Seconds spent between `on` and `off`, summed up; a context manager does both.
+    """A stopwatch that sums the seconds between `on` and `off`.
 
-    `name` is the metric's; a `node` (0, "1" …) is appended, icassandra_0, as the source takes it apart again. Turning on
-    twice, or off what is not on, changes nothing.
+    As a context manager it calls both. A timer belongs to one thread.
+
+    Parameters
+    ----------
+    name : str
+        The name of the metric.
+    node : int or str, optional
+        The machine or process to which the seconds belong. It is appended to the name:
+        `Timer("icassandra", node=0)` records `icassandra_0`, which the pages show as
+        `icassandra` of node 0.
+
+    Attributes
+    ----------
+    name : str
+        The name of the metric, with the node.
+
+    Examples
+    --------
+    >>> timer = Timer("icassandra", node=0)
+    >>> with timer:
+    ...     store(alerts)
+    >>> timer.add_to(metrics, "2024-01-04")
     """
 
-    def __init__(self, name: str, node: str | None = None) -> None:
+    def __init__(self, name: str, node: int | str | None = None) -> None:
         self.name = name if node is None or node == "" else f"{name}_{node}"
         self._elapsed = 0.0
-        self._since: float | None = None  # None while it is off
+        # time.perf_counter() at the last `on`; None while it is off
+        self._since: float | None = None
 
     def on(self) -> None:
-        """Start the clock."""
+        """Start the stopwatch; do nothing if it is running."""
         if self._since is None:
             self._since = time.perf_counter()
 
     def off(self) -> None:
-        """Stop the clock."""
+        """Stop the stopwatch; do nothing if it is not running."""
         if self._since is not None:
             self._elapsed += time.perf_counter() - self._since
             self._since = None
 
     @property
     def seconds(self) -> float:
-        """What was counted since it was made, or last added to metrics."""
-        return self._elapsed + (
-            time.perf_counter() - self._since if self._since is not None else 0.0
-        )
+        """Seconds counted since the timer was made or last recorded."""
+        return self._seconds_until(time.perf_counter())
 
     def add_to(self, metrics: Metrics, night: Night) -> None:
-        """Add the seconds to a night's, and begin at zero again; if they couldn't be added they are kept for the next time."""
+        """Add the seconds to a night's metric, and restart from 0.
+
+        A running timer continues to run. If the seconds cannot be recorded, the timer keeps them
+        for the next call.
+
+        Parameters
+        ----------
+        metrics : Metrics
+            Where to record.
+        night : int, str, date or datetime
+            See the notes of `Metrics`.
+
+        Raises
+        ------
+        TypeError, ValueError, OutputError
+            As for `Metrics.add`.
+        """
         now = time.perf_counter()
-        metrics.add(
-            {self.name: self._elapsed + (now - self._since if self._since is not None else 0.0)},
-            night,
-        )
+        metrics.add({self.name: self._seconds_until(now)}, night)
         self._elapsed, self._since = 0.0, None if self._since is None else now
+
+    def _seconds_until(self, now: float) -> float:
+        return self._elapsed + (0.0 if self._since is None else now - self._since)
 
     def __enter__(self) -> Self:
         self.on()

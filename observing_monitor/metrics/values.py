@@ -1,10 +1,11 @@
-"""Nights, names and numbers as metrics accept them."""
+"""Nights, names and numbers as `Metrics` accepts and stores them."""
 
 from __future__ import annotations
 
 import datetime
 import math
 import numbers
+import re
 import struct
 from typing import TYPE_CHECKING, overload
 
@@ -15,26 +16,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-LAST_NID = 99_999  # the year 2290: what is above is a date written as a number
-OWN_KEYS = ("nid", "update_time")  # of a file, and no metrics
+# the year 2290: larger numbers are dates written as a number
+LAST_NID = 99_999
+# keys of a night's file that are not metrics
+OWN_KEYS = ("nid", "update_time")
+# Lasair's name of the table
+TABLE = "lasair_statistics"
+
+_FILE_NAME = re.compile(r"status_(0|[1-9]\d{0,4})\.json")
+
+# a night as its number (`nid`), a date, an aware datetime, or text of the first two
+Night = int | str | datetime.date
 
 
-Night = (
-    int | str | datetime.date
-)  # a night as its number (`nid`), a date, an aware datetime, or text of the first two
+def file_name_of(nid: int) -> str:
+    """Return the name of a night's file: `status_2559.json`."""
+    return f"status_{nid}.json"
+
+
+def nid_of_file_name(name: str) -> int | None:
+    """Return the night number in a file's name, None for other files."""
+    found = _FILE_NAME.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def nid_of_night(night: Night) -> int:
-    """The number (days since 2017-01-01) of a night given as that number, a date, an aware datetime, or text of the first two.
+    """Return the number of a night.
 
-    TypeError or ValueError where it is none.
+    Parameters
+    ----------
+    night : int, str, date or datetime
+        The number itself, a date, an aware datetime (its UTC date counts), or text of the
+        first two: `2559`, `2024-01-04`, `20240104`.
+
+    Returns
+    -------
+    int
+        Days since 2017-01-01, from 0 to `LAST_NID`.
+
+    Raises
+    ------
+    TypeError
+        If `night` has another type.
+    ValueError
+        If it names no night, is out of range, or is a datetime without a time zone.
     """
     if isinstance(night, str):
         nid = _nid_of_text(night.strip())
     elif isinstance(night, datetime.datetime):
         if night.tzinfo is None:
             raise ValueError(
-                f"{night} has no zone, so its night is not known; give a date, or an aware datetime"
+                f"{night} has no time zone, so its night is unknown; "
+                "use a date or an aware datetime"
             )
         nid = nid_of(night.astimezone(datetime.UTC).date())
     elif isinstance(night, datetime.date):
@@ -43,11 +76,12 @@ def nid_of_night(night: Night) -> int:
         nid = int(night)
     else:
         raise TypeError(
-            f"a night is a number (nid), a date or its text, not {type(night).__name__}"
+            f"a night is a number (nid), a date or text of these, not {type(night).__name__}"
         )
     if not 0 <= nid <= LAST_NID:
         raise ValueError(
-            f"night {night} is out of range; nights count from 0, which is 2017-01-01, and a date as text is YYYY-MM-DD"
+            f"night {night} is out of range; nights count from 2017-01-01, which is 0, and "
+            "a date as text is YYYY-MM-DD"
         )
     return nid
 
@@ -62,42 +96,67 @@ def _nid_of_text(text: str) -> int:
 
 
 def numbers_of(values: Mapping[str, float]) -> dict[str, float]:
-    """A dict of plain ints and floats from a mapping of names to numbers; TypeError or ValueError names what is wrong."""
+    """Return checked metrics: plain ints and floats by name.
+
+    Raises
+    ------
+    TypeError
+        If `values` is no mapping, a name is no text, or a value is no number.
+    ValueError
+        If a name may not be used, or a value is NaN or infinite.
+    """
     try:
         items = values.items()
     except AttributeError:
         raise TypeError(
-            f"values are a mapping of names to numbers, not {type(values).__name__}"
+            f"values must be a mapping of names to numbers, not {type(values).__name__}"
         ) from None
-    return {_name(name): number(name, value) for name, value in items}
+    return {_checked_name(name): number(name, value) for name, value in items}
 
 
-def _name(name: str) -> str:
+def _checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a metric's name is text, not {type(name).__name__}: {name!r}")
     if not name or name != name.strip() or not name.isprintable():
         raise ValueError(
-            f"{name!r} is no metric's name; it is printable text without spaces around it"
+            f"{name!r} cannot name a metric; use printable text without spaces at its ends"
         )
     if name in OWN_KEYS:
-        raise ValueError(f"{name!r} is written by itself, and is no metric's name")
+        raise ValueError(f"{name!r} is written automatically and cannot name a metric")
     return name
 
 
 def number(name: str, value: object) -> float:
-    if type(value) is not int and type(value) is not float:  # numpy's numbers count too
+    """Return a value as a plain int or float.
+
+    Parameters
+    ----------
+    name : str
+        The metric, for messages.
+    value : object
+        An int, a float, or a number of another type, such as one of NumPy.
+
+    Raises
+    ------
+    TypeError
+        If the value is no real number; bool is none.
+    ValueError
+        If it is NaN, infinite, or an int that no float can hold.
+    """
+    if type(value) is not int and type(value) is not float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(
                 f"{name}: {value!r} is {type(value).__name__}, not a number; nothing was written"
             )
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
     try:
-        finite = math.isfinite(value)
-    except OverflowError:  # an int beyond what a float can be
-        finite = False
-    if not finite:
+        is_finite = math.isfinite(value)
+    except OverflowError:
+        is_finite = False
+    if not is_finite:
         raise ValueError(
-            f"{name}: {value!r} is no number that can be kept; leave the metric out where it is not known. Nothing was written"
+            f"{name}: {value!r} cannot be kept; leave out a metric whose value is unknown. "
+            "Nothing was written"
         )
     return value
 
@@ -107,9 +166,10 @@ def as_written(value: float) -> float: ...
 @overload
 def as_written(value: None) -> None: ...
 def as_written(value: float | None) -> float | None:
-    """A float as its writer meant it: what passed through 4 bytes (SQL's FLOAT) gets its shortest form, 140.8 not 140.8000030517578.
+    """Return a float in the short form in which it was written.
 
-    Whole numbers, and floats that never were so short, stay as they are.
+    SQL's FLOAT has 4 bytes, so 140.8 is read back as 140.8000030517578. Such a value becomes
+    140.8 again. Whole numbers and floats that need 8 bytes stay as they are; None stays None.
     """
     if value is None or not math.isfinite(value) or value == int(value):
         return value

@@ -62,41 +62,41 @@ FORMULA = "^([" + FORMULA_HEADS.replace("-", r"\-") + "])"
 
 # A row is a file that was taken or has arrived. Sorted by `file_id`, which is unique.
 FILES = (
-    Column("file_id", "text", "Path below the source's root: names the file for good", "Path"),
-    Column("name", "text", "The last part of the path", "File"),
-    Column("path", "text", "Where the file was seen last, in full", "Full path"),
-    Column("kind", "text", "fits, or the ending of the name: json, txt …", "Kind"),
+    Column("file_id", "text", "Path below the source's root, which identifies the file", "Path"),
+    Column("name", "text", "Last part of the path", "File"),
+    Column("path", "text", "Full path where the file was last seen", "Full path"),
+    Column("kind", "text", "fits, or the ending of the name, such as json or txt", "Kind"),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column("created_at", "instant", "When the file was written at the telescope", "Created"),
     Column(
         "exposed_at",
         "instant",
-        "When the exposure ended, where a registry tells: then pages show it as created",
+        "When the exposure ended, if a registry has it; pages then show it as created",
         "Exposed",
     ),
-    Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
-    Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
-    Column("exposure", "text", "The exposure's identifier", "Exposure"),
-    Column("seq_num", "int", "The exposure's number within its night, from 1", "Seq."),
-    Column("detector", "text", "The detector's number or name", "Detector"),
-    Column("on_disk", "bool", "Whether the file was there at the last look", "On disk"),
-    Column("device", "int", "The file system's number (st_dev), to match links", "Device"),
-    Column("inode", "int", "The file's number there (st_ino), to match links", "Inode"),
-    Column("source", "text", "The source that told of the file", "Source"),
+    Column("transferred_at", "instant", "When the file arrived here", "Transferred"),
+    Column("obsid", "text", "Name of the observation, such as AT_O_20200212_000022", "Obsid"),
+    Column("exposure", "text", "Identifier of the exposure", "Exposure"),
+    Column("seq_num", "int", "Number of the exposure in its night, from 1", "Seq."),
+    Column("detector", "text", "Number or name of the detector", "Detector"),
+    Column("on_disk", "bool", "True if the file was there at the last update", "On disk"),
+    Column("device", "int", "Number of the file system (st_dev), to match links", "Device"),
+    Column("inode", "int", "Number of the file in it (st_ino), to match links", "Inode"),
+    Column("source", "text", "Source that reported the file", "Source"),
 )
 
 # A row is one attempt of one stage on one file; all are kept. Sorted by file_id, stage,
 # attempted_at, attempt.
 INGESTS = (
     Column("file_id", "text", "The file, as in `files`", "Path"),
-    Column("stage", "text", "The step that was tried: ingest, export …", "Stage"),
-    Column("attempted_at", "instant", "When the attempt ended, or was last heard of", "Tried"),
-    Column("duration_s", "float", "How long the attempt took", "Took"),
-    Column("status", "text", "How it ended: a key of STATUSES", "Outcome"),
-    Column("message", "text", "What the system said of it, whole", "Message"),
-    Column("attempt", "int", "The attempt's number, from 1", "Attempt"),
-    Column("destination", "text", "Where the file went", "To"),
-    Column("source", "text", "The source that told of the attempt", "Source"),
+    Column("stage", "text", "Step that was tried, such as ingest or export", "Stage"),
+    Column("attempted_at", "instant", "When the attempt ended or was last reported", "Tried"),
+    Column("duration_s", "float", "Duration of the attempt", "Duration"),
+    Column("status", "text", "How the attempt ended: a key of STATUSES", "Outcome"),
+    Column("message", "text", "Full message of the system", "Message"),
+    Column("attempt", "int", "Number of the attempt, from 1", "Attempt"),
+    Column("destination", "text", "Where the file went", "Destination"),
+    Column("source", "text", "Source that reported the attempt", "Source"),
 )
 
 # An attempt as a source returns it: without its file_id, but with the columns to find its file by.
@@ -104,13 +104,13 @@ ATTEMPTS = INGESTS[1:] + (
     Column(
         "path",
         "text",
-        "Names the attempt's file where no file matches: relative to the source's root",
+        "Path of the file below the source's root, used if no known file matches",
         "Path",
     ),
     Column(
         "names",
         "text",
-        "Names that the file may have, separated by newlines, the likeliest first",
+        "Possible names of the file, separated by newlines, the likeliest first",
         "Names",
     ),
     *(c for c in FILES if c.name not in ("file_id", "name", "path", "kind", "source")),
@@ -119,12 +119,12 @@ ATTEMPTS = INGESTS[1:] + (
 # A row is a number or a text at an instant. Sorted by name, node, sampled_at.
 METRICS = (
     Column("name", "text", "What was measured", "Name"),
-    Column("node", "text", "Which machine, band or queue it is of", "Node"),
-    Column("sampled_at", "instant", "When it was read", "At"),
-    Column("value", "float", "The number; NaN where it is not available", "Value"),
-    Column("text", "text", "The value where it is no number", "Text"),
+    Column("node", "text", "Machine, band or queue that it belongs to", "Node"),
+    Column("sampled_at", "instant", "When it was measured", "Time"),
+    Column("value", "float", "The number; NaN if not available", "Value"),
+    Column("text", "text", "The value if it is not a number", "Text"),
     Column("unit", "text", "Unit of the value", "Unit"),
-    Column("source", "text", "The source that told it", "Source"),
+    Column("source", "text", "Source that reported it", "Source"),
 )
 
 TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
@@ -132,15 +132,15 @@ TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
 # Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {
     "success": "done",
-    "lost": "done, but what was made is no longer there",
+    "lost": "done, but the result is no longer there",
     "failure": "tried, and it failed",
-    "invalid": "refused: no such file, or an empty one",
-    "unknown": "the worker died: nobody knows how it ended",
+    "invalid": "refused: the file does not exist or is empty",
+    "unknown": "the worker died: the outcome is unknown",
     "ignored": "left out on purpose",
-    "unregistered": "linked into the repository, but the registry does not know it",
+    "unregistered": "linked into the repository, but not in its registry",
     "untried": "never tried",
-    "waiting": "waits in a queue",
-    "running": "being worked on",
+    "waiting": "waiting in a queue",
+    "running": "in progress",
     "deferred": "put off until later",
     "rerun": "to be tried again",
     "backfill": "to be done with the backlog",
@@ -148,64 +148,63 @@ STATUSES = {
 
 # Classes of files; the first that applies counts. They add up to the number of files.
 CLASSES = (
-    Column("ingested", "int", "Passed the stream's last stage", "Ingested"),
-    Column("gone", "int", "Recorded, but no longer on disk, and never ingested", "Gone"),
-    Column(
-        "ignored", "int", "Left out on purpose: the ingester, or the settings, say so", "Ignored"
-    ),
+    Column("ingested", "int", "Passed the last stage of the stream", "Ingested"),
+    Column("gone", "int", "Recorded, but no longer on disk and never ingested", "Gone"),
+    Column("ignored", "int", "Left out on purpose by the ingester or the settings", "Ignored"),
     Column("not_fits", "int", "Not an image", "Not FITS"),
-    Column("failed", "int", "Tried, and it failed: the message says why", "Failed"),
-    Column("pending", "int", "Not ingested yet, and younger than the stream's limit", "Pending"),
+    Column("failed", "int", "The last attempt failed; the message says why", "Failed"),
+    Column(
+        "pending",
+        "int",
+        "Not ingested yet, but still within the time limit of the stream",
+        "Pending",
+    ),
     Column("small", "int", "Too small to be an image, and not ingested", "Small"),
-    Column("missing", "int", "Never tried, and older than the stream's limit", "Missing"),
+    Column("missing", "int", "Never tried, and older than the time limit of the stream", "Missing"),
 )
 
 # not a class: such a file is also counted as ingested
-LOST = Column("lost", "int", "Ingested, but the repository's link or file is gone", "Lost")
+LOST = Column("lost", "int", "Ingested, but its link or file in the repository is gone", "Lost")
 
 # the meaning of `ingested` in a stream without later stages
-ARRIVED = Column(
-    "arrived", "int", "Had arrived, where no stage is known that comes after", "Arrived"
-)
+ARRIVED = Column("arrived", "int", "Arrived here; no later stage is known", "Arrived")
 
 # A row is a night, on the index pages and in nights.json.
 NIGHTS = (
     Column(
-        "night", "text", "The date of the night; the stream's page says by which clock", "Night"
+        "night", "text", "Date of the night; the page of the stream says when nights begin", "Night"
     ),
-    Column(
-        "status", "text", "normal, warning or error: the worst of the night's findings", "Status"
-    ),
-    Column("info", "text", "What is wrong, and how many", "What is wrong"),
+    Column("status", "text", "normal, warning or error: the worst finding of the night", "Status"),
+    Column("info", "text", "What is wrong, and with how many files", "Problems"),
     Column(
         "acknowledged",
         "text",
-        "What is wrong for a known reason, and alarms no longer",
-        "What is known",
+        "Known problems: they raise no alarm",
+        "Acknowledged",
     ),
     Column("n_files", "int", "Files that were taken or have arrived", "Files"),
     *(Column(f"n_{c.name}", c.kind, c.meaning, c.label) for c in CLASSES),
-    Column("n_error", "int", "Failed and missing together", "Errors"),
-    Column("n_lost", "int", f"{LOST.meaning} (counted beside the classes)", LOST.label),
+    Column("n_error", "int", "Failed and missing files together", "Errors"),
+    Column("n_lost", "int", f"{LOST.meaning} (also counted as ingested)", LOST.label),
     Column(
         "n_acknowledged",
         "int",
-        "Files that failed, are missing, gone, small or lost for a known reason (of the classes)",
-        "Known",
+        "Failed, missing, gone, small or lost files with a known reason (also counted in their classes)",
+        "Acknowledged",
     ),
-    Column("n_acknowledged_errors", "int", "Of the errors, those that are known", "Known errors"),
+    Column("n_acknowledged_errors", "int", "Errors with a known reason", "Acknowledged errors"),
     Column(
         "n_twice",
         "int",
-        "Files whose name came before, elsewhere in the night (counted beside the classes)",
-        "Twice",
+        "Files with the same name as an earlier file of the night (also counted in their classes)",
+        "Duplicates",
     ),
-    Column("n_exposures", "int", "Exposures that the files belong to, where known", "Exposures"),
-    Column("size_bytes", "int", "Bytes of all files whose size is known", "Size"),
+    Column("n_exposures", "int", "Exposures that the files belong to, if known", "Exposures"),
+    Column("size_bytes", "int", "Total size of the files whose size is known", "Size"),
     Column(
         "completeness",
         "float",
-        "Ingested, of all that should be (neither ignored nor other than FITS)",
+        "Share of files ingested, not counting those that are ignored or not FITS",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
@@ -221,92 +220,92 @@ NIGHTS = (
         )
         for stage, span in (
             ("transfer", "creation to arrival"),
-            ("ingest", "arrival (or creation, where arrival is unknown) to ingest"),
+            ("ingest", "arrival (or creation, if the arrival is unknown) to ingest"),
         )
         for name, words, label in (
-            ("median", "The median", "median"),
-            ("p90", "The 90 % point", "90 %"),
-            ("max", "The longest", "worst"),
+            ("median", "Median", "median"),
+            ("p90", "90 % point", "90 %"),
+            ("max", "Maximum", "worst"),
         )
     ),
 )
 
 LEVELS = (
     Column("normal", "text", "Nothing needs attention", "normal"),
-    Column("warning", "text", "Something is odd, and should be looked at by day", "warning"),
-    Column("error", "text", "Something failed or is missing, and needs attention now", "error"),
+    Column("warning", "text", "Something is odd; look at it during the day", "warning"),
+    Column("error", "text", "Something failed or is missing; look at it now", "error"),
 )
 
 # Further columns of the pages' tables. The pages and the glossary explain them.
 # FILE_LIST: the list of all files, and the files that need attention
 FILE_LIST = (
-    Column(
-        "path", "text", "The file's path below the source's root, which names it for good", "File"
-    ),
-    Column("file_class", "text", "What became of the file: one of the classes", "Class"),
+    Column("path", "text", "Path below the source's root, which identifies the file", "File"),
+    Column("file_class", "text", "Class of the file, such as ingested, pending or failed", "Class"),
     Column(
         "reason",
         "text",
-        "Why the file needs attention: of a message its first line, of a traceback the last",
-        "Why",
+        "Why the file needs attention: the first line of a message, the last line of a traceback",
+        "Reason",
     ),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column(
         "created_at",
         "instant",
-        "When the file was written at the telescope, or its exposure ended where a registry tells that",
+        "When the file was written at the telescope, or when its exposure ended, if a registry has that",
         "Created",
     ),
-    Column("transferred_at", "instant", "When the file had arrived here", "Transferred"),
+    Column("transferred_at", "instant", "When the file arrived here", "Transferred"),
+    Column("stage_at", "instant", "When the file passed the stage in the heading", "Stage"),
     Column(
-        "stage_at", "instant", "When the file passed the stage that stands over the column", "Stage"
+        "ingested_at", "instant", "When the file passed the last stage of the stream", "Ingested"
     ),
-    Column("ingested_at", "instant", "When the file passed the stream's last stage", "Ingested"),
     Column("tried_at", "instant", "When the last attempt ended", "Last tried"),
-    Column("n_attempts", "int", "How often it was tried", "Attempts"),
-    Column("seq_num", "int", "The exposure's number within its night, from 1", "Seq."),
-    Column("detector", "text", "The detector's number or name", "Detector"),
-    Column("exposure", "text", "The exposure's identifier", "Exposure"),
-    Column("obsid", "text", "The observation's name, such as AT_O_20200212_000022", "Obsid"),
+    Column("n_attempts", "int", "Number of attempts", "Attempts"),
+    Column("seq_num", "int", "Number of the exposure in its night, from 1", "Seq."),
+    Column("detector", "text", "Number or name of the detector", "Detector"),
+    Column("exposure", "text", "Identifier of the exposure", "Exposure"),
+    Column("obsid", "text", "Name of the observation, such as AT_O_20200212_000022", "Obsid"),
 )
 EXPOSURES = (
     Column(
         "name",
         "text",
-        "The exposure's identifier; where files tell of no exposure, the folder that they lie in",
+        "Identifier of the exposure; the folder of the files if no exposure is known",
         "Exposure or folder",
     ),
     Column(
         "counts",
         "text",
-        "What became of the files of the exposure: each is in one class",
-        "Of these",
+        "Files of the exposure by class; each file is in one class",
+        "Classes",
     ),
 )
 DELAYS = (
-    Column("median", "float", "Half of the files took no longer", "median"),
-    Column("p90", "float", "Nine of ten files took no longer", "90 %"),
-    Column("max", "float", "No file took longer", "worst"),
+    Column("median", "float", "Half of the files took at most this long", "median"),
+    Column("p90", "float", "Nine of ten files took at most this long", "90 %"),
+    Column("max", "float", "The longest delay", "worst"),
 )
 STAGES = (
-    Column("name", "text", "A step that files go through: transfer, ingest, export …", "Stage"),
+    Column(
+        "name", "text", "Step that files go through, such as transfer, ingest or export", "Stage"
+    ),
     Column("n_done", "int", "Files that passed the stage", "Done"),
     Column("n_failed", "int", "Files whose last attempt failed", "Failed"),
-    Column("n_waiting", "int", "Files that wait for the stage", "Waiting"),
-    Column("n_running", "int", "Files that are being worked on", "In progress"),
-    Column("n_deferred", "int", "Files that were put off until later", "Deferred"),
-    Column("n_attempts", "int", "How often the stage was tried, on all files together", "Attempts"),
-    Column("last_done_at", "instant", "When the latest file passed the stage", "Latest done"),
+    Column("n_waiting", "int", "Files waiting for the stage", "Waiting"),
+    Column("n_running", "int", "Files that are being processed", "In progress"),
+    Column("n_deferred", "int", "Files put off until later", "Deferred"),
+    Column("n_attempts", "int", "Attempts on all files together", "Attempts"),
+    Column("last_done_at", "instant", "When the latest file passed the stage", "Last done"),
     Column(
         "median_s",
         "float",
-        "Half of the files had passed the stage so long after their creation",
+        "Time from creation to the end of the stage: half of the files took at most this long",
         "Median",
     ),
     Column(
         "p90_s",
         "float",
-        "Nine of ten files had passed the stage so long after their creation",
+        "Time from creation to the end of the stage: nine of ten files took at most this long",
         "90 %",
     ),
 )
@@ -314,42 +313,44 @@ QUEUES = (
     Column(
         "waiting",
         "int",
-        "Entries that wait in the queue, are being worked on, or were put off",
+        "Entries that wait in the queue, are in progress or were put off",
         "Waiting",
     ),
-    Column("errors", "int", "Entries that failed, and were not done since", "Errors"),
+    Column("errors", "int", "Entries that failed and have not succeeded since", "Errors"),
 )
 NUMBERS = (
-    Column("name", "text", "What was measured, by the name that its source gives it", "Name"),
-    Column("value", "float", "The latest value of the whole", "Value"),
+    Column("name", "text", "Name of the metric, as its source reports it", "Name"),
+    Column("value", "float", "Latest value of the whole", "Value"),
     Column(
         "by_node",
         "text",
-        "The latest values of the single machines, bands or queues: from which to which they go",
+        "Range of the latest values of the machines, bands or queues",
         "By node",
     ),
-    Column("unit", "text", "The unit of the values", "Unit"),
-    Column("sampled_at", "instant", "When the latest of the values was read", "Read at"),
+    Column("unit", "text", "Unit of the values", "Unit"),
+    Column("sampled_at", "instant", "When the latest value was measured", "Time"),
 )
 SOURCES = (
-    Column("name", "text", "A place where facts are read: a folder, a database, a log", "Source"),
-    Column("kind", "text", "Which kind of source it is: the settings call it its type", "Kind"),
-    Column("place", "text", "Where it is", "Place"),
-    Column("answered_at", "instant", "When it was last read without a fault", "Last answered"),
+    Column("name", "text", "Where data are read: a folder, a database, a log", "Source"),
+    Column("kind", "text", "Type of the source, as in the settings", "Kind"),
+    Column("place", "text", "Path or address of the source", "Place"),
+    Column(
+        "answered_at", "instant", "When the source was last read without a fault", "Last answered"
+    ),
     Column(
         "problem",
         "text",
-        "Why it could not be read; the last that was known of it stays on the pages",
+        "Why the source could not be read; the pages keep its last data",
         "Fault",
     ),
 )
 # A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
 # for the delays.
 PERIODS = (
-    Column("period", "text", "The month, or the year", "Period"),
-    Column("n_nights", "int", "Nights that have been looked at", "Nights"),
-    Column("n_nights_error", "int", "Nights whose status is error", "In error"),
-    Column("n_nights_warning", "int", "Nights whose status is warning", "In warning"),
+    Column("period", "text", "The month or year", "Period"),
+    Column("n_nights", "int", "Nights that were read", "Nights"),
+    Column("n_nights_error", "int", "Nights with the status error", "With errors"),
+    Column("n_nights_warning", "int", "Nights with the status warning", "With warnings"),
     *(
         c
         for c in NIGHTS
@@ -359,7 +360,7 @@ PERIODS = (
         Column(
             f"{stage}_delay_p90_s",
             "float",
-            f"The 90 % point of the {stage} delay, in the median night",
+            f"90 % point of the {stage} delay; the median over the nights",
             f"{stage.capitalize()} 90 %",
         )
         for stage in ("transfer", "ingest")

@@ -32,33 +32,33 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
     (
         "status",
         "Status",
-        "The worst that was found in a file rules its night, the worst night its stream, the worst stream the site.",
+        "A night has the status of its worst finding. A stream has the worst status of its two newest nights and its sources. The site has the worst status of its streams.",
         columns.LEVELS,
     ),
     (
         "class",
-        "What became of a file",
-        "Every file is in exactly one class, the first of these that holds: they add up to all files. “Lost” is counted beside them.",
+        "Classes of files",
+        "Every file is in exactly one class: the first in this list that applies. The classes add up to the number of files. Lost files are also counted as ingested.",
         (*columns.CLASSES, columns.LOST, columns.ARRIVED),
     ),
-    ("night", "A night", "", columns.NIGHTS),
-    ("period", "A month, or a year", "Sums over its nights, but for the delays.", columns.PERIODS),
-    ("delay", "How late files were", "", columns.DELAYS),
-    ("file", "A file", "", columns.FILE_LIST),
-    ("exposure", "An exposure", "", columns.EXPOSURES),
-    ("stage", "The stages", "The last attempt on a file counts.", columns.STAGES),
-    ("queue", "The queues", "", columns.QUEUES),
+    ("night", "Nights", "", columns.NIGHTS),
+    ("period", "Months and years", "Sums over the nights, except for the delays.", columns.PERIODS),
+    ("delay", "Delays", "", columns.DELAYS),
+    ("file", "Files", "", columns.FILE_LIST),
+    ("exposure", "Exposures", "", columns.EXPOSURES),
+    ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
+    ("queue", "Queues", "", columns.QUEUES),
     (
         "attempt",
-        "How an attempt can end",
+        "Outcomes of an attempt",
         "",
         [
             Column(name, "text", words[0].upper() + words[1:], name)
             for name, words in columns.STATUSES.items()
         ],
     ),
-    ("number", "The systems’ own numbers", "", columns.NUMBERS),
-    ("source", "The sources", "", columns.SOURCES),
+    ("number", "Metrics", "", columns.NUMBERS),
+    ("source", "Sources", "", columns.SOURCES),
 )
 
 
@@ -113,5 +113,5 @@ def glossary_groups(told: list[Word]) -> list[WordGroup]:
         words = [word for word in WORDS[prefix].values() if word.anchor.startswith(f"{prefix}-")]
         made.append(WordGroup(title, prefix, note, words))
     if told:
-        made.append(WordGroup("Numbers, by their sources", "numbers", "", told))
+        made.append(WordGroup("Numbers by type of source", "numbers", "", told))
     return made

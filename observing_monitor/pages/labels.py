@@ -52,8 +52,7 @@ def source_words(streams: Iterable[Stream]) -> list[glossary.Word]:
 def _word(teller: str, name: str, meanings: Mapping[str, str]) -> glossary.Word:
     """A number by its name, as a kind of source tells it."""
     meaning = (
-        meanings.get(name)
-        or f"The night’s latest {name}, as the source of the kind {teller} tells it"
+        meanings.get(name) or f"Latest {name} of the night, reported by a source of type {teller}"
     )
     return glossary.Word(
         name, value_label(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"

@@ -19,7 +19,7 @@ from observing_monitor.pages import contexts, render
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, PrunedPage
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
-from observing_monitor.pages.night_files import files_begin, images_of, sweep_page
+from observing_monitor.pages.night_files import endings_of, files_begin, images_of, sweep_page
 from observing_monitor.pages.night_parts import (
     exposure_table,
     metric_groups,
@@ -30,7 +30,7 @@ from observing_monitor.pages.night_parts import (
 )
 from observing_monitor.settings.traits import reports_files, source_classes
 from observing_monitor.storage.index import PAGE, PREVIEWS, is_pruned
-from observing_monitor.storage.layout import exposure_pages, exposures_ending
+from observing_monitor.storage.layout import PAGE_ENDINGS, exposure_pages, exposures_ending
 
 if TYPE_CHECKING:
     import datetime
@@ -167,9 +167,17 @@ def write_night(
         [os.path.basename(image.href) for image in images],
         len(parts),
     )
+    _remove_leftovers(job, row)
+
+
+def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
+    """Remove files of a night that its page no longer has, such as lists of a source without files."""
+    output, place = job.site.output, files_begin(job)
     _remove_stale_images(job, row["images"])
-    for path in reversed(exposure_pages(output, place, len(parts) + 1)):
+    for path in reversed(exposure_pages(output, place, row["n_exposure_pages"] + 1)):
         output.remove(path)
+    for ending in set(PAGE_ENDINGS) - set(endings_of(job.stream)):
+        output.remove(f"{place}{ending}")
 
 
 def _write_list(output: Output, place: str, listed: DataFrame, stages: Sequence[str]) -> None:

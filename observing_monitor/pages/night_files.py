@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
-from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.settings.traits import reports_files
 from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, is_pruned
@@ -18,35 +17,6 @@ if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
-
-
-def look_of(stream: Stream) -> list[object]:
-    """What the pages of a stream's nights show of its settings."""
-    return [
-        stream.title,
-        stream.folder,
-        stream.rule.text,
-        stream.stale_after_s,
-        [(s.name, s.kind) for s in stream.sources],
-        [repr(stream.position), stream.timezone],
-    ]
-
-
-def shown_previews(job: NightJob, row: IndexRow) -> str | None:
-    return (row.get("previews") or {}).get("shown") if job.stream.previews else None
-
-
-def page_key(job: NightJob, row: IndexRow) -> str:
-    """The fingerprint of a night's page."""
-    # the index keeps what was made of the known issues, so that a night which none of them touches keeps its page
-    known = [
-        row.get(name) for name in ("shown", "summary", "findings", "acknowledged", "changed_at")
-    ]
-    known.append(shown_previews(job, row))
-    known += [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
-    return digest(
-        [job.site.key, job.site.title, known, look_of(job.stream), job.previous, job.next]
-    )
 
 
 def endings_of(stream: Stream) -> tuple[str, ...]:

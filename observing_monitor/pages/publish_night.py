@@ -9,8 +9,9 @@ from observing_monitor.judging.judge import judge_night
 from observing_monitor.judging.keys import is_judged, is_judged_alone, neighbours_key, shown_key
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import write_night, write_pruned
-from observing_monitor.pages.night_files import is_whole, page_key
+from observing_monitor.pages.night_files import is_whole
 from observing_monitor.pages.published import NightDone
+from observing_monitor.pages.stale import night_key
 from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import PAGE, TABLES, is_pruned
 from observing_monitor.storage.store import Store
@@ -49,7 +50,7 @@ def publish_night(job: NightJob) -> NightDone:
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
-    key = page_key(job, row)
+    key = night_key(job, row)
     is_stale = row.get("page") != key or not is_whole(job, row)
     if is_stale:
         write_night(job, row, known, judged, found, key)
@@ -77,7 +78,7 @@ def _row_where_nothing_moved(
     row = cast("IndexRow", {**job.row, "beside": neighbours_key(job)})
     is_current = (
         row.get("shown") == shown_key(job, settled)
-        and row.get("page") == page_key(job, row)
+        and row.get("page") == night_key(job, row)
         and is_whole(job, row)
     )
     return row if is_current else None
@@ -85,7 +86,7 @@ def _row_where_nothing_moved(
 
 def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
     row = row.copy()
-    row["page"] = page_key(job, row)
+    row["page"] = night_key(job, row)
     row.pop("images", None)
     row.pop("n_exposure_pages", None)
     write_pruned(job, row)

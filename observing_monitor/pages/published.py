@@ -9,22 +9,38 @@ from typing import TYPE_CHECKING
 from observing_monitor.feeds.site_status import NightChange, Status
 
 if TYPE_CHECKING:
+    from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.storage.index import IndexRow
 
 
-@dataclass
+@dataclass(frozen=True)
 class Published:
-    """What publishing came to."""
+    """The result of publishing a site."""
 
     n_pages: int = 0  # pages written
-    standings: list[Status] = field(default_factory=list)  # of the site, and of each stream
-    news: list[NightChange] = field(
-        default_factory=list
-    )  # of each stream the nights that changed last
+    standings: list[Status] = field(default_factory=list)  # the site's first, then each stream's
+    news: list[NightChange] = field(default_factory=list)  # latest changes of each stream
     problems: list[str] = field(default_factory=list)
-    pages: dict[str, dict[str, str]] = field(
-        default_factory=dict
-    )  # of each stream, "" for the site: the newest pages' fingerprints
+    # stream, or "" for the site -> page -> fingerprint, of the newest pages
+    pages: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StreamPublished:
+    """The result of publishing the pages over a stream's nights."""
+
+    card: StreamCard
+    status: Status
+    n_pages: int
+
+
+@dataclass(frozen=True)
+class NightsPublished:
+    """The result of publishing a stream's nights."""
+
+    n_pages: int = 0
+    problems: tuple[str, ...] = ()
+    is_changed: bool = False  # whether the index may have changed
 
 
 @dataclass

@@ -8,13 +8,15 @@ bookmarks and log books have the others.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from observing_monitor.model.digest import digest
 from observing_monitor.pages import render
+from observing_monitor.pages.stale import redirects_key
 from observing_monitor.settings.traits import generation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
@@ -25,29 +27,62 @@ ENDINGS = ("_gen2", "_gen3")
 
 
 def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
-    """Write the pages at the prototype's addresses of a stream that lead on to its pages; where its settings ask, or it moved over.
+    """Write pages at the prototype's addresses that lead to a stream's pages, if it moved over.
 
-    A stream moved over if import-prototype took its history over, or the prototype's database lies beside its pages.
+    It did if its settings say so, if import-prototype imported its history, or if the prototype's
+    database is next to its pages. Redirects that earlier settings asked for elsewhere are removed.
     """
-    output, asked = site.output, stream.prototype_urls
+    output, kept = site.output, index.get("moved")
+    asked = stream.prototype_urls
     if asked is None:
-        asked = "moved" in index or output.exists(os.path.join(stream.folder, DATABASE))
-    if asked is False:
+        # only import-prototype makes "moved"; what we note of the redirects has the folder
+        is_imported = kept is not None and (kept.get("imported") or "folder" not in kept)
+        asked = is_imported or output.exists(os.path.join(stream.folder, DATABASE))
+    before = (kept or {}).get("folder")
+    folder = _folder(stream, asked) if asked is not False else None
+    if before is not None and before != folder:
+        _remove(site, stream, before, index)
+    if folder is None:
+        if before is not None and kept is not None:
+            _note(index, kept, None, "")
         return
-    folder = stream.folder if asked is True else os.path.normpath(asked).removeprefix(".")
-    wanted = _addresses(
-        site,
-        stream,
-        folder,
-        [night for night, row in index["nights"].items() if row.get("summary")],
-    )
-    key = digest([folder, sorted(wanted.items())])
+    wanted = _addresses(site, stream, folder, _nights(index))
+    key = redirects_key(folder, wanted)
     there = set(output.names(folder))
-    if (index.get("moved") or {}).get("key") == key and there.issuperset(wanted):
+    if (kept or {}).get("key") == key and there.issuperset(wanted):
         return
     for name, href in wanted.items():
         output.write_changed(os.path.join(folder, name), render.render_moved(href))
-    index["moved"] = {"key": key}
+    _note(index, kept, folder, key)
+
+
+def _folder(stream: Stream, asked: bool | str) -> str:
+    """Return the folder of the redirects, relative to the output."""
+    return stream.folder if asked is True else os.path.normpath(str(asked)).removeprefix(".")
+
+
+def _nights(index: Index) -> list[str]:
+    return [night for night, row in index["nights"].items() if row.get("summary")]
+
+
+def _note(index: Index, kept: Mapping[str, Any] | None, folder: str | None, key: str) -> None:
+    """Note in the index where the redirects are; an import stays noted."""
+    is_imported = kept is not None and (kept.get("imported") or "folder" not in kept)
+    noted: dict[str, Any] = {"imported": True} if is_imported else {}
+    if folder is not None:
+        noted |= {"folder": folder, "key": key}
+    if noted:
+        index["moved"] = noted
+    else:
+        index.pop("moved", None)
+
+
+def _remove(site: Site, stream: Stream, folder: str, index: Index) -> None:
+    """Remove the redirects that we wrote into a folder; whatever else is there stays."""
+    for name, href in _addresses(site, stream, folder, _nights(index)).items():
+        path = os.path.join(folder, name)
+        if (site.output.read(path) or b"").decode("utf-8", "replace") == render.render_moved(href):
+            site.output.remove(path)
 
 
 def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> dict[str, str]:

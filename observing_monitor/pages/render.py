@@ -133,9 +133,10 @@ def templates_dir() -> Path:
 
 
 def template_files() -> list[Path]:
-    """The files that pages are made of, in order: the templates, the style sheet, the script."""
+    """Return the files that pages are made of: templates, style sheet, script."""
     folder = templates_dir()
-    return sorted([*folder.glob("*.html"), *folder.glob("assets/*")])
+    patterns = ("**/*.html", "assets/*.css", "assets/js/*.js")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
 _compiled: dict[
@@ -147,7 +148,13 @@ _begun: list[
 _compiling = threading.Lock()
 
 
-OF_NIGHT = ("_macros.html", "base.html", "night.html", "neighbours.html", "exposures.html")
+_PARTS = "findings numbers queues stages attention metrics images exposures previews files sources"
+_MACROS = "charts entries exposures numbers sources status values words"
+OF_NIGHT = [
+    *(f"{name}.html" for name in ("base", "neighbours", "night", "exposures")),
+    *(f"night/_{name}.html" for name in _PARTS.split()),
+    *(f"macros/{name}.html" for name in _MACROS.split()),
+]
 
 
 def compiled(names: Iterable[str] = OF_NIGHT) -> dict[str, bytes]:

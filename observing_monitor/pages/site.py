@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.feeds.site_status import SITE, Status, page_address
 from observing_monitor.model import finding, wording
-from observing_monitor.model.digest import digest
 from observing_monitor.pages import glossary
 from observing_monitor.pages.contexts import GlossaryPage, Link, SitePage
 from observing_monitor.pages.frame import page_frame
 from observing_monitor.pages.labels import source_words
 from observing_monitor.pages.render import render_glossary, render_site
+from observing_monitor.pages.stale import glossary_key, site_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
-    from observing_monitor.pages.published import Published
 
 
 P = TypeVar("P", SitePage, GlossaryPage)
@@ -41,8 +39,20 @@ def needs_attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]
     return line, troubled
 
 
-def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
-    """The site's standing and, over streams that have pages of their own, its page; returns that one's fingerprint."""
+def publish_site(
+    site: Site, cards: list[StreamCard], statuses: Sequence[Status]
+) -> tuple[Status, str, int]:
+    """Write the site's page if it has one and it is not current.
+
+    Returns
+    -------
+    status : Status
+        The status of the site.
+    key : str
+        The fingerprint of its page.
+    n_pages : int
+        How many pages were written.
+    """
     word = finding.worst(card.status for card in cards)
     line, troubled = needs_attention(cards)
     info = (
@@ -50,39 +60,36 @@ def publish_site(site: Site, cards: list[StreamCard], done: Published) -> str:
         if troubled
         else ""
     )
-    night = max((standing.night for standing in done.standings), default="")
+    night = max((status.night for status in statuses), default="")
     url = page_address(site.url, "index.html")
-    done.standings.insert(
-        0, Status(site.title, SITE, site.title, word, info, line, night, "index.html", url)
-    )
-    key = digest([site.key, site.title, [asdict(card) for card in cards]])
-    if site.has_site_page:
-        page = SitePage(
-            page_frame(site, None, site.title, word, info, "index.html", key), line, troubled, cards
-        )
-        _write_if_new(site, key, page, render_site, done)
-    return key
+    status = Status(site.title, SITE, site.title, word, info, line, night, "index.html", url)
+    key = site_key(site, cards)
+    if not site.has_site_page:
+        return status, key, 0
+    frame = page_frame(site, None, site.title, word, info, "index.html", key)
+    page = SitePage(frame, line, troubled, cards)
+    return status, key, _write_if_new(site, key, page, render_site)
 
 
-def publish_glossary(site: Site, done: Published) -> None:
-    """Write the page that explains the words of all others, if it changed."""
+def publish_glossary(site: Site) -> int:
+    """Write the glossary if it is not current; return how many pages were written."""
     groups = glossary.glossary_groups(source_words(site.streams))
-    key = digest([site.key, site.title, [asdict(group) for group in groups]])
+    key = glossary_key(site, groups)
     page = GlossaryPage(
-        frame=page_frame(site, None, "What the words mean", "", "", "glossary.html", key),
+        frame=page_frame(site, None, "Glossary", "", "", "glossary.html", key),
         index=Link(site.title, "index.html"),
         groups=groups,
     )
-    _write_if_new(site, key, page, render_glossary, done)
+    return _write_if_new(site, key, page, render_glossary)
 
 
 def _write_if_new(
-    site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str], done: Published
-) -> None:
-    """Write one of the site's own pages unless the one there was made from the same."""
+    site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str]
+) -> int:
+    """Write one of the site's own pages unless it is current; return how many were written."""
     record, name = site.output.read_json("data/site.json") or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):
-        return
+        return 0
     site.output.write(name, render(page, site.assets))
     site.output.write_json("data/site.json", record | {name: key})
-    done.n_pages += 1
+    return 1

@@ -1,38 +1,129 @@
-"""Decide which pages must be rewritten."""
+"""Decide which pages must be rewritten: every fingerprint of a page is made here.
+
+A page is current if it exists and the index holds its fingerprint. The fingerprint covers
+everything that the page is made of, except what a table in this module, or WITHOUT_EFFECT of the
+settings, excludes with a reason. A new field is therefore part of it by default: nobody can forget
+it. The clock is never part of it. Time alone changes a night when a pending file turns missing;
+the index holds the instant of that change.
+"""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.keys import (
     is_as_usual,
     is_judged,
     is_still_valid,
     issues_key,
-    judging_key,
     neighbours_key,
 )
 from observing_monitor.model.digest import digest
-from observing_monitor.pages.night_files import (
-    endings_of,
-    endings_there,
-    has_images,
-    look_of,
-    page_key,
-    shown_previews,
-)
+from observing_monitor.pages.night_files import endings_of, endings_there, has_images
 from observing_monitor.pages.night_job import NightJob
-from observing_monitor.storage.index import PAGE, TABLES, is_pruned
+from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
 from observing_monitor.tables import cross_night
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from observing_monitor.model.columns import Summary
+    from observing_monitor.pages.card import State
+    from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
+    from observing_monitor.pages.glossary import WordGroup
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Index, IndexRow
+    from observing_monitor.storage.index import Index
+
+
+# Parts of a night's row that its page does not depend on.
+BOOKKEEPING = {
+    "page": "the fingerprint itself",
+    "made_for": "the run that found the page current",
+    "images": "files that the page's writer made",
+    "n_exposure_pages": "files that the page's writer made",
+    "judged_at": "the clock",
+    "next_change_at": "the clock",
+    "news_at": "only the feed shows it",
+    "basis": "its effect is in the summary and the findings",
+    "beside": "its effect is in `shown`",
+    "strays": "counts that find neighbouring nights; their effect is in `shown`",
+    "tables": "`shown` covers it",
+    "notes": "`shown` covers it",
+    "silent": "`shown` covers it",
+    "happened": "`shown` covers it",
+    "is_told": "`shown` covers it",
+    "worse": "its effect is in the findings",
+    "units": "their effect is in the headlines of the stream's page",
+    "previews": "`_previews` picks what the page shows of it",
+    "pruned": "a pruned page is another page: `night_key` covers it",
+}
+
+
+def common_key(site: Site, stream: Stream) -> str:
+    """Fingerprint of what all pages of a stream share: the site and the stream's settings."""
+    return digest([site.fingerprint, stream.fingerprint])
+
+
+def night_key(job: NightJob, row: IndexRow) -> str:
+    """Fingerprint of a night's page."""
+    # The row holds the effect of the known issues: a night that none of them touches keeps its page.
+    shown = {name: value for name, value in row.items() if name not in BOOKKEEPING}
+    pruned = [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
+    links = [job.previous, job.next]
+    return digest([job.common, sorted(shown.items()), _previews(job, row), pruned, links])
+
+
+def _previews(job: NightJob, row: IndexRow) -> str | None:
+    """Return the fingerprint of the thumbnails that a night's page shows."""
+    return (row.get("previews") or {}).get("shown") if job.stream.previews else None
+
+
+def stream_key(common: str, index: Index, state: State) -> str:
+    """Fingerprint of a stream's page, and of its data."""
+    # the fingerprints of the nights' pages stand for their summaries
+    values = [getattr(state, f.name) for f in fields(state) if f.name != "summaries"]
+    return digest([common, _night_keys(index, state.summaries), *map(_plain, values)])
+
+
+def year_key(
+    common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
+) -> str:
+    """Fingerprint of the page of one year; `nights` are its own and those that show what is usual."""
+    headlines = _plain(state.headlines)
+    return digest([common, headlines, state.has_files, years, _night_keys(index, nights)])
+
+
+def site_key(site: Site, cards: Sequence[StreamCard]) -> str:
+    """Fingerprint of the site's page."""
+    return digest([*_all_streams(site), _plain(cards)])
+
+
+def glossary_key(site: Site, groups: Sequence[WordGroup]) -> str:
+    """Fingerprint of the glossary."""
+    return digest([*_all_streams(site), _plain(groups)])
+
+
+def redirects_key(folder: str, wanted: Mapping[str, str]) -> str:
+    """Fingerprint of the pages at the prototype's addresses."""
+    return digest([folder, sorted(wanted.items())])
+
+
+def _all_streams(site: Site) -> list[str]:
+    return [site.fingerprint, *(stream.fingerprint for stream in site.streams)]
+
+
+def _night_keys(index: Index, summaries: Iterable[Summary]) -> list[str | None]:
+    return [index["nights"][summary["night"]].get("page") for summary in summaries]
+
+
+def _plain(value: Any) -> Any:
+    """Return a record, or a list of records, as JSON has it."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
 def is_untouched(job: NightJob, names: Collection[str]) -> bool:
@@ -49,7 +140,7 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
     if is_untouched(job, names):
         return is_as_usual(job.row, job.usual) or is_pruned(job.row, TABLES)
-    is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == page_key(
+    is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == night_key(
         job, job.row
     )
     return is_made and _are_files_there(job, names)
@@ -71,15 +162,14 @@ def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
     )
 
 
-def _common_key(site: Site, stream: Stream) -> str:
-    """Differs when something did that all pages of a stream's nights depend on, as long as its settings hold."""
-    return digest([site.key, site.title, judging_key(stream), look_of(stream)])
-
-
 def made_for(job: NightJob) -> str:
-    """What a night's row keeps of the run that found its page current; collecting takes it out when the row changes."""
+    """Return what a night's row keeps of the run that found its page current.
+
+    It says without any digest that a page needs no look; collecting removes it when the row changes.
+    """
     known = digest(issues_key(job.issues)) if job.issues else ""
-    return f"{job.common} {job.previous} {job.next} {shown_previews(job, job.row)} {known} {neighbours_key(job)}"
+    around = f"{job.previous} {job.next} {neighbours_key(job)}"
+    return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
 def night_jobs(
@@ -90,8 +180,7 @@ def night_jobs(
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
-        id(version): (_common_key(site, version), endings_of(version))
-        for version in stream.versions
+        id(version): (common_key(site, version), endings_of(version)) for version in stream.versions
     }
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.feeds.site_status import Status, page_address
 from observing_monitor.judging import checks, usual
 from observing_monitor.model import finding
-from observing_monitor.model.digest import digest, with_instants
+from observing_monitor.model.digest import with_instants
 from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages import render
 from observing_monitor.pages.card import State, card, folder_prefix
 from observing_monitor.pages.contexts import Link, NightRow, StreamPage
 from observing_monitor.pages.frame import page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, source_lines
+from observing_monitor.pages.published import StreamPublished
+from observing_monitor.pages.stale import common_key, stream_key, year_key
 from observing_monitor.pages.year import (
     NIGHTS_BEGIN,
     NIGHTS_END,
+    Year,
     months,
     nights_csv,
     nights_json,
@@ -36,9 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from observing_monitor.model.columns import Summary
-    from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
-    from observing_monitor.pages.published import Published
     from observing_monitor.settings.headlines import Headline
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Fault, Index
@@ -105,69 +106,53 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
 
 
 def publish_stream(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime, done: Published
-) -> StreamCard:
-    """A stream's index page, its data, and `latest.html`; returns the stream's card for the site's page."""
+    site: Site, stream: Stream, index: Index, now: datetime.datetime
+) -> StreamPublished:
+    """Write a stream's page, the pages of its years, their data and `latest.html`, if not current."""
     state = _state(site, stream, index, now)
-    _publish_pages(site, stream, index, state, now, done)
+    n_pages = _publish_years(site, stream, index, state)
+    n_pages += _publish_page(site, stream, index, state, now)
     href, latest = (
         f"{folder_prefix(stream)}index.html",
         state.summaries[0] if state.summaries else None,
     )
-    done.standings.append(
-        Status(
-            site=site.title,
-            stream=stream.name,
-            title=stream.title,
-            status=state.word,
-            info=state.info,
-            trouble=state.trouble,
-            night=latest["night"] if latest else "",
-            href=href,
-            url=page_address(site.url, href),
-            latest=latest,
-            rule=stream.rule,
-            silent=state.silent,
-            sources=[(source.name, source.kind) for source in stream.sources],
-        )
+    status = Status(
+        site=site.title,
+        stream=stream.name,
+        title=stream.title,
+        status=state.word,
+        info=state.info,
+        trouble=state.trouble,
+        night=latest["night"] if latest else "",
+        href=href,
+        url=page_address(site.url, href),
+        latest=latest,
+        rule=stream.rule,
+        silent=state.silent,
+        sources=[(source.name, source.kind) for source in stream.sources],
     )
-    return card(stream, state)
+    return StreamPublished(card(stream, state), status, n_pages)
 
 
-def _publish_pages(
-    site: Site, stream: Stream, index: Index, state: State, now: datetime.datetime, done: Published
-) -> None:
-    """The pages of a stream and of its years, and their data, where they are not current."""
+def _publish_page(
+    site: Site, stream: Stream, index: Index, state: State, now: datetime.datetime
+) -> int:
+    """Write a stream's page and its data unless they are current; return how many pages."""
     summaries, output = state.summaries, site.output
-    common = [
-        site.key,
-        site.title,
-        stream.title,
-        stream.rule.text,
-        stream.stale_after_s,
-        state.has_files,
-        stream.last_stage,
-        [asdict(headline) for headline in state.headlines],
-    ]
-    _publish_years(site, stream, index, summaries[::-1], state.headlines, common, done)
-    read = [(source.name, source.kind, source.place) for source in stream.sources]
-    key = digest([common, _row_keys(index, summaries), read, state.silent, state.word, state.info])
-    to_json, to_csv, to_latest, to_html = (
+    key = stream_key(common_key(site, stream), index, state)
+    to_json, to_csv, to_latest, to_html = names = [
         f"{folder_prefix(stream)}{name}"
         for name in ("nights.json", "nights.csv", "latest.html", "index.html")
-    )
-    if index.get("page") != key or not all(
-        output.exists(name) for name in (to_json, to_csv, to_latest, to_html)
-    ):
-        page = _stream_page(site, stream, state, key)
-        output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
-        output.write_changed(
-            to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines)
-        )
-        output.write_changed(to_latest, render.render_latest(_for_ever(page), site.assets))
-        output.write(to_html, render.render_stream(page, site.assets))
-        index["page"] = key
-        done.n_pages += 1
+    ]
+    if index.get("page") == key and all(output.exists(name) for name in names):
+        return 0
+    page = _stream_page(site, stream, state, key)
+    output.write(to_json, _nights_json(output, stream, now, reversed(summaries)))
+    output.write_changed(to_csv, _nights_csv(output, stream, reversed(summaries), state.headlines))
+    output.write_changed(to_latest, render.render_latest(_for_ever(page), site.assets))
+    output.write(to_html, render.render_stream(page, site.assets))
+    index["page"] = key
+    return 1
 
 
 def _is_known(
@@ -188,42 +173,34 @@ def _for_ever(page: StreamPage) -> StreamPage:
     return replace(page, frame=replace(page.frame, name="latest.html", made_of=""))
 
 
-def _row_keys(index: Index, summaries: Sequence[Summary]) -> list[str | None]:
-    """What tells that a night's summary is another: the fingerprints of the nights' pages, which hold the summaries whole."""
-    return [index["nights"][summary["night"]].get("page") for summary in summaries]
+def _publish_years(site: Site, stream: Stream, index: Index, state: State) -> int:
+    """Write the pages of a stream's years that are not current; return how many.
 
-
-def _publish_years(
-    site: Site,
-    stream: Stream,
-    index: Index,
-    summaries: Sequence[Summary],
-    headlines: list[Headline],
-    common: list[object],
-    done: Published,
-) -> None:
-    """The pages of a stream's years and their data; `summaries` are oldest first. Pages of years without a night go."""
-    folder = folder_prefix(stream)
-    before, known = (
-        index.get("years") or {},
-        {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)},
-    )
-    index["years"], start = {}, 0
-    for year, nights in known.items():
+    The pages of years without a night are removed.
+    """
+    folder, headlines, common = folder_prefix(stream), state.headlines, common_key(site, stream)
+    summaries = state.summaries[::-1]  # oldest first
+    by_year = {year: list(nights) for year, nights in itertools.groupby(summaries, year_of)}
+    before = index.get("years") or {}
+    index["years"], start, n_pages = {}, 0, 0
+    for year, nights in by_year.items():
         earlier = summaries[max(0, start - usual.NIGHTS) : start]
         start += len(nights)
-        key = digest([common, list(known), _row_keys(index, earlier), _row_keys(index, nights)])
+        key = year_key(common, index, state, list(by_year), [*earlier, *nights])
         to_json, to_csv, to_html = names = [f"{folder}{year}{ending}" for ending in OF_YEAR]
         if before.get(year) != key or not all(site.output.exists(name) for name in names):
-            page = year_page(site, stream, year, nights, earlier, list(known), headlines, key)
+            page = year_page(
+                site, stream, Year(year, nights, earlier, list(by_year)), headlines, key
+            )
             site.output.write_changed(to_json, year_json(stream, page, nights))
             site.output.write_changed(to_csv, nights_csv(nights, headlines))
             site.output.write(to_html, render.render_year(page, site.assets))
-            done.n_pages += 1
+            n_pages += 1
         index["years"][year] = key
-    for year in set(before) - set(known):
+    for year in set(before) - set(by_year):
         for ending in reversed(OF_YEAR):
             site.output.remove(f"{folder}{year}{ending}")
+    return n_pages
 
 
 def _trouble(

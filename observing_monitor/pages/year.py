@@ -8,9 +8,12 @@ import datetime
 import io
 import itertools
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
+from observing_monitor.model.columns import Summary
 from observing_monitor.model.digest import instants_as_text, with_instants
 from observing_monitor.model.finding import worst
 from observing_monitor.model.wording import n_of
@@ -23,7 +26,6 @@ from observing_monitor.storage.store import encoded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from observing_monitor.model.columns import Summary
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.headlines import Headline
     from observing_monitor.settings.stream import Stream
@@ -70,7 +72,7 @@ def _month(year: int, month: int, by_night: Mapping[str, Summary], has_files: bo
 def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     night = date.isoformat()
     if summary is None:
-        return Day(date.day, "", "", "", f"{night}: not looked at")
+        return Day(date.day, "", "", "", f"{night}: not read")
     is_empty = has_files and not summary["n_files"] and summary["status"] == "normal"
     word = "no files" if is_empty else summary["status"]
     words = f"{night}: {word}" + (f", {summary['info']}" if summary["info"] else "")
@@ -118,32 +120,23 @@ def years(summaries: Sequence[Summary], headlines: list[Headline]) -> list[RollU
     ]
 
 
-def year_page(
-    site: Site,
-    stream: Stream,
-    year: str,
-    summaries: Sequence[Summary],
-    before: Sequence[Summary],
-    others: Sequence[str],
-    headlines: list[Headline],
-    key: str,
-) -> YearPage:
-    """The page of one year, a `YearPage`.
+@dataclass(frozen=True)
+class Year:
+    """One year of a stream."""
 
-    Parameters
-    ----------
-    summaries : list of dict
-        The year's nights, oldest first.
-    before : list of dict
-        The nights before these, oldest first, which tell what was usual.
-    others : list of str
-        All years that the stream has pages of, in order.
-    headlines : list of pages.Headline
-    key : str
-        The page's fingerprint.
-    """
+    name: str  # four digits
+    summaries: Sequence[Summary]  # its nights, oldest first
+    before: Sequence[Summary]  # the nights before these, oldest first: they show what was usual
+    others: Sequence[str]  # all years that the stream has pages of, in order
+
+
+def year_page(
+    site: Site, stream: Stream, shown: Year, headlines: list[Headline], key: str
+) -> YearPage:
+    """Return the page of one year; `key` is its fingerprint."""
     from observing_monitor.charts import over_nights
 
+    year, summaries, others = shown.name, shown.summaries, shown.others
     has_files, number = reports_files(stream), others.index(year)
     by_month = itertools.groupby(summaries, lambda summary: summary["night"][:7])
     made = months(summaries, has_files)
@@ -172,7 +165,9 @@ def year_page(
             NightRow(f"{summary['night']}.html", with_instants(summary))
             for summary in reversed(summaries)
         ],
-        charts=over_nights.stream_charts(summaries, headlines, before, bool(stream.last_stage)),
+        charts=over_nights.stream_charts(
+            summaries, headlines, shown.before, bool(stream.last_stage)
+        ),
         data=[Link("JSON", f"{year}.json"), Link("CSV", f"{year}.csv")],
         has_files=has_files,
         has_ingest=bool(stream.last_stage),
@@ -187,8 +182,8 @@ def _year_link(year: str | None) -> Link | None:
 def said_of(values: Summary) -> str:
     """How many nights of a period were not well, in words; "" where all were."""
     counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
-    said = [f"{count:,} in {word}" for count, word in counts if count]
-    return f"{n_of(values['n_nights'], 'night')}, {', '.join(said)}" if said else ""
+    said = [f"{count:,} with {word}s" for count, word in counts if count]
+    return f"{n_of(values['n_nights'], 'night')}: {', '.join(said)}" if said else ""
 
 
 def year_json(stream: Stream, page: YearPage, summaries: Sequence[Summary]) -> bytes:

@@ -1,10 +1,11 @@
-"""A FITS file as a small grey picture: what it shows, or in words why it shows nothing.
+"""Turn a FITS file into a small grey picture, or say why that is not possible.
 
-Several detectors, or amplifiers of one, become one picture: each is laid where its DETSEC says, its DATASEC cut out, or, in
-files without DETSEC, side by side in the order of the file. Of a cube the first plane is shown. The first pixel is at the
-lower left. The grey levels are zscale's (IRAF's `display`), over the whole picture.
+Several detectors, or amplifiers of one, become one picture. Each is placed by its DETSEC, with its
+DATASEC cut out. Without DETSEC they are placed side by side in the order of the file. A cube shows
+its first plane. The first pixel is at the lower left. Grey levels are those of zscale (IRAF's
+`display`) over the whole picture.
 
-astropy and Pillow are the extra `previews`; both are imported when the first picture is made.
+astropy and Pillow are the extra `previews`; both are imported with the first picture.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -33,45 +35,41 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-Box = tuple[int, int, int, int]  # left, right, lower, upper, from 0, right and upper excluded
+Box = tuple[int, int, int, int]  # left, right, lower, upper, from 0; right and upper excluded
 
-QUALITY = 70  # JPEG's: of a noisy sky at 256 pixels WebP is no smaller and takes ten times as long, PNG is three times as large
-STRIPE_BYTES = 32_000_000  # so much of an image is held at once
-MOST_BYTES = (
-    1_000_000_000  # … but a tile must be held whole, and so must a file that is packed as a whole
-)
-SLENDER = (
-    8  # a picture's longer side is at most so many times the shorter: a spectrum is widened to this
-)
+# JPEG quality. For a noisy sky of 256 pixels, WebP is no smaller and ten times slower, and PNG is
+# three times larger.
+QUALITY = 70
+STRIPE_BYTES = 32_000_000  # part of an image that is held in memory
+MOST_BYTES = 1_000_000_000  # of a tile or a compressed file, which are held as a whole
+SLENDER = 8  # longest ratio of the sides: a spectrum is widened to it
 
 TOO_LONG = "reading it took too long"
-PLANES_SHOWN = (
-    "SCI",
-    "IMAGE",
-)  # where extensions are so named, the others are their masks and variances
+# extensions with these names are images; the others are their masks and variances
+PLANES_SHOWN = ("SCI", "IMAGE")
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 
 
 class Hdu(Protocol):
-    """What is asked of an image of astropy, which has no annotations of its own."""
+    """The part of an astropy image that is used; astropy has no annotations."""
 
     name: str
     is_image: bool
-    shape: tuple[int, ...]  # the first axis last, as numpy's
+    shape: tuple[int, ...]  # in numpy's order: first axis last
     header: Mapping[str, object]
-    section: Any  # indexed as an array, it reads no more than that
+    section: Any  # indexed like an array; reads only that part
 
 
 class PreviewError(Exception):
-    """Why a file can't be shown, in words for an observer."""
+    """The reason why a file cannot be shown, in words for an observer."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """An image of the file, and its place in the picture."""
+    """An image of a file, and its place in the picture."""
 
     hdu: Hdu
-    rows: tuple[int, int]  # of the array, from 0, the end excluded
+    rows: tuple[int, int]  # of the array, from 0; the end is excluded
     columns: tuple[int, int]
     box: Box  # on the detector
     flip_rows: bool = False
@@ -81,7 +79,7 @@ class Piece:
 def open_regular(
     path: str | os.PathLike[str], roots: Iterable[str] | None = None
 ) -> io.BufferedReader:
-    """A file opened for reading in binary, if it is a plain file within `roots`; PreviewError says why not."""
+    """Open a plain file within `roots` for reading; PreviewError says why not."""
     try:
         return open_plain(path, roots)
     except FileNotFoundError as error:
@@ -91,15 +89,24 @@ def open_regular(
             raise PreviewError("permission to read it was denied") from error
         if error.errno in (errno.EPERM, errno.EINVAL):
             raise PreviewError(error.strerror) from error
-        raise PreviewError(
-            f"it can't be opened: {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise PreviewError(f"it cannot be opened: {os_error_text(error)}") from error
 
 
 def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
-    """What an open FITS file shows: an array of uint8, the top row first.
+    """Return the picture of an open FITS file: uint8, top row first.
 
-    PreviewError where it shows nothing, or `time.monotonic()` passes `deadline`.
+    Parameters
+    ----------
+    file : io.BufferedReader
+    size : int
+        Pixels of the longer side.
+    deadline : float
+        Of `time.monotonic()`.
+
+    Raises
+    ------
+    PreviewError
+        If the file shows nothing, or takes too long.
     """
     from astropy.io import fits
 
@@ -111,21 +118,19 @@ def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf)
             file = _unpacked(file, deadline)
             if file.peek(9)[:9].rstrip() != b"SIMPLE  =":
                 raise PreviewError("it is not a FITS file")
-            # memmap=False: a mapped file that is cut while it is read would kill the process
+            # memmap=False: a mapped file that is truncated while it is read would kill the process
             hdus = fits.open(file, memmap=False)
             return _to_grey(_mosaic(_pieces(hdus), size, deadline))
         except (PreviewError, ImportError):
             raise
         except MemoryError as error:
-            raise PreviewError("it takes more memory than a preview may") from error
-        except (
-            Exception
-        ) as error:  # what a damaged header makes astropy raise is any of a dozen kinds
+            raise PreviewError("it needs more memory than a preview may use") from error
+        except Exception as error:  # a damaged header makes astropy raise any of a dozen kinds
             raise PreviewError(_in_words(error, file)) from error
 
 
 def encode(picture: NDArray[uint8]) -> bytes:
-    """A picture as JPEG."""
+    """Return a picture as JPEG."""
     from PIL import Image
 
     data = io.BytesIO()
@@ -134,7 +139,7 @@ def encode(picture: NDArray[uint8]) -> bytes:
 
 
 def _unpacked(file: io.BufferedReader, deadline: float) -> io.BufferedReader:
-    """The file itself, or what gzip or bzip2 made it from: once, for astropy would unpack it anew for every extension."""
+    """Return the file, unpacked once if needed: astropy would unpack it for every extension."""
     magic = file.peek(4)[:4]
     opened = gzip.open if magic[:2] == b"\x1f\x8b" else bz2.open if magic[:3] == b"BZh" else None
     if opened is None:
@@ -146,25 +151,27 @@ def _unpacked(file: io.BufferedReader, deadline: float) -> io.BufferedReader:
                 data.write(part)
                 _check_limits(data.tell(), deadline)
     except (EOFError, zlib.error, OSError) as error:
-        raise PreviewError("it is damaged or cut short: it can't be unpacked") from error
+        raise PreviewError("it is damaged or cut short: it cannot be unpacked") from error
     data.seek(0)
     return io.BufferedReader(data)
 
 
 def _check_limits(n_bytes: int, deadline: float) -> None:
     if n_bytes > MOST_BYTES:
-        raise PreviewError(f"it takes more memory than a preview may ({MOST_BYTES / 1e9:.0f} GB)")
+        raise PreviewError(
+            f"it needs more memory than a preview may use ({MOST_BYTES / 1e9:.0f} GB)"
+        )
     if time.monotonic() > deadline:
         raise PreviewError(TOO_LONG)
 
 
 def _in_words(error: Exception, file: BinaryIO) -> str:
-    """What is wrong with a file that could not be read for this error."""
+    """Say what is wrong with a file that raised this error."""
     from astropy.io import fits
 
-    # EINVAL is what seeking to where no file can be gives
+    # EINVAL comes from seeking to an impossible place
     if isinstance(error, OSError) and error.strerror and error.errno not in (None, errno.EINVAL):
-        return f"it can't be read: {error.strerror.lower()}"
+        return f"it cannot be read: {os_error_text(error)}"
     try:
         end = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -172,16 +179,13 @@ def _in_words(error: Exception, file: BinaryIO) -> str:
             place = hdu.fileinfo()
             if place["datLoc"] + place["datSpan"] > end:
                 return "it is cut short"
-    except Exception:  # as above
+    except Exception:  # see `read_picture`
         return "its header is damaged or cut short"
-    return f"it can't be read: {str(error).partition(chr(10))[0][:200] or type(error).__name__}"
-
-
-# --- which images, and where -------------------------------------------------------------------------------------------
+    return f"it cannot be read: {str(error).partition(chr(10))[0][:200] or type(error).__name__}"
 
 
 def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:
-    """The images that make the picture, placed."""
+    """Return the images of the picture, each with its place."""
     images = [hdu for hdu in hdus if hdu.is_image and hdu.shape and all(hdu.shape)]
     if not images:
         raise PreviewError("it holds no image" + (", only tables" if len(hdus) > 1 else ""))
@@ -194,13 +198,13 @@ def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:
             flip_columns, flip_rows = (
                 of_box != of_data for of_box, of_data in zip(flips, turned, strict=True)
             )
-            # the first of two that lie in one place: a second is another look at it
+            # of two in one place the first: the second shows the same
             placed.setdefault(box, Piece(hdu, rows, columns, box, flip_rows, flip_columns))
     return list(placed.values()) if len(placed) > 1 else _grid(images)
 
 
 def _grid(images: Sequence[Hdu]) -> list[Piece]:
-    """The images that are as large as the first, in reading order; they are no mosaic, but all are seen."""
+    """Place the images that are as large as the first side by side, in reading order."""
     images = [hdu for hdu in images if hdu.shape == images[0].shape]
     width, height = _width_height(images[0])
     across = math.ceil(math.sqrt(len(images)))
@@ -220,9 +224,14 @@ def _width_height(hdu: Hdu) -> tuple[int, int]:
 
 
 def _section(text: object) -> tuple[Box, bool, bool] | None:
-    """A section such as `[509:1,1:2000]`: (left, right, lower, upper) from 0, and whether columns and rows run backwards.
+    """Read a section such as `[509:1,1:2000]`; None if the text is not one.
 
-    None where the text is none. Numbers in the text count from 1, both ends included (NOAO's mosaic keywords).
+    Numbers in the text count from 1, both ends included (NOAO's mosaic keywords).
+
+    Returns
+    -------
+    box : Box
+    columns_reversed, rows_reversed : bool
     """
     found = SECTION.fullmatch(text) if isinstance(text, str) else None
     if not found:
@@ -232,7 +241,7 @@ def _section(text: object) -> tuple[Box, bool, bool] | None:
 
 
 def _data_section(hdu: Hdu) -> tuple[tuple[int, int], tuple[int, int], bool, bool]:
-    """Rows and columns of an image that saw the sky, without overscan, and whether its columns and rows run backwards."""
+    """Return the rows and columns without overscan, and whether columns and rows are reversed."""
     width, height = _width_height(hdu)
     whole = (0, width, 0, height), False, False
     told = _section(hdu.header.get("DATASEC")) or whole
@@ -242,11 +251,8 @@ def _data_section(hdu: Hdu) -> tuple[tuple[int, int], tuple[int, int], bool, boo
     return (lower, upper), (left, right), turned[0], turned[1]
 
 
-# --- pixels ------------------------------------------------------------------------------------------------------------
-
-
 def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[float64]:
-    """All pieces in one picture, float64, NaN where there is nothing; the bottom row first."""
+    """Return all pieces in one picture, bottom row first; NaN where there is nothing."""
     import numpy as np
 
     lefts, rights, lowers, uppers = zip(*(piece.box for piece in pieces), strict=True)
@@ -267,13 +273,13 @@ def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[floa
 
 
 def _span(start: int, end: int, whole: int, pixels: int) -> tuple[int, int]:
-    """Where a part of a side begins and ends in pixels: at least one of them."""
+    """Return the first pixel of a part of a side and the one after its last; at least one."""
     first = min(start * pixels // whole, pixels - 1)
     return first, max(first + 1, end * pixels // whole)
 
 
 def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[float64]:
-    """A piece's mean in each of `shape` pixels; its nearest pixels where it has fewer than that."""
+    """Return the mean of a piece in each of `shape` pixels; the nearest pixels if it has fewer."""
     import numpy as np
 
     (row0, row1), (column0, column1) = piece.rows, piece.columns
@@ -289,7 +295,7 @@ def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[fl
             block = np.where(is_good, block, 0)
         first, last = np.searchsorted(row_edges, [at, at + len(block) - 1], "right") - 1
         for row in range(first, last + 1):
-            # row by row, for numpy sums whole rows ten times as fast as the small boxes of a reshaped array
+            # numpy sums whole rows ten times faster than the small boxes of a reshaped array
             part = slice(max(row_edges[row] - at, 0), row_edges[row + 1] - at)
             sums[row] += np.add.reduceat(block[part].sum(axis=0, dtype=np.float64), column_starts)
             seen = (
@@ -307,11 +313,11 @@ def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[fl
 
 
 def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]]:
-    """A piece's rows, a stripe at a time: where it begins, counted from the piece's first row, and its values."""
+    """Yield the rows of a piece in stripes: the first row of each, and its values."""
     hdu, (first, end), (left, right) = piece.hdu, piece.rows, piece.columns
     shape = hdu.shape if len(hdu.shape) > 1 else (1, *hdu.shape)
     row_bytes = shape[-1] * 8
-    # a tile that reaches over several stripes would be decompressed for each of them
+    # a tile that spans several stripes would be unpacked for each of them
     n_rows = max(
         STRIPE_BYTES // row_bytes, 1, (getattr(hdu, "tile_shape", None) or (1,) * 2)[-2:][0]
     )
@@ -329,7 +335,7 @@ def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]
 
 
 def _to_grey(means: NDArray[float64]) -> NDArray[uint8]:
-    """Means as uint8 by zscale, the top row first; black where there is nothing, one grey where all is alike."""
+    """Scale means to uint8 by zscale, top row first; black where there is nothing."""
     import numpy as np
     from astropy.visualization import ZScaleInterval
 

@@ -1,18 +1,19 @@
-"""The previews of a stream's files: which are made, by whom, and what is kept of them beside each night's page.
+"""Choose and make the thumbnails of a stream's files.
 
-    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg                 one picture each
-    data/stream=STREAM/night=YYYY-MM-DD/previews.json        what was chosen, made, or can't be made, and why; in the order of the page
+    STREAM/YYYY-MM-DD.previews/NAME-HASH.jpg             one picture each
+    data/stream=STREAM/night=YYYY-MM-DD/previews.json    files chosen, in the order of the page:
+                                                         the picture, or why there is none
 
-A picture is made once: its file's size and modification time, and our settings, are its key, and one that could not be made
-is tried again only when these change. What is left when a run's time is over waits for the next run, the newest first.
-A picture stays when its file is purged. Looking through all nights for what is to be done takes neither pandas nor astropy.
+A picture is made once. Its key is the size and modification time of the file, and our settings. A
+picture that cannot be made is tried again only if the key changes. Pictures that a run has no time
+for are made by the next runs, newest first. A picture stays if its file is purged. Finding what is
+to do in all nights imports neither pandas nor astropy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import json
 import logging
@@ -24,9 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
+from observing_monitor.previews import readers
 from observing_monitor.previews.preview import Preview
-from observing_monitor.previews.readers import ReaderError, in_readers
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
 from observing_monitor.storage.store import FOLDER, Store
@@ -39,15 +41,16 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Tables
-    from observing_monitor.settings.stream import DescribedSource, PreviewSettings, Stream
+    from observing_monitor.settings.records import PreviewSettings
+    from observing_monitor.settings.stream import DescribedSource, Stream
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
 
 
-VERSION = 1  # another one makes all pictures anew
-FILE_SECONDS = 20.0  # a file that takes longer is given up
+VERSION = 1  # a new number makes all pictures again
+FILE_SECONDS = 20.0  # time limit of a file
 MOST_READERS = 4
-MOST_AT_ONCE = 1000  # so many files are enough for a run to begin with
+MOST_AT_ONCE = 1000  # files that a run plans at most
 ABSENT = "the file is not there"
 EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
 
@@ -55,17 +58,17 @@ log = logging.getLogger(__name__)
 
 
 class Made(TypedDict):
-    """What came of a file: the name of its picture and the sides of that, or why there is none."""
+    """The picture of a file and its size in pixels, or why there is none."""
 
     picture: str
     width: int
     height: int
     why: str
-    key: str  # as `_key` gives it; "" where nothing is known of the file
+    key: str  # see `_key`; "" if nothing is known of the file
 
 
 class Shown(Made):
-    """A file of a night's index of previews."""
+    """A file in a night's index of thumbnails."""
 
     file_id: str
     path: str
@@ -76,38 +79,43 @@ class Shown(Made):
 
 
 class Kept(TypedDict):
-    """A night's index of previews, as it is written."""
+    """A night's index of thumbnails, as it is stored."""
 
     version: NotRequired[int]
-    n_images: int  # that could have been chosen
+    n_images: int  # images to choose from
     files: list[Shown]
 
 
 class Plan(Kept):
-    """The same as it is to be."""
+    """The index of a night as this run will store it."""
 
     night: str
     basis: str
 
 
 def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> list[str]:
-    """Make what previews the stream's nights lack, as long as its time allows; what went wrong, in sentences.
+    """Make the missing thumbnails of a stream, within its time; return what went wrong.
 
-    Keeps the night's row in the index in step: a row whose previews changed makes its page stale.
+    It updates the row of the night in the index: if its thumbnails changed, its page is stale.
 
     Parameters
     ----------
-    stream : config.Stream
-        Its `previews` are config.PreviewSettings.
-    output : files.Output
+    stream : Stream
+        Its `previews` are set.
+    output : Output
     jobs : int, optional
-        Processes; by default one a core, at most MOST_READERS.
+        Number of processes; by default one per core, at most MOST_READERS.
+
+    Returns
+    -------
+    list of str
+        One sentence per problem.
     """
     try:
         return _make_previews(stream, output, jobs)
     except OutputError:
         raise
-    except Exception as error:  # the pages are made all the same
+    except Exception as error:  # pages do not depend on thumbnails
         log.exception("%s: the previews could not be made", stream.name)
         return [f"{stream.name}: the previews could not be made ({type(error).__name__}: {error})"]
 
@@ -115,8 +123,8 @@ def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> li
 def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str]:
     roots = _roots(stream)
     if not any(within(LOOK_S, functools.partial(os.path.isdir, root), False) for root in roots):
-        return []  # all is as it was
-    deadline = time.monotonic() + _asked(stream).seconds
+        return []  # no folder can be read: everything stays as it is
+    deadline = time.monotonic() + _settings(stream).seconds
     store = Store(output, stream.name)
     index = store.read_index()
     plans: list[Plan] = []
@@ -132,7 +140,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
             continue
         if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
             break
-        with contextlib.suppress(StoreError):  # publishing tells of it
+        with contextlib.suppress(StoreError):  # publishing reports it
             plan = _plan(stream, store, night, row, roots)
             plans.append(plan)
             waiting += [
@@ -148,15 +156,17 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
     try:
         if lacking:
             problems.append(
-                f"{stream.name}: previews need {' and '.join(lacking)}; pip install 'observing_monitor[previews]'"
+                f"{stream.name}: previews need {' and '.join(lacking)}; "
+                "pip install 'observing_monitor[previews]'"
             )
         elif waiting:
             _make(stream, output, waiting, roots, deadline, jobs)
-    except ReaderError as error:
+    except readers.ReaderError as error:
         problems.append(
-            f"{stream.name}: previews can't be made ({error}); pip install --upgrade 'observing_monitor[previews]'"
+            f"{stream.name}: previews cannot be made ({error}); "
+            "pip install --upgrade 'observing_monitor[previews]'"
         )
-    finally:  # what was made until somebody stopped us is kept
+    finally:  # keep what was made before an interruption
         for plan in plans:
             _keep(stream, output, plan, index["nights"][plan["night"]])
         store.write_index(index)
@@ -164,7 +174,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
 
 
 def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
-    """What a night's page shows: a list of `pages.Preview`, the newest exposure first, and a sentence on what it lacks."""
+    """Return the thumbnails of a night's page, newest exposure first, and what is missing."""
     folder = f"{night.isoformat()}.previews"
     index = _read(output, stream, night.isoformat())
     shown = [
@@ -190,7 +200,8 @@ def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[l
     words = []
     if len(index["files"]) < index["n_images"]:
         words.append(
-            f"{len(index['files']):,} of {index['n_images']:,} images: of each exposure the first detectors, the newest first."
+            f"{len(index['files']):,} of {index['n_images']:,} images: "
+            "the first detectors of each exposure, newest first."
         )
     if n_waiting:
         words.append(f"{n_waiting:,} more {'is' if n_waiting == 1 else 'are'} still to be made.")
@@ -198,31 +209,32 @@ def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[l
 
 
 def sweep(stream: Stream, output: Output, night: datetime.date) -> None:
-    """Remove the pictures that a night no longer has; for when its page, which may have shown them, has been written."""
+    """Remove pictures that a night no longer has, after its new page was written."""
     folder = _folder(stream, night.isoformat())
     kept = {one["picture"] for one in _read(output, stream, night.isoformat())["files"]}
     output.prune(folder, ".jpg", kept)
 
 
 def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataFrame, int]:
-    """The files of a night that get a preview: every image, as long as there are no more than `most`.
+    """Choose the files of a night that get a thumbnail: every image, at most `most`.
 
-    Of more, first one detector of each exposure, then the next of each …, and of these the newest exposures first. A file
-    without exposure stands for itself.
+    If there are more, one detector of each exposure is taken first, then the next of each, and the
+    newest exposures first. A file without exposure counts as an exposure.
 
     Parameters
     ----------
     files : DataFrame
         Columns `columns.FILES`.
+    most : int
     made : iterable of str
-        file_ids that have a picture already: these count though they are no longer on disk.
+        file_ids that have a picture: they count even if the file is no longer on disk.
 
     Returns
     -------
-    DataFrame
-        The chosen rows, the newest exposure first, with a column `group`.
-    int
-        How many could have been chosen.
+    chosen : DataFrame
+        The chosen rows, newest exposure first, with a column `group`.
+    n_images : int
+        The number of images to choose from.
     """
     is_image = (files["kind"] == "fits") & (files["on_disk"] | files["file_id"].isin(list(made)))
     images = files[is_image & files["path"].str.startswith("/").fillna(False).astype(bool)]
@@ -240,23 +252,20 @@ def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataF
     ), len(images)
 
 
-# --- what is to be done ------------------------------------------------------------------------------------------------
-
-
-def _asked(stream: Stream) -> PreviewSettings:
-    """What the stream's settings say of its previews."""
+def _settings(stream: Stream) -> PreviewSettings:
+    """Return the settings of the thumbnails."""
     if stream.previews is None:
-        raise ValueError(f"{stream.name} asks for no previews")
+        raise ValueError(f"{stream.name} has no previews in its settings")
     return stream.previews
 
 
 def _basis(stream: Stream, row: IndexRow) -> str:
-    text = json.dumps([VERSION, asdict(_asked(stream)), row.get("tables")], default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    text = json.dumps([VERSION, asdict(_settings(stream)), row.get("tables")], default=str)
+    return hex_digest(text, n_bytes=8)
 
 
 def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
-    """Whether nothing of a night has changed, nothing waits, and what was made is there."""
+    """True if nothing of a night changed, nothing waits, and its pictures are on disk."""
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
@@ -270,38 +279,36 @@ def _folder(stream: Stream, night: str) -> str:
 
 
 def _index(stream: Stream, night: str) -> str:
-    """Where the index of a night's previews is: in the store, for it has whole paths."""
+    """Return the path of a night's index: in the store, because it holds full paths."""
     return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
 
 
 def _read(output: Output, stream: Stream, night: str) -> Kept:
-    index = output.read_json(_index(stream, night)) or output.read_json(
-        f"{_folder(stream, night)}/index.json"
-    )  # where it was
+    index = output.read_json(_index(stream, night))
+    index = index or output.read_json(f"{_folder(stream, night)}/index.json")  # earlier versions
     if index is None or index.get("version") != VERSION:
         return {"files": [], "n_images": 0}
     if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
-        return {"files": [], "n_images": 0}  # whoever removed the pictures wants them anew
+        return {"files": [], "n_images": 0}  # somebody removed the pictures: make them again
     return cast(Kept, index)
 
 
 def _roots(stream: Stream) -> list[str]:
-    """The folders that files may be shown of: those that the stream's sources read, and those that its settings add."""
+    """Return the folders whose files may be shown: those of the sources, and `folders`."""
     return sorted(
         {folder for source in stream.sources for folder in _folders(source)}
-        | set(map(str, _asked(stream).folders))
+        | set(map(str, _settings(stream).folders))
     )
 
 
 def _folders(source: DescribedSource) -> list[str]:
     named = [value for value in vars(source.settings).values() if isinstance(value, Path)]
-    return [
-        str(path.parent if path.name == "butler.yaml" else path) for path in named
-    ]  # which names a Gen3 repository
+    # a butler.yaml names the folder of a Gen3 repository
+    return [str(path.parent if path.name == "butler.yaml" else path) for path in named]
 
 
 def _is_away(path: str, roots: Iterable[str]) -> bool:
-    """Whether the root that a path lies in isn't there: then nothing is known of the file."""
+    """True if the root of a path is not there: then nothing is known of the file."""
     root = max(
         (root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None
     )
@@ -309,7 +316,7 @@ def _is_away(path: str, roots: Iterable[str]) -> bool:
 
 
 def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequence[str]) -> Plan:
-    """A night's index of previews as it is to be: each file with the picture that it has, or still waits for."""
+    """Return a night's new index: each file with its picture, or waiting for one."""
     before = _read(store.output, stream, night)
     basis = _basis(stream, row)
     if (row.get("previews") or {}).get("basis") == basis and before["files"]:
@@ -318,7 +325,7 @@ def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequen
     tables = store.load(parse_night(night))
     files = tables.files.assign(path=full_paths(stream, tables))
     chosen, n_images = choose(
-        files, _asked(stream).most, [file_id for file_id, one in known.items() if one["picture"]]
+        files, _settings(stream).most, [file_id for file_id, one in known.items() if one["picture"]]
     )
     chosen = chosen.assign(exposure=chosen["exposure"].fillna(chosen["obsid"])).fillna(
         {"exposure": "", "detector": ""}
@@ -338,9 +345,10 @@ def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequen
 
 
 def full_paths(stream: Stream, tables: Tables) -> Series[str]:
-    """Where each of a night's files is: a Series by the rows of `tables.files`; what is no path of a file stays as it is.
+    """Return the full path of each file: a Series with the index of `tables.files`.
 
-    A file that only a registry tells of has a path that is relative to the registry's root, and maybe a destination.
+    A file that only a registry reports has a path relative to the registry's root, and maybe a
+    destination. Anything that is not the path of a file stays as it is.
     """
     files, ingests = tables.files, tables.ingests
     linked = ingests[ingests["destination"].str.startswith("/").fillna(False).astype(bool)]
@@ -348,7 +356,7 @@ def full_paths(stream: Stream, tables: Tables) -> Series[str]:
     below = {
         source.name: folder
         for source in stream.sources
-        for folder in [*_folders(source), *map(str, _asked(stream).folders)][:1]
+        for folder in [*_folders(source), *map(str, _settings(stream).folders)][:1]
     }
     guess = (
         files["file_id"]
@@ -364,7 +372,7 @@ def full_paths(stream: Stream, tables: Tables) -> Series[str]:
 def _planned(
     stream: Stream, path: str, before: Shown | None, roots: Sequence[str]
 ) -> dict[str, Any]:
-    """The picture that a file has, and whether it waits for another."""
+    """Return the picture that a file has, and whether it waits for a new one."""
     has = (
         {name: before[name] for name in ("picture", "width", "height", "why", "key")}
         if before
@@ -381,7 +389,7 @@ def _planned(
             else {**_no_picture(ABSENT, ""), "is_waiting": False}
         )
     except OSError:
-        return {**has, "is_waiting": True}  # its reader will tell why
+        return {**has, "is_waiting": True}  # the reader will say why
 
 
 def _no_picture(why: str, key: str) -> Made:
@@ -389,11 +397,8 @@ def _no_picture(why: str, key: str) -> Made:
 
 
 def _key(stream: Stream, status: os.stat_result) -> str:
-    """Differs when the file, or how it is shown, did."""
-    return f"{status.st_size}-{status.st_mtime_ns}-{_asked(stream).size}-{VERSION}"
-
-
-# --- making them -------------------------------------------------------------------------------------------------------
+    """Fingerprint of a file and of how it is shown."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{_settings(stream).size}-{VERSION}"
 
 
 def _make(
@@ -404,16 +409,17 @@ def _make(
     deadline: float,
     jobs: int | None,
 ) -> None:
-    """Make the pictures of [(plan, file)], in order, until the deadline."""
-    seconds = min(
-        FILE_SECONDS, _asked(stream).seconds / 2
-    )  # or a slow file would be begun anew in every run
+    """Make the pictures of (plan, file) pairs, in order, until the deadline."""
+    # at most half of the run's time: otherwise every run would start the same slow file again
+    seconds = min(FILE_SECONDS, _settings(stream).seconds / 2)
     allowed = [os.path.realpath(root) for root in roots]
-    tasks = [(shown["path"], _asked(stream).size, seconds, allowed) for _, shown in waiting]
-    # a reader takes as long to start as a few files to be read
+    tasks = [(shown["path"], _settings(stream).size, seconds, allowed) for _, shown in waiting]
+    # starting a reader takes as long as reading a few files
     jobs = jobs or min(os.cpu_count() or 1, MOST_READERS, 1 + len(tasks) // 4)
     n_made = 0
-    for (plan, shown), result in zip(waiting, in_readers(tasks, jobs, deadline), strict=False):
+    for (plan, shown), result in zip(
+        waiting, readers.in_readers(tasks, jobs, deadline), strict=False
+    ):
         if result is None:
             continue
         status, data, width, height, why = result
@@ -422,16 +428,13 @@ def _make(
         shown.update(cast(Shown, _no_picture(why, _key(stream, status) if status else "")))
         shown["is_waiting"] = False
         if data:
-            shown["picture"], shown["width"], shown["height"] = (
-                _picture_name(output.redaction.text(shown["name"]), shown),
-                width,
-                height,
-            )
+            shown["picture"] = _picture_name(output.redaction.text(shown["name"]), shown)
+            shown["width"], shown["height"] = width, height
             output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
             n_made += 1
     left = sum(shown["is_waiting"] for _, shown in waiting)
     log.info(
-        "%s: %d previews made, %d files can't be shown, %d to come",
+        "%s: %d previews made, %d files cannot be shown, %d to come",
         stream.name,
         n_made,
         len(waiting) - n_made - left,
@@ -440,28 +443,24 @@ def _make(
 
 
 def _picture_name(name: str, shown: Shown) -> str:
-    """A name that tells which file is shown, and is new when that changes, so that no browser keeps an old picture."""
+    """Return a name that says which file is shown and changes with it, for browsers' caches."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
-    digest = hashlib.blake2b(
-        f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6
-    ).hexdigest()
+    digest = hex_digest(f"{shown['file_id']}\0{shown['key']}", n_bytes=6)
     return f"{stem}-{digest}.jpg"
 
 
 def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
-    """Write a night's index of previews, and note in the night's row what its page is to show."""
+    """Store a night's index of thumbnails, and note in its row what its page will show."""
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}
         output.write_json(_index(stream, plan["night"]), kept)
-        output.remove(f"{folder}/index.json")  # where earlier versions had it
+        output.remove(f"{folder}/index.json")  # earlier versions
     seen = [
         [one[name] for name in ("file_id", "exposure", "detector", "picture", "why")]
         for one in plan["files"]
     ]
-    digest = hashlib.blake2b(
-        json.dumps([plan["n_images"], seen]).encode(), digest_size=8
-    ).hexdigest()
+    digest = hex_digest(json.dumps([plan["n_images"], seen]), n_bytes=8)
     n_waiting = sum(one["is_waiting"] for one in plan["files"])
     n_pictures = sum(bool(one["picture"]) for one in plan["files"])
     row["previews"] = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass
 class Preview:
-    """A small picture of a file; `why` there is none, where `href` is empty."""
+    """A small picture of a file. If `href` is empty, `why` says why there is none."""
 
-    label: str  # the exposure and detector, in words
+    label: str  # exposure and detector
     file_id: str
     exposure: str
     detector: str

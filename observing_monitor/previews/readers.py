@@ -1,4 +1,4 @@
-"""Read pictures in processes that may fail."""
+"""Read pictures in processes of their own: a damaged file costs only its reader."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 
-READER_BYTES = 2_500_000_000  # a reader may take so much more memory than it has when it begins
+READER_BYTES = 2_500_000_000  # memory that a reader may use on top of what it starts with
 
-Task = tuple[
-    str, int, float, list[str]
-]  # path, pixels of the longer side, seconds, the folders that may be read
-Answer = tuple[os.stat_result | None, bytes, int, int, str]  # as `read_one` gives it
-
-
-# --- readers: processes of their own -----------------------------------------------------------------------------------
+# path, pixels of the longer side, time limit in seconds, folders that may be read
+Task = tuple[str, int, float, list[str]]
+Answer = tuple[os.stat_result | None, bytes, int, int, str]  # see `read_one`
 
 
 def in_readers(tasks: Sequence[Task], jobs: int, deadline: float) -> Iterator[Answer | None]:
-    """What `read_one` returns for each of some tasks, in order, done by `jobs` processes.
+    """Yield the answer of `read_one` to each task, in order, from `jobs` processes.
 
-    A damaged file may crash its reader, or keep it busy for ever: that costs this reader, and is told of this file. What
-    isn't done at the `deadline` (of `time.monotonic()`) is None. Raises ReaderError where no reader can work at all.
+    A damaged file may crash its reader or keep it busy for ever. That costs only this reader, and
+    the answer for this file says so. A task not done by `deadline` (of `time.monotonic()`) gives
+    None.
+
+    Raises
+    ------
+    ReaderError
+        If no reader can work at all.
     """
     readers = [_Reader() for _ in range(jobs)]
-    # the last that was at work is asked first, so that no more are started than are needed
+    # last in, first out: a reader is started only if all running ones are busy
     idle: queue.LifoQueue[_Reader] = queue.LifoQueue()
     for reader in readers:
         idle.put(reader)
@@ -60,17 +62,17 @@ def in_readers(tasks: Sequence[Task], jobs: int, deadline: float) -> Iterator[An
 
 
 class ReaderError(ObservingMonitorError):
-    """No reader can work: what it needs can't be imported."""
+    """No reader can work: a package that it needs cannot be imported."""
 
 
 class _Reader:
-    """A process that reads files; started when it is first asked, and anew when it had to be ended."""
+    """A process that reads files, started on first use and restarted after a failure."""
 
     def __init__(self) -> None:
         self.process: SpawnProcess | None = None
 
     def ask(self, task: Task, deadline: float) -> Answer | None:
-        """What came of a task; None where the deadline came first."""
+        """Return the answer to a task, or None if the deadline came first."""
         if time.monotonic() >= deadline:
             return None
         try:
@@ -82,7 +84,7 @@ class _Reader:
                 return answer
         except (EOFError, ConnectionError):
             self.end()
-            return None, b"", 0, 0, "reading it broke off: it is damaged, or takes too much memory"
+            return None, b"", 0, 0, "reading it failed: it is damaged, or needs too much memory"
         self.end()
         return None if time.monotonic() >= deadline else (None, b"", 0, 0, fits_picture.TOO_LONG)
 
@@ -103,6 +105,7 @@ class _Reader:
         return True
 
     def end(self) -> None:
+        """End the process, if there is one."""
         process, self.process = self.process, None
         if process is not None:
             process.kill()
@@ -110,13 +113,13 @@ class _Reader:
 
 
 def _serve(there: Connection) -> None:
-    """A reader's life: tell that all it needs is there, then answer tasks until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks ends it
+    """Report whether the packages can be imported, then answer tasks until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     try:
         import astropy.io.fits
         import astropy.visualization  # noqa: F401
         import PIL.JpegImagePlugin  # noqa: F401
-    except Exception as error:  # a broken package raises what it likes
+    except Exception as error:  # a broken package may raise anything
         there.send(f"{type(error).__name__}: {error}")
         return
     _limit_memory()
@@ -127,7 +130,7 @@ def _serve(there: Connection) -> None:
 
 
 def _limit_memory() -> None:
-    """Let this process take READER_BYTES more than it has: a header can claim an image of any size."""
+    """Limit this process to READER_BYTES more: a header can claim an image of any size."""
     import resource
 
     with contextlib.suppress(OSError, ValueError):
@@ -137,7 +140,19 @@ def _limit_memory() -> None:
 
 
 def read_one(path: str, size: int, seconds: float, roots: Iterable[str] | None) -> Answer:
-    """A file's picture: its os.stat, the JPEG, width, height, ""; or its os.stat, if it could be opened, and why there is none."""
+    """Return the picture of a file.
+
+    Returns
+    -------
+    status : os.stat_result or None
+        None if the file cannot be opened.
+    jpeg : bytes
+        Empty if there is no picture.
+    width, height : int
+        In pixels.
+    why : str
+        Why there is no picture, or "".
+    """
     status = None
     try:
         with fits_picture.open_regular(path, roots) as file:

@@ -1,1 +1,1 @@
-"""Ways to read files, databases and object stores."""
+"""Read and open files, databases and object stores; nothing here knows of nights' tables."""

@@ -1,8 +1,8 @@
-"""Object stores: the objects below an address such as `s3://bucket/prefix`, reached through fsspec.
+"""Object stores: the objects below an address such as `s3://bucket/prefix`, through fsspec.
 
-Nothing of fsspec is imported until an address is given and asked for something. Who may read and write there is told by
-the environment and the profiles of the store's own tools (AWS_PROFILE, ~/.aws/credentials, …), never by our settings, so no
-secret passes through here: not into a page, a message, or what a worker is handed.
+fsspec is imported at the first request. Credentials come from the environment and from the
+profiles of the store's own tools (`AWS_PROFILE`, `~/.aws/credentials`, …), never from our
+settings, so no secret can reach a page, a message or a worker.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import contextlib
 import datetime
 import importlib.util
 import logging
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import ObservingMonitorError, UsageError
+from observing_monitor.readers.store_errors import error_code, store_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGES = {
-    "s3": "s3fs",
-    "gs": "gcsfs",
-    "az": "adlfs",
-    "memory": "fsspec",
-}  # the scheme of an address -> what reaches it
+# the scheme of an address -> the package that reaches it
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": "fsspec"}
 _ADDRESS = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/@:]+)(?P<prefix>(?:/[^/]+)*)/*")
 _SECRET = re.compile(r"key|secret|token|pass|cred|connection_string", re.IGNORECASE)
 
@@ -50,52 +46,72 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Storage:
-    """How an object store is reached: a table [storage]."""
+    """How to reach an object store: a table `[storage]` of the settings."""
 
-    endpoint_url: str = (
-        ""  # a store of one's own, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
-    )
-    region: str = ""  # where the bucket is; else as AWS_REGION or the profile say
-    profile: str = ""  # the profile of ~/.aws/config and ~/.aws/credentials; else AWS_PROFILE
-    anonymous: bool = False  # read a public bucket without any credentials
-    options: dict[str, Any] = field(
-        default_factory=dict
-    )  # more, for fsspec's file system of the scheme: gs's project, az's account_name
+    # address of your own store, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
+    endpoint_url: str = ""
+    # region of the bucket; else that of AWS_REGION or of the profile
+    region: str = ""
+    # profile in ~/.aws/config and ~/.aws/credentials; else AWS_PROFILE
+    profile: str = ""
+    # read a public bucket without credentials
+    anonymous: bool = False
+    # more options for fsspec's file system: `project` for gs, `account_name` for az
+    options: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise UsageError where a setting can't be, or holds a secret."""
+        """Raise UsageError if a setting is wrong or holds a secret."""
         for key in self.options:
             if _SECRET.search(key):
+                remedy = "use the environment or a profile"
                 raise UsageError(
-                    f"key {key!r} of options: no secret may stand in the settings; use the environment or a profile"
+                    f"key {key!r} of options: no secret may stand in the settings; {remedy}"
                 )
-        if self.endpoint_url and not re.fullmatch(
-            r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url
-        ):
+        is_address = re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url)
+        if self.endpoint_url and not is_address:
+            remedy = "write https://HOST or https://HOST:PORT"
             raise UsageError(
-                "key 'endpoint_url': is no address without user and password; write https://HOST or https://HOST:PORT"
+                f"key 'endpoint_url': is no address without user and password; {remedy}"
             )
 
 
 class Object(NamedTuple):
-    """What a listing tells of an object."""
+    """One object of a listing.
+
+    Attributes
+    ----------
+    size
+        In bytes.
+    modified_at
+        When it was last written, by the store's clock (UTC, aware); None if not known.
+    etag
+        S3: the MD5 of the content if it was written in one request and is not encrypted with
+        the owner's key. "" elsewhere.
+    """
 
     size: int
-    modified_at: datetime.datetime | None  # by the store's clock, in UTC
-    etag: str  # of S3: the MD5 of what it holds, where it was written at once and is not encrypted with a key of its owner's; "" elsewhere
+    modified_at: datetime.datetime | None
+    etag: str
 
 
 def check_address(address: str) -> str:
-    """The address without a "/" at its end; UsageError where it is none that can be reached."""
+    """Return an address without a "/" at its end.
+
+    Raises
+    ------
+    UsageError
+        If it is not an address, or the package for its scheme is not installed.
+    """
     found = _ADDRESS.fullmatch(address)
     if not found:
-        # not repeated: it may hold a secret
+        # the address is not shown: it may hold a secret
         raise UsageError(
-            "an address of an object store is SCHEME://BUCKET/PREFIX, such as s3://bucket/prefix, without user and password"
+            "an address of an object store is SCHEME://BUCKET/PREFIX, "
+            "such as s3://bucket/prefix, without user and password"
         )
     if found["scheme"] not in PACKAGES:
-        known = ", ".join(f"{scheme}://" for scheme in PACKAGES if scheme != "memory")
-        raise UsageError(f"{address}: {found['scheme']}:// is not known; known are {known}")
+        schemes = ", ".join(f"{scheme}://" for scheme in PACKAGES if scheme != "memory")
+        raise UsageError(f"{address}: {found['scheme']}:// is not known; known are {schemes}")
     package = PACKAGES[found["scheme"]]
     if importlib.util.find_spec(package) is None:
         extra = "'observing_monitor[s3]'" if package == "s3fs" else package
@@ -104,19 +120,29 @@ def check_address(address: str) -> str:
 
 
 def is_plain(address: str) -> bool:
-    """Whether an address is a bucket's or a prefix', with nothing in it that may be a secret."""
+    """Return True if an address names a bucket or prefix and can't contain a secret."""
     return bool(_ADDRESS.fullmatch(address))
 
 
 def lies_in(address: str, other: str) -> bool:
-    """Whether an address is another, or lies below it."""
+    """Return True if an address equals another or lies below it."""
     return f"{address.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
 
 
 class Objects:
-    """The objects below an address, by their names relative to it. What goes wrong is raised as `error`, one line with the remedy.
+    """The objects below an address, by their names relative to it.
 
-    Handed to another process it opens the store anew, with what that process' environment says.
+    A pickled copy opens the store anew, in the environment of its own process.
+
+    Parameters
+    ----------
+    address
+        Such as `s3://bucket/prefix`.
+    storage
+        How to reach the store.
+    error
+        The class of the exceptions that every method raises if the store fails. The message is
+        one line with the remedy.
     """
 
     def __init__(self, address: str, storage: Storage, error: type[ObservingMonitorError]) -> None:
@@ -129,11 +155,15 @@ class Objects:
         return {**self.__dict__, "_fs": None}
 
     def path(self, name: str) -> str:
+        """Return the full address of an object."""
         return f"{self.address}/{name}" if name else self.address
 
     def all_below(self, folder: str = "") -> dict[str, Object]:
-        """Every object below a folder at any depth, by name: one listing, a request for each 1,000 objects."""
-        with self._answering(folder) as fs:
+        """Return every object below a folder, at any depth, by name.
+
+        Costs one request per 1,000 objects.
+        """
+        with self._opened(folder) as fs:
             found = fs.find(self._in_store(folder), detail=True)
         begin = len(self._in_store("")) + 1
         return {
@@ -141,19 +171,18 @@ class Objects:
         }
 
     def folder(self, folder: str = "") -> tuple[dict[str, Object], list[str]]:
-        """The objects that lie right in a folder, by name, and the names of the folders in it: one listing."""
-        with self._answering(folder) as fs:
+        """Return the objects directly in a folder, by name, and the names of its folders."""
+        with self._opened(folder) as fs:
             try:
                 found = fs.ls(self._in_store(folder), detail=True)
             except FileNotFoundError as error:
-                if _code(error) not in ("", "NoSuchKey", "404"):
+                if error_code(error) not in ("", "NoSuchKey", "404"):
                     raise
                 found = []
         begin = len(self._in_store("")) + 1
         inside = [(info["name"].rstrip("/")[begin:], info) for info in found]
-        inside = [
-            (name, info) for name, info in inside if name and name != folder
-        ]  # a folder's own marker
+        # some tools write an object that stands for the folder itself
+        inside = [(name, info) for name, info in inside if name and name != folder]
         objects = {
             name: _object(info)
             for name, info in inside
@@ -162,49 +191,48 @@ class Objects:
         return objects, [name for name, info in inside if info["type"] == "directory"]
 
     def info(self, name: str) -> Object | None:
-        """One object; None where there is none."""
-        with self._answering(name) as fs:
+        """Return an object's size, time and ETag; None if there is no such object."""
+        with self._opened(name) as fs:
             try:
                 return _object(fs.info(self._in_store(name)))
             except FileNotFoundError:
                 return None
 
     def read(self, name: str) -> bytes | None:
-        """What an object holds; None where there is none."""
-        with self._answering(name) as fs:
+        """Return an object's content; None if there is no such object."""
+        with self._opened(name) as fs:
             try:
                 return bytes(fs.cat_file(self._in_store(name)))
             except FileNotFoundError as error:
-                if _code(error) == "NoSuchBucket":
+                if error_code(error) == "NoSuchBucket":
                     raise
                 return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Write an object: whoever reads it has all of it, or what was there before."""
-        with self._answering(name) as fs:
-            fs.pipe_file(self._in_store(name), data, **self._told(name))
+        """Write an object; a reader gets the whole new content or the whole old one."""
+        with self._opened(name) as fs:
+            fs.pipe_file(self._in_store(name), data, **self._headers(name))
 
     def remove(self, name: str) -> None:
         """Remove an object, if it is there."""
-        with self._answering(name) as fs, contextlib.suppress(FileNotFoundError):
+        with self._opened(name) as fs, contextlib.suppress(FileNotFoundError):
             fs.rm_file(self._in_store(name))
 
-    def _told(self, name: str) -> dict[str, str]:
-        """What a browser is told of an object: its type, and that it may change under its name unless that has a hash in it."""
+    def _headers(self, name: str) -> dict[str, str]:
+        """Return what browsers need to know: content type, and how long to cache."""
         kind = CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
         if self.address.startswith("s3:"):
-            return {
-                "ContentType": kind,
-                "CacheControl": "max-age=31536000, immutable"
-                if name.startswith("assets/")
-                else "no-cache",
-            }
+            # names below assets/ contain a hash of the content
+            is_fixed = name.startswith("assets/")
+            cache = "max-age=31536000, immutable" if is_fixed else "no-cache"
+            return {"ContentType": kind, "CacheControl": cache}
         return {"content_type": kind} if self.address.startswith("gs:") else {}
 
     def _in_store(self, name: str) -> str:
-        return str(self._opened()._strip_protocol(self.path(name)))
+        """Return an object's path as fsspec has it."""
+        return str(self._file_system()._strip_protocol(self.path(name)))
 
-    def _opened(self) -> Any:
+    def _file_system(self) -> Any:
         if self._fs is None:
             import fsspec
 
@@ -220,86 +248,28 @@ class Objects:
         return self._fs
 
     @contextlib.contextmanager
-    def _answering(self, name: str) -> Iterator[Any]:
+    def _opened(self, name: str) -> Iterator[Any]:
+        """Open the file system; whatever goes wrong becomes `self.error`."""
         try:
-            yield self._opened()
+            yield self._file_system()
         except ObservingMonitorError:
             raise
         except Exception as error:  # each store has exceptions of its own
-            # not chained: what a store's library keeps in its exceptions may have been signed
-            raise self.error(f"{self.path(name)}: {self._why(error)}") from None
-
-    def _why(self, error: BaseException) -> str:
-        """What went wrong and what to do, without any of the store's own words: those may name whom it asked."""
-        code, kinds = _code(error), [type(one).__name__ for one in _chain(error)]
-        where = (
-            self.storage.endpoint_url
-            or os.environ.get("AWS_ENDPOINT_URL_S3")
-            or os.environ.get("AWS_ENDPOINT_URL")
-            or "its address"
-        )
-        if code == "NoSuchBucket" or (isinstance(error, FileNotFoundError) and not code):
-            return "there is no such bucket; make it, or correct the address or endpoint_url in [storage]"
-        if code in (
-            "AuthorizationHeaderMalformed",
-            "PermanentRedirect",
-            "IllegalLocationConstraintException",
-            "301",
-        ):
-            return f"the bucket is in another region ({code}); set region in [storage]"
-        if code == "RequestTimeTooSkewed":
-            return "the store refuses this machine's clock; set it right"
-        if code in _REFUSED or isinstance(error, PermissionError):
-            remedy = "whoever runs this needs credentials that may do this (AWS_PROFILE, or profile in [storage])"
-            return f"refused ({code or 'permission denied'}); {remedy}"
-        if "ProfileNotFound" in kinds:
-            return (
-                "its profile is not in ~/.aws/config; correct profile in [storage], or AWS_PROFILE"
-            )
-        if any(
-            "Credential" in kind or kind in ("TokenRetrievalError", "SSOTokenLoadError")
-            for kind in kinds
-        ):
-            return "no credentials were found; set AWS_PROFILE, profile in [storage], or, for a public bucket, anonymous = true"
-        if any(re.search("SSL|Certificate", kind) for kind in kinds):
-            return f"the certificate of {where} is not trusted; AWS_CA_BUNDLE names the authority's file"
-        if any(re.search("Connect|Timeout|Endpoint|Closed", kind) for kind in kinds):
-            return (
-                f"nothing answers at {where}; is the store up, and endpoint_url in [storage] right?"
-            )
-        if code in ("SlowDown", "ServiceUnavailable", "InternalError", "500", "503"):
-            return f"the store is busy or broken ({code}); the next run tries again"
-        if code:
-            return f"the store answered {code}; its log tells more"
-        return f"could not be asked ({kinds[0]}); are options in [storage] right?"
-
-
-_REFUSED = {
-    "AccessDenied",
-    "AllAccessDisabled",
-    "AccountProblem",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "403",
-}
-_REFUSED |= {
-    "ExpiredToken",
-    "InvalidToken",
-    "TokenRefreshRequired",
-    "InvalidSecurity",
-    "NotSignedUp",
-}
+            # not chained: the library's exceptions may contain a signed request
+            words = store_message(error, self.storage.endpoint_url)
+            raise self.error(f"{self.path(name)}: {words}") from None
 
 
 def _options(scheme: str, storage: Storage) -> dict[str, Any]:
-    """What fsspec's file system of a scheme is made with."""
+    """Return the arguments for fsspec's file system of a scheme."""
     if scheme != "s3":
         anonymous: dict[str, dict[str, Any]] = {"gs": {"token": "anon"}, "az": {"anon": True}}
         return {**(anonymous.get(scheme, {}) if storage.anonymous else {}), **storage.options}
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "session": _session(storage.profile),
-        "max_concurrency": 1,  # with more, s3fs asks for each object's size before it reads it
-        # not every store knows the checksums that Amazon's has had since 2025
+        # with more, s3fs requests each object's size before it reads the object
+        "max_concurrency": 1,
+        # many stores do not know the checksums that Amazon's has had since 2025
         "config_kwargs": {
             "connect_timeout": 5,
             "read_timeout": 60,
@@ -309,24 +279,27 @@ def _options(scheme: str, storage: Storage) -> dict[str, Any]:
         },
     }
     if storage.anonymous:
-        told["anon"] = True
+        options["anon"] = True
     if storage.endpoint_url:
-        told["endpoint_url"] = storage.endpoint_url
+        options["endpoint_url"] = storage.endpoint_url
     if storage.region:
-        told["client_kwargs"] = {"region_name": storage.region}
-    return {**told, **storage.options}
+        options["client_kwargs"] = {"region_name": storage.region}
+    return {**options, **storage.options}
 
 
 def _session(profile: str) -> Any:
-    """What finds the credentials, and reads the answers: the times in them by Python's own means, which halves what a listing costs."""
+    """Return the session that finds the credentials and parses the answers.
+
+    Times are parsed by Python's own `fromisoformat`, which halves the cost of a listing.
+    """
     from aiobotocore.session import AioSession
     from botocore.utils import parse_timestamp
 
-    def to_time(told: Any) -> Any:
+    def to_time(value: Any) -> Any:
         try:
-            return datetime.datetime.fromisoformat(told)
-        except (TypeError, ValueError):  # a header's form, or a number
-            return parse_timestamp(told)
+            return datetime.datetime.fromisoformat(value)
+        except (TypeError, ValueError):  # a number, or the form of HTTP headers
+            return parse_timestamp(value)
 
     session = AioSession(profile=profile or None)
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=to_time)
@@ -334,14 +307,9 @@ def _session(profile: str) -> Any:
 
 
 def _object(info: dict[str, Any]) -> Object:
-    at = next(
-        (
-            info[key]
-            for key in ("LastModified", "last_modified", "updated", "mtime", "created")
-            if info.get(key)
-        ),
-        None,
-    )
+    """Return the Object that an entry of fsspec's listing describes."""
+    keys = ("LastModified", "last_modified", "updated", "mtime", "created")
+    at = next((info[key] for key in keys if info.get(key)), None)
     if isinstance(at, str):
         at = datetime.datetime.fromisoformat(at)
     if not isinstance(at, datetime.datetime):
@@ -349,18 +317,3 @@ def _object(info: dict[str, Any]) -> Object:
     elif at.tzinfo is None:
         at = at.replace(tzinfo=datetime.UTC)
     return Object(int(info.get("size") or 0), at, str(info.get("ETag") or "").strip('"'))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _code(error: BaseException) -> str:
-    """The S3 error code in an exception or in what it came from; "" where there is none."""
-    for one in _chain(error):
-        response = getattr(one, "response", None)
-        if isinstance(response, dict) and isinstance(response.get("Error"), dict):
-            return str(response["Error"].get("Code") or "")
-    return ""

@@ -7,6 +7,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from observing_monitor.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from io import BufferedReader
@@ -15,9 +17,22 @@ if TYPE_CHECKING:
 def open_plain(
     path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] | None = None
 ) -> BufferedReader:
-    """A file of others opened for reading in binary, if it is a plain one and lies, all links resolved, in one of `roots` (None: anywhere).
+    """Open a plain file for reading in binary.
 
-    OSError else, whose `strerror` says why. What is no plain file is never waited for: a pipe without a writer would keep us for ever.
+    Anything else is refused at once: opening a pipe that has no writer would never return.
+
+    Parameters
+    ----------
+    path
+        The file, or a link to it.
+    roots
+        The folders that the file may lie in, once all links are resolved. None allows any.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, it may not be read, is not plain, or lies outside `roots`.
+        Its `strerror` says which.
     """
     real = os.path.realpath(path, strict=True)
     if roots is not None and not any(
@@ -26,7 +41,7 @@ def open_plain(
         raise PermissionError(
             errno.EPERM, "it lies outside the folders that are read", os.fspath(path)
         )
-    # what became a link meanwhile is not opened
+    # O_NOFOLLOW: the path may have become a link since it was resolved
     number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -35,9 +50,15 @@ def open_plain(
 
 
 def is_address(place: object) -> bool:
-    """Whether a place is an object store's (`s3://bucket/prefix`) rather than a path of this machine."""
+    """Return True if a place is an object store's address (`s3://bucket/prefix`)."""
     return "://" in str(place)
 
 
 def why(error: OSError) -> str:
+    """Return the system's words for an error, such as `no such file or directory`."""
     return (error.strerror or str(error)).lower()
+
+
+def unreadable(path: object, error: OSError) -> SourceError:
+    """Return the error to raise if a source's file can't be read."""
+    return SourceError(f"{path}: {why(error)}; the user that runs this must be able to read it")

@@ -1,7 +1,7 @@
-"""How sources read a database: read-only, with a limit of time, and without a password in anything that is shown.
+"""Read databases: read-only, with a time limit, and without showing a password.
 
-A password comes from the URL, from the environment (`password_env` names the variable), or, for PostgreSQL, from
-`.pgpass`, as libpq reads it itself.
+The password comes from the URL, from the environment (`password_env` names the variable), or,
+for PostgreSQL, from `.pgpass`, which libpq reads itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.passwords import password_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,54 +32,75 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
-EXTRAS = {
-    "psycopg2": "postgresql",
-    "pymysql": "mysql",
-}  # the driver -> the extra of this package that brings it
+# driver -> the extra of this package that installs it
+EXTRAS = {"psycopg2": "postgresql", "pymysql": "mysql"}
+NO_ADDRESS = "is no database's address; write postgresql://user@host/name or sqlite:////path"
 
 
 @dataclass(frozen=True)
 class Plain:
-    """A database that answers with plain tuples, all at once, as its driver makes them."""
+    """A database that answers with plain tuples.
 
-    dialect: str  # sqlite, postgresql …
-    ask: Callable[
-        [str, Mapping[str, Any]], list[tuple[Any, ...]]
-    ]  # the rows of a query, by its :parameters
-    quote: Callable[[str], str]  # a name as SQL has it
+    Attributes
+    ----------
+    dialect
+        `sqlite`, `postgresql`, …
+    ask
+        Returns all rows of a query, given its `:parameters`.
+    quote
+        Returns a name as SQL needs it.
+    """
+
+    dialect: str
+    ask: Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
+    quote: Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Database:
-    """Where a database is, and how long it may take to answer."""
+    """A database's address and its time limit.
 
-    url: str  # as SQLAlchemy writes it: sqlite:////path, postgresql://user@host/name, mysql://user@host/name
-    password_env: str = ""  # the environment variable that holds the password
+    Attributes
+    ----------
+    url
+        As SQLAlchemy writes it: `sqlite:////path`, `postgresql://user@host/name`,
+        `mysql://user@host/name`.
+    password_env
+        The environment variable that holds the password.
+    timeout_s
+        How long an answer may take.
+    """
+
+    url: str
+    password_env: str = ""
     timeout_s: float = 30
 
     @property
     def place(self) -> str:
-        """The address without user, password or options: postgresql://host:5432/name."""
+        """The address without user, password or options: `postgresql://host:5432/name`."""
         scheme, _, rest = self.url.partition("://")
         scheme = scheme.partition("+")[0]
         login, _, address = ("", "", rest) if scheme == "sqlite" else rest.rpartition("@")
-        # a password may hold / and ? and @ as they are, which urllib takes for the end of the host; in doubt nothing is shown
         if not rest:
             return "a database whose url can't be read"
-        return (
-            f"{scheme}://…" if set(login) & set("@?") else f"{scheme}://{address.partition('?')[0]}"
-        )
+        # a password may contain / ? @ unquoted, so that the host's end is uncertain
+        if set(login) & set("@?"):
+            return f"{scheme}://…"
+        return f"{scheme}://{address.partition('?')[0]}"
 
     def check(self) -> Database:
-        """Itself; UsageError where its url is no database's address, which isn't repeated, for it may hold a password."""
+        """Return the database itself, if its url is an address.
+
+        Raises
+        ------
+        UsageError
+            If it is not. The url is not shown: it may hold a password.
+        """
         scheme, _, rest = self.url.partition("://")
         if not scheme or not rest:
-            raise UsageError(
-                "url is no database's address; write postgresql://user@host/name or sqlite:////path"
-            )
-        if scheme.startswith("sqlite") and not urllib.parse.urlsplit(self.url).path.startswith(
-            "//"
-        ):
+            raise UsageError(f"url {NO_ADDRESS}")
+        path = urllib.parse.urlsplit(self.url).path
+        if scheme.startswith("sqlite") and not path.startswith("//"):
             raise UsageError(
                 "url of SQLite must hold an absolute path; write sqlite:////path, with four slashes"
             )
@@ -86,19 +108,19 @@ class Database:
 
     @property
     def sqlite_path(self) -> str | None:
-        """The file, where the database is SQLite's; else None."""
+        """The file of an SQLite database; None for other databases."""
         scheme, _, path = self.url.partition("://")
         if not re.fullmatch(r"sqlite(\+\w+)?", scheme):
             return None
-        # SQLite's own options would say how it is opened, which is for us to say
+        # without SQLite's options: `readers.sqlite` decides how the file is opened
         path = path.removeprefix("/").partition("?")[0]
-        return (
-            urllib.parse.unquote(path.removeprefix("file:")) if path.startswith("file:") else path
-        )
+        if path.startswith("file:"):
+            return urllib.parse.unquote(path.removeprefix("file:"))
+        return path
 
     @property
     def _secrets(self) -> set[str]:
-        """All that must never be shown, as it stands in the url, and as it is meant."""
+        """All texts that must not be shown, both as the url quotes them and unquoted."""
         rest, _, options = self.url.partition("://")[2].rpartition("?")
         login = self.url.partition("://")[2].rpartition("@")[0]
         found = {
@@ -106,16 +128,20 @@ class Database:
             login.partition(":")[2],
             rest.rpartition("@")[0].partition(":")[2],
         }
-        found |= {
-            value for name, value in urllib.parse.parse_qsl(options) if "pass" in name.lower()
-        }
-        return {meant for secret in found for meant in (secret, urllib.parse.unquote(secret))} - {
-            ""
-        }
+        pairs = urllib.parse.parse_qsl(options)
+        found |= {value for name, value in pairs if "pass" in name.lower()}
+        forms = {form for secret in found for form in (secret, urllib.parse.unquote(secret))}
+        return forms - {""}
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A SQLAlchemy Connection that can only read. Whatever goes wrong inside becomes a SourceError without secrets."""
+        """Open a SQLAlchemy Connection that can only read.
+
+        Raises
+        ------
+        SourceError
+            For any database error in the `with` block. The message contains no password.
+        """
         import sqlalchemy
         from sqlalchemy import exc
 
@@ -124,22 +150,15 @@ class Database:
             engine = self._engine(sqlalchemy)
             with engine.connect() as connection:
                 yield connection
-        except (
-            exc.SQLAlchemyError,
-            OSError,
-            ValueError,
-            OverflowError,
-        ) as error:  # the latter: a value that its driver can't turn into ours
-            raise SourceError(
-                f"{self.place}: {self._without_secrets(error)}; nothing of it was read"
-            ) from None
+        # OverflowError: a value that the driver can't convert to Python's
+        except (exc.SQLAlchemyError, OSError, ValueError, OverflowError) as error:
+            raise self._unread(error) from None
         except Exception as error:
-            # what its driver raises where it is asked directly; and a traceback goes to a log, and to whoever cron mails
+            # the driver's own errors, and any whose traceback would show a password in a log
             driver: Any = engine and engine.dialect.dbapi
-            if (driver and isinstance(error, driver.Error)) or self._tells_secrets(error):
-                raise SourceError(
-                    f"{self.place}: {self._without_secrets(error)}; nothing of it was read"
-                ) from None
+            is_driver_error = driver and isinstance(error, driver.Error)
+            if is_driver_error or self._shows_secrets(error):
+                raise self._unread(error) from None
             raise
         finally:
             if engine is not None:
@@ -147,15 +166,16 @@ class Database:
 
     @contextlib.contextmanager
     def plain(self) -> Iterator[Plain]:
-        """As `connect`, for queries of many rows: these come as tuples, and for SQLite's file SQLAlchemy is not even imported."""
+        """Open the database for queries of many rows, which come as plain tuples.
+
+        An SQLite file is read without importing SQLAlchemy. Raises as `connect` does.
+        """
         if (path := self.sqlite_path) is not None:
             try:
                 with contextlib.closing(sqlite.Reader(path, self.timeout_s)) as reader:
                     yield Plain("sqlite", reader.ask, _quoted)
             except (sqlite3.Error, OSError, UnicodeError) as error:
-                raise SourceError(
-                    f"{self.place}: {self._without_secrets(error)}; nothing of it was read"
-                ) from None
+                raise self._unread(error) from None
             return
         with self.connect() as connection:
             from sqlalchemy import text
@@ -167,45 +187,37 @@ class Database:
             )
 
     def _engine(self, sqlalchemy: ModuleType) -> Engine:
+        """Return an engine without a pool: a connection is closed when its work is done."""
         url = self._url(sqlalchemy)
-        how: dict[str, Any] = {"connect_args": self._arguments(url)}
+        options: dict[str, Any] = {"connect_args": self._arguments(url)}
         if (path := self.sqlite_path) is not None:
-            how = {"creator": lambda: sqlite.Reader(path, self.timeout_s)}
+            options = {"creator": lambda: sqlite.Reader(path, self.timeout_s)}
         try:
-            # no pool: a connection is closed when its work is done, whatever the server is set to keep
             engine: Engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.NullPool, hide_parameters=True, **how
+                url, poolclass=sqlalchemy.NullPool, hide_parameters=True, **options
             )
         except ImportError as error:
-            what = (
-                f"'observing_monitor[{EXTRAS[error.name]}]'" if error.name in EXTRAS else error.name
-            )
-            raise SourceError(
-                f"{self.place}: the driver {error.name} is not installed; pip install {what}"
-            ) from None
+            name = error.name
+            what = f"'observing_monitor[{EXTRAS[name]}]'" if name in EXTRAS else name
+            words = f"the driver {name} is not installed; pip install {what}"
+            raise SourceError(f"{self.place}: {words}") from None
         if url.drivername == "postgresql+psycopg2":
-            sqlalchemy.event.listen(engine, "connect", _take_any_time)
+            sqlalchemy.event.listen(engine, "connect", _accept_any_time)
         return engine
 
     def _url(self, sqlalchemy: ModuleType) -> URL:
+        """Return the url with its driver and password."""
         try:
             url: URL = sqlalchemy.make_url(self.url)
         except sqlalchemy.exc.ArgumentError:
-            raise UsageError(
-                "a source's url is no database's address; write postgresql://user@host/name or sqlite:////path"
-            ) from None
+            raise UsageError(f"a source's url {NO_ADDRESS}") from None
         url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
         if self.password_env:
-            password = os.environ.get(self.password_env)
-            if password is None:
-                raise SourceError(
-                    f"{self.place}: the environment has no {self.password_env}; export it where this is run"
-                )
-            url = url.set(password=password)
+            url = url.set(password=password_from(self.password_env, self.place))
         return url
 
     def _arguments(self, url: URL) -> dict[str, Any]:
-        """What tells each driver to give up in time, and to refuse to write."""
+        """Return the driver's arguments for the time limit and for read-only transactions."""
         seconds = max(1, round(self.timeout_s))
         if url.drivername.startswith("postgresql"):
             limits = f"-c default_transaction_read_only=on -c statement_timeout={seconds * 1000}"
@@ -222,37 +234,41 @@ class Database:
             }
         return {"timeout": seconds}
 
-    def _tells_secrets(self, error: BaseException | None) -> bool:
-        """Whether an exception, or one that it came of, says what must not be shown."""
+    def _shows_secrets(self, error: BaseException | None) -> bool:
+        """Return True if an exception, or one that caused it, contains a secret."""
         while error is not None:
             if any(secret in str(error) for secret in self._secrets):
                 return True
             error = error.__cause__ or error.__context__
         return False
 
+    def _unread(self, error: BaseException) -> SourceError:
+        """Return the error to raise if a query fails."""
+        return SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read")
+
     def _without_secrets(self, error: BaseException) -> str:
-        """The first line of what the driver said, the password struck out."""
-        lines = (
-            str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
-            .strip()
-            .splitlines()
-        )
-        words = lines[0] if lines else type(error).__name__
+        """Return the first line of the driver's message, with secrets replaced by `…`."""
+        text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
+        words = next(iter(text.strip().splitlines()), type(error).__name__)
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words
 
 
 def _quoted(name: str) -> str:
-    """A name as SQLite has it."""
+    """Return a name as SQLite needs it."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _take_any_time(connection: Any, _: object) -> None:
-    """PostgreSQL's years go from −4713 to 294276, ours from 1 to 9999: a time beyond is none, and hides no row."""
+def _accept_any_time(connection: Any, _: object) -> None:
+    """Make psycopg2 return None for times that Python can't hold.
+
+    PostgreSQL's years go from −4713 to 294276, Python's from 1 to 9999. By default psycopg2
+    raises, and one such value would hide all rows.
+    """
     from psycopg2 import extensions
 
-    def ours_or_none(cast: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def or_none(cast: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def to_python(text: Any, cursor: Any) -> Any:
             try:
                 return cast(text, cursor)
@@ -263,6 +279,5 @@ def _take_any_time(connection: Any, _: object) -> None:
 
     for name in ("PYDATE", "PYDATETIME", "PYDATETIMETZ", "PYINTERVAL"):
         cast = getattr(extensions, name)
-        extensions.register_type(
-            extensions.new_type(cast.values, name, ours_or_none(cast)), connection
-        )
+        own = extensions.new_type(cast.values, name, or_none(cast))
+        extensions.register_type(own, connection)

@@ -1,17 +1,24 @@
-"""SQLite files of others, read so that nothing of them changes and nobody is kept waiting: no byte, no lock, no file beside them.
+"""Read SQLite files of others: nothing is changed, and no writer has to wait.
 
-A file is opened as `immutable`, so that SQLite takes no lock and looks for nothing beside it. What locks would hold is looked at
-instead: before a query and after it the file must be the same, and nobody in the middle of a change; else it is asked again.
+A file is opened as `immutable`, so that SQLite takes no lock and makes no file beside it. What
+locks would guarantee is checked instead: the file must be the same before and after a query, with
+no transaction in progress. Otherwise the query is repeated.
 
-- Whether it is the same, its size, time and inode say, and the change counter in its header, which every transaction raises.
-- A writer notes in a rollback journal what was there before, and has that on the disk before it changes the file; while its header
-  isn't zeros the journal is "hot". Most are gone in an instant, and are waited for. Else (a large transaction, or a writer that died)
-  the file and then the journal are copied, and SQLite undoes the unfinished change in the copy. For that the journal must be of the
-  same transaction at the end of copying as at the beginning: the random number in its header says so.
-- A write-ahead log that has rows is copied after its file in the same way. Rows may be added to it meanwhile; it must not be begun anew.
-- Only a file that changes at every try is read under SQLite's shared lock in the end, if that can be had.
+- The file is the same if its size, time and inode are, and the change counter in its header,
+  which every transaction increments.
+- Before a writer changes the file it saves the old content in a rollback journal, on disk. While
+  the journal's header is not zeros the journal is "hot". Most hot journals are gone in an instant,
+  and are waited for. If one stays (a large transaction, or a writer that died), the file and then
+  the journal are copied, and SQLite undoes the unfinished change in the copy. The journal must
+  belong to the same transaction at the beginning and the end of copying: the random number in its
+  header shows this.
+- A write-ahead log that has rows is copied after its file in the same way. Rows may be added to
+  it meanwhile, but it must not be restarted.
+- Only a file that changes at every try is read under SQLite's shared lock in the end, if that
+  lock is free.
 
-https://www.sqlite.org/fileformat.html, lockingv3.html and atomiccommit.html have the formats, and the order in which writers write.
+The formats, and the order in which writers write, are described in
+https://www.sqlite.org/fileformat.html, lockingv3.html and atomiccommit.html.
 """
 
 from __future__ import annotations
@@ -39,104 +46,120 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 
-JOURNAL_S = 1.0  # how long a hot journal is waited for, before it is copied with its file
-TRIES = 10  # how often a file is read that changes each time, or for how long
+# how long a hot journal is waited for before it is copied with its file
+JOURNAL_S = 1.0
+# how often, and for how long, a file that changes each time is read again
+TRIES = 10
 PATIENCE_S = 5.0
-MAGIC = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # what a journal begins with, and ends with where it is one of several files' together
+# the first bytes of a journal, and the last of one that belongs to several files
+MAGIC = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+# SQLITE_READONLY: there is a hot journal
 CANNOT_LOCK = (
     "SQLITE_BUSY",
     "SQLITE_IOERR",
     "SQLITE_PERM",
     "SQLITE_PROTOCOL",
     "SQLITE_READONLY",
-)  # the last: a hot journal
-TEXT = functools.partial(
-    str, encoding="utf-8", errors="backslashreplace"
-)  # SQLite keeps whatever bytes it was given as text
+)
+# SQLite stores any bytes as text
+TEXT = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 Values = Mapping[str, Any] | Sequence[Any]
-Rows = list[tuple[Any, ...]]
+Tuples = list[tuple[Any, ...]]
 
 log = logging.getLogger(__name__)
 
 
 class _State(NamedTuple):
-    """What tells whether a file is as it was, and whether somebody is in the middle of changing it."""
+    """The state of a file: equal states have equal content.
 
-    path: str  # all links resolved, for what belongs to a file lies beside it
-    file: tuple[int, ...]  # size, time, inode, change counter
-    log: tuple[
-        int, ...
-    ]  # of a write-ahead log that has rows: inode, the salt of its rows, size, time; else none
-    journal: tuple[
-        int, ...
-    ]  # of a hot rollback journal: inode, and the random number and size in its header; else none
-    keeps_log: bool  # in WAL mode, whether or not there is a log
+    Attributes
+    ----------
+    path
+        All links resolved, because log and journal lie beside the real file.
+    file
+        Size, time, inode and change counter.
+    log
+        Of a write-ahead log that has rows: inode, salt of the rows, size and time; else ().
+    journal
+        Of a hot rollback journal: inode, and the random number and size in its header; else ().
+    keeps_log
+        True in WAL mode, with or without a log.
+    """
+
+    path: str
+    file: tuple[int, ...]
+    log: tuple[int, ...]
+    journal: tuple[int, ...]
+    keeps_log: bool
 
     @property
-    def is_copied(self) -> bool:
-        """Whether the file alone does not have what it says."""
+    def needs_copy(self) -> bool:
+        """True if the file alone does not have the committed content."""
         return bool(self.log or self.journal)
 
     @property
     def origin(self) -> tuple[object, ...]:
-        """The same as long as a copy that was made stays right: what a transaction will change is not in its copy, wherever it stands."""
+        """Key of a copy: the same while the copy is right.
+
+        A copy does not contain the changes of an unfinished transaction, so these do not matter.
+        """
         return (self.path, self.file[2], self.journal) if self.journal else self
 
 
 def state_of(path: str) -> list[int]:
-    """Whole numbers that differ when what a file says does. Raises OSError."""
+    """Return numbers that differ if the content of a file does.
+
+    Raises
+    ------
+    OSError
+        If the file is not there or can't be read.
+    """
     state = _state_of(path)
     return [*state.file, *state.log, *state.journal]
 
 
 def _state_of(path: str) -> _State:
     real = os.path.realpath(path, strict=True)
-    # in this order: a writer that is in none of the journal's two looks (the other is `_is_still`) was wholly between these, and counted
+    # The file first: a writer that is missed by both looks at the journal (the other is in
+    # `_is_unchanged`) was at work between them, and has incremented the counter.
     file, keeps_log = _file_of(real)
     return _State(real, file, _log_of(real), _journal_of(real), keeps_log)
 
 
-def _is_still(state: _State) -> bool:
-    """Whether all that was read since a state was taken is of that state."""
+def _is_unchanged(state: _State) -> bool:
+    """Return True if everything read since a state was taken belongs to that state."""
     path = state.path
-    with contextlib.suppress(OSError):  # it is gone, or another's by now
-        return (_journal_of(path), _log_of(path), _file_of(path)[0]) == (
-            state.journal,
-            state.log,
-            state.file,
-        )
+    with contextlib.suppress(OSError):  # the file is gone or no longer readable
+        now = (_journal_of(path), _log_of(path), _file_of(path)[0])
+        return now == (state.journal, state.log, state.file)
     return False
 
 
 def _file_of(path: str) -> tuple[tuple[int, ...], bool]:
-    with open_plain(path) as file:  # opened anew each time: so NFS asks its server
-        header, told = file.read(28), os.fstat(file.fileno())
-    return (told.st_size, told.st_mtime_ns, told.st_ino, int.from_bytes(header[24:28])), header[
-        18:20
-    ] == b"\2\2"
+    with open_plain(path) as file:  # opened anew each time, so that NFS asks its server
+        header, stat = file.read(28), os.fstat(file.fileno())
+    counter = int.from_bytes(header[24:28])
+    keeps_log = header[18:20] == b"\2\2"
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ino, counter), keeps_log
 
 
 def _log_of(path: str) -> tuple[int, ...]:
-    header, told = _beginning(f"{path}-wal", 24)
-    return (
-        (told.st_ino, int.from_bytes(header[16:24]), told.st_size, told.st_mtime_ns)
-        if told and header
-        else ()
-    )
+    header, stat = _beginning(f"{path}-wal", 24)
+    if not stat or not header:
+        return ()
+    return stat.st_ino, int.from_bytes(header[16:24]), stat.st_size, stat.st_mtime_ns
 
 
 def _journal_of(path: str) -> tuple[int, ...]:
-    header, told = _beginning(f"{path}-journal", 20)
-    return (
-        (told.st_ino, int.from_bytes(header[12:20]))
-        if told and header[:1] not in (b"", b"\0")
-        else ()
-    )
+    header, stat = _beginning(f"{path}-journal", 20)
+    if not stat or header[:1] in (b"", b"\0"):
+        return ()
+    return stat.st_ino, int.from_bytes(header[12:20])
 
 
 def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
-    """The first bytes of what lies beside a file, and what is told of it; nothing, and None, where it is not there."""
+    """Return a file's first bytes and its `stat`; b"" and None if it is not there."""
     try:
         with open_plain(path) as file:
             return file.read(n_bytes), os.fstat(file.fileno())
@@ -145,13 +168,16 @@ def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
 
 
 class Reader:
-    """A connection (PEP 249, as much of it as SQLAlchemy asks for) that only reads a file, each query from one state of it.
+    """A read-only connection; each query is answered from one state of the file.
+
+    Has the parts of PEP 249 that SQLAlchemy needs.
 
     Parameters
     ----------
-    path : str
-    timeout_s : float
-        How long a writer is waited for where the file can only be read under its lock.
+    path
+        The file.
+    timeout_s
+        How long to wait for a writer, if the file can only be read under SQLite's lock.
     """
 
     def __init__(self, path: str, timeout_s: float) -> None:
@@ -160,92 +186,96 @@ class Reader:
         self._opened: tuple[_State, sqlite3.Connection] | None = None
         self._functions: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
-    def ask(self, sql: str, values: Values = ()) -> Rows:
-        """The rows that a query selects; text that is not UTF-8 is shown as \\x.., and hides no row.
+    def ask(self, sql: str, values: Values = ()) -> Tuples:
+        r"""Return the rows that a query selects.
 
-        Raises OSError where there is no plain file that can be read, sqlite3.Error where SQLite finds a fault in it or in the query,
-        SourceError where it changes faster than it can be read.
+        Bytes of text that are not UTF-8 are shown as `\x..`.
+
+        Raises
+        ------
+        OSError
+            If there is no plain file that can be read.
+        sqlite3.Error
+            If SQLite finds a fault in the file or in the query.
+        SourceError
+            If the file changes faster than it can be read.
         """
         return self.answer(sql, values)[1]
 
-    def answer(self, sql: str, values: Values = ()) -> tuple[Any, Rows]:
-        """As `ask`, with the columns as a cursor's `description` has them."""
+    def answer(self, sql: str, values: Values = ()) -> tuple[Any, Tuples]:
+        """Return the columns, as in a cursor's `description`, and the rows; see `ask`."""
         started = time.monotonic()
         for tried in range(TRIES):
             if tried > 1 and time.monotonic() - started > PATIENCE_S:
                 break
             time.sleep(0.01 * tried)
-            state = _settled(self._path)
+            state = _settled_state(self._path)
             try:
-                if connection := self._at(state):
-                    answer = _asked(connection, sql, values)
-                    if state.is_copied or _is_still(state):
+                if connection := self._connection(state):
+                    answer = _ask(connection, sql, values)
+                    if state.needs_copy or _is_unchanged(state):
                         return answer
-            except (
-                sqlite3.Error,
-                UnicodeError,
-            ):  # the latter: a message with bytes of the file in it
-                if state.is_copied or _is_still(state):
+            except (sqlite3.Error, UnicodeError):  # a message may quote bytes of the file
+                if state.needs_copy or _is_unchanged(state):
                     raise
             self.close()
         return self._answer_under_lock(state, sql, values)
 
-    def _at(self, state: _State) -> sqlite3.Connection | None:
-        """A connection to the file as it is in a state; None where that is past."""
-        if state.is_copied:
+    def _connection(self, state: _State) -> sqlite3.Connection | None:
+        """Return a connection to the file in a state; None if the state has passed."""
+        if state.needs_copy:
             self.close()
             copy = _copy_of(state)
             return copy and self._prepared(copy)
         if self._opened is None or self._opened[0] != state:
             self.close()
-            self._opened = state, self._prepared(_connected(state.path, "mode=ro&immutable=1"))
+            self._opened = state, self._prepared(_connect(state.path, "mode=ro&immutable=1"))
         return self._opened[1]
 
-    def _answer_under_lock(self, state: _State, sql: str, values: Values) -> tuple[Any, Rows]:
+    def _answer_under_lock(self, state: _State, sql: str, values: Values) -> tuple[Any, Tuples]:
         words = f"{self._path}: changes faster than it can be read"
-        if state.keeps_log or state.log:  # with a lock, SQLite would make files beside it
+        if state.keeps_log or state.log:  # SQLite would make files beside it, even to read
             raise SourceError(f"{words}; the next run tries again")
         log.info("%s, and was read under SQLite's shared lock", words)
         try:
-            with contextlib.closing(
-                self._prepared(_connected(state.path, "mode=ro", self._timeout_s))
-            ) as connection:
-                return _asked(connection, sql, values)
+            locked = self._prepared(_connect(state.path, "mode=ro", self._timeout_s))
+            with contextlib.closing(locked) as connection:
+                return _ask(connection, sql, values)
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            raise SourceError(
-                f"{words}, and can't be locked meanwhile ({one_line(error)}); the next run tries again"
-            ) from error
+            reason = f"and can't be locked meanwhile ({one_line(error)})"
+            raise SourceError(f"{words}, {reason}; the next run tries again") from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        for given, named in self._functions:
-            connection.create_function(*given, **named)
+        for positional, named in self._functions:
+            connection.create_function(*positional, **named)
         return connection
 
-    # --- what SQLAlchemy asks for besides ---------------------------------------------------------------------------------
+    # --- for SQLAlchemy -------------------------------------------------------------------------
 
-    def create_function(self, *given: Any, **named: Any) -> None:
-        """As sqlite3.Connection has it: SQLAlchemy brings `regexp`."""
-        self._functions.append((given, named))
+    def create_function(self, *positional: Any, **named: Any) -> None:
+        """Add a function of SQL, as sqlite3.Connection does."""
+        self._functions.append((positional, named))
 
     def cursor(self) -> Cursor:
+        """Return a new cursor."""
         return Cursor(self)
 
     def commit(self) -> None:
-        """Nothing: there is no transaction."""
+        """Do nothing: there are no transactions."""
 
     rollback = commit
 
     def close(self) -> None:
-        """Let go of the file; the next query opens it again."""
+        """Close the file; the next query opens it again."""
         if self._opened is not None:
             self._opened[1].close()
             self._opened = None
 
 
 class Cursor:
-    """A query's answer, as PEP 249 has it."""
+    """The answer to a query, as in PEP 249."""
 
     rowcount = -1
     lastrowid = None
@@ -256,40 +286,44 @@ class Cursor:
         self._rows: Iterator[tuple[Any, ...]] = iter(())
 
     def execute(self, sql: str, values: Values = ()) -> Cursor:
+        """Ask a query."""
         self.description, rows = self._reader.answer(sql, values)
         self._rows = iter(rows)
         return self
 
     def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the next row; None after the last."""
         return next(self._rows, None)
 
-    def fetchmany(self, size: int = 1) -> Rows:
+    def fetchmany(self, size: int = 1) -> Tuples:
+        """Return the next rows, `size` at most."""
         return list(itertools.islice(self._rows, size))
 
-    def fetchall(self) -> Rows:
+    def fetchall(self) -> Tuples:
+        """Return all remaining rows."""
         return list(self._rows)
 
     def close(self) -> None:
+        """Drop the remaining rows."""
         self._rows = iter(())
 
 
-def ask(path: str, sql: str, values: Values = ()) -> Rows:
-    """As `Reader.ask`, of a file that is opened for one query."""
+def ask(path: str, sql: str, values: Values = ()) -> Tuples:
+    """Return the rows that one query selects from a file; see `Reader.ask`."""
     with contextlib.closing(Reader(path, PATIENCE_S)) as reader:
         return reader.ask(sql, values)
 
 
-def _connected(path: str, options: str, timeout_s: float = 0) -> sqlite3.Connection:
+def _connect(path: str, options: str, timeout_s: float = 0) -> sqlite3.Connection:
     address = f"file:{urllib.parse.quote(os.fsencode(path))}?{options}"
     connection = sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False)
-    connection.execute(
-        "PRAGMA mmap_size=0"
-    )  # a mapped file that is cut, or whose server goes down, would kill us
+    # a mapped file that is truncated, or whose server goes down, would kill the process
+    connection.execute("PRAGMA mmap_size=0")
     return connection
 
 
-def _asked(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[Any, Rows]:
-    def answer() -> tuple[Any, Rows]:
+def _ask(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[Any, Tuples]:
+    def answer() -> tuple[Any, Tuples]:
         cursor = connection.execute(sql, values)
         return cursor.description, cursor.fetchall()
 
@@ -298,102 +332,110 @@ def _asked(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[An
     except (sqlite3.OperationalError, UnicodeError) as error:
         if "UTF-8" not in str(error) and not isinstance(error, UnicodeError):
             raise
-    connection.text_factory = (
-        TEXT  # only now: it is called for every text, and that takes half as long again
-    )
+    # only if needed: it is called for every text, which takes half as long again
+    connection.text_factory = TEXT
     return answer()
 
 
-def _settled(path: str) -> _State:
-    """The state of a file, once no transaction is in the middle of changing it, or that is taking its time."""
+def _settled_state(path: str) -> _State:
+    """Return a file's state when no transaction is in progress, or one takes long."""
     state, ends = _state_of(path), time.monotonic() + JOURNAL_S
-    while state.journal and _kept(state) is None and time.monotonic() < ends:
+    while state.journal and _existing_copy(state) is None and time.monotonic() < ends:
         time.sleep(0.02)
         state = _state_of(path)
     return state
 
 
-# --- copies ------------------------------------------------------------------------------------------------------------
+# --- copies -------------------------------------------------------------------------------------
 
-_copies: dict[
-    tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]
-] = {}  # by process and path: of what, and the copy
-_copying: dict[
-    str, threading.Lock
-] = {}  # by path: one on a dead file server keeps no other waiting
+# (process, path) -> the copy's origin, and a connection to the copy
+_copies: dict[tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]] = {}
+# a lock per path: a file on a dead server keeps no other waiting
+_copying: dict[str, threading.Lock] = {}
 
 
-def _kept(state: _State) -> sqlite3.Connection | None:
-    """The copy that was made of a state, if there is one."""
+def _existing_copy(state: _State) -> sqlite3.Connection | None:
+    """Return the copy that was made of a state, if there is one."""
     origin, copy = _copies.get((os.getpid(), state.path), (None, None))
     return copy if origin == state.origin else None
 
 
 def _copy_of(state: _State) -> sqlite3.Connection | None:
-    """A connection to a copy of a file without what is unfinished, and with what is in its log; None where it changed in the middle.
+    """Return a connection to a copy of the committed content, made once for each state.
 
-    It is made once for each state. Raises OSError where it can't be read or copied.
+    Returns None if the file changed meanwhile; raises OSError if it can't be read or copied.
     """
     with _copying.setdefault(state.path, threading.Lock()):
-        if copy := _kept(state):
+        if copy := _existing_copy(state):
             return copy
-        _copies.pop(
-            (os.getpid(), state.path), None
-        )  # its connection, and with it its room on the disk, goes first
-        if made := _whole_copy(state):
+        # closing the old connection frees its disk space before the new copy needs some
+        _copies.pop((os.getpid(), state.path), None)
+        if made := _new_copy(state):
             _copies[os.getpid(), state.path] = state.origin, made
         return made
 
 
-def _whole_copy(state: _State) -> sqlite3.Connection | None:
-    """A new copy; None where what was copied may be of several states."""
+def _new_copy(state: _State) -> sqlite3.Connection | None:
+    """Return a new copy; None if it may mix several states."""
     try:
-        made = _copied(state.path)
+        made = _copy_file(state.path)
     except sqlite3.Error:
-        if _is_copied_still(state):
+        if _is_same_transaction(state):
             raise
         return None
-    if _is_copied_still(state):
+    if _is_same_transaction(state):
         return made
     made.close()
     return None
 
 
-def _is_copied_still(state: _State) -> bool:
-    """Whether all that was copied since a state was taken is of that state, once its log has told and its journal has undone."""
-    if not state.is_copied:
-        return _is_still(state)
+def _is_same_transaction(state: _State) -> bool:
+    """Return True if a copy made since a state was taken has the content of that state.
+
+    With a log or a journal the file itself may have changed meanwhile: the log has the rest, and
+    the journal undoes it.
+    """
+    if not state.needs_copy:
+        return _is_unchanged(state)
     now = _state_of(state.path)
     return (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
 
 
 def snapshot(path: str) -> sqlite3.Connection:
-    """A connection to a copy of a file as it is now, whatever is done to the file; for many queries that have to be of one state.
+    """Return a connection to a copy of a file, for many queries of one state.
 
-    Raises OSError where there is no plain file that can be read, sqlite3.Error where SQLite finds a fault in it, SourceError where it
-    changes faster than it can be copied.
+    Raises
+    ------
+    OSError
+        If there is no plain file that can be read.
+    sqlite3.Error
+        If SQLite finds a fault in the file.
+    SourceError
+        If the file changes faster than it can be copied.
     """
     for tried in range(TRIES):
         time.sleep(0.01 * tried)
-        if made := _whole_copy(_settled(path)):
+        if made := _new_copy(_settled_state(path)):
             return made
-    raise SourceError(
-        f"{path}: changes faster than it can be copied; try again when it is not being written"
-    )
+    words = "changes faster than it can be copied; try again when it is not being written"
+    raise SourceError(f"{path}: {words}")
 
 
-def _copied(path: str) -> sqlite3.Connection:
+def _copy_file(path: str) -> sqlite3.Connection:
+    """Return a connection to a new copy of a file with its log and journal."""
     try:
         with tempfile.TemporaryDirectory(prefix="observing_monitor_registry_") as folder:
             here = os.path.join(folder, "registry")
-            _copy(path, here)  # first: of all that was changed in it, the log and the journal tell
+            # the file first: log and journal have all that was changed in it since
+            _copy(path, here)
             with contextlib.suppress(FileNotFoundError):
                 _copy(f"{path}-wal", f"{here}-wal")
             with contextlib.suppress(FileNotFoundError):
-                _copy(f"{path}-journal", f"{here}-journal", _without_others)
+                _copy(f"{path}-journal", f"{here}-journal", _length_to_copy)
             connection = sqlite3.connect(here, check_same_thread=False)
             connection.execute("PRAGMA mmap_size=0")
-            # all that it reads is open then; without its names nothing is left behind, however the run ends
+            # SQLite now has its files open, so that they may lose their names: nothing is left
+            # behind, however the run ends
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             connection.execute("PRAGMA query_only=1")
@@ -402,9 +444,8 @@ def _copied(path: str) -> sqlite3.Connection:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         words = "is copied to be read, for it is being written, and there is no room"
-        raise SourceError(
-            f"{path}: {words} in {tempfile.gettempdir()}; let TMPDIR name a folder that has it"
-        ) from error
+        remedy = "let TMPDIR name a folder that has it"
+        raise SourceError(f"{path}: {words} in {tempfile.gettempdir()}; {remedy}") from error
 
 
 def _copy(
@@ -415,17 +456,18 @@ def _copy(
         copy.truncate(length(there))
 
 
-def _without_others(journal: BufferedReader) -> int | None:
-    """How much of a journal is to be copied, None for all of it.
+def _length_to_copy(journal: BufferedReader) -> int | None:
+    """Return how many bytes of a journal to copy; None for all.
 
-    Where several files are changed together, the name of the journal that they have in common stands at the end of each one's own.
-    SQLite would look for that, and remove it when it is done. Without it the changes are done, and nothing is to be undone.
+    If several files are changed in one transaction, each one's journal ends with the name of a
+    journal that they share. SQLite would look for it, and remove it when done. So the name is left
+    out. If the shared journal is gone the transaction was committed, and nothing must be undone.
     """
     size = os.fstat(journal.fileno()).st_size
     journal.seek(max(size - 16, 0))
-    told = journal.read(16)
-    n_bytes = int.from_bytes(told[:4])
-    if told[8:] != MAGIC or not 0 < n_bytes <= size - 16:
+    end = journal.read(16)
+    n_bytes = int.from_bytes(end[:4])
+    if end[8:] != MAGIC or not 0 < n_bytes <= size - 16:
         return None
     journal.seek(size - 16 - n_bytes)
     return size - 8 if os.path.exists(journal.read(n_bytes)) else 0

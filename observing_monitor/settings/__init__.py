@@ -1,1 +1,1 @@
-"""The settings file as typed records."""
+"""The settings file as typed records, checked when it is read."""

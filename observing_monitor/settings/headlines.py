@@ -1,4 +1,4 @@
-"""The setting of a headline: a number on the stream page."""
+"""A headline: a number of each night in the table of a stream's page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Headline:
-    """A number of every night that the stream's sources put into the first row; its values stand beside those of `columns.NIGHTS`."""
+    """A number that a stream's sources add to each night's summary.
+
+    Its values stand next to those of `columns.NIGHTS`.
+    """
 
     name: str
     label: str

@@ -1,94 +1,194 @@
-"""Read TOML into typed records, with errors that name the key."""
+"""Read TOML into records, with messages that name the file, the table and the key."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
+import typing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model.messages import os_error_text, shortened
+from observing_monitor.model.setting import describe_settings, kind_of, toml_text
 from observing_monitor.readers.plain_files import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from _typeshed import DataclassInstance
 
-
 TABLE = "observing_monitor"
+EMPTY = "is empty; name a file or a folder, or leave it out"
+MAX_SHOWN = 60  # characters of a wrong value in a message
 D = TypeVar("D", bound="DataclassInstance")
 
+# beginning of a message of tomllib -> our words; {line} is the text of the line
+_TOML_ERRORS = {
+    "Cannot declare": "{line} is there twice; write all its keys below one heading",
+    "Cannot overwrite": "a key is there twice; keep one of the two",
+    "Cannot mutate": "a key is there twice; keep one of the two",
+    "Cannot redefine": "a key is there twice; keep one of the two",
+    "Duplicate": "a key is there twice; keep one of the two",
+    "Unescaped": "a backslash in double quotes; write the text in single quotes",
+    "Escaped character": "a backslash in double quotes; write the text in single quotes",
+    "Invalid hex": "a backslash in double quotes; write the text in single quotes",
+    "Unterminated": "text is not closed; add the quote at its end",
+    "Illegal character '\\n'": "text is not closed; add the quote at its end",
+    "Unclosed array": "a list is not closed; add ]",
+    "Unclosed inline table": "a table is not closed; add }}",
+    "Invalid date": "there is no such date or time",
+    "Invalid value (at end": "a value or a closing ] is missing",
+    "Invalid value": "this is no value; write text in quotes",
+    "Expected ']": "a heading is not closed; write [NAME] or [[NAME]]",
+}
+_OTHER_TOML_ERROR = "this is not TOML; write KEY = VALUE, or [TABLE] as a heading"
 
-EMPTY = "is empty; name a file or a folder, or leave it out"
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the settings file: its name for messages, and the folder of its paths."""
+
+    where: str  # such as "site.toml: [streams.auxTel]"
+    base: Path  # relative paths begin here
+
+    def error(self, words: str) -> UsageError:
+        """Return the error that says what is wrong with the table."""
+        return UsageError(f"{self.where} {words}")
+
+    def within(self, words: str) -> Section:
+        """Return a part of this table, such as one source."""
+        return Section(f"{self.where} {words}", self.base)
+
+    def read(self, table: dict[str, Any], record: type[D], more: Iterable[str] = ()) -> D:
+        """Return a table as a record, with its paths made absolute.
+
+        Parameters
+        ----------
+        table : dict
+        record : type
+            A dataclass with a field for each key.
+        more : iterable of str
+            Keys that somebody else reads, for the message about an unknown key.
+
+        Raises
+        ------
+        UsageError
+            A key is unknown, is missing or has a value of another type.
+        """
+        check_keys(self.where, table, [*(f.name for f in dataclasses.fields(record)), *more])
+        try:
+            return msgspec.convert(table, record, dec_hook=self._to_path)
+        except msgspec.ValidationError as error:
+            raise self.error(self._fault(table, record)) from error
+
+    def _to_path(self, kind: type, value: object) -> Path:
+        """Return a path for msgspec, or raise ValueError with our own words."""
+        if value == "":
+            raise ValueError(EMPTY)
+        if is_address(value):
+            words = "an address of an object store, which only a source of type files reads"
+            raise ValueError(f"{words}; name a path of this machine")
+        if kind is Path and isinstance(value, str | Path):
+            return (self.base / Path(value).expanduser()).absolute()
+        raise TypeError
+
+    def _fault(self, table: dict[str, Any], record: type[DataclassInstance]) -> str:
+        """Return what is wrong with the first key that does not fit its record."""
+        hints = typing.get_type_hints(record)
+        for described in describe_settings(record):
+            if described.key not in table:
+                if described.is_required:
+                    return f"{described.key} is missing: {described.expected}"
+                continue
+            value, hint = table[described.key], hints[described.key]
+            if (error := self._misfit(value, hint)) is None:
+                continue
+            if isinstance(error.__cause__, ValueError):
+                return f"{described.key}: {error.__cause__}"
+            return f"{described.key}: {described.expected}, not {self._shown(value, hint)}"
+        return "has a value that does not fit; see the settings reference"
+
+    def _misfit(self, value: object, hint: Any) -> msgspec.ValidationError | None:
+        try:
+            msgspec.convert(value, hint, dec_hook=self._to_path)
+        except msgspec.ValidationError as error:
+            return error
+        return None
+
+    def _shown(self, value: object, hint: Any) -> str:
+        """Return a value of the wrong type as a message may show it."""
+        origin, inner = typing.get_origin(hint), typing.get_args(hint)
+        if origin in (list, dict) and isinstance(value, origin):
+            values = value if isinstance(value, list) else value.values()
+            wrong = next((one for one in values if self._misfit(one, inner[-1])), None)
+            return f"one with {self._shown(wrong, inner[-1])}"
+        if isinstance(value, list | dict) or (isinstance(value, str) and origin in (list, dict)):
+            # the text may be a secret, such as a whole command
+            return kind_of(type(value))
+        return shortened(toml_text(value), MAX_SHOWN)
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """A settings file's tables, its keys checked; UsageError that names the file and what is wrong with it."""
-    try:
-        with open(path, "rb") as file:
-            tables = tomllib.loads(
-                file.read().decode("utf-8-sig")
-            )  # with the mark that some editors begin a file with
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {(error.strerror or str(error)).lower()}; -c names the settings file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path}: is not written in UTF-8 (byte {error.start}); have your editor save it so"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from error
+    """Return the tables of a settings file, with the names at its top level checked.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is not TOML, or has a table that is unknown.
+    """
+    tables = _read_toml(path)
     check_keys(f"{path}:", tables, [TABLE, "streams", "notify", "storage"])
     if not isinstance(tables.get(TABLE, {}), dict):
         raise UsageError(f"{path}: {TABLE} is a table; write [{TABLE}], and the options below it")
     streams = tables.get("streams", {})
-    if not isinstance(streams, dict) or not all(
-        isinstance(table, dict) for table in streams.values()
-    ):
-        raise UsageError(f"{path}: [streams] holds a table for each stream; write [streams.NAME]")
+    if not isinstance(streams, dict) or not all(isinstance(one, dict) for one in streams.values()):
+        raise UsageError(f"{path}: [streams] has a table for each stream; write [streams.NAME]")
     return tables
 
 
-def convert(
-    where: str, base: Path, table: dict[str, Any], into: type[D], more: Iterable[str] = ()
-) -> D:
-    """A table as a dataclass, relative paths made absolute from `base`; `more` keys are known beside the dataclass's."""
-    check_keys(where, table, [*(f.name for f in dataclasses.fields(into)), *more])
-
-    def to_path(kind: type, value: Any) -> Any:
-        if value == "":
-            raise ValueError(EMPTY)
-        if is_address(value):
-            raise ValueError(
-                "an address of an object store, but a path of this machine is wanted here; only `files` are read from one"
-            )
-        if kind is Path and isinstance(value, str | Path):
-            return (base / Path(value).expanduser()).absolute()
-        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
-
+def _read_toml(path: str | Path) -> dict[str, Any]:
+    text = ""
     try:
-        return msgspec.convert(table, into, dec_hook=to_path)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{where} {_in_words(str(error))}") from error
+        with open(path, "rb") as file:
+            # some editors begin a file with a byte order mark
+            text = file.read().decode("utf-8-sig")
+        return tomllib.loads(text)
+    except OSError as error:
+        words = f"{os_error_text(error)}; -c names the settings file"
+        raise UsageError(f"{path}: {words}") from error
+    except UnicodeDecodeError as error:
+        words = f"is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"
+        raise UsageError(f"{path}: {words}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {_toml_fault(str(error), text)}") from error
 
 
-def _in_words(message: str) -> str:
-    """msgspec's "Expected `int`, got `str` - at `$.gen`" with the key first."""
-    what, _, at = message.partition(" - at ")
-    key = at.strip("`").removeprefix("$").removeprefix(".")
-    return f"key {key!r}: {what[0].lower()}{what[1:]}" if key else what[0].lower() + what[1:]
+def _toml_fault(message: str, text: str) -> str:
+    """Return what is wrong with TOML, in our words instead of tomllib's."""
+    lines = text.split("\n")
+    found = re.search(r"\(at line (\d+), column", message)
+    number = int(found[1]) if found else len(text.rstrip().split("\n"))
+    known = (words for begin, words in _TOML_ERRORS.items() if message.startswith(begin))
+    words = next(known, _OTHER_TOML_ERROR)
+    return f"line {number}: {words.format(line=lines[number - 1].strip())}"
 
 
 def check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError if a table has an unknown key, with the nearest known one."""
     for key in table:
         if key not in known:
-            import difflib
+            raise UsageError(f"{where} unknown key {key!r}; {nearest(key, known)}")
 
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise UsageError(f"{where} unknown key {key!r}; {hint}")
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'path'?`, or the known words if none is near."""
+    import difflib
+
+    known = list(known)
+    near = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"

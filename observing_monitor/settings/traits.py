@@ -1,4 +1,4 @@
-"""What the sources of a stream tell of it, by their kinds and settings alone: which stages, files, headlines; nothing is read."""
+"""Facts about a stream that follow from its sources' kinds and settings; nothing is read."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
-    """Each source of a stream as it is described in the settings, with its class."""
+    """Return each source of a stream with its class."""
     return [(described, source_class(described.kind)) for described in stream.sources]
 
 
 def reports_files(stream: Stream) -> bool:
-    """Whether any source of a stream tells of files: without one its pages have numbers alone."""
+    """Return True if any source reports files; otherwise the pages have only numbers."""
     return any(
         kind.tells_of_files(described.settings) for described, kind in source_classes(stream)
     )
 
 
 def attempt_sources(stream: Stream) -> list[str]:
-    """The names of the sources that tell of attempts."""
+    """Return the names of the sources that report attempts."""
     return [
         described.name
         for described, kind in source_classes(stream)
@@ -33,7 +33,11 @@ def attempt_sources(stream: Stream) -> list[str]:
 
 
 def file_sources(stream: Stream) -> tuple[str, str]:
-    """The names of the sources that tell which files there are, and of those that tell of the last stage."""
+    """Return the names of the sources of files, and of those of the last stage.
+
+    Each is a text with commas. Sources of the last stage are left out of the first one, unless
+    there is no other source of files.
+    """
     files = [d.name for d, kind in source_classes(stream) if kind.tells_of_files(d.settings)]
     staged = [
         d.name
@@ -44,7 +48,7 @@ def file_sources(stream: Stream) -> tuple[str, str]:
 
 
 def metric_meanings(stream: Stream) -> dict[str, str]:
-    """What the stream's sources say that their metrics mean; the first of them that says so."""
+    """Return the meanings of metrics; the first source that describes one wins."""
     meanings: dict[str, str] = {}
     for _, kind in source_classes(stream):
         meanings = kind.meanings | meanings
@@ -52,7 +56,7 @@ def metric_meanings(stream: Stream) -> dict[str, str]:
 
 
 def generation(stream: Stream) -> int:
-    """Which Butler a stream's first source of a Butler's ingest is of: 2, or 3; 2 where it has none."""
+    """Return the Butler generation, 2 or 3, of the first source that reads one, else 2."""
     for source in stream.sources:
         if source.kind in ("gen2", "gen3", "dbb"):
             return 2 if source.kind == "gen2" else int(getattr(source.settings, "gen", 3))

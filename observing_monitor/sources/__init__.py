@@ -1,7 +1,7 @@
-"""The sources, one module per kind, and the interface for those of other packages.
+"""Sources: one module per kind of place that is read, and the interface for other packages.
 
-Another package adds a kind through the entry-point group `observing_monitor.sources`.
-A source only reads. It returns DataFrames in a `Reading`.
+A source only reads. It returns DataFrames in a `Reading`. Another package adds a kind of source
+through the entry-point group `observing_monitor.sources`.
 """
 
 from observing_monitor.model.reading import Known, Reading

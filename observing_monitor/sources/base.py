@@ -17,15 +17,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What every source of a run is told: whose night, what now is, and how closely to look."""
+    """The question that a run puts to each of its sources.
+
+    Attributes
+    ----------
+    stream : str
+        The stream's name in the settings.
+    rule : NightRule
+        Gives the night of an instant, and the first and last instant of a night.
+    now : datetime
+        The time of the run, aware. Use it instead of the clock.
+    look_at_everything : bool
+        True for `--full`: trust no folder's modification time.
+    """
 
     stream: str
     rule: NightRule
     now: datetime.datetime
-    look_at_everything: bool = False  # --full: trust no folder's modification time
+    look_at_everything: bool = False
 
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
-        """Whether a night is over, and nothing of it changed for an hour: then a folder's time is enough to trust."""
+        """Return True if a night is over and nothing of it has changed for an hour.
+
+        The modification times of a settled night's folders then suffice to tell that its files
+        are unchanged. Always False for `--full`.
+
+        Parameters
+        ----------
+        night : date
+            The night.
+        changed_ns : int
+            The newest modification time that was seen, in nanoseconds since 1970 (UTC).
+        """
         hour_ago = self.now - datetime.timedelta(hours=1)
         ended = self.rule.bounds(night)[1]
         return (
@@ -36,98 +59,250 @@ class Asked:
 
 
 class Source(Protocol):
-    """The shape of a source; made once a run from its settings and an `Asked`.
+    """The required part of a source. Inherit from `Telling`, which adds the optional part.
 
-    A source that can't be read raises `errors.SourceError` from any of its methods, with its path and the remedy.
-    It is asked in one thread of its own; several sources may be asked at once.
-    What publishing needs of it are functions of its settings and of the store alone: every page can be remade with all
-    sources down.
+    A source is created once per run, or per worker, from its settings and an `Asked`. It answers
+    one question after the other, in a thread of its own. Other sources may be asked at the same
+    time: what two objects of one class share must be safe for threads.
+
+    A source that can't be read raises `errors.SourceError` from `nights`, `look` or `read`, with
+    the path and the remedy in its message. The data of its nights then stay as they were. Never
+    return an empty table for "not known": it means that there is nothing.
+
+    The static methods depend on their arguments alone, so that every page can be rewritten while
+    all sources are down.
+
+    Attributes
+    ----------
+    Settings : type
+        A dataclass. Its fields are the keys of the source's table in the settings file. A field
+        without a default is required. A path in a field of type `Path` is relative to the
+        settings file.
+    name : str
+        The source's name on pages and in the column `source`. Set `self.name` to a default in
+        `__init__`. The program then replaces it with the name that the settings give.
     """
 
-    Settings: ClassVar[
-        type
-    ]  # a dataclass: one commented field a setting; a field of type Path is relative to the file
-    name: str  # on the pages, and in the column `source`; set by the one that made it
+    Settings: ClassVar[type]
+    name: str
 
     def __init__(self, settings: Any, asked: Asked) -> None:
-        """Keep them; anything slow, or that can fail, waits for the first question."""
+        """Store the arguments; leave anything that is slow or may fail for later.
+
+        Parameters
+        ----------
+        settings : Settings
+            An object of the class's own `Settings`.
+        asked : Asked
+            The same for all sources of a stream.
+
+        Raises
+        ------
+        UsageError
+            If the settings can't work.
+        """
 
     @staticmethod
     def stages_of(settings: Any) -> tuple[str, ...]:
-        """The stages whose attempts a source with these settings tells of, in order: a tuple of names."""
+        """Return the stages of the source's attempts, in order; () if it reports none.
+
+        Parameters
+        ----------
+        settings : Settings
+            As for `__init__`.
+
+        Returns
+        -------
+        tuple of str
+            Such as `("ingest",)`.
+        """
         ...
 
     @staticmethod
     def place_of(settings: Any) -> str:
-        """Where it reads, as pages and messages show it, without any password."""
+        """Return where the source reads, as pages and messages show it.
+
+        Parameters
+        ----------
+        settings : Settings
+            As for `__init__`.
+
+        Returns
+        -------
+        str
+            A path or an address, without any password.
+        """
         ...
 
     def nights(self) -> set[datetime.date]:
-        """The nights it knows of, for a rebuild without first and last day: a set of dates."""
+        """Return all nights that the source has data of.
+
+        Called by `check`, and by `rebuild` without a first and last day.
+
+        Raises
+        ------
+        SourceError
+            If the source can't be read.
+        """
         ...
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """What the night looks like now, cheaply: a JSON-able value that differs from `known` if anything changed.
+        """Return a cheap fingerprint of a night.
 
-        `known` is what the last look at the night gave, with these settings, perhaps by an earlier version of the program;
-        None at the first. No pandas here: this is all that a run with nothing new does. What a dict has under "glance"
-        (folders' times, a registry's size) helps the next look to be short, and is not compared: the night is read anew
-        only where something else differs.
+        Called for every night of every run. If the result differs from `known`, the night is read.
+        A run with nothing new does nothing else, so do not import pandas here.
+
+        Parameters
+        ----------
+        night : date
+            The night.
+        known : Known
+            The result of the last look at this night with the same settings, perhaps by an
+            earlier version of the program; None at the first look.
+
+        Returns
+        -------
+        Known
+            A value that JSON can hold. If it is a dict, the value of its key "glance" is kept but
+            not compared: put there what makes the next look faster, such as modification times
+            of folders.
+
+        Raises
+        ------
+        SourceError
+            If the source can't be read.
         """
         ...
 
     def read(self, night: datetime.date) -> Reading:
-        """The night's `Reading`."""
+        """Return a night's data.
+
+        Called after `look`, if the look of any source of the stream has changed, or the settings
+        or the program have.
+
+        Parameters
+        ----------
+        night : date
+            The night.
+
+        Returns
+        -------
+        Reading
+            Tables with the columns of `columns.FILES`, `columns.ATTEMPTS` and `columns.METRICS`.
+            A table that the source does not report is None.
+
+        Raises
+        ------
+        SourceError
+            If the source can't be read.
+        """
         ...
 
 
 class Telling(Source, Protocol):
-    """What a source may say, beside its tables, about what they mean; the base of every source, with little to say."""
+    """The base class of every source: the optional part, with defaults.
 
-    meanings: ClassVar[dict[str, str]] = {}  # metric's name -> what it is, in an observer's words
-    stacks: ClassVar[
-        dict[str, tuple[str, ...]]
-    ] = {}  # a chart's title -> the metrics that add up in it, node by node, in order
-    totals: ClassVar[
-        dict[str, str]
-    ] = {}  # the title of a stack -> the metric that says what it should come to
-    histories: ClassVar[
-        tuple[str, ...]
-    ] = ()  # patterns of the metrics whose samples are drawn over the night, in order
-    looks_at_all: ClassVar[bool] = (
-        False  # that two looks are the same says for sure that so are the attempts: they need not be read again
-    )
-    of_others: ClassVar[
-        tuple[str, ...]
-    ] = ()  # patterns of other sources' metrics that `check` and `numbers` want beside its own
+    Attributes
+    ----------
+    meanings : dict of str to str
+        Name of a metric -> what it is, in the observer's words.
+    stacks : dict of str to tuple of str
+        Title of a chart -> the metrics that it adds up, node by node, in order.
+    totals : dict of str to str
+        Title of a stack -> the metric that its parts should add up to.
+    histories : tuple of str
+        Patterns of the metrics whose samples are drawn over the night, in order.
+    looks_at_all : bool
+        True if equal looks guarantee unchanged attempts. Attempts are then not read again when
+        only another source of the stream has changed.
+    of_others : tuple of str
+        Patterns of other sources' metrics that `numbers` and `check` need.
+    """
+
+    meanings: ClassVar[dict[str, str]] = {}
+    stacks: ClassVar[dict[str, tuple[str, ...]]] = {}
+    totals: ClassVar[dict[str, str]] = {}
+    histories: ClassVar[tuple[str, ...]] = ()
+    looks_at_all: ClassVar[bool] = False
+    of_others: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def tells_of_files(settings: Any) -> bool:
-        """Whether it tells of files, or of what became of them: pages of a stream that no source does so of have none."""
+        """Return True if the source reports files or attempts.
+
+        If no source of a stream does, its pages have no file tables.
+
+        Parameters
+        ----------
+        settings : Settings
+            As for `__init__`.
+        """
         return True
 
     @staticmethod
     def queues_of(settings: Any) -> tuple[str, ...]:
-        """The stages that are queues, in order: the attempts that wait, run, are deferred or failed there are its entries."""
+        """Return the stages that are queues, in order.
+
+        Attempts of these stages that are waiting, running, deferred or failed are the queue's
+        entries.
+
+        Parameters
+        ----------
+        settings : Settings
+            As for `__init__`.
+        """
         return ()
 
     @staticmethod
     def headlines(settings: Any) -> tuple[str, ...]:
-        """The metrics whose value of a night stands on the stream's page and in nights.json, in order: names."""
+        """Return the names of metrics to show for each night, in order.
+
+        Their values appear in the table of nights and in nights.json.
+
+        Parameters
+        ----------
+        settings : Settings
+            As for `__init__`.
+        """
         return ()
 
     @staticmethod
     def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
-        """Headlines that follow from all of a night's stored tables rather than from one metric: name -> number or None.
+        """Return headlines that follow from several rows of a night's tables.
 
-        The tables' metrics are this source's own, and what `of_others` asks for; the files and attempts are all sources'.
+        Parameters
+        ----------
+        night : date
+            The night.
+        tables : Tables
+            The night's stored tables: `files` and `ingests` of all sources, `metrics` of this
+            source and those that `of_others` asks for.
+        settings : Settings
+            As for `__init__`.
+
+        Returns
+        -------
+        dict of str to float or None
+            Name of a headline -> its number; None if there is none.
         """
         return {}
 
     @staticmethod
     def check(night: datetime.date, tables: Tables, settings: Any) -> list[Finding]:
-        """The findings that this source's own rules make of a night's stored tables: `pages.Finding`, any order.
+        """Return findings by the source's own rules, in any order.
 
-        The tables are those that `numbers` is given.
+        Parameters
+        ----------
+        night : date
+            The night.
+        tables : Tables
+            As for `numbers`.
+        settings : Settings
+            As for `__init__`.
+
+        Returns
+        -------
+        list of Finding
+            From `observing_monitor.pages.Finding`, with level `normal`, `warning` or `error`.
         """
         return []

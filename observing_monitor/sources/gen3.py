@@ -27,9 +27,9 @@ from observing_monitor.model import columns, frames
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.sql import Database
-from observing_monitor.readers.tree import ABSENT, instants, whole_numbers
 from observing_monitor.sources.base import Telling
 
 if TYPE_CHECKING:

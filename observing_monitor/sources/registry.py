@@ -9,9 +9,11 @@ from observing_monitor.sources.base import Telling
 
 ENTRY_POINTS = "observing_monitor.sources"
 
-BUILT_IN = {  # the name in the settings -> where the class is; imported when a stream asks for it
+# `type` in the settings -> module and class; imported when a stream uses it
+BUILT_IN = {
     "files": "observing_monitor.sources.file_store:FileStore",
-    "objects": "observing_monitor.sources.objects:ObjectFiles",  # `files` whose path is an address
+    # `files` with an address as path
+    "objects": "observing_monitor.sources.objects:ObjectFiles",
     "gen2": "observing_monitor.sources.gen2:Gen2Repository",
     "gen3": "observing_monitor.sources.gen3:Gen3Repository",
     "dbb": "observing_monitor.sources.dbb:DataBackbone",
@@ -31,9 +33,17 @@ BUILT_IN = {  # the name in the settings -> where the class is; imported when a 
 SourceClass = type[Telling]
 
 
-@functools.cache  # asked for every night of a history
+@functools.cache  # called for every night of a history
 def source_class(kind: str) -> SourceClass:
-    """The class of a source by its name in the settings; KeyError if there is none, UsageError if its package is broken."""
+    """Return the class for a `type` in the settings.
+
+    Raises
+    ------
+    KeyError
+        If there is no such kind.
+    UsageError
+        If the package that provides it can't be imported.
+    """
     import importlib
 
     if kind in BUILT_IN:
@@ -48,14 +58,26 @@ def source_class(kind: str) -> SourceClass:
             return loaded
         except (ImportError, AttributeError, SyntaxError) as error:
             package = entry.dist.name if entry.dist else entry.module
-            raise UsageError(
-                f"the source {kind!r} of {package} can't be used ({error}); install it anew, with all that it needs"
-            ) from error
+            words = f"can't be used ({error}); install it anew, with all that it needs"
+            raise UsageError(f"the source {kind!r} of {package} {words}") from error
     raise KeyError(kind)
 
 
 def source_kinds() -> list[str]:
-    """The names that a `type` in the settings may have."""
+    """Return all values that `type` may have in the settings, sorted."""
     from importlib.metadata import entry_points
 
     return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})
+
+
+@functools.cache
+def source_version(kind: str) -> str:
+    """Return the version of the package that a kind of source comes from; "" for our own."""
+    if kind in BUILT_IN:
+        return ""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
+        if entry.dist:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""

@@ -1,22 +1,24 @@
-"""What the summit of the Rubin Observatory says while it sends images: ends of readout, and the object store's notices.
+"""The Rubin summit's messages: ends of readout, and object-store notices.
 
-An end of readout is a message {"imageName", "imageDate", "timestampEndOfReadout" (unix seconds, TAI), "requestedExposureTime",
-"additionalKeys", "additionalValues" …}; a notice is S3's {"Records": [{"eventTime", "eventName", "s3": {"bucket", "object"}}]}
-(lsst-dm/data_transfer_monitoring). They are read from JSON files: one message each, a list of them, or a message a line.
+An end of readout is a message {"imageName", "imageDate", "timestampEndOfReadout" (unix seconds,
+TAI), "requestedExposureTime", "additionalKeys", "additionalValues" …}. A notice is S3's {"Records":
+[{"eventTime", "eventName", "s3": {"bucket", "object"}}]} (lsst-dm/data_transfer_monitoring). They
+are read from JSON files with one message, a list of messages, or one message per line.
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import re
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from observing_monitor.model import columns, frames, names
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import (
     EPOCH,
     ONE_DAY,
@@ -26,20 +28,18 @@ from observing_monitor.model.nights import (
     parse_utc,
 )
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.readers.tree import NightTree, shown_all
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.expectations import (
-    Expectations,
-    as_of,
-    as_of_row,
-    compare,
-    documents,
-)
+from observing_monitor.sources.expected_compare import compare
+from observing_monitor.sources.expected_findings import findings
+from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
+from observing_monitor.sources.expected_settings import ExpectedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pandas import DataFrame
 
@@ -47,19 +47,32 @@ if TYPE_CHECKING:
     from observing_monitor.model.reading import Known, Tables
     from observing_monitor.readers.tree import Entry
     from observing_monitor.sources.base import Asked
-    from observing_monitor.sources.expectations import Document
 
 
-Told = tuple[
-    datetime.datetime, str, Any, bool
-]  # of an object: when, its bucket, its size, whether it is there
-
-MAX_BYTES = 64 * 2**20  # of one file of messages
+# of one file of messages
+MAX_BYTES = 64 * 2**20
 _DAY = re.compile(r"(?:^|[_/])((?:19|20)\d{6})(?=[_/])")
 
 
+class ObjectState(NamedTuple):
+    """The state of an object, from a notice."""
+
+    at: datetime.datetime
+    bucket: str
+    size: Any
+    exists: bool
+
+
+class Readout(NamedTuple):
+    """The end of an exposure, from a message."""
+
+    ended_at: datetime.datetime
+    exposure_s: float | None
+    facts: dict[str, str]  # additionalKeys and additionalValues
+
+
 class SummitMessages(Telling):
-    """The objects that notices tell of, as files, and the exposures that were read out, as what is expected."""
+    """Files from the notices, and expected exposures from the ends of readout."""
 
     meanings = {
         "n_readouts": "Exposures that were read out",
@@ -68,28 +81,38 @@ class SummitMessages(Telling):
 
     @dataclass
     class Settings:
-        path: Path  # the directory with the messages, at any depth; a folder named after a night holds the night's
-        endings: list[str] = field(
-            default_factory=lambda: [".json", ".jsonl"]
-        )  # of the files' names
-        kinds: list[str] = field(
-            default_factory=lambda: ["fits"]
-        )  # the kinds of objects that are images
-        wait_s: float = 1800  # an exposure that was read out less long ago is on its way
-        level: Literal["normal", "warning", "error"] = (
-            "warning"  # what it is when no image of an exposure came
+        """Settings of a source of type `summit`."""
+
+        path: Path = setting(
+            REQUIRED,
+            "Folder with the messages, at any depth. A folder named after a night holds its "
+            "messages.",
+            example="/data/messages",
+        )
+        endings: list[str] = setting(
+            [".json", ".jsonl"], "Endings of the names of the files to read."
+        )
+        kinds: list[str] = setting(["fits"], "Kinds of objects that are images.")
+        wait_s: float = setting(
+            1800, "An exposure that was read out less long ago is on its way, not missing."
+        )
+        level: Literal["normal", "warning", "error"] = setting(
+            "warning", "Level of the finding on exposures of which no image came."
         )
 
     @staticmethod
     def stages_of(settings: SummitMessages.Settings) -> tuple[str, ...]:
+        """Return no stages: notices report files only."""
         return ()
 
     @staticmethod
     def place_of(settings: SummitMessages.Settings) -> str:
+        """Return the folder."""
         return str(settings.path)
 
     @staticmethod
     def headlines(settings: SummitMessages.Settings) -> tuple[str, ...]:
+        """Return the numbers of exposures read out, and of those without image."""
         return ("n_readouts", "n_readouts_missing")
 
     def __init__(self, settings: SummitMessages.Settings, asked: Asked) -> None:
@@ -99,77 +122,66 @@ class SummitMessages(Telling):
         self.tree = NightTree(settings.path, asked.rule, "folder of messages")
 
     def nights(self) -> set[datetime.date]:
+        """Return the nights of the folders and files."""
         return self.tree.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """A digest of the numbers of the files that may hold the night's messages, and the time in coarse steps."""
+        """Return a digest of the messages' files, and the time in steps."""
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
             "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
-            "digest": hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            "digest": hex_digest(text, n_bytes=64, errors="surrogatepass")[:32],
         }
 
     def read(self, night: datetime.date) -> Reading:
-        """The night's objects and exposures, by the day in their names, whenever they were told of."""
+        """Return the night's objects and exposures.
+
+        The day in their names counts, however late the message came.
+        """
         notes: list[str] = []
-        readouts: dict[str, Any] = {}
-        objects: dict[str, Told] = {}
-        entries = self._entries(night, notes)
-        for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
-            where = f"{self.settings.path}/{shown}"
-            for message in self._messages(os.path.join(self.tree.root, entry.path), where, notes):
-                try:
-                    if isinstance(message, dict) and "Records" in message:
-                        for key, told in self._objects_of(message, night):
-                            if (
-                                key not in objects or objects[key][0] <= told[0]
-                            ):  # notices come in any order: the latest counts
-                                objects[key] = told
-                    else:
-                        readouts |= _readout_of(message, night)
-                except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                    notes.append(
-                        f"{where}: a message makes no sense ({type(error).__name__}: {str(error)[:100]}); left out"
-                    )
-        rows: list[Document] = [as_of_row(self.asked, night, self.settings.wait_s)]
-        for name, (at, seconds, facts) in readouts.items():
-            rows.append(("expected_exposures", name, iso_utc(at), seconds, name))
-            rows.append(
-                (
-                    "end_of_readout",
-                    name,
-                    iso_utc(at),
-                    seconds,
-                    "\n".join(f"{key}: {value}" for key, value in facts.items()),
-                )
-            )
-        return Reading(
-            files=_files(objects, {name: readout[0] for name, readout in readouts.items()}),
-            metrics=documents(rows),
-            notes=notes,
-        )
+        readouts: dict[str, Readout] = {}
+        objects: dict[str, ObjectState] = {}
+        for where, message in self._all_messages(night, notes):
+            try:
+                if isinstance(message, dict) and "Records" in message:
+                    for key, state in self._objects_in(message, night):
+                        # notices come in any order: the latest counts
+                        if key not in objects or objects[key].at <= state.at:
+                            objects[key] = state
+                else:
+                    readouts |= _readout_of(message, night)
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                notes.append(f"{where}: a message makes no sense ({_flaw(error)}); left out")
+        rows: list[TextRow] = [as_of_row(self.asked, night, self.settings.wait_s)]
+        for name, readout in readouts.items():
+            at, seconds = iso_utc(readout.ended_at), readout.exposure_s
+            facts = "\n".join(f"{key}: {value}" for key, value in readout.facts.items())
+            rows.append(TextRow("expected_exposures", name, at, seconds, name))
+            rows.append(TextRow("end_of_readout", name, at, seconds, facts))
+        ended_at = {name: readout.ended_at for name, readout in readouts.items()}
+        files = _files(objects, ended_at)
+        return Reading(files=files, metrics=text_metrics(rows), notes=notes)
 
     @staticmethod
     def numbers(
         night: datetime.date, tables: Tables, settings: SummitMessages.Settings
     ) -> dict[str, float | None]:
-        """How many exposures were read out, and of how many of them no image came."""
-        judged = compare(tables, _expectations(settings))
-        return (
-            {"n_readouts": judged.n_listed, "n_readouts_missing": len(judged.never)}
-            if judged.is_known
-            else {}
-        )
+        """Return how many exposures were read out, and how many have no image."""
+        compared = compare(tables, _expected(settings))
+        if not compared.is_known:
+            return {}
+        return {"n_readouts": compared.n_listed, "n_readouts_missing": len(compared.missing)}
 
     @staticmethod
     def check(
         night: datetime.date, tables: Tables, settings: SummitMessages.Settings
     ) -> list[Finding]:
-        """The exposures that were read out, and of which no image came."""
-        return Expectations.check(night, tables, _expectations(settings))
+        """Return the exposures that were read out and have no image."""
+        expected = _expected(settings)
+        return list(findings(compare(tables, expected), expected))
 
     def _entries(self, night: datetime.date, notes: list[str]) -> list[Entry]:
-        """The files of the night and of the next, for a message may come late."""
+        """Return the files of the night and the next, as a message may come late."""
         entries: dict[str, Entry] = {}
         for day in (night, night + ONE_DAY):
             listing = self.tree.list_night(day)
@@ -181,110 +193,137 @@ class SummitMessages(Telling):
             notes.extend(note for note in listing.notes if note not in notes)
         return [entries[path] for path in sorted(entries)]
 
-    def _messages(self, path: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
-        """The messages of a file; what can't be read is noted."""
+    def _all_messages(self, night: datetime.date, notes: list[str]) -> Iterator[tuple[str, Any]]:
+        """Yield each message of the night's files, with its file."""
+        entries = self._entries(night, notes)
+        paths = [entry.path for entry in entries]
+        for path, shown in zip(paths, shown_all(paths), strict=True):
+            where = f"{self.settings.path}/{shown}"
+            for message in self._messages(os.path.join(self.tree.root, path), where, notes):
+                yield where, message
+
+    def _messages(self, path: str, where: str, notes: list[str]) -> list[Any]:
+        """Return the messages of a file, and note what cannot be read."""
         try:
             with open_plain(path, [self.tree.root]) as file:
                 data = file.read(MAX_BYTES + 1)
             if len(data) > MAX_BYTES:
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
             text = data.decode("utf-8-sig")
-        except (OSError, ValueError) as error:
-            notes.append(
-                f"{where}: {getattr(error, 'strerror', None) or error}; its messages are not known"
-            )
+        except OSError as error:
+            notes.append(f"{where}: {os_error_text(error)}; its messages are not known")
+            return []
+        except UnicodeDecodeError:
+            notes.append(f"{where}: is no text in UTF-8; its messages are not known")
+            return []
+        except ValueError as error:
+            notes.append(f"{where}: {error}; its messages are not known")
             return []
         try:
-            told = parse_json(text)
-            return told if isinstance(told, list) else [told]
+            content = parse_json(text)
+            return content if isinstance(content, list) else [content]
         except RecursionError:
             notes.append(f"{where}: is no message; left out")
             return []
         except ValueError:
-            return self._lines(text, where, notes)
+            return _messages_in_lines(text, where, notes)
 
-    @staticmethod
-    def _lines(text: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
-        messages = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                messages += [parse_json(line)] if line.strip() else []
-            except (ValueError, RecursionError):
-                notes.append(f"{where}: line {number} is no whole JSON; left out")
-                if not messages:  # not a file of lines at all
-                    break
-        return messages
-
-    def _objects_of(
+    def _objects_in(
         self, message: Mapping[str, Any], night: datetime.date
-    ) -> list[tuple[str, Told]]:
-        """What a notice tells of objects of the night: their keys, and of each a `Told`."""
+    ) -> list[tuple[str, ObjectState]]:
+        """Return what a notice says about objects of the night, by key."""
         objects = []
         for record in message["Records"]:
-            bucket, told = record["s3"]["bucket"]["name"], record["s3"]["object"]
-            key, at = urllib.parse.unquote_plus(told["key"]), parse_utc(record["eventTime"])
+            bucket, described = record["s3"]["bucket"]["name"], record["s3"]["object"]
+            key, at = urllib.parse.unquote_plus(described["key"]), parse_utc(record["eventTime"])
             found = _DAY.search(key)
             if (night_named(found[1]) if found else self.asked.rule.night_of(at)) == night:
-                is_there = not record["eventName"].removeprefix("s3:").startswith("ObjectRemoved")
-                objects.append((key, (at, bucket, told.get("size"), is_there)))
+                exists = not record["eventName"].removeprefix("s3:").startswith("ObjectRemoved")
+                objects.append((key, ObjectState(at, bucket, described.get("size"), exists)))
         return objects
 
 
-def _readout_of(message: Mapping[str, Any], night: datetime.date) -> dict[str, Any]:
-    """The exposure of an end of readout, if it is of the night: obsid -> (when it ended, exposure time in s, what else is said)."""
+def _flaw(error: Exception) -> str:
+    """Return what is wrong with a message, from the error of reading it."""
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]}"
+    return "a value has the wrong type or form"
+
+
+def _messages_in_lines(text: str, where: str, notes: list[str]) -> list[Any]:
+    """Return the messages of a file with one per line."""
+    messages = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            messages += [parse_json(line)] if line.strip() else []
+        except (ValueError, RecursionError):
+            notes.append(f"{where}: line {number} is no whole JSON; left out")
+            # a file whose first line is none has no messages in lines at all
+            if not messages:
+                break
+    return messages
+
+
+def _readout_of(message: Mapping[str, Any], night: datetime.date) -> dict[str, Readout]:
+    """Return a message's exposure by obsid, {} for another night."""
     if night_named(str(message["imageDate"])) != night:
         return {}
     at = EPOCH + datetime.timedelta(
         seconds=float(message["timestampEndOfReadout"]) - TAI_MINUS_UTC_S
     )
     seconds = message.get("requestedExposureTime")
-    facts = dict(
-        zip(
-            split_escaped(message.get("additionalKeys") or ""),
-            split_escaped(message.get("additionalValues") or ""),
-            strict=False,
-        )
-    )
-    return {str(message["imageName"]): (at, None if seconds is None else float(seconds), facts)}
+    keys = split_escaped(message.get("additionalKeys") or "")
+    values = split_escaped(message.get("additionalValues") or "")
+    facts = dict(zip(keys, values, strict=False))
+    return {
+        str(message["imageName"]): Readout(at, None if seconds is None else float(seconds), facts)
+    }
 
 
 def split_escaped(text: str) -> list[str]:
-    r"""The parts of a list that is joined by colons, in which `\:` is a colon: times are written so."""
-    return (
-        [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|:)((?:[^:\\]|\\.)*)", text)]
-        if text
-        else []
-    )
+    r"""Return the parts between colons; `\:` is a colon inside a part."""
+    if not text:
+        return []
+    parts = re.findall(r"(?:^|:)((?:[^:\\]|\\.)*)", text)
+    return [re.sub(r"\\(.)", r"\1", part) for part in parts]
 
 
-def _expectations(settings: SummitMessages.Settings) -> Expectations.Settings:
-    return Expectations.Settings(
+def _expected(settings: SummitMessages.Settings) -> ExpectedSettings:
+    """Return the settings with which exposures are compared.
+
+    Of the path, only its presence counts: the exposures are those of a list.
+    """
+    return ExpectedSettings(
         exposures=settings.path, kinds=settings.kinds, wait_s=settings.wait_s, level=settings.level
     )
 
 
-def _files(objects: Mapping[str, Told], ended_at: Mapping[str, datetime.datetime]) -> DataFrame:
-    """Objects as files; created at the end of their exposure's readout, where that is known."""
+def _files(
+    objects: Mapping[str, ObjectState], ended_at: Mapping[str, datetime.datetime]
+) -> DataFrame:
+    """Return objects as files.
+
+    They are created at the end of their exposure's readout, if it is known.
+    """
     import pandas as pd
 
     keys = pd.Series(list(objects), dtype="str")
+    states = list(objects.values())
     name = names.last_parts(keys)
-    told = names.read_names(name)
+    from_names = names.read_names(name)
+    sizes = pd.Series([state.size for state in states], dtype="object")
+    noticed_at = pd.Series([state.at for state in states])
     return frames.frame(
         columns.FILES,
         {
             "file_id": keys,
             "name": name,
-            "path": [f"s3://{bucket}/{key}" for key, (_, bucket, _, _) in objects.items()],
+            "path": [f"s3://{state.bucket}/{key}" for key, state in objects.items()],
             "kind": name.map(names.kind_of),
-            "size_bytes": frames.whole_numbers(
-                pd.Series([size for _, _, size, _ in objects.values()], dtype="object")
-            ),
-            "created_at": pd.to_datetime(told["obsid"].map(ended_at), utc=True),
-            "transferred_at": pd.to_datetime(
-                pd.Series([at for at, _, _, _ in objects.values()]), utc=True
-            ),
-            "on_disk": [is_there for _, _, _, is_there in objects.values()],
-            **{str(column): values for column, values in told.items()},
+            "size_bytes": frames.whole_numbers(sizes),
+            "created_at": pd.to_datetime(from_names["obsid"].map(ended_at), utc=True),
+            "transferred_at": pd.to_datetime(noticed_at, utc=True),
+            "on_disk": [state.exists for state in states],
+            **{str(column): values for column, values in from_names.items()},
         },
     )

@@ -147,7 +147,7 @@ def test_negative_delays():
     )
     assert_sound(made)
     assert "type" not in made[1].figure["layout"]["yaxis"]
-    assert "1 delay is below zero" in made[1].caption
+    assert "1 delay is negative: the clocks differ" in made[1].caption
 
 
 def test_wide_delays_have_a_log_axis():
@@ -224,7 +224,7 @@ def test_the_usual_band():
             if t["meta"].get("is_band") and t["meta"]["tone"] in ("ingest", "total")
         ]
         assert low[:5] == high[:5] == [None] * 5
-        assert "Shaded is the usual: the middle 80 %" in made[name].caption
+        assert "Shaded: the usual range (middle 80 %" in made[name].caption
         expected = [50.0 + 2, 50.0 + 10] if name == "chart-delays" else [0.902, 0.91]
         assert [low[-1], high[-1]] == pytest.approx(expected, abs=6e-4), (
             "of the eleven nights before, the slow one left out"
@@ -290,16 +290,13 @@ def test_time_of_each_node_is_stacked():
     assert list(bars) == ["icutout", "icassandra", "itotal"] and bars["itotal"]["type"] == "scatter"
     assert bars["icassandra"]["x"] == ["2", "10", "&lt;b&gt;"], "plotly would take <b> for markup"
     assert bars["icassandra"]["y"] == [None, 50.0, None] and bars["icutout"]["y"] == [10.0] * 3
-    assert (
-        "the most is 1 min 00 s (node 10)" in chart.caption
-        and "icassandra, 62.5 %" in chart.caption
-    )
+    assert "highest 1 min 00 s (node 10)" in chart.caption and "icassandra, 62.5 %" in chart.caption
     (marked,) = metric_charts(
         metrics(rows), {"one": Lasair}, *BOUNDS, odd={"one": {"10"}, "other": {"2"}}
     )
     assert (
         marked.figure["data"][0]["x"] == ["2", "▲ 10", "&lt;b&gt;"]
-        and "▲ marks what is out of line: node 10." in marked.caption
+        and "▲ marks nodes with problems: 10." in marked.caption
     )
 
 
@@ -321,7 +318,7 @@ def test_histories():
         ("q2", [13.5, 14.5]),
         ("q10", [13.5, 14.5]),
     ]
-    assert "Left out: 2 samples of other times" in chart.caption
+    assert "Left out: 2 samples outside the night" in chart.caption
 
 
 def test_many_samples_keep_their_extremes():
@@ -343,7 +340,7 @@ def test_many_samples_keep_their_extremes():
     assert_sound(made)
     assert (
         max(made[0].figure["data"][0]["y"]) == 99.0
-        and "the lowest and the highest are drawn" in made[0].caption
+        and "Only the lowest and highest value of each interval are drawn" in made[0].caption
     )
     many = [
         one.iloc[:200].assign(name=f"m{m}", node=f"n{node}")
@@ -356,7 +353,7 @@ def test_many_samples_keep_their_extremes():
         *BOUNDS,
     )
     assert_sound(made)
-    assert len(made) == MAX_HISTORIES and "18 more numbers have a history" in made[-1].caption
+    assert len(made) == MAX_HISTORIES and "18 more metrics have a history" in made[-1].caption
     assert sum(len(render.figure_json(chart.figure)) for chart in made) < 300_000
 
 

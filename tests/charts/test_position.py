@@ -40,18 +40,18 @@ def test_position_and_zone(tmp_path):
     [
         (
             "latitude_deg = -30.2446",
-            "key 'longitude_deg' is missing; a position is latitude_deg and longitude_deg, or neither",
+            "longitude_deg is missing; a position is latitude_deg and longitude_deg, or neither",
         ),
-        ("longitude_deg = 1", "key 'latitude_deg' is missing"),
-        ("latitude_deg = 91\nlongitude_deg = 1", "key 'latitude_deg': 91 is not on the Earth"),
-        ("latitude_deg = nan\nlongitude_deg = 1", "key 'latitude_deg': nan is not on the Earth"),
-        ("latitude_deg = 1\nlongitude_deg = 999", "key 'longitude_deg': 999 is not on the Earth"),
+        ("longitude_deg = 1", "latitude_deg is missing"),
+        ("latitude_deg = 91\nlongitude_deg = 1", "latitude_deg: 91 is not on the Earth"),
+        ("latitude_deg = nan\nlongitude_deg = 1", "latitude_deg: nan is not on the Earth"),
+        ("latitude_deg = 1\nlongitude_deg = 999", "longitude_deg: 999 is not on the Earth"),
         (
             "timezone = 'America/Santigo'",
-            "key 'timezone': 'America/Santigo' is no time zone; write one of the IANA database",
+            "timezone: 'America/Santigo' is no time zone; write one of the IANA database",
         ),
-        ("timezone = 'America'", "key 'timezone': 'America' is no time zone"),
-        ("timezone = '../etc/passwd'", "key 'timezone': '../etc/passwd' is no time zone"),
+        ("timezone = 'America'", "timezone: 'America' is no time zone"),
+        ("timezone = '../etc/passwd'", "timezone: '../etc/passwd' is no time zone"),
         ("latitude = 1", "unknown key 'latitude'; did you mean 'latitude_deg'?"),
     ],
 )
@@ -106,10 +106,7 @@ def test_sky_behind_the_charts():
         "In UTC: sunset 23:33, astronomical twilight ends 00:59, astronomical twilight begins 08:55, sunrise 10:21"
         in made[0].caption
     )
-    assert (
-        "the Moon, 81 % lit, is up until 13:51 and from 02:17 (the bar along the top)."
-        in made[0].caption
-    )
+    assert "; Moon 81 % lit, up until 13:51 and from 02:17 (bar at the top)." in made[0].caption
     assert made[0].caption.count("sunset") == 1 and "sunset" not in made[1].caption
     assert "shapes" not in made[2].figure["layout"], "how the delays are spread has no times"
 
@@ -139,8 +136,8 @@ def test_without_a_place():
 def test_where_the_sun_does_not_set():
     """In the far north the words say so, in summer and in winter."""
     svalbard = Position(78.22, 15.65)
-    assert "In UTC: the Sun does not set; the Moon" in drawn("2021-06-21", svalbard)[0].caption
-    assert "the Sun does not rise; the Moon" in drawn("2021-12-21", svalbard)[0].caption
+    assert "In UTC: the Sun does not set; Moon" in drawn("2021-06-21", svalbard)[0].caption
+    assert "the Sun does not rise; Moon" in drawn("2021-12-21", svalbard)[0].caption
 
 
 @pytest.mark.parametrize(

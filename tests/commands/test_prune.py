@@ -248,7 +248,7 @@ def test_stream_table_command_line_and_all(site, made, capsys):
         (
             "keep_pages_days = 0",
             (),
-            "site.toml: [streams.latiss] key 'keep_pages_days': 0 is no number of nights; write 1 or more",
+            "site.toml: [streams.latiss] keep_pages_days: 0 is no number of nights; write 1 or more",
         ),
         ("keep_page_days = 9", (), "unknown key 'keep_page_days'; did you mean 'keep_pages_days'?"),
         (

@@ -106,7 +106,7 @@ def test_a_process_beside_this_one_ends_with_it():
     """What is asked of a process beside this one comes back as it is; the process dies with the one that began it, however that ends."""
     assert parallel.start_process(os.path.join, "data", "n\udcff")() == "data/n\udcff"
     assert parallel.start_process(os.kill, 0, "no signal")() is None
-    code = "import sys, time; from observing_monitor.processes import parallel; parallel.beside(time.sleep, 60); print(flush=True); time.sleep(60)"
+    code = "import sys, time; from observing_monitor.processes import parallel; parallel.start_process(time.sleep, 60); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         parent.stdout.readline()
         told = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")

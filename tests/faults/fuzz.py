@@ -38,7 +38,7 @@ with watched:  # of what is imported here the ways count
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
     from observing_monitor.readers import textfiles
-    from observing_monitor.sources import expectations, file_store
+    from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
     from observing_monitor.storage.sealed import sealed
@@ -56,13 +56,17 @@ MOST_KEPT = 15_000  # bytes of a target's corpus
 
 PARSED = {  # of a source what it does before it makes tables, in a hundredth of the time
     "files": lambda source, path: [
-        source._instant(at) for _, at in file_store._logged(path, path.parent)
+        source.log.instant(at) for _, at in rsync_log.read_log(path, path.parent)
     ],
-    "lasair": lambda source, path: source._kept.read(1137),
+    "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source._of_night(NIGHT, source._logs(None), None),
-    "lwa": lambda source, path: source._points(source._read_dump(path), NOW, []),
-    "expected": lambda source, path: expectations.read_sensors(source._text(path)),
+    "fitsstorage_logs": lambda source, path: source.lines_of(
+        NIGHT, source.folder.find(None), None
+    ),
+    "lwa": lambda source, path: lwa_points.PointReader(
+        str(path), source.groups, source.settings, NOW
+    ).rows(lwa.read_dump(path)),
+    "expected": lambda source, path: expected_lists.read_sensors(expected_lists.read_text(path)),
     "summit": lambda source, path: source._messages(str(path), str(path), []),
     "table, CSV": lambda source, path: textfiles.read_csv(path),
     "table, JSON": lambda source, path: textfiles.read_json(path, "data.items"),

@@ -223,7 +223,7 @@ def test_source_that_is_renamed_or_removed(tmp_path):
     assert nights(tmp_path / "site" / "a")["2020-02-12"] == before
     assert run(*settings(tmp_path, [("files", "storage", "input/storage")]), now=later()) == 0
     data = json.loads((tmp_path / "site" / "a" / "2020-02-12.json").read_text())
-    assert "butler is no longer a source of this stream: what it told last is kept" in [
+    assert "butler is no longer a source of this stream: its last data are kept" in [
         finding["text"] for finding in data["findings"]
     ]
     import pyarrow.parquet

@@ -208,16 +208,16 @@ def test_run_that_is_too_long(tmp_path):
     [
         (
             "time_limit_s = 0",
-            "[streams.dome] key 'time_limit_s': 0 is no limit; write seconds, more than 0",
+            "[streams.dome] time_limit_s: 0 is no limit; write seconds, more than 0",
         ),
-        ("time_limit_s = nan", "[streams.dome] key 'time_limit_s': nan is no limit"),
+        ("time_limit_s = nan", "[streams.dome] time_limit_s: nan is no limit"),
         (
             "time_limits = 3",
             "[streams.dome] unknown key 'time_limits'; did you mean 'time_limit_s'?",
         ),
         (
             "sources = [{type='table', path='x', time_limit_s='long'}]",
-            "source 'table': key 'time_limit_s': expected `float`, got `str`",
+            "source 'table': time_limit_s: a number of seconds, such as 30, not \"long\"",
         ),
         (
             "sources = [{type='table', path='x', time_limits=3}]",

@@ -249,7 +249,7 @@ def test_a_writer_of_several_files_that_was_killed(file, when, value):
     assert len(before) == (5 if when == 1 else 4), "two files, two journals, and the one in common"
     for path in (file, other):
         assert sqlite.ask(str(path), ONE_VALUE) == [(1, value, 600)]
-    code = f"import sys; from observing_monitor.sources import sqlite; sqlite.ask(sys.argv[1], {ONE_VALUE!r})"
+    code = f"import sys; from observing_monitor.readers import sqlite; sqlite.ask(sys.argv[1], {ONE_VALUE!r})"
     watch = [
         strace,
         "-f",

@@ -503,10 +503,10 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
             "[notify.x] the type of a receiver is 'pager'; it is one of command, mail, webhook",
         ),
         ("[notify.x]", "[notify.x] the type of a receiver is None"),
-        ('[notify.x]\ntype = "command"\ncommand = []', "[notify.x] key 'command' names no program"),
+        ('[notify.x]\ntype = "command"\ncommand = []', "[notify.x] command names no program"),
         (
             '[notify.x]\ntype = "command"\ncommand = "rm -rf x"',
-            "[notify.x] key 'command': expected `array`",
+            '[notify.x] command: a list of texts, such as ["/usr/local/bin/tell", "--urgent"], not text',
         ),
         (
             '[notify.x]\ntype = "command"\ncomand = ["a"]',
@@ -514,11 +514,11 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
         ),
         (
             '[notify.x]\ntype = "webhook"',
-            "[notify.x] key 'url' is missing; set one of url, url_env, url_file",
+            "[notify.x] url is missing; set one of url, url_env, url_file",
         ),
         (
             '[notify.x]\ntype = "webhook"\nurl = "file:///etc/passwd"',
-            "[notify.x] key 'url' is no address",
+            "[notify.x] url is no address",
         ),
         (
             '[notify.x]\ntype = "webhook"\nurl = "https://me:pass@host/x"',
@@ -526,11 +526,11 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
         ),
         (
             '[notify.x]\ntype = "webhook"\nurl = "https://a/"\nurl_env = "A"',
-            "[notify.x] url and url_env say the same",
+            "[notify.x] url and url_env set the same thing",
         ),
         (
             '[notify.x]\ntype = "mail"\nto = ["a b"]\nsender = "c@d"',
-            "[notify.x] key 'to': 'a b' is no mail address",
+            "[notify.x] to: 'a b' is no mail address",
         ),
         (
             f'[notify.x]\n{MAIL}server = "h"\nuser = "u"',
@@ -538,15 +538,15 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
         ),
         (
             f'[notify.x]\n{MAIL}server = "h"\nuser = "u"\npassword_env = "P"',
-            "[notify.x] the password would be sent in the open",
+            "[notify.x] the password would be sent unencrypted",
         ),
         (
             f'[notify.x]\n{MAIL}when = ["bad"]',
-            "[notify.x] key 'when': 'bad' is no status; they are normal, warning, error",
+            "[notify.x] when: 'bad' is no status; they are normal, warning, error",
         ),
-        (f"[notify.x]\n{MAIL}when = []", "[notify.x] key 'when' is empty"),
-        (f"[notify.x]\n{MAIL}timeout_s = 0", "[notify.x] key 'timeout_s': 0 is no time limit"),
-        (f'[streams.latiss.notify.x]\n{MAIL}of = "site"', "[streams.latiss.notify.x] key 'of'"),
+        (f"[notify.x]\n{MAIL}when = []", "[notify.x] when is empty"),
+        (f"[notify.x]\n{MAIL}timeout_s = 0", "[notify.x] timeout_s: 0 is no time limit"),
+        (f'[streams.latiss.notify.x]\n{MAIL}of = "site"', "[streams.latiss.notify.x] of"),
         ("[streams.latiss.notify]\nx = 1", "write [streams.latiss.notify.NAME]"),
     ],
 )

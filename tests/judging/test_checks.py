@@ -48,7 +48,7 @@ def found(**changed):
         ({"n_pending": 3}, [("normal", "3 files pending")]),
         (
             {"n_pending": 3, "has_answered": False},
-            [("normal", "3 files pending: whether they were ingested is not known")],
+            [("normal", "3 files pending: it is not known if they were ingested")],
         ),
         ({"n_twice": 1}, [("normal", "1 file came twice under the same name")]),
         (
@@ -100,8 +100,14 @@ def found(**changed):
                 )
             },
             [
-                ("normal", "1 file that gen2 dates 2020-02-12 lies on this night: counts here"),
-                ("normal", "2,000 files that gen3 dates 2020-02-12 lie on this night: count here"),
+                (
+                    "normal",
+                    "1 file that gen2 dates 2020-02-12 lies on this night: it is counted here",
+                ),
+                (
+                    "normal",
+                    "2,000 files that gen3 dates 2020-02-12 lie on this night: they are counted here",
+                ),
             ],
         ),
         (
@@ -112,13 +118,19 @@ def found(**changed):
                 )
             },
             [
-                ("normal", "1 file that gen2 dates this night lies on 2020-02-12: counts there"),
-                ("normal", "2 files that gen2 dates this night lie on 2020-02-12: count there"),
+                (
+                    "normal",
+                    "1 file that gen2 dates this night lies on 2020-02-12: it is counted there",
+                ),
+                (
+                    "normal",
+                    "2 files that gen2 dates this night lie on 2020-02-12: they are counted there",
+                ),
             ],
         ),
         (
             {"removed": ("gen2",)},
-            [("normal", "gen2 is no longer a source of this stream: what it told last is kept")],
+            [("normal", "gen2 is no longer a source of this stream: its last data are kept")],
         ),
     ],
 )
@@ -163,8 +175,8 @@ def test_first_time_of_errors():
         )
     )
     assert [finding.text for finding in told] == [
-        "14 files failed since 03:12",
-        "2 files never tried since 01:00, though older than the limit",
+        "14 files failed since 03:12 UTC",
+        "2 files never tried since 01:00 UTC, though older than the limit",
     ]
 
 

@@ -91,7 +91,8 @@ def test_every_exposure_has_a_row(many):
     assert listed(first) + listed(second) == [name(number) for number in range(MAX_OF_PART + 30)]
     assert listed(night) == [name(number) for number in range(MAX_OF_PART + 30)][-MAX_GROUPS:]
     assert (
-        f'The newest {MAX_GROUPS} of 1,530; <a href="{NIGHT}.exposures.html">' in night.read_text()
+        f'The newest {MAX_GROUPS}. <a href="{NIGHT}.exposures.html">Show all 1,530</a>'
+        in night.read_text()
     )
     assert f'<a href="{NIGHT}.exposures-2.html">1,501 to 1,530</a>' in first.read_text()
     assert dead_links(many / "site") == []
@@ -137,7 +138,7 @@ def test_no_page_before_its_files(many, capfd, monkeypatch, ending, many_files):
     shutil.rmtree(pages / f"{NIGHT}{ending}")
     look(many)
     assert (
-        f"{MAX_OF_PART + 31:,}, a row each" in (pages / f"{NIGHT}.html").read_text()
+        f">Show all {MAX_OF_PART + 31:,}</a>" in (pages / f"{NIGHT}.html").read_text()
         and (pages / f"{NIGHT}{ending}").is_file()
     )
 

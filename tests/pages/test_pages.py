@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -23,6 +24,7 @@ from observing_monitor.model import columns, finding, wording
 from observing_monitor.model.names import in_number_order
 from observing_monitor.pages import contexts, glossary
 from observing_monitor.pages import render as render_pages
+from observing_monitor.pages.frame import make_site
 from observing_monitor.pages.render import (
     OF_NIGHT,
     SIGNS,
@@ -42,6 +44,7 @@ from observing_monitor.pages.render import (
 )
 from observing_monitor.pages.site import needs_attention
 from observing_monitor.settings import headlines
+from observing_monitor.storage.output import Output
 
 VOID = {"meta", "link", "input", "br", "col", "img"}
 NAMES = {  # by what name the templates hold each kind of context
@@ -138,7 +141,7 @@ def templates_text():
     """All templates in one text, with the filter that shows a headline."""
     return "\n".join(
         [
-            *(path.read_text() for path in sorted(templates_dir().glob("*.html"))),
+            *(path.read_text() for path in sorted(templates_dir().glob("**/*.html"))),
             inspect.getsource(headline),
         ]
     )
@@ -324,6 +327,19 @@ def test_undefined_is_an_error():
         environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
 
 
+def test_site_key_covers_every_template(tmp_path, monkeypatch):
+    """A change of any template or asset, also of one in a subfolder, changes the site's key."""
+    folder, output = tmp_path / "templates", Output(tmp_path / "site")
+    shutil.copytree(templates_dir(), folder)
+    monkeypatch.setattr(render_pages, "templates_dir", lambda: folder)
+    keys = {make_site("Site", (), output).key}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        path.write_bytes(path.read_bytes() + b" ")
+        keys.add(make_site("Site", (), output).key)
+    assert len(keys) == len(files) + 1
+
+
 def test_templates_that_another_process_compiled():
     """A process that is handed compiled templates compiles none of these itself; one that is not the same here is compiled anew."""
     code = """if True:
@@ -346,7 +362,7 @@ def test_templates_that_another_process_compiled():
         print(*compiled)
     """
     compile_all()
-    assert len(compiled()) == len(list(templates_dir().glob("*.html")))
+    assert len(compiled()) == len(list(templates_dir().glob("**/*.html")))
     _compiled.clear(), environment.cache_clear()
     made = compiled()
     assert len(made) == len(OF_NIGHT)
@@ -376,7 +392,7 @@ def test_templates_that_a_process_beside_compiled():
         pages.render_night(samples.night_page(), samples.ASSETS)
         print(len(compiled))
         pages._compiled.clear(), pages.environment.cache_clear()
-        pages._begun.append(parallel.beside(os._exit, 1))
+        pages._begun.append(parallel.start_process(os._exit, 1))
         pages.render_night(samples.night_page(), samples.ASSETS)
         print("night.html" in compiled)
     """
@@ -469,8 +485,8 @@ def test_night_has_its_times_and_delays():
     """The latest times and the delays are on the night's page, to the second, for machines too."""
     text = render("night")
     words = Reader(text).words
-    assert '<time datetime="2020-02-13T09:44:02Z">2020-02-13 09:44:02</time>' in text
-    assert "From arrival to ingest 1 min 02 s 3 min 12 s 2 h 30 min" in words
+    assert '<time datetime="2020-02-13T09:44:02Z">2020-02-13 09:44:02 UTC</time>' in text
+    assert "Ingest: arrival to ingest 1 min 02 s 3 min 12 s 2 h 30 min" in words
 
 
 def test_tonight_has_ages():
@@ -485,7 +501,7 @@ def test_attention():
     assert "file-1" in read.ids and "#file-1" in read.links
     assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in read.words
     assert "Traceback (most recent call last):" in read.words and "The first 1 of 14" in read.words
-    assert "17 in all" in read.words and "The first 2 of 3 groups" in read.words
+    assert "17 files, grouped by message" in read.words and "The first 2 of 3 groups" in read.words
     groups = {
         attrs["id"]: "open" in attrs
         for tag, attrs in read.tags
@@ -537,7 +553,7 @@ def test_stream_and_site_without_nights():
     site = contexts.SitePage(
         samples.frame(root="", stream="", status="normal", info=""), "", [], []
     )
-    assert "No stream is set up" in Reader(render_site(site, samples.ASSETS)).words
+    assert "No streams are set up" in Reader(render_site(site, samples.ASSETS)).words
 
 
 def test_every_head_explains_itself():
@@ -621,7 +637,7 @@ def test_a_night_of_numbers_alone():
     nothing = dataclasses.replace(
         night, metrics=[], headlines=[], summary=samples.empty_night_page().summary
     )
-    assert "Nothing is known of this night" in Reader(render_night(nothing, samples.ASSETS)).words
+    assert "No data of this night" in Reader(render_night(nothing, samples.ASSETS)).words
 
 
 def test_headlines_among_the_nights():
@@ -644,7 +660,9 @@ def test_queues_at_a_glance():
     assert [
         attrs["id"] for tag, attrs in read.tags if tag == "input" and attrs.get("type") == "radio"
     ] == ["queue-1", "queue-2"]
-    assert "The first 1 of 26; all are in the data." in read.words and "ValueError" in read.words
+    assert (
+        "The first 1 of 26. The data files have all." in read.words and "ValueError" in read.words
+    )
 
 
 def test_site_at_a_glance():
@@ -695,9 +713,7 @@ def test_where_nothing_comes_after_arrival():
     for name in ("stream", "night"):
         words = Reader(render(name, has_ingest=False)).words
         assert (
-            "Arrived" in words
-            and "From arrival to ingest" not in words
-            and "Last ingested" not in words
+            "Arrived" in words and "arrival to ingest" not in words and "Last ingested" not in words
         )
     year = dataclasses.replace(samples.year_page(), has_ingest=False)
     assert "Ingest 90 %" not in Reader(render_year(year, samples.ASSETS)).words

@@ -52,7 +52,7 @@ def test_is_all_well(stream_page, demo):
 def test_is_this_page_current(stream_page):
     """2. The page says when somebody looked at the sources, and how long ago that is."""
     assert re.search(
-        r"Last looked at [\d:\- ]+ UTC, .+ ago",
+        r"Last update [\d:\- ]+ UTC, .+ ago",
         stream_page.inner_text("#looked").replace("\n", " "),
     )
 
@@ -105,7 +105,7 @@ def test_how_late(at_night):
 
 def test_is_that_unusual(stream_page):
     """9. The charts over nights shade what is usual for the stream."""
-    assert "Shaded is the usual" in words(stream_page, "#chart-delays figcaption")
+    assert "Shaded: the usual range" in words(stream_page, "#chart-delays figcaption")
 
 
 def test_what_came_twice(at_night):

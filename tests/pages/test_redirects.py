@@ -135,4 +135,4 @@ def test_folder_that_cannot_be(tmp_path, capsys, value):
         f'[observing_monitor]\noutput_dir = "s"\n[streams.a]\ninput_dir = "x"\nprototype_urls = {value}\n'
     )
     assert run("check", "-c", tmp_path / "site.toml") == 2
-    assert "[streams.a] key 'prototype_urls': " in capsys.readouterr().err
+    assert "[streams.a] prototype_urls: " in capsys.readouterr().err

@@ -572,7 +572,7 @@ def test_readers_die(tmp_path):
             b"",
             0,
             0,
-            "reading it broke off: it is damaged, or takes too much memory",
+            "reading it failed: it is damaged, or needs too much memory",
         )
         assert reader.ask(fine, ends)[1]
         stuck = reader.process.pid
@@ -607,7 +607,7 @@ def test_broken_extra(tmp_path):
     said = process.communicate()[1]
     assert process.returncode == 1 and "Traceback" not in said
     assert (
-        "cam: previews can't be made (ImportError: libjpeg.so.62: cannot open shared object file); pip install --upgrade"
+        "cam: previews cannot be made (ImportError: libjpeg.so.62: cannot open shared object file); pip install --upgrade"
         in said
     )
     assert "1 more is still to be made" in made(tmp_path)[1]

@@ -1,4 +1,4 @@
-"""What should have come: gaps in real sequences, sensors and exposures that never came, and what a night has too many of."""
+"""Expectations: missing exposures, detectors, numbers, counts and excess."""
 
 import datetime
 import json
@@ -16,13 +16,9 @@ from observing_monitor.model.nights import NightRule
 from observing_monitor.model.reading import Tables
 from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.expectations import (
-    Expectations,
-    describe,
-    missing_ranges,
-    read_exposures,
-    read_sensors,
-)
+from observing_monitor.sources.expectations import Expectations
+from observing_monitor.sources.expected_lists import read_exposures, read_sensors
+from observing_monitor.sources.expected_names import missing_ranges, range_text
 from observing_monitor.tables.merge import update
 
 UTC = datetime.UTC
@@ -32,9 +28,12 @@ EVENING = datetime.datetime(2025, 4, 30, 23, tzinfo=UTC)
 
 
 def files_of(paths, created_at=EVENING, night=NIGHT):
-    """A night's files, as a file store tells of them; `created_at` for all, or one each."""
+    """Return a night's files as a file store reports them.
+
+    `created_at` is one instant for all files, or one for each.
+    """
     name = names.last_parts(pd.Series(paths, dtype="str"))
-    told = names.read_names(name)
+    from_names = names.read_names(name)
     return frames.frame(
         columns.FILES,
         {
@@ -42,13 +41,13 @@ def files_of(paths, created_at=EVENING, night=NIGHT):
             "name": name,
             "kind": name.map(names.kind_of),
             "created_at": pd.Series(created_at, index=name.index),
-            **told.to_dict("series"),
+            **from_names.to_dict("series"),
         },
     ).assign(source="files")
 
 
-def judged(paths, settings, now=ENDED, night=NIGHT, created_at=EVENING):
-    """The night's findings as `level: text`, its headlines, and its notes."""
+def compared(paths, settings, now=ENDED, night=NIGHT, created_at=EVENING):
+    """Return the findings as `level: text`, the headlines, and the notes."""
     source = Expectations(Expectations.Settings(**settings), Asked("s", NightRule(), now))
     source.look(night, None)
     reading = source.read(night)
@@ -61,6 +60,7 @@ def judged(paths, settings, now=ENDED, night=NIGHT, created_at=EVENING):
 
 
 def obsids(*numbers, day="20250430", sensors=("",)):
+    """Return paths of files with these sequence numbers and sensors."""
     return [
         f"2025-04-30/MC_O_{day}_{n:06d}{sensor and '_' + sensor}.fits"
         for n in numbers
@@ -68,33 +68,33 @@ def obsids(*numbers, day="20250430", sensors=("",)):
     ]
 
 
-# --- the sequence -----------------------------------------------------------------------------------------------------------
-
-
 def test_missing_ranges():
-    """Ranges run from the first expected number, or the lowest seen, to the highest seen, and claim nothing beyond."""
+    """Ranges lie between the first and the last number, or those that came."""
     assert missing_ranges([16, 20, 21, 43, 41, 41]) == [(17, 19), (22, 40), (42, 42)]
     assert missing_ranges([3], first=1) == [(1, 2)]
     assert missing_ranges([], first=1) == []
     assert missing_ranges([1, 2], last=4) == [(3, 4)]
     assert missing_ranges([5], first=7) == []
-    assert describe([(17, 19), (42, 42)]) == "17–19, 42"
-    assert describe([(1, 1), (3, 3), (5, 9)], 2) == "1, 3 and 5 more"
+    assert range_text([(17, 19), (42, 42)]) == "17–19, 42"
+    assert range_text([(1, 1), (3, 3), (5, 9)], 2) == "1, 3 and 5 more"
 
 
 def test_real_gaps(shared_data, tmp_path):
-    """The gaps of real LATISS nights are found by name alone: those of 2020-02-17, counted independently, and a five-digit obsid."""
+    """The gaps of real LATISS nights are found by name alone.
+
+    Those of 2020-02-17 were counted independently; its obsid 222 has five digits.
+    """
     listed = (shared_data / "rubin/latiss_2020_obsids.txt").read_text().split()
     of_day = {
         day: [name for name in listed if f"_{day}_" in name]
         for day in ("20200212", "20200217", "20200220")
     }
-    for day, told in of_day.items():
-        seen = {int(name.rpartition("_")[2]) for name in told}
+    for day, came in of_day.items():
+        seen = {int(name.rpartition("_")[2]) for name in came}
         absent = sorted(set(range(min(seen), max(seen) + 1)) - seen)
         night = datetime.date.fromisoformat(day)
-        found, numbers, _ = judged(
-            [f"{name}.fits" for name in told], {"sequence": True, "max_named": 100}, night=night
+        found, numbers, _ = compared(
+            [f"{name}.fits" for name in came], {"sequence": True, "max_named": 100}, night=night
         )
         (text,) = found
         words = text.partition("missing: ")[2]
@@ -108,28 +108,28 @@ def test_real_gaps(shared_data, tmp_path):
             f"warning: {len(absent)} of the sequence numbers {min(seen)}–{max(seen)} never came; "
         )
         assert numbers == {"n_gaps": len(absent)}
-    assert judged([f"{name}.fits" for name in of_day["20200212"]], {"sequence": True, "first": 1})[
-        0
-    ] == ["warning: 20 of the sequence numbers 1–22 never came; missing: 1–10, 12–21"]
+    assert compared(
+        [f"{name}.fits" for name in of_day["20200212"]], {"sequence": True, "first": 1}
+    )[0] == ["warning: 20 of the sequence numbers 1–22 never came; missing: 1–10, 12–21"]
     assert (
-        "222" in judged([f"{name}.fits" for name in of_day["20200217"]], {"sequence": True})[0][0]
+        "222" in compared([f"{name}.fits" for name in of_day["20200217"]], {"sequence": True})[0][0]
     )
 
 
 def test_gaps_wait_while_the_night_is_open():
-    """A number below one that has only just come is on its way; below one that came longer ago than wait_s, it is missing."""
+    """Numbers below one that came recently are not missing yet."""
     times = [EVENING - datetime.timedelta(hours=2)] * 2 + [EVENING - datetime.timedelta(minutes=1)]
     paths = obsids(10, 12, 15)
-    assert judged(paths, {"sequence": True}, now=EVENING, created_at=times)[0] == [
+    assert compared(paths, {"sequence": True}, now=EVENING, created_at=times)[0] == [
         "warning: 1 of the sequence numbers 10–12 never came; missing: 11"
     ]
-    assert "11, 13–14" in judged(paths, {"sequence": True}, now=ENDED, created_at=times)[0][0]
-    assert judged(obsids(10, 12), {"sequence": True}, now=EVENING, created_at=EVENING)[0] == []
-    assert judged([], {"sequence": True, "first": 1})[0] == []
+    assert "11, 13–14" in compared(paths, {"sequence": True}, now=ENDED, created_at=times)[0][0]
+    assert compared(obsids(10, 12), {"sequence": True}, now=EVENING, created_at=EVENING)[0] == []
+    assert compared([], {"sequence": True, "first": 1})[0] == []
 
 
 def test_time_alone_is_a_change_of_an_open_night():
-    """A look differs when a quarter of wait_s has passed in an open night, once more when it is over, and then no more."""
+    """The look at an open night changes with each quarter of wait_s."""
     looks = []
     for minutes in (0, 1, 16, 17, 60 * 24, 60 * 48, 60 * 72):
         source = Expectations(
@@ -140,30 +140,27 @@ def test_time_alone_is_a_change_of_an_open_night():
     assert [looks[n] == looks[n + 1] for n in range(6)] == [True, False, True, False, True, True]
 
 
-# --- exposures and their detectors ------------------------------------------------------------------------------------------
-
-
 def test_detectors_of_a_camera():
-    """A camera's detectors by name, or how many: an exposure that lacks some says which, R22S11 and R22_S11 being the same."""
+    """An exposure that lacks detectors names them; R22S11 is R22_S11."""
     paths = obsids(64, 65, sensors=("R22_S10", "R22S11", "R30_S00"))
     paths.remove("2025-04-30/MC_O_20250430_000065_R22S11.fits")
     paths.remove("2025-04-30/MC_O_20250430_000065_R30_S00.fits")
-    paths.append("2025-04-30/MC_O_20250430_000065_R30_S00.json")  # a file beside, no image
-    found, numbers, _ = judged(paths, {"detectors": ["R22_S10", "R22_S11", "R30_S00"]})
+    paths.append("2025-04-30/MC_O_20250430_000065_R30_S00.json")  # no image
+    found, numbers, _ = compared(paths, {"detectors": ["R22_S10", "R22_S11", "R30_S00"]})
     assert found == ["warning: exposure 65: 1 of 3 detectors, lacking R22_S11, R30_S00"]
     assert numbers == {"n_expected": 6, "n_expected_missing": 2}
-    assert judged(paths, {"detectors": 3, "level": "error"})[0] == [
+    assert compared(paths, {"detectors": 3, "level": "error"})[0] == [
         "error: exposure 65: 1 of 3 detectors"
     ]
-    assert judged(paths, {"detectors": 2})[0] == [
+    assert compared(paths, {"detectors": 2})[0] == [
         "warning: exposure 65: 1 of 2 detectors",
         "normal: 1 exposure has more detectors than expected: exposure 64 (3 of 2)",
     ]
 
 
 def test_many_incomplete_exposures_are_counted():
-    """Only so many exposures, and detectors, are named; the rest are counted."""
-    found, _, _ = judged(
+    """Beyond max_named, exposures and detectors are counted."""
+    found, _, _ = compared(
         obsids(*range(1, 31), sensors=("R22_S10",)),
         {"detectors": [f"R22_S{n:02d}" for n in range(30)], "max_named": 3},
     )
@@ -176,6 +173,7 @@ def test_many_incomplete_exposures_are_counted():
 
 
 def put_sensors(folder, obsid, sensors, at=EVENING):
+    """Write an exposure's expectedSensors file."""
     path = folder / f"{obsid}_expectedSensors.json"
     path.write_text(
         json.dumps(
@@ -192,7 +190,7 @@ def put_sensors(folder, obsid, sensors, at=EVENING):
 
 
 def test_expected_sensors(tmp_path):
-    """Each exposure's own list counts; an exposure of which nothing came is missing, guiders only if they are asked for."""
+    """Each exposure's own list counts, with guiders only if they are wanted."""
     folder = tmp_path / "2025-04-30"
     folder.mkdir()
     put_sensors(
@@ -203,18 +201,18 @@ def test_expected_sensors(tmp_path):
     put_sensors(folder, "MC_O_20250430_000008", {"R01_S00": "SCIENCE"})
     put_sensors(folder, "MC_O_20250430_000009", {})
     paths = obsids(7, sensors=("R01_S00",))
-    found, numbers, notes = judged(paths, {"path": tmp_path})
+    found, numbers, notes = compared(paths, {"path": tmp_path})
     assert found == [
         "warning: 1 of 2 expected exposures never came; missing: 8",
         "warning: exposure 7: 1 of 3 detectors, lacking R00_SG0, R01_S01",
     ]
     assert (numbers, notes) == ({"n_expected": 4, "n_expected_missing": 3}, [])
     assert (
-        judged(paths, {"path": tmp_path, "sensor_types": ["SCIENCE"]})[0][1]
+        compared(paths, {"path": tmp_path, "sensor_types": ["SCIENCE"]})[0][1]
         == "warning: exposure 7: 1 of 2 detectors, lacking R01_S01"
     )
     assert (
-        judged(
+        compared(
             paths,
             {"path": tmp_path},
             now=EVENING + datetime.timedelta(minutes=30),
@@ -225,7 +223,7 @@ def test_expected_sensors(tmp_path):
 
 
 def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
-    """The real sample lacks its last brace: its sensors are whole and are used, with a note; cut in the middle they are not."""
+    """The real sample lacks its last brace and is used; half of it is not."""
     folder = tmp_path / "2025-04-30"
     folder.mkdir()
     text = (shared_data / "summit/expectedSensor.json").read_text()
@@ -238,15 +236,13 @@ def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
             s for s in json.loads(text + "}")["expectedSensors"] if s not in ("R22_S11", "R30_S00")
         ],
     )
-    found, numbers, (note,) = judged(paths, {"path": tmp_path})
+    found, numbers, (note,) = compared(paths, {"path": tmp_path})
     assert found == [f"warning: exposure 295: {n - 2} of {n} detectors, lacking R22_S11, R30_S00"]
     assert numbers == {"n_expected": n, "n_expected_missing": 2}
-    assert note.startswith(f"{path}: is no whole JSON") and note.endswith(
-        "its list of sensors is, and is used"
-    )
+    assert note == f"{path}: is no whole JSON; its list of sensors is complete and used"
 
     path.write_text(text[: len(text) // 2])
-    found, _, (note,) = judged(paths, {"path": tmp_path})
+    found, _, (note,) = compared(paths, {"path": tmp_path})
     assert found == [] and "cut short" in note and str(path) in note
 
 
@@ -264,7 +260,7 @@ def test_real_list_of_sensors_is_cut_off(shared_data, tmp_path):
     ],
 )
 def test_what_is_no_list_of_sensors(text):
-    """Whatever a file holds, it is a list of sensors or a ValueError."""
+    """Any text is a list of sensors or a ValueError."""
     with pytest.raises(ValueError, match="sensors|expectedSensors"):
         read_sensors(text)
 
@@ -277,19 +273,20 @@ def test_what_is_no_list_of_sensors(text):
         ("obsid\nMC_O_20250430_000007\nMC_O_20250430_000008\n", ".csv"),
         ('["MC_O_20250430_000007", null, "MC_O_20250430_000008"]', ".json"),
         (
-            '{"exposures": [{"obsId": "MC_O_20250430_000007"}, {"obsId": "MC_O_20250430_000008"}, {"x": 1}]}',
+            '{"exposures": [{"obsId": "MC_O_20250430_000007"}, '
+            '{"obsId": "MC_O_20250430_000008"}, {"x": 1}]}',
             ".json",
         ),
     ],
 )
 def test_list_of_exposures(tmp_path, text, suffix):
-    """A list may be text, CSV or JSON; what it names and no file came of is missing, with the exposure's id in another form too."""
+    """A list may be text, CSV or JSON, and name exposures in other forms."""
     (tmp_path / f"log_20250430{suffix}").write_text(text)
     settings = {"exposures": tmp_path / ("log_{day_obs}" + suffix)}
-    assert judged(obsids(7), settings)[0] == [
+    assert compared(obsids(7), settings)[0] == [
         "warning: 1 of 2 expected exposures never came; missing: 8"
     ]
-    assert judged(["2025043000007-det000.fits", *obsids(8)], settings)[1] == {
+    assert compared(["2025043000007-det000.fits", *obsids(8)], settings)[1] == {
         "n_expected": 2,
         "n_expected_missing": 0,
     }
@@ -304,7 +301,7 @@ def test_one_list_for_all_nights(shared_data):
     night = datetime.date(2020, 2, 12)
     source = Expectations(Expectations.Settings(exposures=path), Asked("s", NightRule(), ENDED))
     assert len(source.nights()) == 11 and night in source.nights()
-    found, numbers, _ = judged(
+    found, numbers, _ = compared(
         ["LATISS-AT_O_20200212_000022.fits"], {"exposures": path}, night=night
     )
     assert found == ["warning: 1 of 2 expected exposures never came; missing: 11"]
@@ -312,48 +309,47 @@ def test_one_list_for_all_nights(shared_data):
 
 
 def test_list_that_cannot_be_used(tmp_path):
-    """No list at all, one that is no JSON, or has no column that names exposures: a SourceError that names it."""
+    """A list that is missing or not understood is an error that names it."""
     with pytest.raises(SourceError, match="no such file"):
-        judged([], {"exposures": tmp_path / "absent.csv"})
-    assert judged([], {"exposures": tmp_path / "{night}.csv"})[0] == []
+        compared([], {"exposures": tmp_path / "absent.csv"})
+    assert compared([], {"exposures": tmp_path / "{night}.csv"})[0] == []
     (tmp_path / "a.json").write_text('["x"')
     with pytest.raises(SourceError, match=r"a\.json: is no JSON"):
-        judged([], {"exposures": tmp_path / "a.json"})
+        compared([], {"exposures": tmp_path / "a.json"})
     (tmp_path / "a.csv").write_text("time,target\n1,M31\n")
     with pytest.raises(
         SourceError, match=r"a\.csv: has no column obsid or exposure \(has target, time\)"
     ):
-        judged([], {"exposures": tmp_path / "a.csv"})
+        compared([], {"exposures": tmp_path / "a.csv"})
     assert read_exposures("time,target\n1,M31\n", "target") == ["M31"]
     with pytest.raises(UsageError, match="expects nothing"):
         Expectations(Expectations.Settings(), Asked("s", NightRule(), ENDED))
 
 
-# --- a count, and the pages -------------------------------------------------------------------------------------------------
-
-
 def test_count_of_a_night():
-    """A night that falls short is a warning once it is over; one that has more is told with more than 100 %."""
-    assert judged(obsids(1, 2, 3), {"n_files": 4, "n_exposures": 3})[0] == [
+    """Too few images of a night are a warning once it is over."""
+    assert compared(obsids(1, 2, 3), {"n_files": 4, "n_exposures": 3})[0] == [
         "warning: 3 of 4 images expected of a night (75.0 %)"
     ]
-    assert judged(obsids(1, 2, 3), {"n_files": 2})[0] == [
+    assert compared(obsids(1, 2, 3), {"n_files": 2})[0] == [
         "normal: 3 of 2 images expected of a night (150.0 %)"
     ]
-    assert judged(obsids(1), {"n_files": 4}, now=EVENING)[0] == []
-    assert judged([], {"n_files": 4})[1] == {"n_expected": 4, "n_expected_missing": 4}
+    assert compared(obsids(1), {"n_files": 4}, now=EVENING)[0] == []
+    assert compared([], {"n_files": 4})[1] == {"n_expected": 4, "n_expected_missing": 4}
 
 
 def write_settings(folder, more):
+    """Write settings with a file store and more sources; return their path."""
     settings = folder / "site.toml"
     settings.write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[streams.cam]\n[[streams.cam.sources]]\ntype = "files"\npath = "store"\n{more}'
+        '[observing_monitor]\noutput_dir = "site"\n[streams.cam]\n[[streams.cam.sources]]\n'
+        f'type = "files"\npath = "store"\n{more}'
     )
     return settings
 
 
 def test_settings_to_pages(tmp_path):
-    """From a settings file to the pages: what never came stands beside the classes, and other settings judge a night anew."""
+    """The pages show what never came; new settings judge a night again."""
     for path in obsids(1, 2, 4, sensors=("R01_S00", "R01_S01")):
         if "000004_R01_S01" not in path:
             (tmp_path / "store" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -367,7 +363,8 @@ def test_settings_to_pages(tmp_path):
     (night,) = json.loads((tmp_path / "site/cam/nights.json").read_text())["nights"]
     assert night["status"] == "warning"
     assert night["info"] == (
-        "1 of the sequence numbers 1–4 never came; missing: 3; exposure 4: 1 of 2 detectors, lacking R01_S01"
+        "1 of the sequence numbers 1–4 never came; missing: 3; "
+        "exposure 4: 1 of 2 detectors, lacking R01_S01"
     )
     assert (
         night["n_files"],
@@ -386,7 +383,7 @@ def test_settings_to_pages(tmp_path):
 
 
 def test_bands_of_a_timestamp(tmp_path):
-    """Of sixteen sub-bands fifteen came: measurement sets are folders, each one file, and the one that lacks is named."""
+    """Measurement sets are folders that count as one file each."""
     bands = [f"{mhz}MHz" for mhz in range(14, 84, 5)] + ["84MHz", "89MHz"]
     for at in ("20250430_120000", "20250430_120010"):
         for band in bands:
@@ -395,11 +392,12 @@ def test_bands_of_a_timestamp(tmp_path):
                 (folder / "ANTENNA").mkdir(parents=True)
                 (folder / "table.dat").write_bytes(b"x")
     tar = tmp_path / "store/14MHz/2025-04-30/12/20250430_120010_14MHz.ms.tar"
-    tar.write_bytes(b"x" * 20_000)  # the same, packed, comes beside it
+    tar.write_bytes(b"x" * 20_000)  # the same as an archive
     more = (
         'whole_folders = ["*.ms"]\n'
         r"name_pattern = '(?P<exposure>\d{8}_\d{6})_(?P<detector>\d+MHz)\.ms'"
-        '\n[[streams.cam.sources]]\ntype = "expected"\ncalled = "sub-bands"\nkinds = ["ms", "tar"]\nlevel = "error"\n'
+        '\n[[streams.cam.sources]]\ntype = "expected"\ncalled = "sub-bands"\n'
+        'kinds = ["ms", "tar"]\nlevel = "error"\n'
         f"detectors = {json.dumps(bands)}\n"
     )
     assert (
@@ -426,7 +424,7 @@ def test_bands_of_a_timestamp(tmp_path):
 
 
 def test_example():
-    """The example's settings are understood."""
+    """The example settings are understood."""
     streams = {
         stream.name: stream for stream in read.streams_of_file(CHECKOUT / "examples/expected.toml")
     }
@@ -439,7 +437,7 @@ def test_example():
 
 
 def test_nothing_came(tmp_path):
-    """Of a night in which nothing came the page says what was expected, without a link to a table that it hasn't."""
+    """The page of a night without files says what was expected."""
     (tmp_path / "store").mkdir()
     (tmp_path / "plan.txt").write_text("MC_O_20250430_000001\nMC_O_20250430_000002\n")
     more = '[[streams.cam.sources]]\ntype = "expected"\nexposures = "plan.txt"\nn_files = 10\n'

@@ -13,7 +13,7 @@ from conftest import need
 from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.processes import parallel, workers
-from observing_monitor.readers.tree import ABSENT, Listing, shown_all, whole_numbers
+from observing_monitor.readers.listing import ABSENT, Listing, shown_all, whole_numbers
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.file_store import FileStore
 

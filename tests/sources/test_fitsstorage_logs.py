@@ -13,7 +13,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.fitsstorage_logs import _first_line_at
+from observing_monitor.sources.fitsstorage_log_files import first_line_at
 from observing_monitor.sources.registry import source_class
 
 UTC = datetime.UTC
@@ -226,7 +226,7 @@ def test_only_the_days_that_matter_are_read(tmp_path):
     )
     with open(log, "rb") as file:
         for wanted in (b"2016-03-17 12:01:00", b"2015-01-01 00:00:00", b"2020-01-01 00:00:00"):
-            at = _first_line_at(file, wanted)
+            at = first_line_at(file, wanted)
             text = log.read_bytes()
             assert text[:at].endswith(b"\n") or at == 0
             assert not [x for x in text[:at].splitlines() if x[:4] == b"2016" and x >= wanted]

@@ -17,14 +17,9 @@ from hypothesis import strategies as st
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.gen2 import (
-    RAW,
-    Gen2Repository,
-    _from_arrays,
-    _from_rows,
-    _named,
-    _named_alike,
-)
+from observing_monitor.sources.gen2 import Gen2Repository
+from observing_monitor.sources.gen2_links import RAW, read_names, read_names_together
+from observing_monitor.sources.gen2_raws import from_arrays, from_rows
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = later()
@@ -137,7 +132,7 @@ def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
     registry = tmp_path / "gen2repo" / "registry.sqlite3"
     known = repository(tmp_path / "gen2repo").look(NIGHT, None)
     again = repository(tmp_path / "gen2repo")
-    again._rows_digest = lambda night: pytest.fail("the registry was asked")
+    again.registry.digest = lambda night: pytest.fail("the registry was asked")
     assert again.look(NIGHT, known) == known
     before = registry.stat()
     with sqlite3.connect(registry) as connection:
@@ -289,10 +284,10 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
         connection.execute("delete from raw")
         rows = [[raw.get(name) for name in of_raws] for raw in raws]
         connection.executemany("insert into raw values (?,?,?,?,?,?,?,'2020-02-12')", rows)
-    source = repository(tmp_path)
-    arrays = source._arrays_of(NIGHT)
-    by_column = arrays and _from_arrays(arrays)
-    by_row = _from_rows(*source._rows_of(NIGHT))
+    registry = repository(tmp_path).registry
+    arrays = registry.arrays_of(NIGHT)
+    by_column = arrays and from_arrays(arrays)
+    by_row = from_rows(*registry.rows_of(NIGHT))
     if by_column:
         pd.testing.assert_frame_equal(pd.DataFrame(by_column), pd.DataFrame(by_row))
 
@@ -368,11 +363,11 @@ def test_names_read_together_are_those_read_one_by_one(paths):
             for texts in (paths, [path.rpartition("/")[2] for path in paths])
         ]
         one_by_one, together = (
-            _named(paths, pattern, folders),
-            _named_alike(*arrays, pattern, folders),
+            read_names(paths, pattern, folders),
+            read_names_together(*arrays, pattern, folders),
         )
-        assert [list(map(str, told)) for told in one_by_one] == [
-            list(map(str, told)) for told in together
+        assert [list(map(str, part)) for part in one_by_one] == [
+            list(map(str, part)) for part in together
         ]
 
 

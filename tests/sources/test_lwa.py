@@ -1,78 +1,29 @@
-"""OVRO-LWA recorders: monitor points of a real etcd and of a dump, rolled up as their manager does."""
+"""OVRO-LWA's recorders in a real etcd: points, bands and failures."""
 
 import base64
 import datetime
 import http.server
 import json
 import os
-import struct
 import threading
 import time
-import zlib
 
 import etcd
 import pytest
-from conftest import CHECKOUT
+from lwa_station import NOW, UTC, asked, png, point, sample, station, texts, value
 from running import run
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns
-from observing_monitor.model.nights import NightRule
-from observing_monitor.model.reading import Tables
-from observing_monitor.settings import read
-from observing_monitor.sources.base import Asked
-from observing_monitor.sources.lwa import LwaRecorders, bands_of, png_uri
+from observing_monitor.sources.lwa import LwaRecorders
+from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
 from observing_monitor.tables.latest import latest_metrics
-from observing_monitor.tables.merge import update
-
-UTC = datetime.UTC
-NOW = datetime.datetime(2025, 4, 30, 7, 12, 41, tzinfo=UTC).timestamp()
-BANDS = [f"drvs{number}" for number in range(1, 17)]
-
-
-def png(width=2, height=2):
-    """The bytes of a small grey image."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    rows = zlib.compress(b"".join(b"\0" + bytes(width) for _ in range(height)))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-        + chunk(b"IDAT", rows)
-        + chunk(b"IEND", b"")
-    )
-
-
-def point(value, at, unit="", **more):
-    return {"timestamp": at, "value": value, "unit": unit, **more}
-
-
-def station(at, bands=BANDS):
-    """The points of a manager and of healthy bands, as they stood at a unix time."""
-    points = {
-        "/mon/drvs/summary": point("normal", at),
-        "/mon/drvs/op-type": point("16 recording", at),
-    }
-    for band in bands:
-        points |= {
-            f"/mon/{band}/summary": point("normal", at),
-            f"/mon/{band}/info": point("System operating normally", at),
-            f"/mon/{band}/op-type": point("recording", at),
-            f"/mon/{band}/op-tag": point(None, at),
-            f"/mon/{band}/bifrost/rx_rate": point(46e6, at, "B/s"),
-            f"/mon/{band}/bifrost/pipeline_lag": point(0.5, at),
-            f"/mon/{band}/latest_time_tag": point(int(at * 196e6), at),
-        }
-    return points
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
+    """A real etcd."""
     with etcd.running(tmp_path_factory.mktemp("etcd")) as made:
         yield made
 
@@ -84,39 +35,8 @@ def empty(server):
     return server
 
 
-def sample(now, known=None, **settings):
-    """Read tonight as of a unix time: the night's tables after it, and the reading's notes."""
-    source = LwaRecorders(LwaRecorders.Settings(recorders=["drvs1-16"], **settings), asked(now))
-    night = source.asked.rule.night_of(source.asked.now)
-    source.look(night, None)
-    reading = source.read(night)
-    return update(known or Tables.empty(), {"lwa": reading}), reading.notes
-
-
-def asked(now):
-    return Asked("lwa", NightRule(), datetime.datetime.fromtimestamp(now, UTC))
-
-
-def texts(tables, **settings):
-    """The findings as `level: text`."""
-    return [
-        f"{f.level}: {f.text}"
-        for f in LwaRecorders.check(
-            None, tables, LwaRecorders.Settings(url="http://x", recorders=["drvs1-16"], **settings)
-        )
-    ]
-
-
-def value(tables, name, node):
-    rows = tables.metrics[(tables.metrics["name"] == name) & (tables.metrics["node"] == node)]
-    return rows["value"].iloc[-1]
-
-
-# --- etcd -----------------------------------------------------------------------------------------------------------------
-
-
 def test_healthy_station(empty):
-    """All bands normal: one finding says so; numbers have their units, null is "not available", ticks are an instant."""
+    """If all bands are normal one finding says so, and values have units."""
     empty.put(station(NOW - 10))
     tables, notes = sample(NOW, url=empty.url)
 
@@ -133,7 +53,7 @@ def test_healthy_station(empty):
 
 
 def test_roll_up(empty):
-    """Silent bands come first, then errors, then the rest, each kind in one sentence with its bands named and counted."""
+    """Silent bands come first, then errors, then warnings, a finding each."""
     points = station(NOW - 15)
     points["/mon/drvs4/summary"] = point("error", NOW - 5)
     points["/mon/drvs4/info"] = point("Low recording space (96.1% used)", NOW - 5)
@@ -144,17 +64,19 @@ def test_roll_up(empty):
     points["/mon/drvs5/summary"] = point("booting", NOW - 5)
     points["/mon/drvs5/info"] = point(None, NOW - 5)
     points["/mon/drvs6/summary"] = point("shutdown", NOW - 5)
-    points["/mon/drvs8/summary"] = point(
-        "timeout", 0
-    )  # what the manager puts where a key is absent
+    # the manager writes this for an absent key
+    points["/mon/drvs8/summary"] = point("timeout", 0)
     points["/mon/drvs3/summary"] = point("normal", NOW - 121)
-    points = {key: told for key, told in points.items() if not key.startswith("/mon/drvs11/")}
+    points = {key: value for key, value in points.items() if not key.startswith("/mon/drvs11/")}
     empty.put(points)
     tables, _ = sample(NOW, url=empty.url)
 
     assert texts(tables) == [
         "error: 3 sub-bands have not updated in 120 s: drvs3, drvs8, drvs11",
-        'error: 2 sub-bands error: drvs4=Low recording space (96.1% used); drvs9=No <data> & "quotes"',
+        (
+            "error: 2 sub-bands error: drvs4=Low recording space (96.1% used); drvs9=No <data> & "
+            '"quotes"'
+        ),
         "warning: 1 sub-band booting: drvs5",
         "warning: 1 sub-band shutdown: drvs6=System operating normally",
         "warning: 1 sub-band warning: drvs2=Missing packets",
@@ -169,7 +91,7 @@ def test_roll_up(empty):
 
 
 def test_samples_become_a_history(empty):
-    """Each run adds what was written since; what was not written again is not told twice; silence shows as time passes."""
+    """Each run adds what was written since the last one."""
     empty.put(station(NOW))
     tables, _ = sample(NOW + 1, url=empty.url)
     tables, _ = sample(NOW + 60, tables, url=empty.url)
@@ -191,7 +113,7 @@ def test_samples_become_a_history(empty):
 
 
 def test_trouble_that_is_over_is_told(empty):
-    """A band that was in error earlier in the night and is normal now is named with the time, and is no fault."""
+    """A band that was in error and is normal now is named with the times."""
     empty.put(
         station(NOW - 60)
         | {
@@ -205,12 +127,15 @@ def test_trouble_that_is_over_is_told(empty):
     at = f"{datetime.datetime.fromtimestamp(NOW - 60, UTC):%H:%M}"
     assert texts(tables) == [
         "normal: all 16 sub-bands of drvs are normal",
-        f"normal: earlier in the night 2 sub-bands were not normal: drvs2 error {at}–{at} UTC, drvs10 booting {at}–{at} UTC",
+        (
+            f"normal: earlier in the night 2 sub-bands were not normal: drvs2 error {at}–{at} "
+            f"UTC, drvs10 booting {at}–{at} UTC"
+        ),
     ]
 
 
 def test_other_nights_cost_nothing(empty):
-    """Only tonight is sampled: of any other night etcd is not even asked, and what is known of it stays."""
+    """For nights other than tonight, etcd is not asked and nothing changes."""
     source = LwaRecorders(LwaRecorders.Settings(url="http://127.0.0.1:1"), asked(NOW))
     yesterday = source.asked.rule.night_of(source.asked.now) - datetime.timedelta(days=1)
     assert source.look(yesterday, {"sampled_at": "then"}) == {"sampled_at": "then"}
@@ -224,7 +149,7 @@ def test_other_nights_cost_nothing(empty):
 
 
 def test_bad_points_are_noted(empty):
-    """JSON cut short, values of no kind, no timestamp, foreign ids and clocks ahead are each noted; the rest is read."""
+    """Each point that makes no sense is noted, and the others are read."""
     empty.put(
         {
             **station(NOW - 1),
@@ -265,7 +190,7 @@ def test_bad_points_are_noted(empty):
 
 
 def test_image_is_kept_in_its_latest(empty):
-    """An image point (URL-safe base64) becomes a data URI; only the latest is kept, and pages list no base64 as a value."""
+    """The latest image of a point is kept as a data URI."""
     data, tables = png(), None
     for at in (NOW - 20, NOW - 10):
         empty.put(
@@ -289,26 +214,8 @@ def test_image_is_kept_in_its_latest(empty):
     assert "diagnostics/image" not in {row["name"] for row in latest_metrics(tables.metrics)}
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (base64.b64encode(b"<svg onload='alert(1)'>").decode(), "no PNG"),
-        (base64.b64encode(png()[:-4]).decode(), "no PNG"),
-        (base64.b64encode(png() + b"<script>").decode(), "no PNG"),
-        (base64.b64encode(png().replace(b"IDAT", b"IDAX")).decode(), "no PNG"),
-        (base64.b64encode(png(900, 900) + b"\0" * 5000).decode(), "larger than|more than"),
-        ("é", "not base64"),
-        (17, "no text"),
-    ],
-)
-def test_what_is_no_image(text, words):
-    """Only a whole PNG of a sensible size is an image."""
-    with pytest.raises(ValueError, match=words):
-        png_uri(text, 4000)
-
-
 def test_user_and_password(server):
-    """etcd's own users: the password comes from the environment, and a refusal names neither it nor the user's token."""
+    """The password of etcd's user comes from the environment and never shows."""
     for path, body in (
         ("/v3/auth/user/add", {"name": "root", "password": "s3cret-word"}),
         ("/v3/auth/role/add", {"name": "root"}),
@@ -343,7 +250,7 @@ def test_user_and_password(server):
 
 
 def test_etcd_that_is_down_slow_or_something_else(empty):
-    """No server, one that never answers, one that is no etcd, an odd address: a SourceError that names the place, in time."""
+    """A server that fails is an error that names the place, in time."""
     with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:\d+: connection refused"):
         sample(NOW, url=f"http://user:hidden@127.0.0.1:{etcd.free_port()}", timeout_s=2)
     for answer, words in (
@@ -352,7 +259,7 @@ def test_etcd_that_is_down_slow_or_something_else(empty):
         (b"[1]", "not etcd's"),
         (b'{"count": "1"}', ""),
     ):
-        with _web_server(answer) as url:
+        with WebServer(answer) as url:
             started = time.monotonic()
             source = LwaRecorders(LwaRecorders.Settings(url=url, timeout_s=0.5), asked(NOW))
             night = source.asked.rule.night_of(source.asked.now)
@@ -367,8 +274,8 @@ def test_etcd_that_is_down_slow_or_something_else(empty):
     assert "hidden" not in str(wrong.value)
 
 
-class _web_server:
-    """A web server that answers every request with the same, or (None) drop by drop, never ending."""
+class WebServer:
+    """A web server with one answer to all requests; None never ends."""
 
     def __init__(self, answer):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -399,64 +306,8 @@ class _web_server:
         self.server.server_close()
 
 
-# --- the settings, a dump, and the pages --------------------------------------------------------------------------------------
-
-
-def test_recorders_in_words():
-    """`drvs1-16` is sixteen bands of one manager; other forms are refused."""
-    assert bands_of(["drvs1-3", "dr1", "dr12"]) == {
-        "drvs": ["drvs1", "drvs2", "drvs3"],
-        "dr": ["dr1", "dr12"],
-    }
-    for wrong in ("drvs", "drvs3-1", "drvs1-2-3", "/mon/drvs1"):
-        with pytest.raises(UsageError, match="drvs1-16"):
-            bands_of([wrong])
-
-
-@pytest.mark.parametrize("form", ["objects", "texts", "answer"])
-def test_dump(tmp_path, form):
-    """A dump holds values as objects, as texts, or is the gateway's answer; its sample is of when it was written."""
-    written = NOW - 600
-    points = station(written - 10)
-    told = {
-        "objects": points,
-        "texts": {key: json.dumps(point) for key, point in points.items()},
-        "answer": {
-            "kvs": [
-                {"key": etcd.b64(key), "value": etcd.b64(json.dumps(point))}
-                for key, point in points.items()
-            ]
-        },
-    }[form]
-    path = tmp_path / "mon.json"
-    path.write_text(json.dumps(told))
-    os.utime(path, (written, written))
-    tables, notes = sample(written, dump=path)
-    assert (texts(tables), notes) == (["normal: all 16 sub-bands of drvs are normal"], [])
-
-
-def test_dump_that_is_late_cut_or_absent(tmp_path):
-    """A dump that nobody writes any more is an error of its source, after it was read; so is one that is cut, or not there."""
-    path = tmp_path / "mon.json"
-    path.write_text(json.dumps(station(NOW)))
-    os.utime(path, (NOW, NOW))
-    source = LwaRecorders(LwaRecorders.Settings(dump=path, recorders=["drvs1-16"]), asked(NOW + 5))
-    night = source.asked.rule.night_of(source.asked.now)
-    known = source.look(night, None)
-    assert source.look(night, known) == known
-    with pytest.raises(SourceError, match="not written since"):
-        LwaRecorders(source.settings, asked(NOW + 3700)).look(night, known)
-    path.write_text(path.read_text()[:-5])
-    os.utime(path, (NOW, NOW))
-    with pytest.raises(SourceError, match="is no JSON"):
-        source.read(night)
-    path.unlink()
-    with pytest.raises(SourceError, match="no such file"):
-        source.look(night, None)
-
-
 def test_settings_to_pages(empty, tmp_path, capsys):
-    """From a settings file to the pages: the stream is in error, and says which bands and why; etcd gone, it all stays."""
+    """The pages say which bands are in error and why, also without etcd."""
     now = datetime.datetime.fromtimestamp(NOW, UTC)
     points = station(NOW)
     points["/mon/drvs4/summary"] = point("error", NOW)
@@ -466,16 +317,17 @@ def test_settings_to_pages(empty, tmp_path, capsys):
     del points["/mon/drvs3/summary"]
     empty.put(points)
     settings = tmp_path / "site.toml"
-    text = '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n[streams.lwa]\n[[streams.lwa.sources]]\n'
+    text = '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n'
+    text += "[streams.lwa]\n[[streams.lwa.sources]]\n"
     text += 'type = "lwa"\nrecorders = ["drvs1-16"]\nurl = "{}"\n'
     settings.write_text(text.format(empty.url))
 
     assert run("-c", settings, now=now) == 0
     (night,) = json.loads((tmp_path / "site/lwa/nights.json").read_text())["nights"]
     assert night["status"] == "error"
-    assert (
-        night["info"]
-        == "1 sub-band has not updated in 120 s: drvs3; 2 sub-bands error: drvs4=Low recording space (96.1% used); drvs9=<b>disk</b>"
+    assert night["info"] == (
+        "1 sub-band has not updated in 120 s: drvs3; 2 sub-bands error: drvs4=Low recording "
+        "space (96.1% used); drvs9=<b>disk</b>"
     )
     assert (night["bands_error"], night["bands_silent"], night["bands_warning"]) == (2, 1, 0)
     page = (tmp_path / "site/lwa" / f"{night['night']}.html").read_text()
@@ -489,8 +341,6 @@ def test_settings_to_pages(empty, tmp_path, capsys):
         "drvs4=Low recording space"
         in json.loads((tmp_path / "site/lwa/nights.json").read_text())["nights"][0]["info"]
     )
-    from observing_monitor.storage.output import Output
-
     stored = Store(Output(tmp_path / "site"), "lwa").load(
         datetime.date.fromisoformat(night["night"])
     )
@@ -498,24 +348,3 @@ def test_settings_to_pages(empty, tmp_path, capsys):
         set(stored.metrics.columns) == {c.name for c in columns.METRICS}
         and len(stored.metrics) > 100
     )
-
-
-def test_example(tmp_path, monkeypatch):
-    """The example's settings are understood, and the example's dump shows each kind of trouble, and an image."""
-    assert [stream.name for stream in read.streams_of_file(CHECKOUT / "examples/lwa.toml")] == [
-        "recorders",
-        "visibilities",
-    ]
-    monkeypatch.syspath_prepend(CHECKOUT / "examples")
-    import lwa_dump
-
-    lwa_dump.write_dump(tmp_path / "mon.json", datetime.datetime.fromtimestamp(NOW, UTC))
-    tables, notes = sample(NOW, dump=tmp_path / "mon.json")
-    assert notes == []
-    assert texts(tables) == [
-        "error: 1 sub-band has not updated in 120 s: drvs3",
-        "error: 2 sub-bands error: drvs4=Low recording space (99.3% used); drvs9=Low recording space (99.1% used)",
-        "warning: 1 sub-band booting: drvs12=Waiting for the first packets",
-        "warning: 1 sub-band warning: drvs14=Packet loss of 2.1%",
-    ]
-    assert (tables.metrics["unit"] == "image/png").sum() == 1

@@ -1,4 +1,4 @@
-"""Ends of readout and object-store notices of the Rubin summit, real ones and odd ones."""
+"""The Rubin summit's ends of readout and notices, real ones and odd ones."""
 
 import datetime
 import json
@@ -17,13 +17,14 @@ NOW = datetime.datetime(2025, 5, 10, tzinfo=UTC)
 
 
 def read(folder, night, now=NOW):
+    """Return the reading of a night."""
     source = SummitMessages(SummitMessages.Settings(folder), Asked("s", NightRule(), now))
     source.look(night, None)
     return source.read(night)
 
 
 def readout(number, at, day="20250423", **more):
-    """An end of readout at a UTC instant."""
+    """Return an end of readout at a UTC instant."""
     tai = at.timestamp() + 37
     return {
         "imageName": f"MC_O_{day}_{number:06d}",
@@ -34,6 +35,7 @@ def readout(number, at, day="20250423", **more):
 
 
 def notice(key, at, size=20_000, event="ObjectCreated:Put"):
+    """Return a notice of one object."""
     return {
         "Records": [
             {
@@ -46,7 +48,7 @@ def notice(key, at, size=20_000, event="ObjectCreated:Put"):
 
 
 def test_lists_with_escaped_colons():
-    r"""A colon within a value is written `\:`; empty values keep their places."""
+    r"""A colon in a value is written `\:`; empty values keep their places."""
     assert split_escaped(r"BIAS:2025-05-02T13\:29\:16.756::x\\y:") == [
         "BIAS",
         "2025-05-02T13:29:16.756",
@@ -58,7 +60,7 @@ def test_lists_with_escaped_colons():
 
 
 def test_real_messages(shared_data, tmp_path):
-    """The real end of readout is 37 s earlier in UTC, its values keep their colons; the real notice is an object with its size and time."""
+    """The real messages are read, with TAI as UTC, values and sizes."""
     for name in ("endReadout.json", "fileNotifications.json"):
         (tmp_path / name).write_bytes((shared_data / "summit" / name).read_bytes())
     as_of = datetime.datetime(2025, 5, 2, 14, tzinfo=UTC).timestamp()
@@ -91,7 +93,7 @@ def test_real_messages(shared_data, tmp_path):
 
 
 def test_notices_in_any_order(tmp_path):
-    """Of several notices of one object the latest counts, in whichever file it stands; a size that is none is not known."""
+    """The latest notice of an object counts; a size that is none is unknown."""
     keys = [f"LSSTCam/20250423/MC_O_20250423_{number:06d}/a.fits" for number in range(4)]
     folder = tmp_path / "2025-04-23"
     folder.mkdir()
@@ -113,7 +115,7 @@ def test_notices_in_any_order(tmp_path):
 
 
 def test_bad_messages_are_noted(tmp_path):
-    """What is cut, of another kind, or lacks what it must have, is noted; the rest of the file and the other files are read."""
+    """Each message that cannot be used is noted, and the others are read."""
     folder = tmp_path / "20250423"
     folder.mkdir()
     at = datetime.datetime(2025, 4, 23, 20, tzinfo=UTC)
@@ -138,12 +140,14 @@ def test_bad_messages_are_noted(tmp_path):
     )
     reading = read(tmp_path, datetime.date(2025, 4, 23))
     assert len(reading.notes) == 6 and all(str(folder) in note for note in reading.notes)
+    assert sum("(it has no imageDate)" in note for note in reading.notes) == 1
+    assert sum("(a value has the wrong type or form)" in note for note in reading.notes) == 3
     assert reading.files["created_at"].iloc[0] == at
     assert set(reading.metrics["node"].dropna()) == {"MC_O_20250423_000001"}
 
 
 def test_settings_to_pages(tmp_path):
-    """From a settings file to the pages: objects are files with their delay; an exposure that was read out and never came is named."""
+    """Objects are files with their delay; exposures without image are named."""
     folder = tmp_path / "messages/2025-04-23"
     folder.mkdir(parents=True)
     at = datetime.datetime(2025, 4, 23, 20, tzinfo=UTC)
@@ -158,7 +162,8 @@ def test_settings_to_pages(tmp_path):
     (folder / "messages.jsonl").write_text("\n".join(map(json.dumps, put)))
     settings = tmp_path / "site.toml"
     settings.write_text(
-        '[observing_monitor]\noutput_dir = "site"\n[[streams.cam.sources]]\ntype = "summit"\npath = "messages"\n'
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.cam.sources]]\n'
+        'type = "summit"\npath = "messages"\n'
     )
     assert (
         cli.main(["-c", str(settings), "--first_day", "2025-04-23", "--last_day", "2025-04-23"])

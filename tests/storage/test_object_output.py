@@ -249,18 +249,18 @@ def credentials(bucket):
             "[storage.'s3://me:hunter2@raw']\nregion = 'x'",
             "[storage] has a table whose name is no address such as s3://bucket/prefix",
         ),
-        ("[storage.'s3://raw']\nregion = 5", "[storage.\"s3://raw\"] key 'region': expected `str`"),
+        ("[storage.'s3://raw']\nregion = 5", '[storage."s3://raw"] region: text, not 5'),
         (
             "[[streams.a.sources]]\ntype='files'\npath='s3://me:hunter2@raw'",
-            "[streams.a] source 'files': key 'path': an address of an object",
+            "[streams.a] source 'files': path: an address of an object",
         ),
         (
             "[[streams.a.sources]]\ntype='files'\npath='ftp://raw/x'",
-            "key 'path': ftp://raw/x: ftp:// is not known; known are s3://, gs://, az://",
+            "path: ftp://raw/x: ftp:// is not known; known are s3://, gs://, az://",
         ),
         (
             "[[streams.a.sources]]\ntype='gen2'\npath='s3://raw/x'",
-            "source 'gen2': key 'path': an address of an object store, but a path",
+            "source 'gen2': path: an address of an object store, which only",
         ),
         (
             "[[streams.a.sources]]\ntype='files'\npath='s3://pages/raw'",

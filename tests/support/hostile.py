@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import sqlite3
+from pathlib import Path
 
 import gen3
 from gen2tree import make_night
@@ -22,7 +23,9 @@ from observing_monitor.errors import SourceError
 from observing_monitor.pages import publish_night
 from observing_monitor.pages.frame import make_site
 from observing_monitor.pages.night_job import NightJob
-from observing_monitor.settings import read
+from observing_monitor.settings.build import StreamTable, build_stream
+from observing_monitor.settings.records import StreamSettings
+from observing_monitor.settings.toml import Section
 from observing_monitor.storage.output import Output
 
 NIGHT = datetime.date(2020, 2, 12)
@@ -427,9 +430,9 @@ KINDS = {
 
 
 def stream_of(sources, name="s", rule="UTC-12h"):
-    """A config.Stream of some sources, as if its settings had been read from a file."""
-    described = read.StreamSettings(night_rule=rule, sources=sources)
-    return read._stream("here:", read.Path("/"), name, described, name, {})
+    """Return a Stream of some sources, as if its settings had been read from a file."""
+    described = StreamSettings(night_rule=rule, sources=sources)
+    return build_stream(StreamTable(Section("here:", Path("/")), name, name, described, {}))
 
 
 @contextlib.contextmanager

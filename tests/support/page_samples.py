@@ -392,9 +392,7 @@ def stream_page(text="auxTel", **changed):
 def glossary_page(text="Alerts"):
     """The words that every site has, and one of a source."""
     told = [glossary.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
-    nothing = frame(
-        title="What the words mean", root="", stream="", status="", info="", name="glossary.html"
-    )
+    nothing = frame(title="Glossary", root="", stream="", status="", info="", name="glossary.html")
     return contexts.GlossaryPage(
         nothing, contexts.Link(text, "index.html"), glossary.glossary_groups(told)
     )

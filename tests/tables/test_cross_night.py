@@ -78,11 +78,13 @@ def test_a_file_counts_where_it_lies(tmp_path, how):
     assert counts(told["2020-02-13"]) == (
         {"ingested": 3, "missing": 1} if is_known else {"ingested": 4, "failed": 4, "missing": 1}
     )
-    assert "2 files that gen2 dates 2020-02-13 lie on this night: count here" in findings(
-        tmp_path / "site", BEFORE
+    assert (
+        "2 files that gen2 dates 2020-02-13 lie on this night: they are counted here"
+        in findings(tmp_path / "site", BEFORE)
     )
-    assert "2 files that gen2 dates this night lie on 2020-02-12: count there" in findings(
-        tmp_path / "site", AFTER
+    assert (
+        "2 files that gen2 dates this night lie on 2020-02-12: they are counted there"
+        in findings(tmp_path / "site", AFTER)
     )
     before = times(tmp_path / "site")
     assert (

@@ -1,1 +1,1 @@
-"""Parts that several sources share."""
+"""Parts that several kinds of source share."""

@@ -1,13 +1,13 @@
-"""How much of what was produced came through: counts of a night compared, step by step.
+"""Compare a night's counts step by step: the share of what was produced that arrived.
 
-Counts of one night often come from several places (what the survey says it produced, what a bucket holds), so the check
-looks at the night's metrics of all sources.
+Counts of one night often come from several sources (the survey's own number, the files in a
+bucket), so the check looks at the metrics of all sources.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model.finding import Finding
 
@@ -22,66 +22,91 @@ if TYPE_CHECKING:
 class CountSettings:
     """The settings of a source whose counts are compared."""
 
-    counts: list[str] = field(
-        default_factory=list
-    )  # metrics to compare, in order, what was produced first; of any source
-    error_below: float = 0.9  # less of the first than this is an error
-    warning_below: float = 0.99  # less of the first than this is a warning
-    twice_above: float = 1.5  # more of the first than this is a replay
+    # metrics to compare, of any source, in order: what was produced comes first
+    counts: list[str] = field(default_factory=list)
+    # a smaller share of the first count than this is an error
+    error_below: float = 0.9
+    # a smaller share of the first count than this is a warning
+    warning_below: float = 0.99
+    # a larger multiple of the first count than this is a replay
+    twice_above: float = 1.5
+
+
+class _Counts(NamedTuple):
+    """A night's counts.
+
+    Attributes
+    ----------
+    numbers
+        Name -> number, of the counts that are available.
+    blank
+        Names of the counts whose sources all say "not available".
+    by_source
+        Name -> the number of each source that has one.
+    """
+
+    numbers: dict[str, float]
+    blank: list[str]
+    by_source: dict[str, Series[Any]]
 
 
 def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
-    """Compare a night's counts with the first of them: a list of `Finding`.
+    """Return findings that compare a night's counts with the first of them.
 
     Parameters
     ----------
     metrics : DataFrame
-        A night's, as `columns.METRICS`, of all sources; a row with a node is a part of the one without.
+        A night's metrics of all sources, with the columns `columns.METRICS`. A row with a node is
+        a part of the row without one.
     limits : CountSettings
+        The counts, and the shares that are too small or too large.
     """
     if not limits.counts:
         return []
-    found, (known, blank, told) = [], _known(metrics, limits.counts)
-    for name, values in told.items():
+    found, counts = [], _read_counts(metrics, limits.counts)
+    for name, values in counts.by_source.items():
         if values.nunique() > 1:
-            said = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
-            found.append(Finding("warning", f"sources disagree on {name}: {said}", "#metrics"))
-    if not known:
-        return [_no_data(blank)]
-    if blank:
-        found.append(Finding("normal", f"not available: {', '.join(blank)}", "#metrics"))
-    (first, produced), *others = known.items()
-    return found + [_compared(first, produced, name, value, limits) for name, value in others]
+            each = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
+            found.append(Finding("warning", f"sources disagree on {name}: {each}", "#metrics"))
+    if not counts.numbers:
+        return [_no_data(counts.blank)]
+    if counts.blank:
+        text = f"not available: {', '.join(counts.blank)}"
+        found.append(Finding("normal", text, "#metrics"))
+    (first, produced), *others = counts.numbers.items()
+    return found + [_compare(first, produced, name, value, limits) for name, value in others]
 
 
 def share(metrics: DataFrame, limits: CountSettings) -> float | None:
-    """The last of the counts that is known, of the first; None where either is not available. Arguments as for `check`."""
-    known, *_ = _known(metrics, limits.counts)
+    """Return the last available count divided by the first; None if either is missing.
+
+    The parameters are those of `check`.
+    """
+    numbers = _read_counts(metrics, limits.counts).numbers
     first, *others = limits.counts or [""]
-    others = [name for name in others if name in known]
-    return known[others[-1]] / known[first] if others and known.get(first) else None
+    others = [name for name in others if name in numbers]
+    return numbers[others[-1]] / numbers[first] if others and numbers.get(first) else None
 
 
-def _known(
-    metrics: DataFrame, names: Sequence[str]
-) -> tuple[dict[str, float], list[Any], dict[str, Series[Any]]]:
-    """The counts that are known, by name; the names of those that are blank; and what each source says of each."""
-    known: dict[str, float] = {}
-    blank, all_told = [], {}
+def _read_counts(metrics: DataFrame, names: Sequence[str]) -> _Counts:
+    counts = _Counts({}, [], {})
     for name in names:
-        told = _told(metrics[metrics["name"] == name])
-        values = all_told[name] = told.dropna()
+        reported = _latest_by_source(metrics[metrics["name"] == name])
+        values = counts.by_source[name] = reported.dropna()
         if len(values):
-            known[name] = float(
-                values.max() if not known else values.min()
-            )  # where sources disagree, the worse
-        elif len(told):
-            blank.append(name)
-    return known, blank, all_told
+            # if sources disagree, the worse number counts
+            number = values.min() if counts.numbers else values.max()
+            counts.numbers[name] = float(number)
+        elif len(reported):
+            counts.blank.append(name)
+    return counts
 
 
-def _told(rows: DataFrame) -> Series[Any]:
-    """What each source says of one metric, NaN where it says "not available": a Series by source."""
+def _latest_by_source(rows: DataFrame) -> Series[Any]:
+    """Return each source's latest value of one metric; NaN for "not available".
+
+    The value without a node counts, else the sum over all nodes.
+    """
     latest = rows.drop_duplicates(["source", "node"], keep="last")
     whole = latest[latest["node"].isna()].set_index("source")["value"]
     of_nodes = latest.groupby("source")["value"].sum(min_count=1)
@@ -90,61 +115,44 @@ def _told(rows: DataFrame) -> Series[Any]:
 
 def _no_data(blank: list[str]) -> Finding:
     if blank:
-        return Finding(
-            "warning",
-            f"no data: {', '.join(blank)} {'is' if len(blank) == 1 else 'are all'} blank",
-            "#metrics",
-        )
-    return Finding(
-        "normal", "no counts of this night yet"
-    )  # nor any number that a link could lead to
+        words = "is" if len(blank) == 1 else "are all"
+        return Finding("warning", f"no data: {', '.join(blank)} {words} blank", "#metrics")
+    # without a link: there are no metrics on the page
+    return Finding("normal", "no counts of this night yet")
 
 
-def _compared(
+def _compare(
     first: str, produced: float, name: str, value: float, limits: CountSettings
 ) -> Finding:
-    """One count beside the first, as a finding."""
+    """Return a finding that compares one count with the first."""
     if not produced:
-        return Finding(
-            "warning" if value else "normal",
-            f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}",
-            "#metrics",
-        )
+        level = "warning" if value else "normal"
+        return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
     share = value / produced
     if share >= limits.twice_above:
-        return Finding(
-            "warning",
-            f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}: a replay",
-            "#metrics",
-        )
+        words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}"
+        return Finding("warning", f"{words}: a replay", "#metrics")
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
         return Finding("normal", f"{words}, {value - produced:,.0f} too many", "#metrics")
-    level = (
-        "error"
-        if share < limits.error_below
-        else "warning"
-        if share < limits.warning_below
-        else "normal"
-    )
-    return Finding(
-        level,
-        words + (f", {produced - value:,.0f} missing" if value < produced else ""),
-        "#metrics",
-    )
+    if value < produced:
+        words += f", {produced - value:,.0f} missing"
+    if share < limits.error_below:
+        return Finding("error", words, "#metrics")
+    return Finding("warning" if share < limits.warning_below else "normal", words, "#metrics")
 
 
 def _percent(share: float) -> str:
-    """A share in per cent; where anything lacks it is never 100 %."""
+    """Return a share in per cent; never 100 % while something is missing."""
     return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
 
 
 def _verb(name: str) -> str:
-    """`stored` of `avros_stored`."""
+    """Return `stored` for `avros_stored`."""
     return name.rpartition("_")[2]
 
 
 def _noun(name: str) -> str:
-    """`alerts ` of `alerts_produced`; "" where the name is one word."""
+    """Return `alerts ` for `alerts_produced`; "" for a single word."""
     noun = name.rpartition("_")[0].replace("_", " ")
     return f"{noun} " if noun else ""

@@ -1,4 +1,4 @@
-"""What the two sources of Gemini's FitsStorage have in common: file names, zones, and what failed where."""
+"""Shared by the two sources of Gemini's FitsStorage: file names, zones and failures."""
 
 from __future__ import annotations
 
@@ -18,51 +18,46 @@ if TYPE_CHECKING:
 
 UTC = datetime.UTC
 
-# The names that carry their night at their beginning (FitsStorage's gemini_metadata and sort keys): raw frames
-# N20160319S0018.fits, IGRINS SDCH_20210609_0030.fits, all-sky cameras img_20160319_…, 20160319_GN-2016A-Q-1_obslog.txt.
+# Names that begin with their night (FitsStorage's gemini_metadata and sort keys):
+# raw frames N20160319S0018.fits, IGRINS SDCH_20210609_0030.fits, all-sky cameras
+# img_20160319_…, observing logs 20160319_GN-2016A-Q-1_obslog.txt
 _NAME = re.compile(
-    r"(?:[NS](?P<day>(?:19|20)\d{6})[A-Z](?P<seq>\d{3,})?|SDC[SHK]_(?P<day2>(?:19|20)\d{6})_(?P<seq2>\d+)"
+    r"(?:[NS](?P<day>(?:19|20)\d{6})[A-Z](?P<seq>\d{3,})?"
+    r"|SDC[SHK]_(?P<day2>(?:19|20)\d{6})_(?P<seq2>\d+)"
     r"|img_(?P<day3>(?:19|20)\d{6})_|(?P<day4>(?:19|20)\d{6})_.*obslog)"
 )
-PREFIXES = (
-    "N",
-    "S",
-    "SDCS_",
-    "SDCH_",
-    "SDCK_",
-    "img_",
-    "",
-)  # what stands before the date in those names
+# beginnings of these names, before the date
+PREFIXES = ("N", "S", "SDCS_", "SDCH_", "SDCK_", "img_", "")
 _NAME_INSIDE = re.compile(
     r"(?<![A-Za-z0-9])(?:[NS](?:19|20)\d{6}[A-Z]\d{3,}|SDC[SHK]_(?:19|20)\d{6}_\d+)[\w.-]*"
 )
+# stages that leave the file itself safe and available
+MINOR_STAGES = ("preview", "calcache", "reduce")
 
 
 def night_of_name(name: str) -> datetime.date | None:
-    """The night that a file's name says, None where it says none."""
+    """Return the night in a file's name; None if it has none."""
     found = _NAME.match(name or "")
-    return (
-        night_named(found["day"] or found["day2"] or found["day3"] or found["day4"])
-        if found
-        else None
-    )
+    if not found:
+        return None
+    return night_named(found["day"] or found["day2"] or found["day3"] or found["day4"])
 
 
 def seq_num_of_name(name: str) -> int | None:
-    """The frame's number within its night, None where the name has none."""
+    """Return the frame's number within its night; None if the name has none."""
     found = _NAME.match(name or "")
     number = (found["seq"] or found["seq2"]) if found else None
     return int(number) if number else None
 
 
 def name_in(text: str) -> str:
-    """The first name of a frame in a text, "" where there is none."""
+    """Return the first frame's name in a text; "" if there is none."""
     found = _NAME_INSIDE.search(text or "")
     return found[0].rstrip(".,") if found else ""
 
 
 def plain_name(name: str) -> str:
-    """A file's name as `file.name` has it: without the .bz2 that it may have on disk, without its folder."""
+    """Return a file's name as in FitsStorage's `file.name`: without folder and .bz2."""
     return name.rpartition("/")[2].removesuffix(".bz2")
 
 
@@ -73,7 +68,15 @@ def to_utc(
     instant: datetime.datetime | None, zone: datetime.tzinfo
 ) -> datetime.datetime | None: ...
 def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime.datetime | None:
-    """A datetime, of `zone` unless it says its own, as an aware one in UTC; None in, None out."""
+    """Return a datetime in UTC; None for None.
+
+    Parameters
+    ----------
+    instant : datetime or None
+        With or without a time zone.
+    zone : tzinfo
+        The zone of an instant without one.
+    """
     if instant is None:
         return None
     return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
@@ -82,7 +85,17 @@ def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime
 def failures(
     ingests: DataFrame, stages: tuple[str, ...], href: str = "#stages"
 ) -> Iterator[Finding]:
-    """A Finding for each of these stages in which the last attempt on some files failed."""
+    """Yield a Finding for each stage in which the last attempt on some files failed.
+
+    Parameters
+    ----------
+    ingests : DataFrame
+        A night's attempts, with the columns `columns.INGESTS`.
+    stages : tuple of str
+        The stages to check, in the order of the findings.
+    href : str
+        The place on the night's page that the findings link to.
+    """
     ended = ingests[ingests["stage"].isin(stages)].sort_values(
         "attempted_at", kind="stable", na_position="first"
     )
@@ -90,6 +103,5 @@ def failures(
     counts = last.loc[last["status"] == "failure", "stage"].value_counts()
     for stage in stages:
         if counts.get(stage, 0):
-            # without a preview or a calibration association the file itself is still safe and at hand
-            level = "warning" if stage in ("preview", "calcache", "reduce") else "error"
+            level = "warning" if stage in MINOR_STAGES else "error"
             yield Finding(level, f"{stage}: {n_of(int(counts[stage]), 'file')} failed", href)

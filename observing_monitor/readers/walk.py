@@ -1,0 +1,251 @@
+"""List the files below a folder, with what `stat` says of each; no file is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any
+
+from observing_monitor.model.nights import night_named
+from observing_monitor.readers.listing import (
+    ABSENT,
+    LARGEST,
+    Listing,
+    is_not_utf8,
+    packed,
+    shown,
+)
+from observing_monitor.readers.plain_files import why
+
+if TYPE_CHECKING:
+    import datetime
+
+
+# the bits of a mode that give the kind, and their values
+_KIND, _FILE, _LINK, _FOLDER = 0o170000, stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR
+_NO_KIND = -1
+
+NightFolders = dict["datetime.date", list[str]]
+
+
+def list_folders(
+    root: str, folders: list[str], whole: tuple[str, ...], nights: NightFolders | None = None
+) -> Listing:
+    """List folders at any depth.
+
+    Parameters
+    ----------
+    root
+        The tree's root.
+    folders
+        Paths below the root; "" for the root itself.
+    whole
+        Patterns of folders that count as one file each, such as `*.ms`.
+    nights
+        If given, folders named after a night are added to it and not listed: night -> paths.
+    """
+    return Walk(root, whole, nights).list_all(folders)
+
+
+def list_values(root: str, folders: list[str], whole: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the `values()` of a Listing, for a process that lists and ends."""
+    return list_folders(root, folders, whole).values()
+
+
+class Walk:
+    """One walk through the folders of a tree; see `list_folders`."""
+
+    def __init__(self, root: str, whole: tuple[str, ...], nights: NightFolders | None) -> None:
+        self.root = root
+        self.whole = whole
+        self.nights = nights
+        self.listing = Listing()
+        self._place = os.path.join(root, "")
+        self._seen: set[tuple[int, int]] = set()  # device and inode of each folder
+
+    def list_all(self, folders: list[str]) -> Listing:
+        """Return the Listing of some folders and of all folders in them."""
+        listing = self.listing
+        to_do: list[tuple[str, os.stat_result | None]] = [
+            (folder, None) for folder in reversed(folders)
+        ]
+        while to_do:
+            folder, state = to_do.pop()
+            place = self._place + folder
+            try:
+                # before the listing: a file that is added meanwhile is seen by the next look
+                state = state or os.stat(place)
+                # relative to an open folder, names are found without walking a path each
+                opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    to_do.extend(reversed(self._list_one(opened, folder, state)))
+                finally:
+                    os.close(opened)
+            except OSError as error:
+                self._note(folder, f"{reason(error)}; its files stay as last seen")
+                listing.unread.append(folder)
+                # a change of permissions does not change a folder's time: list it again
+                listing.folders[folder] = ABSENT
+        return listing
+
+    def _list_one(
+        self, opened: int, folder: str, state: os.stat_result
+    ) -> list[tuple[str, os.stat_result | None]]:
+        """List one open folder; return the folders in it that must be listed too."""
+        if (state.st_dev, state.st_ino) in self._seen:  # a symlink that leads back
+            return []
+        self._seen.add((state.st_dev, state.st_ino))
+        self.listing.folders[folder] = state.st_mtime_ns
+        prefix = folder + "/" if folder else ""
+        # not os.scandir: its entries cost as much as the names, and `stat` has all they know
+        names = os.listdir(opened) if self.nights is None else self._other_names(opened, prefix)
+        names.sort()
+        return [
+            (path, state)
+            for path, state, is_link in self._add_files(opened, prefix, names)
+            if self._is_entered(path, is_link)
+        ]
+
+    def _add_files(
+        self, opened: int, prefix: str, names: list[str]
+    ) -> list[tuple[str, os.stat_result, bool]]:
+        """Add a folder's files; return its folders: path, state, and True for a symlink."""
+        listing, numbers, lstat = self.listing, self.listing.numbers, os.lstat
+        is_ascii = (prefix + "".join(names)).isascii()
+        kept: list[str] = []
+        listing.parts.append((prefix, kept))
+        folders: list[tuple[str, os.stat_result, bool]] = []
+        for name in names:
+            if name[0] == ".":  # hidden, or a file that rsync is still writing (.NAME.XXXXXX)
+                continue
+            try:
+                state = own = lstat(name, dir_fd=opened)
+            except OSError as error:
+                self._note_unseen(prefix + name, error)
+                continue
+            kind, link_ns, is_dangling = own.st_mode & _KIND, ABSENT, False
+            if kind == _LINK:
+                link_ns = own.st_mtime_ns
+                kind, state, is_dangling = self._target(opened, prefix, name, own)
+            if kind == _FOLDER:
+                folders.append((prefix + name, state, state is not own))
+                continue
+            if kind != _FILE:
+                self._note_kind(prefix + name, kind)
+                continue
+            if not is_ascii and is_not_utf8(prefix + name):
+                self._note(prefix + name, "its name is not UTF-8; shown with its bytes as \\x..")
+            row = (
+                state.st_size,
+                state.st_mtime_ns,
+                own.st_ctime_ns,  # a link is as old as its own arrival
+                state.st_dev,
+                state.st_ino,
+                state.st_nlink,
+                link_ns,
+                is_dangling,
+            )
+            try:
+                numbers.frombytes(packed(*row))
+            except struct.error:
+                listing.add_numbers((*row[:3], row[3] & LARGEST, row[4] & LARGEST, *row[5:]))
+            kept.append(name)
+        return folders
+
+    def _target(
+        self, opened: int, prefix: str, name: str, own: os.stat_result
+    ) -> tuple[int, os.stat_result, bool]:
+        """Return kind and state of a symlink's target, and True if there is none.
+
+        A target that can't be looked at is noted; its kind is _NO_KIND.
+        """
+        try:
+            state = os.stat(name, dir_fd=opened)
+        except FileNotFoundError:
+            return _FILE, own, True
+        except OSError as error:
+            self._note(prefix + name, reason(error))
+            return _NO_KIND, own, False
+        return state.st_mode & _KIND, state, False
+
+    def _other_names(self, opened: int, prefix: str) -> list[str]:
+        """Return the names in an open folder, without the folders named after a night.
+
+        These, which are nearly all of a long history, are added to `nights` without a `stat`.
+        """
+        names = []
+        nights = self.nights if self.nights is not None else {}
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False) and not self._is_whole(entry.name)
+                if is_folder and (night := night_named(entry.name)):
+                    nights.setdefault(night, []).append(prefix + entry.name)
+                else:
+                    names.append(entry.name)
+        return names
+
+    def _is_entered(self, path: str, is_link: bool) -> bool:
+        """Return True if a folder must be listed too.
+
+        False if it counts as one file, or is named after a night while these are collected.
+        """
+        name = path.rpartition("/")[2]
+        if self.whole and self._is_whole(name):
+            self._add_whole(path)
+        elif self.nights is not None and (night := night_named(name)):
+            self.nights.setdefault(night, []).append(path)
+        else:
+            return not (is_link and self._is_alias(os.path.join(self.root, path)))
+        return False
+
+    def _is_whole(self, name: str) -> bool:
+        return any(fnmatch(name, pattern) for pattern in self.whole)
+
+    def _is_alias(self, path: str) -> bool:
+        """Return True if a symlinked folder (such as `latest`) is listed under its own name."""
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
+        return not any(part.startswith(".") and part != "." for part in inside)
+
+    def _add_whole(self, path: str) -> None:
+        """Add a folder that counts as one file, with size -1: the sum would cost a walk."""
+        try:
+            state = os.stat(os.path.join(self.root, path))
+        except OSError as error:
+            self._note(path, reason(error))
+            return
+        numbers = (
+            state.st_mtime_ns,
+            state.st_ctime_ns,
+            state.st_dev & LARGEST,
+            state.st_ino & LARGEST,
+        )
+        self.listing.add(path, (-1, *numbers, 1, ABSENT, False))
+
+    # --- notes ----------------------------------------------------------------------------------
+
+    def _note(self, path: str, words: str) -> None:
+        self.listing.notes.append(f"{shown(os.path.join(self.root, path))}: {words}")
+
+    def _note_kind(self, path: str, kind: int) -> None:
+        if kind != _NO_KIND:
+            self._note(path, "not a file (a pipe, a socket or a device); left out")
+
+    def _note_unseen(self, path: str, error: OSError) -> None:
+        """Note a file that can't be looked at.
+
+        Raises PermissionError: the folder's names may then be read, but nothing else of it.
+        """
+        if isinstance(error, FileNotFoundError):
+            self._note(path, "vanished while it was looked at")
+        elif isinstance(error, PermissionError):
+            raise error
+        else:
+            self._note(path, reason(error))
+
+
+def reason(error: OSError) -> str:
+    """Return the system's words for an error, with a remedy if one is obvious."""
+    remedy = " (give the user that runs this leave to read it)"
+    return why(error) + (remedy if isinstance(error, PermissionError) else "")

@@ -1,0 +1,205 @@
+"""Tables of the settings file that describe a stream, one dataclass each."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.processes.timelimit import LIMIT_S
+
+
+@dataclass
+class StreamSettings:
+    """A table `[streams.NAME]`."""
+
+    title: str = setting(
+        "",
+        "Name of the stream on the pages. By default, its name in the settings.",
+        example="Auxiliary telescope",
+    )
+    input_dir: Path | None = setting(
+        None,
+        "Folder that stands for two sources: `files` in its `storage/`, and the Butler repository "
+        "in its `gen2repo/` or `gen3repo/`. An address such as `s3://bucket/prefix` stands for one "
+        "source: the files below it.",
+        example="/data/auxTel",
+    )
+    gen: int = setting(
+        2,
+        "Generation of the Butler repository in `input_dir`: 2, or 3, whose `butler.yaml` may also "
+        "be in `input_dir` itself.",
+    )
+    query_links: bool = setting(
+        False,
+        "Set to true if the folders of the Gen2 repository's `raw/` are not named after nights: "
+        "the registry is then asked for a night's files, and their links are looked for in all of "
+        "`raw/`.",
+    )
+    transfer_log: str = setting(
+        "",
+        "Log of rsync (`--log-file`) below `input_dir`, or a pattern of several logs. It tells "
+        "when files arrived.",
+        example="log/rsync*.log",
+    )
+    transfer_log_zone: str = setting(
+        "UTC", "Time zone of the times in `transfer_log`.", example="America/Santiago"
+    )
+    night_rule: str = setting(
+        "UTC-12h",
+        "Clock whose date is the night: `UTC`, `UTC-12h`, `UTC+4h`, `TAI-12h`. With `UTC-12h`, "
+        "nights run from noon to noon UTC.",
+    )
+    pending_limit_s: float = setting(
+        3600,
+        "A file that is not ingested is pending while it is younger than this, and missing after "
+        "that.",
+    )
+    small_bytes: int = setting(10_000, "A smaller file is not an image.")
+    last_stage: str = setting(
+        "",
+        "Stage that makes a file ingested. By default `ingest`, or the last stage if no source "
+        "reports `ingest`.",
+        example="archive",
+    )
+    ignore: list[str] = setting(
+        [], "Patterns of file names that should not be ingested.", example=["*_guider.fits"]
+    )
+    delay_warning_s: float | None = setting(
+        None,
+        "Warn if one file in ten took longer from its creation to its arrival, or to its ingest. "
+        "By default, there is no warning.",
+        example=600,
+    )
+    stale_after_s: float = setting(
+        3600, "Pages say that they are not up to date if no run has finished for longer than this."
+    )
+    time_limit_s: float = setting(
+        LIMIT_S,
+        "Time that a source has to answer one question. A source that takes longer is not asked "
+        "again in that run. A source may have its own limit.",
+    )
+    previews: bool | dict[str, Any] = setting(
+        False,
+        "Show small pictures of FITS files on the night pages: true, or a table "
+        "`[streams.NAME.previews]`.",
+    )
+    prototype_urls: bool | str | None = setting(
+        None,
+        "Keep the addresses of the prototype's pages in this stream's folder (true) or in the "
+        "folder of `output_dir` that is named. By default, they are kept if the prototype's "
+        "history was imported, or if its database is there.",
+        example=True,
+    )
+    keep_pages_days: int | None = setting(
+        None,
+        "Number of nights, tonight included, whose pages `prune` keeps. By default, as in "
+        "`[observing_monitor]`.",
+        example=730,
+    )
+    keep_tables_days: int | None = setting(
+        None,
+        "Number of nights, tonight included, whose tables in the store `prune` keeps. By default, "
+        "as in `[observing_monitor]`.",
+        example=1825,
+    )
+    keep_previews_days: int | None = setting(
+        None,
+        "Number of nights, tonight included, whose previews `prune` keeps. By default, as in "
+        "`[observing_monitor]`.",
+        example=90,
+    )
+    latitude_deg: float | None = setting(
+        None,
+        "Latitude of the observatory, north positive. With `longitude_deg`, the charts of a night "
+        "show twilight and the Moon.",
+        example=-30.24,
+    )
+    longitude_deg: float | None = setting(
+        None, "Longitude of the observatory, east positive.", example=-70.74
+    )
+    timezone: str = setting(
+        "",
+        "Time zone of the observatory. The charts of a night then also show local time.",
+        example="America/Santiago",
+    )
+    notify: dict[str, Any] = setting(
+        {},
+        "Receivers that are told when this stream's status changes: tables "
+        "`[streams.NAME.notify.RECEIVER]`, each with a `type`.",
+    )
+    sources: list[dict[str, Any]] = setting(
+        [], "Sources of the stream: tables `[[streams.NAME.sources]]`, each with a `type`."
+    )
+
+
+@dataclass
+class FromSettings:
+    """A table `[[streams.NAME.from]]`: settings that change from a night on."""
+
+    night: datetime.date = setting(
+        REQUIRED,
+        "First night of the change. Earlier nights keep the settings that they were judged by.",
+        example=datetime.date(2026, 1, 31),
+    )
+    pending_limit_s: float | None = setting(None, "As in `[streams.NAME]`.", example=7200)
+    small_bytes: int | None = setting(None, "As in `[streams.NAME]`.", example=50_000)
+    ignore: list[str] | None = setting(
+        None, "As in `[streams.NAME]`, in place of its patterns.", example=["*_guider.fits"]
+    )
+    delay_warning_s: float | bool | None = setting(
+        None, "As in `[streams.NAME]`; false ends the warning.", example=600
+    )
+    last_stage: str | None = setting(None, "As in `[streams.NAME]`.", example="archive")
+    sources: dict[str, dict[str, Any]] = setting(
+        {},
+        "Settings of sources that change, in a table for each source's name.",
+        example={"dome": {"zone": "UTC"}},
+    )
+
+
+# settings that may change from a night on
+THRESHOLDS = tuple(
+    field.name
+    for field in dataclasses.fields(FromSettings)
+    if field.name not in ("night", "sources")
+)
+
+
+@dataclass
+class PreviewSettings:
+    """A table `[streams.NAME.previews]`; `previews = true` takes its defaults."""
+
+    size: int = setting(256, "Length of a picture's longer side in pixels, from 32 to 1024.")
+    most: int = setting(
+        200,
+        "Pictures a night, up to 1000. If there are more images, the newest exposures come first, "
+        "and the first detectors of each.",
+    )
+    seconds: float = setting(
+        60,
+        "Time in seconds that one run spends on pictures, up to 3600. The next run continues.",
+    )
+    folders: list[Path] = setting(
+        [],
+        "Folders whose files may be shown, in addition to those that the sources read.",
+        example=["/data/quicklook"],
+    )
+
+
+@dataclass
+class SourceSettings:
+    """Keys that every table `[[streams.NAME.sources]]` may have, whatever its type."""
+
+    type: str = setting(REQUIRED, "Kind of the source.", example="files")
+    name: str = setting(
+        "", "Name of the source on the pages. By default, its type.", example="dome"
+    )
+    time_limit_s: float | None = setting(
+        None,
+        "Time that the source has to answer one question. By default, as in `[streams.NAME]`.",
+        example=30,
+    )

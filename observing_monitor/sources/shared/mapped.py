@@ -1,0 +1,151 @@
+"""The settings that map another system's columns to ours, and their checks."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model import columns
+from observing_monitor.model.nights import zone_named
+from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared import completeness
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Tables
+    from observing_monitor.readers.textfiles import Rows
+
+
+FEEDS = {"files": columns.FILES, "ingests": columns.ATTEMPTS, "metrics": columns.METRICS}
+# the column that gives a row's night, if no column has the night itself
+OWN_INSTANT = {"files": "created_at", "ingests": "attempted_at", "metrics": "sampled_at"}
+
+
+@dataclass(kw_only=True)
+class Mapped(completeness.CountSettings):
+    """The settings that say what another system's columns mean."""
+
+    # the table that the rows are for: files, ingests or metrics
+    feeds: Literal["files", "ingests", "metrics"] = "metrics"
+    # our column -> its column
+    columns: dict[str, str] = field(default_factory=dict)
+    # our column -> its value in every row
+    constants: dict[str, str] = field(default_factory=dict)
+    # metric -> its column, for a table with a column per metric
+    values: dict[str, str] = field(default_factory=dict)
+    # metric -> its unit
+    units: dict[str, str] = field(default_factory=dict)
+    # the column with a row's night; without one, the row's instant gives the night
+    night_column: str = ""
+    # how nights are written: date, nid, mjd, or a pattern of strptime such as %d/%m/%Y
+    night_format: str = "date"
+    # how instants are written: iso, unix, unix_ms, unix_us, unix_ns, mjd, jd, or a pattern of
+    # strptime
+    time_format: str = "iso"
+    # the zone of instants without one: UTC, TAI, Pacific/Honolulu …
+    zone: str = "UTC"
+    # its word -> ours: success, failure, ignored, waiting …
+    statuses: dict[str, str] = field(default_factory=dict)
+    # the stages of its attempts, in order
+    stages: list[str] = field(default_factory=lambda: ["ingest"])
+    # metrics to show in the table of nights
+    headlines: list[str] = field(default_factory=list)
+
+
+class MappedSource(Telling):
+    """The base class of the sources `sql` and `table`."""
+
+    histories = ("*",)
+    of_others = ("*",)
+
+    @staticmethod
+    def tells_of_files(settings: Mapped) -> bool:
+        """Return False if the rows are metrics."""
+        return settings.feeds != "metrics"
+
+    @staticmethod
+    def stages_of(settings: Mapped) -> tuple[str, ...]:
+        """Return the stages in the settings, if the rows are attempts."""
+        return tuple(settings.stages) if settings.feeds == "ingests" else ()
+
+    @staticmethod
+    def headlines(settings: Mapped) -> tuple[str, ...]:
+        """Return the headlines in the settings."""
+        return tuple(settings.headlines)
+
+    @staticmethod
+    def check(night: datetime.date, tables: Tables, settings: Mapped) -> list[Finding]:
+        """Return findings on the counts in the settings."""
+        return completeness.check(tables.metrics, settings)
+
+
+def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night: bool) -> None:
+    """Check that a mapping is complete, and has only columns and words of ours.
+
+    Parameters
+    ----------
+    settings : Mapped
+        The mapping.
+    kind : str
+        The source's type, for messages.
+    picks_night : bool
+        True if the path or the query selects a night, so that no column need tell it.
+
+    Raises
+    ------
+    UsageError
+        If something is missing or unknown.
+    """
+    feeds = settings.feeds
+    known = [c.name for c in FEEDS[feeds] if c.name != "source"]
+    for name in (*settings.columns, *settings.constants):
+        if name not in known:
+            words = f"our table of {feeds} has no column {name!r}"
+            raise UsageError(f"{words}; {_nearest(name, known)}")
+    for word in settings.statuses.values():
+        if word not in columns.STATUSES:
+            raise UsageError(f"{word!r} is no status; {_nearest(word, columns.STATUSES)}")
+    _check_required(settings, {*settings.columns, *settings.constants})
+    own = OWN_INSTANT[feeds]
+    if not picks_night and not settings.night_column and own not in settings.columns:
+        how = "{night} in path" if kind == "table" else ":night in query"
+        remedy = f"set night_column, columns.{own}, or {how}"
+        raise UsageError(f"nothing tells the night of a row; {remedy}")
+    if settings.zone != "TAI":
+        zone_named("zone", settings.zone)
+
+
+def _check_required(settings: Mapped, has: set[str]) -> None:
+    feeds = settings.feeds
+    if feeds == "metrics" and not settings.values and not {"name", "value"} <= has:
+        remedy = "set values to metric = column, or columns.name and columns.value"
+        raise UsageError(f"nothing tells the metrics; {remedy}")
+    if feeds != "metrics" and not has & {"file_id", "path", "name", "names"}:
+        raise UsageError("nothing names the files; set columns.path or columns.name")
+    if feeds == "ingests" and "status" not in has:
+        remedy = "set columns.status, or constants.status"
+        raise UsageError(f"nothing tells how an attempt ended; {remedy}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(map(repr, known))}"
+
+
+def wanted(settings: Mapped) -> list[str]:
+    """Return the other system's columns that the settings name, without repetition."""
+    night = [settings.night_column] if settings.night_column else []
+    return list(dict.fromkeys([*night, *settings.columns.values(), *settings.values.values()]))
+
+
+def require(rows: Rows, names_wanted: list[str]) -> None:
+    """Raise SourceError if rows lack one of these columns."""
+    for name in names_wanted if rows.rows or rows.columns else []:
+        if name not in rows.columns:
+            remedy = _nearest(name, rows.columns)
+            raise SourceError(f"{rows.place}: has no column {name!r}; {remedy}")

@@ -1,0 +1,160 @@
+"""Convert rows of another system to the tables of one night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.model import columns, frames, names
+from observing_monitor.model.reading import Reading
+from observing_monitor.sources.shared.cells import (
+    Notes,
+    is_blank,
+    to_instants,
+    to_metric,
+    to_numbers,
+    to_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from pandas import DataFrame, Series
+
+    from observing_monitor.model.columns import Column
+    from observing_monitor.readers.textfiles import Rows
+    from observing_monitor.sources.shared.mapped import Mapped
+
+
+INT64_END = 2**63
+# words for False
+NO_WORDS = ("", "0", "0.0", "f", "false", "n", "no")
+
+
+def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
+    """Return the Reading of one night from its rows.
+
+    Parameters
+    ----------
+    night_rows : list of Rows
+        One per file or query, all of this night.
+    settings : Mapped
+        The mapping.
+    """
+    import pandas as pd
+
+    make, described = {
+        "files": (_files, columns.FILES),
+        "ingests": (_attempts, columns.ATTEMPTS),
+        "metrics": (_metrics, columns.METRICS),
+    }[settings.feeds]
+    parts, notes = [], []
+    for rows in night_rows:
+        notes += rows.notes
+        if rows.rows:
+            say = Notes(rows.place, rows.word, rows.numbers, notes)
+            parts.append(make(_frame(rows), settings, say))
+    made = pd.concat(parts, ignore_index=True) if parts else frames.empty(described)
+    table = "attempts" if settings.feeds == "ingests" else settings.feeds
+    reading = Reading(notes=notes)
+    setattr(reading, table, frames.frame(described, made))
+    return reading
+
+
+def _frame(rows: Rows) -> DataFrame:
+    """Return rows as a DataFrame; of columns with the same name, the last."""
+    import pandas as pd
+
+    made = pd.DataFrame(rows.rows, columns=rows.columns, dtype="object")
+    return made.loc[:, ~made.columns.duplicated(keep="last")]
+
+
+def _mapped(
+    table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]
+) -> DataFrame:
+    """Return the mapped columns and the constants, by our names and in our types."""
+    import pandas as pd
+
+    made = {}
+    for column in described:
+        if column.name in settings.columns:
+            values = table[settings.columns[column.name]]
+        elif column.name in settings.constants:
+            word = settings.constants[column.name]
+            values = pd.Series(word, index=table.index, dtype="object")
+        else:
+            continue
+        made[column.name] = _as_kind(values, column, settings, say)
+    return pd.DataFrame(made, index=table.index)
+
+
+def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) -> Series[Any]:
+    """Return cells in the type of our column."""
+    if column.kind == "instant":
+        instants = to_instants(values, settings.time_format, settings.zone)
+        say.add(instants.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
+        return instants
+    if column.kind == "bool":
+        return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)
+    if column.kind == "text":
+        return to_text(values).where(~is_blank(values))
+    made, odd = to_numbers(values)
+    if column.name.endswith("_bytes"):  # several systems write -1 for "not known"
+        made = made.where(~(made < 0))
+    if column.kind == "int":
+        odd |= made.notna() & (made.abs() >= INT64_END)
+    say.add(odd, f"{column.name} is no number that can be kept")
+    return made.where(~odd).round().astype("Int64") if column.kind == "int" else made
+
+
+def _files(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+    made = _mapped(table, settings, say, columns.FILES)
+    ids = next(made[name] for name in ("file_id", "path", "name") if name in made)
+    say.add(ids.isna(), "names no file; left out")
+    name = names.last_parts(made.get("name", ids))
+    in_name = {str(key): values for key, values in names.read_names(name.fillna("")).items()}
+    first = {"file_id": ids, "path": ids, "kind": name.fillna("").map(names.kind_of), **in_name}
+    made = made.assign(**{key: value for key, value in first.items() if key not in made}, name=name)
+    return frames.frame(columns.FILES, made[ids.notna()]).drop_duplicates("file_id", keep="last")
+
+
+def _attempts(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+    made = _mapped(table, settings, say, columns.ATTEMPTS)
+    named = made["path"] if "path" in made else made["names"]
+    say.add(named.isna(), "names no file; left out")
+    made["path"] = named
+    made["names"] = made["names"] if "names" in made else names.last_parts(named)
+    first = settings.stages[0]
+    made["stage"] = made["stage"].fillna(first) if "stage" in made else first
+    words = {
+        **{word: word for word in columns.STATUSES},
+        **{theirs.casefold(): ours for theirs, ours in settings.statuses.items()},
+    }
+    written = made["status"].str.strip().str.casefold()
+    status = written.map(words)
+    is_strange = status.isna() & written.notna()
+    theirs = ", ".join(map(repr, sorted(set(made.loc[is_strange, "status"]))[:5]))
+    say.add(is_strange, f"{theirs}: no status of ours; add it to statuses; taken as unknown")
+    made["status"] = status.mask(is_strange, "unknown").fillna("untried")
+    return frames.frame(columns.ATTEMPTS, made[named.notna()])
+
+
+def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+    import pandas as pd
+
+    others = [c for c in columns.METRICS if c.name not in ("value", "text")]
+    made = _mapped(table, settings, say, others)
+    sources = {None: settings.columns["value"]} if not settings.values else settings.values
+    parts = []
+    for name, theirs in sources.items():
+        part = made if name is None else made.assign(name=name)
+        counts = part["name"].isin(settings.counts)
+        value, text = to_metric(table[theirs], counts, say, "value" if name is None else name)
+        parts.append(part.assign(value=value, text=text))
+    joined = pd.concat(parts, ignore_index=True)
+    if "text" in settings.columns:
+        own = pd.concat([table[settings.columns["text"]]] * len(parts), ignore_index=True)
+        joined["text"] = to_text(own).fillna(joined["text"])
+    unit = joined["name"].map(settings.units).astype("str")
+    joined["unit"] = unit.fillna(joined["unit"]) if "unit" in joined else unit
+    return frames.frame(columns.METRICS, joined[joined["name"].notna()])
