@@ -18,7 +18,10 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.gen3 import PLANS, Gen3Repository, locate, read_repository
+from observing_monitor.sources.gen3 import Gen3Repository
+from observing_monitor.sources.gen3_butler import read_repository
+from observing_monitor.sources.gen3_places import locate
+from observing_monitor.sources.gen3_registry import PLANS
 
 NIGHT = datetime.date(2024, 1, 2)
 ASKED = ("--first_day", NIGHT, "--last_day", NIGHT)
@@ -266,13 +269,13 @@ WANTED = ("t.exposure", "f0.path")
 def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noqa: F811
     """The query of one night reads no table of datasets as a whole, neither directly nor by the index of the datasets' type."""
     path = tmp_path / "input" / "gen3repo" if name == "today" else shared_data / "rubin" / name
-    repository = source(path)
-    with repository._connect() as registry:
-        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+    repository = source(path).registry
+    with repository.connect() as registry:
+        values = repository.values(repository.layout(registry), NIGHT, "LATISS")
         plan = [
             row[3]
             for row in registry.ask(
-                f"explain query plan {repository._sql(registry, WANTED)}", values
+                f"explain query plan {repository.sql(registry, WANTED)}", values
             )
         ]
     of = {
@@ -298,14 +301,14 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         namespace="latiss",
     )
     grow(postgres, "gen3", "latiss", NIGHT, n_nights=30, n_exposures=1500)
-    repository = source(tmp_path)
-    with repository._connect() as registry:
-        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+    repository = source(tmp_path).registry
+    with repository.connect() as registry:
+        values = repository.values(repository.layout(registry), NIGHT, "LATISS")
 
         def plan():
             """By the name of each table in the query: how the plan reads it, and by which condition of an index."""
             ((told,),) = registry.ask(
-                f"explain (format json) {repository._sql(registry, WANTED)}", values
+                f"explain (format json) {repository.sql(registry, WANTED)}", values
             )
             to_do, steps = [told[0]["Plan"]], {}
             while to_do:
@@ -339,7 +342,7 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         for column in names
     ), ours
     assert any(kind == "Seq Scan" for kind, _ in theirs.values()), theirs
-    assert len(repository.read(NIGHT).attempts) == 1501
+    assert len(source(tmp_path).read(NIGHT).attempts) == 1501
 
 
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811
