@@ -198,7 +198,7 @@ class BrokerCounts(Telling):
         counts = pd.DataFrame(values)
         keys = pd.Series(nodes, dtype="str")
         is_again = keys.duplicated() & ~counts.assign(node=keys).duplicated()
-        noted.add(is_again, "the night stands here again, with other numbers; the last line counts")
+        noted.add(is_again, "the night is listed again, with other numbers; the last line counts")
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
     def _with_completeness(self, counts: DataFrame) -> DataFrame:
