@@ -27,6 +27,7 @@ from observing_monitor.readers import sqlite
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import re
@@ -111,7 +112,7 @@ class Gen2Repository(Telling):
                 rows = known["rows"] if registry == before["registry"] else self._rows_digest(night)
                 return {**known, "glance": {**before, "registry": registry}, "rows": rows}
             if times != before["folders"]:
-                self.tree.begin(night, before.get("n_files", 0))
+                self.tree.begin(night, before.get("n_files", 0), NIGHT_IMPORTS)
         listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
