@@ -480,8 +480,8 @@ import datetime, pathlib, sys
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.gen3 import Gen3Repository
-from observing_monitor.workers import suit_full_nights
-suit_full_nights()
+from observing_monitor.processes.tuning import tune_process
+tune_process()
 now, night = datetime.datetime.fromisoformat(sys.argv[3]), datetime.date.fromisoformat(sys.argv[2])
 source = Gen3Repository(Gen3Repository.Settings(pathlib.Path(sys.argv[1])), Asked('gen3', NightRule.parse('UTC-12h'), now))
 source.look(night, None)

@@ -22,6 +22,7 @@ from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen2_attempts import join_raws, to_attempts
 from observing_monitor.sources.gen2_links import RAW, links_below
 from observing_monitor.sources.gen2_registry import Gen2Registry
+from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import datetime
@@ -94,7 +95,7 @@ class Gen2Repository(Telling):
                 rows = known["rows"] if is_same else self.registry.digest(night)
                 return {**known, "glance": {**before, "registry": registry}, "rows": rows}
             if times != before["folders"]:
-                self.tree.begin(night, before.get("n_files", 0))
+                self.tree.begin(night, before.get("n_files", 0), NIGHT_IMPORTS)
         listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
