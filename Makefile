@@ -1,30 +1,33 @@
-# make demo      an example observatory in demo/, and its pages
-# make test      all tests but the long ones
-# make test-long the long tests: sweeps, random walks, many kills, heavy servers
-# make test-oldest   all tests, with the oldest packages that setup.cfg allows
-# make coverage  all tests, and which lines and branches they run: fails below 95 %
-# make mutants   whether the tests of nights, status and tables notice changes of the code (an hour; docs/quality.md)
-# make bench     what a run costs, beside what the machine itself takes (benchmarks/README.md)
-# make pictures  the pictures in README.md, of the example's pages
-# make docs      the documentation as a site, in build/docs
-# make lint      what ruff and mypy say of the code
-# make clean     remove what the others made, but keep .venv (make distclean removes that too)
+# make demo         an example observatory in demo/, with its pages
+# make test         the tests, except the long ones
+# make test-long    the long tests: sweeps, random walks, many kills, heavy servers
+# make test-oldest  all tests, with the oldest packages that setup.cfg allows
+# make coverage     all tests, with the lines and branches that they run: fails below 95 %
+# make mutants      check that tests notice changes of the code (an hour; docs/quality.md)
+# make bench        the cost of a run, compared with the machine's own (benchmarks/README.md)
+# make pictures     the pictures in README.md, from the example's pages
+# make docs         the documentation as a site, in build/docs
+# make lint         ruff, mypy, the layers of the packages, and the types of the JavaScript
+# make clean        remove what the others made, except .venv (make distclean removes that too)
 #
-# Python 3.11 or newer, pip and make are all that a machine must have. Another Python: make test PYTHON=python3.13
+# You need Python 3.11 or newer, pip and make. With another Python: make test PYTHON=python3.13
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-# processes that tests are run in, each with servers and a browser of its own; a file's tests stay together, for they share what they made,
-# and files come in their order, in which those that take long are not the last
+# Processes that run tests, each with its own servers and browser. The tests of a file stay together,
+# because they share fixtures. Files keep their order: the long ones are not last.
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-long test-oldest coverage mutants bench pictures docs lint clean distclean debian
+SCRIPT_TYPES := tests/support/js
+
+.PHONY: demo test test-long test-oldest coverage mutants bench pictures docs lint script-types \
+    clean distclean debian
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -36,7 +39,7 @@ test: $(VENV)/installed-test debian
 test-long: $(VENV)/installed-test debian
 	$(BIN)/python -m pytest -m long $(SPREAD) $(PYTEST_ARGS)
 
-# What is old may warn of what its newer versions mended.
+# Old packages may warn about things that newer versions fixed.
 test-oldest: $(OLDEST)/installed debian
 	$(OLDEST)/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning $(SPREAD) $(PYTEST_ARGS)
 
@@ -58,18 +61,33 @@ docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@echo "The documentation: file://$(CURDIR)/build/docs/index.html"
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-test script-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports setup.cfg
+
+# Only lint needs node and npm. Without them it says so; with OBSMON_REQUIRE=all it fails.
+script-types:
+	@if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then \
+	    $(MAKE) --silent --no-print-directory $(SCRIPT_TYPES)/node_modules/installed && \
+	    echo "tsc --project $(SCRIPT_TYPES)" && \
+	    $(SCRIPT_TYPES)/node_modules/.bin/tsc --project $(SCRIPT_TYPES); \
+	else \
+	    echo "make lint: node or npm is missing; types in templates/assets/js are not checked"; \
+	    [ "$$OBSMON_REQUIRE" != all ]; \
+	fi
+
+$(SCRIPT_TYPES)/node_modules/installed: $(SCRIPT_TYPES)/package-lock.json
+	npm ci --prefix $(SCRIPT_TYPES) --no-audit --no-fund --loglevel=error
+	@touch $@
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis mutants
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(OLDEST)
+	rm -rf $(VENV) $(OLDEST) $(SCRIPT_TYPES)/node_modules
 
 # Debian splits ensurepip from Python (package python3-venv); where it lacks, the machine's own pip fills the environment.
 $(VENV)/made:

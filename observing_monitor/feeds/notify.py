@@ -20,7 +20,8 @@ from observing_monitor.errors import ObservingMonitorError, OutputError
 from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
-from observing_monitor.processes.timelimit import Question, TooLateError
+from observing_monitor.processes.timelimit import CallThread, TooLateError
+from observing_monitor.processes.tuning import inherited_environment
 from observing_monitor.settings.receivers import CommandSettings, MailSettings
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def _run(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(stdin)
         given.seek(0)
-        environment = {**os.environ, **(more or {})}
+        environment = inherited_environment() | (more or {})
         try:
             process = subprocess.Popen(
                 list(command),
@@ -434,9 +435,9 @@ def _secret(variable: str, file: Path | None) -> str:
 
 def _in_time(deliver_it: Callable[[], None], timeout_s: float, what: str) -> None:
     """Do something with a limit to the whole of it, which a socket's own limit is not; DeliveryError where it fails or takes longer."""
-    asked = Question(what)
+    thread = CallThread(what)
     try:
-        asked.ask(deliver_it, timeout_s)
+        thread.call(deliver_it, timeout_s)
     except TooLateError:
         raise DeliveryError(f"{what} took longer than {timeout_s:g} s") from None
     except DeliveryError:
@@ -444,4 +445,4 @@ def _in_time(deliver_it: Callable[[], None], timeout_s: float, what: str) -> Non
     except Exception as error:  # what nobody foresaw of somebody's server: the other receivers are told all the same
         raise DeliveryError(f"{what}: {type(error).__name__}: {plain(str(error))[:300]}") from error
     finally:
-        asked.end()
+        thread.end()

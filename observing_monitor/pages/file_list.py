@@ -1,7 +1,7 @@
 """All files of a night as a script that a page loads when its reader asks for them.
 
 A page opened from disk may load a script but fetch nothing else, so the rows come as the argument of one call: columns as
-JSON, gzipped, in base64. Nothing that others wrote can be code in there. `assets/monitor.js` is the reader.
+JSON, gzipped, in base64. Nothing that others wrote can be code in there. `files-columns.js` reads it.
 """
 
 from __future__ import annotations

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
-import re
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
 from observing_monitor.model.digest import digest, short_fingerprint
-from observing_monitor.pages import render
+from observing_monitor.pages import assets, render
 from observing_monitor.pages.contexts import Frame, Link
 
 if TYPE_CHECKING:
@@ -68,48 +65,20 @@ def make_site(
 ) -> Site:
     """The Site of a run; reads the templates and the static files' names, writes nothing."""
     key = hashlib.blake2b(__version__.encode(), digest_size=8)
-    assets = {}
     folder = render.templates_dir()
     for path in render.template_files():
-        data = path.read_bytes()
-        key.update(path.relative_to(folder).as_posix().encode() + b"\0" + data)
-        if path.parent.name == "assets":
-            assets[path.name] = (
-                f"{path.stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}{path.suffix}"
-            )
-    assets["plotly.min.js"] = f"plotly-{_plotly_version()}.min.js"
-    key.update(assets["plotly.min.js"].encode())
+        key.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    names = assets.asset_names()
+    key.update(repr(sorted(names.items())).encode())
     key.update(repr(output.redaction.texts).encode("utf-8", "backslashreplace"))
-    return Site(title, tuple(streams), output, assets, key.hexdigest(), url, tuple(known))
-
-
-def _plotly_script() -> Path:
-    """Where the installed plotly keeps its script, found without importing it."""
-    found = importlib.util.find_spec("plotly")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("plotly is not installed")
-    return Path(found.origin).parent / "package_data" / "plotly.min.js"
-
-
-def _plotly_version() -> str:
-    """The version that plotly's script says it is, in its first lines."""
-    with open(_plotly_script(), "rb") as file:
-        found = re.search(rb"plotly\.js v([\w.]+)", file.read(500))
-    if found is None:
-        raise ValueError(f"{_plotly_script()}: its first lines don't say which version it is")
-    return found[1].decode()
+    return Site(title, tuple(streams), output, names, key.hexdigest(), url, tuple(known))
 
 
 def write_assets(site: Site) -> None:
     """Write the static files that are not there yet."""
     for plain, name in site.assets.items():
         if not site.output.exists(f"assets/{name}"):
-            source = (
-                _plotly_script()
-                if plain == "plotly.min.js"
-                else render.templates_dir() / "assets" / plain
-            )
-            site.output.write(f"assets/{name}", source.read_bytes())
+            site.output.write(f"assets/{name}", assets.asset_bytes(plain))
 
 
 def page_frame(

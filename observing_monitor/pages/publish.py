@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.feeds.atom import newest
 from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
+from observing_monitor.pages.assets import sweep_assets
 from observing_monitor.pages.frame import write_assets
 from observing_monitor.pages.publish_nights import NightsPublisher, Progress
 from observing_monitor.pages.published import Published
@@ -88,6 +89,7 @@ def publish(
     if site.has_site_page:
         pages[""] = {"index.html": short_fingerprint(key)}
     n_pages += publish_glossary(site)
+    sweep_assets(site.output, now, site.assets.values())
     return Published(
         n_pages + sum(done.n_pages for done in nights) + sum(done.n_pages for done in streams),
         [status, *statuses],

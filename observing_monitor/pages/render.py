@@ -133,9 +133,10 @@ def templates_dir() -> Path:
 
 
 def template_files() -> list[Path]:
-    """The files that pages are made of, in order: the templates, the style sheet, the script."""
+    """Return the files that pages are made of: templates, style sheet, script."""
     folder = templates_dir()
-    return sorted([*folder.glob("**/*.html"), *folder.glob("assets/*")])
+    patterns = ("**/*.html", "assets/*.css", "assets/js/*.js")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
 _compiled: dict[

@@ -108,8 +108,8 @@ class NightTree:
                 times[folder] = None
         return times
 
-    def begin(self, night: datetime.date, n_files: int) -> None:
-        """Start to list a large night in another process, and import pandas meanwhile.
+    def begin(self, night: datetime.date, n_files: int, imports: Iterable[str] = ()) -> None:
+        """Start to list a large night in another process, and import modules meanwhile.
 
         To list so many files takes as long as to import pandas, and Python's threads would do one
         after the other.
@@ -120,6 +120,8 @@ class NightTree:
             A night that has changed since the last look.
         n_files
             Its number of files then. If they are few, nothing is done.
+        imports
+            Modules that the night will be read with.
         """
         from observing_monitor.processes import parallel, workers
 
@@ -127,7 +129,7 @@ class NightTree:
             self._begun[night] = parallel.start_process(
                 list_values, self.root, self.night_folders().get(night, []), self.whole
             )
-            parallel.get_ready()
+            parallel.import_ahead(imports)
 
     def list_night(self, night: datetime.date) -> Listing:
         """Return the files of a night: those in its folders, at any depth, and loose ones."""

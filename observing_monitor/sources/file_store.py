@@ -21,6 +21,7 @@ from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.rsync_log import RsyncLog
+from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import datetime
@@ -116,7 +117,7 @@ class FileStore(Telling):
                 glance = {**glance, "logs": logs}
                 return {**known, "glance": glance, "came": self._log_digest(night)}
             if times != before:
-                self.tree.begin(night, glance.get("n_files", 0))
+                self.tree.begin(night, glance.get("n_files", 0), NIGHT_IMPORTS)
         listing, digest = self.tree.list_night(night), self.tree.digest(night)
         is_same = known and glance.get("logs") == logs and known["digest"] == digest
         came = known.get("came") if is_same else self._log_digest(night)

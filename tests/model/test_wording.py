@@ -7,7 +7,7 @@ import pytest
 
 from observing_monitor.model import wording
 
-SCRIPT = Path(__file__).resolve().parents[2] / "templates" / "assets" / "monitor.js"
+SCRIPT = Path(__file__).resolve().parents[2] / "templates" / "assets" / "js" / "dom.js"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,8 @@ def test_is_visible(value, expected):
 
 def test_the_script_shows_the_same_characters():
     """The list of all files, made by the browser, hides no character that a page shows."""
-    (pattern,) = re.findall(r"replace\(/\[(\\u00ad[^]]*)\]/gu", SCRIPT.read_text(encoding="utf-8"))
+    text = SCRIPT.read_text(encoding="utf-8")
+    (pattern,) = re.findall(r'"\[(\\\\u00ad[^]]*)\]"', re.sub(r'"\s*\+ "', "", text))
+    pattern = pattern.replace("\\\\", "\\")
     in_script = re.sub(r"\\u\{?([0-9a-f]+)\}?", lambda found: chr(int(found[1], 16)), pattern)
     assert in_script == wording.UNSEEN

@@ -296,7 +296,7 @@ def faults_of(page, rules):
 def look_at(context, address, is_scripted, with_axe=False):
     """A page says nothing on the console, fits the window and has no dead link, in light and dark; with a script its charts are drawn."""
     page, said = open_page(context, address)
-    assert page.inner_text("#looked").startswith("Last looked at") == is_scripted
+    assert page.inner_text("#looked").startswith("Last update ") == is_scripted
     for colours in COLOURS:
         page.emulate_media(color_scheme=colours)
         if is_scripted:
@@ -454,7 +454,7 @@ def test_each_card_says_when_its_stream_was_read(demo, browser):
         "[data-looked]", "places => places.map(place => place.textContent)"
     )
     page.close()
-    assert len(told) == len(STREAMS) and all(text.startswith("Last looked at ") for text in told)
+    assert len(told) == len(STREAMS) and all(text.startswith("Last update ") for text in told)
 
 
 def test_charts_are_there(demo, browser):

@@ -28,16 +28,18 @@ from test_file_list import table
 
 from observing_monitor.charts.night import night_charts
 from observing_monitor.charts.over_nights import stream_charts
-from observing_monitor.pages import file_list, render
+from observing_monitor.pages import assets, file_list, render
 
-ASSETS = {name: name for name in ("style.css", "monitor.js", "plotly.min.js")}
+ASSETS = {name: name for name in (assets.STYLE, assets.SCRIPT, assets.PLOTLY)}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A night's page with 101 files, three of them failed, one with a nasty name, beside its assets."""
     root = tmp_path_factory.mktemp("site")
-    shutil.copytree(render.templates_dir() / "assets", root / "assets")
+    (root / "assets").mkdir()
+    for name in (assets.STYLE, assets.SCRIPT):
+        (root / "assets" / name).write_bytes(assets.asset_bytes(name))
     (root / "auxTel/2020-02-12.images").mkdir(parents=True)
     (root / "auxTel/2020-02-12.images/drvs1-spectra-0123456789.png").write_bytes(
         waterfall(random.Random(1))
@@ -104,7 +106,7 @@ def shown(page):
 def test_a_fresh_page_says_when_it_was_looked_after(browser, site):
     """The page tells the age of the last run by the reader's clock, and doesn't warn."""
     page = open_page(browser, site)
-    assert page.inner_text("#looked") == "Last looked at 03:12:41 UTC, 4 min ago"
+    assert page.inner_text("#looked") == "Last update 03:12:41 UTC, 4 min ago"
     assert not page.is_visible("#stale")
 
 
@@ -113,7 +115,7 @@ def test_a_stale_page_warns(browser, site):
     page = open_page(browser, site, run_at="2020-02-13T01:11:41Z")
     assert frame().stale_after_s < 7200
     assert page.inner_text("#stale").startswith(
-        "Nobody has looked at the sources for 2 h 05 min: the last time was 01:11:41 UTC."
+        "Not updated for 2 h 05 min (last run 01:11:41 UTC)."
     )
 
 
@@ -125,7 +127,7 @@ def test_a_page_of_a_stream_that_was_removed_warns(browser, site):
     page = browser.new_page()
     page.goto(f"file://{site}/auxTel/2020-02-12.html")
     page.wait_for_selector("#stale:not([hidden])")
-    assert "Nobody looks at this stream any more" in page.inner_text("#stale")
+    assert "This stream is no longer monitored" in page.inner_text("#stale")
     page.close()
 
 
@@ -343,8 +345,8 @@ def test_sky_and_local_time(browser, site, gallery, colours):
 
 def test_charts_stay_here():
     """The charts' buttons are listed one by one: plotly's own list has one that sends the chart to its makers."""
-    script = (render.templates_dir() / "assets/monitor.js").read_text()
-    assert "modeBarButtons: buttons" in script and "Cloud" not in script
+    script = assets.script_text()
+    assert "modeBarButtons: MODE_BAR_BUTTONS" in script and "Cloud" not in script
 
 
 @pytest.mark.parametrize("scripted", [True, False])
@@ -388,7 +390,7 @@ def test_words_explain_themselves(browser, site):
     word = page.locator(".stages th .word").nth(2)
     assert word.get_attribute("title") == "Files whose last attempt failed"
     word.hover()
-    assert tip(page) == "Files whose last attempt failed. All words"
+    assert tip(page) == "Files whose last attempt failed. Glossary"
     assert word.get_attribute("title") is None, "or the browser would say it, too"
     page.locator(".tip").hover()
     page.wait_for_timeout(400)
@@ -423,7 +425,7 @@ def test_words_on_a_phone(browser, site):
     word.scroll_into_view_if_needed()
     before = page.evaluate("document.documentElement.scrollHeight")
     word.tap()
-    assert tip(page) == f"{MEANING}. All words"
+    assert tip(page) == f"{MEANING}. Glossary"
     box = page.locator(".tip").bounding_box()
     assert (
         box["x"] >= 0

@@ -52,7 +52,7 @@ def test_is_all_well(stream_page, demo):
 def test_is_this_page_current(stream_page):
     """2. The page says when somebody looked at the sources, and how long ago that is."""
     assert re.search(
-        r"Last looked at [\d:\- ]+ UTC, .+ ago",
+        r"Last update [\d:\- ]+ UTC, .+ ago",
         stream_page.inner_text("#looked").replace("\n", " "),
     )
 

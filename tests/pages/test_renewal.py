@@ -117,7 +117,7 @@ def test_tonight_renews_itself_in_place(observatory, opened):
         1,
     ]
     assert page.locator("th[aria-sort=descending]").inner_text().strip().startswith("Created")
-    assert page.inner_text("#newer") == "This page was renewed."
+    assert page.inner_text("#newer") == "This page was updated."
     assert "23 files never tried" in page.inner_text(
         "#findings"
     ) and "1 file too small" in page.inner_text("#findings")
@@ -145,7 +145,9 @@ def test_a_reader_is_not_disturbed(observatory, opened):
     observatory.go_on()
     page.clock.fast_forward(A_POLL_MS)
     page.wait_for_selector("#newer button")
-    assert made_of(page) == before and page.inner_text("#newer") == "A newer page is there. Show it"
+    assert made_of(page) == before
+    offer = "A newer version of this page is available. Show it"
+    assert page.inner_text("#newer") == offer
     page.click("#newer button")
     wait_for_another(page, before)
     page.locator("#all-files").scroll_into_view_if_needed()

@@ -18,7 +18,7 @@ from observing_monitor.model import columns
 from observing_monitor.sources.lwa import LwaRecorders
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
-from observing_monitor.tables.listing import latest_metrics
+from observing_monitor.tables.latest import latest_metrics
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,123 @@
+// The columns of the table of all files: what observing_monitor/filetable.py packed.
+
+/**
+ * @typedef {object} Described
+ * @property {string} name
+ * @property {string} label
+ * @property {string} meaning
+ * @property {string} anchor in the glossary
+ */
+
+/** @typedef {(number | null)[]} Numbers */
+/** @typedef {Described & {kind: "word", words: string[], codes: number[]}} Words */
+/** @typedef {Omit<Words, "kind"> & {kind: "path", values: string[]}} Paths words: folders */
+/** @typedef {Described & {kind: "int" | "bytes", values: Numbers}} Amounts */
+/** @typedef {Described & {kind: "instant", zero: number, values: Numbers}} Instants */
+/** @typedef {Paths | Words | Amounts | Instants} Column */
+/** @typedef {{n: number, columns: Column[]}} Table */
+
+/**
+ * Return the table that a packed text holds.
+ * @param {string} payload
+ * @returns {Promise<Table>}
+ */
+async function unpack(payload) {
+  const binary = atob(payload);
+  const bytes = new Uint8Array(binary.length);
+  // Uint8Array.from with a function takes ten times as long
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const table = JSON.parse(await new Response(stream).text());
+  for (const column of table.columns) {
+    if (column.codes) addUp(column.codes);
+    if (column.kind === "int" || column.kind === "instant") addUp(column.values);
+  }
+  return table;
+}
+
+/**
+ * Replace steps from number to number by the numbers.
+ * @param {Numbers} steps
+ */
+function addUp(steps) {
+  let sum = 0;
+  for (let row = 0; row < steps.length; row += 1) {
+    const step = steps[row];
+    if (step !== null) steps[row] = sum += step;
+  }
+}
+
+/**
+ * Return an instant in UTC.
+ * @param {number} seconds since 1970
+ */
+function instantText(seconds) {
+  return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** @param {number} bytes */
+function sizeText(bytes) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 999.95 && unit < units.length - 1) {
+    amount /= 1000;
+    unit += 1;
+  }
+  return (unit ? amount.toFixed(1) : amount) + " " + units[unit];
+}
+
+/**
+ * Return the text of a cell; "" if it has none.
+ * @param {Column} column
+ * @param {number} row
+ */
+function cellText(column, row) {
+  if (column.kind === "path") return column.words[column.codes[row]] + column.values[row];
+  if (column.kind === "word") {
+    return column.codes[row] < 0 ? "" : column.words[column.codes[row]];
+  }
+  const value = column.values[row];
+  if (value === null) return "";
+  if (column.kind === "instant") return instantText(column.zero + value);
+  return column.kind === "bytes" ? sizeText(value) : String(value);
+}
+
+/**
+ * True if no row has a value.
+ * @param {Column} column
+ */
+function isEmpty(column) {
+  if (column.kind === "word") return column.words.length === 0;
+  return column.kind !== "path" && column.values.every((value) => value === null);
+}
+
+/**
+ * Return the width of a column in characters, from its longest text.
+ * The widths stay while rows come and go.
+ * @param {Column} column
+ */
+function columnWidth(column) {
+  const longest = (/** @type {string[]} */ texts) => (
+    texts.reduce((most, text) => Math.max(most, text.length), 0));
+  const least = column.label.length + 4;
+  if (column.kind === "instant") return 20;
+  if (column.kind !== "path" && column.kind !== "word") return Math.max(least, 10);
+  const most = longest(column.words) + (column.kind === "path" ? longest(column.values) : 0);
+  return Math.min(Math.max(least, Math.round(most * 0.9) + 4), 56);
+}
+
+/**
+ * Return rows as CSV, sizes in bytes.
+ * @param {Column[]} columns
+ * @param {Int32Array} rows
+ */
+function csvText(columns, rows) {
+  const quoted = (/** @type {string} */ text) => (
+    /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text);
+  const plain = (/** @type {Column} */ column, /** @type {number} */ row) => (
+    column.kind === "bytes" ? String(column.values[row] ?? "") : cellText(column, row));
+  const lines = Array.from(rows, (row) => (
+    columns.map((column) => quoted(plain(column, row))).join(",")));
+  return [columns.map((column) => column.name).join(","), ...lines].join("\r\n") + "\r\n";
+}
