@@ -12,10 +12,11 @@ import datetime
 import importlib.util
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import ObservingMonitorError, UsageError
+from observing_monitor.model.setting import setting
 from observing_monitor.readers.store_errors import error_code, store_message
 
 if TYPE_CHECKING:
@@ -48,16 +49,27 @@ CONTENT_TYPES = {
 class Storage:
     """How to reach an object store: a table `[storage]` of the settings."""
 
-    # address of your own store, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
-    endpoint_url: str = ""
-    # region of the bucket; else that of AWS_REGION or of the profile
-    region: str = ""
-    # profile in ~/.aws/config and ~/.aws/credentials; else AWS_PROFILE
-    profile: str = ""
-    # read a public bucket without credentials
-    anonymous: bool = False
-    # more options for fsspec's file system: `project` for gs, `account_name` for az
-    options: dict[str, Any] = field(default_factory=dict)
+    endpoint_url: str = setting(
+        "",
+        "Address of your own store. By default `AWS_ENDPOINT_URL`, else Amazon's.",
+        example="https://s3.example.org",
+    )
+    region: str = setting(
+        "",
+        "Region of the bucket. By default that of `AWS_REGION` or of the profile.",
+        example="us-west-2",
+    )
+    profile: str = setting(
+        "",
+        "Profile in `~/.aws/config` and `~/.aws/credentials`. By default `AWS_PROFILE`.",
+        example="observatory",
+    )
+    anonymous: bool = setting(False, "With `true`, a public bucket is read without credentials.")
+    options: dict[str, Any] = setting(
+        {},
+        "More options for fsspec's file system: `project` for gs, `account_name` for az.",
+        example={"project": "observatory"},
+    )
 
     def check(self) -> None:
         """Raise UsageError if a setting is wrong or holds a secret."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
-from observing_monitor.readers.night_paths import TextFiles, read_night, write_night
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
 if TYPE_CHECKING:
@@ -22,21 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-
-__all__ = [
-    "READERS",
-    "Rows",
-    "TextFiles",
-    "at",
-    "format_of",
-    "opened",
-    "parse_json",
-    "read_csv",
-    "read_json",
-    "read_jsonl",
-    "read_night",
-    "write_night",
-]
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 GZIP_MAGIC = b"\x1f\x8b"

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from observing_monitor.readers.walk import NightFolders
 
 
-__all__ = ["Entry", "Listing", "NightTree", "shown_all"]
-
 # nights whose listings are kept: a source may read a night and its neighbours
 MAX_LISTINGS = 3
 

@@ -19,6 +19,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.dbb_events import (
@@ -28,6 +29,7 @@ from observing_monitor.sources.dbb_events import (
     to_instants,
 )
 from observing_monitor.sources.shared.cells import to_text
+from observing_monitor.sources.shared.meanings import NAME_PATTERN, PASSWORD_ENV, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,24 +80,24 @@ class DataBackbone(Telling):
 
     @dataclass
     class Settings:
-        """The settings of a source of type `dbb`."""
+        """Settings of a source of type `dbb`."""
 
-        # the database: postgresql://user@host/name
-        url: str
-        # the beginning of the tables' names: obs_auxtel_arc_
-        prefix: str = ""
-        # the Butler whose events are read: 3 or 2
-        gen: int = 3
-        # the zone of the tables' times: that of the machines where the manager runs
-        timezone: str = "UTC"
-        # the stage of the attempts; two sources, one for each Butler, need two names
-        stage: str = "ingest"
-        # a regular expression with groups obsid, exposure, seq_num, detector
-        name_pattern: str = names.RUBIN
-        # the environment variable with the password; libpq's .pgpass works as well
-        password_env: str = ""
-        # how long the database may take to answer
-        timeout_s: float = 30
+        url: str = setting(
+            REQUIRED, "Address of the database.", example="postgresql://reader@dbhost/lsstdb"
+        )
+        prefix: str = setting("", "Beginning of the tables' names.", example="obs_auxtel_arc_")
+        gen: int = setting(3, "Butler whose events are read: 3 or 2.")
+        timezone: str = setting(
+            "UTC",
+            "Time zone of the tables' times: that of the machines where the manager runs.",
+            example="America/Santiago",
+        )
+        stage: str = setting(
+            "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
+        )
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
+        timeout_s: float = setting(30, TIMEOUT_S)
 
     @staticmethod
     def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
-from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.readers.listing import shown_all
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
@@ -31,7 +32,7 @@ from observing_monitor.sources.expected_settings import ExpectedSettings
 if TYPE_CHECKING:
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
-    from observing_monitor.readers.tree import Entry, Listing
+    from observing_monitor.readers.listing import Entry, Listing
     from observing_monitor.sources.base import Asked
 
 

@@ -16,6 +16,7 @@ from observing_monitor.model import columns, frames
 from observing_monitor.model.names import named_pattern
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
@@ -41,14 +42,21 @@ class Gen2Repository(Telling):
 
     @dataclass
     class Settings:
-        """The settings of a source of type `gen2`."""
+        """Settings of a source of type `gen2`."""
 
-        # the repository: the directory with registry.sqlite3 and raw/
-        path: Path
-        # raw/ is not organised by night: look for the links of a night's raws in all of it
-        query_links: bool = False
-        # a regular expression for links' names, with groups exposure and detector
-        raw_pattern: str = RAW
+        path: Path = setting(
+            REQUIRED,
+            "Repository: the folder with `registry.sqlite3` and `raw/`.",
+            example="/data/auxTel/gen2repo",
+        )
+        query_links: bool = setting(
+            False,
+            "With `true`, links of a night's raws are looked for in all of `raw/`. Set it if "
+            "`raw/` is not organised by night.",
+        )
+        raw_pattern: str = setting(
+            RAW, "Regular expression for the names of links, with groups exposure and detector."
+        )
 
     @staticmethod
     def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:

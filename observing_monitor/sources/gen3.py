@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen3_places import ExistingFolders, folder_times, stat_files
 from observing_monitor.sources.gen3_registry import Gen3Registry
 from observing_monitor.sources.shared.butler import FILE_GONE, join_texts
+from observing_monitor.sources.shared.meanings import PASSWORD_ENV, TIMEOUT_S
 
 if TYPE_CHECKING:
     import datetime
@@ -38,20 +40,25 @@ class Gen3Repository(Telling):
 
     @dataclass
     class Settings:
-        """The settings of a source of type `gen3`."""
+        """Settings of a source of type `gen3`."""
 
-        # the repository: a directory with butler.yaml or gen3repo/butler.yaml, or a butler.yaml
-        path: Path
-        # read the exposures of this instrument only
-        instrument: str = ""
-        # the datasets that count as ingested files
-        dataset_type: str = "raw"
-        # the registry's database, if not that of butler.yaml: a replica, or another user
-        url: str = ""
-        # the environment variable with the password; libpq's .pgpass works as well
-        password_env: str = ""
-        # how long the database may take to answer
-        timeout_s: float = 30
+        path: Path = setting(
+            REQUIRED,
+            "Repository: a folder with `butler.yaml` or `gen3repo/butler.yaml`, or a "
+            "`butler.yaml`.",
+            example="/data/auxTel/gen3repo",
+        )
+        instrument: str = setting(
+            "", "Instrument whose exposures are read. By default, all.", example="LATISS"
+        )
+        dataset_type: str = setting("raw", "Type of the datasets that count as ingested files.")
+        url: str = setting(
+            "",
+            "Registry's database, if not that of `butler.yaml`: a replica, or another user.",
+            example="postgresql://reader@replica/gen3",
+        )
+        password_env: str = setting("", PASSWORD_ENV, example="BUTLER_PASSWORD")
+        timeout_s: float = setting(30, TIMEOUT_S)
 
     @staticmethod
     def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:

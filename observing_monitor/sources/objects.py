@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,10 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known
@@ -36,18 +38,15 @@ class ObjectFiles(Telling):
 
     @dataclass
     class Settings:
-        """The settings of a source of type `files` whose path is an address."""
+        """Settings of a source of type `files` whose path is an address."""
 
-        # the address: s3://bucket/prefix
-        path: str
-        # no fault if nothing lies below the address and never did
-        optional: bool = False
-        # patterns of names that are no files yet, such as *.part
-        skip: list[str] = field(default_factory=list)
-        # a regular expression with groups obsid, exposure, seq_num, detector
-        name_pattern: str = names.RUBIN
-        # how to reach the store, if not as [storage] says
-        storage: Storage = field(default_factory=Storage)
+        path: str = setting(REQUIRED, "Address of the files.", example="s3://bucket/prefix")
+        optional: bool = setting(
+            False, "With `true`, it is no fault if nothing lies below the address and never did."
+        )
+        skip: list[str] = setting([], SKIP, example=["*.part"])
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        storage: Storage = setting(Storage(), "How to reach the store, if not as `[storage]` says.")
 
     @staticmethod
     def stages_of(settings: ObjectFiles.Settings) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ bucket), so the check looks at the metrics of all sources.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model.finding import Finding
+from observing_monitor.model.setting import setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class CountSettings:
-    """The settings of a source whose counts are compared."""
+    """Settings of a source whose counts are compared."""
 
-    # metrics to compare, of any source, in order: what was produced comes first
-    counts: list[str] = field(default_factory=list)
-    # a smaller share of the first count than this is an error
-    error_below: float = 0.9
-    # a smaller share of the first count than this is a warning
-    warning_below: float = 0.99
-    # a larger multiple of the first count than this is a replay
-    twice_above: float = 1.5
+    counts: list[str] = setting(
+        [],
+        "Metrics of any source to compare, in order. The number that was produced comes first.",
+        example=["alerts_produced", "alerts_stored"],
+    )
+    error_below: float = setting(0.9, "A smaller share of the first count is an error.")
+    warning_below: float = setting(0.99, "A smaller share of the first count is a warning.")
+    twice_above: float = setting(1.5, "A larger multiple of the first count is a replay.")
 
 
 class _Counts(NamedTuple):

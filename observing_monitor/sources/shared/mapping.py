@@ -1,29 +1,14 @@
-"""Map another system's columns to ours: shared by the sources `sql` and `table`."""
+"""Split rows of another system by night."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from observing_monitor.readers.textfiles import at, read_night
-from observing_monitor.sources.shared.cells import (
-    JD_OF_1970,
-    MJD_OF_1970,
-    NUMERIC_TIMES,
-    Notes,
-    to_instants,
-    to_metric,
-    to_zone,
-)
-from observing_monitor.sources.shared.mapped import (
-    OWN_INSTANT,
-    Mapped,
-    MappedSource,
-    check_settings,
-    require,
-    wanted,
-)
-from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.readers.night_paths import read_night
+from observing_monitor.readers.textfiles import at
+from observing_monitor.sources.shared.cells import to_instants
+from observing_monitor.sources.shared.mapped import OWN_INSTANT
 
 if TYPE_CHECKING:
     import datetime
@@ -31,24 +16,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.nights import NightRule
     from observing_monitor.readers.textfiles import Rows
-
-
-__all__ = [
-    "JD_OF_1970",
-    "MJD_OF_1970",
-    "NUMERIC_TIMES",
-    "Mapped",
-    "MappedSource",
-    "Notes",
-    "apart",
-    "by_night",
-    "check_settings",
-    "require",
-    "to_metric",
-    "to_reading",
-    "to_zone",
-    "wanted",
-]
+    from observing_monitor.sources.shared.mapped import Mapped
 
 
 def by_night(
