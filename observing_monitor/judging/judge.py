@@ -1,4 +1,7 @@
-"""A night's row of the index: its summary, findings and status, made from its tables."""
+"""A night's row of the index, made from its tables.
+
+With its summary, findings and status.
+"""
 
 from __future__ import annotations
 
@@ -204,7 +207,7 @@ def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
 def _headline_values(
     job: NightWork, tables: Tables
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return the night's values of the headlines of its sources, and their units.
+    """Return the values of the headlines of a night, and their units.
 
     A value is None if it is not available.
     """

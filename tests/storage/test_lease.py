@@ -22,7 +22,7 @@ pytest_plugins = ["bucket_fixtures"]
 
 
 def test_lock_held_by_another(tree, bucket, monkeypatch, capfd):
-    """While a run holds the lock, another ends at once and says so; later ones run."""
+    """While a run holds the lock, another ends at once and says so."""
     folder, now = tree
     monkeypatch.setattr(lease, "YOUNG_S", -1)
     which = ("--input_dir", folder, "--last_day", DAYS[-1], "--output_dir", bucket.address)
@@ -39,7 +39,7 @@ def test_lock_held_by_another(tree, bucket, monkeypatch, capfd):
 
 
 def test_lock_of_a_killed_run(bucket, monkeypatch):
-    """A dead process's lock is removed at once on its machine, elsewhere when it is stale."""
+    """A dead process's lock is removed, elsewhere when it is stale."""
     output = ObjectOutput(bucket.address, Storage())
     dead = subprocess.Popen([sys.executable, "-c", ""])
     name = f".lock/{lease._this_process()}-0".replace(f"-{os.getpid()}-", f"-{dead.pid}-")
@@ -58,7 +58,7 @@ def test_lock_of_a_killed_run(bucket, monkeypatch):
 
 
 def test_lock_is_renewed_and_missed(bucket, monkeypatch):
-    """A held lock is renewed; a run whose lock was removed writes nothing more."""
+    """A held lock is renewed; without it a run writes nothing more."""
     monkeypatch.setattr(lease, "RENEW_S", 0.3)
     monkeypatch.setattr(lease, "YOUNG_S", -1)
     monkeypatch.setattr(lease, "STALE_S", 2)
@@ -78,7 +78,7 @@ def test_lock_is_renewed_and_missed(bucket, monkeypatch):
 
 
 def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
-    """A run that cannot renew its lock stops before others may consider it stale."""
+    """A run that cannot renew its lock stops in time."""
     monkeypatch.setattr(lease, "RENEW_S", 0.2)
     monkeypatch.setattr(lease, "STALE_S", 1.5)
     output = ObjectOutput(bucket.address, Storage())
