@@ -605,9 +605,9 @@ from observing_monitor.sources import Asked
 from observing_monitor.sources.gen3 import Gen3Repository
 night, now = datetime.date.fromisoformat(sys.argv[2]), datetime.datetime.now(datetime.UTC)
 source = Gen3Repository(Gen3Repository.Settings(pathlib.Path(sys.argv[1])), Asked('gen3', NightRule.parse('UTC-12h'), now))
-with source._connect() as registry:
-    values = source._values(source._layout_of(registry), night, 'LATISS')
-    sql = source._sql(registry, ['t.exposure', 'd.ingest_date', 'f0.path'])
+with source.registry.connect() as registry:
+    values = source.registry.values(source.registry.layout(registry), night, 'LATISS')
+    sql = source.registry.sql(registry, ['t.exposure', 'd.ingest_date', 'f0.path'])
     steps = [row[0].strip() for row in registry.ask(f'explain {sql}', values)]
 print(*[step.split(' on ')[1].split()[0] for step in steps if 'Seq Scan' in step] or ['none'])
 """

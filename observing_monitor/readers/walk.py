@@ -247,5 +247,5 @@ class Walk:
 
 def reason(error: OSError) -> str:
     """Return the system's words for an error, with a remedy if one is obvious."""
-    remedy = " (give the user that runs this leave to read it)"
+    remedy = " (let the user that runs this read it)"
     return why(error) + (remedy if isinstance(error, PermissionError) else "")

@@ -92,7 +92,7 @@ def asset(name: str) -> str:
     return f"{ASSETS}/{name}"
 
 
-# --- a night's and a year's files, by their names in the stream's folder ------------------------
+# --- a night's and a year's files, by their names in the stream's folder --------------------------
 
 
 def night_page(night: Night) -> str:
@@ -184,7 +184,7 @@ def month_address(night: datetime.date) -> str:
     return f"{year_page(night.year)}#month-{night:%Y-%m}"
 
 
-# --- the store -----------------------------------------------------------------------------------
+# --- the store ------------------------------------------------------------------------------------
 
 
 def stream_store(stream: str) -> str:

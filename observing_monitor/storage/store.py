@@ -72,7 +72,7 @@ class Store:
         nights = map(layout.stored_night, self.output.names(self.folder))
         return sorted(night for night in nights if night)
 
-    # --- the index -----------------------------------------------------------------------------
+    # --- the index --------------------------------------------------------------------------------
 
     def read_index(self) -> Index:
         """Return the stream's index; without nights if there is none.
@@ -128,7 +128,7 @@ class Store:
         )
         self.output.remove(layout.index_notes_file(self.stream))
 
-    # --- a night's last look --------------------------------------------------------------------
+    # --- a night's last look ----------------------------------------------------------------------
 
     def read_looked(self, night: datetime.date) -> Looked:
         """Return the state and the result of the last look at a night; {} if there was none."""
@@ -146,7 +146,7 @@ class Store:
         looked = self.read_looked(night)
         self.write_looked(night, {**looked, "sizes": {}})
 
-    # --- tables ---------------------------------------------------------------------------------
+    # --- tables -----------------------------------------------------------------------------------
 
     def load(self, night: datetime.date) -> Tables:
         """Return a night's tables; empty ones if nothing is known.
@@ -229,7 +229,7 @@ class Store:
                 "the next run that collects makes it anew"
             ) from error
 
-    # --- unmatched files, and cached attempts ---------------------------------------------------
+    # --- unmatched files, and cached attempts -----------------------------------------------------
 
     def save_unmatched(self, night: datetime.date, unmatched: Tables) -> str:
         """Write a night's unmatched files and attempts, or remove them if there are none.

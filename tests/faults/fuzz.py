@@ -60,7 +60,9 @@ PARSED = {  # of a source what it does before it makes tables, in a hundredth of
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source._of_night(NIGHT, source._logs(None), None),
+    "fitsstorage_logs": lambda source, path: source.lines_of(
+        NIGHT, source.folder.find(None), None
+    ),
     "lwa": lambda source, path: lwa_points.PointReader(
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),

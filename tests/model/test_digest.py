@@ -12,7 +12,7 @@ from observing_monitor.model.digest import (
     with_instants,
 )
 from observing_monitor.storage.sealed import sealed
-from observing_monitor.tables.listing import anchor_of
+from observing_monitor.tables.attention import anchor_of
 
 
 def test_digest_of_a_value():

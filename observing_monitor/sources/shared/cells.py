@@ -243,17 +243,25 @@ def to_zone(instant: datetime.datetime, zone: str) -> datetime.datetime:
 
 def _from_zone(read: Series[Any], zone: str) -> Series[Any]:
     """Return instants of a zone or of TAI that were read as if they were UTC."""
-    import numpy as np
     import pandas as pd
 
     if zone == "TAI":
         return read - pd.Timedelta(seconds=TAI_MINUS_UTC_S)
     if zone == "UTC":
         return read
-    # the hour that occurs twice in autumn counts as standard time; the one that spring leaves
-    # out, as the next hour
-    local = read.dt.tz_localize(None).dt.tz_localize(
-        ZoneInfo(zone), ambiguous=np.zeros(len(read), bool), nonexistent="shift_forward"
+    return local_to_utc(read.dt.tz_localize(None), ZoneInfo(zone))
+
+
+def local_to_utc(local: Series[Any], zone: ZoneInfo) -> Series[Any]:
+    """Return local times, without a zone, as instants in UTC.
+
+    The hour that occurs twice in autumn counts as standard time; the one that spring leaves out,
+    as the next hour.
+    """
+    import numpy as np
+
+    aware = local.dt.tz_localize(
+        zone, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward"
     )
-    made: Series[pd.Timestamp] = local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    made: Series[pd.Timestamp] = aware.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
     return made
