@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.passwords import password_from
 
 if TYPE_CHECKING:
@@ -178,4 +179,4 @@ def _read_whole(answer: http.client.HTTPResponse, deadline: float) -> bytes:
 def _reason(error: Exception) -> str:
     """Return why a connection failed, in lower case."""
     reason = getattr(error, "reason", error)
-    return (getattr(reason, "strerror", None) or str(reason) or type(reason).__name__).lower()[:300]
+    return os_error_text(reason if isinstance(reason, BaseException) else error)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import first_line
 from observing_monitor.readers import sqlite
 from observing_monitor.readers.passwords import password_from
 
@@ -249,7 +250,7 @@ class Database:
     def _without_secrets(self, error: BaseException) -> str:
         """Return the first line of the driver's message, with secrets replaced by `…`."""
         text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
-        words = next(iter(text.strip().splitlines()), type(error).__name__)
+        words = first_line(text) or type(error).__name__
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words

@@ -38,7 +38,8 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from observing_monitor.errors import SourceError, one_line
+from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import error_line
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class Reader:
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            reason = f"and can't be locked meanwhile ({one_line(error)})"
+            reason = f"and can't be locked meanwhile ({error_line(error)})"
             raise SourceError(f"{words}, {reason}; the next run tries again") from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ import struct
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers.listing import (
     ABSENT,
@@ -17,7 +18,6 @@ from observing_monitor.readers.listing import (
     packed,
     shown,
 )
-from observing_monitor.readers.plain_files import why
 
 if TYPE_CHECKING:
     import datetime
@@ -248,4 +248,4 @@ class Walk:
 def reason(error: OSError) -> str:
     """Return the system's words for an error, with a remedy if one is obvious."""
     remedy = " (let the user that runs this read it)"
-    return why(error) + (remedy if isinstance(error, PermissionError) else "")
+    return os_error_text(error) + (remedy if isinstance(error, PermissionError) else "")

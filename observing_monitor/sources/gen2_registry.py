@@ -15,9 +15,9 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.readers import sqlite
-from observing_monitor.readers.plain_files import why
 from observing_monitor.sources.gen2_raws import Arrays, from_arrays, from_rows
 
 if TYPE_CHECKING:
@@ -241,5 +241,5 @@ class Gen2Registry:
         except (sqlite3.Error, UnicodeError) as error:
             raise SourceError(f"{self.path}: {error}; is it a whole Gen2 registry?") from error
         except OSError as error:
-            words = f"{why(error)}; a Gen2 repository has its registry there"
+            words = f"{os_error_text(error)}; a Gen2 repository has its registry there"
             raise SourceError(f"{self.path}: {words}") from error

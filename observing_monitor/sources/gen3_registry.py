@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers import sqlite
-from observing_monitor.readers.plain_files import why
 from observing_monitor.sources.gen3_butler import read_repository
 from observing_monitor.sources.gen3_raws import (
     Instrument,
@@ -143,7 +143,7 @@ class Gen3Registry:
             return sqlite.state_of(path)
         except OSError as error:
             words = "butler.yaml says that the registry is there"
-            raise SourceError(f"{path}: {why(error)}; {words}") from error
+            raise SourceError(f"{path}: {os_error_text(error)}; {words}") from error
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all exposures."""

@@ -13,8 +13,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -128,7 +129,7 @@ class RsyncLog:
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.notes.append(f"{log}: its gzip is cut or broken; {CHANGE_TIMES}")
         except OSError as error:
-            self.notes.append(f"{log}: {why(error)}; {CHANGE_TIMES}")
+            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
 
     def _add_to_sum(self, path: str, at: str) -> None:
         if folder := _night_folder(path.rpartition("/")[0]):
