@@ -1,4 +1,4 @@
-"""Open plain files only: never a pipe, a device or a folder."""
+"""Open plain files, never pipes, devices or folders."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def open_plain(
 
 
 def is_address(place: object) -> bool:
-    """Return True if a place is an object store's address (`s3://bucket/prefix`)."""
+    """Return True for an address such as `s3://bucket/prefix`."""
     return "://" in str(place)
 
 
 def unreadable(path: object, error: OSError) -> SourceError:
-    """Return the error to raise if a source's file can't be read."""
+    """Return the error for a file that can't be read."""
     words = "the user that runs this must be able to read it"
     return SourceError(f"{path}: {os_error_text(error)}; {words}")

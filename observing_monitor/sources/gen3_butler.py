@@ -1,4 +1,4 @@
-"""Read a Gen3 repository's `butler.yaml`: where its registry and its datastores are."""
+"""Read the `butler.yaml` of a Gen3 repository."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _datastores(config: dict[str, Any], file: Path) -> list[tuple[str, str]]:
-    """Return root and table of records of each datastore with files, in a chain's order."""
+    """Return each datastore's root and table of records.
+
+    A chain's datastores keep its order. Those without files are left out.
+    """
     inner = config.get("datastores", ())
     records = config.get("records") or {}
     if not (
