@@ -101,11 +101,11 @@ class FileStore(Telling):
         self.log = RsyncLog(parent, settings.transfer_log, zone)
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights of all folders and of the files outside them."""
+        """Return the nights of all folders and loose files."""
         return self.tree.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return digests of the night's files and of their lines in rsync's logs.
+        """Return digests of the night's files and log lines.
 
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
@@ -149,7 +149,7 @@ class FileStore(Telling):
         return self._reading(table, listing, self.log.notes)
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
-        """Return paths, names and numbers of the files that are not skipped."""
+        """Return paths, names and numbers without skipped files."""
         import numpy as np
 
         (paths, name, _), numbers = listing.texts(), listing.columns()
@@ -193,7 +193,7 @@ class FileStore(Telling):
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _log_digest(self, night: datetime.date) -> str:
-        """Return the digest of the night's lines in rsync's logs; "" without logs."""
+        """Return the digest of the night's log lines, or ""."""
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]

@@ -1,4 +1,4 @@
-"""The settings that map another system's columns to ours, and their checks."""
+"""Settings that map another system's columns to ours."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class MappedSource(Telling):
 
     @staticmethod
     def stages_of(settings: Mapped) -> tuple[str, ...]:
-        """Return the stages in the settings, if the rows are attempts."""
+        """Return the stages, if the rows are attempts."""
         return tuple(settings.stages) if settings.feeds == "ingests" else ()
 
     @staticmethod
@@ -104,7 +104,7 @@ class MappedSource(Telling):
 
 
 def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night: bool) -> None:
-    """Check that a mapping is complete, and has only columns and words of ours.
+    """Check that a mapping is complete and known.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def wanted(settings: Mapped) -> list[str]:
-    """Return the other system's columns that the settings name, without repetition."""
+    """Return the other system's columns in the settings."""
     night = [settings.night_column] if settings.night_column else []
     return list(dict.fromkeys([*night, *settings.columns.values(), *settings.values.values()]))
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def by_night(
     rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date | None = None
 ) -> dict[datetime.date, Rows]:
-    """Return rows by night; the notes are with the last night.
+    """Return rows by night.
 
-    The settings and the rows' columns must have passed `check_settings` and `require`.
+    The notes are with the last night. The settings and the rows' columns must have passed
+    `check_settings` and `require`.
 
     Parameters
     ----------
