@@ -135,15 +135,15 @@ class Listing:
         values = self.numbers[row * n : (row + 1) * n]
         size, mtime_ns, ctime_ns, device, inode, n_links, link_ns, is_dangling = values
         return Entry(
-            path=self.paths[row],
-            size=size,
-            mtime_ns=self.beyond.get(row, mtime_ns),
-            ctime_ns=ctime_ns,
-            device=device,
-            inode=inode,
-            n_links=n_links,
-            link_ns=None if link_ns == ABSENT else link_ns,
-            is_dangling=bool(is_dangling),
+            self.paths[row],
+            size,
+            self.beyond.get(row, mtime_ns),
+            ctime_ns,
+            device,
+            inode,
+            n_links,
+            None if link_ns == ABSENT else link_ns,
+            bool(is_dangling),
         )
 
     def columns(self) -> dict[str, NDArray[np.int64]]:
