@@ -45,11 +45,14 @@ with psycopg2.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
 """
 SOURCE_GEN3 = """
 import datetime, pathlib, sys
-from {processes}.workers import suit_full_nights
+try:
+    from observing_monitor.processes.tuning import tune_process
+except ImportError:  # 0.1
+    from observing_monitor.workers import suit_full_nights as tune_process
 from observing_monitor.nights import NightRule
 from observing_monitor.sources import Asked
 from observing_monitor.sources.gen3 import Gen3Repository
-suit_full_nights()
+tune_process()
 night = datetime.date.fromisoformat(sys.argv[2])
 asked = Asked('gen3', NightRule.parse('UTC-12h'), datetime.datetime.fromisoformat(sys.argv[3]))
 source = Gen3Repository(Gen3Repository.Settings(pathlib.Path(sys.argv[1])), asked)

@@ -40,7 +40,7 @@ from observing_monitor.commands.surroundings import is_folder_gone, suit_surroun
 from observing_monitor.errors import LockedError, OutputError, SourceError, UsageError
 from observing_monitor.model.wording import visible
 from observing_monitor.processes.timelimit import leave
-from observing_monitor.processes.workers import is_cheap_to_copy, suit_full_nights
+from observing_monitor.processes.tuning import tune_process
 from observing_monitor.settings.receivers import receivers_of_file
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     """Run the command line, as of `now` (an aware datetime, by default the clock's); returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     now = now or datetime.datetime.now(datetime.UTC)
-    suit_full_nights()
+    tune_process()
     try:
         if arguments[:1] == ["metrics"]:
             from observing_monitor.commands import metrics
@@ -228,7 +228,7 @@ def _work(
     # streams, of which any number of sources may be down, and only in one process are those found out together
     n_jobs = options.jobs or (None if is_history else min(2, os.cpu_count() or 1))
     is_parallel = is_history or (
-        run.n_new(asked) > 1 and (options.jobs or (len(run.streams) == 1 and is_cheap_to_copy()))
+        run.n_new(asked) > 1 and (options.jobs or len(run.streams) == 1)
     )
     with (
         executor_of(n_jobs, options.scheduler)

@@ -221,15 +221,9 @@ class Run:
             self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems)
         )
         standings = site_status.with_since(done.standings, self.output, self.now)
+        facts = write.FeedFacts(standings, done.news, heartbeat, told)
         self.problems += write.write_feeds(
-            standings,
-            done.news,
-            heartbeat,
-            told,
-            self.output,
-            self.now,
-            self.site_url,
-            self.prometheus_file,
+            facts, self.output, self.now, self.site_url, self.prometheus_file
         )
         if self.receivers and not self.is_of_history:
             from observing_monitor.feeds import notify

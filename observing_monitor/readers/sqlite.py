@@ -1,8 +1,9 @@
-"""Read SQLite files of others: nothing is changed, and no writer has to wait.
+"""Read SQLite files without disturbing their writers.
 
-A file is opened as `immutable`, so that SQLite takes no lock and makes no file beside it. What
-locks would guarantee is checked instead: the file must be the same before and after a query, with
-no transaction in progress. Otherwise the query is repeated.
+Nothing is changed, and no writer has to wait. A file is opened as `immutable`, so that SQLite
+takes no lock and makes no file beside it. What locks would guarantee is checked instead: the file
+must be the same before and after a query, with no transaction in progress. Otherwise the query is
+repeated.
 
 - The file is the same if its size, time and inode are, and the change counter in its header,
   which every transaction increments.
@@ -38,7 +39,8 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from observing_monitor.errors import SourceError, one_line
+from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import error_line
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -95,12 +97,12 @@ class _State(NamedTuple):
 
     @property
     def needs_copy(self) -> bool:
-        """True if the file alone does not have the committed content."""
+        """True if the file lacks committed content."""
         return bool(self.log or self.journal)
 
     @property
     def origin(self) -> tuple[object, ...]:
-        """Key of a copy: the same while the copy is right.
+        """Key of a copy, equal while it is right.
 
         A copy does not contain the changes of an unfinished transaction, so these do not matter.
         """
@@ -108,7 +110,7 @@ class _State(NamedTuple):
 
 
 def state_of(path: str) -> list[int]:
-    """Return numbers that differ if the content of a file does.
+    """Return numbers that differ if a file does.
 
     Raises
     ------
@@ -128,7 +130,10 @@ def _state_of(path: str) -> _State:
 
 
 def _is_unchanged(state: _State) -> bool:
-    """Return True if everything read since a state was taken belongs to that state."""
+    """Return True if the file is still in a state.
+
+    All that was read since then belongs to it.
+    """
     path = state.path
     with contextlib.suppress(OSError):  # the file is gone or no longer readable
         now = (_journal_of(path), _log_of(path), _file_of(path)[0])
@@ -159,7 +164,10 @@ def _journal_of(path: str) -> tuple[int, ...]:
 
 
 def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
-    """Return a file's first bytes and its `stat`; b"" and None if it is not there."""
+    """Return a file's first bytes and its `stat`.
+
+    b"" and None if it is not there.
+    """
     try:
         with open_plain(path) as file:
             return file.read(n_bytes), os.fstat(file.fileno())
@@ -168,9 +176,10 @@ def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
 
 
 class Reader:
-    """A read-only connection; each query is answered from one state of the file.
+    """A read-only connection to a file.
 
-    Has the parts of PEP 249 that SQLAlchemy needs.
+    Each query is answered from one state of the file. Has the parts of PEP 249 that SQLAlchemy
+    needs.
 
     Parameters
     ----------
@@ -203,7 +212,10 @@ class Reader:
         return self.answer(sql, values)[1]
 
     def answer(self, sql: str, values: Values = ()) -> tuple[Any, Tuples]:
-        """Return the columns, as in a cursor's `description`, and the rows; see `ask`."""
+        """Return the columns and the rows; see `ask`.
+
+        Columns are as in a cursor's `description`.
+        """
         started = time.monotonic()
         for tried in range(TRIES):
             if tried > 1 and time.monotonic() - started > PATIENCE_S:
@@ -222,7 +234,10 @@ class Reader:
         return self._answer_under_lock(state, sql, values)
 
     def _connection(self, state: _State) -> sqlite3.Connection | None:
-        """Return a connection to the file in a state; None if the state has passed."""
+        """Return a connection to the file in a state.
+
+        None if the state has passed.
+        """
         if state.needs_copy:
             self.close()
             copy = _copy_of(state)
@@ -244,7 +259,7 @@ class Reader:
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            reason = f"and can't be locked meanwhile ({one_line(error)})"
+            reason = f"and can't be locked meanwhile ({error_line(error)})"
             raise SourceError(f"{words}, {reason}; the next run tries again") from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -309,7 +324,7 @@ class Cursor:
 
 
 def ask(path: str, sql: str, values: Values = ()) -> Tuples:
-    """Return the rows that one query selects from a file; see `Reader.ask`."""
+    """Return the rows of one query; see `Reader.ask`."""
     with contextlib.closing(Reader(path, PATIENCE_S)) as reader:
         return reader.ask(sql, values)
 
@@ -338,7 +353,10 @@ def _ask(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[Any,
 
 
 def _settled_state(path: str) -> _State:
-    """Return a file's state when no transaction is in progress, or one takes long."""
+    """Return a file's state between two transactions.
+
+    If a transaction takes long, it is a state within it.
+    """
     state, ends = _state_of(path), time.monotonic() + JOURNAL_S
     while state.journal and _existing_copy(state) is None and time.monotonic() < ends:
         time.sleep(0.02)
@@ -355,15 +373,16 @@ _copying: dict[str, threading.Lock] = {}
 
 
 def _existing_copy(state: _State) -> sqlite3.Connection | None:
-    """Return the copy that was made of a state, if there is one."""
+    """Return the copy of a state, if there is one."""
     origin, copy = _copies.get((os.getpid(), state.path), (None, None))
     return copy if origin == state.origin else None
 
 
 def _copy_of(state: _State) -> sqlite3.Connection | None:
-    """Return a connection to a copy of the committed content, made once for each state.
+    """Return a copy of the committed content.
 
-    Returns None if the file changed meanwhile; raises OSError if it can't be read or copied.
+    It is made once for each state. Returns None if the file changed meanwhile; raises OSError if
+    it can't be read or copied.
     """
     with _copying.setdefault(state.path, threading.Lock()):
         if copy := _existing_copy(state):
@@ -376,7 +395,7 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
 
 
 def _new_copy(state: _State) -> sqlite3.Connection | None:
-    """Return a new copy; None if it may mix several states."""
+    """Return a new copy, if it is of one state."""
     try:
         made = _copy_file(state.path)
     except sqlite3.Error:
@@ -390,10 +409,10 @@ def _new_copy(state: _State) -> sqlite3.Connection | None:
 
 
 def _is_same_transaction(state: _State) -> bool:
-    """Return True if a copy made since a state was taken has the content of that state.
+    """Return True if a copy has the content of a state.
 
-    With a log or a journal the file itself may have changed meanwhile: the log has the rest, and
-    the journal undoes it.
+    The copy was made after the state was taken. With a log or a journal the file itself may have
+    changed meanwhile: the log has the rest, and the journal undoes it.
     """
     if not state.needs_copy:
         return _is_unchanged(state)
@@ -402,7 +421,7 @@ def _is_same_transaction(state: _State) -> bool:
 
 
 def snapshot(path: str) -> sqlite3.Connection:
-    """Return a connection to a copy of a file, for many queries of one state.
+    """Return a copy of a file for many queries.
 
     Raises
     ------
@@ -422,7 +441,7 @@ def snapshot(path: str) -> sqlite3.Connection:
 
 
 def _copy_file(path: str) -> sqlite3.Connection:
-    """Return a connection to a new copy of a file with its log and journal."""
+    """Return a copy of a file with log and journal."""
     try:
         with tempfile.TemporaryDirectory(prefix="observing_monitor_registry_") as folder:
             here = os.path.join(folder, "registry")
@@ -457,7 +476,7 @@ def _copy(
 
 
 def _length_to_copy(journal: BufferedReader) -> int | None:
-    """Return how many bytes of a journal to copy; None for all.
+    """Return the number of bytes to copy; None for all.
 
     If several files are changed in one transaction, each one's journal ends with the name of a
     journal that they share. SQLite would look for it, and remove it when done. So the name is left

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +15,10 @@ from observing_monitor.metrics.values import (
     file_name_of,
     nid_of_file_name,
 )
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import UTC
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ class StatisticsTable:
         self._rows[nid] = [
             (str(name), None if value is None else as_written(float(value))) for name, value in rows
         ]
-        text = repr(self._rows[nid]).encode("utf-8", "backslashreplace")
-        return {"digest": hashlib.blake2b(text, digest_size=12).hexdigest()} if rows else None
+        return {"digest": hex_digest(repr(self._rows[nid]), n_bytes=12)} if rows else None
 
     def read(self, nid: int) -> StoredNumbers:
         """Return the rows of the last look, as of this run."""
@@ -198,4 +198,4 @@ class StatisticsTable:
 
 
 def _fault(path: str | Path, error: OSError) -> SourceError:
-    return SourceError(f"{path}: {why(error)}; path is the folder with status_<nid>.json")
+    return SourceError(f"{path}: {os_error_text(error)}; path is the folder with status_<nid>.json")

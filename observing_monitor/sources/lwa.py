@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import setting
 from observing_monitor.readers.etcd import Etcd, pairs_of
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.lwa_bands import band_counts, bands_of, check_group
@@ -84,20 +86,33 @@ class LwaRecorders(Telling):
     class Settings:
         """Settings of a source of type `lwa`."""
 
-        url: str = ""  # etcd's gateway, such as http://etcdv3service:2379; set this or dump
-        dump: Path | None = None  # JSON file of keys and values, as of when it was written
-        recorders: list[str] = field(
-            default_factory=lambda: ["drvs1-16", "drvf1-16"]
-        )  # ids of managers, with the numbers of their bands
-        points: list[str] = field(
-            default_factory=lambda: ["*"]
-        )  # patterns of the points to keep; summary and info are always kept
-        silent_after_s: float = 120  # a band whose summary is older is an error
-        dump_late_after_s: float = 3600  # an older dump is an error
-        user: str = ""  # etcd's user, if it has users
-        password_env: str = ""  # environment variable with the user's password
-        timeout_s: float = 10  # give up if etcd does not answer for so long
-        max_image_bytes: int = 300_000  # leave out larger images
+        url: str = setting(
+            "",
+            "Address of etcd's gateway. Set either this or `dump`.",
+            example="http://etcdv3service:2379",
+        )
+        dump: Path | None = setting(
+            None,
+            "JSON file of keys and values, which counts as of when it was written. Set either "
+            "this or `url`.",
+            example="mon.json",
+        )
+        recorders: list[str] = setting(
+            ["drvs1-16", "drvf1-16"], "Ids of the managers, with the numbers of their bands."
+        )
+        points: list[str] = setting(
+            ["*"],
+            "Patterns of the points to keep. `summary` and `info` are always kept.",
+            example=["bifrost/*", "storage/*"],
+        )
+        silent_after_s: float = setting(120, "A band whose summary is older is an error.")
+        dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
+        user: str = setting("", "User of etcd, if it has users.", example="monitor")
+        password_env: str = setting(
+            "", "Environment variable with the user's password.", example="ETCD_PASSWORD"
+        )
+        timeout_s: float = setting(10, "Time that etcd has to answer.")
+        max_image_bytes: int = setting(300_000, "Larger images are left out.")
 
     @staticmethod
     def tells_of_files(settings: LwaRecorders.Settings) -> bool:
@@ -212,7 +227,7 @@ def read_dump(dump: Path) -> dict[str, bytes]:
             content = parse_json(file.read())
     except OSError as error:
         raise SourceError(
-            f"{dump}: {why(error)}; make the dump of the monitor points readable"
+            f"{dump}: {os_error_text(error)}; make the dump of the monitor points readable"
         ) from error
     except (ValueError, RecursionError):
         raise SourceError(
@@ -234,7 +249,7 @@ def _state_of(dump: Path) -> list[int]:
         state = dump.stat()
     except OSError as error:
         raise SourceError(
-            f"{dump}: {why(error)}; the dump of the monitor points should be there"
+            f"{dump}: {os_error_text(error)}; the dump of the monitor points should be there"
         ) from error
     return [state.st_size, state.st_mtime_ns]
 

@@ -106,7 +106,7 @@ class PointReader:
         if unknown:
             nodes = ", ".join(sorted(unknown, key=number_of)[:20])
             self.notes.append(
-                f"{self.place}: tells of {nodes}, which recorders does not name; left out"
+                f"{self.place}: has points of {nodes}, which recorders does not name; left out"
             )
         return rows
 

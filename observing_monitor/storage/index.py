@@ -68,7 +68,7 @@ class Look(TypedDict, total=False):
 
 
 class IndexRow(Look, total=False):
-    """A night's row of the index: its last look, and results of judging and publishing."""
+    """A night's row of the index: last look, judging and publishing."""
 
     # by the names of columns.NIGHTS and of the stream's headlines
     summary: dict[str, Any]
@@ -105,7 +105,7 @@ class IndexRow(Look, total=False):
 
 
 class Looked(Look, total=False):
-    """`looked.json`: state of the night's sources at the last look, and its result."""
+    """`looked.json`: the last look at a night's sources."""
 
     schema_version: int
     # of this program

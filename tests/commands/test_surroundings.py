@@ -229,6 +229,6 @@ def test_settings_of_other_editors(made, tmp_path, capfd):
     (tmp_path / "site.toml").write_bytes(text.encode("latin-1"))
     assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 2
     assert (
-        f"{tmp_path}/site.toml: is not written in UTF-8 (byte 63); have your editor save it so"
+        f"{tmp_path}/site.toml: is not UTF-8 (byte 63); save it as UTF-8 in your editor"
         in capfd.readouterr().err
     )

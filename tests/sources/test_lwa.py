@@ -18,7 +18,7 @@ from observing_monitor.model import columns
 from observing_monitor.sources.lwa import LwaRecorders
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
-from observing_monitor.tables.listing import latest_metrics
+from observing_monitor.tables.latest import latest_metrics
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_bad_points_are_noted(empty):
         "/mon/drvs5/bifrost/rx_rate: its value is neither a number nor text",
         "/mon/drvs6/bifrost/rx_rate: has no timestamp that is in the calendar",
         "drvs8: its clock is 4,000 s ahead",
-        "tells of drvs17",
+        "has points of drvs17",
     ):
         assert words in said
     assert len(notes) == 7
