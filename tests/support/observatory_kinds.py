@@ -84,6 +84,11 @@ def _lwa():
             metric_row("summary", None, FIRST, node=band, text="normal", at=at)
             for band, at in said.items()
         ),
+        metric_row("op-type", None, FIRST, node="drvs1", text="recording", at="19:00:00"),
+        *(
+            metric_row("storage/active_directory_count", 7, FIRST, node="drvs1", at=at)
+            for at in ("19:00:00", "23:00:00")
+        ),
     )
 
 

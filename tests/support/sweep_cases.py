@@ -170,7 +170,14 @@ SWEPT = [
             f"{_IT}.url": "mysql://me@db.example/lasair",
         },
     ),
-    *_sources("lwa", dump="/gone/elsewhere.json", recorders=["drvs1-2"], silent_after_s=10),
+    *_sources(
+        "lwa",
+        dump="/gone/elsewhere.json",
+        recorders=["drvs1-2"],
+        silent_after_s=10,
+        levels={"error": "warning", "warning": "error", "normal": "warning"},
+        no_file_after_s=0,
+    ),
     Case(
         "lwa",
         "url",
