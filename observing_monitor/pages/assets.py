@@ -172,7 +172,7 @@ def _pages(output: Output) -> Iterator[str]:
     there = sorted(output.names(""))
     folders = [name for name in there if not (name.endswith(".html") or _NO_PAGES.fullmatch(name))]
     for folder in ["", *folders]:
-        with contextlib.suppress(OSError):  # a folder of others, such as lost+found
+        with contextlib.suppress(OutputError):  # a folder of others, such as lost+found
             for name in sorted(output.names(folder)):
                 if name.endswith(".html"):
                     yield f"{folder}/{name}" if folder else name

@@ -102,6 +102,8 @@ class IndexRow(Look, total=False):
     news_at: str | None
     # PAGE, TABLES or PREVIEWS -> when they were pruned
     pruned: dict[str, str]
+    # whether a table could not be read: the next run that collects reads the night again
+    is_damaged: bool
 
 
 class Looked(Look, total=False):

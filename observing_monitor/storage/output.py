@@ -233,6 +233,8 @@ class Output:
             return os.listdir(self.path(folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise self._unreadable(self.path(folder), error) from error
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
         """Remove a folder's files with an ending, except those to keep.
@@ -257,10 +259,11 @@ class Output:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OutputError(
-                f"{path}: {os_error_text(error)}; "
-                "the user who runs this must be able to read all of output_dir"
-            ) from error
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: str, error: OSError) -> OutputError:
+        remedy = "the user who runs this must be able to read all of output_dir"
+        return OutputError(f"{path}: {os_error_text(error)}; {remedy}")
 
     def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
         """Write a sealed JSON object, which has no member `seal`.

@@ -11,7 +11,7 @@ import pytest
 from buckets import DAYS
 from running import run
 
-from observing_monitor.commands.options import LOCKED
+from observing_monitor.commands.exit_codes import LOCKED
 from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.readers.object_store import Storage
 from observing_monitor.storage import lease

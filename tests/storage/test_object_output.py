@@ -24,7 +24,7 @@ from buckets import (
 from gen2tree import make_night
 from running import run
 
-from observing_monitor.commands.options import LOCKED, USAGE
+from observing_monitor.commands.exit_codes import LOCKED, USAGE
 from observing_monitor.errors import OutputError, UsageError
 from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
 from observing_monitor.readers import object_store
