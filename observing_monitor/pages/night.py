@@ -344,7 +344,7 @@ def _around(job: NightJob, row: IndexRow, key: str) -> contexts.OfNight:
         ends_at=ends_at,
         rule=stream.rule.text,
         summary=summary,
-        headlines=described_headlines(stream, row.get("units") or {}),
+        headlines=described_headlines(stream, row.get("units") or {}, row.get("aggregates") or {}),
         has_ingest=bool(stream.last_stage),
     )
 

@@ -76,6 +76,8 @@ class IndexRow(Look, total=False):
     findings: list[dict[str, Any]]
     # headline -> unit
     units: dict[str, str]
+    # headline -> how its value was made from several numbers
+    aggregates: dict[str, str]
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str

@@ -192,6 +192,7 @@ SWEPT = [
         path="/gone/elsewhere.csv",
         counts=COUNTS,
         columns={"alerts_produced": "alerts"},
+        aggregate={"alerts_produced": "count"},
         error_below=0.2,
         warning_below=0.9,
         twice_above=0.5,
@@ -201,6 +202,7 @@ SWEPT = [
         path="/gone/elsewhere.txt",
         metric="alerts_produced",
         list_files=False,
+        aggregate={"avros_stored": "count"},
         counts=COUNTS,
         error_below=0.2,
         warning_below=0.9,
@@ -212,6 +214,7 @@ SWEPT = [
         for case in _sources(
             kind,
             headlines=["alerts_produced"],
+            aggregate={"rain": "count"},
             counts=COUNTS,
             error_below=0.2,
             warning_below=0.9,

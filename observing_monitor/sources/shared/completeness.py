@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.errors import UsageError
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.setting import setting
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pandas import DataFrame, Series
+
+
+# how a headline is made from several values
+AGGREGATES = ("last", "sum", "median", "min", "max", "mean", "count")
 
 
 @dataclass(kw_only=True)
@@ -32,6 +37,23 @@ class CountSettings:
     error_below: float = setting(0.9, "A smaller share of the first count is an error.")
     warning_below: float = setting(0.99, "A smaller share of the first count is a warning.")
     twice_above: float = setting(1.5, "A larger multiple of the first count is a replay.")
+    aggregate: dict[str, str] = setting(
+        {},
+        "How a headline is made from all values of the night: `last`, `sum`, `median`, `min`, "
+        "`max`, `mean` or `count`. By default, the last value; of several nodes, the sum of "
+        "`counts`, and the median of other metrics.",
+        example={"seeing": "median"},
+    )
+
+
+def check_aggregates(settings: CountSettings) -> None:
+    """Raise UsageError if `aggregate` has an unknown word."""
+    for name, aggregate in settings.aggregate.items():
+        if aggregate not in AGGREGATES:
+            raise UsageError(
+                f"aggregate: {name} = {aggregate!r} is unknown; write one of "
+                f"{', '.join(AGGREGATES)}"
+            )
 
 
 class _Counts(NamedTuple):

@@ -120,6 +120,7 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     UsageError
         If something is missing or unknown.
     """
+    completeness.check_aggregates(settings)
     feeds = settings.feeds
     known = [c.name for c in FEEDS[feeds] if c.name != "source"]
     for name in (*settings.columns, *settings.constants):
