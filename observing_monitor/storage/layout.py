@@ -10,7 +10,7 @@ turns them into paths.
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
-    data/site.json  heartbeat.json  since.json  feed.json  told.json
+    data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
@@ -62,6 +62,7 @@ SITE_RECORD = f"{STORE}/site.json"
 HEARTBEAT = f"{STORE}/heartbeat.json"
 SINCE = f"{STORE}/since.json"
 FEED_ID = f"{STORE}/feed.json"
+REPLACED_ASSETS = f"{STORE}/assets.json"
 TOLD = f"{STORE}/told.json"
 
 # Beginnings of names in the store, and the ending of its tables.
