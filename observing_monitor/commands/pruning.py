@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, cast
 
 from observing_monitor.model import columns
 from observing_monitor.model.nights import iso_utc, parse_night
-from observing_monitor.pages.night_files import beside, files_to_prune
+from observing_monitor.pages.night_files import files_to_prune
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, IndexRow, is_pruned
 from observing_monitor.storage.store import Store
 
@@ -149,7 +150,8 @@ def _remove(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
             _cut_previews(stream, output, name, now)
         for path in files_to_prune(stream, output, name, PREVIEWS):
             output.remove(path)
-        output.prune(beside(stream, name, ".previews"), "", ())  # the folder as well
+        folder = layout.in_folder(stream.folder, layout.previews_folder(name))
+        output.prune(folder, "", ())  # the folder as well
     for night in plan.plans[TABLES].nights:
         row = index["nights"][night.isoformat()]
         if not is_pruned(row, TABLES):

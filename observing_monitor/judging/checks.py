@@ -1,4 +1,6 @@
-"""Checks: functions from a `Night` to findings, of which the worst decides the status.
+"""Checks: functions from a `Night` to findings.
+
+The worst finding decides the status.
 
 `CHECKS` lists them. A further check is one more function.
 """
@@ -134,7 +136,7 @@ def _of_files(night: Night, name: str, level: str, words: str) -> Finding:
 
 
 def sources_of(night: Night, what: str) -> str:
-    """Return the sources from which a class of files, or a delay, was found."""
+    """Return the sources of a class of files, or of a delay."""
     return (
         night.file_sources
         if what in ("gone", "small", "transfer", "twice")
@@ -152,7 +154,7 @@ def check_lost(night: Night) -> Iterable[Finding]:
 
 
 def check_delay(night: Night) -> Iterable[Finding]:
-    """Check that nine of ten files arrived and were ingested within the stream's limit."""
+    """Check that nine of ten files were within the limit of delays."""
     for stage in ("transfer", "ingest"):
         p90 = night.summary[f"{stage}_delay_p90_s"]
         if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
@@ -238,7 +240,7 @@ def report_pending(night: Night) -> Iterable[Finding]:
 
 
 def report_changes(night: Night) -> Iterable[Finding]:
-    """Report changes of what seemed final, such as the size of an ingested file."""
+    """Report changes of what seemed final, such as a file's size."""
     for level, words in night.changes:
         yield Finding(level, words, "#files", night.file_sources)
 
@@ -292,7 +294,7 @@ CHECKS = (
 
 
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
-    """Return the findings of all checks and of the sources (`more`), the worst first."""
+    """Return all findings, with those of sources (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
     return [

@@ -24,7 +24,7 @@ Pairs = list[tuple[int, str, list[str]]]
 
 
 class EntryError(Exception):
-    """An entry that cannot be understood: in which of its lines, from 0, and why."""
+    """An entry that cannot be understood, with its line, from 0."""
 
     def __init__(self, line: int, words: str) -> None:
         super().__init__(words)
@@ -32,7 +32,7 @@ class EntryError(Exception):
 
 
 def suggestion(word: str, known: list[str], shown: list[str]) -> str:
-    """Return "did you mean …?" for a similar known word, else the known words."""
+    """Return "did you mean …?", or the known words."""
     import difflib
 
     near = difflib.get_close_matches(word, known, 1)
@@ -40,7 +40,7 @@ def suggestion(word: str, known: list[str], shown: list[str]) -> str:
 
 
 def split_entries(text: str) -> list[tuple[int, str]]:
-    """Return the entries of a file, each with the number of its first line, from 1.
+    """Return a file's entries, each with its first line's number, from 1.
 
     The dash at the beginning of an entry is replaced by a space.
     """
@@ -64,7 +64,10 @@ def split_entries(text: str) -> list[tuple[int, str]]:
 
 
 def _has_content(line: str) -> bool:
-    """Return False for a blank line, a comment, a heading such as `known:`, or a separator."""
+    """Return True if a line has content.
+
+    Not a blank line, a comment, a heading such as `known:`, or a separator.
+    """
     heading = re.fullmatch(r"(\w+)\s*:\s*(#.*)?", line.strip())
     is_heading = heading is not None and heading[1].lower() not in _KEY_OF
     return (
@@ -110,7 +113,7 @@ def _is_simple(text: str) -> bool:
 
 
 def _by_yaml(text: str) -> Pairs | None:
-    """Return the pairs of an entry that is a mapping in YAML, else None.
+    """Return the pairs of a YAML mapping, else None.
 
     All values stay text, also a date or a `no`.
     """

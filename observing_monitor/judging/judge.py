@@ -1,4 +1,7 @@
-"""A night's row of the index: its summary, findings and status, made from its tables."""
+"""A night's row of the index, made from its tables.
+
+With its summary, findings and status.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging import checks, usual
+from observing_monitor.judging.headline_values import headline_values
 from observing_monitor.judging.keys import acknowledged_key, basis, neighbours_key, shown_key
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
@@ -75,7 +79,9 @@ def judge_night(
         night = _night(job, own, judged, shared)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
     status, info = checks.sum_up(found)
-    headlines, row["units"] = _headline_values(job, tables)
+    headlines, row["units"], row["aggregates"] = headline_values(
+        stream, tables.metrics, _computed_headlines(job, tables)
+    )
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": status,
@@ -190,6 +196,16 @@ def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -
     return replace(tables, metrics=tables.metrics[is_own | is_wanted])
 
 
+def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, float | None]]:
+    """Return the headlines that each source computes itself."""
+    return {
+        described.name: kind.numbers(
+            job.night, _for_source(tables, described, kind), described.settings
+        )
+        for described, kind in source_classes(job.stream)
+    }
+
+
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
     """Return the findings of the sources' own checks, each with its source."""
     return [
@@ -199,34 +215,3 @@ def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
             job.night, _for_source(tables, described, kind), described.settings
         )
     ]
-
-
-def _headline_values(
-    job: NightWork, tables: Tables
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return the night's values of the headlines of its sources, and their units.
-
-    A value is None if it is not available.
-    """
-    values: dict[str, float | None] = {}
-    units: dict[str, str] = {}
-    metrics = tables.metrics
-    for described, kind in source_classes(job.stream):
-        rows = (
-            metrics[metrics["source"] == described.name]
-            .drop_duplicates("name", keep="last")
-            .set_index("name")
-        )
-        of_source: dict[str, float | None] = {
-            **{str(name): value for name, value in rows["value"].items()},
-            **kind.numbers(job.night, _for_source(tables, described, kind), described.settings),
-        }
-        for name in kind.headlines(described.settings):
-            value = of_source.get(name)
-            value = None if value is None or value != value else float(value)
-            # another source may have the value
-            if value is not None or name not in values:
-                values[name] = value
-            if isinstance(unit := rows["unit"].get(name), str):
-                units[name] = unit
-    return values, units

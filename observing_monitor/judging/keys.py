@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def judging_key(stream: Stream) -> str:
-    """Return the fingerprint of what a night's summary depends on besides its tables."""
+    """Return the fingerprint of all but the tables that a summary needs."""
     names = [c.name for c in columns.NIGHTS]
     return digest([__version__, columns.SCHEMA_VERSION, names, stream.fingerprint])
 
@@ -52,7 +52,7 @@ def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
 
 
 def is_still_valid(job: NightWork) -> bool:
-    """Return True if time alone has changed nothing since a night was judged."""
+    """Return True if time alone has changed nothing."""
     judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
     # Judged in the future: a clock was ahead then, and files may still be pending.
     return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
@@ -65,12 +65,12 @@ def _instant(text: str | None) -> datetime.datetime | None:
 
 
 def is_judged(job: NightWork) -> bool:
-    """Return True if a night's row of the index is up to date."""
+    """Return True if a night's row is up to date."""
     return is_judged_alone(job) and job.row.get("beside", "") == neighbours_key(job)
 
 
 def is_judged_alone(job: NightWork) -> bool:
-    """Return True if a night's row is up to date, leaving out its neighbours."""
+    """Return True if a row is up to date but for its neighbours."""
     return (
         job.row.get("basis") == basis(job)
         and is_as_usual(job.row, job.usual)
@@ -79,12 +79,12 @@ def is_judged_alone(job: NightWork) -> bool:
 
 
 def neighbours_key(job: NightWork) -> str:
-    """Return the fingerprint of the neighbours' unmatched files, or "" without any."""
+    """Return the fingerprint of the neighbours' unmatched files, or ""."""
     return digest(job.neighbours) if job.neighbours else ""
 
 
 def shown_key(job: NightWork, found: Sequence[CrossNightFiles]) -> str:
-    """Return the fingerprint of what a night's page shows, without known issues.
+    """Return the fingerprint of a night's page, without known issues.
 
     `found` are the files shared with neighbours, from `cross_night.assign_to_nights`.
     """
@@ -92,12 +92,12 @@ def shown_key(job: NightWork, found: Sequence[CrossNightFiles]) -> str:
 
 
 def is_as_usual(row: IndexRow, limits: Mapping[str, float]) -> bool:
-    """Return True if the limits of the usual change nothing in a night's row."""
+    """Return True if the limits of the usual change nothing."""
     return row.get("worse") == usual.worse(row.get("summary") or {}, limits)
 
 
 def acknowledged_key(judged: DataFrame) -> str:
-    """Return the fingerprint of the acknowledged files and their reasons, or ""."""
+    """Return the fingerprint of acknowledged files and reasons, or ""."""
     if "acknowledged" not in judged:
         return ""
     known = judged[judged["acknowledged"] != ""]

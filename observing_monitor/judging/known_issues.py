@@ -1,4 +1,6 @@
-"""Known issues: `known.yaml`, written by hand, says what is wrong and why; it raises no alarm.
+"""Known issues, which raise no alarm.
+
+`known.yaml` is written by hand:
 
     - night: 2026-03-01                     # or 2026-03-01 to 2026-03-05; or with `until`
       pattern: "*_guider.fits"              # a file's name or path, or an exposure; or the
@@ -88,7 +90,7 @@ class Issue:
         return any(whole.search(text) for text in texts)
 
     def begins(self, text: str) -> bool:
-        """Return True if a finding, or the reason of a file, begins as the pattern.
+        """Return True if a finding or a reason begins as the pattern.
 
         So one name in a list does not acknowledge the others.
         """
@@ -120,7 +122,10 @@ def _has_wildcard(pattern: str) -> bool:
 
 @dataclass
 class KnownIssues:
-    """The issues of a file in order, and a line for each entry that cannot be understood."""
+    """The issues of a file in order, and its problems.
+
+    A problem is a line about an entry that cannot be understood.
+    """
 
     issues: list[Issue] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -161,7 +166,10 @@ def read_known(path: Path, streams: Sequence[str]) -> KnownIssues:
 
 
 def _issue(entry: Entry, streams: Sequence[str]) -> Issue:
-    """Return the issue of an entry. Raises EntryError if it is incomplete or wrong."""
+    """Return the issue of an entry.
+
+    Raises EntryError if it is incomplete or wrong.
+    """
     for key, example in (
         ("night", "2026-03-01"),
         ("pattern", '"*" for all of the night'),
@@ -230,7 +238,10 @@ def _ranges(line: int, text: str) -> list[NightRange]:
 
 
 def _dates(line: int, text: str) -> tuple[list[datetime.date], str]:
-    """Return the dates in a text, and the rest of it without spaces, in lower case."""
+    """Return the dates in a text, and the rest of it.
+
+    The rest is in lower case, without spaces.
+    """
     dates = []
     for found in _DATE.finditer(text):
         year, month, day = [part for part in found.groups() if part]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Not frozen: that takes five times as long to make, and a run makes one per night of ten years.
 @dataclass(slots=True, kw_only=True)
 class NightWork:
-    """One night of a stream: its row of the index, and facts from outside the night."""
+    """One night of a stream, its row of the index, and outside facts."""
 
     stream: Stream
     night: datetime.date

@@ -1,4 +1,4 @@
-"""Usual values of a stream: a night's numbers compared with the 30 nights before it.
+"""Usual values of a stream, from the 30 nights before a night.
 
 Only the rows of the index are needed.
 """
@@ -24,7 +24,7 @@ LEAST = 5
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of which more is worse, and by how much it must exceed the usual.
+    """A number of which more is worse, and how much worse matters.
 
     It must exceed the limit by `factor` and by `more`, in the number's unit: small values are
     no problem.
@@ -96,7 +96,7 @@ class Window:
         self._sorted: list[float] = []
 
     def add(self, value: float | None) -> None:
-        """Add the value of the next night, or None, and drop the oldest."""
+        """Add the next night's value, or None; drop the oldest."""
         if len(self._nights) == NIGHTS and (old := self._nights.popleft()) is not None:
             del self._sorted[bisect.bisect_left(self._sorted, old)]
         value = None if value is None or not math.isfinite(value) else value
@@ -105,12 +105,18 @@ class Window:
             bisect.insort(self._sorted, value)
 
     def limit(self) -> float | None:
-        """Return the value that nine of ten nights do not exceed; None of fewer than LEAST."""
+        """Return the value that nine of ten nights do not exceed.
+
+        None with fewer than LEAST values.
+        """
         n = len(self._sorted)
         return None if n < LEAST else self._sorted[math.ceil(0.9 * n) - 1]
 
     def quantile(self, share: float) -> float | None:
-        """Return a quantile, linear between two values; None of fewer than LEAST."""
+        """Return a quantile, linear between two values.
+
+        None with fewer than LEAST values.
+        """
         if len(self._sorted) < LEAST:
             return None
         place, part = divmod((len(self._sorted) - 1) * share, 1)
@@ -119,7 +125,7 @@ class Window:
 
 
 def worse(summary: Mapping[str, Any], limits: Mapping[str, float]) -> dict[str, float]:
-    """Return the measures in which a night is worse than usual, with their limits."""
+    """Return measures that are worse than usual, with their limits."""
     values = numbers(summary)
     found = {}
     for measure in MEASURES:

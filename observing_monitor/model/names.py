@@ -141,7 +141,10 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
 
 
 def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
-    """Return Arrow arrays of n names by the keys of `FORMS`, from a pattern's groups."""
+    """Return n names' facts by the keys of `FORMS`, as Arrow arrays.
+
+    `groups` are those of a pattern.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -155,7 +158,7 @@ def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
 
 
 def _read_rubin_names(names: Any) -> dict[str, Any]:
-    """Return the facts that `RUBIN` finds in an Arrow array of names, as `_facts`.
+    """Return the facts that `RUBIN` finds in an Arrow array of names.
 
     Nearly all names of a night begin with an obsid or an exposure and end like thousands of
     others, so each distinct beginning and end is read once. This gives the first match of
@@ -199,9 +202,9 @@ def _read_rubin_names(names: Any) -> dict[str, Any]:
 
 
 def _after(names: Any, n_letters: Any, lengths: set[int]) -> Any:
-    """Return names without their first letters, of which each has 0 or one of `lengths`.
+    """Return names without their first `n_letters` letters.
 
-    Null for names of which there are 0 to cut.
+    Each is 0 or one of `lengths`; names with 0 become null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -242,7 +245,7 @@ def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
 
 
 def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
-    """Return the same as `_groups` for an Arrow array, in half the time.
+    """Return `_groups` of an Arrow array, in half the time.
 
     For a pattern that both engines read the same way.
     """
@@ -270,7 +273,7 @@ def _as_integers(texts: Series[str]) -> Series[int]:
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
-    """Return the folders and the names of paths, none of which is null.
+    """Return the folders and the names of paths.
 
     A folder ends in "/"; it is "" for a path without one.
     """

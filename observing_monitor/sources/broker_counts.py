@@ -122,6 +122,7 @@ class BrokerCounts(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "broker_counts"
+        completeness.check_aggregates(settings)
         self.files = TextFiles(settings.path)
         try:
             self.pattern = re.compile(settings.night_pattern)

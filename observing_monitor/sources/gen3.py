@@ -1,6 +1,7 @@
-"""A Gen3 Butler repository: the raws in its registry, and their files.
+"""Gen3 Butler repositories.
 
-`butler.yaml` says where the registry's database (SQLite or PostgreSQL) and the datastores are.
+The source reads which raws a registry has, and looks at their files. `butler.yaml` says where the
+registry's database (SQLite or PostgreSQL) and the datastores are.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen3_places import ExistingFolders, folder_times, stat_files
 from observing_monitor.sources.gen3_registry import Gen3Registry
 from observing_monitor.sources.shared.butler import FILE_GONE, join_texts
+from observing_monitor.sources.shared.meanings import PASSWORD_ENV, TIMEOUT_S
 
 if TYPE_CHECKING:
     import datetime
@@ -34,24 +37,29 @@ if TYPE_CHECKING:
 
 
 class Gen3Repository(Telling):
-    """The raws of a registry, each with its exposure and its file."""
+    """The raws of a registry with their files."""
 
     @dataclass
     class Settings:
-        """The settings of a source of type `gen3`."""
+        """Settings of a source of type `gen3`."""
 
-        # the repository: a directory with butler.yaml or gen3repo/butler.yaml, or a butler.yaml
-        path: Path
-        # read the exposures of this instrument only
-        instrument: str = ""
-        # the datasets that count as ingested files
-        dataset_type: str = "raw"
-        # the registry's database, if not that of butler.yaml: a replica, or another user
-        url: str = ""
-        # the environment variable with the password; libpq's .pgpass works as well
-        password_env: str = ""
-        # how long the database may take to answer
-        timeout_s: float = 30
+        path: Path = setting(
+            REQUIRED,
+            "Repository: a folder with `butler.yaml` or `gen3repo/butler.yaml`, or a "
+            "`butler.yaml`.",
+            example="/data/auxTel/gen3repo",
+        )
+        instrument: str = setting(
+            "", "Instrument whose exposures are read. By default, all.", example="LATISS"
+        )
+        dataset_type: str = setting("raw", "Type of the datasets that count as ingested files.")
+        url: str = setting(
+            "",
+            "Registry's database, if not that of `butler.yaml`: a replica, or another user.",
+            example="postgresql://reader@replica/gen3",
+        )
+        password_env: str = setting("", PASSWORD_ENV, example="BUTLER_PASSWORD")
+        timeout_s: float = setting(30, TIMEOUT_S)
 
     @staticmethod
     def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:
@@ -83,7 +91,7 @@ class Gen3Repository(Telling):
         return self.registry.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return numbers of the night's raws, and the times of the folders of their files.
+        """Return numbers of the night's raws, and folders' times.
 
         If the registry is a file that has not changed, it is not opened.
         """
@@ -103,7 +111,10 @@ class Gen3Repository(Telling):
         return {"registry": state, "rows": known["rows"], "folders": folders}
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's attempts, one per raw: `success`, or `lost` if its file is gone."""
+        """Return the night's attempts, one per raw.
+
+        The status is `success`, or `lost` if the file is gone.
+        """
         raws = self._looked.pop(night) if night in self._looked else self.registry.raws(night)
         attempts = (
             self._attempts(raws.table) if raws.table.num_rows else frames.empty(columns.ATTEMPTS)
@@ -151,7 +162,10 @@ class Gen3Repository(Telling):
         return frames.frame(columns.ATTEMPTS, pd.DataFrame(attempts))
 
     def _paths(self, raws: Mapping[str, AnyArray]) -> AnyArray:
-        """Return each raw's permanent name, made up if no datastore has it."""
+        """Return each raw's permanent name.
+
+        It is made up if no datastore has the raw.
+        """
         import pyarrow.compute as pc
 
         key = raws["key"]
@@ -193,13 +207,16 @@ def _codes(raws: Mapping[str, AnyArray]) -> DataFrame:
 
 
 def _attempt_numbers(raws: Mapping[str, AnyArray]) -> Series[int] | int:
-    """Return each raw's number among those of its exposure and detector, from 1."""
+    """Number the attempts of each exposure and detector.
+
+    The first is 1.
+    """
     codes = _codes(raws)
     return codes.groupby([*codes]).cumcount() + 1 if codes.duplicated().any() else 1
 
 
 def _possible_names(raws: Mapping[str, AnyArray]) -> AnyArray:
-    """Return the names that a raw's file may have in the file store, one per line."""
+    """Return possible names in the file store, one per line."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

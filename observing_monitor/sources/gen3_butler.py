@@ -1,4 +1,4 @@
-"""Read a Gen3 repository's `butler.yaml`: where its registry and its datastores are."""
+"""Read the `butler.yaml` of a Gen3 repository."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from observing_monitor.errors import SourceError, one_line
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import error_line, os_error_text
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,16 +98,19 @@ def _read_yaml(file: Path) -> dict[str, Any]:
             config = yaml.safe_load(opened.read().decode("utf-8"))
     except OSError as error:
         words = "it tells where a Gen3 repository's registry is"
-        raise SourceError(f"{file}: {why(error)}; {words}") from error
+        raise SourceError(f"{file}: {os_error_text(error)}; {words}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file}: is not YAML ({one_line(error)}); {IS_IT}") from error
+        raise SourceError(f"{file}: is not YAML ({error_line(error)}); {IS_IT}") from error
     if not isinstance(config, dict):
         raise SourceError(f"{file}: holds no tables; {IS_IT}")
     return config
 
 
 def _datastores(config: dict[str, Any], file: Path) -> list[tuple[str, str]]:
-    """Return root and table of records of each datastore with files, in a chain's order."""
+    """Return each datastore's root and table of records.
+
+    A chain's datastores keep its order. Those without files are left out.
+    """
     inner = config.get("datastores", ())
     records = config.get("records") or {}
     if not (

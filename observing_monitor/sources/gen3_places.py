@@ -1,4 +1,4 @@
-"""Find the files of a Gen3 repository: their places, and whether they are there."""
+"""Find the files of a Gen3 repository."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def locate(path: str, root: str) -> Place:
 
 
 def locate_all(paths: AnyArray, root: str) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Return `key`, `shown` and `file` of many records, as `locate` does."""
+    """Return `key`, `shown` and `file` of many records."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -135,7 +135,7 @@ class ExistingFolders:
         return self._found[folder]
 
     def should_have(self, file: str, root: str) -> bool:
-        """Return True if a missing file should be on this machine.
+        """Return True if a missing file should be here.
 
         That is so if its datastore is here, or the folder that the file's folder lies in.
         Otherwise the path is another machine's.
@@ -148,7 +148,10 @@ class ExistingFolders:
 
 
 def folder_times(folders: list[str]) -> dict[str, Any]:
-    """Return each folder's modification time in ns; None if it is not there."""
+    """Return folders' modification times in ns.
+
+    None for a folder that is not there.
+    """
     times: dict[str, Any] = {}
     for folder in folders:
         try:
@@ -159,7 +162,7 @@ def folder_times(folders: list[str]) -> dict[str, Any]:
 
 
 def stat_files(files: Iterable[str]) -> dict[str, NDArray[np.int64]]:
-    """Return what `stat` says of each file: an array for each of `SEEN`.
+    """Return an array for each of `SEEN`.
 
     ABSENT for "" and for a file that is not there or can't be looked at.
     """

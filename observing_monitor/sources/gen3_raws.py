@@ -1,4 +1,4 @@
-"""Convert the rows of a Gen3 registry to a table of raws."""
+"""Convert a Gen3 registry's rows to a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNBOUNDED_NS = 4_102_444_800_000_000_000
 
 
 class RawColumns(NamedTuple):
-    """The raws of one instrument, as the registry has them, in columns.
+    """Columns of the raws of one instrument.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class RawColumns(NamedTuple):
 
 
 class Instrument(NamedTuple):
-    """The exposures of a night and the detectors of one instrument, as rows.
+    """Rows of an instrument's exposures and detectors.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Instrument(NamedTuple):
 
 
 def numbers_of(raws: RawColumns, exposures: list[tuple[Any, ...]]) -> list[str | None]:
-    """Return the numbers that a query with `count`, `max` and `sum` would give.
+    """Return the numbers that `Gen3Registry.count` returns.
 
     They are the number of raws, the last time of ingest, files and bytes of each datastore, and a
     digest of the exposures.
@@ -77,7 +77,7 @@ def numbers_of(raws: RawColumns, exposures: list[tuple[Any, ...]]) -> list[str |
 
 
 def _aggregate(function: Callable[[list[Any]], object], values: Sequence[Any]) -> object:
-    """Return `max` or `sum` of the values that are not None.
+    """Return `max` or `sum` without None.
 
     None if there are none, or they are of several types, as SQLite allows.
     """
@@ -138,7 +138,7 @@ def raw_table(raws: RawColumns, instrument: Instrument, roots: Sequence[str]) ->
 
 
 def _of_exposures(exposure: AnyArray, rows: list[tuple[Any, ...]]) -> dict[str, AnyArray]:
-    """Return obsid, seq_num and ended_at for an array of exposures' numbers."""
+    """Return obsid, seq_num and ended_at of exposures."""
     import pyarrow.compute as pc
 
     ids, obsid, seq_num, ends = list(zip(*rows, strict=True)) or [()] * 4
@@ -177,7 +177,10 @@ def _of_detectors(detector: AnyArray, rows: list[tuple[Any, ...]]) -> dict[str, 
 
 
 def _of_files(raws: RawColumns, roots: Sequence[str]) -> dict[str, AnyArray]:
-    """Return each raw's file in the first datastore that has it; null if none has."""
+    """Return each raw's file in the first datastore with it.
+
+    Null if no datastore has it.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -200,7 +203,7 @@ def _of_files(raws: RawColumns, roots: Sequence[str]) -> dict[str, AnyArray]:
 
 
 def in_order(tables: list[pa.Table]) -> pa.Table:
-    """Return the raws of all instruments in one table, in order of ingest."""
+    """Return all instruments' raws in order of ingest."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

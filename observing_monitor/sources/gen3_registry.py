@@ -1,4 +1,4 @@
-"""The registry of a Gen3 repository: queries for the raws of a night.
+"""Queries for the raws in a Gen3 registry.
 
 The tables are lsst/daf_butler's and no public contract. The registry records the versions of its
 managers in `butler_attributes`; versions that are not known here are refused.
@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers import sqlite
-from observing_monitor.readers.plain_files import why
 from observing_monitor.sources.gen3_butler import read_repository
 from observing_monitor.sources.gen3_raws import (
     Instrument,
@@ -59,7 +59,7 @@ PLANS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What must be looked up in a registry before a night's query.
+    """Facts of a registry that every query needs.
 
     Attributes
     ----------
@@ -100,7 +100,9 @@ class Raws:
 
 
 class Gen3Registry:
-    """The registry of a repository; every method raises SourceError if it can't be read.
+    """The registry of a repository.
+
+    Every method raises SourceError if it can't be read.
 
     Parameters
     ----------
@@ -135,7 +137,10 @@ class Gen3Registry:
         return replace(self._given, url=self.repository.url)
 
     def state(self) -> list[int] | None:
-        """Return numbers that differ if the registry's file has changed; None on a server."""
+        """Return numbers that differ if the file has changed.
+
+        None for a registry on a server.
+        """
         path = self.database.sqlite_path
         if path is None:
             return None
@@ -143,7 +148,7 @@ class Gen3Registry:
             return sqlite.state_of(path)
         except OSError as error:
             words = "butler.yaml says that the registry is there"
-            raise SourceError(f"{path}: {why(error)}; {words}") from error
+            raise SourceError(f"{path}: {os_error_text(error)}; {words}") from error
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all exposures."""
@@ -159,7 +164,10 @@ class Gen3Registry:
             return {night for day in days if (night := night_named(str(day)))}
 
     def count(self, night: datetime.date) -> list[str | None]:
-        """Return numbers that differ if a night's raws do; see `gen3_raws.numbers_of`."""
+        """Return numbers that differ if a night's raws do.
+
+        See `gen3_raws.numbers_of`.
+        """
         wanted = ["count(*)", "max(d.ingest_date)"]
         for number in range(len(self.repository.datastores)):
             wanted += [f"count(f{number}.path)", f"sum(f{number}.file_size)"]
@@ -292,7 +300,7 @@ class Gen3Registry:
         return RawColumns(exposure, detector, run, ingested, files)
 
     def _exposures(self, registry: Plain, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return the night's exposures of one instrument, as `Instrument` has them."""
+        """Return an instrument's exposures of a night."""
         (exposure,) = self._named(registry, "exposure")
         end = "upper(timespan)" if registry.dialect == "postgresql" else "timespan_end"
         where = "instrument = :instrument and day_obs = :day"
@@ -300,14 +308,14 @@ class Gen3Registry:
         return registry.ask(sql, values)
 
     def _detectors(self, registry: Plain, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return the detectors of one instrument, as `Instrument` has them."""
+        """Return an instrument's detectors."""
         (detector,) = self._named(registry, "detector")
         names = "id, full_name, raft, name_in_raft"
         sql = f"select {names} from {detector} where instrument = :instrument"
         return registry.ask(sql, values)
 
     def _named(self, registry: Plain, *tables: str) -> list[str]:
-        """Return tables' names as SQL needs them: quoted, with the registry's schema."""
+        """Return tables' names, quoted and with their schema."""
         namespace = self.repository.namespace
         schema = f"{registry.quote(namespace)}." if namespace else ""
         return [schema + registry.quote(table) for table in tables]

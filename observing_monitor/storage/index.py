@@ -68,7 +68,7 @@ class Look(TypedDict, total=False):
 
 
 class IndexRow(Look, total=False):
-    """A night's row of the index: its last look, and results of judging and publishing."""
+    """A night's row of the index: last look, judging and publishing."""
 
     # by the names of columns.NIGHTS and of the stream's headlines
     summary: dict[str, Any]
@@ -76,6 +76,8 @@ class IndexRow(Look, total=False):
     findings: list[dict[str, Any]]
     # headline -> unit
     units: dict[str, str]
+    # headline -> how its value was made from several numbers
+    aggregates: dict[str, str]
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str
@@ -107,7 +109,7 @@ class IndexRow(Look, total=False):
 
 
 class Looked(Look, total=False):
-    """`looked.json`: state of the night's sources at the last look, and its result."""
+    """`looked.json`: the last look at a night's sources."""
 
     schema_version: int
     # of this program

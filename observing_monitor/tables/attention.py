@@ -54,7 +54,7 @@ class Attention(FileFacts):
 
 
 class AttentionGroup(TypedDict):
-    """Files of one class with the same message, except for names and numbers."""
+    """Files of one class whose messages differ in names and numbers alone."""
 
     # the first group of a class has the class's own address, to which findings link
     anchor: str
@@ -72,7 +72,10 @@ class AttentionGroup(TypedDict):
 
 
 def attention_rows(judged: DataFrame) -> list[Attention]:
-    """Return the files that need attention, the worst class first, then by creation."""
+    """Return files that need attention, by class, then creation.
+
+    The worst class comes first.
+    """
     shown = shown_class(judged)
     order = {name: rank for rank, name in enumerate((columns.LOST.name, *NEEDS_ATTENTION))}
     is_needed = shown.isin(order)
@@ -112,7 +115,7 @@ def _attention(row: dict[str, Any]) -> Attention:
 
 
 def anchor_of(file_id: str) -> str:
-    """Return a file's address on its night's page; it depends on its path alone."""
+    """Return a file's address on its night's page, made of its path."""
     return _anchor("file", file_id)
 
 
@@ -126,7 +129,10 @@ _SEVERAL = re.compile(r"…(?:[\s,]*…)+")
 
 
 def pattern_of(message: str) -> str:
-    """Return a message with … for what differs between files: paths, names, numbers."""
+    """Return a message with … for paths, names and numbers.
+
+    These differ between files.
+    """
     return _SEVERAL.sub("…", _WITH_DIGITS.sub("…", _PATH.sub("…", message)))
 
 

@@ -1,4 +1,4 @@
-"""Changes of a night between two readings, and the sentences about them on its page.
+"""Changes of a night between two readings, and sentences about them.
 
 Tables hold the present state. That a file changed its size after it was ingested, arrived days
 late or was moved shows only in comparison with the state before. So changes are kept, by kind, and
@@ -43,7 +43,7 @@ KINDS = {
 
 
 def moved_files(before: pd.DataFrame, source: str, seen: pd.DataFrame) -> dict[str, str]:
-    """Return files that a source now finds elsewhere: old file_id -> new file_id.
+    """Return files that were moved: old file_id -> new file_id.
 
     A file is the same if its inode, size and creation are, or its name, size and creation if
     it moved to another disk. Only if exactly one file matches.
@@ -139,7 +139,7 @@ def compare(
 
 
 def _changed_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, str]]:
-    """Return files of which the size changed after the stage, or that were removed.
+    """Return files that changed size after the stage, or were removed.
 
     As `compare`.
     """
@@ -173,7 +173,7 @@ def _changed_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[
 def _changed_ingests(
     before: Tables, after: Tables, stage: str, answered: set[str]
 ) -> dict[str, dict[str, str]]:
-    """Return files of which a successful attempt is no longer known, or repeated.
+    """Return files with a success that is gone or was repeated.
 
     As `compare`, for the attempts of the sources that answered.
     """
@@ -211,7 +211,7 @@ def _changed_ingests(
 
 
 def _passed(ingests: pd.DataFrame, stage: str, sources: set[str]) -> pd.DataFrame:
-    """Return the successful attempts of a stage from some sources, with a new index."""
+    """Return some sources' successful attempts, with a new index."""
     is_theirs = _is_done(ingests, stage) & ingests["source"].isin(sources)
     return ingests.loc[is_theirs, ["file_id", "attempted_at"]].reset_index(drop=True)
 
@@ -265,7 +265,7 @@ def came_late(
 def merged(
     kept: Any, changes: Mapping[str, Mapping[str, str]], at: str
 ) -> dict[str, dict[str, Any]]:
-    """Return the changes to keep of a night: those kept so far, and new ones.
+    """Return the changes to keep of a night, with new ones.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def merged(
 
 
 def describe(kept: Any) -> list[tuple[str, str]]:
-    """Return the level and the sentence of each kind of change, the worst first.
+    """Return a level and a sentence per kind of change, worst first.
 
     `kept` is the result of `merged`.
     """

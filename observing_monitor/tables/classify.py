@@ -132,7 +132,7 @@ def _classified(
 def _with_attempts(
     files: DataFrame, ingests: DataFrame, rows: NDArray[int64], stage: str
 ) -> tuple[DataFrame, Series[Any]]:
-    """Return files with their last attempt of a stage, and when each last succeeded.
+    """Return files with their last attempt, and last success, of a stage.
 
     `rows` is the row of each attempt's file, or -1.
     """
@@ -186,7 +186,7 @@ def _last_attempt(attempts: DataFrame, rows: NDArray[int64], n: int) -> NDArray[
 def _known_since(
     judged: DataFrame, first_attempts: Series[Any], now: pd.Timestamp
 ) -> Series[pd.Timestamp]:
-    """Return since when each file is known: created, arrived, or first mentioned.
+    """Return when each file was created, arrived or was first tried.
 
     A creation in the future is used only if nothing else is known. Otherwise a file dated ten
     years ahead would be pending for ten years.
@@ -198,7 +198,7 @@ def _known_since(
 
 
 def _first_attempts(ingests: DataFrame, rows: NDArray[int64], index: pd.Index[Any]) -> Series[Any]:
-    """Return the earliest attempt of any stage on each file; NaT if there is none."""
+    """Return the time of the first attempt on each file, or NaT."""
     import numpy as np
 
     known = np.flatnonzero((rows >= 0) & ingests["attempted_at"].notna().to_numpy())
@@ -223,10 +223,10 @@ def last_attempts(ingests: DataFrame) -> DataFrame:
 
 
 def first_errors(judged: DataFrame) -> dict[str, datetime.datetime]:
-    """Return when the first file failed, and when the first missing file was created.
+    """Return when the first error of each class occurred.
 
-    Class -> instant, without a class of no file and one of which no time is known. A missing
-    file without a time of creation counts by its arrival.
+    Class -> instant, for `failed` and `missing` if they have a file with a time: the attempt of
+    a failed file, the creation, or else the arrival, of a missing one.
     """
     times = {
         "failed": judged["tried_at"],
@@ -249,7 +249,7 @@ def count_misdated(judged: DataFrame) -> tuple[int, float]:
 
 
 def next_change(judged: DataFrame, has_answered: bool = True) -> datetime.datetime | None:
-    """Return when time alone will next change a class; None if it will not."""
+    """Return when time alone will change a class, or None."""
     if not has_answered:
         return None
     return as_datetime(judged.loc[judged["file_class"] == "pending", "late_at"].min())

@@ -1,4 +1,6 @@
-"""Files that two sources assign to different nights: each is counted once, where it lies.
+"""Files that two sources assign to different nights.
+
+Each is counted once, where it lies.
 
 A file store has a file in the folder of one night, and a registry assigns the raw to the night
 before or after (its `dayObs`): an exposure may straddle noon, or folders may be named by another
@@ -79,7 +81,7 @@ def find_unmatched(tables: Tables, staged: Collection[str]) -> Tables:
 
 
 def count_unmatched(unmatched: Tables, staged: Collection[str], digest: str) -> UnmatchedCounts:
-    """Return the numbers of a night's unmatched files by source, and their digest.
+    """Return the numbers of unmatched files by source, and their digest.
 
     With these, no run opens the unmatched files of two nights without need.
     """
@@ -114,7 +116,7 @@ def _without_file(tables: Tables) -> DataFrame:
 
 
 def _untried(tables: Tables, source: str) -> DataFrame:
-    """Return files without an attempt of a source, except those that only attempts mention."""
+    """Return a file store's files without an attempt of a source."""
     from observing_monitor.model.arrays import index_in
     from observing_monitor.tables.match import is_made_up
 
@@ -131,7 +133,7 @@ def _untried(tables: Tables, source: str) -> DataFrame:
 def neighbours(
     rows: Mapping[str, Mapping[str, Any]],
 ) -> dict[datetime.date, tuple[tuple[datetime.date, str], ...]]:
-    """Return the nights that may share files with a neighbour, with these neighbours.
+    """Return nights that may share files, with their neighbours.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def neighbours(
 def _sharing(
     night: datetime.date, rows: Mapping[str, Mapping[str, Any]]
 ) -> tuple[tuple[datetime.date, str], ...]:
-    """Return the neighbours that may share files with a night, as `neighbours`."""
+    """Return the neighbours that may share files with a night."""
     own, found = rows[night.isoformat()].get("strays"), []
     for other in (night - ONE_DAY, night + ONE_DAY) if own else ():
         row = rows.get(other.isoformat()) or {}
@@ -180,7 +182,7 @@ def _may_match(one: UnmatchedCounts, other: UnmatchedCounts) -> bool:
 def assign_to_nights(
     night: datetime.date, tables: Tables, unmatched: Mapping[datetime.date, Tables]
 ) -> tuple[Tables, list[CrossNightFiles]]:
-    """Return a night's tables with each file on one night, and the files shared.
+    """Return a night's tables, each file on one night, and shared files.
 
     Parameters
     ----------
@@ -271,7 +273,9 @@ def _with_facts(files: DataFrame, others: DataFrame) -> DataFrame:
 
 
 def _pairs(one: Tables, other: Tables) -> dict[str, str]:
-    """Return the files of one night that only attempts mention and that lie on another.
+    """Return files of one night that lie on another.
+
+    Only attempts mention them on the one night.
 
     file_id on the one night -> file_id on the other.
     """
@@ -289,7 +293,7 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
 
 
 def _matched_by(keys: list[str], wanted: DataFrame, files: DataFrame) -> DataFrame:
-    """Return pairs of rows with the same keys, if these are unique on both sides."""
+    """Return pairs of rows with the same keys, unique on both sides."""
     mine, among = wanted.dropna(subset=keys), files.dropna(subset=keys)
     # the inode of a file that is gone may belong to another file by now
     if "inode" in keys:
@@ -304,7 +308,7 @@ def _matched_by(keys: list[str], wanted: DataFrame, files: DataFrame) -> DataFra
 
 
 def _may_be_wanted(files: DataFrame, wanted: DataFrame) -> NDArray[np.bool_]:
-    """Return True for each file that has an inode, stem or obsid in common with another."""
+    """Return True for each file that shares an inode, stem or obsid."""
     from observing_monitor.model.arrays import index_in
 
     inode, stem, obsid = (

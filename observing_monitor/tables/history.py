@@ -1,4 +1,4 @@
-"""Data taken over from the prototype's database: split off, join and add to a night's tables."""
+"""Data taken over from the prototype's database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def split_history(tables: Tables) -> tuple[Tables, Tables]:
-    """Return a night's tables as two: from its sources, and from the prototype."""
+    """Return a night's rows from its sources, and from the prototype."""
     parts = [
         (frame, frame["source"] == columns.HISTORY)
         for frame in (tables.files, tables.ingests, tables.metrics)
@@ -29,7 +29,7 @@ def split_history(tables: Tables) -> tuple[Tables, Tables]:
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
-    """Return the prototype's data taken over now, with the rest of those taken over before.
+    """Return the prototype's data: those taken over now, and before.
 
     A new row replaces an earlier one of the same file, stage, or metric and time.
     """
@@ -124,7 +124,7 @@ def _stage_keys(ingests: DataFrame) -> Series[str]:
 
 
 def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
-    """Return files with null facts filled from other rows of the same file_id."""
+    """Return files with null facts filled from other rows."""
     theirs = take_rows(
         others[list(facts)], index_in(files["file_id"], others["file_id"]), files.index
     )

@@ -46,7 +46,9 @@ class LatestImage(TypedDict):
 
 
 def latest_metrics(metrics: DataFrame) -> list[LatestValue]:
-    """Return the latest value of each metric and node of each source, without documents.
+    """Return the latest value of each metric and node of each source.
+
+    Documents are left out.
 
     None for "not available", "" for no text. Sorted by name and source, then by node, of which
     node2 comes before node10.
@@ -87,6 +89,9 @@ def latest_images(metrics: DataFrame) -> list[LatestImage]:
 
 
 def _latest(metrics: DataFrame) -> Iterable[Any]:
-    """Return the last row of each source, name and node as named tuples, `name` as `name_`."""
+    """Return the last row of each source, name and node.
+
+    As named tuples, in which `name` is `name_`.
+    """
     latest = metrics.drop_duplicates(["source", "name", "node"], keep="last")
     return latest.rename(columns={"name": "name_"}).itertuples()

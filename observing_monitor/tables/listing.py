@@ -1,4 +1,4 @@
-"""The list of a night's files, and rows of tables as plain Python values."""
+"""The list of a night's files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REASON_COLUMNS = ("message", "acknowledged")
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
-    """Return the list of all files as the page and the CSV show it.
+    """Return the list of all files for the page and the CSV.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
 
 
 def records(frame: DataFrame) -> list[dict[str, Any]]:
-    """Return a frame's rows as dicts of plain Python values, None for null.
+    """Return rows as dicts of plain Python values, None for null.
 
     Three times as fast as `DataFrame.to_dict`.
     """

@@ -67,7 +67,7 @@ def match(
 
 
 def is_made_up(files: DataFrame) -> Series[bool]:
-    """Return True for each file that only attempts mention, and no file store."""
+    """Return True for each file that only attempts mention."""
     return files["file_id"] == files["source"] + ":" + files["path"]
 
 
@@ -95,7 +95,7 @@ def _file_rows(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
 
 
 def _by_inode(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
-    """Return the row of each attempt's file by device and inode, or -1."""
+    """Return the row of each attempt's file by inode, or -1."""
     import numpy as np
 
     rows = np.full(len(attempts), -1)
@@ -115,7 +115,7 @@ def _by_inode(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
 
 
 def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
-    """Return the row of the file with one of each attempt's names, or -1.
+    """Return the row of each attempt's file by name, or -1.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
 
 
 def sources_of(tables: Tables) -> set[str]:
-    """Return the names of all sources that have rows in a night's tables."""
+    """Return the sources that have rows in a night's tables."""
     return {
         name
         for table in (tables.files, tables.ingests, tables.metrics)
@@ -115,7 +115,7 @@ def _merged_files(
 
 
 def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
-    """Return a source's files, with earlier facts about them and files that are gone.
+    """Return a source's files, with earlier facts and files now gone.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFram
 
 
 def _earlier_facts(known: DataFrame, seen: DataFrame, rows: NDArray[int64]) -> dict[str, Any]:
-    """Return the facts to keep about files that did not change, by column of `seen`.
+    """Return earlier facts about unchanged files, by column of `seen`.
 
     `rows` is the row of each file in `known`, or -1.
     """
@@ -277,7 +277,10 @@ def _kept_metrics(before: DataFrame, readings: Mapping[str, Reading]) -> DataFra
 
 
 def _latest_images(metrics: DataFrame) -> DataFrame:
-    """Return metrics with only the latest of each image, since a history would be too large."""
+    """Return metrics with only the latest of each image.
+
+    A history of images would be too large.
+    """
     is_image = metrics["unit"].str.startswith("image/")
     if not is_image.any():
         return metrics

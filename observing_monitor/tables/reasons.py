@@ -54,7 +54,7 @@ def acknowledge(
 
 
 def count_acknowledged(judged: DataFrame) -> dict[str, dict[str, int]]:
-    """Return how many files are acknowledged: class (or lost) -> reason -> number."""
+    """Return acknowledged files: class (or lost) -> reason -> number."""
     known = judged[judged["acknowledged"] != ""]
     made: dict[str, dict[str, int]] = {}
     for name, reason in zip(shown_class(known), known["acknowledged"], strict=True):
@@ -64,7 +64,7 @@ def count_acknowledged(judged: DataFrame) -> dict[str, dict[str, int]]:
 
 
 def reasons_of(judged: DataFrame) -> Series[str]:
-    """Return the reason for each file's class, in one line; "" if it is obvious."""
+    """Return the reason for each file's class, or "" if it is obvious."""
     import pyarrow as pa
 
     # most files are ingested without a message: only the others' lines are made

@@ -30,7 +30,7 @@ class AttemptEntry(TypedDict):
 
 
 class StageCounts(TypedDict):
-    """Numbers of a night's files in one stage; the last attempt on a file counts.
+    """Numbers of a night's files in one stage, by last attempt.
 
     A file that passed the stage and waits for it again is both done and waiting.
     """

@@ -37,7 +37,7 @@ with watched:  # of what is imported here the ways count
     from observing_monitor.errors import SourceError, UsageError
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
-    from observing_monitor.readers import textfiles
+    from observing_monitor.readers import night_paths, textfiles
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
@@ -60,9 +60,7 @@ PARSED = {  # of a source what it does before it makes tables, in a hundredth of
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source.lines_of(
-        NIGHT, source.folder.find(None), None
-    ),
+    "fitsstorage_logs": lambda source, path: source.lines_of(NIGHT, source.folder.find(None), None),
     "lwa": lambda source, path: lwa_points.PointReader(
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
@@ -166,14 +164,14 @@ def of_nights(folder):
         with contextlib.suppress(ValueError, OverflowError):
             instant = nights.parse_utc(text)
             assert nights.parse_utc(nights.iso_utc(instant)) == instant
-        assert nights.night_named(text) in (None, textfiles.read_night(text))
+        assert nights.night_named(text) in (None, night_paths.read_night(text))
         for form in ("date", "nid", "mjd", "%Y%m%d", "%d/%m/%Y"):
-            night = textfiles.read_night(text, form)
+            night = night_paths.read_night(text, form)
             # strftime writes the year 810 with three digits
             assert (
                 night is None
                 or night.year < 1000
-                or textfiles.read_night(str(textfiles.write_night(night, form)), form) == night
+                or night_paths.read_night(str(night_paths.write_night(night, form)), form) == night
             )
 
     return once

@@ -106,7 +106,8 @@ def found(**changed):
                 ),
                 (
                     "normal",
-                    "2,000 files that gen3 dates 2020-02-12 lie on this night: they are counted here",
+                    "2,000 files that gen3 dates 2020-02-12 lie on this night: "
+                    "they are counted here",
                 ),
             ],
         ),
@@ -135,12 +136,12 @@ def found(**changed):
     ],
 )
 def test_each_check(changed, expected):
-    """Each problem has its level, number and words; what is no fault is normal."""
+    """Each problem has its level, number and words."""
     assert found(**changed) == expected
 
 
 def test_worst_first():
-    """Findings of checks and sources come worst first; the worst is the night's status."""
+    """Findings come worst first; the worst is the night's status."""
     night = checks.Night({**NOTHING, "n_small": 1, "n_failed": 2, "n_pending": 1})
     all_found = checks.findings(
         night, [Finding("error", "short of 3 alerts"), Finding("normal", "a replay")]
@@ -234,7 +235,7 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
     ],
 )
 def test_links_and_sources_of_findings(changed, leads):
-    """A finding links to its place on the page, and names the sources of its data."""
+    """A finding has a link and the sources of its data."""
     names = {field.name for field in dataclasses.fields(checks.Night)}
     options = {
         "file_sources": "files",
@@ -286,7 +287,7 @@ LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
     ],
 )
 def test_worse_than_usual(worse, delay_warning_s, said):
-    """What is worse than usual is one warning; with a limit, the limit's finding says so."""
+    """What is worse than usual is one warning."""
     found = checks.findings(
         checks.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
     )
@@ -328,7 +329,7 @@ def test_address_ignores_details():
     ],
 )
 def test_known_files_in_a_finding(n, known, expected):
-    """Known files are counted with their reasons; the class is normal if all are known."""
+    """A class of files is normal if all of them are known."""
     all_found = checks.findings(
         checks.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}})
     )

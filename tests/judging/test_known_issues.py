@@ -1,4 +1,4 @@
-"""Known issues: entries are understood or reported, and what they name raises no alarm."""
+"""Known issues: entries, and their effect on findings."""
 
 import csv
 import datetime
@@ -132,7 +132,7 @@ def test_entries(tmp_path, text, expected):
     ],
 )
 def test_a_wrong_entry(tmp_path, entry, line, said):
-    """A wrong entry is one line with the file, the line and the remedy; others hold."""
+    """A wrong entry is one line with the remedy; others are used."""
     right = "- night: 2026-03-01\n  pattern: *.a\n  reason: x\n"
     known = read(tmp_path, f"# known\n\n{right}{entry}\n{right}")
     assert [issue.pattern for issue in known.issues] == ["*.a", "*.a"]
@@ -185,7 +185,7 @@ def test_example():
 
 
 def test_pattern():
-    """A pattern with a wildcard matches a whole name, else a part; findings from the beginning."""
+    """A pattern matches names, and the beginnings of findings."""
     named = {
         "*_guider.fits": {"x_guider.fits": True, "X_GUIDER.FITS": True, "x_guider.fits.gz": False},
         "AT_O_20200212_000022": {
@@ -259,7 +259,7 @@ def site(tmp_path):
 
 
 def test_known_files_raise_no_alarm(site):
-    """Known files keep their class; a night of only known ones is normal and lists them."""
+    """Known files keep their class; a night of only these is normal."""
     failed = [file.path.name for file in site.made.of("failed")]
     site.known(
         (NIGHTS[2], failed[0], "header: no DATE-OBS"),
@@ -312,7 +312,7 @@ def test_known_files_raise_no_alarm(site):
 
 
 def test_only_affected_nights_change(site, tmp_path):
-    """A new entry rewrites only the pages of its nights; without it all is as before."""
+    """A new entry rewrites only the pages of its nights."""
     before, first = times(tmp_path / "site"), nights(site.folder)
     site.known(
         ("2020-02-13", "small", "flats"), ("2020-01-01 to 2020-12-31", "nothing has this name", "x")
@@ -333,7 +333,7 @@ def test_only_affected_nights_change(site, tmp_path):
 
 
 def test_run_with_a_wrong_entry(site, capfd, tmp_path):
-    """A run with a wrong entry prints one line, ends with 1 and acknowledges the rest."""
+    """A run with a wrong entry prints one line and ends with 1."""
     site.known((NIGHTS[1], "*", "a test"), ("2020-02-31", "*", "slip of the pen"))
     assert site.run() == 1
     assert capfd.readouterr().err == (
@@ -344,7 +344,7 @@ def test_run_with_a_wrong_entry(site, capfd, tmp_path):
 
 
 def test_known_silence(tmp_path):
-    """A source known to be silent is no error of its stream; its page shows it."""
+    """A source known to be silent is no error of its stream."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 3}, now=now)
     (tmp_path / "site.toml").write_text(

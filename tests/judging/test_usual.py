@@ -24,7 +24,7 @@ def summary(p90=None, n_files=100, n_error=0):
 
 
 def test_limits_come_from_the_nights_before():
-    """A limit is the 90 % point of the 30 nights before, without the night itself."""
+    """A limit is the 90 % point of the 30 nights before."""
     values = [float((7 * n) % 41) for n in range(80)]
     limits = usual.usual_limits([summary(value) for value in values])
     assert all("ingest_delay_p90_s" not in limit for limit in limits[: usual.LEAST])
@@ -34,7 +34,7 @@ def test_limits_come_from_the_nights_before():
 
 
 def test_nights_without_a_value():
-    """A night without a value counts among the 30 nights, but not in the limit."""
+    """A night without a value counts among the 30 nights."""
     limits = usual.usual_limits(
         [*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30]
     )
@@ -56,7 +56,7 @@ def test_nights_without_a_value():
     ],
 )
 def test_what_is_worse(night, limits, is_worse):
-    """A night is worse if it exceeds the limit by half, and by enough to matter."""
+    """A night is worse if it exceeds the limit by enough to matter."""
     assert usual.worse(night, limits) == (limits if is_worse else {})
 
 
@@ -85,7 +85,7 @@ def test_slow_night_is_one_finding():
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """Nine nights, the last with ten times the usual failures; their clock and arguments."""
+    """Nine nights, the last with ten times the usual failures."""
     folder = tmp_path_factory.mktemp("usual")
     now = later()
     for day in DAYS:
@@ -107,7 +107,7 @@ def history(tmp_path_factory):
 
 
 def test_page_of_an_unusual_night(history):
-    """A night with ten times the usual failures says so, with both numbers; others do not."""
+    """A night with ten times the usual failures says so."""
     folder, _, _ = history
     page = (folder / "pages" / f"{DAYS[-1]}.html").read_text()
     sentence = (
@@ -124,7 +124,7 @@ def test_page_of_an_unusual_night(history):
 
 
 def test_older_nights_turn_out_bad(history, tmp_path):
-    """When older nights turn out bad, only nights whose finding changes are rewritten."""
+    """When older nights turn out bad, nights with a finding change."""
     folder, now, _ = history
     shutil.copytree(folder / "input", tmp_path / "input", symlinks=True)
     arguments = ("--input_dir", tmp_path / "input", "--first_day", DAYS[0], "--last_day", DAYS[-1])

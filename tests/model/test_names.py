@@ -75,7 +75,7 @@ nearly_names = st.builds(
 @given(st.lists(st.one_of(some_parts, nearly_names, nearly_names, st.none()), max_size=20))
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_both_engines_agree(made_up):
-    """Arrow's engine finds in names what Python's finds with the default pattern."""
+    """Arrow's and Python's engines read the default pattern the same way."""
     told = names.read_names(pd.Series(made_up, dtype="str"))
     by_python = names.read_names(pd.Series(made_up, dtype="str"), f"(?a:{names.RUBIN})")
     pd.testing.assert_frame_equal(told, by_python)
@@ -101,7 +101,7 @@ def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
 
 
 def test_pattern_of_the_settings():
-    """A pattern of the settings may use all of Python's syntax, with any of the groups."""
+    """A pattern of the settings may use all of Python's syntax."""
     told = names.read_names(
         pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"),
         r"_(?P<seq_num>\d+)(?=_b)",
@@ -129,6 +129,6 @@ def test_pattern_of_the_settings():
     ],
 )
 def test_kind_of_a_name(name, kind):
-    """A name's ending is its kind, alone and among many; without an ending it has none."""
+    """A name's ending is its kind, alone and among many."""
     assert names.kinds(frames.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind

@@ -37,7 +37,7 @@ UTC = datetime.UTC
     ],
 )
 def test_night_of_an_instant(rule, instant, night):
-    """An instant's night is its date in the rule's scale, also from nanoseconds."""
+    """An instant's night is its date in the rule's scale."""
     at = parse_utc(instant)
     assert NightRule.parse(rule).night_of(at).isoformat() == night
     assert (
@@ -113,7 +113,7 @@ def far_west(monkeypatch):
 
 
 def test_machine_in_another_zone(far_west):
-    """Nights and texts are in UTC, whatever the machine's and the instant's zones are."""
+    """Nights and texts are in UTC, in whatever zone the machine is."""
     at = parse_utc("2021-09-01T12:00:00+02:00")
     assert (at.isoformat(), iso_utc(at)) == ("2021-09-01T10:00:00+00:00", "2021-09-01T10:00:00Z")
     assert parse_utc("2021-09-01T10:00:00") == at
@@ -158,7 +158,7 @@ def test_fractions_of_days():
     ],
 )
 def test_folders_named_after_nights(name, night):
-    """A folder's name is a night if it is a date of 1970 to 2099, and nothing else."""
+    """A folder named after a date of 1970 to 2099 is a night."""
     assert night_named(name) == (night and datetime.date.fromisoformat(night))
 
 

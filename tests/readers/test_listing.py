@@ -1,4 +1,4 @@
-"""Files of a tree in columns: exact numbers, shown paths, digests."""
+"""Files of a tree in columns."""
 
 import os
 
@@ -12,7 +12,7 @@ from observing_monitor.readers.tree import NightTree
 
 
 def test_numbers_to_the_last_digit():
-    """Inodes of 63 bits are exact, and times beyond 64 bits are kept apart."""
+    """Inodes of 63 bits and times beyond 64 bits are exact."""
     listing = Listing()
     for inode, mtime_ns in ((2**63 - 1, 5), (2**53 + 1, 2**70)):
         listing.add("a", (1, mtime_ns, 0, 1, inode, 1, ABSENT, False))
@@ -23,7 +23,7 @@ def test_numbers_to_the_last_digit():
 
 @pytest.mark.parametrize("odd", [None, "é.fits", r"a\\xff.fits", os.fsdecode(b"\xff.fits"), "a\nb"])
 def test_paths_and_names_as_they_are_shown(tmp_path, odd):
-    """All paths are shown at once as each alone would be, odd letters or not."""
+    """All paths are shown as each alone would be."""
     for place in (
         "2020-02-12/a.fits",
         "2020-02-12/n/1/b.fits",
@@ -47,7 +47,7 @@ def test_paths_and_names_as_they_are_shown(tmp_path, odd):
     "path", ["n/x/a.fits", "n/c.fits", "n/y/c.fits", "n/x/y/c.fits", "n/xc.fits", "c.fits"]
 )
 def test_digests_differ_where_paths_do(path):
-    """Listings with other paths have other digests, even with the same numbers."""
+    """Other paths give another digest, even with equal numbers."""
     listings = Listing(), Listing()
     for listing, second in zip(listings, (path, "n/x/c.fits"), strict=True):
         for name in ("n/x/0", second):

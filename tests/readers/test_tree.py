@@ -10,7 +10,7 @@ from observing_monitor.readers.tree import NightTree
 
 
 def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
-    """A listing by another process is the same; if it fails, this process lists."""
+    """A listing by another process is the same."""
     night = tmp_path / "2020-02-12"
     for number in range(50):
         put(night / "raw" / f"AT_O_20200212_{number:06d}.fits")

@@ -1,4 +1,4 @@
-"""The Data Backbone on a real PostgreSQL, with servers that fail."""
+"""The Data Backbone on PostgreSQL."""
 
 import datetime
 import itertools
@@ -52,7 +52,10 @@ class Tables:
         return self.server.execute(sql, dbname=self.name)
 
     def add(self, name, *events, relpath="2024-01-02", added=OLD, size=20_000):
-        """Add a file with events: (seconds after it was added, status, message, duration)."""
+        """Add a file with events.
+
+        An event is seconds after the file was added, status, message, duration.
+        """
         values = f"'{relpath}', '{name}', md5('{name}'), {size}, '{added}'"
         columns = "relpath, filename, checksum, size_bytes, added_on"
         ((number,),) = self.run(
@@ -91,7 +94,7 @@ def settings_file(folder, url, more=""):
 
 
 def attempts_of(source, night=NIGHT):
-    """Return a night's attempts by file name, as (status, message, duration)."""
+    """Return (status, message, duration) by file name."""
     source.look(night, None)
     found = source.read(night).attempts
     found = found.assign(
@@ -104,7 +107,7 @@ def attempts_of(source, night=NIGHT):
 
 
 def test_all_statuses(tmp_path, tables):
-    """Each status gives a file its class; only failed and untried files are errors."""
+    """Each status gives a file its class."""
     tables.add(
         "AT_O_20240102_000001.fits",
         (1, "UNTRIED"),
@@ -161,7 +164,7 @@ def test_all_statuses(tmp_path, tables):
 
 
 def test_every_event_is_kept(tables):
-    """All events of a file are attempts; a file without events was never tried."""
+    """All events are attempts; without one a file is untried."""
     tables.add(
         "a.fits",
         (1, "UNTRIED"),
@@ -197,7 +200,7 @@ def test_every_event_is_kept(tables):
 
 
 def test_which_night(tables):
-    """The directory gives the night, else the time of arrival in the declared zone."""
+    """The directory or the time of arrival gives the night."""
     tables.add("dashed.fits", relpath="2024-01-02")
     tables.add("plain.fits", relpath="raw/20240102/extra", added="2024-02-28 00:00:00")
     tables.add("other.fits", relpath="2024-01-01", added=OLD)
@@ -215,7 +218,7 @@ def test_which_night(tables):
 
 
 def test_look(tables):
-    """A look differs after new files and events of its night only."""
+    """A look differs after changes of its night only."""
 
     def look(known):
         return json.loads(json.dumps(tables.source().look(NIGHT, known)))
@@ -235,7 +238,7 @@ def test_look(tables):
 
 
 def test_later_looks_begin_where_the_night_does(tables):
-    """Once a night's first file is known, no table is read from its beginning."""
+    """Later looks begin at the night's first file."""
     tables.run(
         f"insert into {tables.files} (relpath, filename, checksum, added_on)"
         " select '2023-01-01', n || '.fits', n, timestamp '2023-01-02' + n * interval '1 s'"
@@ -256,7 +259,7 @@ def test_later_looks_begin_where_the_night_does(tables):
 
 
 def test_events_of_the_same_time(tables):
-    """Of events at the same time, the more final one counts."""
+    """The more final event of the same time counts."""
     tables.run(f"alter table {tables.events} drop constraint {tables.events}_pkey")
     tables.add("a.fits", (1, "SUCCESS"), (1, "PENDING"), (1, "UNTRIED"))
     assert [status for status, *_ in attempts_of(tables.source())["a.fits"]] == [
@@ -267,7 +270,7 @@ def test_events_of_the_same_time(tables):
 
 
 def test_odd_values(tables):
-    """Infinite times and negative durations are null; an unknown status is noted."""
+    """Odd values are null; an unknown status is noted."""
     tables.run("alter type status add value 'PAUSED'")
     number = tables.add("a.fits", (1, "SUCCESS", "", "-00:00:05"))
     tables.add("b.fits", (1, "PAUSED", "why not"))
@@ -288,7 +291,7 @@ def test_odd_values(tables):
 
 
 def test_gen2_events(postgres):
-    """Events of a Gen2 Butler are read from their own table, with their own stage."""
+    """Events of a Gen2 Butler have their own table."""
     tables = Tables(postgres, "nts_comcam_", gen=2)
     tables.add("a.fits", (1, "SUCCESS"))
     source = tables.source(prefix="nts_comcam_", gen=2, stage="gen2 ingest")
@@ -299,7 +302,7 @@ def test_gen2_events(postgres):
 
 
 def test_beside_a_file_store(tmp_path, tables):
-    """Files are matched to the file store by name, and get a lost time of arrival."""
+    """Files are matched to the file store by name."""
     store = tmp_path / "storage" / "2024-01-02"
     store.mkdir(parents=True)
     for name in ("a.fits", "b.fits"):
@@ -323,7 +326,7 @@ def test_beside_a_file_store(tmp_path, tables):
 
 
 def test_older_and_foreign_tables(tables):
-    """Optional columns may be missing; a missing required one is named."""
+    """Only optional columns may be missing."""
     tables.add("a.fits", (1, "FAILURE", "why"))
     tables.run(f"alter table {tables.files} drop column size_bytes")
     tables.run(f"alter table {tables.events} drop column duration")
@@ -336,7 +339,7 @@ def test_older_and_foreign_tables(tables):
 
 
 def test_a_server_that_went_down(tmp_path, capfd):
-    """If the server is down the night stays, and its password is shown nowhere."""
+    """If the server is down, the night stays."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL(password="correct horse battery") as server:
         tables = Tables(server)
@@ -364,7 +367,7 @@ def test_a_server_that_went_down(tmp_path, capfd):
 
 
 def test_password_from_the_environment(monkeypatch):
-    """The password may be in the environment; a missing variable is named."""
+    """The password may be in the environment."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL(password="s3cret") as server:
         tables = Tables(server)
@@ -378,7 +381,7 @@ def test_password_from_the_environment(monkeypatch):
 
 
 def test_a_slow_server(tables):
-    """A server that does not answer in time is given up, and the message says so."""
+    """A server that does not answer in time is given up."""
     import psycopg2
 
     connection = psycopg2.connect(tables.url.replace("+psycopg2", ""))
@@ -391,7 +394,7 @@ def test_a_slow_server(tables):
 
 
 def test_nobody_listens():
-    """An address where nobody listens is an error that names it."""
+    """An address where nobody listens is named."""
     port = free_port()
     source = DataBackbone(
         DataBackbone.Settings(url=f"postgresql://reader:s3cret@127.0.0.1:{port}/x"),

@@ -1,4 +1,4 @@
-"""Files on disk: their nights, their facts, and what is odd."""
+"""Files on disk."""
 
 import datetime
 import os
@@ -17,7 +17,7 @@ from observing_monitor.sources.file_store import FileStore
 
 
 def test_folders_named_after_nights(tmp_path):
-    """A folder in either spelling gives the night, at any depth, whatever the file's time."""
+    """A folder in either spelling gives the night."""
     put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-20T00:00:00")
     put(tmp_path / "20200212" / "deep" / "er" / "b.fits")
     put(tmp_path / "raw" / "auxTel" / "20200212" / "c.fits")
@@ -32,7 +32,7 @@ def test_folders_named_after_nights(tmp_path):
 
 
 def test_files_elsewhere_have_their_own_time(tmp_path):
-    """A file outside such folders belongs to the night of its modification time."""
+    """A loose file belongs to the night of its own time."""
     put(tmp_path / "loose.fits", at="2020-02-13T11:59:59")
     put(tmp_path / "20201340" / "odd.fits", at="2020-02-12T12:00:00")
     put(tmp_path / "later.fits", at="2020-02-13T12:00:00")
@@ -40,7 +40,7 @@ def test_files_elsewhere_have_their_own_time(tmp_path):
 
 
 def test_hidden_and_unfinished_files(tmp_path):
-    """Hidden files, rsync's temporary files and skipped names are left out."""
+    """Hidden, temporary and skipped files are left out."""
     for name in (
         ".hidden.fits",
         ".a.fits.Xy12Zz",
@@ -54,7 +54,7 @@ def test_hidden_and_unfinished_files(tmp_path):
 
 
 def test_facts_of_a_file(tmp_path):
-    """Size, times and kind are read, and the facts in the name."""
+    """Size, times, kind and name are read."""
     path = put(tmp_path / "2020-02-12" / "AT_O_20200212_000022.fits", size=12_345)
     put(tmp_path / "2020-02-12" / "CC_C_20190530_000001-R22S00.fits.fz")
     put(tmp_path / "2020-02-12" / "3019053000001-R22-S00-det000.fits")
@@ -82,7 +82,7 @@ def test_facts_of_a_file(tmp_path):
 
 @pytest.mark.parametrize("year", [1902, 2200, 2400])
 def test_times_far_away(tmp_path, year):
-    """A file from another century is read, and belongs to the night of its time."""
+    """A file from another century has its night."""
     path = put(tmp_path / "old.fits", at=f"{year}-05-06T20:00:00")
     night = datetime.date(year, 5, 6)
     is_kept = path.stat().st_mtime_ns // 10**9 == int(
@@ -93,7 +93,7 @@ def test_times_far_away(tmp_path, year):
 
 
 def test_hard_link_hides_the_transfer(tmp_path):
-    """The transfer time of a file with two names is not known: the link changed it."""
+    """The transfer time of a hard-linked file is not known."""
     path = put(tmp_path / "2020-02-12" / "a.fits")
     os.link(path, tmp_path / "link.fits")
     assert read(tmp_path / "2020-02-12", NIGHT).files["transferred_at"].isna().all()
@@ -130,7 +130,7 @@ def test_odd_things_stop_nothing(tmp_path):
 
 @pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
 def test_folder_that_cannot_be_read(tmp_path, mode):
-    """A folder that may not be read is noted with the remedy, and is unread."""
+    """An unreadable folder is noted with the remedy."""
     need(
         os.geteuid() != 0 or _drop(),
         "root reads every folder, and there is no other user to become",
@@ -147,7 +147,7 @@ def test_folder_that_cannot_be_read(tmp_path, mode):
 
 
 def test_unreadable_folder_of_a_settled_night(tmp_path):
-    """A folder that could not be read is listed again by every look."""
+    """Every look lists an unreadable folder again."""
     need(
         os.geteuid() != 0 or _drop(),
         "root reads every folder, and there is no other user to become",
@@ -180,7 +180,7 @@ def _drop():
 
 
 def _as_nobody(look):
-    """Return a function's result for a user who is not root."""
+    """Return a function's result for another user."""
     if os.geteuid():
         return look()
     os.seteuid(_drop())
@@ -199,7 +199,7 @@ def test_no_store(tmp_path):
 
 
 def test_look_is_settled_by_folder_times(tmp_path):
-    """For a settled night the folders' times suffice, except with --full."""
+    """A settled night needs only its folders' times."""
     path = put(tmp_path / "2020-02-12" / "sub" / "a.fits")
     seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
     for folder in (path.parent, path.parent.parent):
@@ -216,7 +216,7 @@ def test_look_is_settled_by_folder_times(tmp_path):
 
 
 def test_open_night_is_looked_at_file_by_file(tmp_path):
-    """A growing file of an open night is noticed, though its folder's time stays."""
+    """A growing file of an open night is noticed."""
     put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-13T03:00:00")
     now = datetime.datetime(2020, 2, 13, 4, tzinfo=datetime.UTC)
     seconds = datetime.datetime(2020, 2, 13, 1, tzinfo=datetime.UTC).timestamp()
@@ -227,7 +227,7 @@ def test_open_night_is_looked_at_file_by_file(tmp_path):
 
 
 def test_other_names_of_folders(tmp_path):
-    """A link to a folder of the tree makes no second file; others are followed."""
+    """A link to a folder of the tree is not followed."""
     put(tmp_path / "store" / "2020-02-12" / "a.fits")
     put(tmp_path / "store" / ".staging" / "b.fits")
     put(tmp_path / "disk2" / "c.fits")
@@ -248,7 +248,7 @@ def test_other_names_of_folders(tmp_path):
 
 
 def test_only_large_changed_nights_use_another_process(tmp_path, monkeypatch):
-    """Another process lists only a changed night that has very many files."""
+    """Only large changed nights use another process."""
     begun = []
     monkeypatch.setattr(
         parallel, "start_process", lambda *asked: begun.append(asked) or (lambda: None)
@@ -267,7 +267,7 @@ def test_only_large_changed_nights_use_another_process(tmp_path, monkeypatch):
 
 
 def test_second_folder_of_a_settled_night(tmp_path):
-    """A second folder of a settled night is noticed, and a loose file that goes."""
+    """Changes around a settled night are noticed."""
     put(tmp_path / "2020-02-12" / "a.fits")
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
     first = store(tmp_path, later).look(NIGHT, None)

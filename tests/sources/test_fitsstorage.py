@@ -105,6 +105,23 @@ def test_absent_tables_and_columns_are_notes(fitsdata):
         made.look(NIGHT, known)
 
 
+def test_time_zone_of_the_database(fitsdata):
+    """A TimeZone that shifts the times of diskfile is noted tonight."""
+    put_file(fitsdata, 1, "N20160319S0001.fits", "2016-03-19 05:01:00+00")
+    assert source(fitsdata).read(NIGHT).notes == []
+    fitsdata(f"alter database \"{fitsdata.name}\" set timezone to 'Etc/UTC'")
+    (note,) = source(fitsdata).read(NIGHT).notes
+    assert (
+        "PostgreSQL's TimeZone is Etc/UTC, but zone is Pacific/Honolulu: the times of diskfile "
+        "are shifted by 10 h" in note
+    )
+    assert source(fitsdata, zone="Etc/UTC").read(NIGHT).notes == []
+    assert source(fitsdata, zone="Africa/Abidjan").read(NIGHT).notes == []
+    assert source(fitsdata).read(NIGHT - datetime.timedelta(days=1)).notes == []
+    fitsdata("drop table diskfile cascade")
+    assert not [note for note in source(fitsdata).read(NIGHT).notes if "TimeZone" in note]
+
+
 def test_settings_that_are_wrong():
     """A wrong zone or queue is reported with what to write instead."""
     with pytest.raises(UsageError, match="zone .HST/Maunakea. is no time zone"):

@@ -9,17 +9,14 @@ import pytest
 from conftest import CHECKOUT
 from fitsstorage_logs import make_logs
 from running import counts, nights, run
+from support.fits_logs import attempts, samples, site_of, source
 
 from observing_monitor.errors import SourceError
-from observing_monitor.model.nights import NightRule
 from observing_monitor.settings import read
-from observing_monitor.sources.base import Asked
 from observing_monitor.sources.fitsstorage_log_files import first_line_at
-from observing_monitor.sources.registry import source_class
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2016, 3, 19)
-NOW = datetime.datetime(2016, 3, 19, 4, 0, tzinfo=UTC)
 
 # Lines of today's code, made from its format strings.
 NEW = """\
@@ -79,38 +76,6 @@ N20240110S0009.fits: too dark
 2024-01-10 08:21:00,000 12:queue_monitor:40 INFO: Queue Ingest has 2 items in progress
 2024-01-10 08:22:00,000 12:queue_monitor:60 CRITICAL: Ingest has 2 items stuck in progress: [12, 13]
 """
-
-
-def source(folder, now=NOW, rule="UTC", **settings):
-    """Return the source on a folder, as of `now`."""
-    kind = source_class("fitsstorage_logs")
-    return kind(
-        kind.Settings(**{"path": folder, "zone": "UTC", **settings}),
-        Asked("gemini", NightRule.parse(rule), now),
-    )
-
-
-def attempts(reading, stage):
-    """Return a reading's attempts of one stage: (name, status) in order."""
-    own = reading.attempts[reading.attempts["stage"] == stage]
-    return list(zip(own["path"], own["status"], strict=True))
-
-
-def samples(reading, name, node):
-    """Return a reading's values of a metric."""
-    own = reading.metrics[(reading.metrics["name"] == name) & (reading.metrics["node"] == node)]
-    return own["value"].tolist()
-
-
-def site_of(folder, zone="UTC", rule="UTC", last_stage="ingest"):
-    """Write settings beside the folder `logs`; return their path."""
-    path = folder / "site.toml"
-    path.write_text(
-        '[observing_monitor]\noutput_dir = "site"\n'
-        f'[streams.gemini]\nnight_rule = "{rule}"\nlast_stage = "{last_stage}"\n'
-        f'[[streams.gemini.sources]]\ntype = "fitsstorage_logs"\npath = "logs"\nzone = "{zone}"\n'
-    )
-    return path
 
 
 def test_real_logs(shared_data):

@@ -32,7 +32,7 @@ def repository(path, **settings):
 
 
 def make_raw(path, columns, *rows):
-    """Make a registry whose table raw has these columns and rows, and an empty raw/."""
+    """Make a registry with a table raw, and an empty raw/."""
     (path / "raw").mkdir(parents=True)
     with sqlite3.connect(path / "registry.sqlite3") as connection:
         connection.execute(f"create table raw ({columns})")
@@ -71,7 +71,7 @@ def link(path, name, at="2020-02-13T03:12:41+00:00", **target):
     ],
 )
 def test_cameras_differ(tmp_path, columns, row, name):
-    """The night comes from the camera's own column: dayObs, else dateObs, else date."""
+    """The night is in the column dayObs, dateObs or date."""
     make_raw(tmp_path, columns, row)
     link(tmp_path, name)
     attempts = repository(tmp_path).read(NIGHT).attempts
@@ -83,7 +83,7 @@ def test_cameras_differ(tmp_path, columns, row, name):
 
 
 def test_ingest_time_is_the_links_own(tmp_path):
-    """The ingest time is the symlink's own modification time, not its target's."""
+    """The ingest time is the symlink's own, not its target's."""
     made = make_night(tmp_path, NIGHT, {"ingested": 1}, now=NOW)
     file = made.files[0]
     attempts = repository(tmp_path / "gen2repo").read(NIGHT).attempts
@@ -95,7 +95,7 @@ def test_ingest_time_is_the_links_own(tmp_path):
 
 
 def test_rafts_and_detectors(tmp_path):
-    """A detector is named by raft and sensor, and its file is found by both names."""
+    """A detector is named by raft and sensor."""
     made = make_night(tmp_path, NIGHT, {"ingested": 9}, now=NOW, camera="comCam")
     attempts = repository(tmp_path / "gen2repo").read(NIGHT).attempts
     assert sorted(attempts["detector"]) == [f"R22_S{i}{j}" for i in range(3) for j in range(3)]
@@ -104,7 +104,7 @@ def test_rafts_and_detectors(tmp_path):
 
 
 def test_raws_by_run_need_query_links(tmp_path):
-    """Raws organised by run are found with query_links; without it a note says to set it."""
+    """Raws organised by run need query_links."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW, camera="testStand", layout="run")
     plain = repository(tmp_path / "gen2repo").read(NIGHT)
     assert set(plain.attempts["status"]) == {"lost"} and "set query_links" in plain.notes[0]
@@ -113,7 +113,7 @@ def test_raws_by_run_need_query_links(tmp_path):
 
 
 def test_registry_is_never_locked_nor_written(tmp_path):
-    """An open transaction does not block reading, and reading writes nothing."""
+    """An open transaction blocks nothing; nothing is written."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW)
     registry = tmp_path / "gen2repo" / "registry.sqlite3"
     before = registry.read_bytes(), registry.stat().st_mtime_ns
@@ -127,7 +127,7 @@ def test_registry_is_never_locked_nor_written(tmp_path):
 
 
 def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
-    """A change is noticed even if size and time of the registry stay the same."""
+    """A change with the same size and time is noticed."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW)
     registry = tmp_path / "gen2repo" / "registry.sqlite3"
     known = repository(tmp_path / "gen2repo").look(NIGHT, None)
@@ -144,7 +144,7 @@ def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
 
 
 def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
-    """A raw that is registered while a long history is read is found."""
+    """A raw registered during a long run is found."""
     nights = [NIGHT + datetime.timedelta(days=n) for n in range(10)]
     make_raw(
         tmp_path,
@@ -163,7 +163,7 @@ def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
 
 
 def test_broken_registries(tmp_path):
-    """A broken registry is named, with what is wrong and what to do."""
+    """A broken registry is named, with the remedy."""
     make_night(tmp_path, NIGHT, {"ingested": 200}, now=NOW)
     path = tmp_path / "gen2repo" / "registry.sqlite3"
     whole = path.read_bytes()
@@ -193,7 +193,7 @@ def test_broken_registries(tmp_path):
     ],
 )
 def test_tables_without_exposures_or_nights(tmp_path, columns, words):
-    """A table raw without exposures or nights is refused, with the reason."""
+    """A table without exposures or nights is refused."""
     make_raw(tmp_path, columns)
     with pytest.raises(SourceError, match=words):
         repository(tmp_path).read(NIGHT)
@@ -201,13 +201,13 @@ def test_tables_without_exposures_or_nights(tmp_path, columns, words):
 
 @pytest.mark.parametrize("pattern", ["(", r"(?P<exposure>\d+)"])
 def test_wrong_patterns(tmp_path, pattern):
-    """A raw_pattern that is no regular expression, or lacks a group, is refused."""
+    """A wrong raw_pattern is refused."""
     with pytest.raises(UsageError, match="raw_pattern"):
         repository(tmp_path, raw_pattern=pattern)
 
 
 def test_values_of_any_type(tmp_path):
-    """Text, floats and nulls in a column of integers are read."""
+    """Values of any type are read."""
     columns = (
         "expId int, detector int, dayObs text, seqNum int, obsid text, raftName text,"
         " detectorName text"
@@ -275,7 +275,7 @@ plain_raws = st.fixed_dictionaries(
     )
 )
 def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
-    """Raws from JSON arrays equal those from rows; unusual values are read from rows."""
+    """Raws from JSON arrays equal those from rows."""
     if not (tmp_path / "registry.sqlite3").exists():
         make_raw(tmp_path, f"{','.join(of_raws)}, dayObs text")
     with contextlib.closing(
@@ -356,7 +356,7 @@ paths_of_links = st.lists(
 @example(["n/5-det1-det2.fits", "n/5-x\n-det2", "n/5-det1\n", "n/5det1", "other/5-det1", "5-det1"])
 @given(paths_of_links)
 def test_names_read_together_are_those_read_one_by_one(paths):
-    """Names that are read together give the same as names read one by one."""
+    """Names give the same together and one by one."""
     pattern = re.compile(RAW)
     for folders in (("n/",), ("",), ("n/", "other/"), ()):
         arrays = [
@@ -394,7 +394,7 @@ def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
 
 
 def test_text_that_is_not_utf8(tmp_path):
-    """Text that is not UTF-8 is shown with its bytes, and hides no raw."""
+    """Text that is not UTF-8 hides no raw."""
     make_raw(
         tmp_path,
         "expId int, detector int, dayObs text, obsid text",
@@ -428,7 +428,7 @@ def test_links_with_absurd_numbers(tmp_path, query_links):
 
 
 def test_second_link_that_is_whole(tmp_path):
-    """Of two links of one raw, the one that leads to a file counts."""
+    """The link that leads to a file counts."""
     make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))
     link(tmp_path, "20200212/22-det000.fits")
     (tmp_path / "raw" / "2020-02-12").mkdir()
@@ -441,7 +441,7 @@ def test_second_link_that_is_whole(tmp_path):
 
 @pytest.mark.parametrize("query_links", [False, True])
 def test_links_that_cannot_be_listed(tmp_path, query_links, monkeypatch):
-    """If the links' folder can't be listed, its raws are not reported as lost."""
+    """Raws are not lost if the links can't be listed."""
     import os
 
     make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))

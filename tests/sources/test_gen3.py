@@ -32,7 +32,7 @@ def source(path, **settings):
 
 
 def arguments(folder, out, *nights):
-    """Return the arguments of a run over a folder with a Gen3 repository."""
+    """Return the arguments of a run over a Gen3 repository."""
     return ["--gen", 3, "--input_dir", folder, "--output_dir", out, *(nights or ASKED)]
 
 
@@ -51,7 +51,7 @@ def instant(text):
     ("name", "night"), [("latiss_gen3", "2018-09-20"), ("comCam_gen3", "2019-05-30")]
 )
 def test_real_repositories(shared_data, tmp_path, name, night):
-    """A real repository of 2022: the raw has the exposure and times of its registry."""
+    """A raw has the exposure and times of its registry."""
     repository = shared_data / "rubin" / name
     days = ("--first_day", night, "--last_day", night)
     assert run(*arguments(repository, tmp_path / "out", *days)) == 0
@@ -90,7 +90,7 @@ def test_real_repositories(shared_data, tmp_path, name, night):
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_schema_of_today(tmp_path, postgres, kind):
-    """A night of the current Butler: classes, UTC times, and delays from shutter close."""
+    """A night of the current Butler has all facts."""
     storage, repository = tmp_path / "input" / "storage", tmp_path / "input" / "gen3repo"
     files = [raw_file(storage, NIGHT, number) for number in (1, 2, 3)]
     raws = [Raw(path, number, NIGHT) for number, path in enumerate(files[:2], 1)]
@@ -132,7 +132,7 @@ def test_schema_of_today(tmp_path, postgres, kind):
 
 
 def test_nothing_new(tmp_path, three):  # noqa: F811
-    """A second run changes nothing and imports no database library; a new raw is noticed."""
+    """A run with nothing new imports no database library."""
     code = (
         "import sys; from observing_monitor.cli import main; main(sys.argv[1:]);"
         "print({'sqlalchemy', 'pandas'} & set(sys.modules))"
@@ -164,7 +164,7 @@ def test_other_nights_do_not_change_a_night(tmp_path, three):  # noqa: F811
 
 
 def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
-    """Copies in the repository are matched to the store by name; a removed one is lost."""
+    """Copies are matched by name; a removed one is lost."""
     files = [raw_file(tmp_path / "storage", NIGHT, 1, detector=number) for number in (0, 1)] + [
         raw_file(tmp_path / "storage", NIGHT, 2)
     ]
@@ -186,7 +186,7 @@ def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
 
 
 def test_records_of_another_machine(tmp_path, three):  # noqa: F811
-    """Paths of another machine are matched by name; sizes NULL and −1 are not known."""
+    """Paths of another machine are matched by name."""
     repository = tmp_path / "input" / "gen3repo"
     first, second = (raw.path.name for raw in three)
     edit(
@@ -218,7 +218,7 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
 
 
 def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
-    """A raw in several collections is one attempt; in two runs, it is two attempts."""
+    """A raw is one attempt per run, not per collection."""
     known = json.loads(json.dumps(source(tmp_path / "input").look(NIGHT, None)))
     with butler(tmp_path / "input" / "gen3repo") as opened:
         refs = list(opened.registry.queryDatasets("raw", collections=["raw/all"]))
@@ -265,7 +265,7 @@ def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noq
 
 
 def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
-    """PostgreSQL finds a night by indexes, which by default it would not."""
+    """PostgreSQL finds a night by indexes."""
     url = postgres.create("gen3")
     postgres.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
     make_repository(
@@ -280,7 +280,7 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         values = repository.values(repository.layout(registry), NIGHT, "LATISS")
 
         def plan():
-            """Return each table's step in the plan: how it is read, by which index condition."""
+            """Return each table's step and index condition."""
             ((answer,),) = registry.ask(
                 f"explain (format json) {repository.sql(registry, WANTED)}", values
             )
@@ -320,7 +320,7 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
 
 
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811
-    """A manager's newer major version is refused by name; known data stay."""
+    """A newer major version is refused; known data stay."""
     repository = tmp_path / "input" / "gen3repo"
     command = arguments(tmp_path / "input", tmp_path / "out")
     assert run(*command) == 0
@@ -336,7 +336,7 @@ def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811
 
 
 def test_one_instrument_of_several(tmp_path):
-    """All instruments are read, or the one that is set; a missing one is an error."""
+    """All instruments are read, or the one that is set."""
     raws = [
         Raw(raw_file(tmp_path / "a", NIGHT, 1), 1, NIGHT),
         Raw(raw_file(tmp_path / "b", NIGHT, 1, obsid="CC_O"), 1, NIGHT, instrument="ComCam"),
@@ -351,7 +351,7 @@ def test_one_instrument_of_several(tmp_path):
 
 
 def test_a_fresh_repository(tmp_path):
-    """A repository without raws has no nights and no attempts, and a note says why."""
+    """A repository without raws has a note that says so."""
     with butler(tmp_path):
         pass
     reading = source(tmp_path).read(NIGHT)
@@ -377,7 +377,7 @@ def test_a_fresh_repository(tmp_path):
     ],
 )
 def test_unreadable_repositories(tmp_path, text, words):
-    """A repository that can't be read is named, without the password."""
+    """An unreadable repository is named, without password."""
     if text is not None:
         (tmp_path / "butler.yaml").write_text(text)
     with pytest.raises(SourceError, match=words) as error:
@@ -386,7 +386,7 @@ def test_unreadable_repositories(tmp_path, text, words):
 
 
 def test_a_cut_registry(tmp_path, three):  # noqa: F811
-    """A truncated registry is an error, not a night without raws."""
+    """A truncated registry is an error."""
     path = tmp_path / "input" / "gen3repo" / "gen3.sqlite3"
     path.write_bytes(path.read_bytes()[:30_000])
     with pytest.raises(SourceError, match="gen3.sqlite3"):
@@ -394,7 +394,7 @@ def test_a_cut_registry(tmp_path, three):  # noqa: F811
 
 
 def test_a_store_that_vanished_keeps_its_files(tmp_path, three):  # noqa: F811
-    """If storage/ disappears, its files stay as known and the run reports it."""
+    """If storage/ disappears, its files stay."""
     command = arguments(tmp_path / "input", tmp_path / "out")
     assert run(*command) == 0
     was = counts(nights(tmp_path / "out")["2024-01-02"])

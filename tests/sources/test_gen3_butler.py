@@ -1,4 +1,4 @@
-"""Where the parts of a Gen3 repository are: butler.yaml and datastores' records."""
+"""butler.yaml, and the records of datastores."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from observing_monitor.sources.gen3_places import locate
 
 
 def test_butler_yaml(tmp_path):
-    """butler.yaml's root, placeholders, chain of datastores and defaults are understood."""
+    """Root, placeholders and chains of datastores are read."""
     (tmp_path / "butler.yaml").write_text(
         "root: /repo/main\nregistry: {db: 'postgresql://u@host/db', namespace: main}\n"
         "datastore:\n  cls: lsst.ChainedDatastore\n  datastores:\n"
@@ -29,7 +29,7 @@ def test_butler_yaml(tmp_path):
 
 @pytest.mark.parametrize("db", ["5", "[a]", "nothing"])
 def test_registry_without_an_address(tmp_path, db):
-    """A registry.db that is no address is an error of the source."""
+    """A wrong registry.db is an error of the source."""
     (tmp_path / "butler.yaml").write_text(f"registry:\n  db: {db}\n")
     with pytest.raises(SourceError, match=r"butler\.yaml: registry\.db is no database's address"):
         read_repository(tmp_path)
@@ -53,7 +53,7 @@ def test_registry_without_an_address(tmp_path, db):
     ],
 )
 def test_places(path, root, key, file):
-    """A record leads below its datastore's root, to its own URI, or into a zip."""
+    """A record leads below the root, to a URI, or into a zip."""
     place = locate(path, root)
     assert (place.key, place.file) == (key, file) and place.name == (
         Path(key).name if key else None

@@ -73,20 +73,20 @@ def test_roll_up(empty):
 
     assert texts(tables) == [
         "error: 3 sub-bands have not updated in 120 s: drvs3, drvs8, drvs11",
+        "error: 1 sub-band booting: drvs5",
         (
             "error: 2 sub-bands error: drvs4=Low recording space (96.1% used); drvs9=No <data> & "
             '"quotes"'
         ),
-        "warning: 1 sub-band booting: drvs5",
-        "warning: 1 sub-band shutdown: drvs6=System operating normally",
+        "error: 1 sub-band shutdown: drvs6=System operating normally",
         "warning: 1 sub-band warning: drvs2=Missing packets",
     ]
     of_all = tables.metrics[tables.metrics["node"].isna()].set_index("name")["value"]
     assert of_all.to_dict() == {
-        "bands_error": 2,
+        "bands_error": 4,
         "bands_normal": 8,
         "bands_silent": 3,
-        "bands_warning": 3,
+        "bands_warning": 1,
     }
 
 

@@ -50,7 +50,7 @@ def installed(tmp_path_factory):
 
 
 def observing_monitor(path, *arguments):
-    """Run the command in a process that also finds the packages in `path`."""
+    """Run the command with the packages in `path`."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ["PYTHONPATH"]]),
@@ -60,7 +60,7 @@ def observing_monitor(path, *arguments):
 
 
 def test_example_package(installed, tmp_path):
-    """The example's source makes a stream with its numbers, finding and notes."""
+    """The example's source fills a stream's pages."""
     (tmp_path / "site.toml").write_text(SITE)
     (tmp_path / "seeing.log").write_text(LOG)
     days = ("-c", tmp_path / "site.toml", "--first_day", "2021-12-01", "--last_day", "2021-12-02")
@@ -80,7 +80,7 @@ def test_example_package(installed, tmp_path):
 
 
 def test_without_the_package(tmp_path):
-    """Without the package its kind is unknown, and the message lists known ones."""
+    """Without the package its kind is unknown."""
     (tmp_path / "site.toml").write_text(SITE)
     done = observing_monitor([], "check", "-c", tmp_path / "site.toml")
     assert (
@@ -91,7 +91,7 @@ def test_without_the_package(tmp_path):
 
 
 def test_package_that_is_broken(installed, tmp_path):
-    """A package that can't be imported is named, with the reason, in one line."""
+    """A package that can't be imported is named."""
     broken = shutil.copytree(installed, tmp_path / "broken")
     (broken / "observing_monitor_example.py").write_text("import no_such_library\n")
     (tmp_path / "site.toml").write_text(SITE)

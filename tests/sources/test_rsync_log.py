@@ -9,7 +9,7 @@ from filestore import NIGHT, put, read, store
 
 
 def test_rsync_log_has_the_transfer(tmp_path):
-    """The logs of rsync, rotated ones too, give the last transfer in their declared zone."""
+    """The logs of rsync give the last transfer."""
     put(tmp_path / "storage" / "2020-02-12" / "a b.fits")
     put(tmp_path / "storage" / "2020-02-12" / "c.fits")
     (tmp_path / "rsync.log").write_text(
@@ -33,7 +33,7 @@ def test_rsync_log_has_the_transfer(tmp_path):
 
 
 def test_transfer_log_that_is_broken(tmp_path):
-    """A log that can't be read is noted; lines without a date are ignored."""
+    """An unreadable log is noted; odd lines are ignored."""
     put(tmp_path / "storage" / "2020-02-12" / "a.fits")
     line = "2020/{} [1] >f+++++++++ 2020-02-12/a.fits\n"
     (tmp_path / "rsync.log").write_text(
@@ -51,7 +51,7 @@ def test_transfer_log_that_is_broken(tmp_path):
 
 
 def test_a_night_changes_with_its_own_log_lines(tmp_path):
-    """A night is read again only if its own lines in the logs change."""
+    """Only its own log lines change a night."""
     put(tmp_path / "storage" / "2020-02-12" / "a.fits")
     put(tmp_path / "storage" / "loose.fits", at="2020-02-14T03:00:00")
     log, line = tmp_path / "rsync.log", "2020/02/{} [1] >f+++++++++ {}\n"
@@ -86,7 +86,7 @@ def test_a_night_changes_with_its_own_log_lines(tmp_path):
 
 
 def test_transfer_log_that_is_not_there(tmp_path):
-    """A missing log is noted for each night that has files."""
+    """A missing log is noted for nights with files."""
     put(tmp_path / "storage" / "2020-02-12" / "a.fits")
     reading = store(tmp_path / "storage", transfer_log="rsnyc.log*").read(NIGHT)
     (note,) = reading.notes

@@ -17,7 +17,7 @@ def store(path, now=NOW, **settings):
 
 
 def put(path, size=20_000, at="2020-02-13T03:12:41"):
-    """Make a file of a size and a modification time (UTC)."""
+    """Make a file with size and modification time (UTC)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(size)

@@ -67,6 +67,8 @@ def made_database(postgres, test):
     def do(*statements):
         return postgres.execute(*statements, dbname=name)
 
+    # that of the server's clock, as at Gemini North; a session has it from its start
+    do(f"alter database \"{name}\" set timezone to 'Pacific/Honolulu'")
     do(SCHEMA)
     do.url, do.name, do.server = url, name, postgres
     yield do

@@ -17,7 +17,7 @@ TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
 
 
 def test_groups_of_messages():
-    """Messages that differ in numbers, paths and names are one group, the largest first."""
+    """Messages that differ in numbers, paths and names are one group."""
     said = [
         f"Traceback (most recent call last):\n  line {n}\n"
         f"KeyError: no DATE-OBS in /raw/n{n}/a_{n}.fits"
@@ -48,7 +48,7 @@ def test_groups_of_messages():
 
 
 def test_attention_rows():
-    """Files come by class, then creation, with their facts and long messages in full."""
+    """Files come by class, then creation, with all their facts."""
     facts = {
         "exposure": "E",
         "obsid": "O",
@@ -187,7 +187,7 @@ def test_order_and_times_of_groups():
 
 
 def test_address_of_a_file():
-    """A file's address depends on its path alone and is that of earlier versions."""
+    """A file's address depends on its path alone."""
     assert attention.anchor_of("n/a.fits") == "file-c2e2411741"
     odd = attention.anchor_of("a\udcff")
     assert odd != attention.anchor_of("a\udcfe") and re.fullmatch("file-[0-9a-f]{10}", odd)

@@ -57,7 +57,7 @@ def test_first_class_that_applies(file, tries, expected):
 
 
 def test_last_attempt_counts():
-    """The latest attempt decides, then the highest number; other stages do not matter."""
+    """The latest attempt of the stage decides, then the highest number."""
     failed, done = {"status": "failure"}, {"attempted_at": NOW - 8 * HOUR}
     assert judge({}, done, failed) == "ingested"
     assert judge({}, {"attempt": 1}, {"status": "failure", "attempt": 2}) == "failed"
@@ -66,7 +66,7 @@ def test_last_attempt_counts():
 
 
 def test_ingested_and_failed_later():
-    """A file whose attempt after its ingest failed is failed, without a time of ingest."""
+    """A file that was ingested and then failed is failed."""
     tried = ingests(
         {"file_id": "a"}, {"file_id": "a", "status": "failure", "attempted_at": NOW - HOUR}
     )
@@ -94,7 +94,7 @@ def test_limits_of_a_stream():
 
 
 def test_next_change():
-    """The next class to change by time alone is that of the oldest pending file."""
+    """The oldest pending file is the next to change its class."""
     night = files(
         {"file_id": "a.fits", "created_at": NOW - HOUR / 2},
         {"file_id": "b.fits", "created_at": NOW - HOUR / 4},
@@ -106,7 +106,7 @@ def test_next_change():
 
 
 def test_undated_file_counts_from_its_first_attempt():
-    """A file without creation and arrival counts from its first attempt of any stage."""
+    """A file without any time counts from its first attempt."""
     night = files(
         *({"file_id": i, "created_at": None} for i in ("first", "a", "b", "unheard"))
     ).iloc[1:]
@@ -131,7 +131,7 @@ def test_undated_file_counts_from_its_first_attempt():
 
 
 def test_first_errors():
-    """Errors began with the first attempt, or the first file; undated ones do not count."""
+    """Errors began with the first failed attempt or missing file."""
     night = files(
         {"file_id": "a"},
         {"file_id": "b", "created_at": NOW - 12 * HOUR},
@@ -154,7 +154,7 @@ def test_first_errors():
 
 
 def test_misdated_files():
-    """Files created over an hour after their arrival are counted, with the largest gap."""
+    """Files created long after their arrival are counted."""
     hours = {"a": 1, "b": 1.001, "c": 3, "d": 2, "e": -5}
     night = files(
         *(
@@ -174,7 +174,7 @@ def test_misdated_files():
 
 
 def test_classify_an_empty_night():
-    """An empty night has the same columns and dtypes as another, and is not shared."""
+    """An empty night has the columns and dtypes of any other."""
     nothing = classify.classify(
         frames.empty(columns.FILES), frames.empty(columns.INGESTS), Limits(), NOW
     )

@@ -1,4 +1,4 @@
-"""A file that a registry assigns to another night than its folder: it counts once."""
+"""Files that a registry assigns to another night than their folder."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ BOTH = ("--first_day", BEFORE, "--last_day", AFTER)
 
 
 def put_before(root, made):
-    """Move a file of AFTER to the folder of BEFORE, with its link; the registry keeps it."""
+    """Move a file of AFTER, with its link, to the folder of BEFORE."""
     target = root / "storage" / BEFORE.isoformat() / made.path.name
     made.path.rename(target)
     if made.link is not None and made.link.is_symlink():
@@ -63,7 +63,7 @@ def findings(folder, night):
     ids=lambda how: "-".join(how.values()),
 )
 def test_a_file_counts_where_it_lies(tmp_path, how):
-    """A file that the registry assigns to the next night counts once, where it lies."""
+    """A file that two nights could count is counted where it lies."""
     now = later()
     make(tmp_path / "input", now, **how)
     assert (
@@ -95,7 +95,7 @@ def test_a_file_counts_where_it_lies(tmp_path, how):
 
 
 def test_order_of_nights(tmp_path):
-    """Two nights that share files give the same pages in any order, with any workers."""
+    """Nights that share files give the same pages in any order."""
     now = later()
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input")
@@ -125,7 +125,7 @@ def test_order_of_nights(tmp_path):
 
 
 def test_raw_registered_later(tmp_path):
-    """A raw registered later is ingested on the night before, which is not read again."""
+    """A raw registered later is ingested on the night of its file."""
     now = later()
     made = make(tmp_path / "input", now)
     row = made.of("ingested")[0].row
@@ -153,7 +153,7 @@ def test_raw_registered_later(tmp_path):
 
 
 def test_only_changed_pages_are_written(tmp_path):
-    """A new file of one night leaves the page of a night that shares files alone."""
+    """A new file of one night does not change its neighbour's page."""
     now = later()
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
@@ -185,7 +185,7 @@ def test_only_changed_pages_are_written(tmp_path):
     "what", [slice(0, 0), slice(0, 3), slice(None)], ids=["gone", "cut", "whole"]
 )
 def test_unmatched_files_are_enough(tmp_path, what):
-    """Unmatched files alone give the same result as whole tables, which replace them."""
+    """Unmatched files alone give the same result as whole tables."""
     now = later()
     make(tmp_path / "input", now)
     assert (
@@ -232,7 +232,7 @@ def test_unmatched_files_are_enough(tmp_path, what):
 
 
 def test_other_files_are_not_matched(tmp_path):
-    """Raws without a file stay on their night if the neighbour has only other files."""
+    """A raw is not matched with another raw's file."""
     now = later()
     make_night(tmp_path / "input", BEFORE, {"missing": 9}, now=now, camera="comCam", layout="night")
     make_night(tmp_path / "input", AFTER, {"lost": 9}, now=now, camera="comCam", layout="night")
@@ -252,7 +252,7 @@ def test_other_files_are_not_matched(tmp_path):
 @pytest.mark.parametrize("name", ["latiss_gen2", "comCam_gen2", "latiss_gen3", "comCam_gen3"])
 @pytest.mark.parametrize("days", [-1, 1])
 def test_real_repositories(shared_data, tmp_path, name, days):
-    """A raw of Rubin's test repositories follows its file to a neighbouring night."""
+    """A raw of a real repository follows its file to another night."""
     root = tmp_path / "input"
     shutil.copytree(shared_data / "rubin" / name, root)
     night = datetime.date(2019, 5, 30) if name.startswith("comCam") else datetime.date(2018, 9, 20)

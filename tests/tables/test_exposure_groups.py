@@ -24,7 +24,7 @@ def test_files_of_an_exposure():
 
 
 def test_rows_of_exposures():
-    """Exposures are named by obsid, exposure or folder, and have their latest times."""
+    """Exposures are named by obsid, exposure or folder."""
     exposed = {
         "file_id": "n/2",
         "exposure": "E",

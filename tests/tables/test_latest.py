@@ -6,7 +6,7 @@ from observing_monitor.tables import latest
 
 
 def test_latest_values():
-    """The latest value of each source, name and node is listed, without documents."""
+    """The latest value of each source, name and node is listed."""
     m = {"name": "m", "node": "n2"}
     told = metrics(
         {"name": "m", "node": "n10", "value": 1.0},
@@ -30,7 +30,7 @@ def test_latest_values():
 
 
 def test_latest_images():
-    """The latest image of each source, name and node is listed, unless it is empty."""
+    """The latest image of each source, name and node is listed."""
     sky = {"name": "sky", "unit": "image/png"}
     told = metrics(
         {**sky, "node": "n10", "text": "a"},

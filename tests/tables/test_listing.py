@@ -56,7 +56,7 @@ def test_reason_of_a_file(file, tries, expected):
 
 
 def test_list_of_files():
-    """Files are listed by creation, then path, with their reasons and known reasons."""
+    """Files are listed by creation, then path, with their reasons."""
     facts = {
         "size_bytes": 2_000_000,
         "obsid": "O",
@@ -126,7 +126,7 @@ def test_list_of_files():
 
 
 def test_acknowledged_files():
-    """Only a file that raises an alarm is looked up, by class, names and reason."""
+    """Only files that raise an alarm are looked up among known issues."""
     night = files(
         {"file_id": "n/failed", "exposure": "E", "obsid": "O"},
         {"file_id": "n/missing", "created_at": None},

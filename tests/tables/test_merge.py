@@ -10,7 +10,7 @@ NO_ATTEMPTS = frames.empty(columns.ATTEMPTS)
 
 
 def test_update_keeps_gone_and_unread_files():
-    """A missing file is kept as gone; one below an unread folder is kept as it was."""
+    """A missing file is gone, unless its folder was not read."""
     known = merge.update(
         Tables.empty(), {"files": reading({"file_id": "n/a.fits"}, {"file_id": "n/closed/b.fits"})}
     )
@@ -39,7 +39,7 @@ def test_update_with_a_silent_source():
 
 
 def test_first_transfer_time_stays_until_the_file_changes():
-    """A later change time does not move an arrival, unless the file itself changes."""
+    """An arrival is kept until the file itself changes."""
     first = {"file_id": "n/a.fits", "inode": 7, "transferred_at": NOW - 2 * HOUR}
     known = merge.update(Tables.empty(), {"files": reading(first)})
     touched = merge.update(known, {"files": reading({**first, "transferred_at": NOW})})
@@ -153,7 +153,7 @@ def test_renamed_source_counts_once():
 
 
 def test_log_adds_attempts():
-    """Lines of a log are kept when it is gone; of repeated lines the last counts."""
+    """Lines of a log are kept when it is gone, each once."""
     facts = {
         "size_bytes": 5,
         "obsid": "O",
@@ -229,7 +229,7 @@ def test_log_adds_attempts():
 
 
 def test_log_attempts_of_a_file_that_is_gone():
-    """Attempts from a log stay with a file that is gone, as do a silent source's."""
+    """Attempts of a log stay with a file that is gone."""
     one = {
         "files": reading({"file_id": "n/a.fits"}),
         "g": gen2({"names": "a.fits"}),
@@ -249,7 +249,7 @@ def test_log_attempts_of_a_file_that_is_gone():
 
 
 def test_facts_stay_until_the_file_changes():
-    """A registry's facts are kept until a file's size, inode or creation changes."""
+    """A registry's facts are kept until the file itself changes."""
     told = {
         "obsid": "O",
         "exposure": "E",
@@ -296,7 +296,7 @@ def test_facts_stay_until_the_file_changes():
 
 
 def test_unread_folders_and_other_nights():
-    """Files below an unread folder stay as they were; those of other nights are removed."""
+    """Files below an unread folder stay; those of other nights go."""
     ids = ["n/a.fits", "n/closed/b.fits", "n/closedtoo.fits", "n/gone/c.fits", "n/other.fits"]
     known = merge.update(
         Tables.empty(),
@@ -352,7 +352,7 @@ def test_tables_are_sorted():
 
 
 def test_latest_image_is_kept():
-    """Only the latest image of each source, name and node is kept; numbers all are."""
+    """Of each image only the latest is kept."""
     things = [
         ("seen", "1", "image/png"),
         ("seen", "2", "image/jpeg"),

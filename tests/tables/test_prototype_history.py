@@ -10,7 +10,7 @@ OLD = {"source": columns.HISTORY}
 
 
 def test_history_is_split_and_joined():
-    """The prototype's data are split off, and new ones replace them row by row."""
+    """The prototype's data are split off, and replaced row by row."""
     numbers = [{"node": None}, {"node": "1"}, {"sampled_at": None}]
     both = Tables(
         files({"file_id": "n/a"}, {"file_id": "n/b", **OLD}, {"file_id": "n/c", **OLD}),
@@ -117,7 +117,7 @@ def test_history_of_a_file_that_a_source_lists():
 
 
 def test_history_of_a_raw_without_a_file():
-    """A raw of the registry alone is the file that the prototype saw linked there."""
+    """A raw without a file is the one that the prototype saw linked."""
     registry = {"obsid": "O", "exposed_at": NOW - 9 * HOUR, "source": "gen2"}
     told = Tables(
         files(

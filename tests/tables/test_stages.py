@@ -9,7 +9,7 @@ from observing_monitor.tables.classify import Limits
 
 
 def test_numbers_of_stages():
-    """A stage counts files by their last attempt, and times from their creation."""
+    """A stage counts files by last attempt, times from creation."""
     s = pd.Timedelta(seconds=1)
     night = files(
         *(
@@ -101,7 +101,7 @@ def test_numbers_of_stages():
 
 
 def test_entries_of_queues():
-    """A queue has its source's entries, the longest waiting first; empty ones are left out."""
+    """A queue has its source's entries, the longest waiting first."""
     states = {
         "a": "waiting",
         "b": "running",

@@ -14,7 +14,7 @@ from observing_monitor.tables.summary import summarise
 
 
 def test_delays_and_percentiles():
-    """Delays count from creation to arrival, and from there to ingest, in milliseconds."""
+    """Delays count from creation to arrival, and from there to ingest."""
     night = files(
         *(
             {

@@ -1,4 +1,4 @@
-"""Tables compared with the rules worked out by hand, file by file, over random nights."""
+"""Tables of random nights compared with rules worked out by hand."""
 
 import math
 import os
@@ -82,7 +82,7 @@ def first(*values):
 
 @st.composite
 def nights(draw):
-    """Files, attempts in any order (some of unknown files), limits, and `has_answered`."""
+    """Draw files, attempts in any order, limits, and `has_answered`."""
     files = [
         {"file_id": f"n/{n}/{file['name']}", "source": "files", **file}
         for n, file in enumerate(draw(st.lists(a_file, max_size=6)))
@@ -174,7 +174,7 @@ def judged_by_hand(file, tries, limits, has_answered):
 @as_usual
 @given(nights())
 def test_classes_by_hand(night):
-    """Every file has the class and facts of the rules, whatever was tried in any order."""
+    """Every file has the class and facts of the rules."""
     files, tries, limits, has_answered = night
     judged = classify.classify(
         table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, has_answered
@@ -200,7 +200,7 @@ def test_classes_by_hand(night):
 
 
 def quantile(values, fraction):
-    """Return a quantile, linear between the two nearest values; None of no values."""
+    """Return a quantile, linear between two values, or None."""
     values = sorted(values)
     place = fraction * (len(values) - 1)
     low = math.floor(place)
@@ -212,7 +212,7 @@ def quantile(values, fraction):
 @as_usual
 @given(nights())
 def test_summary_by_hand(night):
-    """A night's numbers are those counted in its list of files; classes add up to all."""
+    """A night's numbers are those counted in its list of files."""
     files, tries, limits, has_answered = night
     judged = classify.classify(
         table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, has_answered
@@ -312,7 +312,7 @@ an_attempt = st.fixed_dictionaries(
     st.randoms(use_true_random=False),
 )
 def test_matches_by_hand(of_files, tries, made_up, random):
-    """An attempt finds its file by inode, then by name once; else it makes one."""
+    """An attempt finds its file by inode, then by name, or makes one."""
     of_files = [{"file_id": f"n/{n}", "source": "files", **file} for n, file in enumerate(of_files)]
     made_up = [
         {"file_id": i, "name": i.rpartition("/")[2], "source": i.partition(":")[0], "on_disk": True}
@@ -400,7 +400,7 @@ def test_matches_by_hand(of_files, tries, made_up, random):
     st.lists(st.tuples(maybe([None, "a", "b", "B"]), instants, maybe([None, -1, 0, 3])), max_size=8)
 )
 def test_rows_are_sorted(rows):
-    """Rows are sorted by column after column, nulls last; equal ones keep their order."""
+    """Rows are sorted with nulls last; equal ones keep their order."""
     described = [
         columns.Column("id", "text", ""),
         columns.Column("at", "instant", ""),

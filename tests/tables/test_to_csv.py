@@ -16,7 +16,7 @@ def csv_of(listed):
 
 @pytest.mark.parametrize("n", [0, 1, 6, 7, 8, 20])
 def test_csv_in_parts(monkeypatch, n):
-    """The parts of a CSV make the whole: one header, each row once, whole lines."""
+    """The parts of a CSV make the whole, with one header."""
     rows = [
         {"file_id": f"{number:02}", "created_at": NOW if number % 3 else None}
         for number in range(n)
@@ -41,7 +41,7 @@ def test_csv_in_parts(monkeypatch, n):
 
 
 def test_csv_runs_no_formula():
-    """A cell that looks like a formula is text; all other text comes back as it was."""
+    """A cell that looks like a formula is text; other text is unchanged."""
     import csv
     import io
 
@@ -64,7 +64,7 @@ def test_csv_runs_no_formula():
 
 
 def test_csv_to_the_byte():
-    """A CSV has a header, instants in ISO 8601 with Z, empty nulls, doubled quotes."""
+    """A CSV has a header, ISO 8601 instants and empty nulls."""
     microseconds = {"file_id": "d", "created_at": NOW + pd.Timedelta(microseconds=5)}
     listed = listing.file_list(
         classify.classify(
