@@ -1,4 +1,4 @@
-"""The script for the crontab: exit codes, the log, and silence when all is well."""
+"""The cron script: exit codes, the log, and silence if all is well."""
 
 import datetime
 import os
@@ -15,7 +15,7 @@ NAME = "cron_observing_monitor.sh"
 
 
 def put_command(folder, text):
-    """A command `observing_monitor` that does what the shell script `text` says."""
+    """Make a command `observing_monitor` that runs a shell script."""
     folder.mkdir(exist_ok=True)
     path = folder / "observing_monitor"
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -23,23 +23,19 @@ def put_command(folder, text):
 
 
 def run(tmp_path, *arguments, **env):
-    """Run the script as cron does: with hardly any environment; `tmp_path/bin` is an addition to its PATH."""
-    script = shutil.copy(
-        CHECKOUT / NAME, tmp_path / NAME
-    )  # the checkout's .venv is not to be beside it
-    kept = {
+    """Run the script as cron does, with little environment; `tmp_path/bin` is in its PATH."""
+    # a copy: the script uses a .venv beside it, which a checkout may have
+    script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)
+    environment = {
         "PYTHONPATH": os.environ["PYTHONPATH"],
         "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
         "HOME": str(tmp_path),
+        "OBSMON_CONFIG": str(tmp_path / "site.toml"),
+        "OBSMON_LOG": str(tmp_path / "site.log"),
     }
-    env = (
-        kept
-        | {"OBSMON_CONFIG": str(tmp_path / "site.toml"), "OBSMON_LOG": str(tmp_path / "site.log")}
-        | env
-    )
     return subprocess.run(
         [script, *arguments],
-        env=env,
+        env=environment | env,
         cwd="/",
         capture_output=True,
         text=True,
@@ -49,7 +45,7 @@ def run(tmp_path, *arguments, **env):
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
 def test_exit_code_is_passed_on(tmp_path, code):
-    """Every exit code is the program's; 0 and 75 are silent, of others the run's own lines are printed, for cron to mail."""
+    """The exit code is the program's; after codes other than 0 and 75 cron mails the log."""
     put_command(tmp_path / "bin", f'echo "got $*"; echo trouble >&2; exit {code}')
     (tmp_path / "site.log").write_text("of an earlier run\n")
     done = run(tmp_path, "--num_days", "3")
@@ -64,7 +60,7 @@ def test_exit_code_is_passed_on(tmp_path, code):
 
 
 def test_log_is_bounded(tmp_path):
-    """A log that has grown past its limit becomes the one before, and the next run begins a new one."""
+    """A log that exceeds its limit is renamed, and the next run begins a new one."""
     put_command(tmp_path / "bin", "echo 0123456789")
     for _ in range(20):
         assert run(tmp_path, OBSMON_LOG_BYTES="500").returncode == 0
@@ -75,14 +71,14 @@ def test_log_is_bounded(tmp_path):
 
 
 def test_run_that_found_the_lock_leaves_the_log(tmp_path):
-    """A run that exits 75 does not move the log away from the run that is writing to it."""
+    """A run that exits with 75 does not rename the log of the run that writes to it."""
     put_command(tmp_path / "bin", "exit 75")
     run(tmp_path, OBSMON_LOG_BYTES="1")
     assert [path.name for path in tmp_path.glob("site.log*")] == ["site.log"]
 
 
 def test_virtual_environment_is_activated(tmp_path):
-    """OBSMON_VENV's command is the one that runs; one that is not there is an error that names it."""
+    """The command is that of OBSMON_VENV; a missing environment is named."""
     put_command(tmp_path / "bin", "exit 3")
     put_command(tmp_path / "my venv", "exit 0")
     (tmp_path / "my venv" / "bin").mkdir()
@@ -95,7 +91,7 @@ def test_virtual_environment_is_activated(tmp_path):
 
 
 def test_log_that_cannot_be_written(tmp_path):
-    """Where the log's folder is not there, nothing runs, and the path is named."""
+    """If the log's folder is missing, nothing runs, and the path is named."""
     put_command(tmp_path / "bin", f"touch {tmp_path}/was_run")
     done = run(tmp_path, OBSMON_LOG=str(tmp_path / "nowhere" / "site.log"))
     assert done.returncode == 2
@@ -104,7 +100,7 @@ def test_log_that_cannot_be_written(tmp_path):
 
 
 def test_real_program(tmp_path):
-    """With the real program: wrong settings exit 2 and are named; right ones make the pages, in silence."""
+    """With the real program, missing settings exit with 2; right ones make the pages."""
     put_command(tmp_path / "bin", f'exec "{sys.executable}" -m observing_monitor "$@"')
     done = run(tmp_path)
     assert done.returncode == 2
@@ -113,12 +109,13 @@ def test_real_program(tmp_path):
     for night in (datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)):
         gen2tree.make_night(tmp_path / "input", night, {"ingested": 3}, now=gen2tree.later())
     (tmp_path / "site.toml").write_text(
-        '[observing_monitor]\noutput_dir = "site"\nlast_day = "2020-02-13"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
+        '[observing_monitor]\noutput_dir = "site"\nlast_day = "2020-02-13"\n\n'
+        '[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
     )
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "site" / "index.html").is_file()
-    said = [line for line in (tmp_path / "site.log").read_text().splitlines() if " at=" in line]
-    assert len(said) == 1 and re.search(
-        r" command=run nights=2 changed=2 pages=\d+ seconds=\S+ problems=0 exit=0$", said[0]
-    )
+    lines = (tmp_path / "site.log").read_text().splitlines()
+    (line,) = (line for line in lines if " at=" in line)
+    words = r" command=run nights=2 changed=2 pages=\d+ seconds=\S+ problems=0 exit=0$"
+    assert re.search(words, line)
