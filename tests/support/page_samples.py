@@ -1,4 +1,4 @@
-"""Contexts of pages to render: of an ordinary night, and of one where everything that others wrote is nasty."""
+"""Contexts of pages to render, with ordinary texts or with nasty ones."""
 
 import dataclasses
 import datetime
@@ -17,12 +17,12 @@ NASTY = "<b>&\"'</script><!--{{ 7*7 }}{% raw %}\x1b[31mred\u202ertl\udcff\x00</t
 
 
 def at(text):
-    """An instant in UTC from ISO text."""
+    """Return an instant in UTC from ISO text."""
     return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
 
 
 def summary(night="2020-02-12", **changed):
-    """A night's values by the names of columns.NIGHTS: 1,234 files, 1,200 of them ingested."""
+    """Return a night's values by the names of columns.NIGHTS: 1,200 of 1,234 ingested."""
     values = dict.fromkeys(c.name for c in columns.NIGHTS)
     values |= {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
     values |= {
@@ -55,7 +55,7 @@ def summary(night="2020-02-12", **changed):
 
 
 def frame(**changed):
-    """A frame of a page of the stream auxTel."""
+    """Return the frame of a page of the stream auxTel."""
     values = {
         "title": "auxTel, night of 2020-02-12",
         "root": "../",
@@ -71,7 +71,7 @@ def frame(**changed):
 
 
 def chart(text="Files over the night", **changed):
-    """A chart of two points, one of them NaN."""
+    """Return a chart of two points, one of them NaN."""
     figure = {
         "data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}],
         "layout": {},
@@ -83,7 +83,7 @@ def chart(text="Files over the night", **changed):
 
 
 def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
-    """A failed file with a traceback."""
+    """Return a failed file with a traceback."""
     facts = {
         "anchor": f"file-{number}",
         "path": text,
@@ -105,7 +105,7 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
 
 
 def error_group(text="KeyError: 'DATE-OBS'", **changed):
-    """Fourteen failed files, of which one is shown."""
+    """Return fourteen failed files, of which one is shown."""
     values = {
         "anchor": "failed",
         "file_class": "failed",
@@ -121,7 +121,7 @@ def error_group(text="KeyError: 'DATE-OBS'", **changed):
 
 
 def headlines(text="Alerts produced"):
-    """Three numbers that sources put first; the sample night knows the first alone."""
+    """Return three headline numbers; the sample night has only the first."""
     return [
         Headline("alerts_produced", text, f"Alerts that the survey issued: {text}"),
         Headline("min_delay", "Min delay", "Time since the most recent alert", "s"),
@@ -130,7 +130,7 @@ def headlines(text="Alerts produced"):
 
 
 def entry(text="N20200212S0001.fits", **changed):
-    """A failed entry of a queue, with its traceback."""
+    """Return a failed entry of a queue, with its traceback."""
     values = {
         "path": text,
         "state": "failure",
@@ -143,7 +143,7 @@ def entry(text="N20200212S0001.fits", **changed):
 
 
 def queue(text="ingest", number=1, **changed):
-    """A queue in which one of 26 entries is shown, and both of its errors."""
+    """Return a queue of which one of 26 entries is shown, and both of its errors."""
     values = {
         "name": text,
         "anchor": f"queue-{number}",
@@ -157,7 +157,7 @@ def queue(text="ingest", number=1, **changed):
 
 
 def stage_row(text="copy", failures=(), number=1):
-    """A stage that 120 files passed, and in which one failed."""
+    """Return a stage that 120 files passed, and in which one failed."""
     counts = {
         "n_done": 120,
         "n_failed": 1,
@@ -173,7 +173,7 @@ def stage_row(text="copy", failures=(), number=1):
 
 
 def metric_group(text="queue_depth", **changed):
-    """A metric of a whole and of 61 nodes, two of which are shown."""
+    """Return a metric with 61 nodes, two of which are shown."""
     values = {
         "name": text,
         "value": "12.5",
@@ -189,7 +189,7 @@ def metric_group(text="queue_depth", **changed):
 
 
 def source_line(text="files", **changed):
-    """A source with a fault."""
+    """Return a source with a fault."""
     values = {
         "name": text,
         "kind": "directory",
@@ -200,7 +200,7 @@ def source_line(text="files", **changed):
 
 
 def exposed(text, n=1, **changed):
-    """Exposures of nine files, of which one failed."""
+    """Return exposures of nine files, of which one failed."""
     values = {
         "names": [text] * n,
         "seq_nums": ["22"] * n,
@@ -214,7 +214,7 @@ def exposed(text, n=1, **changed):
 
 
 def exposures_page(text="AT_O_20200212_000022", **changed):
-    """The second of two pages of a night's exposures."""
+    """Return the second of two pages of a night's exposures."""
     night = night_page(text)
     around = {
         field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
@@ -232,7 +232,7 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
 
 
 def night_page(text="AT_O_20200212_000022.fits", **changed):
-    """A night with one of everything; `text` stands wherever others wrote."""
+    """Return a night with one of everything; `text` is in all that others wrote."""
     values = {
         "frame": frame(),
         "site": contexts.Link("All streams", "../index.html"),
@@ -246,73 +246,66 @@ def night_page(text="AT_O_20200212_000022.fits", **changed):
         "rule": "UTC−12h",
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
-        "findings": [
-            finding.Finding(
-                "error",
-                f"14 files failed, the first: {text}",
-                "#attention",
-                "files",
-                anchor="finding-a",
-            ),
-            finding.Finding(
-                "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
-            ),
-        ],
         "charts": [chart(text)],
-        "attention": [
-            error_group(text),
-            error_group(
-                "never tried; here since …",
-                anchor="missing",
-                file_class="missing",
-                n_files=3,
-                detail="",
-                files=[
-                    file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
-                ],
-                is_open=True,
-            ),
-        ],
-        "n_attention": 17,
-        "n_attention_groups": 3,
-        "exposed": exposed(text),
-        "n_exposed": 130,
-        "exposures": "2020-02-12.exposures.html",
-        "more_findings": [
-            finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
-        ],
-        "has_files": True,
-        "has_ingest": True,
         "headlines": headlines(text),
         "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
         "queues": [
             queue(text, 1),
             queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
         ],
-        "images": [
-            contexts.Image(
-                text,
-                "drvs1",
-                "2020-02-12.images/drvs1-spectra-0123456789.png",
-                at("2020-02-13T03:00:00"),
-            )
-        ],
-        "n_images": 70,
         "metrics": [metric_group(text)],
         "n_metrics": 301,
         "notes": [f"not readable: {text}"],
         "sources": [source_line(text)],
-        "files_js": "2020-02-12.files.js",
-        "data": [
-            contexts.Link("2020-02-12.json", "2020-02-12.json"),
-            contexts.Link("2020-02-12.csv", "2020-02-12.csv"),
-        ],
+        "data": [contexts.Link(name, name) for name in ("2020-02-12.json", "2020-02-12.csv")],
     }
-    return contexts.NightPage(**values | changed)
+    parts = night_findings(text) | night_files(text) | night_images(text)
+    return contexts.NightPage(**values | parts | changed)
+
+
+def night_findings(text):
+    """Return the findings of a night's page."""
+    failed = f"14 files failed, the first: {text}"
+    pending = "12 files are pending since 03:12"
+    told = finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
+    return {
+        "findings": [
+            finding.Finding("error", failed, "#attention", "files", anchor="finding-a"),
+            finding.Finding("warning", pending, "#files", anchor="finding-b"),
+        ],
+        "more_findings": [told],
+    }
+
+
+def night_files(text):
+    """Return the files of a night's page: those that need attention, and exposures."""
+    missing = file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
+    of_missing = {"anchor": "missing", "file_class": "missing", "detail": "", "is_open": True}
+    return {
+        "has_files": True,
+        "has_ingest": True,
+        "attention": [
+            error_group(text),
+            error_group("never tried; here since …", n_files=3, files=[missing], **of_missing),
+        ],
+        "n_attention": 17,
+        "n_attention_groups": 3,
+        "exposed": exposed(text),
+        "n_exposed": 130,
+        "exposures": "2020-02-12.exposures.html",
+        "files_js": "2020-02-12.files.js",
+    }
+
+
+def night_images(text):
+    """Return the images of a night's page, of which one of 70 is shown."""
+    path = "2020-02-12.images/drvs1-spectra-0123456789.png"
+    shown = contexts.Image(text, "drvs1", path, at("2020-02-13T03:00:00"))
+    return {"images": [shown], "n_images": 70}
 
 
 def empty_night_page():
-    """A night without files, and the only one of its stream."""
+    """Return a night without files, the only one of its stream."""
     nothing = dict.fromkeys(summary()) | {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
     return night_page(
         frame=frame(status="normal", info=""),
@@ -345,7 +338,7 @@ def empty_night_page():
 
 
 def night_rows(text="14 files failed, 3 are missing"):
-    """Three nights, newest first: a bad one, a good one, an empty one."""
+    """Return three nights, newest first: a bad one, a good one, an empty one."""
     return [
         contexts.NightRow("2020-02-12.html", summary(info=text)),
         contexts.NightRow(
@@ -368,7 +361,7 @@ def night_rows(text="14 files failed, 3 are missing"):
 
 
 def stream_page(text="auxTel", **changed):
-    """A stream of three nights."""
+    """Return a stream of three nights."""
     values = {
         "frame": frame(title="auxTel"),
         "site": contexts.Link("All streams", "../index.html"),
@@ -390,7 +383,7 @@ def stream_page(text="auxTel", **changed):
 
 
 def glossary_page(text="Alerts"):
-    """The words that every site has, and one of a source."""
+    """Return the words that every site has, and one of a source."""
     told = [glossary.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
     nothing = frame(title="Glossary", root="", stream="", status="", info="", name="glossary.html")
     return contexts.GlossaryPage(
@@ -399,7 +392,11 @@ def glossary_page(text="Alerts"):
 
 
 def month(text="February 2020"):
-    """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
+    """Return a month of one week.
+
+    Its days are one of another month, one without a page, a good night, a bad night and one
+    without files.
+    """
     days = [
         contexts.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
         contexts.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
@@ -413,7 +410,7 @@ def month(text="February 2020"):
 
 
 def roll_up(text="2020"):
-    """A year in numbers."""
+    """Return a year in numbers."""
     values = dict.fromkeys((c.name for c in columns.PERIODS), 3) | {
         "period": text,
         "completeness": 0.5,
@@ -423,7 +420,7 @@ def roll_up(text="2020"):
 
 
 def year_page(text="auxTel"):
-    """A year of one month."""
+    """Return a year of one month."""
     return contexts.YearPage(
         frame=frame(title="2020 auxTel", name="2020.html"),
         site=contexts.Link("All streams", "../index.html"),
@@ -445,7 +442,7 @@ def year_page(text="auxTel"):
 
 
 def site_page(text="auxTel"):
-    """Two streams, one of which has no night."""
+    """Return two streams, one of which has no night."""
     cards = [
         contexts.StreamCard(
             stream="auxTel",
