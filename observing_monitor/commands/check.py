@@ -14,6 +14,7 @@ from observing_monitor.collecting.sources import begin_nights, timed_sources, to
 from observing_monitor.errors import OutputError
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.storage.output import SplitOutput
 from observing_monitor.storage.store import FOLDER, Store
@@ -166,6 +167,9 @@ def check_source(
     if faults:
         return Answer("FAILED", [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
     answer = Answer("ok", [f"{_nights(known)}; answered in {took_s:.2f} s"])
+    pattern = getattr(source.source, "pattern", None)
+    if isinstance(pattern, Pattern):
+        answer.said += pattern.remarks()
     tonight = stream.rule.night_of(now)
     if not known:
         answer = Answer(

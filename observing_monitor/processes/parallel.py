@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from typing import Any
 
@@ -56,30 +57,56 @@ def start_process(function: Callable[..., Result], *given: Any) -> Callable[[], 
     and gives it; None where there is none, because the process could not begin or was killed.
     """
     import marshal
-    import subprocess
 
-    place = str(Path(__file__).resolve().parents[2])
-    words = [
-        os.getpid(),
-        function.__module__,
-        function.__name__,
-        PR_SET_PDEATHSIG,
-        int(signal.SIGKILL),
-    ]
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        process = _start(function)
     except OSError:
         return lambda: None
     with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), marshal.dumps(([place, *filter(None, sys.path)], given)))  # type: ignore[union-attr]
+        os.write(process.stdin.fileno(), marshal.dumps((_path(), given)))  # type: ignore[union-attr]
 
     def answer() -> Result | None:
         told, _ = process.communicate()
         return cast(Result, marshal.loads(told)) if process.returncode == 0 else None
 
     return answer
+
+
+def call_in_process(function: Callable[..., Result], *given: Any, limit_s: float) -> Result | None:
+    """Return what a function of this package returns when called in another process.
+
+    What it is given and what it returns may be large, and are plain values. Returns None if the
+    process could not be started, failed, or was killed because it took longer than `limit_s`.
+    """
+    import marshal
+    import subprocess
+
+    try:
+        process = _start(function)
+    except OSError:
+        return None
+    try:
+        told, _ = process.communicate(marshal.dumps((_path(), given)), timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return None
+    return cast(Result, marshal.loads(told)) if process.returncode == 0 else None
+
+
+def _path() -> list[str]:
+    """Return where the other process finds this package and its needs."""
+    return [str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)]
+
+
+def _start(function: Callable[..., Any]) -> subprocess.Popen[bytes]:
+    """Start a process that reads what a function is given, and writes what it returns."""
+    import subprocess
+
+    words = (function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, (os.getpid(), *words))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )

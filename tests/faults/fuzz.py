@@ -38,6 +38,7 @@ with watched:  # of what is imported here the ways count
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
     from observing_monitor.readers import textfiles
+    from observing_monitor.readers.patterns import Pattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
@@ -60,9 +61,7 @@ PARSED = {  # of a source what it does before it makes tables, in a hundredth of
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source.lines_of(
-        NIGHT, source.folder.find(None), None
-    ),
+    "fitsstorage_logs": lambda source, path: source.lines_of(NIGHT, source.folder.find(None), None),
     "lwa": lambda source, path: lwa_points.PointReader(
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
@@ -129,15 +128,9 @@ def of_names(folder):
             r"(?P<seq_num>\d+)",
             r"(?P<exposure>\w+)-(?P<seq>\S*)(?P<detector>x)?",
         ):
-            made = names.read_names(told, pattern)
-            assert made.iloc[:3].equals(
-                pd.concat(
-                    [
-                        names.read_names(told.iloc[n : n + 1], pattern)
-                        for n in range(min(len(told), 3))
-                    ]
-                )
-            )
+            read = Pattern("name_pattern", pattern).read_names
+            one_by_one = [read(told.iloc[n : n + 1]) for n in range(min(len(told), 3))]
+            assert read(told).iloc[:3].equals(pd.concat(one_by_one))
         before, last = names.split(told)
         assert (before + last == told).all() and list(last) == [
             text.rpartition("/")[2] for text in texts
