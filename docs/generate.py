@@ -179,7 +179,13 @@ def split_default(text: str) -> tuple[str, str]:
 
 def words_of_callable(kind: Callable[..., Any]) -> str:
     """Return the type of a command line's option in words."""
-    names = {"_place": "path or address", "_file": "path", "_night": "date"}
+    names = {
+        "_place": "path or address",
+        "_file": "path",
+        "_night": "date",
+        "_whole_number": "whole number",
+        "_number": "number",
+    }
     return names.get(kind.__name__) or words_of_type(kind)
 
 

@@ -29,6 +29,15 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
 )
 
+import zones  # noqa: E402  from tests/support, which is on the path by now
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures, which may start servers
+def pytest_runtest_setup(item):
+    """Give each test its time zone, and name it if the test fails."""
+    zones.use_zone(zones.zone_of(item))
+    item.add_report_section("setup", "time zone", os.environ["TZ"])
+
 
 def need(condition, reason):
     """Skip the test where `condition` doesn't hold, with the reason; with OBSMON_REQUIRE=all (CI), fail it."""
@@ -37,6 +46,12 @@ def need(condition, reason):
     if os.environ.get("OBSMON_REQUIRE") == "all":
         pytest.fail(f"{reason}; and OBSMON_REQUIRE=all allows no skips", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(params=zones.ZONES)
+def zone(request):
+    """Each of the three time zones, for tests about times: they run in all."""
+    return request.param
 
 
 @pytest.fixture
@@ -70,7 +85,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def browser(chromium):
-    """One headless Chromium for all tests."""
+    """One headless Chromium for all tests; each sees it in its own time zone."""
     from playwright.sync_api import sync_playwright
 
     off = ["gpu", "quic", "background-networking", "component-update", "sync"]
@@ -84,7 +99,7 @@ def browser(chromium):
                 *(f"--disable-{name}" for name in off),
             ],
         )
-        yield started
+        yield zones.ZonedBrowser(started)
         started.close()
 
 

@@ -71,7 +71,7 @@ class MetricsFolder:
     def _lock(self) -> Iterator[None]:
         """Hold the folder's lock, which the kernel releases if we are killed."""
         with self._opened_lock() as lock:
-            # flock, unlike lockf, also works between threads; opened anew, as forks share a file
+            # flock, unlike lockf, works between threads; opened at each call, as forks share files
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield

@@ -138,7 +138,10 @@ def read_names(names: Series[str], groups: Mapping[str, Any] | None = None) -> D
 
 
 def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
-    """Return Arrow arrays of n names by the keys of `FORMS`, from a pattern's groups."""
+    """Return n names' facts by the keys of `FORMS`, as Arrow arrays.
+
+    `groups` are those of a pattern.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -152,7 +155,7 @@ def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
 
 
 def _read_rubin_names(names: Any) -> dict[str, Any]:
-    """Return the facts that `RUBIN` finds in an Arrow array of names, as `_facts`.
+    """Return the facts that `RUBIN` finds in an Arrow array of names.
 
     Nearly all names of a night begin with an obsid or an exposure and end like thousands of
     others, so each distinct beginning and end is read once. This gives the first match of
@@ -196,9 +199,9 @@ def _read_rubin_names(names: Any) -> dict[str, Any]:
 
 
 def _after(names: Any, n_letters: Any, lengths: set[int]) -> Any:
-    """Return names without their first letters, of which each has 0 or one of `lengths`.
+    """Return names without their first `n_letters` letters.
 
-    Null for names of which there are 0 to cut.
+    Each is 0 or one of `lengths`; names with 0 become null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -253,7 +256,7 @@ def _as_integers(texts: Series[str]) -> Series[int]:
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
-    """Return the folders and the names of paths, none of which is null.
+    """Return the folders and the names of paths.
 
     A folder ends in "/"; it is "" for a path without one.
     """

@@ -67,7 +67,9 @@ class Tables:
 
 
 class UnmatchedCounts(TypedDict):
-    """Numbers of a night's files that a neighbouring night may complete, by source.
+    """Numbers of a night's unmatched files, by source.
+
+    A neighbouring night may complete them.
 
     Only numbers above 0. The keys are those of `index.json`.
     """

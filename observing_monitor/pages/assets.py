@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import importlib.util
 import itertools
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import OutputError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import iso_utc, parse_utc
 from observing_monitor.pages.render import templates_dir
 
@@ -71,7 +71,7 @@ def asset_names() -> dict[str, str]:
 
 def _hashed(plain: str, data: bytes) -> str:
     stem, _, ending = plain.rpartition(".")
-    return f"{stem}-{hashlib.blake2b(data, digest_size=5).hexdigest()}.{ending}"
+    return f"{stem}-{hex_digest(data, n_bytes=5)}.{ending}"
 
 
 def _plotly_script() -> Path:
@@ -172,7 +172,7 @@ def _pages(output: Output) -> Iterator[str]:
     there = sorted(output.names(""))
     folders = [name for name in there if not (name.endswith(".html") or _NO_PAGES.fullmatch(name))]
     for folder in ["", *folders]:
-        with contextlib.suppress(OSError):  # a folder of others, such as lost+found
+        with contextlib.suppress(OutputError):  # a folder of others, such as lost+found
             for name in sorted(output.names(folder)):
                 if name.endswith(".html"):
                     yield f"{folder}/{name}" if folder else name

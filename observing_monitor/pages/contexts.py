@@ -14,7 +14,8 @@ from observing_monitor.previews.preview import Preview
 from observing_monitor.settings.headlines import Headline
 
 if TYPE_CHECKING:
-    from observing_monitor.tables.listing import FileFacts, StageCounts
+    from observing_monitor.tables.attention import FileFacts
+    from observing_monitor.tables.stages import StageCounts
 
 
 @dataclass

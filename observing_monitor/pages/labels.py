@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Fault, Silent
 
 
-def described_headlines(stream: Stream, units: Mapping[str, str]) -> list[headlines.Headline]:
+def described_headlines(
+    stream: Stream, units: Mapping[str, str], aggregates: Mapping[str, str]
+) -> list[headlines.Headline]:
     """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
     words, explained = {}, set()
     for described, kind in source_classes(stream):
@@ -30,12 +32,13 @@ def described_headlines(stream: Stream, units: Mapping[str, str]) -> list[headli
     names = sorted(words, key=lambda name: name == "completeness")  # after all that it is made of
     usual = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
     chosen = [words[name] for name in names if name not in usual]
-    return [
-        headlines.Headline(
-            word.name, word.label, word.meaning, units.get(word.name, ""), word.anchor
-        )
-        for word in chosen
-    ]
+    return [_headline(word, units, aggregates.get(word.name, "")) for word in chosen]
+
+
+def _headline(word: glossary.Word, units: Mapping[str, str], aggregate: str) -> headlines.Headline:
+    """A headline, with its aggregate if its value is made from several numbers."""
+    label = f"{word.label}, {aggregate}" if aggregate else word.label
+    return headlines.Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
 
 
 def source_words(streams: Iterable[Stream]) -> list[glossary.Word]:

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
-    from observing_monitor.tables.listing import Attention, Picture, Queue, Sample, Stage
+    from observing_monitor.tables.attention import Attention
+    from observing_monitor.tables.latest import LatestImage, LatestValue
+    from observing_monitor.tables.stages import SourceQueue, Stage
 
 
 MAX_GROUPS = 200  # of exposures; nights that have more have a page of these …
@@ -56,7 +58,7 @@ MAX_IMAGES = 60
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def _write_images(job: NightJob, found: Iterable[Picture]) -> list[contexts.Image]:
+def _write_images(job: NightJob, found: Iterable[LatestImage]) -> list[contexts.Image]:
     """Write a night's images as files; what a page shows of them. A new image has a new name, so none is out of date in a cache."""
     shown = []
     for image in found:
@@ -95,16 +97,19 @@ class _Told:
 
     staged: list[Stage]  # none where there is one stage alone
     attention: list[Attention]
-    latest: list[Sample]
-    queues: list[Queue]
+    latest: list[LatestValue]
+    queues: list[SourceQueue]
     exposed: contexts.ExposureTable
-    images: list[Picture]
+    images: list[LatestImage]
 
 
 def _told(
     stream: Stream, night: str, known: Tables, judged: DataFrame, stages: Sequence[str]
 ) -> _Told:
-    from observing_monitor.tables import listing
+    from observing_monitor.tables.attention import attention_rows
+    from observing_monitor.tables.exposures import group_exposures
+    from observing_monitor.tables.latest import latest_images, latest_metrics
+    from observing_monitor.tables.stages import queue_rows, stage_rows
 
     wanted = [
         (described.name, queue)
@@ -112,12 +117,12 @@ def _told(
         for queue in kind.queues_of(described.settings)
     ]
     return _Told(
-        staged=listing.stage_rows(judged, known.ingests, stages) if len(stages) > 1 else [],
-        attention=listing.attention(judged),
-        latest=listing.latest_metrics(known.metrics),
-        queues=listing.queue_rows(known.ingests, wanted),
-        exposed=exposure_table(listing.group(judged), night),
-        images=listing.images(known.metrics),
+        staged=stage_rows(judged, known.ingests, stages) if len(stages) > 1 else [],
+        attention=attention_rows(judged),
+        latest=latest_metrics(known.metrics),
+        queues=queue_rows(known.ingests, wanted),
+        exposed=exposure_table(group_exposures(judged), night),
+        images=latest_images(known.metrics),
     )
 
 
@@ -126,11 +131,12 @@ def write_night(
 ) -> None:
     """Write a night's page, and before it the data and the pages that it links; which these are is noted in its row."""
     from observing_monitor.tables import listing, to_csv
+    from observing_monitor.tables.stages import done_by_stage, stages_there
 
     stream, output, place = job.stream, job.site.output, files_begin(job)
     stages = [
         stage
-        for stage in listing.stages_there(known.ingests, stream.stages)
+        for stage in stages_there(known.ingests, stream.stages)
         if f"{stage}_at" not in listing.LISTED
     ]
     told = _told(stream, job.night.isoformat(), known, judged, stages)
@@ -139,7 +145,7 @@ def write_night(
     with output.at_once(len(judged) > MANY_FILES) as begin:
         if reports_files(stream):
             others = [stage for stage in stages if stage != stream.last_stage]
-            listed = listing.file_list(judged, listing.done_by_stage(judged, known.ingests, others))
+            listed = listing.file_list(judged, done_by_stage(judged, known.ingests, others))
             begin(_write_list, output, place, listed, others)
             begin(lambda: output.write_parts(f"{place}.csv", to_csv.to_csv(listed)))
         begin(lambda: output.write_changed(f"{place}.json", _night_json(stream, row, told, images)))
@@ -197,10 +203,10 @@ def _night_page(
     from observing_monitor.charts.metrics import metric_charts
     from observing_monitor.charts.night import night_charts
     from observing_monitor.previews import plan
-    from observing_monitor.tables import listing
+    from observing_monitor.tables.attention import group_attention
 
     stream = job.stream
-    error_groups = listing.group_attention(told.attention)
+    error_groups = group_attention(told.attention)
     metrics, n_metrics = metric_groups(stream, told.latest)
     queues = queue_tables(told.queues)
     has_previews = stream.previews and not is_pruned(row, PREVIEWS)
@@ -338,7 +344,7 @@ def _around(job: NightJob, row: IndexRow, key: str) -> contexts.OfNight:
         ends_at=ends_at,
         rule=stream.rule.text,
         summary=summary,
-        headlines=described_headlines(stream, row.get("units") or {}),
+        headlines=described_headlines(stream, row.get("units") or {}, row.get("aggregates") or {}),
         has_ingest=bool(stream.last_stage),
     )
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.finding import Finding
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.tables.listing import AttentionGroup, Entry, Queue, Sample, Stage
+    from observing_monitor.tables.attention import AttentionGroup
+    from observing_monitor.tables.latest import LatestValue
+    from observing_monitor.tables.stages import AttemptEntry, SourceQueue, Stage
 
 
 MAX_ATTENTION = 240  # rows of files that need attention; the rest are in the list of all files
@@ -40,12 +42,12 @@ def odd_nodes(found: Iterable[Finding]) -> dict[str, set[str]]:
 
 
 def metric_groups(
-    stream: Stream, latest: Sequence[Sample]
+    stream: Stream, latest: Sequence[LatestValue]
 ) -> tuple[list[contexts.MetricGroup], int]:
     """The latest metrics of a page, a row a name: the first MAX_METRICS, and how many there are."""
     meanings = metric_meanings(stream)
     has_several = len({row["source"] for row in latest}) > 1
-    groups: dict[tuple[str, str], list[Sample]] = {}
+    groups: dict[tuple[str, str], list[LatestValue]] = {}
     room = MAX_VALUES
     for row in latest:
         groups.setdefault((row["name"], row["source"]), []).append(row)
@@ -81,11 +83,11 @@ def metric_groups(
     return shown, len(groups)
 
 
-def _value_text(row: Sample, by: float) -> str:
+def _value_text(row: LatestValue, by: float) -> str:
     return row["text"][:500] if row["value"] is None else wording.rounded(row["value"] / by)
 
 
-def _spread(rows: Sequence[Sample], by: float) -> str:
+def _spread(rows: Sequence[LatestValue], by: float) -> str:
     """What many nodes say, in a few words: `0.4 to 0.7`, `11 normal, 2 error`; numbers divided `by` what their unit asks."""
     numbers = [row["value"] / by for row in rows if row["value"] is not None]
     if not rows:
@@ -99,7 +101,7 @@ def _spread(rows: Sequence[Sample], by: float) -> str:
     return (low if low == high else f"{low} to {high}") + lacking
 
 
-def queue_tables(rows: Iterable[Queue]) -> list[contexts.Queue]:
+def queue_tables(rows: Iterable[SourceQueue]) -> list[contexts.Queue]:
     """The queues as a page shows them."""
     taken: set[str] = set()
     room, made = MAX_DETAIL, []
@@ -141,7 +143,7 @@ def stage_table(
     return made
 
 
-def _entries(entries: Sequence[Entry], room: int) -> list[contexts.QueueEntry]:
+def _entries(entries: Sequence[AttemptEntry], room: int) -> list[contexts.QueueEntry]:
     """The first entries of a list, with their whole messages as far as there is room for these."""
     shown = []
     for entry in entries[:MAX_ENTRIES]:

@@ -45,7 +45,7 @@ def publish_night(job: NightJob) -> NightDone:
         told = store.load(night)
     except StoreError as error:
         store.look_again(night)
-        return NightDone(job.night, job.row, False, str(error))
+        return NightDone(job.night, job.row, False, str(error), damaged=night)
     row, known, judged, found = judge_night(job, told, halves)
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):

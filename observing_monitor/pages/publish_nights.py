@@ -123,6 +123,8 @@ class NightsPublisher:
     def _keep(self, job: NightJob, done: NightDone) -> None:
         """Put a night's new row into the index."""
         self.index["nights"][done.night.isoformat()] = done.row
+        if done.damaged:
+            self.index["nights"][done.damaged.isoformat()]["is_damaged"] = True
         if done.problem:
             self._failed.add(done.night)
             self._problems.append(done.problem)

@@ -57,6 +57,7 @@ BOOKKEEPING = {
     "is_told": "`shown` covers it",
     "worse": "its effect is in the findings",
     "units": "their effect is in the headlines of the stream's page",
+    "aggregates": "their effect is in the headlines of the stream's page",
     "previews": "`_previews` picks what the page shows of it",
     "pruned": "a pruned page is another page: `night_key` covers it",
 }

@@ -87,12 +87,11 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
         ]
     )
     trouble, its_night = _trouble(index, recent, alarming, word)
-    units = {
-        name: unit
-        for _, row in sorted(index["nights"].items())
-        if row.get("units")
-        for name, unit in row["units"].items()
-    }
+    units: dict[str, str] = {}
+    aggregates: dict[str, str] = {}
+    for _, row in sorted(index["nights"].items()):
+        units |= row.get("units") or {}
+        aggregates |= row.get("aggregates") or {}
     return State(
         summaries,
         silent,
@@ -100,7 +99,7 @@ def _state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> 
         info,
         trouble,
         its_night,
-        described_headlines(stream, units),
+        described_headlines(stream, units, aggregates),
         reports_files(stream),
     )
 

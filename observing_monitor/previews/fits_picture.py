@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def open_regular(
             raise PreviewError("permission to read it was denied") from error
         if error.errno in (errno.EPERM, errno.EINVAL):
             raise PreviewError(error.strerror) from error
-        raise PreviewError(
-            f"it cannot be opened: {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise PreviewError(f"it cannot be opened: {os_error_text(error)}") from error
 
 
 def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
@@ -172,7 +171,7 @@ def _in_words(error: Exception, file: BinaryIO) -> str:
 
     # EINVAL comes from seeking to an impossible place
     if isinstance(error, OSError) and error.strerror and error.errno not in (None, errno.EINVAL):
-        return f"it cannot be read: {error.strerror.lower()}"
+        return f"it cannot be read: {os_error_text(error)}"
     try:
         end = file.seek(0, os.SEEK_END)
         file.seek(0)

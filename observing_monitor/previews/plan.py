@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import json
 import logging
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews import readers
 from observing_monitor.previews.preview import Preview
@@ -261,7 +261,7 @@ def _settings(stream: Stream) -> PreviewSettings:
 
 def _basis(stream: Stream, row: IndexRow) -> str:
     text = json.dumps([VERSION, asdict(_settings(stream)), row.get("tables")], default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hex_digest(text, n_bytes=8)
 
 
 def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
@@ -445,9 +445,7 @@ def _make(
 def _picture_name(name: str, shown: Shown) -> str:
     """Return a name that says which file is shown and changes with it, for browsers' caches."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
-    digest = hashlib.blake2b(
-        f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6
-    ).hexdigest()
+    digest = hex_digest(f"{shown['file_id']}\0{shown['key']}", n_bytes=6)
     return f"{stem}-{digest}.jpg"
 
 
@@ -462,9 +460,7 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         [one[name] for name in ("file_id", "exposure", "detector", "picture", "why")]
         for one in plan["files"]
     ]
-    digest = hashlib.blake2b(
-        json.dumps([plan["n_images"], seen]).encode(), digest_size=8
-    ).hexdigest()
+    digest = hex_digest(json.dumps([plan["n_images"], seen]), n_bytes=8)
     n_waiting = sum(one["is_waiting"] for one in plan["files"])
     n_pictures = sum(bool(one["picture"]) for one in plan["files"])
     row["previews"] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
-from observing_monitor.processes.timelimit import MOST_S
+from observing_monitor.processes.timelimit import MAX_LIMIT_S
 from observing_monitor.settings.records import PreviewSettings
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def check_limits(section: Section, described: StreamSettings) -> None:
 
 def check_time_limit(section: Section, seconds: float) -> None:
     """Raise UsageError if a source's time limit is impossible."""
-    if not 0 < seconds <= MOST_S:
-        words = f"write seconds, more than 0 and {MOST_S:g} at most"
+    if not 0 < seconds <= MAX_LIMIT_S:
+        words = f"write seconds, more than 0 and {MAX_LIMIT_S:g} at most"
         raise section.error(f"time_limit_s: {seconds:g} is no limit; {words}")
 
 

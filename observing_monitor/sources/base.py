@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """The question that a run puts to each of its sources.
+    """A run's question to its sources.
 
     Attributes
     ----------
@@ -37,10 +37,10 @@ class Asked:
     look_at_everything: bool = False
 
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
-        """Return True if a night is over and nothing of it has changed for an hour.
+        """Return True if a night is over and unchanged.
 
-        The modification times of a settled night's folders then suffice to tell that its files
-        are unchanged. Always False for `--full`.
+        Nothing of it has changed for an hour. The modification times of a settled night's folders
+        then suffice to tell that its files are unchanged. Always False for `--full`.
 
         Parameters
         ----------
@@ -59,11 +59,12 @@ class Asked:
 
 
 class Source(Protocol):
-    """The required part of a source. Inherit from `Telling`, which adds the optional part.
+    """The required part of a source.
 
-    A source is created once per run, or per worker, from its settings and an `Asked`. It answers
-    one question after the other, in a thread of its own. Other sources may be asked at the same
-    time: what two objects of one class share must be safe for threads.
+    Inherit from `Telling`, which adds the optional part. A source is created once per run, or per
+    worker, from its settings and an `Asked`. It answers one question after the other, in a thread
+    of its own. Other sources may be asked at the same time: what two objects of one class share
+    must be safe for threads.
 
     A source that can't be read raises `errors.SourceError` from `nights`, `look` or `read`, with
     the path and the remedy in its message. The data of its nights then stay as they were. Never
@@ -87,7 +88,9 @@ class Source(Protocol):
     name: str
 
     def __init__(self, settings: Any, asked: Asked) -> None:
-        """Store the arguments; leave anything that is slow or may fail for later.
+        """Store the arguments.
+
+        Leave anything that is slow or may fail for later.
 
         Parameters
         ----------
@@ -104,7 +107,9 @@ class Source(Protocol):
 
     @staticmethod
     def stages_of(settings: Any) -> tuple[str, ...]:
-        """Return the stages of the source's attempts, in order; () if it reports none.
+        """Return the stages of the source's attempts, in order.
+
+        () if it reports no attempts.
 
         Parameters
         ----------
@@ -120,7 +125,7 @@ class Source(Protocol):
 
     @staticmethod
     def place_of(settings: Any) -> str:
-        """Return where the source reads, as pages and messages show it.
+        """Return the place that the source reads.
 
         Parameters
         ----------
@@ -200,7 +205,9 @@ class Source(Protocol):
 
 
 class Telling(Source, Protocol):
-    """The base class of every source: the optional part, with defaults.
+    """The base class of every source.
+
+    It adds the optional part to `Source`, with defaults.
 
     Attributes
     ----------
@@ -255,7 +262,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def headlines(settings: Any) -> tuple[str, ...]:
-        """Return the names of metrics to show for each night, in order.
+        """Return the metrics to show for each night, in order.
 
         Their values appear in the table of nights and in nights.json.
 
@@ -268,7 +275,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
-        """Return headlines that follow from several rows of a night's tables.
+        """Return headlines that follow from several rows.
 
         Parameters
         ----------

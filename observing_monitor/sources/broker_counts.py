@@ -122,6 +122,7 @@ class BrokerCounts(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "broker_counts"
+        completeness.check_aggregates(settings)
         self.files = TextFiles(settings.path)
         self.pattern = Pattern("night_pattern", settings.night_pattern)
         if "night" not in self.pattern.names or self.files.has_night:
@@ -196,7 +197,7 @@ class BrokerCounts(Telling):
         counts = pd.DataFrame(values)
         keys = pd.Series([node or "" for node in nodes], dtype="str")
         is_again = keys.duplicated() & ~counts.assign(node=keys).duplicated()
-        noted.add(is_again, "the night stands here again, with other numbers; the last line counts")
+        noted.add(is_again, "the night is listed again, with other numbers; the last line counts")
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
     def _with_completeness(self, counts: DataFrame) -> DataFrame:

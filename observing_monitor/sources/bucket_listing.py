@@ -120,6 +120,7 @@ class BucketListing(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "bucket_listing"
+        completeness.check_aggregates(settings)
         self.files = TextFiles(settings.path)
         # alerts and notes of listings with all nights, read once a run
         self._all: tuple[DataFrame, list[str]] | None = None

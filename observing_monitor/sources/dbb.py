@@ -1,4 +1,4 @@
-"""The Data Backbone: files that arrived at an endpoint, and every event of their ingest.
+"""The Data Backbone: files of an endpoint, and their ingest.
 
 The endpoint manager's table `<prefix>files` has a row per file: id, relpath (the directory below
 the storage area), filename, added_on and, in later versions, size_bytes. The table
@@ -19,6 +19,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
@@ -29,6 +30,7 @@ from observing_monitor.sources.dbb_events import (
     to_instants,
 )
 from observing_monitor.sources.shared.cells import to_text
+from observing_monitor.sources.shared.meanings import NAME_PATTERN, PASSWORD_ENV, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +62,9 @@ TIME_MARGIN = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Since:
-    """The beginning of a night's rows, so that later looks need not read whole tables.
+    """The beginning of a night's rows.
+
+    Later looks read the tables from here.
 
     Attributes
     ----------
@@ -75,28 +79,28 @@ class Since:
 
 
 class DataBackbone(Telling):
-    """The files of a Data Backbone endpoint, with every event of their ingest."""
+    """The files of an endpoint with their events."""
 
     @dataclass
     class Settings:
-        """The settings of a source of type `dbb`."""
+        """Settings of a source of type `dbb`."""
 
-        # the database: postgresql://user@host/name
-        url: str
-        # the beginning of the tables' names: obs_auxtel_arc_
-        prefix: str = ""
-        # the Butler whose events are read: 3 or 2
-        gen: int = 3
-        # the zone of the tables' times: that of the machines where the manager runs
-        timezone: str = "UTC"
-        # the stage of the attempts; two sources, one for each Butler, need two names
-        stage: str = "ingest"
-        # a regular expression with groups obsid, exposure, seq_num, detector
-        name_pattern: str = names.RUBIN
-        # the environment variable with the password; libpq's .pgpass works as well
-        password_env: str = ""
-        # how long the database may take to answer
-        timeout_s: float = 30
+        url: str = setting(
+            REQUIRED, "Address of the database.", example="postgresql://reader@dbhost/lsstdb"
+        )
+        prefix: str = setting("", "Beginning of the tables' names.", example="obs_auxtel_arc_")
+        gen: int = setting(3, "Butler whose events are read: 3 or 2.")
+        timezone: str = setting(
+            "UTC",
+            "Time zone of the tables' times: that of the machines where the manager runs.",
+            example="America/Santiago",
+        )
+        stage: str = setting(
+            "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
+        )
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
+        timeout_s: float = setting(30, TIMEOUT_S)
 
     @staticmethod
     def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:
@@ -125,7 +129,7 @@ class DataBackbone(Telling):
         self.pattern = Pattern("name_pattern", settings.name_pattern)
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights in the files' directories, else those in which files were added."""
+        """Return the nights of all files."""
         with self.database.connect() as connection:
             files, _ = self._checked(connection)
             hour = "substr(cast(added_on as varchar(30)), 1, 13)"
@@ -137,7 +141,7 @@ class DataBackbone(Telling):
         }
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return the numbers of the night's files and events, and the last of each.
+        """Return numbers and last of the night's files and events.
 
         Once the beginning of the night's rows is known, rows before it are not read.
         """
@@ -154,7 +158,7 @@ class DataBackbone(Telling):
         return {"counts": counts, "since": [since.file, since.event]}
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's attempts: one per event, and one per file without events."""
+        """Return an attempt per event, and per file without one."""
         events = self._events(night)
         events["added_at"] = to_instants(events["added_on"], self.zone)
         events = events.loc[self._is_of(events, night)].reset_index(drop=True)
@@ -166,7 +170,7 @@ class DataBackbone(Telling):
         return Reading(attempts=attempts, notes=notes + self.pattern.take_notes())
 
     def _events(self, night: datetime.date) -> DataFrame:
-        """Return the files that may be the night's, with their events, as the tables have them."""
+        """Return the files that may be the night's, with events."""
         import pandas as pd
 
         since = self._since.get(night, Since())
@@ -232,10 +236,11 @@ class DataBackbone(Telling):
     def _sql(
         self, connection: Connection, night: datetime.date, since: Since, wanted: str
     ) -> tuple[str, dict[str, object]]:
-        """Return the query for the night's files (f) with their events (e), and its values.
+        """Return the query for a night's files and events.
 
-        It may select files of other nights too. No index covers directories or times of arrival,
-        but the primary keys lead to the rows from `since` on.
+        Returns the SQL, in which f is the file and e the event, and its values. The query may
+        select files of other nights too. No index covers directories or times of arrival, but
+        the primary keys lead to the rows from `since` on.
         """
         files, events = self._checked(connection)
         start, end = (
@@ -261,7 +266,7 @@ class DataBackbone(Telling):
     def _since_of(
         self, connection: Connection, first: int | None, added: datetime.datetime | str | None
     ) -> Since:
-        """Return the Since of a night whose first file has this number and time.
+        """Return the Since of a night from its first file.
 
         For a night without files it is where the next file would come.
         """
@@ -305,7 +310,7 @@ def _events_table(settings: DataBackbone.Settings) -> str:
 
 
 def _night_in(relpath: str) -> datetime.date | None:
-    """Return the first night that a folder of a path is named after; None if none is."""
+    """Return the first night in a path's folders, if any."""
     return next((night for part in str(relpath).split("/") if (night := night_named(part))), None)
 
 
@@ -316,9 +321,9 @@ def _rows(
     *,
     duration: bool = False,
 ) -> list[Any]:
-    """Return the rows of a query; with `duration`, that column as timedeltas.
+    """Return the rows of a query.
 
-    SQLite stores durations as times since 1970.
+    With `duration`, that column as timedeltas. SQLite stores durations as times since 1970.
     """
     import sqlalchemy
 

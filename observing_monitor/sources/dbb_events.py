@@ -35,7 +35,7 @@ NO_EVENT = "no event of it: the ingester has not seen it"
 
 
 def replace_unknown(events: DataFrame, where: str) -> tuple[DataFrame, list[str]]:
-    """Return events with other statuses replaced by UNKNOWN, and a note on each of those.
+    """Replace unknown statuses by UNKNOWN, with notes.
 
     Parameters
     ----------
@@ -106,7 +106,9 @@ def _in_order(events: DataFrame, zone: ZoneInfo) -> DataFrame:
 
 
 def to_instants(values: Series[Any], zone: ZoneInfo) -> Series[Any]:
-    """Return times of the tables as instants in UTC; NaT if a value is no time.
+    """Return times of the tables as instants in UTC.
+
+    NaT if a value is no time.
 
     Parameters
     ----------

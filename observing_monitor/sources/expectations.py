@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,8 @@ from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
-from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.readers.listing import shown_all
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
@@ -32,7 +32,7 @@ from observing_monitor.sources.expected_settings import ExpectedSettings
 if TYPE_CHECKING:
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
-    from observing_monitor.readers.tree import Entry, Listing
+    from observing_monitor.readers.listing import Entry, Listing
     from observing_monitor.sources.base import Asked
 
 
@@ -45,9 +45,7 @@ class Expectations(Telling):
         "n_gaps": "Numbers of the sequence of which no file came",
     }
 
-    @dataclass
-    class Settings(ExpectedSettings):
-        """Settings of a source of type `expected`."""
+    Settings = ExpectedSettings
 
     @staticmethod
     def tells_of_files(settings: ExpectedSettings) -> bool:

@@ -105,10 +105,10 @@ class FitsStorage(Telling):
         self.settings = settings
         self.asked = asked
         self.name = "fitsstorage"
-        zone = zone_named("zone", settings.zone)
+        self.zone = zone_named("zone", settings.zone)
         database = Database(settings.url, settings.password_env, settings.timeout_s).check()
         self.database = FitsDatabase(database)
-        self.queues = Queues(self.database, settings.queues, zone, asked)
+        self.queues = Queues(self.database, settings.queues, self.zone, asked)
         self.files = DiskFiles(self.database, asked.rule)
         # night -> what the last look saw
         self._states: dict[datetime.date, dict[str, Any]] = {}
@@ -159,6 +159,8 @@ class FitsStorage(Telling):
         if night not in self._states:
             self.look(night, None)
         files, ingests = self.files.read(night)
+        if night == self._tonight:
+            self.database.note_other_zone(self.zone, self.asked.now)
         entries = [entry for entry in self.queues.entries() if entry.night == night]
         parts: list[DataFrame | dict[str, Any]] = [ingests, self.queues.attempts(entries)]
         attempts = pd.concat(

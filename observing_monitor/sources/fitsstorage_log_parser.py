@@ -22,8 +22,12 @@ _NAME = r"(?P<name>\S+?)(?=[,\s]|$)"
 _DEPTH = r"(?:.*?\((?P<depth>\d+) (?:in|on) queue\))?"
 # first word of a message -> the stage that begins, and the rest of the message
 STARTS = {
-    "Copying": ("copy", re.compile(r"(?P<name>\S+) to (?P<to>\S+)")),
-    "Adding": ("queue", re.compile(r"(?P<name>\S+) to IngestQueue", re.IGNORECASE)),
+    "Copying": ("copy", re.compile(r"(?P<name>\S+)(?: to (?P<to>\S+))?$")),
+    "Adding": (
+        "queue",
+        re.compile(r"(?P<name>\S+)(?: in \S*)? to ingest ?queue", re.IGNORECASE),
+    ),
+    "Queueing": ("queue", re.compile(r"for Ingest: \(\d+/\d+\): (?:.*/ ?)?(?P<name>[^/\s]+)$")),
     "Ingesting": ("ingest", re.compile(_NAME + _DEPTH)),
     "Exporting": ("export", re.compile(_NAME + _DEPTH)),
     "Transferring": (
@@ -37,17 +41,35 @@ STARTS = {
         re.compile(r"rqe id \d+ - (?P<name>\S+?)(?:\.\.\.)?(?=[,\s]|$)" + _DEPTH),
     ),
 }
-IDLE = re.compile(r"Nothing on queue|Pass complete|Re-scanning", re.IGNORECASE)
+IDLE = re.compile(
+    r"Nothing on queue|Pass complete|Re-scanning|No action taken this pass", re.IGNORECASE
+)
 # messages that end an attempt of a stage without success or failure
 DEFERRED = {
-    "ingest": re.compile(r"Deferring ingestion of recently modified file (?P<name>\S+)"),
+    "ingest": re.compile(r"Deferring ingestion of .*?\bfile (?P<name>\S+)"),
     "export": re.compile(r"File (?P<name>\S+) is ingest pending at destination"),
 }
+STARTING_UP = re.compile(r"\*+ +\S+ (?:- )?starting up\b")
+EXITING = re.compile(r"\*+ +\S+ (?:- )?exiting\b")
+# logged as an error, but the service goes on to the end of its file
+STOPPING = re.compile(r"Received signal: \d+\. Attempting to stop nicely")
+# the service gives up its file without an error
+GIVEN_UP = re.compile(r"Exportqueue id \d+ DID NOT TRANSFER|Copy failed")
+# messages that change nothing
+HARMLESS = re.compile(
+    r"Popped queue id |Adding (?:new|header|miscfile|\S+ to \w+queue) ?|Adding (?:single file|files)"
+    r"|Add(?:ed|ing) .* to \w+ ?queue|Problem |File \S+ is not present at destination "
+    r"|Attempting pseudo-transfer |Header update |Waiting \d+ seconds |\.\.\. ?(?:found|Waiting)"
+    r"|\d+ new files? to check|Doing Initial |Ignoring |[Ss]kipping |.* - skipping$"
+    r"|Queueing |Got file list|Checking for tmp files|About to scan |Querying files "
+    r"|Lockfile |(?:Creating|Deleting) (?:new |replacement )?[Ll]ockfile |--empty flag set"
+)
 ALREADY_THERE = re.compile(r"File (?P<name>\S+) is already at destination")
 IN_PROGRESS = re.compile(r"Queue (?P<queue>\w+) has (?P<n>\d+) items? in progress")
 STUCK = re.compile(r"(?P<queue>\w+) has (?P<n>\d+) items? stuck in progress: *(?P<ids>.*)")
 BAD_LEVELS = ("ERROR", "CRITICAL", "FATAL")
-# of an error that concerns no file
+TRACEBACK = "Traceback (most recent call last)"
+# length of a message that concerns no file
 MAX_ERROR = 300
 
 # a metric, with its node, instant (UTC), value and text
@@ -74,8 +96,11 @@ class Attempt:
 class ServiceLog:
     """The attempts and samples in the logs of one service."""
 
+    name: str
     attempts: list[Attempt] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)  # in order of time
+    # messages that are not known, with their instants
+    unknown: list[tuple[datetime.datetime, str]] = field(default_factory=list)
     # night -> its attempts and samples, once they have been sorted
     by_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] | None = None
     notes: list[str] = field(default_factory=list)
@@ -116,16 +141,18 @@ class _ServiceParser:
     """Reads one service's records in order.
 
     It knows what each process is doing. An attempt ends well when its process goes on to the
-    next file or has nothing to do, and fails with an error of its process before that.
+    next file, has nothing to do or exits, and fails with an error of its process before that.
     """
 
     def __init__(self, service: str) -> None:
         self.service = service
-        self.log = ServiceLog()
+        self.log = ServiceLog(service)
         # process -> its attempts under way
         self.open: dict[str, list[Attempt]] = {}
         # process -> its attempts that just failed, to which more errors may belong
         self.failed: dict[str, list[Attempt]] = {}
+        # process -> when its transfer was complete, and the message; the destination may refuse it
+        self.transferred: dict[str, tuple[datetime.datetime, str]] = {}
 
     def add(
         self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str
@@ -134,13 +161,15 @@ class _ServiceParser:
         stuck = STUCK.match(message)
         if stuck:
             self._sample("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"])
-        elif level in BAD_LEVELS or "Traceback (most recent call last)" in more:
+        elif (level in BAD_LEVELS and not STOPPING.match(message)) or TRACEBACK in more:
             self._fail(at, process, module, f"{message}\n{more}" if more else message)
         else:
-            self._continue(at, process, module, message)
+            is_known = self._continue(at, process, module, message)
+            if not is_known and level != "DEBUG":
+                self.log.unknown.append((at, message[:MAX_ERROR]))
 
-    def _continue(self, at: datetime.datetime, process: str, module: str, message: str) -> None:
-        """Take in a record that is no error."""
+    def _continue(self, at: datetime.datetime, process: str, module: str, message: str) -> bool:
+        """Take in a record that is no error; return True if its message is known."""
         for attempt in self.open.setdefault(process, []):
             attempt.at = at
         word, _, rest = message.partition(" ")
@@ -153,16 +182,38 @@ class _ServiceParser:
             stage = self._stage_of(module)
             if stage and message.lower().startswith("nothing on queue"):
                 self._sample("queue_depth", stage, at, 0.0)
+        elif EXITING.match(message):
+            self._end(process, at)
+        elif STARTING_UP.match(message):
+            # another process had this number, and never finished these
+            self._forget(process)
         elif message.startswith("Transfer completed"):
-            self._end(process, at, ("transfer",), message=message)
+            self.transferred[process] = (at, message)
+        elif GIVEN_UP.match(message):
+            self._end(process, at, WORKING_STAGES, "failure", message)
         elif found := IN_PROGRESS.match(message):
             self._sample("log_running", found["queue"].lower(), at, float(found["n"]))
         elif ALREADY_THERE.match(message):
             self._end(process, at, ("export", "transfer"), message=message)
-        else:
-            for stage, pattern in DEFERRED.items():
-                if found := pattern.match(message):
-                    self._defer(at, process, stage, found["name"], message)
+        elif not self._continue_deferred(at, process, message):
+            return bool(STOPPING.match(message) or HARMLESS.match(message))
+        return True
+
+    def _continue_deferred(self, at: datetime.datetime, process: str, message: str) -> bool:
+        """Return True if the message puts off a file."""
+        for stage, pattern in DEFERRED.items():
+            if found := pattern.match(message):
+                self._defer(at, process, stage, found["name"], message)
+                return True
+        if message.startswith("Deferring "):
+            self._end(process, at, WORKING_STAGES, "deferred", message)
+            return True
+        return False
+
+    def _forget(self, process: str) -> None:
+        """Leave the process's attempts as they are: running."""
+        for known in (self.open, self.failed, self.transferred):
+            known.pop(process, None)
 
     def _start(self, at: datetime.datetime, process: str, stage: str, found: re.Match[str]) -> None:
         self.failed.pop(process, None)
@@ -190,6 +241,10 @@ class _ServiceParser:
         ended = [attempt for attempt in self.open.get(process, ()) if attempt.stage in stages]
         for attempt in ended:
             attempt.at, attempt.status, attempt.message = at, status, message
+            if attempt.stage == "transfer":
+                complete = self.transferred.pop(process, None)
+                if complete and status == "success":
+                    attempt.at, attempt.message = complete
         self.open[process] = [
             attempt for attempt in self.open.get(process, ()) if attempt not in ended
         ]

@@ -48,6 +48,7 @@ class FitsStorageLogs(Telling):
         "log_running": "Entries in progress, as the queue monitor logged them",
         "log_stuck": "Entries stuck in progress, as the queue monitor logged them",
         "log_error": "An error in a service's log that concerns no file",
+        "log_unknown": "Messages of a service's log that are not known; the first as its text",
     }
     histories = ("queue_depth",)
     # present if the database is read as well
@@ -204,8 +205,19 @@ class FitsStorageLogs(Telling):
             for sample in service.samples:
                 night = self.asked.rule.night_of(sample[2])
                 by_night.setdefault(night, ([], []))[1].append(sample)
+            for night, sample in self._unknown(service).items():
+                by_night.setdefault(night, ([], []))[1].append(sample)
             service.by_night = by_night
         return service.by_night
+
+    def _unknown(self, service: ServiceLog) -> dict[datetime.date, Sample]:
+        """Return how many messages of each night are not known, with the first one."""
+        counts: dict[datetime.date, Sample] = {}
+        for at, message in service.unknown:
+            night = self.asked.rule.night_of(at)
+            *_, n, text = counts.get(night, (0.0, message))
+            counts[night] = ("log_unknown", service.name, at, (n or 0.0) + 1, text)
+        return counts
 
 
 def _attempts_table(attempts: list[Attempt]) -> DataFrame:

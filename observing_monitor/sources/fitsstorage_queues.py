@@ -168,7 +168,7 @@ class Queues:
         missing = [name for name in WANTED[queue] if name not in existing and name not in OPTIONAL]
         if missing:
             self.database.note(
-                f"{table} has no column {', '.join(missing)}; what it would tell is not known"
+                f"{table} has no column {', '.join(missing)}; this part of its entries is not known"
             )
         sql = self._select(table, existing)
         return [self._entry(queue, row) for row in connection.execute(text(sql))]

@@ -6,10 +6,12 @@ They differ between versions of FitsStorage, so their columns are asked for firs
 from __future__ import annotations
 
 import contextlib
+import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Connection
 
@@ -50,6 +52,26 @@ class FitsDatabase:
             with self.connect():
                 pass
         return (self._columns or {}).get(table, set())
+
+    def note_other_zone(self, zone: ZoneInfo, at: datetime.datetime) -> None:
+        """Note if PostgreSQL's TimeZone differs from `zone` at an instant.
+
+        FitsStorage writes local times without a zone to `diskfile`, whose columns have one.
+        """
+        from sqlalchemy import text
+
+        if not self.columns_of("diskfile"):
+            return
+        sql = "select current_setting('TimeZone'), extract(timezone from cast(:at as timestamptz))"
+        with self.connect() as connection:
+            name, offset_s = connection.execute(text(sql), {"at": at}).one()
+        own_s = (at.astimezone(zone).utcoffset() or datetime.timedelta()).total_seconds()
+        if float(offset_s) != own_s:
+            hours = f"{abs(float(offset_s) - own_s) / 3600:g} h"
+            self.note(
+                f"PostgreSQL's TimeZone is {name}, but zone is {zone.key}: the times of diskfile "
+                f"are shifted by {hours}; set both to the zone of the server's clock"
+            )
 
     def note(self, text: str) -> None:
         """Add a note about this database, once."""

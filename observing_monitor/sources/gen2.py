@@ -1,7 +1,8 @@
-"""A Gen2 Butler repository: the raws in its registry, and when each was linked.
+"""Gen2 Butler repositories.
 
-The registry has neither paths nor times of ingest. Both come from the links below `raw/`, whose
-names give exposure and detector (see `gen2_links`).
+The source reads which raws a registry has, and when each was linked. The registry has neither
+paths nor times of ingest. Both come from the links below `raw/`, whose names give exposure and
+detector (see `gen2_links`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
@@ -22,6 +24,7 @@ from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen2_attempts import join_raws, to_attempts
 from observing_monitor.sources.gen2_links import RAW, links_below
 from observing_monitor.sources.gen2_registry import Gen2Registry
+from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import datetime
@@ -34,20 +37,27 @@ if TYPE_CHECKING:
 
 
 class Gen2Repository(Telling):
-    """The raws of a registry with their links, and the links that the registry lacks."""
+    """The raws of a registry, and all links."""
 
     looks_at_all = True
 
     @dataclass
     class Settings:
-        """The settings of a source of type `gen2`."""
+        """Settings of a source of type `gen2`."""
 
-        # the repository: the directory with registry.sqlite3 and raw/
-        path: Path
-        # raw/ is not organised by night: look for the links of a night's raws in all of it
-        query_links: bool = False
-        # a regular expression for links' names, with groups exposure and detector
-        raw_pattern: str = RAW
+        path: Path = setting(
+            REQUIRED,
+            "Repository: the folder with `registry.sqlite3` and `raw/`.",
+            example="/data/auxTel/gen2repo",
+        )
+        query_links: bool = setting(
+            False,
+            "With `true`, links of a night's raws are looked for in all of `raw/`. Set it if "
+            "`raw/` is not organised by night.",
+        )
+        raw_pattern: str = setting(
+            RAW, "Regular expression for the names of links, with groups exposure and detector."
+        )
 
     @staticmethod
     def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
@@ -70,13 +80,13 @@ class Gen2Repository(Telling):
         self._all_links: DataFrame | None = None
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights of the registry's raws, and of the folders below `raw/`."""
+        """Return the nights of the raws and of the links' folders."""
         if not self.settings.query_links:
             return set(self.tree.night_folders()) | self.registry.nights()
         return self.registry.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return digests of the night's links and of its rows in the registry.
+        """Return digests of the night's links and rows.
 
         The links of a settled night are not listed while its folders' times stay the same, and
         the registry is not asked while its file does.
@@ -94,7 +104,7 @@ class Gen2Repository(Telling):
                 rows = known["rows"] if is_same else self.registry.digest(night)
                 return {**known, "glance": {**before, "registry": registry}, "rows": rows}
             if times != before["folders"]:
-                self.tree.begin(night, before.get("n_files", 0))
+                self.tree.begin(night, before.get("n_files", 0), NIGHT_IMPORTS)
         listing = self.tree.list_night(night)
         is_same = before and registry == before["registry"] and not self.asked.look_at_everything
         return {
@@ -104,7 +114,7 @@ class Gen2Repository(Telling):
         }
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's attempts: one per raw, and one per link without a raw."""
+        """Return an attempt per raw, and per link without a raw."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         notes = list(listing.notes)
@@ -124,7 +134,7 @@ class Gen2Repository(Telling):
         return Reading(attempts=to_attempts(both), notes=notes)
 
     def _refuse_unread(self, listing: Listing, night: datetime.date) -> None:
-        """Raise SourceError if a folder that may hold links of the night was not listed.
+        """Raise SourceError if a folder with links was not listed.
 
         Otherwise their raws would be reported as lost.
         """
@@ -137,7 +147,10 @@ class Gen2Repository(Telling):
                 raise SourceError(f"{place}: {words}, {remedy}")
 
     def _links(self, listing: Listing, night: datetime.date) -> DataFrame:
-        """Return the links that may be the night's, with the columns of `links_below`."""
+        """Return the links that may be the night's.
+
+        The columns are those of `links_below`.
+        """
         if not self.settings.query_links:
             # without those directly below raw/: their own times are not the night's
             folders = tuple(folder + "/" for folder in self.tree.night_folders().get(night, []))
@@ -167,7 +180,7 @@ class Gen2Repository(Telling):
         return both.loc[both["is_registered"] | both.index.isin(loose.index)].reset_index(drop=True)
 
     def _night_of(self, exposure: str, linked_ns: int) -> datetime.date | None:
-        """Return the night in an exposure's number, else that of the link's time."""
+        """Return the night of an exposure, else of the link."""
         try:
             # controllers other than the telescope's own write 3018 for 2018
             return night_named("2" + exposure[1:8]) or self.asked.rule.night_of_ns(linked_ns)

@@ -1,4 +1,4 @@
-"""Join the raws of a Gen2 registry with their links, and convert them to attempts."""
+"""Join Gen2 raws with their links, as attempts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MESSAGES = {
 
 
 def join_raws(raws: DataFrame, links: DataFrame) -> DataFrame:
-    """Return raws and links in one table, by exposure and detector number.
+    """Return raws and links in one table.
 
     Parameters
     ----------
@@ -72,7 +72,10 @@ def join_raws(raws: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def _numbered(exposures: Any, detectors: Any) -> Any:
-    """Return a number per row that is the same for equal exposures and detectors."""
+    """Return a number for each exposure and detector.
+
+    Rows with equal values get the same number.
+    """
     import pandas as pd
 
     detector = pd.factorize(detectors)[0]
@@ -128,7 +131,10 @@ def to_attempts(both: DataFrame) -> DataFrame:
 
 
 def _plain_names(both: DataFrame) -> Any:
-    """Return the names of links without raft and sensor, such as 3018092000065-det000."""
+    """Return the names of links without raft and sensor.
+
+    An example is 3018092000065-det000.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -138,7 +144,7 @@ def _plain_names(both: DataFrame) -> Any:
 
 
 def _possible_names(both: DataFrame, plain: Any, raft_and_sensor: Any) -> Any:
-    """Return the names that a raw's file may have in the file store, one per line."""
+    """Return possible names in the file store, one per line."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

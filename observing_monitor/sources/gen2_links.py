@@ -31,7 +31,7 @@ DETECTOR_DIGITS = 9
 
 
 class LinkNames(NamedTuple):
-    """What links' names say.
+    """Exposures and detectors from links' names.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def links_below(listing: Listing, pattern: Pattern, folders: tuple[str, ...]) ->
 def read_names(
     paths: list[str], pairs: Iterable[tuple[str | None, str | None]], folders: tuple[str, ...]
 ) -> LinkNames:
-    """Return what names say, name by name; other names are left out.
+    """Read names one by one; other names are left out.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def read_names(
 
 
 def read_names_together(paths: Any, names: Any, folders: tuple[str, ...]) -> LinkNames:
-    """Return what names say, for Arrow arrays of ASCII and the pattern `RAW`.
+    """Read Arrow arrays of ASCII with the pattern `RAW`.
 
     The part after the exposure is the same in many names, and is read once.
     """
@@ -165,6 +165,9 @@ def read_names_together(paths: Any, names: Any, folders: tuple[str, ...]) -> Lin
 
 
 def _detector_number(text: str | None) -> int | None:
-    """Return the detector's number: 0 if the name has none, None if no registry can hold it."""
+    """Return the detector's number.
+
+    0 if the name has none, None if no registry can hold it.
+    """
     text = text or "0"
     return int(text) if text.isdecimal() and len(text) <= DETECTOR_DIGITS else None

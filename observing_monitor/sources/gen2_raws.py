@@ -34,7 +34,9 @@ class Arrays(NamedTuple):
 
 
 def from_arrays(arrays: Arrays) -> dict[str, Any] | None:
-    """Return a night's raws as columns; None if a value is not of the usual type.
+    """Return a night's raws as columns.
+
+    None if a value is not of the usual type.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def from_arrays(arrays: Arrays) -> dict[str, Any] | None:
 
 
 def _values(array: str, n: int) -> Any:
-    """Return the values of a JSON array as an Arrow array of text.
+    """Return a JSON array as an Arrow array of text.
 
     Raises ValueError unless all values are text without escapes, or all are integers or null.
     """
@@ -94,7 +96,9 @@ def _values(array: str, n: int) -> Any:
 
 
 def from_rows(have: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    """Return a night's raws as `from_arrays` does, for values of any type.
+    """Return a night's raws, for values of any type.
+
+    The form is that of `from_arrays`.
 
     Parameters
     ----------

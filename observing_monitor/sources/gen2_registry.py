@@ -1,4 +1,4 @@
-"""The registry of a Gen2 repository: queries for the raws of a night.
+"""Queries for the raws in a Gen2 registry.
 
 The columns of its table `raw` differ by camera (lsst/obs_lsst config/*/ingest.py). It has neither
 a path nor a time of ingest. Its writer makes a copy and renames it, so the file is opened anew for
@@ -15,9 +15,9 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.readers import sqlite
-from observing_monitor.readers.plain_files import why
 from observing_monitor.sources.gen2_raws import Arrays, from_arrays, from_rows
 
 if TYPE_CHECKING:
@@ -86,13 +86,16 @@ class Gen2Registry:
         return len(self.rows_of(night)[1]) if arrays is None else arrays.n_rows
 
     def digest(self, night: datetime.date) -> str:
-        """Return a short text that differs if a night's rows do."""
+        """Return a digest of a night's rows."""
         rows = self.arrays_of(night) or self.rows_of(night)
         # marshal's version 2 writes equal values as equal bytes, ten times as fast as repr
         return hashlib.blake2b(marshal.dumps(tuple(rows), 2), digest_size=16).hexdigest()
 
     def raws_of(self, night: datetime.date) -> DataFrame:
-        """Return a night's raws, one row each, with the columns of `gen2_raws.from_arrays`."""
+        """Return a night's raws, one row each.
+
+        The columns are those of `gen2_raws.from_arrays`.
+        """
         import pandas as pd
 
         arrays = self.arrays_of(night)
@@ -100,11 +103,14 @@ class Gen2Registry:
         return pd.DataFrame(from_rows(*self.rows_of(night)) if columns is None else columns)
 
     def forget(self) -> None:
-        """Free the memory of the night that was asked for last."""
+        """Free the memory of the last night."""
         self._arrays, self._rows = (None, None), (None, [], [])
 
     def keys_of(self, exposures: Iterable[str]) -> set[tuple[str, int]]:
-        """Return exposure and detector number of all raws of some exposures, of any night."""
+        """Return exposure and detector of exposures' raws.
+
+        Raws of all nights count.
+        """
         have = self._raw_columns()
         number = "expId" if "expId" in have else "visit"
         detector = "detector" if "detector" in have else "0"
@@ -123,9 +129,9 @@ class Gen2Registry:
     # --- the rows of a night --------------------------------------------------------------------
 
     def arrays_of(self, night: datetime.date) -> Arrays | None:
-        """Return a night's rows as JSON arrays; None if JSON can't hold a value.
+        """Return a night's rows as JSON arrays.
 
-        SQLite makes them in half the time of rows.
+        None if JSON can't hold a value. SQLite makes them in half the time of rows.
         """
         if self._arrays[0] != night:
             selected, where, values = self._selection(night)
@@ -171,7 +177,7 @@ class Gen2Registry:
         return f"{date} >= ? and {date} < ?", values
 
     def _rowids(self, night: datetime.date) -> tuple[str, tuple[int, ...]]:
-        """Return a condition that limits a query to a night's first to last row.
+        """Return a condition for a night's first to last row.
 
         The table has no index by night, but raws are registered night by night. Without this
         condition a history of a thousand nights would read the table a thousand times. It is
@@ -195,7 +201,10 @@ class Gen2Registry:
         return " and rowid between ? and ?", (first, last)
 
     def _spans_of_days(self) -> dict[str, tuple[int, int]]:
-        """Return day -> first and last rowid; {} for a table without rowids."""
+        """Return day -> first and last rowid.
+
+        {} for a table without rowids.
+        """
         have = self._raw_columns()
         if "dayObs" in have:
             day = "dayObs"
@@ -217,7 +226,7 @@ class Gen2Registry:
     # --- the file -------------------------------------------------------------------------------
 
     def _raw_columns(self) -> list[str]:
-        """Return the columns of this camera's table `raw`, of those that are used."""
+        """Return the used columns of this camera's table."""
         if self._columns is None:
             there = {row[1] for row in self._query("PRAGMA table_info(raw)")}
             if not there:
@@ -241,5 +250,5 @@ class Gen2Registry:
         except (sqlite3.Error, UnicodeError) as error:
             raise SourceError(f"{self.path}: {error}; is it a whole Gen2 registry?") from error
         except OSError as error:
-            words = f"{why(error)}; a Gen2 repository has its registry there"
+            words = f"{os_error_text(error)}; a Gen2 repository has its registry there"
             raise SourceError(f"{self.path}: {words}") from error

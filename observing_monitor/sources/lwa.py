@@ -2,7 +2,7 @@
 
 A point is the key `/mon/<id>/<name>` with a JSON value
 `{"timestamp": unix seconds, "value": …, "unit": ""}`. The ids are a manager (`drvs`) and its bands
-(`drvs1` … `drvs16`). etcd keeps only the latest value, so each run adds a sample to the history. A
+(`drvs1` … `drvs16`, or by host and port `drvs7601` … `drvs8302`). etcd keeps only the latest value, so each run adds a sample to the history. A
 row has the point's own instant: a value that was not written again is not counted twice.
 """
 
@@ -24,8 +24,15 @@ from observing_monitor.readers.etcd import Etcd, pairs_of
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.lwa_bands import band_counts, bands_of, check_group
-from observing_monitor.sources.lwa_points import PointReader
+from observing_monitor.sources.lwa_bands import (
+    band_counts,
+    bands_of,
+    check_group,
+    levels_of,
+    with_found,
+)
+from observing_monitor.sources.lwa_points import PointReader, node_and_name
+from observing_monitor.sources.lwa_recording import check_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,8 +50,8 @@ class LwaRecorders(Telling):
 
     meanings = {
         "bands_normal": "Bands that report to be normal",
-        "bands_warning": "Bands that warn, are booting or were shut down",
-        "bands_error": "Bands in error",
+        "bands_warning": "Bands that warn",
+        "bands_error": "Bands in error, booting or shut down",
         "bands_silent": "Bands that have not updated in time, or never did",
         "summary": "State that the recorder reports: normal, warning, error, booting or shutdown",
         "info": "Reason for the state",
@@ -98,7 +105,10 @@ class LwaRecorders(Telling):
             example="mon.json",
         )
         recorders: list[str] = setting(
-            ["drvs1-16", "drvf1-16"], "Ids of the managers, with the numbers of their bands."
+            ["drvs1-16", "drvf1-16"],
+            "Ids of the managers, with the numbers of their bands. `drvs*` takes all bands that "
+            "have points.",
+            example=["drvs7601-7602,7701-7702", "drvf*"],
         )
         points: list[str] = setting(
             ["*"],
@@ -106,6 +116,17 @@ class LwaRecorders(Telling):
             example=["bifrost/*", "storage/*"],
         )
         silent_after_s: float = setting(120, "A band whose summary is older is an error.")
+        levels: dict[str, str] = setting(
+            {},
+            "Levels of summaries, `normal`, `warning` or `error`, if they differ from the "
+            "manager's. To it, `booting` and `shutdown` are errors.",
+            example={"booting": "warning", "shutdown": "warning"},
+        )
+        no_file_after_s: float = setting(
+            7200,
+            "A band that is recording for so long, while the files of its directory stay as they "
+            "are, is an error. 0 for never.",
+        )
         dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
         user: str = setting("", "User of etcd, if it has users.", example="monitor")
         password_env: str = setting(
@@ -141,6 +162,7 @@ class LwaRecorders(Telling):
         if bool(settings.url) == bool(settings.dump):
             raise UsageError("an lwa source reads etcd or a dump of it; set either url or dump")
         self.groups = bands_of(settings.recorders)
+        self.levels = levels_of(settings.levels)
         self.etcd = None if settings.dump else _etcd(settings)
         # raises UsageError for a wrong address before any work
         self.place = self.place_of(settings)
@@ -167,10 +189,11 @@ class LwaRecorders(Telling):
         if night != self.asked.rule.night_of(sampled_at):
             return Reading()
         settings = self.settings
-        reader = PointReader(self.place, self.groups, settings, sampled_at)
         values = read_dump(settings.dump) if settings.dump else self._read_etcd()
+        groups = with_found(self.groups, (node_and_name(key)[0] for key in values))
+        reader = PointReader(self.place, groups, settings, sampled_at)
         points = reader.rows(values)
-        counts = band_counts(self.groups, points, sampled_at, settings.silent_after_s)
+        counts = band_counts(groups, points, sampled_at, settings.silent_after_s, self.levels)
         return Reading(metrics=_metrics([*points, *counts]), notes=reader.notes, append=True)
 
     @staticmethod
@@ -178,10 +201,15 @@ class LwaRecorders(Telling):
         night: datetime.date, tables: Tables, settings: LwaRecorders.Settings
     ) -> list[Finding]:
         """Return the state of each group's bands, worst first."""
+        metrics, levels = tables.metrics, levels_of(settings.levels)
+        nodes = metrics.loc[metrics["name"] == "summary", "node"].dropna()
         return [
             finding
-            for group, bands in bands_of(settings.recorders).items()
-            for finding in check_group(group, bands, tables.metrics, settings.silent_after_s)
+            for group, bands in with_found(bands_of(settings.recorders), nodes.unique()).items()
+            for finding in [
+                *check_recording(bands, metrics, settings.no_file_after_s),
+                *check_group(group, bands, metrics, settings.silent_after_s, levels),
+            ]
         ]
 
     def _sampled_at(self) -> datetime.datetime:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,11 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
 from observing_monitor.readers.patterns import Pattern
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known
@@ -33,22 +35,22 @@ Skeleton = tuple[dict[datetime.date, list[str]], dict[datetime.date, dict[str, O
 
 
 class ObjectFiles(Telling):
-    """The objects below an address: `type = "files"` with an address as path."""
+    """The objects below an address.
+
+    In the settings, `type = "files"` with an address as path.
+    """
 
     @dataclass
     class Settings:
-        """The settings of a source of type `files` whose path is an address."""
+        """Settings of type `files` with an address."""
 
-        # the address: s3://bucket/prefix
-        path: str
-        # no fault if nothing lies below the address and never did
-        optional: bool = False
-        # patterns of names that are no files yet, such as *.part
-        skip: list[str] = field(default_factory=list)
-        # a regular expression with groups obsid, exposure, seq_num, detector
-        name_pattern: str = names.RUBIN
-        # how to reach the store, if not as [storage] says
-        storage: Storage = field(default_factory=Storage)
+        path: str = setting(REQUIRED, "Address of the files.", example="s3://bucket/prefix")
+        optional: bool = setting(
+            False, "With `true`, it is no fault if nothing lies below the address and never did."
+        )
+        skip: list[str] = setting([], SKIP, example=["*.part"])
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        storage: Storage = setting(Storage(), "How to reach the store, if not as `[storage]` says.")
 
     @staticmethod
     def stages_of(settings: ObjectFiles.Settings) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ class ObjectFiles(Telling):
         settings.storage.check()
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights of all prefixes and of the objects outside them."""
+        """Return the nights of all prefixes and loose objects."""
         prefixes, loose = self._list_outside()
         return set(prefixes) | set(loose)
 
@@ -123,14 +125,17 @@ class ObjectFiles(Telling):
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _all_loose(self) -> frozenset[str]:
-        """Return the paths of all objects outside the prefixes of nights."""
+        """Return the paths of all loose objects."""
         if self._loose is None:
             loose = self._list_outside()[1].values()
             self._loose = frozenset(path for objects in loose for path in objects)
         return self._loose
 
     def _of_night(self, night: datetime.date) -> dict[str, Object]:
-        """Return a night's objects by path; its prefixes are listed at the first call."""
+        """Return a night's objects by path.
+
+        Its prefixes are listed at the first call.
+        """
         if night not in self._nights:
             prefixes, loose = self._list_outside()
             found = dict(loose.get(night, {}))
@@ -141,7 +146,10 @@ class ObjectFiles(Telling):
         return self._nights[night]
 
     def _list_outside(self) -> Skeleton:
-        """Return the prefixes of nights, and the objects outside them; listed once."""
+        """Return nights' prefixes, and the objects outside them.
+
+        They are listed once.
+        """
         if self._fault:
             raise SourceError(self._fault)
         if self._skeleton is None:
@@ -176,7 +184,7 @@ class ObjectFiles(Telling):
 
 
 def _is_hidden(path: str) -> bool:
-    """Return True if a name or one of its folders begins with a dot.
+    """Return True if a part of a path begins with a dot.
 
     Many programs write a file under such a name until it is complete.
     """

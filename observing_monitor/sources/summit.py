@@ -29,9 +29,10 @@ from observing_monitor.model.nights import (
 )
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
-from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
-    from observing_monitor.readers.tree import Entry
+    from observing_monitor.readers.listing import Entry
     from observing_monitor.sources.base import Asked
 
 

@@ -1,4 +1,4 @@
-"""Texts hidden from public pages: they are struck out of every file as it is written.
+"""Texts that are struck out of every public file.
 
 The setting `redact` lists folders and hosts. Each has at least four characters and is no word of
 the pages themselves. They are found as they are and as HTML, JSON, CSV and addresses write them,
@@ -28,7 +28,7 @@ _OF_PLACES = re.compile(r"[/.@:\d-]")
 
 
 class Redaction:
-    """The hidden texts, and how they are struck out; `Redaction([])` hides nothing."""
+    """Hidden texts, struck out of files; `Redaction([])` hides nothing."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         # longer texts first: a folder inside another hidden one
@@ -44,7 +44,7 @@ class Redaction:
         return struck.decode("utf-8", "surrogatepass")
 
     def file(self, path: str, data: bytes) -> bytes:
-        """Return the content of a public file with the hidden texts struck out.
+        """Return a public file's bytes with hidden texts struck out.
 
         Files that are no text, and those in `assets/`, stay as they are.
         """
@@ -61,7 +61,7 @@ class Redaction:
         return data
 
     def frame(self, table: DataFrame) -> DataFrame:
-        """Return a table with the hidden texts struck out of all its columns of text.
+        """Return a table with the hidden texts struck out.
 
         For a table that is compressed before it is written.
         """
@@ -74,7 +74,9 @@ class Redaction:
 
 
 def check(texts: Iterable[str], own_words: str) -> None:
-    """Raise UsageError for a text that cannot be hidden without breaking the pages.
+    """Raise UsageError for a text that cannot be hidden.
+
+    It is too short, or the pages would break without it.
 
     Parameters
     ----------

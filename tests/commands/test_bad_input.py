@@ -158,7 +158,7 @@ def test_one_bad_stream_hides_no_other(tmp_path):
         ),
         (["--stream", "../up"], "the stream's name '../up' can't be a folder's name"),
         (["--night_rule", "noon"], "night_rule 'noon' is not a rule; write UTC"),
-        (["--nigths", "3"], "unrecognized arguments: --nigths 3"),
+        (["--nigths", "3"], "unknown argument --nigths 3"),
     ],
 )
 def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
@@ -345,7 +345,7 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
         ),
         (
             "[observing_monitor]\nnum_days = 'many'\n[streams.a]\ninput_dir='x'",
-            "invalid int value: 'many'",
+            "--num_days: a whole number, not 'many'",
         ),
     ],
 )

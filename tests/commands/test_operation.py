@@ -294,7 +294,7 @@ def test_a_run_that_ends_before_it_is_done_leaves_its_line(tmp_path, capfd, monk
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("observing_monitor.commands.run.Run.collect", stopped)
+    monkeypatch.setattr("observing_monitor.commands.site_run.SiteRun.collect", stopped)
     assert run("-c", config, now=NOON) == 130
     told = logged(log)
     assert [(line["command"], line["problems"], line["exit"]) for line in told] == [
@@ -353,17 +353,17 @@ def test_log_that_cannot_be_written(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--num_day", "3"], "unrecognized arguments: --num_day 3; did you mean --num_days?"),
-        (["rebild"], "unrecognized arguments: rebild; did you mean rebuild?"),
-        (["--gen", "4"], "argument --gen: invalid choice: 4 (choose from"),
-        (["--num_days", "many"], "argument --num_days: invalid int value: 'many'"),
+        (["--num_day", "3"], "unknown argument --num_day 3; did you mean --num_days?"),
+        (["rebild"], "unknown argument rebild; did you mean rebuild?"),
+        (["--gen", "4"], "observing_monitor: --gen: 2 or 3, not '4'; "),
+        (["--num_days", "many"], "observing_monitor: --num_days: a whole number, not 'many'; "),
         (
             ["--first_day", "2020-13-01"],
-            "argument --first_day: '2020-13-01' is not a night; write YYYY-MM-DD or YYYYMMDD",
+            "observing_monitor: --first_day: '2020-13-01' is not a night; write YYYY-MM-DD or YYYYMMDD",
         ),
         (
             ["metrics", "ad"],
-            "observing_monitor metrics: argument set|add|show|delete: invalid choice: 'ad'",
+            "observing_monitor metrics: 'ad' is none of 'set', 'add', 'show', 'delete'; did you mean add?",
         ),
     ],
 )

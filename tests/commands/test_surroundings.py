@@ -91,7 +91,7 @@ def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
     environment = os.environ | environment
     minus = "\\u2212" if "PYTHONIOENCODING" in environment else "−"
     code, told, error = command(tmp_path, "--help", env=environment)
-    assert (code, error) == (0, "") and f"by the stream's rule: UTC{minus}12 h unless set" in told
+    assert (code, error) == (0, "") and f"with the default, UTC{minus}12 h, nights run" in told
     code, told, error = command(
         tmp_path, "check", "--input_dir", "input", "--output_dir", "site", *DAYS, env=environment
     )
@@ -207,7 +207,7 @@ def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
     with pytest.raises(SystemExit, match="2"):
         run(*(f"--{name}={value}" for name, value in options.items()), now=made)
     assert (
-        f"argument --{option}" in (error := capfd.readouterr().err)
+        f"observing_monitor: --{option}" in (error := capfd.readouterr().err)
         and "is empty; name a file or a folder" in error
     )
     own = f'{option} = ""' if option != "input_dir" else ""
@@ -229,6 +229,6 @@ def test_settings_of_other_editors(made, tmp_path, capfd):
     (tmp_path / "site.toml").write_bytes(text.encode("latin-1"))
     assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 2
     assert (
-        f"{tmp_path}/site.toml: is not written in UTF-8 (byte 63); have your editor save it so"
+        f"{tmp_path}/site.toml: is not UTF-8 (byte 63); save it as UTF-8 in your editor"
         in capfd.readouterr().err
     )

@@ -37,7 +37,7 @@ with watched:  # of what is imported here the ways count
     from observing_monitor.errors import SourceError, UsageError
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
-    from observing_monitor.readers import textfiles
+    from observing_monitor.readers import night_paths, textfiles
     from observing_monitor.readers.patterns import Pattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
@@ -159,14 +159,14 @@ def of_nights(folder):
         with contextlib.suppress(ValueError, OverflowError):
             instant = nights.parse_utc(text)
             assert nights.parse_utc(nights.iso_utc(instant)) == instant
-        assert nights.night_named(text) in (None, textfiles.read_night(text))
+        assert nights.night_named(text) in (None, night_paths.read_night(text))
         for form in ("date", "nid", "mjd", "%Y%m%d", "%d/%m/%Y"):
-            night = textfiles.read_night(text, form)
+            night = night_paths.read_night(text, form)
             # strftime writes the year 810 with three digits
             assert (
                 night is None
                 or night.year < 1000
-                or textfiles.read_night(str(textfiles.write_night(night, form)), form) == night
+                or night_paths.read_night(str(night_paths.write_night(night, form)), form) == night
             )
 
     return once

@@ -9,7 +9,7 @@ pytest_plugins = ["bucket_fixtures"]
 
 
 def test_files_of_a_bucket(bucket, tmp_path, go):
-    """A prefix named after a night sets the night, else the time; it is listed once."""
+    """A prefix sets the night, else the time; it is listed once."""
     for night in DAYS:
         for number in range(3):
             bucket.put(f"raw/{night}/AT_O_{night:%Y%m%d}_{number:06d}.fits")
@@ -81,7 +81,7 @@ def test_rebuild_from_a_bucket_to_a_bucket(bucket, tmp_path, go):
 
 
 def test_objects_that_are_gone(bucket, tmp_path, go):
-    """A deleted object is gone; a night whose whole prefix is gone stays as it was."""
+    """A deleted object is gone; a night without its prefix stays."""
     for night in DAYS[:2]:
         for number in range(3):
             bucket.put(f"raw/{night}/AT_O_{night:%Y%m%d}_{number:06d}.fits")
@@ -104,7 +104,7 @@ def test_objects_that_are_gone(bucket, tmp_path, go):
 
 
 def test_prefix_with_nothing_below_it(bucket, tmp_path, go):
-    """An address without objects is reported once, however many nights are read."""
+    """An address without objects is reported once."""
     which = (*days(), "--output_dir", tmp_path / "site")
     code, said = go("--input_dir", f"{bucket.address}/nothing", *which)
     assert (

@@ -1,4 +1,4 @@
-"""Output in an object store: Ceph's S3 gateway, and fsspec's memory where no server is needed."""
+"""Output in an object store: Ceph's S3 gateway, or fsspec's memory."""
 
 import datetime
 import os
@@ -24,7 +24,7 @@ from buckets import (
 from gen2tree import make_night
 from running import run
 
-from observing_monitor.commands.options import LOCKED, USAGE
+from observing_monitor.commands.exit_codes import LOCKED, USAGE
 from observing_monitor.errors import OutputError, UsageError
 from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
 from observing_monitor.readers import object_store
@@ -36,7 +36,7 @@ pytest_plugins = ["bucket_fixtures"]
 
 
 def test_site_in_a_bucket_is_that_on_disk(tree, bucket, tmp_path, go):
-    """A site in a bucket equals the one on disk, and each object has its media type."""
+    """A site in a bucket equals the one on disk."""
     folder, now = tree
     which = ("--input_dir", folder, *days())
     assert go(*which, "--output_dir", tmp_path / "site", now=now)[0] == 0
@@ -58,7 +58,7 @@ def test_site_in_a_bucket_is_that_on_disk(tree, bucket, tmp_path, go):
 
 
 def test_run_with_nothing_new(tree, bucket, go):
-    """A run with nothing new lists once, writes the heartbeat only, imports nothing heavy."""
+    """A run with nothing new lists once and writes the heartbeat only."""
     folder, now = tree
     which = ("--input_dir", folder, *days(), "--output_dir", bucket.address)
     assert go(*which, now=now)[0] == 0
@@ -83,7 +83,7 @@ def test_run_with_nothing_new(tree, bucket, go):
 
 
 def test_lost_page_is_made_again(tree, bucket, go):
-    """A deleted page or table is written again by the next run, and nothing else."""
+    """The next run writes a deleted page or table, and nothing else."""
     folder, now = tree
     which = ("--input_dir", folder, *days(), "--output_dir", bucket.address)
     assert go(*which, now=now)[0] == 0
@@ -98,7 +98,7 @@ def test_lost_page_is_made_again(tree, bucket, go):
 
 
 def test_pages_of_exposures(bucket, tmp_path, go):
-    """Pages of exposures are as on disk: a deleted one returns, an unneeded one goes."""
+    """Pages of exposures in a bucket are those on disk."""
     which = ("-c", tmp_path / "site.toml", *days(exposures.NIGHT, exposures.NIGHT))
     which += ("--output_dir", bucket.address)
     parts = [f"camera/{exposures.NIGHT}.exposures{number}.html" for number in ("-2", "")]
@@ -123,7 +123,7 @@ def test_pages_of_exposures(bucket, tmp_path, go):
 
 
 def test_rebuild_with_workers_and_after_a_kill(tree, bucket, tmp_path, go):
-    """A killed rebuild continues without repeating nights, and equals the one on disk."""
+    """A killed rebuild continues without repeating nights."""
     folder, now = tree
     for day in range(8):
         make_night(folder, datetime.date(2020, 3, 1 + day), {"ingested": 4}, now=now)
@@ -280,7 +280,7 @@ def test_wrong_settings(tmp_path, capfd, text, words):
 
 
 def test_package_that_is_not_there(monkeypatch):
-    """A store whose package is not installed is refused with the package's name."""
+    """A store without its package is refused with the package's name."""
     monkeypatch.setitem(object_store.PACKAGES, "s3", "no_such_package")
     with pytest.raises(
         UsageError,
@@ -290,7 +290,7 @@ def test_package_that_is_not_there(monkeypatch):
 
 
 def test_memory(tmp_path):
-    """Any other store that fsspec reaches holds the same site, is read and is locked."""
+    """Any other store that fsspec reaches holds the same site."""
     where = f"memory://{uuid.uuid4().hex}"
     files = object_store.Objects(f"{where}-raw", Storage(), OutputError)
     for number in range(3):

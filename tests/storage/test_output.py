@@ -10,7 +10,7 @@ from observing_monitor.storage.redact import Redaction
 
 
 def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    """If a file cannot be renamed, the old one stays, nothing else is left, the path is named."""
+    """If a file cannot be written, the old one stays and is named."""
     output = Output(tmp_path)
     output.make()
     output.write("a/page.html", "old")
@@ -29,7 +29,7 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_files_written_at_once(tmp_path):
-    """Files written in parallel are all there, but for errors, of which the first is raised."""
+    """All files are written in parallel; then the first error is raised."""
     output = Output(tmp_path)
     output.make()
     (tmp_path / "3" / "in the way").mkdir(parents=True)
@@ -103,7 +103,7 @@ def test_leavings_are_swept(tmp_path):
 
 
 def test_surrogates_are_written_as_bytes_escaped(tmp_path):
-    """Lone surrogates, of a file name that is not UTF-8, are written as escapes."""
+    """Lone surrogates are written as escapes."""
     output = Output(tmp_path)
     output.make()
     output.write("x.json", "a\udcffb")
@@ -111,7 +111,7 @@ def test_surrogates_are_written_as_bytes_escaped(tmp_path):
 
 
 def test_file_that_cannot_be_read(tmp_path):
-    """A file that cannot be read is an error that names it, and not a missing file."""
+    """A file that cannot be read is an error, not a missing file."""
     (tmp_path / "x.json").mkdir()
     message = (
         r"x\.json: is a directory; the user who runs this must be able to read all of output_dir"
@@ -121,7 +121,7 @@ def test_file_that_cannot_be_read(tmp_path):
 
 
 def test_changed_json(tmp_path):
-    """A JSON file that was changed by hand counts as missing; one without a seal is accepted."""
+    """A JSON file with a wrong seal counts as missing."""
     output = Output(tmp_path)
     output.make()
     output.write_json("a.json", {"b": 1})

@@ -1,4 +1,4 @@
-"""Hidden texts are in no public file, however it writes them; the store is not redacted."""
+"""Hidden texts are in no public file, however it writes them."""
 
 import base64
 import datetime
@@ -41,7 +41,7 @@ def whole_text(folder):
 
 
 def settings(folder, root, hidden, store="store", site="site"):
-    """Write settings of a stream that names a folder and a host wherever it can."""
+    """Write settings that name a folder and a host wherever they can."""
     path = folder / "site.toml"
     rows = [
         {
@@ -110,14 +110,14 @@ values = {{ a = "b" }}
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder with a name that HTML, JSON, CSV and addresses write in different ways."""
+    """A folder whose name every format writes in its own way."""
     folder = tmp_path / "da ta'é & <7>"
     make_night(folder, NIGHT, {"ingested": 2, "failed": 1, "missing": 1, "lost": 1}, now=NOW)
     return folder
 
 
 def test_nothing_hidden_is_told(tmp_path, root, capfd):
-    """No page, data, packed or plain, or name of a file shows a hidden folder or host."""
+    """No public file shows a hidden folder or host."""
     given = (
         "-c",
         settings(tmp_path, root, [str(root), HOST]),
@@ -157,7 +157,7 @@ def test_nothing_hidden_is_told(tmp_path, root, capfd):
 
 
 def test_other_words_make_pages_anew(tmp_path, root):
-    """Pages are written again if the hidden texts change, also if nothing is hidden."""
+    """Pages are written again if the hidden texts change."""
     given = ("--first_day", NIGHT, "--last_day", NIGHT)
     run("-c", settings(tmp_path, root, [HOST]), *given, now=NOW)
     assert HOST not in (told := whole_text(tmp_path / "site")) and "da ta&#39;" in told
@@ -166,7 +166,7 @@ def test_other_words_make_pages_anew(tmp_path, root):
 
 
 def test_a_store_elsewhere_is_the_same(tmp_path, root):
-    """A store elsewhere has the files of data/, is swept after a kill, and is read."""
+    """A store elsewhere has the files of data/."""
     run("-c", settings(tmp_path, root, []), "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
     elsewhere = {
         path.relative_to(tmp_path / "store") for path in (tmp_path / "store").rglob("*.parquet")
@@ -221,7 +221,7 @@ def in_memory(address, to):
     ("pages_in_objects", "store_in_objects"), [(True, False), (False, True), (True, True)]
 )
 def test_pages_and_store_in_object_stores(tmp_path, root, pages_in_objects, store_in_objects):
-    """Pages and store may each be in a folder or an object store, with the same files."""
+    """Pages and store may each be in a folder or an object store."""
     given = ("--first_day", NIGHT, "--last_day", NIGHT, "--jobs", 1)
     plain, hidden = tmp_path / "plain", [str(root), HOST]
     plain.mkdir()
@@ -279,7 +279,7 @@ def test_a_store_that_is_the_output(tmp_path, root, capsys):
 
 
 def test_prune_with_a_store_elsewhere(tmp_path, root):
-    """`prune` finds tables and pages wherever they are; small pages hide texts as well."""
+    """`prune` finds tables and pages wherever they are."""
     given = ("-c", settings(tmp_path, root, [str(root), HOST]))
     run(*given, "--first_day", NIGHT, "--last_day", NIGHT, now=NOW)
     assert (
@@ -320,7 +320,7 @@ def test_prune_with_a_store_elsewhere(tmp_path, root):
 
 
 def test_hidden_but_served(tmp_path, root, capsys):
-    """Hiding texts while the store is served is refused, with the setting to change."""
+    """Hiding texts while the store is served is refused."""
     assert run("-c", settings(tmp_path, root, [HOST], store="")) == 2
     assert "set store_dir to a folder that no web server shows" in capsys.readouterr().err
     assert not (tmp_path / "site").exists()
@@ -336,7 +336,7 @@ def test_words_that_cannot_be_hidden(tmp_path, root, capsys, text):
 
 
 def test_longer_texts_go_first():
-    """Longer texts are hidden first, in any case; binary files stay as they are."""
+    """Longer texts are hidden first; binary files are unchanged."""
     hidden = Redaction(["/data", "/data/auxTel", "nfs-7"])
     assert hidden.text("/data/auxTel/x /DATA/y NFS-7") == f"{WORD}/x {WORD}/y {WORD}"
     assert (

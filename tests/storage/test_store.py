@@ -26,7 +26,7 @@ def store(tmp_path):
 
 
 def night():
-    """Return tables with a value and a null of every kind, and with difficult text."""
+    """Return tables with values and nulls of every kind."""
     rows = (
         {"file_id": 'n/<b>"é\u202e.fits', "seq_num": 3, "transferred_at": NOW, "inode": 2**63 - 1},
         {"file_id": "n/b", "inode": 2**53 + 1},
@@ -46,7 +46,7 @@ def night():
 
 
 def test_night_comes_back(store):
-    """A night's tables come back as they were: values, nulls, dtypes and order."""
+    """A night's tables come back as they were saved."""
     store.save(NIGHT, night())
     for name in columns.TABLES:
         pd.testing.assert_frame_equal(getattr(store.load(NIGHT), name), getattr(night(), name))
@@ -111,7 +111,7 @@ def test_others_can_read_the_history(store, tmp_path):
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 100, -1, -4, -100])
 def test_cut_tables(store, tmp_path, cut):
-    """A table that is cut anywhere is not whole, and reading it is a StoreError."""
+    """A table that is cut anywhere is a StoreError."""
     _, sizes = store.save(NIGHT, night())
     assert store.is_whole(NIGHT, sizes)
     path = tmp_path / "site" / "data" / "stream=auxTel" / "night=2020-02-12" / "files.parquet"
@@ -156,7 +156,7 @@ def test_notes_of_a_killed_run(store):
 
 
 def test_cached_attempts(store):
-    """Cached attempts are returned for their digest alone, until they are removed."""
+    """Cached attempts are returned only for their digest."""
     digest = store.save_attempts("a/b", attempts({"names": "a.fits"}))
     loaded = store.load_attempts("a/b", digest)
     assert loaded["names"].tolist() == ["a.fits"]

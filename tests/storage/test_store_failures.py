@@ -56,7 +56,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_store_that_refuses(bucket, tmp_path, account, monkeypatch, wrong, go):
-    """A store that refuses is one line with the remedy; data stay, no secret is printed."""
+    """A store that refuses is one line with the remedy, without secrets."""
     night = DAYS[0]
     bucket.put(f"raw/{night}/AT_O_{night:%Y%m%d}_000001.fits")
     which = ("--first_day", night, "--last_day", night, "--stream", "auxTel")
@@ -88,7 +88,7 @@ def test_store_that_refuses(bucket, tmp_path, account, monkeypatch, wrong, go):
 
 
 def test_certificate_that_nobody_vouches_for(tmp_path, account, monkeypatch, go):
-    """A store with an untrusted certificate gets no request; a line says what to set."""
+    """A store with an untrusted certificate gets no request."""
     openssl = shutil.which("openssl")
     need(openssl, "there is no openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -171,7 +171,7 @@ def test_damaged_table_is_set_aside(tree, bucket, go):
 
 
 def test_store_that_dies_in_the_middle(tree, tmp_path, monkeypatch, go):
-    """A store that stops during a run is one line; the next run completes the site."""
+    """After a store stopped during a run, the next completes the site."""
     need(Ceph.is_there(), "there is no Ceph (Debian's packages radosgw, ceph-mon and ceph-osd)")
     folder, now = tree
     which = ("rebuild", "--input_dir", folder, "--jobs", "1")

@@ -1,4 +1,4 @@
-"""Fixtures of tests with buckets; a plugin, which these tests name in `pytest_plugins`."""
+"""Fixtures of tests with buckets, which name it in `pytest_plugins`."""
 
 import os
 import uuid
@@ -26,7 +26,7 @@ def bucket(ceph, account):
 
 @pytest.fixture
 def go(capfd):
-    """Runs the command in this process; returns its exit code and what it prints on stderr."""
+    """Runs the command here; returns its exit code and stderr."""
 
     def go(*arguments, now=None):
         return run(*arguments, now=now), capfd.readouterr().err

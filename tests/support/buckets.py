@@ -47,7 +47,7 @@ class Bucket:
         return self.client.head_object(Bucket=self.name, Key=name)
 
     def listed(self, prefix=""):
-        """Return the listing of the objects below a prefix, by the rest of their names."""
+        """Return the listing below a prefix, by the rest of the names."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix
         )
@@ -58,7 +58,7 @@ class Bucket:
         }
 
     def contents(self, prefix):
-        """Return the contents of all objects below a prefix, as `running.contents`."""
+        """Return `running.contents` of the objects below a prefix."""
         return in_folder({name: self.get(prefix + name) for name in self.listed(prefix)})
 
     def asked(self, *methods):
@@ -79,7 +79,7 @@ class Bucket:
 
 
 def in_folder(objects):
-    """Return the contents of files (name -> bytes), as `running.contents` of their folder."""
+    """Return `running.contents` of a folder with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in objects.items():
             path = Path(folder, name)
@@ -89,7 +89,7 @@ def in_folder(objects):
 
 
 def on_disk(folder):
-    """Return the contents of a site on disk, without the lock, which differs there."""
+    """Return the contents of a site on disk, without its lock."""
     found = contents(folder)
     found.pop(".lock")
     return found
@@ -129,7 +129,7 @@ def command(*arguments, now=None):
 
 
 def begin(bucket, prefix, wanted, *arguments, now, **options):
-    """Start a rebuild in another process, and return when it has collected some nights."""
+    """Start a rebuild, and return when it has collected some nights."""
     process = start(*arguments, now=now, **options)
     while (
         process.poll() is None

@@ -17,6 +17,7 @@ from pathlib import Path
 import gen3
 from gen2tree import make_night
 
+from observing_monitor.collecting.looks import NightTask
 from observing_monitor.collecting.night import collect_night
 from observing_monitor.collecting.sources import make_sources
 from observing_monitor.errors import SourceError
@@ -27,6 +28,7 @@ from observing_monitor.settings.build import StreamTable, build_stream
 from observing_monitor.settings.records import StreamSettings
 from observing_monitor.settings.toml import Section
 from observing_monitor.storage.output import Output
+from observing_monitor.storage.store import Store
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = datetime.datetime(2020, 2, 13, 13, tzinfo=datetime.UTC)
@@ -464,7 +466,7 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
         with contextlib.suppress(SourceError):
             source.nights()
     with unforeseen_raised():
-        outcome = collect_night(stream, sources, output, night, now)
+        outcome = collect_night(NightTask(stream, sources, Store(output, stream.name), night, now))
     site = make_site("Hostile", [stream], output)
     done = publish_night.publish_night(
         NightJob(site=site, stream=stream, night=night, row=dict(outcome.row), now=now)

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import time
 
 from servers import Server
 
@@ -86,9 +87,14 @@ class MariaDB(Server):
         return f"mysql://lasair{secret}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database):
-        """Make an empty database, in place of any of that name, which the user lasair may use; its address."""
+        """Make an empty database, in place of any of that name, which the user lasair may use; its address.
+
+        The server is in our time zone from then on.
+        """
         password = self.password.replace("'", "''")
+        offset = time.strftime("%z")
         self.execute(
+            f"SET GLOBAL time_zone = '{offset[:3]}:{offset[3:]}'",
             f"DROP DATABASE IF EXISTS {database}",
             f"CREATE DATABASE {database}",
             f"CREATE USER IF NOT EXISTS lasair@'127.0.0.1' IDENTIFIED BY '{password}'",

@@ -23,7 +23,7 @@ def files(*rows, **common):
 
 
 def attempts(*rows):
-    """Return attempts as a source returns them: usually successful ingests of raw/x."""
+    """Return attempts of a source: usually successful ingests of raw/x."""
     usual = {
         "stage": "ingest",
         "status": "success",
@@ -57,7 +57,7 @@ def metrics(*rows):
 
 
 def plain(frame, *names):
-    """Return rows as tuples of plain values, None for null; of one column just the values."""
+    """Return rows as tuples of plain values, or one column's values."""
     cells = frame[list(names)].astype("object")
     rows = [
         tuple(None if pd.isna(value) else value for value in row)

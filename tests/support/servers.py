@@ -129,6 +129,7 @@ class Server(abc.ABC):
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "LC_ALL": "C.UTF-8",
+            "TZ": os.environ.get("TZ", "UTC"),
         }
         how = {"cwd": self.folder, "env": environment}
         if self._user is not None:
@@ -225,9 +226,11 @@ class PostgreSQL(Server):
         return f"postgresql+psycopg2://{user}{secret}@127.0.0.1:{self.port}/{dbname}"
 
     def create(self, dbname):
-        """Make an empty database, in place of any of that name; its address."""
+        """Make an empty database, in place of any of that name, in our time zone; its address."""
         self.execute(
-            f'drop database if exists "{dbname}" with (force)', f'create database "{dbname}"'
+            f'drop database if exists "{dbname}" with (force)',
+            f'create database "{dbname}"',
+            f"alter database \"{dbname}\" set timezone = '{os.environ.get('TZ', 'UTC')}'",
         )
         return self.url(dbname)
 

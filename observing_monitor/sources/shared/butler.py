@@ -1,4 +1,4 @@
-"""Shared by the sources that read Butler repositories: a registry's values as Arrow arrays."""
+"""A Butler registry's values as Arrow arrays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def text_array(values: Sequence[Any]) -> AnyArray:
 
 
 def int_array(values: Sequence[Any]) -> AnyArray:
-    """Return a registry's column as an Arrow array of integers; null for other values."""
+    """Return a registry's column as an Arrow array of integers.
+
+    Null for other values.
+    """
     import pandas as pd
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Convert cells of other systems' tables: text, numbers, metrics and instants."""
+"""Convert cells of other systems' tables."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _looks_numeric(text: Series[str]) -> Series[bool]:
 
 
 def to_instants(values: Series[Any], form: str, zone: str) -> Series[pd.Timestamp]:
-    """Return cells as instants in UTC; NaT if a cell is none.
+    """Return cells as instants in UTC, else NaT.
 
     Parameters
     ----------
@@ -210,7 +210,10 @@ def _of_numbers(values: Series[Any], form: str) -> Series[Any]:
 
 
 def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Series[bool]]:
-    """Return cells as instants, as if all were UTC, and True for those that have a zone."""
+    """Return cells as instants, as if all were UTC.
+
+    The second value is True for those that have a zone of their own.
+    """
     import pandas as pd
 
     is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
@@ -242,7 +245,10 @@ def to_zone(instant: datetime.datetime, zone: str) -> datetime.datetime:
 
 
 def _from_zone(read: Series[Any], zone: str) -> Series[Any]:
-    """Return instants of a zone or of TAI that were read as if they were UTC."""
+    """Correct instants that were read as if they were UTC.
+
+    Their zone is another, or they are TAI.
+    """
     import pandas as pd
 
     if zone == "TAI":

@@ -30,12 +30,50 @@ function localTicks(offsets, from, to, width) {
 }
 
 /**
- * Return an instant of plotly's in milliseconds: its dates are UTC without saying so.
+ * Return an instant of plotly's in milliseconds: its dates are UTC, with or without saying so.
  * @param {number | string} at
  */
 function inMilliseconds(at) {
   if (typeof at === "number") return at;
-  return Date.parse(at.replace(" ", "T") + (at.length > 10 ? "Z" : ""));
+  const text = at.replace(" ", "T").replace(/Z$/, "");
+  return Date.parse(text + (text.length > 10 ? "Z" : ""));
+}
+
+/**
+ * Return an instant as text: plotly shows text as it is, but numbers in the reader's zone.
+ * @template T
+ * @param {T | number} at milliseconds; anything else stays as it is
+ */
+function asDate(at) {
+  return typeof at === "number" ? new Date(at).toISOString() : at;
+}
+
+/**
+ * Return a time axis with dates as text; any other axis as it is.
+ * @param {Axis} axis
+ */
+function withDates(axis) {
+  if (axis.type !== "date") return axis;
+  const copy = { ...axis };
+  if (axis.range) copy.range = axis.range.map(asDate);
+  return copy;
+}
+
+/**
+ * Return a figure with dates as text. The page has them as numbers, which are shorter.
+ * @param {Figure} figure
+ * @returns {Figure}
+ */
+function inUtc(figure) {
+  const layout = { ...figure.layout };
+  if (!layout.xaxis || layout.xaxis.type !== "date") return figure;
+  layout.xaxis = withDates(layout.xaxis);
+  if (layout.xaxis2) layout.xaxis2 = withDates(layout.xaxis2);
+  if (layout.shapes) {
+    layout.shapes = layout.shapes.map((shape) => (
+      { ...shape, x0: asDate(shape.x0), x1: asDate(shape.x1) }));
+  }
+  return { data: figure.data.map((trace) => ({ ...trace, x: trace.x.map(asDate) })), layout };
 }
 
 /**
@@ -46,5 +84,6 @@ function inMilliseconds(at) {
  */
 function ticksOf(place, layout, axis) {
   const [from, to] = (axis.range || []).map(inMilliseconds);
-  return localTicks((layout.meta || {}).local_time || [], from, to, place.clientWidth);
+  const ticks = localTicks((layout.meta || {}).local_time || [], from, to, place.clientWidth);
+  return { tickvals: ticks.tickvals.map(asDate), ticktext: ticks.ticktext };
 }

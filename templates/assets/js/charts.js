@@ -64,19 +64,23 @@ function noteZoom(place, event) {
  */
 function layoutOf(place, layout) {
   const made = styledLayout(layout);
-  if (made.xaxis2) Object.assign(made.xaxis2, ticksOf(place, made, made.xaxis2));
   // plotly notices the width of the paper too late
   if (printMedia.matches) made.width = place.clientWidth;
   const zoom = zooms[figureId(place)] || {};
   if (zoom.xaxis) made.xaxis = { ...made.xaxis, range: zoom.xaxis, autorange: false };
   if (zoom.yaxis) made.yaxis = { ...made.yaxis, range: zoom.yaxis, autorange: false };
+  if (made.xaxis && made.xaxis2) {
+    const ticks = ticksOf(place, made, made.xaxis);
+    made.xaxis2 = { ...made.xaxis2, ...ticks, range: made.xaxis.range };
+  }
   return made;
 }
 
 /** @param {Plot} place */
 function drawPlot(place) {
   /** @type {Figure} */
-  const figure = JSON.parse(required(figureId(place), HTMLElement).textContent || "");
+  const written = JSON.parse(required(figureId(place), HTMLElement).textContent || "");
+  const figure = inUtc(written);
   const options = { responsive: true, displaylogo: false, modeBarButtons: MODE_BAR_BUTTONS };
   const layout = layoutOf(place, figure.layout);
   return window.Plotly.react(place, figure.data.map(painted), layout, options).then(() => {
@@ -100,8 +104,8 @@ function followPoint(event) {
   const { by, bin_ms: width } = point.data.meta || {};
   if (!by || !byId("all-files")) return;
   const times = point.data.x;
-  const at = times[point.pointIndex];
-  const before = point.pointIndex ? times[point.pointIndex - 1] : at;
+  const at = inMilliseconds(times[point.pointIndex]);
+  const before = point.pointIndex ? inMilliseconds(times[point.pointIndex - 1]) : at;
   const from = width ? at - width / 2 : before;
   const to = width ? at + width / 2 - 1 : at;
   const iso = (/** @type {number} */ ms) => new Date(ms).toISOString().slice(0, 19) + "Z";

@@ -30,7 +30,7 @@ interface Figure {
 }
 
 interface Trace {
-  x: number[];
+  x: (number | string)[];
   marker?: object;
   line?: object;
   fill?: string;
@@ -46,12 +46,13 @@ interface Layout {
   legend?: object;
   margin?: object;
   showlegend?: boolean;
-  shapes?: { name: string; fillcolor?: string }[];
+  shapes?: { name: string; fillcolor?: string; x0: number | string; x1: number | string }[];
   width?: number;
   meta?: { local_time?: [begins: number, offset: number][] };
 }
 
 interface Axis {
+  type?: string;
   title?: object;
   range?: (number | string)[];
   autorange?: boolean;

@@ -20,12 +20,12 @@ from observing_monitor.model.messages import error_line, first_line, os_error_te
     ],
 )
 def test_first_line(message, line):
-    """A message counts by its first line with text, a traceback by its last line."""
+    """A message has its first line, a traceback its last."""
     assert first_line(message) == line
 
 
 def test_long_lines_are_cut():
-    """A line of the given length stays whole; a longer one is cut and ends in an ellipsis."""
+    """A line that is too long is cut and ends in an ellipsis."""
     assert first_line("12345\n6", 5) == "12345"
     assert first_line("123456\n7", 5) == "12345…"
     assert error_line(ValueError("x" * 301)) == "x" * 300 + "…"
@@ -54,5 +54,5 @@ def test_system_text(tmp_path):
     ],
 )
 def test_no_system_text(error, text):
-    """An error that the system has no text for is described by its own first line."""
+    """An error without a system text is described by its first line."""
     assert os_error_text(error) == text
