@@ -43,6 +43,7 @@ with watched:  # only the branches of what is imported here count
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
     from observing_monitor.readers import textfiles
+    from observing_monitor.readers.patterns import Pattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
@@ -144,8 +145,9 @@ def of_names(_):
         column = pd.Series(frames.texts(texts))
         first = range(min(len(column), 3))
         for pattern in patterns:
-            each = [names.read_names(column.iloc[n : n + 1], pattern) for n in first]
-            assert names.read_names(column, pattern).iloc[:3].equals(pd.concat(each))
+            read = Pattern("name_pattern", pattern).read_names
+            each = [read(column.iloc[n : n + 1]) for n in first]
+            assert read(column).iloc[:3].equals(pd.concat(each))
         before, last = names.split(column)
         assert (before + last == column).all()
         assert list(last) == [text.rpartition("/")[2] for text in texts]
