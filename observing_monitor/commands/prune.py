@@ -28,7 +28,7 @@ def prune_command(
     nights: Mapping[str, list[datetime.date]],
     tell: Tell,
 ) -> int:
-    """Tell what is older than it is kept, and remove it with --yes; return the exit code.
+    """Tell what is too old, and remove it with --yes; return the exit code.
 
     Parameters
     ----------

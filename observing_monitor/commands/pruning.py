@@ -135,7 +135,7 @@ def carry_out(
 
 
 def _mark(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
-    """Note in the index which pages and previews are pruned, and which pages return."""
+    """Note which pages and previews are pruned, and which pages return."""
     store = Store(output, plan.stream.name)
     index = store.read_index()
     marks: dict[datetime.date, dict[str, str]] = {}
@@ -158,7 +158,7 @@ def _mark(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
 
 
 def _remove(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
-    """Remove previews and tables, once the pages have been published without them."""
+    """Remove previews and tables that the published pages no longer need."""
     stream, store = plan.stream, Store(output, plan.stream.name)
     index = store.read_index()
     for night in plan.plans[PREVIEWS].nights:
@@ -180,7 +180,7 @@ def _remove(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
 
 
 def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, str]) -> None:
-    """Write a night's marks into its row, and into looked.json for an index that is remade."""
+    """Write a night's marks into its row and into looked.json."""
     row["pruned"] = pruned
     if PREVIEWS in pruned:
         row.pop("previews", None)

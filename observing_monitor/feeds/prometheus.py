@@ -16,6 +16,7 @@ from observing_monitor.model.finding import rank
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import parse_night
 from observing_monitor.model.wording import visible
+from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_bytes
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-TEXTFILE = "observing_monitor.prom"
 _PREFIX = "observing_monitor"
 
 
@@ -178,21 +178,21 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
 
 
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
-    """Write the textfile next to the pages, and a copy if the settings name one.
+    """Write the textfile next to the pages, and a copy if one is set.
 
     Returns
     -------
     list of str
         A line if the copy could not be written.
     """
-    output.write(TEXTFILE, text)
+    output.write(layout.TEXTFILE, text)
     if copy is None:
         return []
     # node_exporter does not read files of this name, and so never reads half a file; the name is
     # always the same, so that killed runs leave only one
     unfinished = copy.with_name(f".{copy.name}.unfinished")
     try:
-        unfinished.write_bytes(output.redaction.file(TEXTFILE, as_bytes(text)))
+        unfinished.write_bytes(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)
     except OSError as error:
         with contextlib.suppress(OSError):

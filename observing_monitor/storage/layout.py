@@ -38,6 +38,7 @@ GLOSSARY_PAGE = "glossary.html"
 STATUS_JSON = "status.json"
 FEED = "changes.atom"
 HEARTBEAT_JS = "heartbeat.js"
+TEXTFILE = "observing_monitor.prom"
 ASSETS = "assets"
 
 # Files in the output that no web server needs: the lock, and a folder of unfinished files.
