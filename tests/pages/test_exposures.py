@@ -9,7 +9,7 @@ from dead_links import dead_links
 from running import contents, run, times
 
 from observing_monitor.pages import night as night_pages
-from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
+from observing_monitor.pages.night_page import MAX_GROUPS, MAX_OF_PART
 
 NIGHT = datetime.date(2020, 2, 12)
 START = datetime.datetime(2020, 2, 12, 23, tzinfo=datetime.UTC)
