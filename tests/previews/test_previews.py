@@ -717,8 +717,7 @@ def test_file_that_became_a_circle_of_links(tmp_path):
     assert go(tmp_path) == 0
     pictures, page = made(tmp_path)
     assert (
-        pictures == before[1:]
-        and "it cannot be opened: too many levels of symbolic links" in page
+        pictures == before[1:] and "it cannot be opened: too many levels of symbolic links" in page
     )
 
 
