@@ -81,7 +81,7 @@ def test_a_source_that_uses_everything(tmp_path):
         [streams.one]
         sources = [
             { type = "whole", path = "whole.txt" },
-            { type = "table", path = "rain.csv", columns = { sampled_at = "time" }, values = { humidity = "rh" } },
+            { type = "table", path = "rain.csv", columns.sampled_at = "time", values.humidity = "rh" },
         ]
         """
     )
