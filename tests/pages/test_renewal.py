@@ -79,7 +79,7 @@ def made_of(page):
 
 
 def wait_for_another(page, before):
-    """Wait for another page, by selectors: the policy forbids what `wait_for_function` evaluates."""
+    """Wait for another page, by selectors: the policy forbids what Playwright would evaluate."""
     page.wait_for_selector(f"body:not([data-made-of='{before}'])")
 
 
