@@ -18,12 +18,7 @@ CHECKOUT = TESTS.parent
 with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path[:0] = [
-    str(CHECKOUT),
-    str(CHECKOUT / "examples"),
-    str(TESTS / "support"),
-    *(str(path) for path in sorted(TESTS.iterdir()) if path.is_dir()),
-]
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples"), str(TESTS / "support")]
 # Commands that tests start import this checkout too, not an installed package.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
