@@ -61,7 +61,7 @@ class Night:
     )  # class, or lost -> {reason: how many files are known for it}
     since: Mapping[str, str] = field(
         default_factory=dict
-    )  # class -> when its first file failed, or had come, as it is said: `03:12`
+    )  # class -> when its first file failed, or had come, as it is said: `2020-02-13 03:12`
 
 
 def check_silence(night: Night) -> Iterable[Finding]:

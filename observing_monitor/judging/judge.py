@@ -115,9 +115,7 @@ def _night(
         worse=usual.worse(summary, job.usual),
         settled=tuple(settled),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
-        since={
-            name: clock(at, job.night.isoformat()) for name, at in classify.since(judged).items()
-        },
+        since={name: clock(at) for name, at in classify.since(judged).items()},
     )
 
 

@@ -96,7 +96,8 @@ def classify(
     -------
     DataFrame
         `files` with file_class (a name of `columns.CLASSES`), ingested_at, tried_at, n_attempts, last_status, message and
-        late_at, the instant when a file that is pending won't be any longer. `created_at` is the end of the exposure
+        late_at, the instant when a file that is pending won't be any longer, and is_dated_ahead, True if nothing but
+        a time in the future says when it came. `created_at` is the end of the exposure
         where that is known, so that delays run from there; the file's own time, which a copy may lack, where not.
     """
     if files.empty and ingests.empty:
@@ -159,6 +160,7 @@ def _classified(
     since = (
         created.fillna(judged["transferred_at"]).fillna(first_heard).fillna(judged["created_at"])
     )
+    judged["is_dated_ahead"] = judged["transferred_at"].isna() & (judged["created_at"] > now)
     is_backlog = status == "backfill"  # nobody expects it by any time
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     young = judged["late_at"] > now
@@ -206,7 +208,7 @@ def since(judged: DataFrame) -> dict[str, datetime.datetime]:
     """When the first file of each class that is an error was tried, or had come where none was: class -> instant."""
     times = {
         "failed": judged["tried_at"],
-        "missing": judged["created_at"].fillna(judged["transferred_at"]),
+        "missing": judged["transferred_at"].fillna(judged["created_at"]),
     }
     first = {name: instant(at[judged["file_class"] == name].min()) for name, at in times.items()}
     return {name: at for name, at in first.items() if at}

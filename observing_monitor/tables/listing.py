@@ -170,8 +170,9 @@ LISTED = (
 )
 SAID = (
     "message",
+    "is_dated_ahead",
     "acknowledged",
-)  # what a file's line is made of beside those; the second is there where something is known
+)  # what a file's line is made of beside those; the last is there where something is known
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:

@@ -151,7 +151,7 @@ def test_repository_remade(night):
     assert counts(nights(folder / "site")["2020-02-12"]) == {"ingested": 6}
     said = [words for level, words in told(folder) if "anew" in words and level == "normal"]
     assert len(said) == 1 and said[0].startswith("6 files were ingested anew: ")
-    assert "(2020-02-20 05:00 UTC, before that 2020-02-12 23:01) and 5 more" in said[0]
+    assert "(2020-02-20 05:00 UTC, before that 2020-02-12 23:01 UTC) and 5 more" in said[0]
 
 
 def test_repository_remade_empty(night):

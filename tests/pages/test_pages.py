@@ -703,9 +703,10 @@ def test_all_that_need_attention_are_counted(levels, line):
 
 
 def test_clock():
-    """A night's instants are told by the clock alone, others with their date."""
-    assert wording.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
-    assert wording.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"
+    """An instant of a finding has its date, for it is also read beside other nights'."""
+    assert wording.clock(samples.at("2020-02-13T03:12:41")) == "2020-02-13 03:12"
+    at = datetime.datetime.fromisoformat("2020-02-13T00:12:41+09:00")
+    assert wording.clock(at) == "2020-02-12 15:12"
 
 
 def test_where_nothing_comes_after_arrival():
