@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.model import wording
 from observing_monitor.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _compare(
         return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
     share = value / produced
     if share >= limits.twice_above:
-        words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}"
+        words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{_times(share)}"
         return Finding("warning", f"{words}: a replay", "#metrics")
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
@@ -145,6 +146,11 @@ def _compare(
 def _percent(share: float) -> str:
     """Return a share in per cent; never 100 % while something is missing."""
     return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
+
+
+def _times(share: float) -> str:
+    """Return how many times as much with two digits, never as 1.3e+02."""
+    return wording.number(float(f"{share:.2g}"))
 
 
 def _verb(name: str) -> str:
