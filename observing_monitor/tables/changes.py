@@ -186,7 +186,7 @@ def _of_stage(
     }
 
 
-def _minute(at: datetime.datetime) -> str:
+def _minute(at: Any) -> str:  # a row's cell: pandas does not tell its type
     return f"{clock(at)} UTC"
 
 
