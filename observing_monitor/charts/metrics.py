@@ -331,7 +331,7 @@ def _history_traces(
         traces.append(
             drawn
             | {"mode": "lines+markers", "text": [plain(say(v)) for v in values[kept].tolist()]}
-            | {"hovertemplate": "%{text} at %{x|%H:%M:%S} UTC"}
+            | {"hovertemplate": "%{text} at %{x|%Y-%m-%d %H:%M:%S} UTC"}
         )
         if number >= N_SERIES:
             traces[-1]["line"]["dash"] = "dot"
