@@ -1,8 +1,10 @@
-"""What a night of 200,000 files costs in a real browser: `make bench` (part `browser`), or `python benchmarks/browser.py`.
+"""Measures a night of 200,000 files in a real browser.
 
-The night's page is made by the program's own code, beside it the script with its files; a headless Chromium opens it from
-disk, as a reader would. Each figure is the median of some rounds, each in a browsing context of its own. A keystroke is
-measured in the page, from the key until the frame after it was drawn.
+    python benchmarks/browser.py --rounds 5     # or `make bench BENCH_ARGS=browser`
+
+The program makes the night's pages from two CSV tables; headless Chromium opens them from disk.
+Each figure is the median of several rounds, each in a browsing context of its own. A keystroke is
+measured in the page, from the key until the frame after it.
 """
 
 import argparse
@@ -11,15 +13,13 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests")]
+from program import Program
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2020, 2, 12)
@@ -37,24 +37,8 @@ DETECTORS = [
     for raft in ("22", "12", "32", "21", "23")
     for sensor in range(9)
 ]
-
-
-@dataclass
-class Figure:
-    """One figure: what it is, its value, its budget, and the unit of both."""
-
-    name: str
-    value: float
-    budget: float
-    unit: str
-
-    @property
-    def is_kept(self):
-        return self.value < self.budget
-
-    def __str__(self):
-        return f"| {self.name} | {self.value:,.0f} {self.unit} | {self.budget:,.0f} {self.unit} | {'yes' if self.is_kept else 'NO'} |"
-
+PREPARE_MS = 4000  # the page builds its search text after opening
+KEYSTROKE_MS, SORT_MS = 50, 500  # budgets
 
 SETTINGS = """
 [observing_monitor]
@@ -98,85 +82,29 @@ values = { seeing = "seeing" }
 units = { seeing = "arcsec" }
 """
 
-
-def make_site(folder, n_files):
-    """The pages of a night of a camera of 45 detectors, made by a run over two tables; the night's page."""
-    chance, start = random.Random(1), datetime.datetime.combine(NIGHT, datetime.time(22), UTC)
-    apart_s = 40_000 / (n_files / len(DETECTORS))
-    folder.mkdir(parents=True)
-    with open(folder / "files.csv", "w") as files, open(folder / "ingests.csv", "w") as ingests:
-        files.write("path,size,created,came,obsid,number,detector\n")
-        ingests.write("path,at,outcome,message\n")
-        for number in range(n_files):
-            exposure, detector = number // len(DETECTORS), DETECTORS[number % len(DETECTORS)]
-            obsid = f"MC_O_20200212_{exposure:06d}"
-            path = f"20200212/{obsid}/{obsid}_{detector}.fits"
-            created = start + datetime.timedelta(seconds=exposure * apart_s + chance.uniform(0, 2))
-            came = created + datetime.timedelta(seconds=chance.gammavariate(3, 2))
-            done = came + datetime.timedelta(seconds=chance.gammavariate(9, 7))
-            files.write(
-                f"{path},{chance.randrange(30_000_000, 40_000_000)},{created:%FT%TZ},{came:%FT%TZ},{obsid},{exposure},{detector}\n"
-            )
-            fate = chance.random()
-            if fate < 0.003:
-                ingests.write(f"{path},{done:%FT%TZ},failure,{chance.choice(ERRORS)}\n")
-            elif fate < 0.998:
-                ingests.write(f"{path},{done:%FT%TZ},success,\n")
-    minutes = (start + datetime.timedelta(minutes=n) for n in range(600))
-    rows = [f"{at:%FT%TZ},{0.7 + chance.gauss(0, 0.1):.3f}\n" for at in minutes]
-    (folder / "weather.csv").write_text("".join(["at,seeing\n", *rows]))
-    (folder / "site.toml").write_text(SETTINGS)
-    command = [
-        sys.executable,
-        "-m",
-        "observing_monitor",
-        "-c",
-        folder / "site.toml",
-        "--first_day",
-        str(NIGHT),
-        "--last_day",
-        str(NIGHT),
-    ]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(CHECKOUT)})
-    return folder / "site" / "camera" / f"{NIGHT}.html"
-
-
-def opened(browser, page_path, address=""):
-    """A page in a browsing context of its own, whose console must stay silent."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.on("pageerror", lambda error: sys.exit(f"{page_path}: {error}"))
-    page.goto(page_path.as_uri() + address)
-    return context, page
-
-
-def time_to_ready(browser, page_path):
-    """From the press that asks for the table until its first rows are drawn, in milliseconds."""
-    context, page = opened(browser, page_path)
-    took = page.evaluate(
-        """() => new Promise((resolve) => {
-          const section = document.getElementById("all-files"), start = performance.now();
-          new MutationObserver((_, observer) => {
-            if (!section.dataset.ready) return;
-            observer.disconnect();
-            requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
-          }).observe(section, { attributes: true });
-          document.getElementById("files-open").click();
-        })"""
-    )
-    context.close()
-    return took
-
-
+READY = """() => new Promise((resolve) => {
+  const section = document.getElementById("all-files"), start = performance.now();
+  new MutationObserver((_, observer) => {
+    if (!section.dataset.ready) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+  }).observe(section, { attributes: true });
+  document.getElementById("files-open").click();
+})"""
 TYPE = """([id, text]) => {
   const field = document.getElementById(id), took = [];
-  const next = (n) => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))).then(() => n);
+  const frame = () => new Promise((resolve) =>
+    requestAnimationFrame(() => setTimeout(resolve)));
+  const next = (n) => frame().then(() => n);
   const press = (n) => {
     if (n > text.length) return took;
     const start = performance.now();
     field.value = text.slice(0, n);
     field.dispatchEvent(new Event("input"));
-    return next(n).then(() => { took.push(performance.now() - start); return next(n + 1).then(press); });
+    return next(n).then(() => {
+      took.push(performance.now() - start);
+      return next(n + 1).then(press);
+    });
   };
   return press(1);
 }"""
@@ -188,17 +116,97 @@ CHANGE = """([id, value]) => new Promise((resolve) => {
 })"""
 SORT = """(label) => new Promise((resolve) => {
   const start = performance.now();
-  [...document.querySelectorAll("#files-scroll thead button")].find((button) => button.textContent === label).click();
+  const buttons = [...document.querySelectorAll("#files-scroll thead button")];
+  buttons.find((button) => button.textContent === label).click();
   requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
 })"""
+DRAWN = """(n) => [...document.querySelectorAll(".plot")]
+  .filter((place) => place.dataset.drawn).length >= n"""
+
+
+@dataclass
+class Figure:
+    """A measured value and its budget."""
+
+    name: str
+    value: float
+    budget: float
+    unit: str
+
+    @property
+    def is_kept(self):
+        """True if the value is below its budget."""
+        return self.value < self.budget
+
+    def __str__(self):
+        value, budget = (f"{number:,.0f} {self.unit}" for number in (self.value, self.budget))
+        return f"| {self.name} | {value} | {budget} | {'yes' if self.is_kept else 'NO'} |"
+
+
+def make_site(folder, n_files, program):
+    """Make the pages of a night of 45 detectors; return its page's path."""
+    chance, start = random.Random(1), datetime.datetime.combine(NIGHT, datetime.time(22), UTC)
+    folder.mkdir(parents=True)
+    _write_files(folder, n_files, chance, start)
+    minutes = (start + datetime.timedelta(minutes=n) for n in range(600))
+    rows = [f"{at:%FT%TZ},{0.7 + chance.gauss(0, 0.1):.3f}\n" for at in minutes]
+    (folder / "weather.csv").write_text("".join(["at,seeing\n", *rows]))
+    (folder / "site.toml").write_text(SETTINGS)
+    days = ("--first_day", NIGHT, "--last_day", NIGHT)
+    program.module("observing_monitor", "-c", folder / "site.toml", *days)
+    return folder / "site" / "camera" / f"{NIGHT}.html"
+
+
+def _write_files(folder, n_files, chance, start):
+    """Write the tables of the night's files and of their ingest attempts."""
+    apart_s = 40_000 / (n_files / len(DETECTORS))
+    with open(folder / "files.csv", "w") as files, open(folder / "ingests.csv", "w") as ingests:
+        files.write("path,size,created,came,obsid,number,detector\n")
+        ingests.write("path,at,outcome,message\n")
+        for number in range(n_files):
+            exposure, detector = number // len(DETECTORS), DETECTORS[number % len(DETECTORS)]
+            obsid = f"MC_O_20200212_{exposure:06d}"
+            path = f"20200212/{obsid}/{obsid}_{detector}.fits"
+            created = start + datetime.timedelta(seconds=exposure * apart_s + chance.uniform(0, 2))
+            came = created + datetime.timedelta(seconds=chance.gammavariate(3, 2))
+            done = came + datetime.timedelta(seconds=chance.gammavariate(9, 7))
+            size = chance.randrange(30_000_000, 40_000_000)
+            times = f"{created:%FT%TZ},{came:%FT%TZ}"
+            files.write(f"{path},{size},{times},{obsid},{exposure},{detector}\n")
+            fate = chance.random()
+            if fate < 0.003:
+                ingests.write(f"{path},{done:%FT%TZ},failure,{chance.choice(ERRORS)}\n")
+            elif fate < 0.998:
+                ingests.write(f"{path},{done:%FT%TZ},success,\n")
+
+
+def opened(browser, page_path):
+    """Open a page in a new context; an error in the page ends the program."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.on("pageerror", lambda error: sys.exit(f"{page_path}: {error}"))
+    page.goto(page_path.as_uri())
+    return context, page
+
+
+def time_to_ready(browser, page_path):
+    """Return the milliseconds from asking for the table to its first rows."""
+    context, page = opened(browser, page_path)
+    took = page.evaluate(READY)
+    context.close()
+    return took
 
 
 def time_to_filter(browser, page_path):
-    """What each way to filter takes, once the page has had time to prepare itself, in milliseconds: name -> list."""
+    """Return the milliseconds of each way to filter: name -> list.
+
+    The page is left alone for some seconds first, as by a reader.
+    """
     context, page = opened(browser, page_path)
-    page.click("#files-open")
+    # not by the mouse: scrolled into view, the table opens by itself
+    page.evaluate("document.getElementById('files-open').click()")
     page.wait_for_selector("#all-files[data-ready]")
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(PREPARE_MS)
     took = {}
     for name, text in (("search, a letter", "r22_s11"), ("search, two words", "000123 s0")):
         took[name] = page.evaluate(TYPE, ["files-search", text])
@@ -224,86 +232,87 @@ def time_to_filter(browser, page_path):
 
 
 def time_to_draw(browser, page_path, n_charts):
-    """From the page's opening until its first charts are drawn, when all stand in the window, in milliseconds."""
+    """Return the milliseconds from opening until the first charts are drawn.
+
+    The window is high enough to show them all.
+    """
     context = browser.new_context(viewport={"width": 1400, "height": 3000})
     page = context.new_page()
     started = time.monotonic()
     page.goto(page_path.as_uri())
-    page.wait_for_function(
-        "n => [...document.querySelectorAll('.plot')].filter(place => place.dataset.drawn).length >= n",
-        arg=n_charts,
-    )
+    page.wait_for_function(DRAWN, arg=n_charts)
     took = (time.monotonic() - started) * 1000
     context.close()
     return took
 
 
 def measure(page_path, rounds):
-    """The figures of a night's page and of what it loads."""
+    """Yield the figures of a night's page and of the files that it loads."""
     from playwright.sync_api import sync_playwright
 
-    chromium = (
-        os.environ.get("OBSMON_CHROMIUM")
-        or shutil.which("chromium")
-        or shutil.which("chromium-browser")
-    )
-    if not chromium:
-        raise SystemExit(
-            "there is no Chromium (Debian's package chromium); OBSMON_CHROMIUM may name one"
-        )
-    yield Figure("the night's HTML", page_path.stat().st_size / 1000, 500, "kB")
-    parts = page_path.parent.glob(f"{page_path.stem}.exposures*.html")
-    yield Figure(
-        "the largest page of its exposures",
-        max((path.stat().st_size for path in parts), default=0) / 1000,
-        500,
-        "kB",
-    )
-    yield Figure(
-        "what it loads for the table",
-        page_path.with_suffix(".files.js").stat().st_size / 1e6,
-        6,
-        "MB",
-    )
+    chromium = _chromium()
+    yield from _size_figures(page_path)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
-        yield Figure(
-            "the table is ready",
-            statistics.median(time_to_ready(browser, page_path) for _ in range(rounds)),
-            1000,
-            "ms",
-        )
-        took = [time_to_filter(browser, page_path) for _ in range(rounds)]
-        for name in took[0]:
-            every = [one for times in took for one in times[name]]
-            budget = 500 if name == "sort" else 50  # to sort is no keystroke
-            yield Figure(f"{name}: median", statistics.median(every), budget, "ms")
-            # the worst of a round, in the median round: another program's turn is not ours
-            yield Figure(
-                f"{name}: worst",
-                statistics.median(max(times[name]) for times in took),
-                budget,
-                "ms",
-            )
+        ready = [time_to_ready(browser, page_path) for _ in range(rounds)]
+        yield Figure("the table is ready", statistics.median(ready), 1000, "ms")
+        yield from _filter_figures([time_to_filter(browser, page_path) for _ in range(rounds)])
         n_charts = min(4, page_path.read_text().count('class="plot"'))
-        drawn = statistics.median(time_to_draw(browser, page_path, n_charts) for _ in range(rounds))
-        yield Figure(f"{n_charts} charts are drawn, from opening", drawn, 2000, "ms")
+        drawn = [time_to_draw(browser, page_path, n_charts) for _ in range(rounds)]
+        name = f"{n_charts} charts are drawn, from opening"
+        yield Figure(name, statistics.median(drawn), 2000, "ms")
         browser.close()
 
 
+def _chromium():
+    names = (os.environ.get("OBSMON_CHROMIUM"), "chromium", "chromium-browser")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if not found:
+        raise SystemExit(
+            "there is no Chromium; install Debian's package chromium, or name one by "
+            "OBSMON_CHROMIUM"
+        )
+    return found
+
+
+def _size_figures(page_path):
+    """Yield the sizes of the page, its largest part and its table."""
+    parts = page_path.parent.glob(f"{page_path.stem}.exposures*.html")
+    largest = max((path.stat().st_size for path in parts), default=0)
+    table = page_path.with_suffix(".files.js").stat().st_size
+    yield Figure("the night's HTML", page_path.stat().st_size / 1000, 500, "kB")
+    yield Figure("the largest page of its exposures", largest / 1000, 500, "kB")
+    yield Figure("what it loads for the table", table / 1e6, 6, "MB")
+
+
+def _filter_figures(rounds):
+    """Yield the median and the worst time of each way to filter.
+
+    The worst is that of the median round, which leaves out the waits for other programs.
+    """
+    for name in rounds[0]:
+        every = [one for times in rounds for one in times[name]]
+        worst = statistics.median(max(times[name]) for times in rounds)
+        budget = SORT_MS if name == "sort" else KEYSTROKE_MS
+        yield Figure(f"{name}: median", statistics.median(every), budget, "ms")
+        yield Figure(f"{name}: worst", worst, budget, "ms")
+
+
 def main(words=None):
+    """Make the night, measure it, and print a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=200_000, help="how many the night has")
+    parser.add_argument("--files", type=int, default=200_000, help="the night's number of files")
     parser.add_argument(
-        "--rounds", type=int, default=5, help="how often each is measured; the medians are shown"
+        "--rounds", type=int, default=5, help="how often each is measured (default: %(default)s)"
     )
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="observing_monitor_browser_") as folder:
-        page_path = make_site(Path(folder) / "camera", options.files)
+        page_path = make_site(Path(folder) / "camera", options.files, Program())
         print(
-            f"\n{options.files:,} files, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, {options.rounds} rounds\n"
+            f"\n{options.files:,} files, {os.cpu_count()} cores, "
+            f"load {os.getloadavg()[0]:.1f} at the start, {options.rounds} rounds\n"
         )
         print("| what | took | budget | kept |\n|---|---|---|---|")
         for figure in measure(page_path, options.rounds):

@@ -7,16 +7,10 @@ become links to the pages that show them.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import datetime
-import inspect
-import io
-import json
 import posixpath
 import re
-import textwrap
-import tokenize
 import tomllib
 import types
 import typing
@@ -26,8 +20,9 @@ from typing import Any, Literal, NamedTuple
 
 from observing_monitor.commands import arguments
 from observing_monitor.model import columns
+from observing_monitor.model.setting import SettingDescription, describe_settings, toml_text
 from observing_monitor.readers.object_store import Storage
-from observing_monitor.settings import read, receivers, stream
+from observing_monitor.settings import receivers, records
 from observing_monitor.sources.registry import BUILT_IN, source_class
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -46,9 +41,9 @@ PAGES = {
 
 # tables of the settings file -> the record that holds them
 RECORDS: dict[str, Callable[[], type]] = {
-    "stream": lambda: read.StreamSettings,
-    "from": lambda: read.FromSettings,
-    "previews": lambda: stream.PreviewSettings,
+    "stream": lambda: records.StreamSettings,
+    "from": lambda: records.FromSettings,
+    "previews": lambda: records.PreviewSettings,
     "storage": lambda: Storage,
     **{kind: lambda kind=kind: receivers.RECEIVERS[kind] for kind in receivers.RECEIVERS},
     **{kind: lambda kind=kind: source_class(kind).Settings for kind in BUILT_IN},
@@ -184,73 +179,38 @@ def split_default(text: str) -> tuple[str, str]:
 
 def words_of_callable(kind: Callable[..., Any]) -> str:
     """Return the type of a command line's option in words."""
-    names = {"_place": "path or address", "_file": "path", "_night": "date"}
+    names = {
+        "_place": "path or address",
+        "_file": "path",
+        "_night": "date",
+        "_whole_number": "whole number",
+        "_number": "number",
+    }
     return names.get(kind.__name__) or words_of_type(kind)
 
 
 def record_settings(name: str) -> list[Setting]:
-    """Return the settings of one record."""
+    """Return the settings of one record; those of every source come last."""
     record = RECORDS[name]()
-    meanings, hints = meanings_of(record), typing.get_type_hints(record)
-    if name == "from":  # its limits mean what they mean in the stream's own table
-        of_stream = meanings_of(read.StreamSettings)
-        meanings = {key: text or of_stream[key] for key, text in meanings.items()}
-    own = record.__dict__["__annotations__"]
-    rows = []
-    for field in sorted(dataclasses.fields(record), key=lambda field: field.name not in own):
-        default = default_of(field)
-        required = default is dataclasses.MISSING
-        rows.append(
-            Setting(
-                f"`{field.name}`",
-                words_of_type(hints[field.name]),
-                "**required**" if required else words_of_default(default),
-                sentence(meanings[field.name]),
-                example_of(name, field.name, None if required else default),
-            )
+    own = record.__dict__.get("__annotations__", {})
+    described = sorted(describe_settings(record), key=lambda setting: setting.key not in own)
+    return [
+        Setting(
+            f"`{setting.key}`",
+            setting.kind,
+            "**required**" if setting.is_required else words_of_default(setting.default),
+            sentence(setting.meaning),
+            example_of_setting(name, setting),
         )
-    return rows
+        for setting in described
+    ]
 
 
-def default_of(field: dataclasses.Field[Any]) -> Any:
-    """Return a field's default; MISSING if it has none."""
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
-
-
-def meanings_of(record: type) -> dict[str, str]:
-    """Return each field's meaning: its metadata, or else its comment."""
-    meanings: dict[str, str] = {}
-    for base in reversed(record.__mro__):
-        if dataclasses.is_dataclass(base):
-            meanings |= dict(comments_of(base))
-    fields = dataclasses.fields(record)
-    return meanings | {
-        field.name: field.metadata["meaning"] for field in fields if "meaning" in field.metadata
-    }
-
-
-def comments_of(record: type) -> Iterator[tuple[str, str]]:
-    """Give each field's name and comments, up to the next field."""
-    source = textwrap.dedent(inspect.getsource(record))
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = [(t.start[0], t.string.lstrip("# ")) for t in tokens if t.type == tokenize.COMMENT]
-    (body,) = ast.parse(source).body
-    assert isinstance(body, ast.ClassDef)
-    nodes = [*body.body, None]
-    for node, following in zip(nodes, nodes[1:], strict=False):
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-            continue
-        last = first_line(following) - 1 if following else node.end_lineno or node.lineno
-        words = [text for line, text in comments if node.lineno <= line <= last]
-        yield node.target.id, " ".join(words)
-
-
-def first_line(node: ast.stmt) -> int:
-    """Return a statement's first line, with its decorators."""
-    decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+def example_of_setting(table: str, setting: SettingDescription) -> str:
+    """Return the example of a setting: its own, or else one from examples/."""
+    if setting.example is not None:
+        return code_span(f"{setting.key} = {toml_text(setting.example)}")
+    return example_of(table, setting.key, None if setting.is_required else setting.default)
 
 
 def sentence(text: str) -> str:
@@ -291,7 +251,7 @@ def words_of_default(default: Any) -> str:
     """Return a default as TOML in a code span; nothing for one that is empty."""
     if is_empty(default):
         return ""
-    text = toml_of(default)
+    text = toml_text(default)
     if "(?" in text:
         return "a built-in pattern"
     return f"`{text}`"
@@ -305,9 +265,9 @@ def is_empty(default: Any) -> bool:
 def example_of(table: str, key: str, default: Any) -> str:
     """Return the shortest example that sets a key, or else its default."""
     values = [found[key] for found in example_tables(table) if key in found]
-    lines = [f"{key} = {toml_of(value)}" for value in values]
+    lines = [f"{key} = {toml_text(value)}" for value in values]
     if not lines and not is_empty(default):
-        lines = [f"{key} = {toml_of(default)}"]
+        lines = [f"{key} = {toml_text(default)}"]
     if not lines:
         raise LookupError(f"no file of examples/ sets {key!r} in a table {table!r}")
     return code_span(min(lines, key=len))
@@ -352,26 +312,6 @@ def storages(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     storage = settings.get("storage", {})
     yield {key: value for key, value in storage.items() if "://" not in key}
     yield from (value for key, value in storage.items() if "://" in key)
-
-
-def toml_of(value: Any) -> str:
-    """Return a value as TOML on one line."""
-    if isinstance(value, str):
-        text = " ".join(value.split()) if "\n" in value else value
-        if not text.isprintable():
-            return json.dumps(text)  # TOML has JSON's escapes
-        quote = "'" if "\\" in text or '"' in text else '"'
-        return f"{quote}{text}{quote}"
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key} = {toml_of(item)}" for key, item in value.items())
-        return f"{{ {inner} }}"
-    if isinstance(value, list):
-        return f"[{', '.join(toml_of(item) for item in value)}]"
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return f'"{value}"'
-    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 PARTS: dict[str, Callable[[Any], str]] = {

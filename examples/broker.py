@@ -1,9 +1,9 @@
-"""An alert broker's files for the example observatory: a table of counts, and a listing of its bucket for each night.
+"""The example's alert broker: a table of counts, and a bucket listing per night.
 
-    counts.csv                 night,alerts_produced,messages_published; of the nights that are over
-    listings/YYYYMMDD.txt.gz   as `gsutil ls -l` writes it
+    counts.csv                 night,alerts_produced,messages_published; one row per past night
+    listings/YYYYMMDD.txt.gz   the output of `gsutil ls -l`
 
-Night by night (UTC dates, over again after ten) something goes wrong: see INCIDENTS.
+Nights are UTC dates. Something goes wrong in some of every ten: see INCIDENTS.
 """
 
 import datetime
@@ -13,17 +13,20 @@ import random
 from common import write_whole
 
 BUCKET = "gs://example_ztf_alert_avro_bucket"
-EXPOSURES, ALERTS = 12, (20, 60)  # a night's exposures, and the alerts of one
+EXPOSURES, ALERTS = 12, (20, 60)  # exposures per night, and alerts per exposure
 INCIDENTS = {
     2: "stored 41 %",  # the store was down for most of the night
-    5: "replay",  # everything was published twice; the bucket refuses what it has
-    7: "no data",  # nobody counted, nothing was listed
-    8: "stored twice",  # a form of names was changed in the night, and some alerts were stored under both
+    5: "replay",  # everything was published twice; the bucket stores an alert once
+    7: "no data",  # no counts, no listing
+    8: "stored twice",  # the naming scheme changed, and some alerts have both names
 }
 
 
 def make_broker(folder, now, first_night, seed=1):
-    """Write what a broker has at `now` of the nights since `first_night`; what is there already stays, but for the table."""
+    """Write the files that the broker has at `now`, from `first_night` on.
+
+    The table is written anew; listings that are there stay.
+    """
     (folder / "listings").mkdir(parents=True, exist_ok=True)
     lines = [
         "# alerts that the survey produced, and messages that were published",
@@ -46,13 +49,15 @@ def make_broker(folder, now, first_night, seed=1):
 
 
 def plan_alerts(night, chance):
-    """A night's alerts: (object, candid, seconds of the day when its exposure ended), in order of time."""
+    """Return a night's alerts in order of time.
+
+    Each is (object, candid, second of the day at which its exposure ended).
+    """
     nid = (night - datetime.date(2017, 1, 1)).days
     alerts = []
     for exposure in range(EXPOSURES):
-        millionths = (
-            120_000 + exposure * 35_000 + chance.randrange(5_000)
-        )  # of the day: from 3 to 13 h UTC
+        # of the day: from 3 to 13 h UTC
+        millionths = 120_000 + exposure * 35_000 + chance.randrange(5_000)
         for number in range(chance.randint(*ALERTS)):
             name = f"ZTF18a{''.join(chance.choices('abcdefghijklmnopqrstuvwxyz', k=6))}"
             alerts.append((name, f"{nid}{millionths:06d}{number:09d}", millionths * 0.0864))
@@ -60,7 +65,7 @@ def plan_alerts(night, chance):
 
 
 def listing_of(night, alerts, incident):
-    """What `gsutil ls -l` says of a night's alerts."""
+    """Return the output of `gsutil ls -l` for a night's alerts."""
     kept = alerts[: int(len(alerts) * 0.41)] if incident == "stored 41 %" else alerts
     topic = f"ztf_{night:%Y%m%d}_programid1"
     rows = [(f"{name}.{candid}.{topic}.avro", seconds) for name, candid, seconds in kept]

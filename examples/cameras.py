@@ -1,7 +1,8 @@
-"""The example observatory's three cameras with a Gen2 repository each.
+"""The example's three cameras, each with a Gen2 repository.
 
-They send files to `STREAM/storage/`, and an ingester links them into `STREAM/gen2repo/`. Most nights have an incident, see INCIDENTS.
-Files have a real size but no content, and take no room on disk.
+They send files to `STREAM/storage/`, and an ingester links them into `STREAM/gen2repo/`. Most
+nights have an incident, see INCIDENTS. Files have a real size but no content, and take no room
+on disk.
 """
 
 import datetime
@@ -17,20 +18,18 @@ from observing_monitor.model.nights import NightRule
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = 60 * MINUTE
-RULE = NightRule()  # UTC−12h, as the example's settings have it
+RULE = NightRule()  # UTC−12h, as in the example's settings
 
-BACKLOG = (
-    12 * MINUTE
-)  # what the ingester has not come to yet at the end: some files are always pending
+BACKLOG = 12 * MINUTE  # the ingester is always late by so much: some files are pending
 
-# What goes wrong in which night (counted from the first, over again after ten), by stream: kind -> exposures.
-#   lost        ingested, but the file that the link leads to is gone
-#   never       the number was used, but no file came
-#   incomplete  the last two detectors never came
-#   missing     came, and was never ingested
-#   odd         as missing, and its name is what a page must not take for HTML
-#   failed      linked, but the registry does not know it: the ingester died between the two
-#   small       the camera wrote a header and no pixels
+# Night's number, modulo ten -> stream -> kind -> exposures.
+#   lost        was ingested; then the file was deleted, and its link leads nowhere
+#   never       the number was used, but no file arrived
+#   incomplete  the files of the last two detectors did not arrive
+#   missing     arrived, but was not ingested
+#   odd         is missing, and its name looks like HTML
+#   failed      has a link but no row in the registry: the ingester died in between
+#   small       has a header and no pixels
 INCIDENTS = {
     1: {"auxTel": {"lost": [40]}},
     2: {"auxTel": {"never": [100, 101, 102]}, "comCam": {"incomplete": [7]}},
@@ -40,23 +39,23 @@ INCIDENTS = {
     8: {"auxTel": {"small": [60], "failed": [61]}},
     9: {"auxTel": {"failed": [2]}},
 }
-EMPTY_NIGHT = 3  # closed dome: nothing was taken
-SLOW_NIGHT = 4  # the line was down from 02:00 to 05:00 UTC; then all of it came
+EMPTY_NIGHT = 3  # the dome was closed: no exposures
+SLOW_NIGHT = 4  # the network was down from 02:00 to 05:00 UTC; then all files arrived
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One camera of the example: how often it exposes, and how its files travel."""
+    """The exposures of one camera and the transfer of its files."""
 
     camera: str
     night_folder: str  # the date's format
-    starts_h: float  # hours after the night's beginning, at noon UTC
+    starts_h: float  # hours after noon UTC, when the night begins
     ends_h: float
     every: datetime.timedelta
     size_bytes: int
-    transfer_s: tuple[float, float]  # the quickest and the slowest on a good day
+    transfer_s: tuple[float, float]  # fastest and slowest on a good day
     hard_links: bool = False
-    lights_every: datetime.timedelta | None = None  # from 23:00 to 09:30 UTC, where it differs
+    lights_every: datetime.timedelta | None = None  # from 23:00 to 09:30 UTC, if not `every`
 
 
 STREAMS = {
@@ -72,20 +71,20 @@ STREAMS = {
 
 @dataclass
 class Item:
-    """The life of one file: where and when it was made, arrived and was ingested (None: never)."""
+    """The life of one file: its path, and when it was made, arrived and was ingested."""
 
     path: str  # below storage/
     size_bytes: int
     created_at: datetime.datetime
     transferred_at: datetime.datetime
-    linked_at: datetime.datetime | None = None
-    row: dict | None = None  # what the registry would say
+    linked_at: datetime.datetime | None = None  # None: never
+    row: dict | None = None  # the registry's row
     is_registered: bool = True
     is_lost: bool = False
 
 
 def exposure_times(stream, night, chance):
-    """When the exposures of a night end, in order."""
+    """Yield the instants at which a night's exposures end, in order."""
     start, _ = RULE.bounds(night)
     at = start + stream.starts_h * HOUR
     while at < start + stream.ends_h * HOUR:
@@ -96,7 +95,7 @@ def exposure_times(stream, night, chance):
 
 
 def plan_night(name, night, number, seed):
-    """The files of one stream's night, `number` nights after the first: the whole night, whatever the time is."""
+    """Return all files of a stream's night; the first night has the number 0."""
     stream, chance = STREAMS[name], random.Random(f"{seed} {name} {night}")
     if number % 10 == EMPTY_NIGHT:
         return []
@@ -106,21 +105,33 @@ def plan_night(name, night, number, seed):
     items = []
     for seq_num, at in enumerate(exposure_times(stream, night, chance), start=1):
         at = at.replace(microsecond=chance.randrange(1000) * 1000)
-        items += plan_exposure(name, night, number, seq_num, at, fates.get(seq_num), chance)
+        row = exposure_row(name, night, number, seq_num, at)
+        items += plan_exposure(name, night, at, row, fates.get(seq_num), chance)
     items += plan_notes(name, night, items)
     if number % 10 == SLOW_NIGHT:
         delay_items(items, night)
     return items
 
 
-def plan_exposure(name, night, number, seq_num, at, fate, chance):
-    """The files of one exposure, one for each detector."""
-    stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
+def exposure_row(name, night, number, seq_num, at):
+    """Return what all rows of an exposure share in the registry."""
     is_dark = 11 <= (at - RULE.bounds(night)[0]) / HOUR < 21.5
     image_type = (
         "OBJECT" if is_dark and name != "testStand" else ("BIAS", "DARK", "FLAT")[seq_num // 10 % 3]
     )
-    exp_time = 0.0 if image_type == "BIAS" else 30.0
+    return {
+        "seqNum": seq_num,
+        "expTime": 0.0 if image_type == "BIAS" else 30.0,
+        "imageType": image_type,
+        "testType": image_type,
+        "object": f"HD{30_000 + seq_num // 12}" if image_type == "OBJECT" else "UNKNOWN",
+        "run": f"{6800 + 2 * number + seq_num // 4}D",
+    }
+
+
+def plan_exposure(name, night, at, exposure, fate, chance):
+    """Return the files of one exposure, one for each detector."""
+    stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     items = []
     for detector in range(len(camera.detectors)):
         created_at = at + datetime.timedelta(seconds=0.2 * detector)
@@ -129,17 +140,8 @@ def plan_exposure(name, night, number, seq_num, at, fate, chance):
         size_bytes = int(stream.size_bytes * chance.uniform(0.97, 1.03))
         if fate == "never" or (fate == "incomplete" and detector >= 7):
             continue
-        row = gen2.raw_row(
-            camera,
-            night,
-            seq_num,
-            detector,
-            created_at - datetime.timedelta(seconds=exp_time),
-            exp_time=exp_time,
-            image_type=image_type,
-            target=f"HD{30_000 + seq_num // 12}" if image_type == "OBJECT" else "UNKNOWN",
-            run=f"{6800 + 2 * number + seq_num // 4}D",
-        )
+        began_at = created_at - datetime.timedelta(seconds=exposure["expTime"])
+        row = gen2.raw_row(camera, night, exposure["seqNum"], detector, began_at, **exposure)
         folder = f"{night:{stream.night_folder}}/" + (f"{row['obsid']}/" if camera.raft else "")
         file = "focus <b>sweep.fits" if fate == "odd" else gen2.file_name(camera, row)
         item = Item(folder + file, size_bytes, created_at, transferred_at, linked_at, row)
@@ -154,30 +156,26 @@ def plan_exposure(name, night, number, seq_num, at, fate, chance):
 
 
 def plan_notes(name, night, items):
-    """What comes along and is no image: a list of headers every forty exposures, and a log at the end of the night."""
+    """Return the files that are no images.
+
+    These are a list of headers for every forty exposures, and a log at the end of the night.
+    """
     folder = f"{night:{STREAMS[name].night_folder}}/"
+    transfer = datetime.timedelta(seconds=4)
     notes = []
     if name == "auxTel":
         for last in items[39::40]:
             at = last.created_at + datetime.timedelta(seconds=2)
-            notes.append(
-                Item(
-                    f"{folder}headers_{last.row['seqNum']:06d}.json",
-                    40_000,
-                    at,
-                    at + datetime.timedelta(seconds=4),
-                )
-            )
+            path = f"{folder}headers_{last.row['seqNum']:06d}.json"
+            notes.append(Item(path, 40_000, at, at + transfer))
     end = RULE.bounds(night)[1] - 5 * MINUTE
-    ending = (
-        ".log" if name == "testStand" else ".txt"
-    )  # the settings tell the program to ignore *.log
-    notes.append(Item(f"{folder}night{ending}", 12_000, end, end + datetime.timedelta(seconds=4)))
+    ending = ".log" if name == "testStand" else ".txt"  # the settings ignore *.log
+    notes.append(Item(f"{folder}night{ending}", 12_000, end, end + transfer))
     return notes
 
 
 def delay_items(items, night):
-    """Let what was created while the line was down arrive afterwards, in order, and be ingested after that."""
+    """Delay the files that were made while the network was down; they keep their order."""
     down = RULE.bounds(night)[0] + 14 * HOUR
     up = down + 3 * HOUR
     for item in items:
@@ -188,9 +186,9 @@ def delay_items(items, night):
 
 
 def write_link(link, path, item, is_hard):
-    """A link to the item's file, with the time of the ingest where a link can have one."""
+    """Make a link to the item's file; a symlink gets the time of the ingest."""
     link.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # a run that was interrupted is done again
+    with suppress(FileExistsError):  # an interrupted run starts again
         if is_hard:
             os.link(path, link)
         else:
@@ -203,7 +201,7 @@ def write_link(link, path, item, is_hard):
 
 
 def run_stream(folder, name, items, clock):
-    """Let happen to a stream what was planned to happen since the last time; return the number of new files."""
+    """Write a stream's files and ingests since the last run; return the number of new files."""
     stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     storage, repository = (folder / "storage").resolve(), (folder / "gen2repo").resolve()
     storage.mkdir(parents=True, exist_ok=True)
@@ -216,14 +214,14 @@ def run_stream(folder, name, items, clock):
     for item in arrived:
         if not item.is_lost:
             write_hollow(storage / item.path, item.size_bytes, item.created_at)
-    # rsync, which brought them, tells when: their own change time would say when the example was made
+    # the pages take arrival times from the log: change times are those of this run
     append_lines(
         folder / "rsync.log", [rsync_line(item.path, item.transferred_at) for item in arrived]
     )
 
     linked = [item for item in items if item.linked_at and clock.has_come(item.linked_at + BACKLOG)]
     for item in linked:
-        # A hard link's time can't be set, so only what was linked just now gets one.
+        # a hard link has no time of its own: only files that are ingested just now get one
         is_hard = (
             stream.hard_links and not item.is_lost and clock.now - item.linked_at < 14 * MINUTE
         )
@@ -234,7 +232,7 @@ def run_stream(folder, name, items, clock):
 
 
 def make_cameras(folder, clock):
-    """Let happen what was planned for all three; return the number of new files."""
+    """Write the files and ingests of all three; return the number of new files."""
     n_new, nights = 0, clock.nights(RULE)
     for name in STREAMS:
         items = [

@@ -1,4 +1,4 @@
-"""What all parts of the example observatory share: its clock, and how files are written."""
+"""Shared by all parts of the example observatory: its clock and ways to write."""
 
 import datetime
 import os
@@ -10,7 +10,7 @@ from observing_monitor.model.nights import ONE_DAY, nights_between
 
 @dataclass(frozen=True)
 class Clock:
-    """What a run lets happen: all that was planned for after `since`, until `until`."""
+    """The span of time that a run fills: everything planned after `since`, up to `until`."""
 
     first_night: datetime.date
     since: datetime.datetime
@@ -19,9 +19,10 @@ class Clock:
     seed: int = 1
 
     def nights(self, rule, skip=0):
-        """The nights in which something may have happened since, each with its number counted from the first; not the first `skip`.
+        """Return the nights that may have changed, each with its number.
 
-        A night is over when its last file was ingested, which may be after the next has begun.
+        The first night has the number 0; the first `skip` nights are left out. The night before
+        `since` is included, because its last files may be ingested after it has ended.
         """
         start = max(self.first_night + skip * ONE_DAY, rule.night_of(self.since) - ONE_DAY)
         return [
@@ -30,12 +31,12 @@ class Clock:
         ]
 
     def has_come(self, at):
-        """Whether an instant, None for never, lies in what this run lets happen."""
+        """True if an instant lies in this run's span; None is never."""
         return at is not None and self.since < at <= self.until
 
 
 def write_whole(path, data):
-    """Write beside and rename, as a job that others read from should; a file that is the same already keeps its time."""
+    """Write a file next to its place and rename it; an equal file keeps its time."""
     path = Path(path)
     if path.exists() and path.read_bytes() == data:
         return
@@ -46,7 +47,7 @@ def write_whole(path, data):
 
 
 def write_hollow(path, size_bytes, at):
-    """A file of a size without content, which takes no room, with the time of its making."""
+    """Write a sparse file, which takes no room on disk, with its creation time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as opened:
         opened.truncate(size_bytes)
@@ -54,7 +55,7 @@ def write_hollow(path, size_bytes, at):
 
 
 def write_at(path, data, at):
-    """A file with the time of its making."""
+    """Write a file with its creation time."""
     write_whole(path, data)
     os.utime(path, (at.timestamp(), at.timestamp()))
 
@@ -67,5 +68,5 @@ def append_lines(path, lines):
 
 
 def rsync_line(path, at):
-    """What `rsync --log-file` writes, by a clock in UTC, of a new file that it brought to `path`."""
+    """Return the line of `rsync --log-file` for a new file; times are UTC."""
     return f"{at:%Y/%m/%d %H:%M:%S} [4242] >f+++++++++ {path}\n"

@@ -1,6 +1,7 @@
-"""Writes small Gen2 repositories as the real ones are: the registry's columns, the raws' paths, the files' names.
+"""Writes small Gen2 repositories with the real columns, paths and file names.
 
-The columns are those of lsst.obs.lsst's registries of 2019 and 2020. A registry says nothing of when a raw was ingested.
+The columns are those of lsst.obs.lsst's registries of 2019 and 2020. A registry does not record
+when a raw was ingested.
 """
 
 import contextlib
@@ -11,30 +12,31 @@ import sqlite3
 from dataclasses import dataclass
 
 LATISS_COLUMNS = (
-    "dayObs text, seqNum int, visit int, detector int, detectorName text, filter text, dateObs text, date text, "
-    "expTime double, object text, imageType text, wavelength int, expGroup text, obsid text, expId int"
+    "dayObs text, seqNum int, visit int, detector int, detectorName text, filter text, "
+    "dateObs text, date text, expTime double, object text, imageType text, wavelength int, "
+    "expGroup text, obsid text, expId int"
 )
 LSSTCAM_COLUMNS = (
-    "run text, visit int, filter text, date text, dateObs text, expTime double, raftName text, detectorName text, "
-    "detector int, snap int, object text, imageType text, testType text, lsstSerial text, wavelength int, controller text, "
-    "obsid text, expGroup text, expId int"
+    "run text, visit int, filter text, date text, dateObs text, expTime double, raftName text, "
+    "detectorName text, detector int, snap int, object text, imageType text, testType text, "
+    "lsstSerial text, wavelength int, controller text, obsid text, expGroup text, expId int"
 )
 ONE_RAFT = tuple(f"S{row}{column}" for row in range(3) for column in range(3))
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera: how its files are called, its detectors, and its registry's columns."""
+    """A camera's file names, detectors and registry columns."""
 
     telescope: str  # the first letters of an obsid
-    controller: str  # O observatory, C its own: the exposure's number tells them apart
+    controller: str  # O is the observatory's, C the camera's own; changes exposure numbers
     raft: str | None
     detectors: tuple[str, ...]
     raw_columns: str
     raw_unique: str
     visit_columns: str
     visit_unique: str
-    raws_by: str  # the column that names the folders below raw/
+    raws_by: str  # the column after which folders below raw/ are named
 
 
 CAMERAS = {
@@ -74,19 +76,11 @@ CAMERAS = {
 }
 
 
-def raw_row(
-    camera,
-    night,
-    seq_num,
-    detector,
-    date_obs,
-    *,
-    exp_time=30.0,
-    image_type="OBJECT",
-    target="UNKNOWN",
-    run="unknown",
-):
-    """What a registry says of one detector's raw of one exposure, by the columns of any camera."""
+def raw_row(camera, night, seq_num, detector, date_obs, **others):
+    """Return the registry's row of a raw: one detector of one exposure.
+
+    It has the columns of all cameras; `others` are values other than the usual.
+    """
     year = night.year + (1000 if camera.controller == "C" else 0)
     exposure = int(f"{year:04d}{night:%m%d}{seq_num:05d}")
     at = date_obs.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
@@ -103,42 +97,46 @@ def raw_row(
         "filter": "unknown~unknown",
         "date": at,
         "dateObs": at,
-        "expTime": exp_time,
-        "object": target,
-        "imageType": image_type,
-        "testType": image_type,
+        "expTime": 30.0,
+        "object": "UNKNOWN",
+        "imageType": "OBJECT",
+        "testType": "OBJECT",
         "wavelength": -666,
         "lsstSerial": f"ITL-3800C-{200 + detector}",
         "controller": camera.controller,
-        "run": run,
+        "run": "unknown",
         "snap": 0,
+        **others,
     }
 
 
 def file_name(camera, row):
-    """The name under which the camera sends a raw."""
-    return (
-        f"{row['obsid']}_{row['raftName']}_{row['detectorName']}.fits"
-        if camera.raft
-        else f"{row['obsid']}.fits"
-    )
+    """Return the name under which the camera sends a raw."""
+    sensor = f"_{row['raftName']}_{row['detectorName']}" if camera.raft else ""
+    return f"{row['obsid']}{sensor}.fits"
 
 
 def raw_name(camera, row):
-    """The name that an ingested raw gets."""
+    """Return the name of an ingested raw."""
     where = f"-{row['raftName']}-{row['detectorName']}" if camera.raft else ""
     return f"{row['expId']}{where}-det{row['detector']:03d}.fits"
 
 
 def raw_path(camera, row, by=None):
-    """Where an ingested raw lies, below the repository; `by` overrides the camera's `raws_by`."""
+    """Return an ingested raw's path in the repository.
+
+    `by` overrides the camera's `raws_by`.
+    """
     exposure = f"{row['expId']}/" if camera.raft else ""
     return f"raw/{row[by or camera.raws_by]}/{exposure}{raw_name(camera, row)}"
 
 
 @contextlib.contextmanager
 def open_registry(repository, camera):
-    """A connection to a copy of the repository's registry; the copy takes its place at the end, as with the real ingester."""
+    """Open a copy of the registry, which replaces it at the end.
+
+    The real ingester does the same.
+    """
     path, copy = repository / "registry.sqlite3", repository / "registry.sqlite3.new"
     copy.unlink(missing_ok=True)
     if path.exists():
@@ -147,7 +145,8 @@ def open_registry(repository, camera):
         connection.execute("pragma synchronous = off")
         if not path.exists():
             connection.execute(
-                f"create table raw (id integer primary key autoincrement, {camera.raw_columns}, unique({camera.raw_unique}))"
+                f"create table raw (id integer primary key autoincrement, {camera.raw_columns}, "
+                f"unique({camera.raw_unique}))"
             )
             connection.execute(
                 f"create table raw_visit ({camera.visit_columns}, unique({camera.visit_unique}))"
@@ -158,7 +157,7 @@ def open_registry(repository, camera):
 
 
 def register(connection, camera, rows):
-    """Add rows of `raw_row` to the registry; those that it has already stay as they are."""
+    """Add rows of `raw_row` to the registry; rows that it has stay as they are."""
     for table, columns in (("raw", camera.raw_columns), ("raw_visit", camera.visit_columns)):
         names = [column.split()[0] for column in columns.split(",")]
         slots = ", ".join(f":{name}" for name in names)

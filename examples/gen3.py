@@ -1,9 +1,10 @@
-"""A Gen3 repository for the example observatory: the central raft of a camera, ingested in place from its storage/.
+"""The example's Gen3 repository: a camera's central raft, ingested in place.
 
-    storage/YYYY-MM-DD/MC_O_YYYYMMDD_NNNNNN_R22_Snn.fits    as the camera sends them, told of in rsync.log
-    gen3repo/butler.yaml, gen3repo/gen3.sqlite3             the registry, its tables as today's Butler makes them
+    storage/YYYY-MM-DD/MC_O_YYYYMMDD_NNNNNN_R22_Snn.fits    sent by the camera, listed in rsync.log
+    gen3repo/butler.yaml, gen3repo/gen3.sqlite3             the registry, with a Butler's tables
 
-The registry is written with sqlite3 alone: nobody needs the Butler for a try. INCIDENTS says what goes wrong.
+The registry is written with sqlite3 alone, so that the example needs no Butler. INCIDENTS says
+what goes wrong.
 """
 
 import contextlib
@@ -20,13 +21,13 @@ from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S, NightRule
 RULE = NightRule.parse("TAI-12h")  # Rubin's day_obs
 CAMERA = "LSSTCam"
 DETECTORS = tuple(f"R22_S{row}{column}" for row in range(3) for column in range(3))
-STARTS_AFTER = 2  # nights of the example: the camera came later
+STARTS_AFTER = 2  # nights of the example without this camera
 EXPOSURES, LONG_NIGHT = (24, 40), 70
-# By the night's number, over again after ten: kind -> sequence numbers.
-#   never       the camera read out, but no image came
-#   incomplete  S11's image never came
-#   missing     came, and was never ingested
-#   lost        ingested, and then somebody cleaned up too much: S00's file is gone
+# Night's number, modulo ten -> kind -> sequence numbers.
+#   never       the camera read out, but no image arrived
+#   incomplete  the image of S11 did not arrive
+#   missing     arrived, but was not ingested
+#   lost        was ingested; then the file of S00 was deleted
 INCIDENTS = {
     5: {"lost": (12,)},
     6: {"missing": (20, 21, 22)},
@@ -55,51 +56,74 @@ MANAGERS = {
 SCHEMA = """
 create table butler_attributes (name text not null primary key, value text not null);
 create table instrument (
-    name varchar(32) not null primary key, visit_max bigint, visit_system bigint, exposure_max bigint, detector_max bigint, class_name text
+    name varchar(32) not null primary key, visit_max bigint, visit_system bigint,
+    exposure_max bigint, detector_max bigint, class_name text
 );
-create table physical_filter (instrument varchar(32) not null, name varchar(32) not null, band varchar(32) not null,
-    primary key (instrument, name));
+create table physical_filter (
+    instrument varchar(32) not null, name varchar(32) not null, band varchar(32) not null,
+    primary key (instrument, name)
+);
 create table detector (
-    instrument varchar(32) not null, id bigint not null, full_name varchar(32), name_in_raft varchar(32), raft varchar(32),
-    purpose varchar(32), primary key (instrument, id)
+    instrument varchar(32) not null, id bigint not null, full_name varchar(32),
+    name_in_raft varchar(32), raft varchar(32), purpose varchar(32), primary key (instrument, id)
 );
-create table day_obs (instrument varchar(32) not null, id bigint not null, timespan_begin bigint, timespan_end bigint,
-    primary key (instrument, id));
-create table "group" (instrument varchar(32) not null, name text not null, primary key (instrument, name));
+create table day_obs (
+    instrument varchar(32) not null, id bigint not null, timespan_begin bigint,
+    timespan_end bigint, primary key (instrument, id)
+);
+create table "group" (
+    instrument varchar(32) not null, name text not null, primary key (instrument, name)
+);
 create table exposure (
-    instrument varchar(32) not null, id bigint not null, day_obs bigint not null, "group" text not null,
-    physical_filter varchar(32) not null, obs_id text, exposure_time float, dark_time float, observation_type varchar(16),
-    observation_reason text, seq_num bigint, seq_start bigint, seq_end bigint, target_name text, science_program text,
-    tracking_ra float, tracking_dec float, sky_angle float, azimuth float, zenith_angle float, has_simulated boolean,
-    can_see_sky boolean, timespan_begin bigint, timespan_end bigint, primary key (instrument, id), unique (instrument, obs_id)
+    instrument varchar(32) not null, id bigint not null, day_obs bigint not null,
+    "group" text not null, physical_filter varchar(32) not null, obs_id text,
+    exposure_time float, dark_time float, observation_type varchar(16), observation_reason text,
+    seq_num bigint, seq_start bigint, seq_end bigint, target_name text, science_program text,
+    tracking_ra float, tracking_dec float, sky_angle float, azimuth float, zenith_angle float,
+    has_simulated boolean, can_see_sky boolean, timespan_begin bigint, timespan_end bigint,
+    primary key (instrument, id), unique (instrument, obs_id)
 );
 create index exposure_fkidx_instrument_day_obs on exposure (instrument, day_obs);
-create table collection (collection_id integer not null primary key, name text not null unique, type smallint not null, doc text);
-create table run (collection_id bigint not null primary key, host text, timespan_begin bigint, timespan_end bigint);
+create table collection (
+    collection_id integer not null primary key, name text not null unique,
+    type smallint not null, doc text
+);
+create table run (
+    collection_id bigint not null primary key, host text, timespan_begin bigint,
+    timespan_end bigint
+);
 create table dataset_type (
-    id integer not null primary key, name text not null unique, storage_class text not null, dimensions_key bigint not null,
-    tag_association_table text not null, calibration_association_table text
+    id integer not null primary key, name text not null unique, storage_class text not null,
+    dimensions_key bigint not null, tag_association_table text not null,
+    calibration_association_table text
 );
 create table dataset (
-    id char(32) not null primary key, dataset_type_id bigint not null, ingest_date bigint not null, run_id bigint not null
+    id char(32) not null primary key, dataset_type_id bigint not null,
+    ingest_date bigint not null, run_id bigint not null
 );
 create table dataset_tags_00000001 (
-    dataset_type_id bigint not null, dataset_id char(32) not null, collection_id bigint not null, instrument varchar(32) not null,
-    detector bigint not null, exposure bigint not null, primary key (dataset_id, collection_id),
+    dataset_type_id bigint not null, dataset_id char(32) not null, collection_id bigint not null,
+    instrument varchar(32) not null, detector bigint not null, exposure bigint not null,
+    primary key (dataset_id, collection_id),
     unique (dataset_type_id, collection_id, instrument, detector, exposure)
 );
-create index dataset_tags_00000001_fkidx_instrument_exposure on dataset_tags_00000001 (instrument, exposure);
-create table dataset_location (datastore_name text not null, dataset_id char(32) not null, primary key (datastore_name, dataset_id));
+create index dataset_tags_00000001_fkidx_instrument_exposure
+    on dataset_tags_00000001 (instrument, exposure);
+create table dataset_location (
+    datastore_name text not null, dataset_id char(32) not null,
+    primary key (datastore_name, dataset_id)
+);
 create table file_datastore_records (
-    dataset_id char(32) not null, path text not null, formatter text not null, storage_class text not null,
-    component varchar(32) not null, checksum text, file_size bigint, primary key (dataset_id, component)
+    dataset_id char(32) not null, path text not null, formatter text not null,
+    storage_class text not null, component varchar(32) not null, checksum text,
+    file_size bigint, primary key (dataset_id, component)
 );
 """
 
 
 @dataclass
 class Raw:
-    """One detector's image: when the exposure ended, when the file came and was ingested (None: never)."""
+    """One detector's image and the times of its life; None is never."""
 
     night: datetime.date
     seq_num: int
@@ -111,24 +135,27 @@ class Raw:
 
     @property
     def obsid(self):
+        """The exposure's name."""
         return f"MC_O_{self.night:%Y%m%d}_{self.seq_num:06d}"
 
     @property
     def path(self):
-        """Below storage/."""
+        """The file's path below storage/."""
         return f"{self.night}/{self.obsid}_{DETECTORS[self.detector]}.fits"
 
     @property
     def exposure(self):
+        """The exposure's number."""
         return int(f"{self.night:%Y%m%d}{self.seq_num:05d}")
 
     @property
     def size_bytes(self):
+        """The file's size."""
         return 17_000_000 + 1000 * (self.exposure * 9 + self.detector) % 311_000
 
 
 def plan_night(night, number, seed):
-    """The raws of a whole night, whatever the time is, in order; `number` counts the nights of the example."""
+    """Return all raws of a night in order; the example's first night has the number 0."""
     chance, start = random.Random(f"{seed} gen3 {night}"), RULE.bounds(night)[0]
     fates = {n: kind for kind, numbers in INCIDENTS.get(number % 10, {}).items() for n in numbers}
     n_exposures = LONG_NIGHT if fates else chance.randint(*EXPOSURES)
@@ -158,7 +185,10 @@ def plan_night(night, number, seed):
 
 
 def make_gen3(folder, clock, backlog=datetime.timedelta()):
-    """Let come and be ingested what is due; what came less than `backlog` ago waits. Returns the number of new files."""
+    """Write the files and ingests that are due; return the number of new files.
+
+    Files that arrived less than `backlog` ago are not ingested yet.
+    """
     storage, repository = (folder / "storage").resolve(), (folder / "gen3repo").resolve()
     raws = [
         raw
@@ -183,7 +213,7 @@ def make_gen3(folder, clock, backlog=datetime.timedelta()):
 
 @contextlib.contextmanager
 def open_registry(path):
-    """A connection to the registry, which is made if there is none."""
+    """Open the registry; make it if there is none."""
     is_new = not path.exists()
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("pragma synchronous = off")
@@ -194,13 +224,13 @@ def open_registry(path):
 
 
 def fill_registry(connection):
-    """What a registry has before anything is ingested: who keeps its tables, a camera, a dataset type, a run."""
-    for role, (keeper, version) in MANAGERS.items():
-        keeper = f"lsst.daf.butler.registry.{keeper}"
+    """Add the rows of an empty registry: managers, a camera, a dataset type, a run."""
+    for role, (manager, version) in MANAGERS.items():
+        manager = f"lsst.daf.butler.registry.{manager}"
         insert(
             connection,
             "butler_attributes",
-            [(f"config:registry.managers.{role}", keeper), (f"version:{keeper}", version)],
+            [(f"config:registry.managers.{role}", manager), (f"version:{manager}", version)],
         )
     most = 10**14
     insert(connection, "instrument", [(CAMERA, most, None, most, 205, "lsst.obs.lsst.LsstCam")])
@@ -216,7 +246,10 @@ def fill_registry(connection):
 
 
 def register(connection, storage, raws):
-    """Add raws to the registry, as `butler ingest-raws --transfer direct` does; those that it has already stay as they are."""
+    """Add raws to the registry; rows that it has stay as they are.
+
+    The rows are those of `butler ingest-raws --transfer direct`.
+    """
     for raw in raws:
         dataset = uuid.uuid5(uuid.NAMESPACE_URL, raw.path).hex
         day = int(f"{raw.night:%Y%m%d}")
@@ -258,10 +291,11 @@ def register(connection, storage, raws):
 
 
 def insert(connection, table, rows):
+    """Add rows to a table; rows that it has stay as they are."""
     slots = ", ".join("?" * len(rows[0]))
     connection.executemany(f"insert or ignore into {table} values ({slots})", rows)
 
 
 def tai_ns(at):
-    """An aware datetime as nanoseconds in TAI since 1970."""
+    """Return an aware datetime as nanoseconds in TAI since 1970."""
     return ((at - EPOCH) // datetime.timedelta(microseconds=1) + TAI_MINUS_UTC_S * 1_000_000) * 1000

@@ -1,9 +1,10 @@
-"""A guide camera that keeps an image now and then, as small FITS files of every form; its stream shows previews of them.
+"""The example's guide camera: small FITS files of three forms, for previews.
 
-    images/YYYY-MM-DD/guider_YYYYMMDD_NNN.fits     plain, or an extension an amplifier; .fits.fz where it was compressed
-    rsync.log                                      when each of them arrived
+    images/YYYY-MM-DD/guider_YYYYMMDD_NNN.fits     plain, or with one extension per amplifier;
+                                                   .fits.fz if compressed
+    rsync.log                                      when each file arrived
 
-In one night a transfer broke off, and the file is cut short.
+In two of every ten nights a transfer breaks off, and a file is cut short.
 """
 
 import datetime
@@ -16,11 +17,11 @@ from observing_monitor.model.nights import NightRule
 
 RULE = NightRule()
 SIZE = 96  # pixels of a side
-CUT_SHORT = {4: 3, 9: 1}  # by the night's number, over again after ten: the file's number
+CUT_SHORT = {4: 3, 9: 1}  # night's number, modulo ten -> file's number
 
 
 def make_images(folder, clock):
-    """Write the images that have come since the last time; return how many."""
+    """Write the images that arrived since the last run; return their number."""
     came = []
     for night, number in clock.nights(RULE):
         chance, start = random.Random(f"{clock.seed} guider {night}"), RULE.bounds(night)[0]
@@ -40,7 +41,10 @@ def make_images(folder, clock):
 
 
 def image(form, seed):
-    """The ending and the bytes of an image of a few stars in a form: plain, amplifiers or compressed."""
+    """Return the ending and the bytes of an image of a few stars.
+
+    `form` is plain, amplifiers or compressed.
+    """
     from astropy.io import fits
 
     data = stars(seed)
@@ -63,7 +67,7 @@ def image(form, seed):
 
 
 def stars(seed):
-    """Noise, and some stars in it."""
+    """Return an image of noise and a few stars."""
     import numpy as np
 
     chance = np.random.default_rng(seed)

@@ -1,7 +1,10 @@
-"""Makes ten nights of Lasair's status files in a folder, for a try without a Lasair: `python examples/lasair_status.py FOLDER`.
+"""Makes ten nights of Lasair's status files in a folder, to try the source.
 
-All follows from a seed and from now; the counts of the running night grow. Three nights in ten have an incident: a filter that
-fell behind, a node of the ingest that was slow, a night of which the survey's own count is not available.
+    python examples/lasair_status.py FOLDER
+
+The files depend only on a seed and on the time; the counts of the running night grow. Three of
+every ten nights have an incident: a filter that falls behind, a slow ingest node, no count from
+the survey.
 """
 
 import datetime
@@ -14,23 +17,22 @@ from common import write_whole
 
 from observing_monitor.model.nights import ONE_DAY, nid_of, nights_between
 
-BEHIND, SLOW, UNKNOWN = 3, 5, 7  # which nights, counted from the first
+BEHIND, SLOW, UNKNOWN = 3, 5, 7  # numbers of nights, modulo ten
 STEPS = {
     "i": ("cutout", "cassandra", "future", "kconsume", "kproduce"),
     "f": ("features", "watchlist", "watchmap", "mmagw", "filters", "transfer"),
 }
-WEIGHTS = (1, 30, 4, 5, 3, 2)  # of the steps: Cassandra, and the watchlists, take most of the time
+WEIGHTS = (1, 30, 4, 5, 3, 2)  # of the steps: Cassandra and the watchlists take longest
 
 
 def make_night(n, night, updated_at, seed=1):
-    """The status of the n-th night, as Lasair's document has it; a dict."""
+    """Return Lasair's status document of the n-th night, a dict."""
     rng, number = random.Random(f"{seed} {night}"), n % 10
     hours = (
         updated_at - datetime.datetime.combine(night, datetime.time(1), datetime.UTC)
     ) / datetime.timedelta(hours=1)
-    issued = round(
-        rng.randrange(150_000, 320_000) * min(1, max(0, hours / 12))
-    )  # alerts come from 1 h to 13 h UTC
+    # alerts come from 1 h to 13 h UTC
+    issued = round(rng.randrange(150_000, 320_000) * min(1, max(0, hours / 12)))
     filtered = issued - (issued // 12 if number == BEHIND else 0)
     detections = round(issued * 1.27)
     status = {
@@ -61,7 +63,10 @@ def make_night(n, night, updated_at, seed=1):
 
 
 def make_status(folder, now, first_night=None, seed=1):
-    """Write the files of the nights since the first, unless it is told of ten, the last of them that of `now`, an aware datetime."""
+    """Write the files of all nights from `first_night` to that of `now`.
+
+    `now` is an aware datetime. Without `first_night` there are ten nights.
+    """
     tonight = now.astimezone(datetime.UTC).date()
     for n, night in enumerate(nights_between(first_night or tonight - 9 * ONE_DAY, tonight)):
         over_at = datetime.datetime.combine(night, datetime.time(13, 5, n % 60), datetime.UTC)

@@ -1,8 +1,9 @@
-"""Makes a dump of an example station's monitor points, as a cron job beside etcd would: for a source of type `lwa`.
+"""Makes a dump of a station's monitor points for a source of type `lwa`.
 
     python examples/lwa_dump.py demo/input/recorders/mon.json
 
-Of its sixteen bands two run out of room, one is silent, one is booting, and one tells of an image.
+A real dump is written by a cron job that reads etcd. Two of the sixteen bands run out of disk
+space, one is silent, one is booting, one loses packets, and one has an image.
 """
 
 import base64
@@ -18,7 +19,7 @@ from pathlib import Path
 
 UTC = datetime.UTC
 N_BANDS = 16
-TROUBLES = {  # band -> how old its points are (s), its summary and info
+TROUBLES = {  # band -> age of its points (s), summary, info
     3: (700, "normal", "System operating normally"),
     4: (9, "error", "Low recording space (99.3% used)"),
     9: (9, "error", "Low recording space (99.1% used)"),
@@ -28,7 +29,7 @@ TROUBLES = {  # band -> how old its points are (s), its summary and info
 
 
 def write_dump(path, at):
-    """Write the points as they stood at an aware datetime; the file is as old as that."""
+    """Write the points as of `at`, an aware datetime, which is also the file's time."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
@@ -38,7 +39,8 @@ def write_dump(path, at):
 
 
 def points(at):
-    """The points by key, as of a unix time; the same for the same time."""
+    """Return the points of a unix time by key; equal times give equal points."""
+    image = base64.urlsafe_b64encode(waterfall(random.Random(f"{at:.0f}"))).decode()
     made = {
         "/mon/drvs/summary": point(at - 4, "error"),
         "/mon/drvs/op-type": point(at - 4, "14 recording; 1 waiting; 1 timed out"),
@@ -50,16 +52,13 @@ def points(at):
         )
         lost = 0.021 if band == 14 else chance.uniform(0, 0.002)
         free = 0.008 if band in (4, 9) else 0.4 + 0.02 * band
+        begun_at = datetime.datetime.fromtimestamp(at, UTC)
+        tag = f"{begun_at:%Y%m%d_%H%M%S}_{9 + 5 * band}MHz.ms"
         told = {
             "summary": ("", summary),
             "info": ("", info),
             "op-type": ("", "waiting" if band == 12 else "recording"),
-            "op-tag": (
-                "",
-                None
-                if band == 12
-                else f"{datetime.datetime.fromtimestamp(at, UTC):%Y%m%d_%H%M%S}_{9 + 5 * band}MHz.ms",
-            ),
+            "op-tag": ("", None if band == 12 else tag),
             "bifrost/rx_rate": ("B/s", None if band == 12 else chance.gauss(46e6, 2e5)),
             "bifrost/rx_missing": ("", lost),
             "bifrost/pipeline_lag": ("s", 0.4 + 0.3 * math.sin(at / 3600 + band) ** 2),
@@ -70,17 +69,17 @@ def points(at):
             f"/mon/drvs{band}/{name}": point(at - age_s, value, unit)
             for name, (unit, value) in told.items()
         }
-    image = base64.urlsafe_b64encode(waterfall(random.Random(f"{at:.0f}"))).decode()
     made["/mon/drvs1/diagnostics/spectra"] = point(at - 60, image) | {"mime": "image/png"}
     return made
 
 
 def point(at, value, unit=""):
+    """Return the value of a monitor point."""
     return {"timestamp": at, "value": value, "unit": unit}
 
 
 def waterfall(chance, width=96, height=48):
-    """A grey PNG of noise, with a few bright channels."""
+    """Return a grey PNG of noise with a few bright channels."""
     bright = {chance.randrange(width) for _ in range(5)}
     rows = b"".join(
         b"\0"

@@ -1,8 +1,9 @@
-"""Slow visibilities for the example station: every two hours a packed measurement set of each sub-band.
+"""The example station's visibilities: a packed measurement set per sub-band.
 
-    slow/34MHz/YYYY-MM-DD/HH/YYYYMMDD_HHMMSS_34MHz.ms.tar       told of in rsync.log
+    slow/34MHz/YYYY-MM-DD/HH/YYYYMMDD_HHMMSS_34MHz.ms.tar       listed in rsync.log
 
-In one night a sub-band's recorder was off for some hours, in another a single set never came.
+There is one every two hours. In one of ten nights a sub-band's recorder is off for some hours;
+in another a single set never arrives.
 """
 
 import datetime
@@ -16,14 +17,15 @@ RULE = NightRule.parse("UTC")
 BANDS = tuple(
     f"{mhz}MHz" for mhz in (13, 18, 23, 27, 32, 36, 41, 46, 50, 55, 59, 64, 69, 73, 78, 82)
 )
+# night's number, modulo ten -> missing sets
 LACKING = {
     5: {("64MHz", hour) for hour in (6, 8, 10)},
     8: {("41MHz", 2)},
-}  # by the night's number, over again after ten
+}
 
 
 def make_visibilities(folder, clock):
-    """Write the sets that have come since the last time; return how many."""
+    """Write the sets that arrived since the last run; return their number."""
     came = []
     for night, number in clock.nights(RULE):
         chance = random.Random(f"{clock.seed} lwa {night}")

@@ -1,13 +1,15 @@
-"""Makes an example observatory in a folder, and its pages: what `make demo` runs.
+"""Makes an example observatory in a folder, and its pages: `make demo`.
 
     python examples/make_observatory.py demo
 
-Into `demo/input/` go ten nights, until now, of every system that needs no server; each has a module here, which says what lies
-where and what goes wrong in which night. `demo/site.toml` tells the monitor of them.
+`demo/input/` gets ten nights, up to now, of every system that needs no server. Each system has a
+module here, which describes its files and what goes wrong in which night. `demo/site.toml` has
+the settings.
 
-All follows from a seed and a clock of the example's own, which is kept in `demo/input/clock.json` and stays some minutes behind
-the real one. Each further run moves it on, so that the running night goes on: files come, and are ingested. Nothing of
-it is deleted, but pages that the settings keep for so long only. A folder made days ago is continued: the nights between are made, too.
+The files depend only on a seed and on the example's own clock, which is kept in
+`demo/input/clock.json` and is some minutes behind the real one. Each further run advances it:
+files arrive and are ingested. No input is deleted. A folder made days ago gets the nights since
+then as well.
 """
 
 import argparse
@@ -35,29 +37,26 @@ from observing_monitor.model.nights import ONE_DAY, UTC, NightRule
 
 HERE = Path(__file__).resolve().parent
 MINUTE = datetime.timedelta(minutes=1)
-LAG = 20 * MINUTE  # how far the example's clock is behind at first …
-STEP = 6 * MINUTE  # … and how far it goes on, at least, at each further run, until it is level
-GEN3_BACKLOG = 5 * MINUTE  # what the Gen3 ingester has not come to yet
+LAG = 20 * MINUTE  # between the example's clock and the real one, at first
+STEP = 6 * MINUTE  # by which each further run advances at least, up to the real time
+GEN3_BACKLOG = 5 * MINUTE  # the Gen3 ingester is always late by so much
 
 
 def make_input(folder, now, n_nights=10, seed=1):
-    """Make the observatory's files up to a little before `now`, or let a made one go on; return the number of the cameras' new files."""
+    """Make the observatory's files, or continue them, up to shortly before `now`.
+
+    Returns
+    -------
+    int
+        The number of the cameras' new files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / "clock.json"
-    if kept.exists():
-        state = json.loads(kept.read_text())
-        first, since = (
-            datetime.date.fromisoformat(state["first_night"]),
-            datetime.datetime.fromisoformat(state["clock"]),
-        )
-        clock = Clock(
-            first, since, max(since, min(now, max(since + STEP, now - LAG))), now, state["seed"]
-        )
-    else:
+    clock = read_clock(folder / "clock.json", now)
+    if clock is None:
         first = NightRule().night_of(now) - (n_nights - 1) * ONE_DAY
-        clock = Clock(
-            first, datetime.datetime.combine(first, datetime.time(), UTC), now - LAG, now, seed
-        )
+        since = datetime.datetime.combine(first, datetime.time(), UTC)
+        clock = Clock(first, since, now - LAG, now, seed)
+    first = clock.first_night
 
     n_new = cameras.make_cameras(folder, clock)
     n_new += gen3.make_gen3(folder / "lsstCam", clock, GEN3_BACKLOG)
@@ -72,12 +71,23 @@ def make_input(folder, now, n_nights=10, seed=1):
     generic.make_all_sky(folder / "all_sky.sqlite3", clock)
 
     state = {"first_night": first.isoformat(), "clock": clock.until.isoformat(), "seed": clock.seed}
-    write_whole(kept, json.dumps(state).encode())
+    write_whole(folder / "clock.json", json.dumps(state).encode())
     return n_new
 
 
+def read_clock(path, now):
+    """Return the clock of a further run; None if this is the first."""
+    if not path.exists():
+        return None
+    state = json.loads(path.read_text())
+    first = datetime.date.fromisoformat(state["first_night"])
+    since = datetime.datetime.fromisoformat(state["clock"])
+    until = max(since, min(now, max(since + STEP, now - LAG)))
+    return Clock(first, since, until, now, state["seed"])
+
+
 def copy_settings(folder):
-    """The example's settings file in `folder`; one that was changed there since stays."""
+    """Copy the example's settings file into `folder`; a newer one there stays."""
     source, target = HERE / "site.toml", folder / "site.toml"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         shutil.copyfile(source, target)
@@ -85,25 +95,29 @@ def copy_settings(folder):
 
 
 def monitor(*arguments, **options):
-    """Run the program, and say so; its exit code."""
+    """Print the program's command line and run it; return its exit code."""
     words = [str(argument) for argument in arguments]
     print("observing_monitor", *words, flush=True)
     return subprocess.run([sys.executable, "-m", "observing_monitor", *words], **options).returncode
 
 
 def main(arguments=None):
-    """Make or continue the example, make its pages, and say where they are; return the program's exit code."""
+    """Make or continue the example and its pages; return the program's exit code."""
     parser = argparse.ArgumentParser(
         description="Make an example observatory in a folder, and its pages."
     )
+    parser.add_argument("folder", type=Path, help="a new folder, or one made before, to continue")
     parser.add_argument(
-        "folder", type=Path, help="where to make it, or a made one, to let it go on"
+        "--nights",
+        type=int,
+        default=10,
+        help="number of nights of a new example (default: %(default)s)",
     )
     parser.add_argument(
-        "--nights", type=int, default=10, help="how many nights to make at first (10)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="another number makes another observatory (1)"
+        "--seed",
+        type=int,
+        default=1,
+        help="another seed makes another observatory (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
 
@@ -119,7 +133,7 @@ def main(arguments=None):
     code = monitor("prune", "-c", settings, "--yes", stdout=subprocess.DEVNULL) or code
     page = (options.folder / "site" / "index.html").resolve()
     if page.exists():
-        print(f"The pages, after {time.monotonic() - made:.1f} s: {page.as_uri()}")
+        print(f"Pages made in {time.monotonic() - made:.1f} s: {page.as_uri()}")
     return code
 
 

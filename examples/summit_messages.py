@@ -1,6 +1,9 @@
-"""The summit's messages about the exposures of the example's Gen3 camera (gen3.py): ends of readout, and the object store's notices.
+"""The summit's messages about the exposures of the example's Gen3 camera.
 
-YYYYMMDD/readouts.jsonl, YYYYMMDD/notices.jsonl     a message a line, in the order of their coming
+    YYYYMMDD/readouts.jsonl     ends of readout, one message per line, in order of arrival
+    YYYYMMDD/notices.jsonl      the object store's notices, likewise
+
+The camera is that of gen3.py.
 """
 
 import json
@@ -12,7 +15,7 @@ from observing_monitor.model.nights import TAI_MINUS_UTC_S
 
 
 def make_messages(folder, clock):
-    """Add what was told since the last time."""
+    """Add the messages since the last run."""
     for night, number in clock.nights(gen3.RULE, gen3.STARTS_AFTER):
         raws = gen3.plan_night(night, number, clock.seed)
         readouts = [
@@ -33,7 +36,7 @@ def make_messages(folder, clock):
 
 
 def readout_of(raw):
-    """What the camera says when it has read out; its times are TAI."""
+    """Return the camera's message at the end of readout; its times are TAI."""
     return {
         "imageName": raw.obsid,
         "imageDate": f"{raw.night:%Y%m%d}",
@@ -46,7 +49,7 @@ def readout_of(raw):
 
 
 def notice_of(raw):
-    """What the object store says of a new object, as S3 words it."""
+    """Return the object store's notice of a new object, in the form of S3."""
     key = f"{gen3.CAMERA}/{raw.night:%Y%m%d}/{raw.obsid}/{raw.path.rpartition('/')[2]}"
     record = {
         "eventTime": f"{raw.came_at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",

@@ -1,4 +1,7 @@
-"""Pictures of the example's pages, for README.md: `make pictures`. Needs Chromium, and playwright and Pillow from the test extra."""
+"""Takes the pictures of README.md from the example's pages: `make pictures`.
+
+Needs Chromium, and playwright and Pillow from the test extra.
+"""
 
 import argparse
 import shutil
@@ -18,7 +21,7 @@ SWITCHES = [
 
 
 def take(browser, page, picture, width, height, colours="light"):
-    """One picture of the upper part of a page, its charts drawn."""
+    """Write a picture of the top of a page, with its charts drawn."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
     tab = context.new_page()
     tab.goto(page.resolve().as_uri())
@@ -28,27 +31,23 @@ def take(browser, page, picture, width, height, colours="light"):
     tab.evaluate("window.scrollTo(0, 0)")
     tab.wait_for_timeout(300)
     tab.screenshot(path=picture)
-    with Image.open(
-        picture
-    ) as taken:  # 256 colours are enough for a page, and a third of the bytes
+    # 256 colours are enough for a page, and take a third of the bytes
+    with Image.open(picture) as taken:
         taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
     context.close()
 
 
 def main():
-    """Take the pictures; the site is that of `make demo`."""
+    """Take the pictures from the site that `make demo` makes."""
     parser = argparse.ArgumentParser(
         description="Take the pictures of README.md from the example's pages."
     )
-    parser.add_argument("site", type=Path, help="the example's pages: demo/site")
-    parser.add_argument("folder", type=Path, help="where the pictures go: docs/pictures")
+    parser.add_argument("site", type=Path, help="the example's pages, such as demo/site")
+    parser.add_argument("folder", type=Path, help="the folder to write to, such as docs/pictures")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
-        print(
-            "there is no Chromium to take pictures with (Debian's package chromium)",
-            file=sys.stderr,
-        )
+        print("there is no Chromium; install Debian's package chromium", file=sys.stderr)
         return 2
     stream = options.site / "auxTel"
     night = next(

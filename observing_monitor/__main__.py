@@ -1,4 +1,4 @@
-"""`python -m observing_monitor` is the command `observing_monitor`."""
+"""Run `python -m observing_monitor`: the same as the command `observing_monitor`."""
 
 from __future__ import annotations
 

@@ -1,51 +1,62 @@
-"""The seeing of each night, from a monitor's log: a line a measurement, the instant in UTC and the seeing in arc seconds."""
+"""A source that reads the log of a seeing monitor.
+
+A line of the log is a measurement: its instant (UTC) and the seeing in arc seconds.
+"""
 
 import contextlib
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
+from observing_monitor import columns
 from observing_monitor.errors import SourceError
-from observing_monitor.model import columns, frames
-from observing_monitor.model.finding import Finding
-from observing_monitor.model.reading import Reading
-from observing_monitor.sources.base import Telling
+from observing_monitor.pages import Finding
+from observing_monitor.sources import Reading, Telling
 
 
 class Seeing(Telling):
-    """A log such as `2021-12-01T03:12:00 0.82`, any number of nights in it."""
+    """A log of any number of nights, with lines such as `2021-12-01T03:12:00 0.82`."""
 
     @dataclass
     class Settings:
+        """The keys of the source's table in the settings file."""
+
         path: Path  # the log; relative to the settings file
-        warning_above_arcsec: float = 1.5  # warn of a night whose median seeing is worse
+        warning_above_arcsec: float = 1.5  # warn if the night's median seeing is worse
 
     meanings = {
         "seeing": "Seeing at the monitor",
         "seeing_median": "Half of the night's measurements were better",
     }
 
-    histories = ("seeing",)  # drawn over the night
+    histories = ("seeing",)  # drawn as a chart over the night
 
     @staticmethod
     def tells_of_files(settings):
-        return False  # numbers alone: a stream of nothing else has no tables of files
+        """Return False: this source has only numbers, so its pages need no file tables."""
+        return False
 
     @staticmethod
     def stages_of(settings):
-        return ()  # it tells of no stage that a file passes
+        """Return the stages that files pass: none."""
+        return ()
 
     @staticmethod
     def place_of(settings):
+        """Return the source's place, as the pages show it."""
         return str(settings.path)
 
     @staticmethod
     def headlines(settings):
+        """Return the numbers that the pages show first."""
         return ("seeing_median",)
 
     @staticmethod
     def check(night, tables, settings):
-        """Made from the stored tables, so that pages can be made while the log can't be read."""
+        """Yield the night's findings.
+
+        They are made from the stored tables, so pages can be made while the log can't be read.
+        """
         median = tables.metrics.loc[tables.metrics["name"] == "seeing_median", "value"].max()
         if median > settings.warning_above_arcsec:
             yield Finding(
@@ -60,23 +71,25 @@ class Seeing(Telling):
         self.name = "seeing"
 
     def nights(self):
+        """Return the nights that the log has measurements of."""
         measured, _ = self._measured()
         return {self.asked.rule.night_of(instant) for instant, _ in measured}
 
     def look(self, night, known):
-        """A log that has neither grown nor been touched has no news: no need to read it."""
+        """Return the log's size and time; if they are as before, it is not read."""
         with self._readable():
             state = self.settings.path.stat()
         return [state.st_size, state.st_mtime_ns]
 
     def read(self, night):
+        """Return the night's measurements and their median."""
         measured, notes = self._measured()
         mine = [
             (instant, arcsec)
             for instant, arcsec in measured
             if self.asked.rule.night_of(instant) == night
         ]
-        metrics = frames.frame(
+        metrics = columns.frame(
             columns.METRICS,
             {
                 "name": ["seeing"] * len(mine),
@@ -94,31 +107,33 @@ class Seeing(Telling):
         return Reading(metrics=metrics, notes=notes)
 
     def _measured(self):
-        """All measurements as (instant, arcsec), and a note on the lines that are none."""
+        """Return all measurements as (instant, arcsec), and notes about other lines."""
         with self._readable():
             lines = self.settings.path.read_text(errors="replace").splitlines()
         measured, odd = [], []
         for number, line in enumerate(lines, 1):
             try:
                 when, arcsec = line.split()
-                measured.append(
-                    (
-                        datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.UTC),
-                        float(arcsec),
-                    )
-                )
+                instant = datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.UTC)
+                measured.append((instant, float(arcsec)))
             except ValueError:
                 odd.append(number)
-        return measured, [
-            f"{self.settings.path}: {len(odd)} lines are no measurement, the first is line {odd[0]}"
-        ] if odd else []
+        notes = []
+        if odd:
+            where = f"the first is line {odd[0]}"
+            notes.append(f"{self.settings.path}: {len(odd)} lines are no measurement, {where}")
+        return measured, notes
 
     @contextlib.contextmanager
     def _readable(self):
-        """A source that can't be read says so with SourceError: what is known of its nights then stays as it was."""
+        """Raise SourceError if the log can't be read.
+
+        The pages then keep the data of earlier runs.
+        """
         try:
             yield
         except OSError as error:
             raise SourceError(
-                f"{self.settings.path}: {error.strerror.lower()}; does the seeing monitor write its log there?"
+                f"{self.settings.path}: {error.strerror.lower()}; "
+                "does the seeing monitor write its log there?"
             ) from error

@@ -1,1 +1,1 @@
-"""Query every source within its time limit, merge and save."""
+"""Ask every source within its time limit, merge the answers, and save them."""

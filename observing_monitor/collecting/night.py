@@ -1,283 +1,292 @@
-"""Read one night from every source and save its tables."""
+"""Collect one night: look at it and, if anything has changed, read it and save its tables."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from observing_monitor import __version__
-from observing_monitor.collecting.sources import known_states, source_keys, told_of
+from observing_monitor.collecting.looks import is_unchanged, look_at_night, silent_sources
+from observing_monitor.collecting.sources import catch_faults
 from observing_monitor.judging.checks import MAX_NOTES
 from observing_monitor.model import columns
-from observing_monitor.model.nights import iso_utc, parse_utc
+from observing_monitor.model.messages import shortened
+from observing_monitor.model.nights import iso_utc
+from observing_monitor.processes.parallel import helper_threads
 from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import INDEXED, TABLES, Look, is_pruned
-from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
+    from typing import Any
 
     from pandas import DataFrame
 
     from observing_monitor.collecting.asking import TimedSource
-    from observing_monitor.model.reading import Known, Reading, Tables
-    from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Looked, Silent
-    from observing_monitor.storage.output import Output
+    from observing_monitor.collecting.looks import NightLooks, NightTask
+    from observing_monitor.model.reading import Reading, Tables
+    from observing_monitor.storage.index import Looked
 
 
 log = logging.getLogger(__name__)
 
-MANY = 1000  # attempts: so many take longer to read from a registry than from a file of ours
+# attempts that take longer to read from a registry than from our own file
+MANY = 1000
+MAX_NOTE = 1000  # characters
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
-    """What collecting one night came to."""
+    """The result of collecting one night."""
 
     night: datetime.date
     is_changed: bool = False
-    n_files: int = 0  # of a night that was read anew
-    row: Look = field(default_factory=Look)  # for the index: store.INDEXED
-    problems: dict[str, str] = field(default_factory=dict)  # source -> why it did not answer
-    is_broken: bool = False  # the night could not be worked on at all
-    is_pruned: bool = False  # its tables were pruned: it stays as it was, and no source is asked
+    n_files: int = 0  # 0 if the night was not read
+    row: Look = field(default_factory=Look)  # for the index: its keys are INDEXED
+    problems: Mapping[str, str] = field(default_factory=dict)  # source -> why it did not answer
+    is_broken: bool = False  # the night could not be collected at all
+    is_pruned: bool = False  # its tables were pruned: it stays, and no source is asked
 
 
-def collect_night(
-    stream: Stream,
-    sources: Sequence[TimedSource],
-    output: Output,
-    night: datetime.date,
-    now: datetime.datetime,
-    is_newest: bool = False,
-) -> Outcome:
-    """Bring one night's tables up to date; an `Outcome`.
+@dataclass(frozen=True)
+class NightReading:
+    """A night that is read, and what the sources answered."""
 
-    Of the newest night, which is looked at again and again while files come, what large registries told is kept as they told it:
-    where one says that nothing changed, but another source has news, it need not be read once more.
+    task: NightTask
+    looked: Looked  # the last look
+    looks: NightLooks
+    readings: Mapping[str, Reading]  # by source
+    problems: Mapping[str, str]  # source -> why it did not answer
+    cached: Mapping[str, str]  # source -> digest of its attempts, if these came from the cache
 
-    A source that raises SourceError leaves what it told before as it was. Raises OutputError where the store can't be
-    written; everything else that goes wrong in one night is logged, and stands in the Outcome.
+
+@dataclass(frozen=True)
+class MergedNight:
+    """A night's tables before and after it was read."""
+
+    before: Tables  # under the files' new names, without imported history
+    current: Tables  # as the sources say now
+    after: Tables  # the same, with imported history
+    renamed: Mapping[str, str]  # file_id before -> now
+
+
+def collect_night(task: NightTask) -> Outcome:
+    """Bring one night's tables up to date.
+
+    The tables keep what a source said before if it does not answer now.
+
+    Raises
+    ------
+    OutputError
+        The store cannot be written.
     """
-    store = Store(output, stream.name)
-    looked = store.read_looked(night)
+    looked = task.store.read_looked(task.night)
     if is_pruned(looked, TABLES):
-        return Outcome(night, is_pruned=True)
-    keys = source_keys(stream)
-    known = known_states(looked, keys)
-    outcome = Outcome(night, row=cast(Look, {name: looked.get(name) for name in INDEXED}))
-    states = {}
-    for source in sources:
-        with told_of(source, str(night), outcome.problems):
-            states[source.name] = json.loads(json.dumps(source.look(night, known.get(source.name))))
-    was_silent = {
-        name: silent["problem"]
-        for name, silent in (looked.get("silent") or {}).items()
-        if began_at(silent, now) == silent["since"]
-    }
-    is_same = (
-        looked.get("version") == __version__
-        and (looked.get("keys") or {}) == keys
-        and outcome.problems == was_silent
-    )
-    is_same = is_same and all(_told(states[name]) == _told(known.get(name)) for name in states)
-    if is_same and store.is_whole(night, looked.get("sizes")):
-        if any(states[name] != known.get(name) for name in states):
-            store.write_looked(night, {**looked, "sources": {**known, **states}})
-        return outcome
-    _read_night(stream, sources, store, looked, known, states, outcome, keys, now, is_newest)
-    return outcome
+        return Outcome(task.night, is_pruned=True)
+    looks = look_at_night(task, looked)
+    is_whole = task.store.is_whole(task.night, looked.get("sizes"))
+    if not (is_whole and is_unchanged(looks, looked, task.now)):
+        return _read_night(task, looked, looks, is_whole)
+    if looks.has_new_states():
+        sources = {**looks.known, **looks.states}
+        task.store.write_looked(task.night, {**looked, "sources": sources})
+    row = cast(Look, {name: looked.get(name) for name in INDEXED})
+    return Outcome(task.night, row=row, problems=looks.problems)
 
 
-def _read_night(
-    stream: Stream,
-    sources: Sequence[TimedSource],
-    store: Store,
-    looked: Looked,
-    known: dict[str, Known],
-    states: dict[str, Known],
-    outcome: Outcome,
-    keys: dict[str, str],
-    now: datetime.datetime,
-    is_newest: bool,
-) -> None:
-    """Read the sources that answered, merge with what is known, save; fills the outcome."""
-    from concurrent.futures import ThreadPoolExecutor
+def _read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bool) -> Outcome:
+    """Read the sources that answered, merge with what is known, and save."""
+    from observing_monitor.tables import cross_night
 
-    from observing_monitor.tables import changes, cross_night, merge
-    from observing_monitor.tables.history import split_history, with_history
-
-    night = outcome.night
-    kept = {
-        name: digest
-        for name, digest in _kept(looked).items()
-        if name in states and _told(states[name]) == _told(known.get(name))
-    }
-    was_whole = store.is_whole(night, looked.get("sizes"))  # else nobody knows what changed
-    with ThreadPoolExecutor(
-        2
-    ) as beside:  # to pack and to unpack a full night leaves Python to others
-        loading = beside.submit(store.load_whole, night)
-        again = {
-            name: beside.submit(store.load_attempts, name, digest) for name, digest in kept.items()
+    store, night = task.store, task.night
+    with helper_threads(2) as threads:
+        loading = threads.submit(store.load_whole, night)
+        digests = _cached_digests(looked, looks)
+        attempts = {
+            name: threads.submit(store.load_attempts, name, digest)
+            for name, digest in digests.items()
         }
-        readings = _readings(sources, night, again, kept, outcome.problems)
-        before, damaged = loading.result()
+        reading = _read_sources(task, looked, looks, digests, attempts)
+        stored, damaged = loading.result()
         for fault in damaged:
             log.error("%s", fault)
-        before, history = split_history(before)
-        before, moved = _under_new_names(before, readings)
-        told = merge.update(before, readings, silent=set(outcome.problems))
-        after = with_history(told, history)
-        saving = beside.submit(store.save, night, after)
-        happened = looked.get("happened")
-        if was_whole:
-            new = changes.compare(before, told, stream.last_stage, readings, moved)
-            new |= changes.came_late(
-                before, told, set(known) & set(readings), stream.rule.bounds(night)[1], now
-            )
-            happened = changes.merged(happened, new, iso_utc(now)) or None
-        staged = attempt_sources(stream)
-        unmatched = cross_night.find_unmatched(after, staged)
+        merged = _merged(stored, reading)
+        saving = threads.submit(store.save, night, merged.after)
+        # without whole tables, nobody knows what changed
+        happened = _changes(reading, merged) if was_whole else looked.get("happened")
+        staged = attempt_sources(task.stream)
+        unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
-        digest, sizes = saving.result()
-    outcome.n_files = len(after.files)
-    notes = {
-        name: _bounded(sorted(reading.notes)) for name, reading in readings.items() if reading.notes
-    }
-    notes |= {
-        name: before
-        for name, before in (looked.get("notes") or {}).items()
-        if name in outcome.problems or name in kept
-    }
+        tables_digest, sizes = saving.result()
     row: Look = {
-        "tables": digest,
-        "notes": notes,
-        "silent": silent_sources(looked, outcome.problems, now),
+        "tables": tables_digest,
+        "notes": _notes(reading),
+        "silent": silent_sources(looked, reading.problems, task.now),
         "happened": happened,
-        "is_told": bool(looked.get("is_told"))
-        or not staged
-        or any(name in readings for name in staged),
+        "is_told": _is_told(reading, staged),
         "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
     }
-    outcome.is_changed = any(told != looked.get(name) for name, told in row.items())
-    row["changed_at"] = iso_utc(now) if outcome.is_changed else looked.get("changed_at")
-    outcome.row = row
-    if is_newest:
-        for source in sources:
-            reading = readings.get(source.name)
-            if (
-                source.name not in kept
-                and reading
-                and reading.attempts is not None
-                and _is_worth_keeping(source, reading)
-            ):
-                kept[source.name] = store.save_attempts(source.name, reading.attempts)
-    stay = {name: state for name, state in known.items() if name in outcome.problems}
-    states = {name: state for name, state in states.items() if name not in outcome.problems}
-    told_by: Looked = {
-        "schema_version": columns.SCHEMA_VERSION,
-        "version": __version__,
-        "keys": keys,
-        "kept": kept,
-    }
-    if looked.get("pruned"):
-        told_by["pruned"] = looked["pruned"]
-    store.write_looked(night, {**told_by, "sizes": sizes, "sources": {**stay, **states}, **row})
+    is_changed = any(value != looked.get(name) for name, value in row.items())
+    row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
+    _write_looked(reading, row, sizes)
+    return Outcome(night, is_changed, len(merged.after.files), row, reading.problems)
 
 
-def _readings(
-    sources: Iterable[TimedSource],
-    night: datetime.date,
-    again: Mapping[str, Future[DataFrame | None]],
-    kept: dict[str, str],
-    problems: dict[str, str],
-) -> dict[str, Reading]:
-    """What each source that answers tells of a night, or told last, where that comes `again`; takes out of `kept` what does not."""
+def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
+    """Return the digests of cached attempts that are still valid, by source."""
+    kept = looked.get("kept") or {} if looked.get("version") == __version__ else {}
+    return {name: digest for name, digest in kept.items() if looks.is_same(name)}
+
+
+def _read_sources(
+    task: NightTask,
+    looked: Looked,
+    looks: NightLooks,
+    digests: Mapping[str, str],
+    attempts: Mapping[str, Future[DataFrame | None]],
+) -> NightReading:
+    """Read each source that answered, or take its attempts from the cache.
+
+    Parameters
+    ----------
+    task, looked, looks
+        Those of the night.
+    digests, attempts : mapping
+        Of the cached attempts, by source; None if they cannot be loaded.
+    """
     from observing_monitor.model.reading import Reading
 
-    readings = {}
-    for source in sources:
-        if source.name not in problems:
-            with told_of(source, str(night), problems):
-                attempts = again[source.name].result() if source.name in again else None
-                if attempts is None:
-                    kept.pop(source.name, None)
-                readings[source.name] = (
-                    source.read(night) if attempts is None else Reading(attempts=attempts)
-                )
-    return readings
+    readings: dict[str, Reading] = {}
+    problems, cached = dict(looks.problems), dict[str, str]()
+    for source in task.sources:
+        if source.name in problems:
+            continue
+        with catch_faults(source, str(task.night), problems):
+            loaded = attempts[source.name].result() if source.name in attempts else None
+            if loaded is None:
+                readings[source.name] = source.read(task.night)
+            else:
+                readings[source.name] = Reading(attempts=loaded)
+                cached[source.name] = digests[source.name]
+    return NightReading(task, looked, looks, readings, problems, cached)
 
 
-def _kept(looked: Looked) -> dict[str, str]:
-    """Of which sources the last attempts that they told of a night may be kept still: name -> their digest."""
-    return looked.get("kept") or {} if looked.get("version") == __version__ else {}
+def _merged(stored: Tables, reading: NightReading) -> MergedNight:
+    """Merge a night's stored tables with what the sources answered."""
+    from observing_monitor.tables import merge
+    from observing_monitor.tables.history import split_history, with_history
 
-
-def _is_worth_keeping(source: TimedSource, reading: Reading) -> bool:
-    """Whether a reading is of attempts alone, which the source's look tells of, and so many that they take long to read."""
-    is_of_attempts = (
-        reading.files is None and reading.metrics is None and not reading.append_attempts
-    )
-    return (
-        source.source.looks_at_all
-        and is_of_attempts
-        and reading.attempts is not None
-        and len(reading.attempts) >= MANY
-    )
+    before, history = split_history(stored)
+    before, renamed = _under_new_names(before, reading.readings)
+    current = merge.update(before, reading.readings, silent=set(reading.problems))
+    return MergedNight(before, current, with_history(current, history), renamed)
 
 
 def _under_new_names(
     before: Tables, readings: Mapping[str, Reading]
 ) -> tuple[Tables, dict[str, str]]:
-    """A night's tables with the files that a source found elsewhere under their new names, and those: before -> now."""
+    """Rename files that a source found elsewhere; return both names."""
     import pandas as pd
 
     from observing_monitor.tables import changes
 
-    told = {
+    found = {
         name: reading.files
         for name, reading in readings.items()
         if reading.files is not None and len(reading.files)
     }
     moved: dict[str, str] = {}
-    for name, files in told.items():
+    for name, files in found.items():
         moved |= changes.moved_files(before.files, name, files)
-    return (changes.renamed(before, moved, pd.concat(told.values())) if moved else before), moved
+    return (changes.renamed(before, moved, pd.concat(found.values())) if moved else before), moved
 
 
-def _told(state: Known) -> Known:
-    """What a look told, without what only helps the next look to be short."""
-    return (
-        {key: value for key, value in state.items() if key != "glance"}
-        if isinstance(state, dict)
-        else state
+def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
+    """Return the changes of a night, with those that this reading shows."""
+    from observing_monitor.tables import changes
+
+    task = reading.task
+    new = changes.compare(
+        merged.before, merged.current, task.stream.last_stage, reading.readings, merged.renamed
     )
+    asked_before = set(reading.looks.known) & set(reading.readings)
+    ended = task.stream.rule.bounds(task.night)[1]
+    new |= changes.came_late(merged.before, merged.current, asked_before, ended, task.now)
+    return changes.merged(reading.looked.get("happened"), new, iso_utc(task.now)) or None
+
+
+def _notes(reading: NightReading) -> dict[str, list[str]]:
+    """Return the notes of each source, or the last ones if it was not read."""
+    notes = {
+        name: _bounded(sorted(one.notes)) for name, one in reading.readings.items() if one.notes
+    }
+    earlier = reading.looked.get("notes") or {}
+    unread = {*reading.problems, *reading.cached}
+    return notes | {name: before for name, before in earlier.items() if name in unread}
 
 
 def _bounded(notes: list[str]) -> list[str]:
-    """Notes as a page can hold them: ten thousand odd names in one folder are told by the first of them and a count."""
-    kept = [note if len(note) <= 1000 else f"{note[:1000]}…" for note in notes[:MAX_NOTES]]
-    return kept if len(notes) <= MAX_NOTES else [*kept, f"and {len(notes) - MAX_NOTES:,} more"]
+    """Return so many notes as a page can show, and how many more there are."""
+    shown = [shortened(note, MAX_NOTE) for note in notes[:MAX_NOTES]]
+    more = len(notes) - MAX_NOTES
+    return [*shown, f"and {more:,} more"] if more > 0 else shown
 
 
-def silent_sources(
-    looked: Look, problems: Mapping[str, str], now: datetime.datetime
-) -> dict[str, Silent]:
-    """Which sources did not answer, why, and since when."""
-    before = looked.get("silent") or {}
+def _is_told(reading: NightReading, staged: list[str]) -> bool:
+    """Return True if a source of attempts has ever answered, or none exists."""
+    return (
+        bool(reading.looked.get("is_told"))
+        or not staged
+        or any(name in reading.readings for name in staged)
+    )
+
+
+def _cache_attempts(reading: NightReading) -> dict[str, str]:
+    """Cache many attempts of the newest night; return digests by source.
+
+    That night is looked at often while files come. A registry with nothing new is then not read
+    again because another source has news.
+    """
+    if not reading.task.is_newest:
+        return {}
     return {
-        name: {"problem": problem, "since": began_at(before.get(name), now)}
-        for name, problem in problems.items()
+        source.name: reading.task.store.save_attempts(source.name, one.attempts)
+        for source in reading.task.sources
+        if source.name not in reading.cached
+        and (one := reading.readings.get(source.name))
+        and one.attempts is not None
+        and _is_worth_caching(source, one)
     }
 
 
-def began_at(fault: Fault | Silent | None, now: datetime.datetime) -> str:
-    """Since when a fault is known, as text; now, where it is new or a clock was ahead."""
-    since = (fault or {}).get("since")
-    return since if since and parse_utc(since) <= now else iso_utc(now)
+def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
+    """Return True for many attempts alone, if looks cover all of them."""
+    is_attempts_alone = (
+        reading.files is None and reading.metrics is None and not reading.append_attempts
+    )
+    return (
+        source.source.looks_at_all
+        and is_attempts_alone
+        and reading.attempts is not None
+        and len(reading.attempts) >= MANY
+    )
+
+
+def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> None:
+    """Write the state of the sources, and the result of reading them."""
+    looks, problems = reading.looks, reading.problems
+    silent = {name: state for name, state in looks.known.items() if name in problems}
+    answered = {name: state for name, state in looks.states.items() if name not in problems}
+    now: dict[str, Any] = {
+        "schema_version": columns.SCHEMA_VERSION,
+        "version": __version__,
+        "keys": looks.keys,
+        "kept": {**reading.cached, **_cache_attempts(reading)},
+    }
+    if reading.looked.get("pruned"):
+        now["pruned"] = reading.looked["pruned"]
+    now |= {"sizes": sizes, "sources": {**silent, **answered}, **row}
+    reading.task.store.write_looked(reading.task.night, cast("Looked", now))

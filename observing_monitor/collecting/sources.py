@@ -1,10 +1,11 @@
-"""Make the sources of a stream and ask what they know."""
+"""Make the sources of a stream, and ask them ahead."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import datetime
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from observing_monitor.collecting.asking import StartQueue, TimedSource
@@ -13,21 +14,20 @@ from observing_monitor.errors import (
     OutputError,
     SourceError,
     UsageError,
-    one_line,
 )
 from observing_monitor.model import columns
-from observing_monitor.processes.timelimit import NEVER
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import error_line
+from observing_monitor.processes.timelimit import NEVER, Deadline
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.registry import source_class
 from observing_monitor.storage.index import TABLES, is_pruned
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from observing_monitor.model.reading import Known
-    from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.settings.stream import DescribedSource, Stream
     from observing_monitor.sources.base import Telling
     from observing_monitor.storage.index import Looked
@@ -37,56 +37,56 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class AskOptions:
+    """How the sources of a run are asked."""
+
+    now: datetime.datetime
+    look_at_everything: bool = False  # trust no folder's modification time
+    deadline: Deadline = NEVER  # end of the time for the stream
+    queue: StartQueue = field(default_factory=StartQueue)
+
+
 def make_sources(
     stream: Stream, now: datetime.datetime, look_at_everything: bool = False
 ) -> list[Telling]:
-    """The sources of a stream (`config.Stream`), ready to be asked; UsageError where a setting of one can't be."""
+    """Return the sources of a stream, ready to be asked.
+
+    Raises
+    ------
+    UsageError
+        A source refuses its settings.
+    """
     asked = Asked(stream.name, stream.rule, now, look_at_everything)
-    made = []
+    sources = []
     for described in stream.sources:
         try:
             source = source_class(described.kind)(described.settings, asked)
         except UsageError as error:
             raise UsageError(f"source {described.name!r}: {error}") from error
         source.name = described.name
-        made.append(source)
-    return made
+        sources.append(source)
+    return sources
 
 
-def timed_sources(
-    stream: Stream,
-    now: datetime.datetime,
-    look_at_everything: bool = False,
-    deadline: Deadline = NEVER,
-    turn: StartQueue | None = None,
-) -> list[TimedSource]:
-    """The sources of a stream, each of which has to answer within its limit, and before the run's `deadline`; others take their `turn`."""
-    made, turn = (
-        zip(make_sources(stream, now, look_at_everything), stream.sources, strict=True),
-        turn or StartQueue(),
-    )
+def timed_sources(stream: Stream, options: AskOptions) -> list[TimedSource]:
+    """Return the sources of a stream with their time limits."""
+    sources = make_sources(stream, options.now, options.look_at_everything)
     return [
-        TimedSource(source, described.place, described.time_limit_s, deadline, turn)
-        for source, described in made
+        TimedSource(
+            source, described.place, described.time_limit_s, options.deadline, options.queue
+        )
+        for source, described in zip(sources, stream.sources, strict=True)
     ]
 
 
-def sources_of_versions(
-    stream: Stream,
-    now: datetime.datetime,
-    look_at_everything: bool = False,
-    deadline: Deadline = NEVER,
-    turn: StartQueue | None = None,
-) -> dict[int, list[TimedSource]]:
-    """As `timed_sources`, of each version of a stream (`Stream.versions`), by its `id`: a setting may be another from some night on."""
-    return {
-        id(version): timed_sources(version, now, look_at_everything, deadline, turn)
-        for version in stream.versions
-    }
+def sources_of_versions(stream: Stream, options: AskOptions) -> dict[int, list[TimedSource]]:
+    """Return the timed sources of each version of a stream, by its `id`."""
+    return {id(version): timed_sources(version, options) for version in stream.versions}
 
 
 def begin_nights(sources: Iterable[TimedSource]) -> None:
-    """Have sources that were not asked yet say which nights they know: for `timelimit.Turn`."""
+    """Ask sources that were not asked yet which nights they know."""
     for source in sources:
         source.begin("nights")
 
@@ -94,10 +94,9 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
 def begin_looks(
     stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
 ) -> None:
-    """Have sources that were not asked yet look at a night, as `collect_night` will ask them: for `timelimit.Turn`."""
-    with contextlib.suppress(
-        ObservingMonitorError
-    ):  # of the store; whoever collects the night will find it out
+    """Ask sources that were not asked yet to look at a night."""
+    # an error of the store is found by who collects the night
+    with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
         if not is_pruned(looked, TABLES):
             known = known_states(looked, source_keys(stream))
@@ -106,27 +105,37 @@ def begin_looks(
 
 
 @contextlib.contextmanager
-def told_of(source: TimedSource, what: str, faults: dict[str, str]) -> Iterator[None]:
-    """The edge of one source: what goes wrong inside stands among the faults, by the source's name, and no other source is lost for it."""
+def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iterator[None]:
+    """Add what goes wrong with a source to the faults, by its name.
+
+    Parameters
+    ----------
+    source : TimedSource
+    what : str
+        The question, for the log.
+    faults : dict
+        Name of a source -> message.
+    """
     try:
         yield
     except (SourceError, UsageError) as error:
         faults[source.name] = str(error)
     except (OutputError, MemoryError):
         raise
-    except Exception as error:  # what nobody foresaw of other people's data
+    # whatever other people's data may cause: no other source is lost for it
+    except Exception as error:
         log.exception("%s %s: could not be read", source.name, what)
-        faults[source.name] = (
-            f"{source.name}: could not be read ({type(error).__name__}: {one_line(error)}); what it told stays"
-        )
+        why = f"{type(error).__name__}: {error_line(error)}"
+        faults[source.name] = f"{source.name}: could not be read ({why}); its earlier data stay"
 
 
 def source_keys(stream: Stream) -> dict[str, str]:
+    """Return a fingerprint of what each source is asked, by its name."""
     return {source.name: _source_key(stream, source) for source in stream.sources}
 
 
 def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
-    """What the last look of each source at a night told, of those that are asked as they were then."""
+    """Return the last look of each source that was asked the same then."""
     before = looked.get("keys") or {}
     return {
         name: state
@@ -136,6 +145,6 @@ def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
 
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
-    """Differs when what a source was asked, and so what its look at a night says, did: its settings, the night rule, the schema."""
-    text = repr((columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings))
-    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+    """Return a fingerprint of a source's settings, night rule and schema."""
+    facts = (columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings)
+    return hex_digest(repr(facts), n_bytes=8)

@@ -1,4 +1,4 @@
-"""Progress of long work, on a terminal and in a log."""
+"""The progress of long work, on a terminal or in a log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.commands.options import LONG
+from observing_monitor.commands.options import LONG_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,13 +15,28 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-LINE_EVERY_S = 30  # between the lines that tell how far a rebuild is, where there is no terminal
+LINE_EVERY_S = 30  # between two lines of a log
 
 
 @contextlib.contextmanager
 def progress(command: str, what: str, total: int | None) -> Iterator[Callable[[Any], None] | None]:
-    """A function to call at every step: a bar in a terminal, a line every half minute elsewhere; for what may take long."""
-    if command not in LONG:
+    """Show the progress of a long command: a bar on a terminal, or lines.
+
+    Parameters
+    ----------
+    command : str
+        Nothing is shown for a short one.
+    what : str
+        The work, such as "auxTel: collecting".
+    total : int or None
+        Number of nights, if it is known.
+
+    Yields
+    ------
+    callable or None
+        Is called with the result of each night, which may have an `n_files`.
+    """
+    if command not in LONG_COMMANDS:
         yield None
         return
     from tqdm import tqdm
@@ -39,15 +54,15 @@ def progress(command: str, what: str, total: int | None) -> Iterator[Callable[[A
             bar.update()
             if bar.disable and time.monotonic() - last > LINE_EVERY_S:
                 last = time.monotonic()
-                log.warning("%s: %s", what, _progress_words(n_nights, total, n_files, seconds))
+                log.warning("%s: %s", what, _progress_text(n_nights, total, n_files, seconds))
 
         yield step
 
 
-def _progress_words(n_nights: int, total: int | None, n_files: int, seconds: float) -> str:
-    """`120 of 1,000 nights, 24,000 files/s, 12 min 3 s left`."""
-    from observing_monitor.model.wording import seconds as in_words
+def _progress_text(n_nights: int, total: int | None, n_files: int, seconds: float) -> str:
+    """Return `120 of 1,000 nights, 24,000 files/s, 12 min 3 s left`."""
+    from observing_monitor.model.wording import seconds as duration
 
-    words = f"{n_nights:,} of {total:,} nights" if total else f"{n_nights:,} nights"
-    words += f", {n_files / seconds:,.0f} files/s" if n_files else ""
-    return words + (f", {in_words(seconds / n_nights * (total - n_nights))} left" if total else "")
+    text = f"{n_nights:,} of {total:,} nights" if total else f"{n_nights:,} nights"
+    text += f", {n_files / seconds:,.0f} files/s" if n_files else ""
+    return text + (f", {duration(seconds / n_nights * (total - n_nights))} left" if total else "")

@@ -1,4 +1,4 @@
-"""Prepare the process: streams, limits and the working folder."""
+"""The surroundings of a process: its encoding, standard streams and working folder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import sys
 
 
 def suit_surroundings() -> None:
-    """Let it not matter how this process was started; for the beginning of one.
+    """Make the process independent of how it was started; call it first.
 
-    In a locale of another encoding the same name on a disk would be another text, and so another file: Python's UTF-8 mode begins anew.
+    In a locale with another encoding, the same file name would be another text, and so another
+    file. Python is then started again in its UTF-8 mode. That mode is an option and no environment
+    variable, so that programs that a run starts keep the encoding of the user.
     """
     _open_streams()
-    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _open_streams() -> None:
-    """Have stdin, stdout and stderr open, and able to say anything, however this was started.
+    """Open standard streams that are closed, and let them show any text.
 
-    Where one is closed, the next file that is opened gets its number, and what is printed would be written into that.
+    The next file that is opened takes the number of a closed one, and would get what is printed.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
@@ -30,12 +31,12 @@ def _open_streams() -> None:
         if stream is None:
             setattr(sys, name, os.fdopen(place, "w", closefd=False, errors="backslashreplace"))
         else:
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # what a narrow encoding (LC_ALL=C) lacks is no reason to end
+            # a narrow encoding (LC_ALL=C) is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_folder_gone() -> bool:
+    """Return True if the working folder was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:

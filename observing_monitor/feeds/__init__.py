@@ -1,1 +1,1 @@
-"""What other programs read: status.json, Prometheus, Atom, notifications."""
+"""Files and messages for other programs: status.json, Prometheus, Atom, notifications."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model.nights import NightRule, iso_utc, parse_utc
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import Fault
 
 if TYPE_CHECKING:
@@ -16,27 +17,25 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-SITE = "*"  # stands for the site where streams' names do: no stream can have this name
-SINCE = "data/since.json"  # since when each status holds
+SITE = "*"  # the site's place among names of streams: no stream can have this name
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a stream, or the site (`stream` is SITE), stands after a run."""
+    """The status of a stream, or of the site (`stream` is SITE), after a run."""
 
-    site: str  # the site's title
+    site: str  # title of the site
     stream: str
     title: str
     status: str  # normal, warning, error
-    info: str  # what is wrong, in words; "" where nothing is
+    info: str  # what is wrong; "" if nothing is
     trouble: str = ""  # the worst of it
-    night: str = ""  # the newest night; "" where there is none
+    night: str = ""  # the newest night; "" if there is none
     href: str = ""  # of the page, relative to the site
-    url: str = ""  # the same in full, where the settings have a site_url
+    url: str = ""  # of the page; "" without site_url
     since: datetime.datetime | None = None  # when a run first saw this status
-    latest: Mapping[str, Any] | None = (
-        None  # the newest night, by the names of columns.NIGHTS, instants as text
-    )
+    # the newest night by the names of columns.NIGHTS, with instants as text; None if there is none
+    latest: Mapping[str, Any] | None = None
     rule: NightRule = NightRule()
     silent: Mapping[str, Fault] = field(default_factory=dict)  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
@@ -44,7 +43,7 @@ class Status:
 
 @dataclass(frozen=True)
 class NightChange:
-    """A night that changed: an entry of the feed."""
+    """A night that changed: an entry of the Atom feed."""
 
     stream: str
     title: str
@@ -52,52 +51,55 @@ class NightChange:
     href: str
     status: str
     info: str
-    changed_at: str  # when its status, or what is wrong with it, last did
+    changed_at: str  # when its status or findings last changed
     findings: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did."""
+    """The numbers of a run."""
 
     seconds: float
     n_looked: int  # nights looked at
     n_changed: int
-    n_pages: int  # written
+    n_pages: int  # pages written
     n_problems: int
 
 
 def page_address(site_url: str, relative: str) -> str:
-    """A page's address in full; "" where the site has no site_url."""
+    """Return a page's full address; "" for a site without site_url."""
     return f"{site_url.rstrip('/')}/{relative}" if site_url else ""
 
 
-# --- since when ------------------------------------------------------------------------------------------------------------
+def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetime) -> list[Status]:
+    """Return the statuses with their `since`, as earlier runs noted it.
 
-
-def with_since(standings: Iterable[Status], output: Output, now: datetime.datetime) -> list[Status]:
-    """The same, each with since when its status holds, as far as earlier runs remember; writes only where one changed."""
-    record = output.read_json(SINCE) or {}
-    before = record.get("standings", record)  # earlier versions had them on top
+    The note is written only if a status changed.
+    """
+    record = output.read_json(layout.SINCE) or {}
+    # earlier versions had the streams at the top
+    before = record.get("standings", record)
     before = before if isinstance(before, dict) else {}
-    after, made = {}, []
-    for standing in standings:
-        old = before.get(standing.stream)
-        since = str(iso_utc(now.replace(microsecond=0)))
-        if (
-            isinstance(old, dict)
-            and old.get("status") == standing.status
-            and instant_of(old.get("since"))
-        ):
-            since = str(old["since"])
-        after[standing.stream] = {"status": standing.status, "since": since}
-        made.append(replace(standing, since=instant_of(since) or now))
+    after, dated = {}, []
+    for status in statuses:
+        since = _noted_since(before.get(status.stream), status.status)
+        since = since or iso_utc(now.replace(microsecond=0))
+        after[status.stream] = {"status": status.status, "since": since}
+        dated.append(replace(status, since=instant_of(since) or now))
     if after != before:
-        output.write_json(SINCE, {"standings": after})
-    return made
+        output.write_json(layout.SINCE, {"standings": after})
+    return dated
+
+
+def _noted_since(note: object, status: str) -> str:
+    """Return the instant noted for the same status; "" if there is none."""
+    if isinstance(note, dict) and note.get("status") == status and instant_of(note.get("since")):
+        return str(note["since"])
+    return ""
 
 
 def instant_of(text: str | None) -> datetime.datetime | None:
+    """Return the instant that a file has as text; None if it has none."""
     try:
         return None if text is None else parse_utc(str(text))
     except (ValueError, TypeError):

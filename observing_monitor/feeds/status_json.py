@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from observing_monitor import __version__
 from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.nights import iso_utc
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,48 +18,45 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-STATUS_JSON = "status.json"
-SCHEMA_VERSION = (
-    1  # of status.json: a key is never taken away or given another meaning without a new one
-)
-
-
-# --- status.json -----------------------------------------------------------------------------------------------------------
+# it rises if a key is removed or means something else; adding keys does not count
+SCHEMA_VERSION = 1
 
 
 def write_status(
-    standings: Sequence[Status], heartbeat: Mapping[str, Any], output: Output, site_url: str
+    statuses: Sequence[Status], heartbeat: Mapping[str, Any], output: Output, site_url: str
 ) -> None:
-    """Write `status.json`: the site, its streams, and when each source last answered. `docs/notifications.md` describes it."""
-    site = next(standing for standing in standings if standing.stream == SITE)
+    """Write status.json: the site, its streams and their sources.
+
+    `docs/notifications.md` describes it.
+    """
+    site = next(status for status in statuses if status.stream == SITE)
+    streams = [status for status in statuses if status.stream != SITE]
     document = {
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "run_at": heartbeat["run_at"],
-        "url": page_address(site_url, "index.html") or None,
-        **_stand(site),
-        "streams": [
-            _stream_status(standing, heartbeat) for standing in standings if standing.stream != SITE
-        ],
+        "url": page_address(site_url, layout.INDEX_PAGE) or None,
+        **_common(site),
+        "streams": [_stream(status, heartbeat) for status in streams],
     }
-    output.write(STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    output.write(layout.STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
-def _stand(standing: Status) -> dict[str, Any]:
+def _common(status: Status) -> dict[str, Any]:
     return {
-        "title": standing.title,
-        "status": standing.status,
-        "info": standing.info,
-        "since": iso_utc(standing.since),
+        "title": status.title,
+        "status": status.status,
+        "info": status.info,
+        "since": iso_utc(status.since),
     }
 
 
-def _stream_status(standing: Status, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
-    beat = heartbeat["streams"].get(standing.stream) or {}
+def _stream(status: Status, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
+    beat = heartbeat["streams"].get(status.stream) or {}
     answered = beat.get("sources") or {}
     sources = []
-    for name, kind in standing.sources:
-        silent = standing.silent.get(name) or {}
+    for name, kind in status.sources:
+        silent = status.silent.get(name) or {}
         sources.append(
             {
                 "source": name,
@@ -69,11 +67,11 @@ def _stream_status(standing: Status, heartbeat: Mapping[str, Any]) -> dict[str, 
             }
         )
     return {
-        "stream": standing.stream,
-        **_stand(standing),
-        "href": standing.href,
-        "url": standing.url or None,
+        "stream": status.stream,
+        **_common(status),
+        "href": status.href,
+        "url": status.url or None,
         "read_at": beat.get("read_at"),
-        "latest": standing.latest,
+        "latest": status.latest,
         "sources": sources,
     }

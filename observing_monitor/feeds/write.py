@@ -1,8 +1,14 @@
-"""Write all feeds of a run."""
+"""Write the feeds: what other programs read of a site.
+
+`status.json` and the Prometheus textfile are written by every run, the Atom feed only if it
+changes. None needs more than the rows of the index: no table is opened, and nothing heavy is
+imported.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.feeds.atom import write_feed
 from observing_monitor.feeds.prometheus import textfile, write_textfile
@@ -13,31 +19,37 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from typing import Any
 
     from observing_monitor.feeds.site_status import NightChange, RunSummary, Status
     from observing_monitor.storage.output import Output
 
 
-# --- all of it -------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class FeedFacts:
+    """What the feeds of a run say."""
+
+    statuses: Sequence[Status]  # of the site and the streams, with their `since`
+    changes: Iterable[NightChange]
+    heartbeat: Mapping[str, Any]  # as `pages.heartbeat.write_heartbeat` returns it
+    run: RunSummary
 
 
 def write_feeds(
-    standings: Sequence[Status],
-    news: Iterable[NightChange],
-    heartbeat: Mapping[str, Any],
-    run: RunSummary,
+    facts: FeedFacts,
     output: Output,
     now: datetime.datetime,
     site_url: str = "",
     prometheus_file: Path | None = None,
 ) -> list[str]:
-    """Write all that other programs read, after the pages; a line for what could not be written outside of the output.
+    """Write all feeds; return a line if prometheus_file could not be written.
 
-    `standings` are the site's and the streams', with their `since`; `heartbeat` is what `publish.write_heartbeat` wrote. Raises
-    OutputError.
+    Raises
+    ------
+    OutputError
+        The output cannot be written.
     """
-    title = next(standing.title for standing in standings if standing.stream == SITE)
-    write_status(standings, heartbeat, output, site_url)
-    write_feed(news, title, output, site_url, now)
-    return write_textfile(textfile(standings, heartbeat, run), output, prometheus_file)
+    title = next(status.title for status in facts.statuses if status.stream == SITE)
+    write_status(facts.statuses, facts.heartbeat, output, site_url)
+    write_feed(facts.changes, title, output, site_url, now)
+    text = textfile(facts.statuses, facts.heartbeat, facts.run)
+    return write_textfile(text, output, prometheus_file)

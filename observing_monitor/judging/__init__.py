@@ -1,1 +1,1 @@
-"""A night's tables to its summary, findings and status."""
+"""Judging: a night's tables to its summary, findings and status."""

@@ -1,6 +1,8 @@
-"""Checks: from a night's tables to findings; the worst finding rules.
+"""Checks: functions from a `Night` to findings.
 
-A check is a function from a `Night` to an iterable of `Finding`; `CHECKS` lists them. A new question is a new function.
+The worst finding decides the status.
+
+`CHECKS` lists them. A further check is one more function.
 """
 
 from __future__ import annotations
@@ -22,68 +24,88 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Fault
 
 
-MAX_NOTES = 100  # of a night and source; one more says how many more there were
-_KNOWN = re.compile(
-    r",(?: [\d,]+ of them| all of them)? known$"
-)  # in a finding's text: no part of its address
-MAX_SAID = 8  # findings that a night's one line names
+# notes kept of a night and source; one more says how many were left out
+MAX_NOTES = 100
+# end of a finding's text that is no part of its address
+_KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")
+# findings named in a night's one line
+MAX_NAMED = 8
 
 
 @dataclass(frozen=True)
 class Night:
-    """What a check may look at."""
+    """Facts about a night that checks use.
 
-    summary: Mapping[str, Any]  # by the names of columns.NIGHTS
-    silent: Mapping[str, Silent] = field(default_factory=dict)  # source -> {"problem", "since"}
-    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # source -> sentences
-    is_told: bool = True  # whether the last stage's source ever answered for this night
+    Attributes
+    ----------
+    summary : mapping
+        By the names of `columns.NIGHTS`.
+    silent : mapping
+        Source -> its problem, and since when.
+    notes : mapping
+        Source -> sentences.
+    has_answered : bool
+        True if the source of the last stage has ever answered for this night.
+    delay_warning_s : float or None
+        The stream's limit.
+    file_sources, stage_sources : str
+        Names of the sources of files and of the last stage.
+    misdated : tuple of int and float
+        Number of files dated after their arrival, and the largest gap in seconds.
+    changes : tuple
+        Level and sentence of each change of what seemed final.
+    removed : tuple of str
+        Sources with data that are no longer in the settings.
+    worse : mapping
+        Measure that is worse than usual -> limit of the usual, from `usual.worse`.
+    cross_night : tuple of CrossNightFiles
+        Files that a source assigns to another night than the one on which they lie.
+    known : mapping
+        Class, or lost -> reason -> number of files acknowledged for it.
+    since : mapping
+        Class -> when its first file failed or arrived, such as `2020-02-13 03:12`.
+    zeros : tuple of str
+        Names of the files of which every pixel is 0.
+    """
+
+    summary: Mapping[str, Any]
+    silent: Mapping[str, Silent] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    has_answered: bool = True
     delay_warning_s: float | None = None
-    file_sources: str = ""  # who tells which files there are: the sources' names
-    stage_sources: str = ""  # who tells of the last stage
-    ahead: tuple[int, float] = (
-        0,
-        0.0,
-    )  # how many files are dated after they had come, and by how many seconds at most
-    happened: tuple[
-        tuple[str, str], ...
-    ] = ()  # what changed that was thought settled: a level and a sentence each
-    removed: tuple[
-        str, ...
-    ] = ()  # sources that the settings no longer name, and that something is known of
-    worse: Mapping[str, float] = field(
-        default_factory=dict
-    )  # what is worse than usual, with its edge, as `usual.worse` has it
-    settled: tuple[
-        CrossNightFiles, ...
-    ] = ()  # files that a source dates to another night than that on which they lie
-    known: Mapping[str, Mapping[str, int]] = field(
-        default_factory=dict
-    )  # class, or lost -> {reason: how many files are known for it}
-    since: Mapping[str, str] = field(
-        default_factory=dict
-    )  # class -> when its first file failed, or had come, as it is said: `2020-02-13 03:12`
+    file_sources: str = ""
+    stage_sources: str = ""
+    misdated: tuple[int, float] = (0, 0.0)
+    changes: tuple[tuple[str, str], ...] = ()
+    removed: tuple[str, ...] = ()
+    worse: Mapping[str, float] = field(default_factory=dict)
+    cross_night: tuple[CrossNightFiles, ...] = ()
+    known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    since: Mapping[str, str] = field(default_factory=dict)
+    zeros: tuple[str, ...] = ()
 
 
 def check_silence(night: Night) -> Iterable[Finding]:
-    """Every source answered."""
+    """Check that every source answered."""
     for source, silent in night.silent.items():
         yield Finding("error", silence_words(source, silent), "#sources", source)
 
 
 def silence_words(source: str, silent: Fault | Silent) -> str:
-    """What is said of a source that does not answer."""
-    return f"{source} could not be read since {silent['since'][:16].replace('T', ' ')} UTC: {silent['problem']}"
+    """Return the finding's text about a source that does not answer."""
+    since = silent["since"][:16].replace("T", " ")
+    return f"{source} could not be read since {since} UTC: {silent['problem']}"
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
-    """No file failed, is missing, gone or small."""
-    said = {
+    """Check that no file failed, is missing, gone or small."""
+    words_of = {
         "failed": ("error", "failed{}"),
         "missing": ("error", "never tried{}, though older than the limit"),
         "gone": ("warning", "recorded but no longer on disk, and never ingested"),
         "small": ("warning", "too small to be an image"),
     }
-    for name, (level, words) in said.items():
+    for name, (level, words) in words_of.items():
         count = night.summary[f"n_{name}"]
         if count:
             since = f" since {night.since[name]} UTC" if name in night.since else ""
@@ -91,7 +113,10 @@ def check_classes(night: Night) -> Iterable[Finding]:
 
 
 def _of_files(night: Night, name: str, level: str, words: str) -> Finding:
-    """The finding of a class of files, with how many of them are known; it alarms if any is not."""
+    """Return the finding about a class of files.
+
+    It says how many of them are known, and raises an alarm if any is not.
+    """
     count, known = night.summary[f"n_{name}"], night.known.get(name) or {}
     n_known, reasons = sum(known.values()), "; ".join(known)
     if n_known:
@@ -108,13 +133,13 @@ def _of_files(night: Night, name: str, level: str, words: str) -> Finding:
         "normal" if is_known else level,
         words,
         f"#{name}",
-        teller_of(night, name),
+        sources_of(night, name),
         acknowledged=reasons if is_known else "",
     )
 
 
-def teller_of(night: Night, what: str) -> str:
-    """Who told what a class of files, or a delay, was found from."""
+def sources_of(night: Night, what: str) -> str:
+    """Return the sources of a class of files, or of a delay."""
     return (
         night.file_sources
         if what in ("gone", "small", "transfer", "twice")
@@ -123,7 +148,7 @@ def teller_of(night: Night, what: str) -> str:
 
 
 def check_lost(night: Night) -> Iterable[Finding]:
-    """Whatever was ingested is still where the repository says."""
+    """Check that ingested files are still in the repository."""
     if night.summary["n_lost"]:
         words = (
             f"{n_of(night.summary['n_lost'], 'file')} ingested, but since gone from the repository"
@@ -132,12 +157,13 @@ def check_lost(night: Night) -> Iterable[Finding]:
 
 
 def check_delay(night: Night) -> Iterable[Finding]:
-    """Nine of ten files came and were ingested within the stream's limit."""
+    """Check that nine of ten files were within the limit of delays."""
     for stage in ("transfer", "ingest"):
         p90 = night.summary[f"{stage}_delay_p90_s"]
         if night.delay_warning_s is not None and p90 is not None and p90 > night.delay_warning_s:
-            words = f"slow {stage}: one file in ten took longer than {seconds(p90)}{_usually(night, f'{stage}_delay_p90_s')}"
-            yield Finding("warning", words, "#delays", teller_of(night, stage))
+            usually = _usually(night, f"{stage}_delay_p90_s")
+            words = f"slow {stage}: one file in ten took longer than {seconds(p90)}{usually}"
+            yield Finding("warning", words, "#delays", sources_of(night, stage))
 
 
 def _usually(night: Night, name: str) -> str:
@@ -145,95 +171,121 @@ def _usually(night: Night, name: str) -> str:
 
 
 def check_usual(night: Night) -> Iterable[Finding]:
-    """The night is no worse than the stream's own last 30; a delay beyond the limit is said by `check_delay`."""
+    """Check that the night is no worse than usual.
+
+    `check_delay` reports a delay beyond the stream's limit.
+    """
     for stage in ("transfer", "ingest"):
         name = f"{stage}_delay_p90_s"
         if name in night.worse and not (
             night.delay_warning_s is not None and night.summary[name] > night.delay_warning_s
         ):
-            words = f"slower {stage} than usual: one file in ten took longer than {seconds(night.summary[name])}{_usually(night, name)}"
-            yield Finding("warning", words, "#delays", teller_of(night, stage))
+            p90, usually = seconds(night.summary[name]), _usually(night, name)
+            words = f"slower {stage} than usual: one file in ten took longer than {p90}{usually}"
+            yield Finding("warning", words, "#delays", sources_of(night, stage))
     if "error_share" in night.worse:
-        share, edge = numbers(night.summary)["error_share"] or 0, night.worse["error_share"]
-        usual = f"at most {percent(edge)}" if edge else "none"
-        words = f"more errors than usual: {percent(share)} of the files failed or are missing, usually {usual}"
-        yield Finding("warning", words, "#attention", teller_of(night, "failed"))
+        share, limit = numbers(night.summary)["error_share"] or 0, night.worse["error_share"]
+        usual = f"at most {percent(limit)}" if limit else "none"
+        words = (
+            f"more errors than usual: {percent(share)} of the files failed or are missing, "
+            f"usually {usual}"
+        )
+        yield Finding("warning", words, "#attention", sources_of(night, "failed"))
 
 
 def check_clocks(night: Night) -> Iterable[Finding]:
-    """No file is dated after it had come."""
-    count, most = night.ahead
+    """Check that no file is dated after its arrival."""
+    count, most = night.misdated
     if count:
-        words = f"{n_of(count, 'file')} dated later than {'it' if count == 1 else 'they'} came, by up to {seconds(most)}: some clock is wrong"
-        yield Finding("warning", words, "#files", teller_of(night, "transfer"))
+        they = "it" if count == 1 else "they"
+        words = (
+            f"{n_of(count, 'file')} dated later than {they} came, "
+            f"by up to {seconds(most)}: some clock is wrong"
+        )
+        yield Finding("warning", words, "#files", sources_of(night, "transfer"))
 
 
 def check_notes(night: Night) -> Iterable[Finding]:
-    """Everything that was there could be looked at."""
+    """Check that the sources found nothing odd."""
     count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
     if count:
         more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
-        tellers = ", ".join(name for name, notes in night.notes.items() if notes)
+        sources = ", ".join(name for name, notes in night.notes.items() if notes)
         yield Finding(
             "warning",
             f"{more}{n_of(count, 'odd thing')} in what was read, listed on the night's page",
             "#notes",
-            tellers,
+            sources,
         )
 
 
-def tell_twice(night: Night) -> Iterable[Finding]:
-    """What came twice is told, and is no fault."""
+def check_zeros(night: Night) -> Iterable[Finding]:
+    """Check that no file is full of zeros, as far as previews read them."""
+    if night.zeros:
+        n = len(night.zeros)
+        names = ", ".join(night.zeros[:MAX_NAMED])
+        more = f" and {n - MAX_NAMED:,} more" if n > MAX_NAMED else ""
+        verb = "is" if n == 1 else "are"
+        yield Finding(
+            "error",
+            f"{n_of(n, 'file')} {verb} full of zeros: {names}{more}",
+            "#previews",
+            night.file_sources,
+        )
+
+
+def report_repeated(night: Night) -> Iterable[Finding]:
+    """Report files of a name that came before; this is no fault."""
     if night.summary["n_twice"]:
         yield Finding(
             "normal",
             f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name",
             "#files",
-            teller_of(night, "twice"),
+            sources_of(night, "twice"),
         )
 
 
-def tell_pending(night: Night) -> Iterable[Finding]:
-    """What is on its way is told, and is no fault."""
+def report_pending(night: Night) -> Iterable[Finding]:
+    """Report pending files; this is no fault."""
     if night.summary["n_pending"]:
-        why = "" if night.is_told else ": it is not known if they were ingested"
+        why = "" if night.has_answered else ": it is not known if they were ingested"
         yield Finding(
             "normal",
             f"{n_of(night.summary['n_pending'], 'file')} pending{why}",
             "#pending",
-            teller_of(night, "pending"),
+            sources_of(night, "pending"),
         )
 
 
-def tell_happened(night: Night) -> Iterable[Finding]:
-    """Nothing changed of what was settled: no ingested file has another size now, none came a week late."""
-    for level, words in night.happened:
+def report_changes(night: Night) -> Iterable[Finding]:
+    """Report changes of what seemed final, such as a file's size."""
+    for level, words in night.changes:
         yield Finding(level, words, "#files", night.file_sources)
 
 
-def tell_settled(night: Night) -> Iterable[Finding]:
-    """Every file lies on the night to which the stages' sources date it; else it counts where it lies, and that is told on both."""
-    for settled in night.settled:
-        verb, s = ("lies", "it is") if settled.n_files == 1 else ("lie", "they are")
-        files = f"{n_of(settled.n_files, 'file')} that {settled.source} dates"
-        if settled.is_here:
+def report_cross_night(night: Night) -> Iterable[Finding]:
+    """Report files that a source assigns to another night; both nights do."""
+    for shared in night.cross_night:
+        verb, they_are = ("lies", "it is") if shared.n_files == 1 else ("lie", "they are")
+        files = f"{n_of(shared.n_files, 'file')} that {shared.source} dates"
+        if shared.is_here:
             yield Finding(
                 "normal",
-                f"{files} {settled.night} {verb} on this night: {s} counted here",
+                f"{files} {shared.night} {verb} on this night: {they_are} counted here",
                 "#files",
-                settled.source,
+                shared.source,
             )
         else:
             yield Finding(
                 "normal",
-                f"{files} this night {verb} on {settled.night}: {s} counted there",
+                f"{files} this night {verb} on {shared.night}: {they_are} counted there",
                 "",
-                settled.source,
+                shared.source,
             )
 
 
-def tell_removed(night: Night) -> Iterable[Finding]:
-    """All that is known of the night is told by the stream's sources."""
+def report_removed(night: Night) -> Iterable[Finding]:
+    """Report sources with data that are no longer in the settings."""
     for source in night.removed:
         yield Finding(
             "normal",
@@ -251,16 +303,17 @@ CHECKS = (
     check_usual,
     check_clocks,
     check_notes,
-    tell_happened,
-    tell_settled,
-    tell_removed,
-    tell_pending,
-    tell_twice,
+    check_zeros,
+    report_changes,
+    report_cross_night,
+    report_removed,
+    report_pending,
+    report_repeated,
 )
 
 
 def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
-    """All that the checks found, and what the sources' own checks did (`more`), worst first."""
+    """Return all findings, with those of sources (`more`), worst first."""
     found = [*(finding for check in CHECKS for finding in check(night)), *more]
     taken: set[str] = set()
     return [
@@ -273,16 +326,19 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
 
 
 def sum_up(found: list[Finding]) -> tuple[str, str]:
-    """A status word, and what is wrong in words, "" where nothing is; `found` is worst first."""
+    """Return a night's status, and its problems in one line or "".
+
+    `found` has the worst first.
+    """
     wrong = [finding.text for finding in found if finding.level != "normal"]
     return worst(finding.level for finding in found), _listed(wrong)
 
 
 def sum_up_known(found: list[Finding]) -> str:
-    """What is known, in words; "" where nothing is."""
+    """Return a night's known problems in one line, or ""."""
     return _listed([finding.text for finding in found if finding.acknowledged])
 
 
 def _listed(texts: list[str]) -> str:
-    more = [f"and {len(texts) - MAX_SAID:,} more"] if len(texts) > MAX_SAID else []
-    return "; ".join([*texts[:MAX_SAID], *more])
+    more = [f"and {len(texts) - MAX_NAMED:,} more"] if len(texts) > MAX_NAMED else []
+    return "; ".join([*texts[:MAX_NAMED], *more])

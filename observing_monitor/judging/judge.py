@@ -1,4 +1,7 @@
-"""From a night's tables to its row of the index: the summary, the findings, the status, and when time alone changes these."""
+"""A night's row of the index, made from its tables.
+
+With its summary, findings and status.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging import checks, usual
-from observing_monitor.judging.keys import acknowledged_key, basis, neighbours_key, shown_key
+from observing_monitor.judging.headline_values import headline_values
+from observing_monitor.judging.keys import (
+    acknowledged_key,
+    basis,
+    files_of_zeros,
+    neighbours_key,
+    shown_key,
+)
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import worst_first
@@ -33,89 +43,95 @@ if TYPE_CHECKING:
 
 
 def judge_night(
-    job: NightWork, told: Tables, halves: Mapping[datetime.date, Tables]
+    job: NightWork, tables: Tables, unmatched: Mapping[datetime.date, Tables]
 ) -> tuple[IndexRow, Tables, DataFrame, list[Finding]]:
-    """Judge a night by its tables and, where nights beside it may have halves of its files (`NightWork.beside`), theirs and its own.
+    """Judge a night by its tables.
+
+    Parameters
+    ----------
+    job : NightWork
+    tables : Tables
+        Of the night, as its sources returned them.
+    unmatched : mapping of date to Tables
+        The unmatched files of the night and of `job.neighbours`; empty without neighbours.
 
     Returns
     -------
     row : dict
-        The night's new row of the index: its summary, findings, units, and when time alone changes them.
-    known : Tables
-        The night's tables, each file on one night (`strays.settle`).
+        The night's new row of the index: its summary, findings, units, and when time alone
+        changes them.
+    tables : Tables
+        Of the night, with each file on one night (`cross_night.assign_to_nights`).
     judged : DataFrame
-        The night's files with their classes, as `tables.classify` gives them.
+        The night's files with their classes, from `classify`.
     found : list of Finding
-        Worst first.
+        The worst first.
     """
     from observing_monitor.tables import classify, cross_night, reasons
 
     stream, row = job.stream, job.row.copy()
-    known, settled = cross_night.assign_to_nights(job.night, told, halves)
+    own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
     limits = classify.Limits(
         stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore
     )
-    is_told = bool(row.get("is_told"))
-    judged = classify.classify(known.files, known.ingests, limits, job.now, is_told)
-    told_by_sources = _found_by_sources(job, told)  # their own rules go by their own nights
-    night = _night(job, known, judged, settled)
+    has_answered = bool(row.get("is_told"))
+    judged = classify.classify(own.files, own.ingests, limits, job.now, has_answered)
+    # the sources' own checks use their own dates
+    from_sources = _findings_of_sources(job, tables)
+    night = _night(job, own, judged, shared)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
-        judged = reasons.acknowledge(judged, lambda *told: _reason_of(job.issues, texts, *told))
-        night = _night(job, known, judged, settled)
-    found = _acknowledged(checks.findings(night, told_by_sources), job.issues)
-    word, info = checks.sum_up(found)
-    headlines, row["units"] = _headline_values(job, told)
+        judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
+        night = _night(job, own, judged, shared)
+    found = _acknowledged(checks.findings(night, from_sources), job.issues)
+    status, info = checks.sum_up(found)
+    headlines, row["units"], row["aggregates"] = headline_values(
+        stream, tables.metrics, _computed_headlines(job, tables)
+    )
     row["summary"] = {
         "night": job.night.isoformat(),
-        "status": word,
+        "status": status,
         "info": info,
         "acknowledged": checks.sum_up_known(found),
         **instants_as_text(night.summary),
         **headlines,
     }
     row["findings"] = [asdict(finding) for finding in found]
-    row["judged_at"], row["next_change_at"] = (
-        iso_utc(job.now),
-        iso_utc(classify.next_change(judged, is_told)),
-    )
+    row["judged_at"] = iso_utc(job.now)
+    row["next_change_at"] = iso_utc(classify.next_change(judged, has_answered))
     row["worse"] = dict(night.worse)
-    row["basis"], row["beside"], row["shown"] = (
-        basis(job),
-        neighbours_key(job),
-        shown_key(job, settled),
-    )
-    row["acknowledged"] = acknowledged_key(judged)
-    return row, known, judged, found
+    row["basis"], row["beside"] = basis(job), neighbours_key(job)
+    row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
+    return row, own, judged, found
 
 
 def _night(
-    job: NightWork, known: Tables, judged: DataFrame, settled: Sequence[CrossNightFiles]
+    job: NightWork, tables: Tables, judged: DataFrame, shared: Sequence[CrossNightFiles]
 ) -> checks.Night:
-    """What the checks may look at."""
+    """Return the facts that checks use."""
     from observing_monitor.tables import classify, merge, reasons
     from observing_monitor.tables.summary import summarise
 
     stream, row, summary = job.stream, job.row, summarise(judged)
+    present = {columns.HISTORY, *(described.name for described in stream.sources)}
+    of_files, of_stage = file_sources(stream)
+    first_errors = classify.first_errors(judged)
     return checks.Night(
         summary,
-        row.get("silent") or {},
-        row.get("notes") or {},
-        bool(row.get("is_told")),
-        stream.delay_warning_s,
-        *file_sources(stream),
-        ahead=classify.ahead(judged),
-        happened=tuple(describe(row.get("happened"))),
-        removed=tuple(
-            sorted(
-                merge.sources_of(known)
-                - {columns.HISTORY, *(described.name for described in stream.sources)}
-            )
-        ),
+        silent=row.get("silent") or {},
+        notes=row.get("notes") or {},
+        has_answered=bool(row.get("is_told")),
+        delay_warning_s=stream.delay_warning_s,
+        file_sources=of_files,
+        stage_sources=of_stage,
+        misdated=classify.count_misdated(judged),
+        changes=tuple(describe(row.get("happened"))),
+        removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
-        settled=tuple(settled),
+        cross_night=tuple(shared),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
-        since={name: clock(at) for name, at in classify.since(judged).items()},
+        zeros=tuple(files_of_zeros(stream, row)),
+        since={name: clock(at) for name, at in first_errors.items()},
     )
 
 
@@ -126,7 +142,17 @@ def _reason_of(
     names: Sequence[str],
     reason: str,
 ) -> str:
-    """Why a file is known, "" where it is not; `texts` are what the findings say of each class."""
+    """Return why a file is known, or "".
+
+    Parameters
+    ----------
+    issues : iterable of Issue
+        Of the night.
+    texts : mapping
+        Class -> text of its finding.
+    file_class, names, reason
+        Of the file, as `reasons.acknowledge` passes them.
+    """
     for issue in issues:
         if (
             issue.names([*names, file_class])
@@ -138,7 +164,10 @@ def _reason_of(
 
 
 def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Finding]:
-    """The findings, worst first, those that an issue speaks of no longer alarming. Of classes of files each file was asked about."""
+    """Return findings, the worst first, with known ones at the level normal.
+
+    Findings about classes of files stay, since each file was matched already.
+    """
     classes = {f"#{c.name}" for c in (*columns.CLASSES, columns.LOST)}
     made = []
     for finding in found:
@@ -154,61 +183,42 @@ def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Fin
     return worst_first(made)
 
 
-def _for_source(known: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
-    """A night's tables as one source's own rules are given them: its own metrics, and those of others that it asks for."""
+def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
+    """Return a night's tables for a source's own checks.
+
+    With its own metrics, and those of other sources that it asks for (`of_others`).
+    """
     import pandas as pd
 
-    if known.metrics.empty:
-        return known
-    names = known.metrics["name"]
-    asked = {
+    if tables.metrics.empty:
+        return tables
+    names = tables.metrics["name"]
+    wanted = {
         name
         for name in names.unique()
         if any(fnmatchcase(name, pattern) for pattern in kind.of_others)
     }
-    mine = known.metrics["source"] == described.name
-    return replace(
-        known,
-        metrics=known.metrics[
-            mine | (names.isin(asked) if asked else pd.Series(False, index=names.index))
-        ],
-    )
+    is_own = tables.metrics["source"] == described.name
+    is_wanted = names.isin(wanted) if wanted else pd.Series(False, index=names.index)
+    return replace(tables, metrics=tables.metrics[is_own | is_wanted])
 
 
-def _found_by_sources(job: NightWork, known: Tables) -> list[Finding]:
-    """What the sources' own checks find in the night, each finding named after its source."""
-    found = []
-    for described, kind in source_classes(job.stream):
-        for finding in kind.check(
-            job.night, _for_source(known, described, kind), described.settings
-        ):
-            found.append(replace(finding, source=finding.source or described.name))
-    return found
-
-
-def _headline_values(
-    job: NightWork, known: Tables
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The night's values of what the stream's sources call headlines, None where one is not available; and their units."""
-    values: dict[str, float | None] = {}
-    units: dict[str, str] = {}
-    metrics = known.metrics
-    for described, kind in source_classes(job.stream):
-        rows = (
-            metrics[metrics["source"] == described.name]
-            .drop_duplicates("name", keep="last")
-            .set_index("name")
+def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, float | None]]:
+    """Return the headlines that each source computes itself."""
+    return {
+        described.name: kind.numbers(
+            job.night, _for_source(tables, described, kind), described.settings
         )
-        told: dict[str, float | None] = {str(name): value for name, value in rows["value"].items()}
-        own = {
-            **told,
-            **kind.numbers(job.night, _for_source(known, described, kind), described.settings),
-        }
-        for name in kind.headlines(described.settings):
-            value = own.get(name)
-            value = None if value is None or value != value else float(value)
-            if value is not None or name not in values:  # another source may have told it
-                values[name] = value
-            if isinstance(unit := rows["unit"].get(name), str):
-                units[name] = unit
-    return values, units
+        for described, kind in source_classes(job.stream)
+    }
+
+
+def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
+    """Return the findings of the sources' own checks, each with its source."""
+    return [
+        replace(finding, source=finding.source or described.name)
+        for described, kind in source_classes(job.stream)
+        for finding in kind.check(
+            job.night, _for_source(tables, described, kind), described.settings
+        )
+    ]

@@ -26,48 +26,58 @@ if TYPE_CHECKING:
 
 
 def judging_key(stream: Stream) -> str:
-    """Fingerprint of everything but the tables that affects a night's summary."""
+    """Return the fingerprint of all but the tables that a summary needs."""
     names = [c.name for c in columns.NIGHTS]
     return digest([__version__, columns.SCHEMA_VERSION, names, stream.fingerprint])
 
 
 def basis(job: NightWork) -> str:
-    """What a night's summary was made from, but for the clock and the nights beside it."""
-    return digest([*_told(job), *issues_key(job.issues)])
+    """Return the fingerprint of what a night's summary was made from.
+
+    The time and the neighbouring nights are left out.
+    """
+    return digest([*_own_facts(job), *issues_key(job.issues)])
 
 
-def _told(job: NightWork) -> list[object]:
+def _own_facts(job: NightWork) -> list[object]:
+    zeros = files_of_zeros(job.stream, job.row)
     return [
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
+        *([zeros] if zeros else []),
     ]
 
 
+def files_of_zeros(stream: Stream, row: IndexRow) -> list[str]:
+    """Return the names of the files that previews found to be full of zeros."""
+    return (row.get("previews") or {}).get("zeros", []) if stream.previews else []
+
+
 def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
-    """Differs when what is known of a night does."""
+    """Return the parts of known issues that a night's findings depend on."""
     return [[issue.pattern, issue.words] for issue in issues]
 
 
 def is_still_valid(job: NightWork) -> bool:
-    """Whether time alone changed nothing since a night was judged."""
+    """Return True if time alone has changed nothing."""
     judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
-    # judged at a time that is yet to come: a clock was ahead, and what it made missing may still be pending
+    # Judged in the future: a clock was ahead then, and files may still be pending.
     return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
 
 
+# A rebuild judges thousands of nights with the same instant.
 @functools.cache
 def _instant(text: str | None) -> datetime.datetime | None:
-    """As `parse_utc`: a rebuild judges thousands of nights as of the same instant."""
     return parse_utc(text)
 
 
 def is_judged(job: NightWork) -> bool:
-    """Whether a night's row says what its tables, the settings, the nights around it and the time say now."""
+    """Return True if a night's row is up to date."""
     return is_judged_alone(job) and job.row.get("beside", "") == neighbours_key(job)
 
 
 def is_judged_alone(job: NightWork) -> bool:
-    """As `is_judged`, but for what the nights beside it may have of its files."""
+    """Return True if a row is up to date but for its neighbours."""
     return (
         job.row.get("basis") == basis(job)
         and is_as_usual(job.row, job.usual)
@@ -76,27 +86,28 @@ def is_judged_alone(job: NightWork) -> bool:
 
 
 def neighbours_key(job: NightWork) -> str:
-    """Differs when what the nights beside it may have of a night's files does; "" where they have nothing."""
+    """Return the fingerprint of the neighbours' unmatched files, or ""."""
     return digest(job.neighbours) if job.neighbours else ""
 
 
-def shown_key(job: NightWork, settled: Sequence[CrossNightFiles]) -> str:
-    """Differs when what a night's page shows does, but for what is known of it; `settled` is what `strays.settle` came to."""
-    return digest([*_told(job), *map(astuple, settled)])
+def shown_key(job: NightWork, found: Sequence[CrossNightFiles]) -> str:
+    """Return the fingerprint of a night's page, without known issues.
+
+    `found` are the files shared with neighbours, from `cross_night.assign_to_nights`.
+    """
+    return digest([*_own_facts(job), *map(astuple, found)])
 
 
-def is_as_usual(row: IndexRow, edges: Mapping[str, float]) -> bool:
-    """Whether what is usual, as `usual.edges` has it, changed nothing of what a night's row says."""
-    return row.get("worse") == usual.worse(row.get("summary") or {}, edges)
+def is_as_usual(row: IndexRow, limits: Mapping[str, float]) -> bool:
+    """Return True if the limits of the usual change nothing."""
+    return row.get("worse") == usual.worse(row.get("summary") or {}, limits)
 
 
 def acknowledged_key(judged: DataFrame) -> str:
-    """Differs when other files are acknowledged, or for other reasons."""
+    """Return the fingerprint of acknowledged files and reasons, or ""."""
     if "acknowledged" not in judged:
         return ""
     known = judged[judged["acknowledged"] != ""]
-    return (
-        digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True)))
-        if len(known)
-        else ""
-    )
+    if not len(known):
+        return ""
+    return digest(sorted(zip(known["file_id"], known["acknowledged"], strict=True)))

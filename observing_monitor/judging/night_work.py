@@ -1,4 +1,4 @@
-"""One night and all that judging it needs."""
+"""One night, with everything that is needed to judge it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import IndexRow
 
 
-# Not frozen: a frozen one takes five times as long to make, and a run makes one per night of ten years.
+# Not frozen: that takes five times as long to make, and a run makes one per night of ten years.
 @dataclass(slots=True, kw_only=True)
 class NightWork:
-    """One night of a stream: its row of the index, and what is known around it."""
+    """One night of a stream, its row of the index, and outside facts."""
 
     stream: Stream
     night: datetime.date
     row: IndexRow
     now: datetime.datetime
-    # upper limits of what is usual for the stream at that time, by measure (`usual.usual_limits`)
+    # limits of what is usual for the stream at that time, by measure (`usual.usual_limits`)
     usual: Mapping[str, float] = field(default_factory=dict)
-    issues: tuple[Issue, ...] = ()  # known issues of the night
-    # nights that may share files with this one, each with a fingerprint (`cross_night.neighbours`)
+    # known issues of the night
+    issues: tuple[Issue, ...] = ()
+    # nights that may share files with this one, each with a digest (`cross_night.neighbours`)
     neighbours: tuple[tuple[datetime.date, str], ...] = ()

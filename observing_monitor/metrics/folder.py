@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics.values import OWN_KEYS, file_name_of, number
-from observing_monitor.readers.plain_files import why
+from observing_monitor.model.messages import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ class MetricsFolder:
     def _lock(self) -> Iterator[None]:
         """Hold the folder's lock, which the kernel releases if we are killed."""
         with self._opened_lock() as lock:
-            # flock, unlike lockf, also works between threads; opened anew, as forks share a file
+            # flock, unlike lockf, works between threads; opened at each call, as forks share files
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield
@@ -175,4 +175,4 @@ class MetricsFolder:
 
     def _fault(self, error: OSError, nid: int | None = None) -> OutputError:
         path = self.place if nid is None else self._path(nid)
-        return OutputError(f"{path}: {why(error)}; nothing was changed")
+        return OutputError(f"{path}: {os_error_text(error)}; nothing was changed")

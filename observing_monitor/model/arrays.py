@@ -58,7 +58,7 @@ def sort_rows(frame: DataFrame, by: list[str]) -> DataFrame:
 
 
 def is_increasing(values: Series[Any]) -> bool:
-    """Return True if each text of a column is greater than the one before.
+    """Return True if each text is greater than the one before.
 
     Rows are then sorted, whatever the other columns hold. False if a value is null or no text.
     """
@@ -71,7 +71,7 @@ def is_increasing(values: Series[Any]) -> bool:
 
 
 def _ranks(values: Series[Any]) -> NDArray[int64]:
-    """Return integers in the order of a column's values, the largest for null."""
+    """Return integers in the order of values, the largest for null."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -85,7 +85,7 @@ def _ranks(values: Series[Any]) -> NDArray[int64]:
 
 
 def index_in(wanted: Texts, among: Texts) -> NDArray[int64]:
-    """Return the first position of each text in another column, -1 if it is not there.
+    """Return each text's first position in another column, or -1.
 
     Much faster than `Index.get_indexer`; a null is in no column.
     """
@@ -112,7 +112,7 @@ def fill_missing(values: Series[Any], others: Series[Any]) -> Series[Any]:
 
 
 def take_rows(frame: DataFrame, rows: NDArray[int64], index: pd.Index[Any]) -> DataFrame:
-    """Return rows of a frame by position, with a new index; nulls for a position of -1."""
+    """Return rows by position, with a new index; nulls for -1."""
     taken = frame.reset_index(drop=True)
     if (rows < 0).any():
         return taken.reindex(rows).set_axis(index)

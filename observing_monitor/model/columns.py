@@ -189,7 +189,8 @@ NIGHTS = (
     Column(
         "n_acknowledged",
         "int",
-        "Failed, missing, gone, small or lost files with a known reason (also counted in their classes)",
+        "Failed, missing, gone, small or lost files with a known reason "
+        "(also counted in their classes)",
         "Acknowledged",
     ),
     Column("n_acknowledged_errors", "int", "Errors with a known reason", "Acknowledged errors"),
@@ -251,7 +252,8 @@ FILE_LIST = (
     Column(
         "created_at",
         "instant",
-        "When the file was written at the telescope, or when its exposure ended, if a registry has that",
+        "When the file was written at the telescope, or when its exposure ended, "
+        "if a registry has that",
         "Created",
     ),
     Column("transferred_at", "instant", "When the file arrived here", "Transferred"),

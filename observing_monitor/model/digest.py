@@ -53,7 +53,7 @@ def hex_digest(
 
 
 def running_digest(n_bytes: int) -> hashlib.blake2b:
-    """Return a hash object to update with bytes; `hex_digest` is made with it."""
+    """Return a hash object to update with bytes."""
     return hashlib.blake2b(digest_size=n_bytes)
 
 
@@ -73,5 +73,8 @@ def with_instants(summary: Summary) -> Summary:
 
 
 def short_fingerprint(key: str) -> str:
-    """Return the part of a page's fingerprint that the page and the heartbeat show."""
+    """Return the part of a page's fingerprint that the page shows.
+
+    The heartbeat has the same part.
+    """
     return key[:10]

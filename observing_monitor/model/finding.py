@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Finding:
-    """One sentence about a night, its level, and where on the page its rows are."""
+    """One sentence about a night, its level and its place on the page."""
 
     level: str
     text: str
@@ -33,7 +33,7 @@ LEVELS = tuple(column.name for column in columns.LEVELS)  # the worst last
 
 
 def rank(level: str) -> int:
-    """Return a level as a number: 0 for normal, 1 for warning, 2 for error."""
+    """Return a level as a number, 0 for normal."""
     return LEVELS.index(level)
 
 

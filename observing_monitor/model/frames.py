@@ -1,4 +1,4 @@
-"""DataFrames with the columns and types of the schema; imports pandas only when called."""
+"""DataFrames of the schema; imports pandas only when called."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _empty(columns: tuple[Column, ...]) -> DataFrame:
 
 
 def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> DataFrame:
-    """Return a DataFrame with exactly these columns, in this order and with their dtypes.
+    """Return a DataFrame with exactly these columns and dtypes.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def frame(columns: Sequence[Column], data: Mapping[str, Any] | DataFrame) -> Dat
 
 
 def _default(kind: str, n: int) -> Series[Any]:
-    """Return a Series of n nulls, or of n times True if the kind is bool."""
+    """Return n nulls, or n times True for the kind bool."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -100,7 +100,10 @@ def integers(values: Any) -> Series[int]:
 
 
 def in_calendar(values: Series[Any]) -> Series[Any]:
-    """Return instants, with NaT for those outside the years 1 to 9999 in any time zone."""
+    """Return instants, with NaT outside the years 1 to 9999.
+
+    For Python's datetime, in any time zone.
+    """
     import pandas as pd
 
     first, last = pd.Timestamp("0001-01-02", tz="UTC"), pd.Timestamp("9999-12-31", tz="UTC")
@@ -110,9 +113,9 @@ def in_calendar(values: Series[Any]) -> Series[Any]:
 
 
 def texts(values: Any) -> Series[str]:
-    """Return a list or an Arrow array of text as a Series; None becomes null.
+    """Return a list or an Arrow array of text as a Series.
 
-    Takes half the time that pandas does.
+    None becomes null. Takes half the time that pandas does.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def texts(values: Any) -> Series[str]:
 
 
 def arrow(texts: Series[str]) -> Any:
-    """Return a Series of text as one Arrow array; the inverse of `texts`."""
+    """Return a Series of text as one Arrow array."""
     import pyarrow as pa
 
     made = pa.array(texts, pa.large_string())
@@ -139,7 +142,7 @@ def arrow(texts: Series[str]) -> Any:
 
 
 def to_the_second(instants: Series[Any]) -> list[str | None]:
-    """Return instants as text in UTC, such as `2020-02-13 03:12:41`; None for NaT."""
+    """Return instants in UTC as `2020-02-13 03:12:41`; None for NaT."""
     import pyarrow as pa
 
     made: list[str | None] = (

@@ -21,12 +21,12 @@ def first_line(message: str, max_length: int | None = None) -> str:
 
 
 def shortened(text: str, max_length: int | None) -> str:
-    """Return a text of at most `max_length` characters, and "…" if it is cut."""
+    """Return a text cut to `max_length` characters and "…"."""
     return text if max_length is None or len(text) <= max_length else f"{text[:max_length]}…"
 
 
 def error_line(error: BaseException, max_length: int = MAX_LENGTH) -> str:
-    """Return an exception's text in one line, or its type's name if it has none."""
+    """Return an exception's text in one line, or its type's name."""
     return first_line(str(error), max_length) or type(error).__name__
 
 

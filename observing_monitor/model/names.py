@@ -111,14 +111,15 @@ def kinds(names: Series[str]) -> Series[str]:
     return frames.texts(of_each).set_axis(names.index)
 
 
-def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
+def read_names(names: Series[str], groups: Mapping[str, Any] | None = None) -> DataFrame:
     """Return the facts in each file name.
 
     Parameters
     ----------
     names : Series of str
-    pattern : str, optional
-        Regular expression of Python with any of the groups in `FORMS`.
+    groups : mapping, optional
+        Group in `FORMS` -> Arrow array with its text in each name, as another pattern than
+        `RUBIN` finds it (`readers.patterns`).
 
     Returns
     -------
@@ -128,11 +129,7 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     """
     import pandas as pd
 
-    found = (
-        _read_rubin_names(frames.arrow(names))
-        if pattern == RUBIN
-        else _facts(_groups(names, re.compile(pattern)), len(names))
-    )
+    found = _read_rubin_names(frames.arrow(names)) if groups is None else _facts(groups, len(names))
     made: dict[str, Series[Any]] = {
         name: frames.texts(values).set_axis(names.index) for name, values in found.items()
     }
@@ -141,7 +138,10 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
 
 
 def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
-    """Return Arrow arrays of n names by the keys of `FORMS`, from a pattern's groups."""
+    """Return n names' facts by the keys of `FORMS`, as Arrow arrays.
+
+    `groups` are those of a pattern.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -155,7 +155,7 @@ def _facts(groups: Mapping[str, Any], n: int) -> dict[str, Any]:
 
 
 def _read_rubin_names(names: Any) -> dict[str, Any]:
-    """Return the facts that `RUBIN` finds in an Arrow array of names, as `_facts`.
+    """Return the facts that `RUBIN` finds in an Arrow array of names.
 
     Nearly all names of a night begin with an obsid or an exposure and end like thousands of
     others, so each distinct beginning and end is read once. This gives the first match of
@@ -199,9 +199,9 @@ def _read_rubin_names(names: Any) -> dict[str, Any]:
 
 
 def _after(names: Any, n_letters: Any, lengths: set[int]) -> Any:
-    """Return names without their first letters, of which each has 0 or one of `lengths`.
+    """Return names without their first `n_letters` letters.
 
-    Null for names of which there are 0 to cut.
+    Each is 0 or one of `lengths`; names with 0 become null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -226,25 +226,11 @@ def _with_other_names(found: dict[str, Any], names: Any, is_other: Any) -> dict[
     }
 
 
-def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
-    """Return the groups of a pattern's first match in each name.
-
-    Group -> Arrow array, with null for a group that did not match.
-    """
-    import pyarrow as pa
-
-    found = [compiled.search(name) if isinstance(name, str) else None for name in names]
-    groups = {
-        group: [None if match is None else match.group(group) for match in found]
-        for group in compiled.groupindex
-    }
-    return {group: pa.array(texts, pa.large_string()) for group, texts in groups.items()}
-
-
 def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
-    """Return the same as `_groups` for an Arrow array, in half the time.
+    """Return the groups of a pattern's first match in each of an Arrow array of names.
 
-    For a pattern that both engines read the same way.
+    Group -> Arrow array, with null for a group that did not match. For a pattern that both
+    engines read the same way.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -270,7 +256,7 @@ def _as_integers(texts: Series[str]) -> Series[int]:
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
-    """Return the folders and the names of paths, none of which is null.
+    """Return the folders and the names of paths.
 
     A folder ends in "/"; it is "" for a path without one.
     """

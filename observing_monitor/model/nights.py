@@ -36,7 +36,7 @@ _NIGHT = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 
 @dataclass(frozen=True)
 class NightRule:
-    """Rule that assigns each instant to a night: its date after adding `offset_s` seconds.
+    """Rule for an instant's night: its date after adding `offset_s` seconds.
 
     `NightRule()` is UTC−12 h: a night runs from noon to noon UTC and has the date of the
     evening.
@@ -66,7 +66,7 @@ class NightRule:
         return (instant.astimezone(UTC) + datetime.timedelta(seconds=self.offset_s)).date()
 
     def night_of_ns(self, ns: int) -> datetime.date:
-        """Return the night of nanoseconds since 1970 (UTC), as `os.stat` gives them.
+        """Return the night of nanoseconds since 1970 (UTC).
 
         Raises OverflowError outside the years 1 to 9999.
         """
@@ -75,7 +75,7 @@ class NightRule:
         )
 
     def bounds(self, night: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
-        """Return the first instants of a night and of the next one, aware, in UTC."""
+        """Return when a night and the next one begin, in UTC."""
         start = datetime.datetime.combine(night, datetime.time(), UTC) - datetime.timedelta(
             seconds=self.offset_s
         )
@@ -158,9 +158,9 @@ def parse_utc(text: str) -> datetime.datetime: ...
 @overload
 def parse_utc(text: str | None) -> datetime.datetime | None: ...
 def parse_utc(text: str | None) -> datetime.datetime | None:
-    """Return an ISO 8601 instant as an aware datetime in UTC; None for None.
+    """Return an ISO 8601 instant as a datetime in UTC.
 
-    Text without a time zone is in UTC. Raises ValueError if it is no instant.
+    None for None. Text without a time zone is in UTC. Raises ValueError if it is no instant.
     """
     if text is None:
         return None
@@ -173,5 +173,5 @@ def iso_utc(instant: datetime.datetime) -> str: ...
 @overload
 def iso_utc(instant: datetime.datetime | None) -> str | None: ...
 def iso_utc(instant: datetime.datetime | None) -> str | None:
-    """Return an aware datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; None for None."""
+    """Return a datetime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, or None."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -30,8 +30,8 @@ class Reading:
     notes : list of str
         Sentences about anything odd; each names its path.
     unread : list of str
-        Folders that could not be listed, as beginnings of file_ids. Files below them stay
-        as they were.
+        Folders that could not be listed, as beginnings of file_ids. Earlier rows of files
+        below them are kept.
     elsewhere : collection of str
         file_ids that now belong to other nights. They are removed from this night instead
         of being marked as gone.
@@ -67,7 +67,9 @@ class Tables:
 
 
 class UnmatchedCounts(TypedDict):
-    """Numbers of a night's files that a neighbouring night may complete, by source.
+    """Numbers of a night's unmatched files, by source.
+
+    A neighbouring night may complete them.
 
     Only numbers above 0. The keys are those of `index.json`.
     """

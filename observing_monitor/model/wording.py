@@ -27,7 +27,9 @@ _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{U
 
 
 def address(kind: str, words: str, taken: set[str]) -> str:
-    """Return an anchor on a page, made of `kind` and some words, and add it to `taken`.
+    """Return a new anchor on a page, made of `kind` and some words.
+
+    It is added to `taken`.
 
     Numbers in the words are left out, so that the anchor stays when only they change. A number
     at its end tells it from an anchor that is taken.
@@ -47,7 +49,9 @@ def address(kind: str, words: str, taken: set[str]) -> str:
 
 
 def visible(value: T) -> T | str:
-    """Return a text with its invisible characters shown; any other value as it is.
+    """Return a text with its invisible characters shown.
+
+    Any other value is returned as it is.
 
     Control characters become their pictures (␛), unseen characters their number (⟨U+202E⟩),
     and what is no character becomes �. Otherwise colour codes would vanish in a terminal, a
@@ -61,12 +65,18 @@ def visible(value: T) -> T | str:
 
 
 def visible_line(text: str) -> str:
-    """Return a text in one line, with its invisible characters shown and a new line as ␊."""
+    """Return a text in one line, with its invisible characters shown.
+
+    A new line becomes ␊.
+    """
     return str(visible(text)).replace("\n", "␊")
 
 
 def is_visible(value: object) -> bool:
-    """Return True if a value is a text, not empty, that shows each of its characters."""
+    """Return True if a value is a text of visible characters.
+
+    An empty text is none.
+    """
     return isinstance(value, str) and bool(value) and value.isprintable()
 
 
@@ -95,7 +105,7 @@ def dash(value: T) -> T | str:
 
 
 def utc(value: datetime.datetime | None) -> str:
-    """Return an instant as `2020-02-13 03:12:41`, in UTC; – if there is none."""
+    """Return an instant as `2020-02-13 03:12:41`, in UTC, or –."""
     if value is None or is_nothing(value):
         return NOTHING
     return (value if value.tzinfo is datetime.UTC else value.astimezone(datetime.UTC)).isoformat(
@@ -104,7 +114,7 @@ def utc(value: datetime.datetime | None) -> str:
 
 
 def iso(value: datetime.datetime | None) -> str:
-    """Return an instant for machines, `2020-02-13T03:12:41Z`; "" if there is none."""
+    """Return an instant as `2020-02-13T03:12:41Z`, or ""."""
     return (
         ""
         if value is None or is_nothing(value)
@@ -113,7 +123,7 @@ def iso(value: datetime.datetime | None) -> str:
 
 
 def near(value: datetime.datetime | None, night: str) -> str:
-    """Return an instant in UTC without its year if that is the year of the night.
+    """Return an instant in UTC, without the year of the night.
 
     For example `02-13 03:12:41` on a page of the night `2020-02-12`.
     """
@@ -131,7 +141,7 @@ def all_near(values: Series[Any], night: str) -> list[str]:
 
 
 def clock(value: datetime.datetime) -> str:
-    """Return an instant in UTC to the minute, `2020-03-01 03:12`.
+    """Return an instant in UTC to the minute, such as `2020-03-01 03:12`.
 
     With its date: findings are also read in lists of nights, mails and feeds.
     """
@@ -206,7 +216,7 @@ _SCALES = {"B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")} | dict.fromkeys(
 
 
 def scale(largest: float, unit: str) -> tuple[float, str]:
-    """Return a divisor and a unit in which numbers are easy to read, such as `1e6, "MB/s"`.
+    """Return a divisor and a unit for readable numbers: `1e6, "MB/s"`.
 
     Parameters
     ----------
@@ -232,7 +242,10 @@ def rounded(value: float) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Return a number with its unit; durations, sizes and shares in their own form."""
+    """Return a number with its unit.
+
+    Durations, sizes and shares have forms of their own.
+    """
     if value is None or is_nothing(value):
         return NOTHING
     said = {

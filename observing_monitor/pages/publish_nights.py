@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
 from observing_monitor.pages import render
-from observing_monitor.pages.night_files import files_begin, files_of
+from observing_monitor.pages.night_files import base_path, files_of
 from observing_monitor.pages.publish_night import publish_night
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
@@ -123,6 +123,8 @@ class NightsPublisher:
     def _keep(self, job: NightJob, done: NightDone) -> None:
         """Put a night's new row into the index."""
         self.index["nights"][done.night.isoformat()] = done.row
+        if done.damaged:
+            self.index["nights"][done.damaged.isoformat()]["is_damaged"] = True
         if done.problem:
             self._failed.add(done.night)
             self._problems.append(done.problem)
@@ -159,7 +161,7 @@ def _part_of(job: NightJob) -> NightJob:
     store = Store(job.site.output, job.stream.name)
     nights = [job.night, *(night for night, _ in job.neighbours)]
     output = job.site.output.part(
-        files_begin(job), *(f"{store.night_folder(night)}/" for night in nights)
+        base_path(job), *(f"{store.night_folder(night)}/" for night in nights)
     )
     return replace(job, site=replace(job.site, output=output))
 

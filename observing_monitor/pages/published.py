@@ -51,3 +51,4 @@ class NightDone:
     row: IndexRow
     is_written: bool
     problem: str = ""
+    damaged: datetime.date | None = None  # this night, or a neighbour, if its tables are damaged

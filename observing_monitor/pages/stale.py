@@ -21,8 +21,9 @@ from observing_monitor.judging.keys import (
     neighbours_key,
 )
 from observing_monitor.model.digest import digest
-from observing_monitor.pages.night_files import endings_of, endings_there, has_images
+from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
 from observing_monitor.pages.night_job import NightJob
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
 from observing_monitor.tables import cross_night
 
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from observing_monitor.model.columns import Summary
-    from observing_monitor.pages.card import State
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
+    from observing_monitor.pages.stream_state import State
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
 
@@ -57,6 +58,7 @@ BOOKKEEPING = {
     "is_told": "`shown` covers it",
     "worse": "its effect is in the findings",
     "units": "their effect is in the headlines of the stream's page",
+    "aggregates": "their effect is in the headlines of the stream's page",
     "previews": "`_previews` picks what the page shows of it",
     "pruned": "a pruned page is another page: `night_key` covers it",
 }
@@ -149,7 +151,7 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
 def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     night = job.night.isoformat()
     return all(
-        f"{night}{ending}" in names for ending in endings_there(job.row, job.endings)
+        f"{night}{ending}" in names for ending in endings_of(job.row, job.endings)
     ) and has_images(job, job.row)
 
 
@@ -158,7 +160,7 @@ def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
-        and f"{job.night.isoformat()}.html" in names
+        and layout.night_page(job.night) in names
     )
 
 
@@ -180,7 +182,8 @@ def night_jobs(
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
-        id(version): (common_key(site, version), endings_of(version)) for version in stream.versions
+        id(version): (common_key(site, version), usual_endings(version))
+        for version in stream.versions
     }
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False

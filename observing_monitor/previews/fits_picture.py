@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ MOST_BYTES = 1_000_000_000  # of a tile or a compressed file, which are held as 
 SLENDER = 8  # longest ratio of the sides: a spectrum is widened to it
 
 TOO_LONG = "reading it took too long"
+ALL_ZERO = "every pixel of it is 0"
 # extensions with these names are images; the others are their masks and variances
 PLANES_SHOWN = ("SCI", "IMAGE")
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
@@ -88,13 +90,15 @@ def open_regular(
             raise PreviewError("permission to read it was denied") from error
         if error.errno in (errno.EPERM, errno.EINVAL):
             raise PreviewError(error.strerror) from error
-        raise PreviewError(
-            f"it cannot be opened: {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise PreviewError(f"it cannot be opened: {os_error_text(error)}") from error
 
 
-def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
-    """Return the picture of an open FITS file: uint8, top row first.
+def read_picture(
+    file: io.BufferedReader, size: int, deadline: float = math.inf
+) -> tuple[NDArray[uint8], str]:
+    """Return the picture of an open FITS file, and what is odd about it.
+
+    The picture is uint8, top row first. A file full of zeros is odd: `ALL_ZERO`.
 
     Parameters
     ----------
@@ -121,7 +125,9 @@ def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf)
                 raise PreviewError("it is not a FITS file")
             # memmap=False: a mapped file that is truncated while it is read would kill the process
             hdus = fits.open(file, memmap=False)
-            return _to_grey(_mosaic(_pieces(hdus), size, deadline))
+            means = _mosaic(_pieces(hdus), size, deadline)
+            # NaN is where there is nothing
+            return _to_grey(means), "" if (means[means == means] != 0).any() else ALL_ZERO
         except (PreviewError, ImportError):
             raise
         except MemoryError as error:
@@ -172,7 +178,7 @@ def _in_words(error: Exception, file: BinaryIO) -> str:
 
     # EINVAL comes from seeking to an impossible place
     if isinstance(error, OSError) and error.strerror and error.errno not in (None, errno.EINVAL):
-        return f"it cannot be read: {error.strerror.lower()}"
+        return f"it cannot be read: {os_error_text(error)}"
     try:
         end = file.seek(0, os.SEEK_END)
         file.seek(0)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import json
 import logging
@@ -26,12 +25,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from observing_monitor.errors import OutputError, StoreError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews import readers
+from observing_monitor.previews.fits_picture import ALL_ZERO
 from observing_monitor.previews.preview import Preview
 from observing_monitor.processes.timelimit import LOOK_S, within
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
-from observing_monitor.storage.store import FOLDER, Store
+from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
@@ -175,7 +177,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
 
 def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
     """Return the thumbnails of a night's page, newest exposure first, and what is missing."""
-    folder = f"{night.isoformat()}.previews"
+    folder = layout.previews_folder(night)
     index = _read(output, stream, night.isoformat())
     shown = [
         Preview(
@@ -261,7 +263,7 @@ def _settings(stream: Stream) -> PreviewSettings:
 
 def _basis(stream: Stream, row: IndexRow) -> str:
     text = json.dumps([VERSION, asdict(_settings(stream)), row.get("tables")], default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hex_digest(text, n_bytes=8)
 
 
 def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
@@ -275,12 +277,12 @@ def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
 
 
 def _folder(stream: Stream, night: str) -> str:
-    return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
+    return layout.in_folder(stream.folder, layout.previews_folder(night))
 
 
 def _index(stream: Stream, night: str) -> str:
     """Return the path of a night's index: in the store, because it holds full paths."""
-    return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
+    return layout.previews_file(stream.name, night)
 
 
 def _read(output: Output, stream: Stream, night: str) -> Kept:
@@ -445,9 +447,7 @@ def _make(
 def _picture_name(name: str, shown: Shown) -> str:
     """Return a name that says which file is shown and changes with it, for browsers' caches."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
-    digest = hashlib.blake2b(
-        f"{shown['file_id']}\0{shown['key']}".encode("utf-8", "backslashreplace"), digest_size=6
-    ).hexdigest()
+    digest = hex_digest(f"{shown['file_id']}\0{shown['key']}", n_bytes=6)
     return f"{stem}-{digest}.jpg"
 
 
@@ -462,9 +462,7 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         [one[name] for name in ("file_id", "exposure", "detector", "picture", "why")]
         for one in plan["files"]
     ]
-    digest = hashlib.blake2b(
-        json.dumps([plan["n_images"], seen]).encode(), digest_size=8
-    ).hexdigest()
+    digest = hex_digest(json.dumps([plan["n_images"], seen]), n_bytes=8)
     n_waiting = sum(one["is_waiting"] for one in plan["files"])
     n_pictures = sum(bool(one["picture"]) for one in plan["files"])
     row["previews"] = {
@@ -473,3 +471,6 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         "shown": digest if seen else "",
         "n_pictures": n_pictures,
     }
+    zeros = sorted(one["name"] for one in plan["files"] if one["why"] == ALL_ZERO)
+    if zeros:
+        row["previews"]["zeros"] = zeros

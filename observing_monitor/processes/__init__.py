@@ -1,1 +1,1 @@
-"""Processes, threads and time limits."""
+"""Worker processes, threads, time limits and the tuning of a process."""

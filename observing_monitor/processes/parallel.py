@@ -1,4 +1,4 @@
-"""Run a function in a second process while this one continues."""
+"""Other processes and threads that work while this one continues."""
 
 from __future__ import annotations
 
@@ -7,79 +7,139 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import subprocess
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import ThreadPoolExecutor
     from typing import Any
 
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 Result = TypeVar("Result")
 
 
-def get_ready() -> None:
-    """Import what a night is read and published with, for a process that has nothing else to do just now."""
-    for name in (
-        "pandas",
-        "pyarrow.parquet",
-        "pyarrow.csv",
-        "jinja2",
-        "observing_monitor.tables.match",
-        "observing_monitor.tables.merge",
-        "observing_monitor.tables.summary",
-    ):
+def import_ahead(modules: Iterable[str]) -> None:
+    """Import modules that are needed soon, while another process works."""
+    for name in modules:
         importlib.import_module(name)
 
 
-# What a process `beside` this one does: it imports as little as its answer takes, and dies with the one that began it.
-_BESIDE = """
+def start_thread(function: Callable[[], object]) -> None:
+    """Call a function in a thread that does not keep the process from ending."""
+    threading.Thread(target=function, daemon=True).start()
+
+
+def helper_threads(number: int) -> ThreadPoolExecutor:
+    """Return an executor of a few threads, for calls without Python's lock.
+
+    Packing and unpacking a large night's Parquet files does: this process can read sources
+    meanwhile.
+    """
+    # imported only here: a run with nothing new needs no threads
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(number)
+
+
+# Program of the process that `start_process` starts. It imports only the function's module, has no
+# garbage to collect in its short life, and ends with the process that started it.
+_PROGRAM = """
 import ctypes, gc, importlib, marshal, os, sys
 gc.disable()
 parent, module, name, prctl_option, kill = sys.argv[1:]
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(int(prctl_option), int(kill))
 if os.getppid() == int(parent):
-    sys.path, given = marshal.load(sys.stdin.buffer)
-    marshal.dump(getattr(importlib.import_module(module), name)(*given), sys.stdout.buffer)
+    sys.path, arguments = marshal.load(sys.stdin.buffer)
+    function = getattr(importlib.import_module(module), name)
+    marshal.dump(function(*arguments), sys.stdout.buffer)
     sys.stdout.flush()
     os._exit(0)
 os._exit(1)
 """
 
 
-def start_process(function: Callable[..., Result], *given: Any) -> Callable[[], Result | None]:
-    """Have a function of this package called in a process of its own, while this one does something else.
+def start_process(function: Callable[..., Result], *arguments: Any) -> Callable[[], Result | None]:
+    """Call a function of this package in another process.
 
-    What it is given, which is little, and what it returns are plain values, as `marshal` has them. Returns what waits for the answer
-    and gives it; None where there is none, because the process could not begin or was killed.
+    Python's threads would take turns instead: only another process lists a large night, or
+    compiles templates, while this one imports pandas.
+
+    Parameters
+    ----------
+    function : callable
+        It is found by its module and name.
+    *arguments
+        Values that `marshal` can write, and few: they have to fit into a pipe's buffer.
+
+    Returns
+    -------
+    callable
+        It waits for the function's result, which `marshal` has to be able to write, and returns
+        it; None if the process could not start, failed or was killed.
+    """
+    import marshal
+
+    try:
+        process = _start(function)
+    except OSError:
+        return lambda: None
+    with contextlib.suppress(OSError):  # it was killed
+        os.write(process.stdin.fileno(), _given(arguments))  # type: ignore[union-attr]
+
+    def wait_for_result() -> Result | None:
+        output, _ = process.communicate()
+        return cast(Result, marshal.loads(output)) if process.returncode == 0 else None
+
+    return wait_for_result
+
+
+def call_in_process(
+    function: Callable[..., Result], *arguments: Any, limit_s: float
+) -> Result | None:
+    """Call a function of this package in another process, and wait for its result.
+
+    Arguments and result may be large. Returns None if the process could not start, failed, or was
+    killed because it took longer than `limit_s`.
     """
     import marshal
     import subprocess
 
-    place = str(Path(__file__).resolve().parents[2])
-    words = [
-        os.getpid(),
-        function.__module__,
-        function.__name__,
-        PR_SET_PDEATHSIG,
-        int(signal.SIGKILL),
-    ]
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BESIDE, *map(str, words)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        process = _start(function)
     except OSError:
-        return lambda: None
-    with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), marshal.dumps(([place, *filter(None, sys.path)], given)))  # type: ignore[union-attr]
+        return None
+    try:
+        output, _ = process.communicate(_given(arguments), timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return None
+    return cast(Result, marshal.loads(output)) if process.returncode == 0 else None
 
-    def answer() -> Result | None:
-        told, _ = process.communicate()
-        return cast(Result, marshal.loads(told)) if process.returncode == 0 else None
 
-    return answer
+def _given(arguments: tuple[Any, ...]) -> bytes:
+    """Return what the other process reads: where this package is, and the arguments."""
+    import marshal
+
+    place = str(Path(__file__).resolve().parents[2])
+    return marshal.dumps(([place, *filter(None, sys.path)], arguments))
+
+
+def _start(function: Callable[..., Any]) -> subprocess.Popen[bytes]:
+    """Start a process that calls a function with what it reads."""
+    import subprocess
+
+    words = (function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    # -I and -S: without the user's settings and packages, it starts in a third of the time
+    options = ["-I", "-S", *(["-X", "utf8"] if sys.flags.utf8_mode else [])]
+    return subprocess.Popen(
+        [sys.executable, *options, "-c", _PROGRAM, *map(str, (os.getpid(), *words))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )

@@ -1,17 +1,12 @@
-"""How long a source may take: each is asked in a thread of its own, which is left behind when no answer comes in time.
+"""Time limits: each source is asked in a thread of its own, which is abandoned if it hangs.
 
-A `stat` on a file server that is down can't be interrupted, and a database that was stopped answers no limit that it was given:
-nothing in the same thread could go on. So the run goes on without it. A source that did not answer in time is not asked
-again in that run; what is known of its nights stays, and the pages say so.
-
-Sources are asked in turn, which costs least, until one keeps the run waiting: then all others are asked at once what they were
-to be asked first, so that any number of sources that are down cost the run the time of one.
+A `stat` on a file server that is down cannot be interrupted, and a database that was stopped
+ignores its own timeouts. So the thread that waits is left alone, and the run continues without it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import math
 import os
@@ -21,28 +16,26 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
+from observing_monitor.processes.tuning import skip_last_collection
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
 
-LIMIT_S = 120.0  # of one question to a source, where the settings say nothing
-LOOK_S = (
-    5.0  # of a look at a directory before a run begins; its source finds out what is the matter
-)
-HURRY_S = 5.0  # so long, and a quarter of its own limit at most, a source is waited for before the others are asked beside it
-HASTE_S = (
-    0.3  # of any other such look, when one has hung: a disk that is there answers in milliseconds
-)
-GONE_S = 0.5  # a thread that has answered is gone at once, but for a machine that is busy
-MOST_S = 7 * 86_400.0  # longer than that is no limit
-LAST_S = 1.0  # what a question is given whose run has no time left
+LIMIT_S = 120.0  # default time that a source has to answer one question
+MAX_LIMIT_S = 7 * 86_400.0
+# a source that takes this long, or a quarter of its limit, no longer keeps the others waiting
+HURRY_S = 5.0
+LAST_S = 1.0  # for a question if the run has no time left
+LOOK_S = 5.0  # for a look at a folder before the run
+HASTE_S = 0.3  # for further looks once one hung: a disk that works answers in milliseconds
+GONE_S = 0.5  # for a thread that has answered to end
 T = TypeVar("T")
-Answers = SimpleQueue[
-    tuple[T, BaseException | None]
-]  # one: what a function returned, or the exception that it raised
+# has one item: what the function returned, or the exception that it raised
+Answers = SimpleQueue[tuple[T, BaseException | None]]
 
-_left_behind = 0
+_n_abandoned = 0
 
 
 class TooLateError(Exception):
@@ -50,10 +43,15 @@ class TooLateError(Exception):
 
 
 class Deadline:
-    """When the time of a run, or of a part of it, is up; never, unless it is told how long that is from now.
+    """The end of the time for a run, or for a part of it.
 
-    It may be handed to another process: on another host, where `time.monotonic` counts from another beginning, it is the same instant
-    by the clock on the wall, as far as the two hosts' clocks agree.
+    It can be sent to a process on another host, whose `time.monotonic` counts from another
+    beginning: it is the same instant there if the two hosts' clocks agree.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        From now; by default, there is no end.
     """
 
     def __init__(self, seconds: float = math.inf) -> None:
@@ -66,6 +64,7 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
+        """True if there is no time left."""
         return self.left_s <= 0
 
     def __reduce__(self) -> tuple[Callable[[float], Deadline], tuple[float]]:
@@ -73,66 +72,69 @@ class Deadline:
 
 
 def _deadline_at(instant: float) -> Deadline:
-    """The deadline at an instant of `time.time`."""
+    """Return the deadline at an instant of `time.time`."""
     return Deadline(instant - time.time())
 
 
 NEVER = Deadline()
 
 
-class Question:
-    """A thread that answers one question after the other, until one takes too long."""
+class CallThread:
+    """A thread that calls one function after the other, until one takes too long."""
 
     def __init__(self, name: str) -> None:
-        self._questions: SimpleQueue[tuple[Callable[[], Any], Answers[Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[Callable[[], Any], Answers[Any]] | None] = SimpleQueue()
         self._name = name
         self._thread: threading.Thread | None = None
 
-    def ask(self, question: Callable[[], T], limit_s: float) -> T:
-        """What a function returns or raises; TooLateError where it does neither in time, and then nothing more may be asked."""
+    def call(self, function: Callable[[], T], limit_s: float) -> T:
+        """Return what a function returns, or raise what it raises.
+
+        Raises TooLateError if it does neither in time. Nothing more may be called then.
+        """
         try:
-            return wait_for(self.put(question), limit_s)
+            return wait_for(self.put(function), limit_s)
         except TooLateError:
-            self.leave_behind()
+            self.abandon()
             raise
 
-    def put(self, question: Callable[[], T]) -> Answers[T]:
-        """Have a function called, after those that were put before; where its answer will come, for `taken`."""
+    def put(self, function: Callable[[], T]) -> Answers[T]:
+        """Queue a function to call; return the queue that gets its answer."""
         if not self._thread:
-            # a daemon: the process ends though it hangs
+            # a daemon, so that the process can end while it hangs
             self._thread = threading.Thread(target=self._answer, name=self._name, daemon=True)
             self._thread.start()
         answers: Answers[T] = SimpleQueue()
-        self._questions.put((question, answers))
+        self._calls.put((function, answers))
         return answers
 
-    def leave_behind(self) -> None:
-        """Wait no more for the thread: the process has to end without it (`leave`)."""
-        global _left_behind
-        _left_behind += 1
+    def abandon(self) -> None:
+        """Stop waiting for the thread; the process then ends by `leave`."""
+        global _n_abandoned
+        _n_abandoned += 1
 
     def end(self, wait_s: float = 0.0) -> None:
-        """Let the thread end, once it has answered; wait for that so long."""
-        self._questions.put(None)
+        """Let the thread end after its last call, and wait so long for that."""
+        self._calls.put(None)
         if self._thread and wait_s:
             self._thread.join(wait_s)
 
     def _answer(self) -> None:
-        while asked := self._questions.get():
-            question, answers = asked
+        while call := self._calls.get():
+            function, answers = call
             try:
-                answers.put((question(), None))
+                answers.put((function(), None))
             except BaseException as error:
                 answers.put((None, error))
-            del (
-                asked,
-                question,
-                answers,
-            )  # a reading is large, and the next question may be long in coming
+            # a reading is large, and the next call may be long in coming
+            del call, function, answers
 
 
 def wait_for(answers: Answers[T], limit_s: float) -> T:
-    """What a function that was `put` returned or raised; TooLateError where it did neither in time."""
+    """Return what a function that was `put` returned, or raise what it raised.
+
+    Raises TooLateError if it did neither in time.
+    """
     try:
         answer, error = answers.get(timeout=max(limit_s, 0))
     except Empty:
@@ -142,15 +144,16 @@ def wait_for(answers: Answers[T], limit_s: float) -> T:
     return answer
 
 
-def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
-    """What a function returns, or `otherwise` where it takes longer than that: for a look at a disk that may be down.
+def within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
+    """Return what a function returns, or `otherwise` if that takes too long.
 
-    Where one such look was waited for in vain the next ones are not waited for as long: twenty sources may lie on one file server.
+    This is for a look at a disk that may be down. Once a look has hung, further ones get less
+    time: many sources may be on one file server.
     """
-    thread, wait_s = Question("look"), 0.0
+    thread, wait_s = CallThread("look"), 0.0
     try:
-        answer = thread.ask(question, min(seconds, HASTE_S) if _left_behind else seconds)
-        wait_s = GONE_S  # a process whose threads are gone can be copied
+        answer = thread.call(function, min(seconds, HASTE_S) if _n_abandoned else seconds)
+        wait_s = GONE_S
         return answer
     except TooLateError:
         return otherwise
@@ -159,12 +162,12 @@ def within(seconds: float, question: Callable[[], T], otherwise: T) -> T:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process; at once where a thread was left behind, which might come back while Python takes itself apart.
+    """End the process, at once if a thread was abandoned.
 
-    For a run's own process: Python would search all that is left for cycles, a tenth of a short run, before the system takes it back.
+    Such a thread might continue while Python shuts down.
     """
-    gc.freeze()
-    if _left_behind:
+    skip_last_collection()
+    if _n_abandoned:
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):

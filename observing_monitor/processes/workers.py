@@ -1,6 +1,7 @@
-"""Where the nights of a rebuild are worked on: processes of this machine, or a Dask cluster.
+"""Workers: processes of this machine, or a Dask cluster, that work on nights.
 
-Workers write nights, never indexes, so a worker that dies costs no more than the nights that it had in hand: they are done again.
+Workers write nights, never indexes: a worker that dies costs only the nights that it was working
+on, and these are done again.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
-import gc
 import logging
 import os
 import signal
@@ -18,7 +18,9 @@ from concurrent.futures import BrokenExecutor, CancelledError, as_completed
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.processes.parallel import PR_SET_PDEATHSIG
+from observing_monitor.processes.tuning import skip_last_collection, tune_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -27,46 +29,25 @@ if TYPE_CHECKING:
     from observing_monitor.processes.parallel import Result
 
 
-MAX_ROUNDS = 2  # so often all that was lost is tried together; then each night alone, so that one can't take others with it
-VERY_MANY = 30_000  # files of a night that are worth a process beside: to begin one takes as long as to list a third of these
-M_ARENA_MAX = -8  # glibc's malloc.h
-
-# Objects between two searches for cycles among them. The rows of a full night are hundreds of thousands, none in a cycle: Python's own
-# 700 cost a tenth of a run.
-GARBAGE_AFTER = 100_000
-WITH_THREADS = (
-    "numpy",
-    "pyarrow",
-    "sqlalchemy",
-    "fsspec",
-    "distributed",
-)  # packages that begin threads, or hold connections
-Task = tuple[Any, ...]  # what the function is called with
+# rounds in which lost tasks are tried together; after that one at a time, so that a task that
+# kills its worker takes no other with it
+MAX_ROUNDS = 2
+# files of a night that are worth another process: to start one takes as long as to list 10,000
+VERY_MANY = 30_000
+Task = tuple[Any, ...]  # arguments of the function that is called
 
 log = logging.getLogger(__name__)
 
 
-def suit_full_nights() -> None:
-    """Set this process's memory up for nights of 100,000 files; before anything heavy is imported."""
-    # Arrow's own allocators keep what a full night took; the system's gives it back
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    # nothing here is linear algebra: its threads would only be begun, a tenth of a second of processor time
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # which keeps an arena for each thread, and so for each source, as large as that source's largest night: 100 MB in a full one
-    with contextlib.suppress(OSError, AttributeError):  # another system's library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-    gc.set_threshold(GARBAGE_AFTER)
-
-
 class _Call:
-    """A function and what it is to be called with, of which its text tells the function's name alone.
+    """A call whose text shows only the function's name.
 
-    Dask writes the arguments of what failed into its logs and shows them to whoever looks, and settings may have a password.
+    Dask logs and shows the arguments of calls that failed, and settings may have a password.
     """
 
     def __init__(self, function: Callable[..., Any], task: Task) -> None:
         self.function, self.task = function, task
-        self.__name__ = function.__name__  # what Dask calls it
+        self.__name__ = function.__name__  # Dask names the call by it
 
     def __call__(self) -> Any:
         return self.function(*self.task)
@@ -76,10 +57,19 @@ class _Call:
 
 
 class Workers:
-    """Runs a function on many tasks, somewhere else; `make` gives a new `concurrent.futures` executor.
+    """A pool of workers that replaces those that die.
 
-    `deaths` are what else than concurrent.futures' own exceptions says that a task's worker died; `end` ends what is left of an executor
-    that lost one.
+    Parameters
+    ----------
+    make : callable
+        Returns a new `concurrent.futures` executor.
+    *deaths : type
+        Exceptions of the executor, other than those of concurrent.futures, that say that a task's
+        worker died.
+    end : callable, optional
+        Ends what is left of an executor that lost a worker.
+    n_workers : int, optional
+        Number of workers, if it is known.
     """
 
     def __init__(
@@ -92,37 +82,42 @@ class Workers:
         self._make = make
         self._end = end
         self._n_workers = n_workers
-        self._of: Callable[[Task], Any] = tuple
-        self._came: list[
-            Any
-        ] = []  # what the tasks of the last results were of, in the order in which they came back
+        self._key_of: Callable[[Task], Any] = tuple
+        self._done_keys: list[Any] = []  # keys of the last tasks, in the order they were done
         self._deaths: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError, *deaths)
         self._executor = make()
-        self._work: dict[Future[Any], Task] = {}  # future -> task, of what is not done yet
+        self._pending: dict[Future[Any], Task] = {}
 
     def results(
         self,
         function: Callable[..., Result],
         tasks: Iterable[Task],
         lost: Callable[..., Result],
-        of: Callable[[Task], Any] = tuple,
+        key_of: Callable[[Task], Any] = tuple,
     ) -> Iterator[Result]:
-        """The results of `function(*task)` for a list of tasks, as they come.
+        """Yield the result of `function(*task)` for each task, as they come.
 
-        A task whose worker died is done again; one that takes its worker with it every time gives `lost(*task)`. `of` says what a task
-        is of, such as its night: whoever had that in hand last may have in its memory what is asked for next.
+        Parameters
+        ----------
+        function : callable
+        tasks : iterable of tuple
+        lost : callable
+            `lost(*task)` is the result of a task that kills its worker every time.
+        key_of : callable, optional
+            Returns what a task is about, such as its night. If all tasks start at once, each
+            goes to the worker that was last busy with the same key: it may still have that
+            night's tables in memory.
         """
-        left, came, self._of = list(tasks), self._came, of
-        if (
-            len(left) <= self._n_workers
-        ):  # all begin at once; and the worker that has waited longest takes the first
-            left.sort(key=lambda task: came.index(of(task)) if of(task) in came else -1)
-        self._came = []
+        left, done, self._key_of = list(tasks), self._done_keys, key_of
+        if len(left) <= self._n_workers:
+            # the worker that has waited longest takes the first task
+            left.sort(key=lambda task: done.index(key_of(task)) if key_of(task) in done else -1)
+        self._done_keys = []
         for _ in range(MAX_ROUNDS):
             left = yield from self._round(function, left)
             if not left:
                 return
-            log.warning("a worker died; %d nights are done again", len(left))
+            log.warning("a worker died; %d nights are started again", len(left))
             self._renew()
         for task in left:
             if (yield from self._round(function, [task])):
@@ -132,24 +127,24 @@ class Workers:
     def _round(
         self, function: Callable[..., Result], tasks: Iterable[Task]
     ) -> Generator[Result, None, list[Task]]:
-        """Yield what could be done; returns the tasks whose worker died."""
-        self._work, dead = {}, []
+        """Yield results; return the tasks whose worker died."""
+        self._pending, dead = {}, []
         for task in tasks:
             try:
-                self._work[self._executor.submit(_Call(function, task))] = task
+                self._pending[self._executor.submit(_Call(function, task))] = task
+            # a worker died during submission: one that is just starting then fails as well
             except (BrokenExecutor, OSError, ValueError) as error:
-                # one died while the others were handed in; a worker that was just to begin then finds closed what all share
-                if getattr(error, "errno", None) is not None:
-                    log.warning("no worker could begin: %s", error)
+                if isinstance(error, OSError) and error.errno is not None:
+                    log.warning("no worker could start: %s", os_error_text(error))
                 dead.append(task)
-        for done in as_completed(self._work):
-            task = self._work.pop(done)
+        for future in as_completed(self._pending):
+            task = self._pending.pop(future)
             try:
-                result = done.result()
+                result = future.result()
             except self._deaths:
                 dead.append(task)
                 continue
-            self._came.append(self._of(task))
+            self._done_keys.append(self._key_of(task))
             yield result
         return dead
 
@@ -160,43 +155,32 @@ class Workers:
         self._executor = self._make()
 
     def stop(self) -> None:
-        """End the workers after the nights that they have in hand."""
-        for waiting in self._work:
-            waiting.cancel()
+        """End the workers after the tasks that they are busy with."""
+        for future in self._pending:
+            future.cancel()
         with contextlib.suppress(BrokenExecutor):
             self._executor.shutdown(wait=True)
 
 
-def is_cheap_to_copy() -> bool:
-    """Whether a worker may be a copy of this process, which begins at once.
-
-    A copy of one with threads may wait for these for ever, and may end connections that are ours.
-    """
-    return (
-        sys.platform == "linux"
-        and threading.active_count() == 1
-        and not any(name in sys.modules for name in WITH_THREADS)
-    )
-
-
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Workers]:
-    """Workers that are so many processes of this machine."""
+    """Yield workers that are processes of this machine.
+
+    They are spawned, not forked: a copy of a process in which a library runs threads or holds
+    connections may hang, or close connections of the original. To spawn takes 0.15 s of
+    processor time per worker.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     def make() -> ProcessPoolExecutor:
-        is_alone = is_cheap_to_copy()
-        context = multiprocessing.get_context("fork" if is_alone else "spawn")
-        executor = ProcessPoolExecutor(
-            jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(
+            jobs, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),)
         )
-        if is_alone:
-            executor.submit(os.getpid)  # begins them all, before there are threads
-        return executor
 
     def end() -> None:
-        # the executor itself forgets the one that it was just starting when another died, and then waits for it for ever
+        # an executor forgets a worker that it was starting when another died, and waits for ever
         for left in multiprocessing.active_children():
             left.kill()
 
@@ -207,24 +191,24 @@ def processes(jobs: int) -> Iterator[Workers]:
         workers.stop()
 
 
-def _begin(parent: int) -> None:
-    """A worker finishes its night when Ctrl-C, which the terminal sends to all, ends the one that called; and keeps to its core.
+def _start_worker(parent: int) -> None:
+    """Set up a worker: it ignores Ctrl-C, and dies with its parent.
 
-    It dies with the one that called: without it, which held the lock, it must write nothing, and it would wait for ever.
+    A terminal sends Ctrl-C to all processes, and a worker finishes its night. Without its parent,
+    which held the lock, it must write nothing, and it would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    suit_full_nights()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    atexit.register(gc.freeze)  # no search for cycles among what is left, as in `timelimit.leave`
+    tune_worker()
+    atexit.register(skip_last_collection)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    if os.getppid() != parent:  # it died before that
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    if os.getppid() != parent:  # the parent died before that
         os._exit(1)
 
 
-def _end_with_the_parent() -> None:
+def _end_with_parent() -> None:
     from multiprocessing import parent_process
 
     if parent := parent_process():
@@ -234,19 +218,30 @@ def _end_with_the_parent() -> None:
 
 @contextlib.contextmanager
 def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
-    """Workers of the Dask cluster whose scheduler listens there (`tcp://host:8786`); they see the same folders as we do."""
+    """Yield the workers of a Dask cluster; they have to see the same folders.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as `tcp://host:8786`.
+    timeout_s : float, optional
+        Time for the scheduler to answer.
+
+    Raises
+    ------
+    UsageError
+        Dask is not installed, or no scheduler answers.
+    """
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:
-        raise UsageError(
-            f"--scheduler needs Dask ({error}); pip install observing_monitor[dask]"
-        ) from error
+        words = "pip install 'observing_monitor[dask]'"
+        raise UsageError(f"--scheduler needs Dask, which is not installed; {words}") from error
     try:
         client = Client(address, timeout=timeout_s)
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--scheduler {address}: no scheduler answers ({error}); start one with: dask scheduler"
-        ) from error
+        words = "no scheduler answers; start one with: dask scheduler"
+        raise UsageError(f"--scheduler {address}: {words}") from error
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             log.warning("the cluster at %s has no worker yet; waiting for one", address)

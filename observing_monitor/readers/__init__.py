@@ -1,1 +1,1 @@
-"""Read and open files, databases and object stores; nothing here knows of nights' tables."""
+"""Ways to read files, databases and object stores."""

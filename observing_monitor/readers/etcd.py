@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.passwords import password_from
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class Etcd:
 
     @property
     def place(self) -> str:
-        """The address without user and password; UsageError if `url` is not an address."""
+        """The address without user and password.
+
+        Raises UsageError if `url` is not an address.
+        """
         try:
             parts = urllib.parse.urlsplit(self.url)
             port = f":{parts.port}" if parts.port else ""
@@ -63,11 +67,16 @@ class Etcd:
         return f"{parts.scheme}://{host}{port}"
 
     def count(self, first: str, after: str) -> int:
-        """Return the number of keys from `first` up to, but without, `after`."""
+        """Return the number of keys in a range.
+
+        The range is from `first` up to, but without, `after`.
+        """
         return int(self._range(first, after, count_only=True).get("count", 0))
 
     def read(self, first: str, after: str) -> dict[str, bytes]:
-        """Return the keys from `first` up to, but without, `after`, with their values.
+        """Return the keys of a range with their values.
+
+        The range is from `first` up to, but without, `after`.
 
         Raises
         ------
@@ -85,7 +94,7 @@ class Etcd:
         )
 
     def _authorization(self) -> dict[str, str]:
-        """Return the header that identifies the user; {} if etcd asks for none."""
+        """Return the header that identifies the user, if any."""
         if not self.user:
             return {}
         password = password_from(self.password_env, self.place)
@@ -93,7 +102,10 @@ class Etcd:
         return {"Authorization": str(answer.get("token"))}
 
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-        """Return the answer to a request; SourceError if there is no complete one in time."""
+        """Return the answer to a request.
+
+        Raises SourceError if there is no complete one in time.
+        """
         request = urllib.request.Request(
             self.place + path,
             json.dumps(body).encode(),
@@ -123,7 +135,7 @@ class Etcd:
         return value
 
     def _refusal(self, error: urllib.error.HTTPError) -> str:
-        """Return etcd's reason for refusing a request, in one line without the password."""
+        """Return etcd's reason for a refusal, without the password."""
         try:
             words = str(json.loads(error.read(10_000))["message"])
         except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
@@ -133,7 +145,7 @@ class Etcd:
 
 
 def pairs_of(answer: dict[str, Any], place: str) -> dict[str, bytes]:
-    """Return the keys and values in an answer to a range request.
+    """Return keys and values of an answer.
 
     Parameters
     ----------
@@ -178,4 +190,4 @@ def _read_whole(answer: http.client.HTTPResponse, deadline: float) -> bytes:
 def _reason(error: Exception) -> str:
     """Return why a connection failed, in lower case."""
     reason = getattr(error, "reason", error)
-    return (getattr(reason, "strerror", None) or str(reason) or type(reason).__name__).lower()[:300]
+    return os_error_text(reason if isinstance(reason, BaseException) else error)

@@ -1,4 +1,4 @@
-"""The files of a directory tree, with what `stat` says of each, in columns."""
+"""Columns of files with their `stat` numbers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ NUMBERS = Entry._fields[1:]
 
 
 class Listing:
-    """Files in columns, because a night may have 200,000; folder by folder, by name.
+    """Files in columns, folder by folder, by name.
+
+    A night may have 200,000 files, too many for an object each.
 
     Attributes
     ----------
@@ -133,15 +135,15 @@ class Listing:
         values = self.numbers[row * n : (row + 1) * n]
         size, mtime_ns, ctime_ns, device, inode, n_links, link_ns, is_dangling = values
         return Entry(
-            path=self.paths[row],
-            size=size,
-            mtime_ns=self.beyond.get(row, mtime_ns),
-            ctime_ns=ctime_ns,
-            device=device,
-            inode=inode,
-            n_links=n_links,
-            link_ns=None if link_ns == ABSENT else link_ns,
-            is_dangling=bool(is_dangling),
+            self.paths[row],
+            size,
+            self.beyond.get(row, mtime_ns),
+            ctime_ns,
+            device,
+            inode,
+            n_links,
+            None if link_ns == ABSENT else link_ns,
+            bool(is_dangling),
         )
 
     def columns(self) -> dict[str, NDArray[np.int64]]:
@@ -189,7 +191,10 @@ class Listing:
         self.add_numbers(row)
 
     def add_numbers(self, row: Sequence[int]) -> None:
-        """Add the numbers of a file whose name was added; ABSENT for those beyond 64 bits."""
+        """Add the numbers of a file whose name was added.
+
+        ABSENT replaces numbers that 64 bits can't hold.
+        """
         try:
             self.numbers.frombytes(packed(*row))
         except struct.error:
@@ -213,7 +218,10 @@ class Listing:
 
 
 def is_not_utf8(text: str) -> bool:
-    """Return True if text contains bytes that are not UTF-8, as lone surrogates."""
+    """Return True if text contains lone surrogates.
+
+    These are bytes that are not UTF-8.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

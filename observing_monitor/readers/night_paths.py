@@ -1,4 +1,7 @@
-"""Find text files by a path, a pattern, or a pattern with the night in it."""
+"""Find text files by a pattern of their paths.
+
+The pattern may contain the night.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ A_NIGHT = datetime.date(2001, 2, 3)
 
 
 def read_night(value: Any, form: str = "date") -> datetime.date | None:
-    """Return the night that a cell contains; None if it contains none.
+    """Return the night in a cell; None if there is none.
 
     Parameters
     ----------
@@ -54,7 +57,10 @@ def read_night(value: Any, form: str = "date") -> datetime.date | None:
 
 
 def write_night(night: datetime.date, form: str = "date") -> int | str:
-    """Return a night in a form of `read_night`: an int for `nid` and `mjd`, else text."""
+    """Return a night in one of the forms of `read_night`.
+
+    An int for `nid` and `mjd`, else text.
+    """
     if form in ("nid", "mjd"):
         return nid_of(night) if form == "nid" else (night - MJD_ZERO).days
     return night.isoformat() if form == "date" else night.strftime(form)
@@ -86,7 +92,10 @@ class TextFiles:
                 raise UsageError(f"{self.pattern}: {form!r} is no way to write a night; {remedy}")
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights that files are named after; none if the pattern has no `{night}`."""
+        """Return the nights in the files' names.
+
+        None if the pattern has no `{night}`.
+        """
         if not self.has_night:
             return set()
         forms, regex = [form or "date" for form in NIGHT_PLACE.findall(self.pattern)], self._regex()
@@ -94,7 +103,7 @@ class TextFiles:
         return {night for texts in found if (night := _night_in(texts, forms))}
 
     def of_night(self, night: datetime.date | None, known: Iterable[str] = ()) -> list[str]:
-        """Return the files that may hold a night's rows, in order of name.
+        """Return the files with a night's rows, by name.
 
         Parameters
         ----------
@@ -122,7 +131,10 @@ class TextFiles:
         return paths
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return the sizes and times of a night's files, as `Source.look` does."""
+        """Return sizes and times of a night's files.
+
+        The result has the form of `Source.look`.
+        """
         state = {}
         for path in self.of_night(night, (known or {}).get("files", ())):
             try:
@@ -142,7 +154,10 @@ class TextFiles:
         return None if is_path else [self.root or "."]
 
     def _find(self, pattern: str) -> list[str]:
-        """Return the paths that match; "*" as pattern allows any night."""
+        """Return the paths that match.
+
+        The pattern "*" allows any night.
+        """
         wild = NIGHT_PLACE.sub("*", self.pattern) if pattern == "*" else pattern
         if not os.path.isdir(self.root or "."):
             raise SourceError(f"{self.root}: no such directory; is its disk mounted?")

@@ -1,4 +1,4 @@
-"""Object stores: the objects below an address such as `s3://bucket/prefix`, through fsspec.
+"""Access to object stores through fsspec.
 
 fsspec is imported at the first request. Credentials come from the environment and from the
 profiles of the store's own tools (`AWS_PROFILE`, `~/.aws/credentials`, …), never from our
@@ -12,10 +12,11 @@ import datetime
 import importlib.util
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import ObservingMonitorError, UsageError
+from observing_monitor.model.setting import setting
 from observing_monitor.readers.store_errors import error_code, store_message
 
 if TYPE_CHECKING:
@@ -46,18 +47,29 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Storage:
-    """How to reach an object store: a table `[storage]` of the settings."""
+    """How to reach an object store: a table `[storage]`."""
 
-    # address of your own store, https://s3.example.org; else AWS_ENDPOINT_URL, else Amazon's
-    endpoint_url: str = ""
-    # region of the bucket; else that of AWS_REGION or of the profile
-    region: str = ""
-    # profile in ~/.aws/config and ~/.aws/credentials; else AWS_PROFILE
-    profile: str = ""
-    # read a public bucket without credentials
-    anonymous: bool = False
-    # more options for fsspec's file system: `project` for gs, `account_name` for az
-    options: dict[str, Any] = field(default_factory=dict)
+    endpoint_url: str = setting(
+        "",
+        "Address of your own store. By default `AWS_ENDPOINT_URL`, else Amazon's.",
+        example="https://s3.example.org",
+    )
+    region: str = setting(
+        "",
+        "Region of the bucket. By default that of `AWS_REGION` or of the profile.",
+        example="us-west-2",
+    )
+    profile: str = setting(
+        "",
+        "Profile in `~/.aws/config` and `~/.aws/credentials`. By default `AWS_PROFILE`.",
+        example="observatory",
+    )
+    anonymous: bool = setting(False, "With `true`, a public bucket is read without credentials.")
+    options: dict[str, Any] = setting(
+        {},
+        "More options for fsspec's file system: `project` for gs, `account_name` for az.",
+        example={"project": "observatory"},
+    )
 
     def check(self) -> None:
         """Raise UsageError if a setting is wrong or holds a secret."""
@@ -120,19 +132,23 @@ def check_address(address: str) -> str:
 
 
 def is_plain(address: str) -> bool:
-    """Return True if an address names a bucket or prefix and can't contain a secret."""
+    """Return True if an address can't contain a secret.
+
+    It is then a bucket, or a prefix in one.
+    """
     return bool(_ADDRESS.fullmatch(address))
 
 
 def lies_in(address: str, other: str) -> bool:
-    """Return True if an address equals another or lies below it."""
+    """Return True if an address is in another."""
     return f"{address.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
 
 
 class Objects:
-    """The objects below an address, by their names relative to it.
+    """The objects below an address.
 
-    A pickled copy opens the store anew, in the environment of its own process.
+    Their names are relative to it. A pickled copy opens the store anew, in the environment of its
+    own process.
 
     Parameters
     ----------
@@ -159,7 +175,7 @@ class Objects:
         return f"{self.address}/{name}" if name else self.address
 
     def all_below(self, folder: str = "") -> dict[str, Object]:
-        """Return every object below a folder, at any depth, by name.
+        """Return all objects below a folder, by name.
 
         Costs one request per 1,000 objects.
         """
@@ -171,7 +187,10 @@ class Objects:
         }
 
     def folder(self, folder: str = "") -> tuple[dict[str, Object], list[str]]:
-        """Return the objects directly in a folder, by name, and the names of its folders."""
+        """Return a folder's own objects and its folders.
+
+        Objects come with their names; of folders there are only names.
+        """
         with self._opened(folder) as fs:
             try:
                 found = fs.ls(self._in_store(folder), detail=True)
@@ -191,7 +210,10 @@ class Objects:
         return objects, [name for name, info in inside if info["type"] == "directory"]
 
     def info(self, name: str) -> Object | None:
-        """Return an object's size, time and ETag; None if there is no such object."""
+        """Return an object's size, time and ETag.
+
+        None if there is no such object.
+        """
         with self._opened(name) as fs:
             try:
                 return _object(fs.info(self._in_store(name)))
@@ -199,7 +221,10 @@ class Objects:
                 return None
 
     def read(self, name: str) -> bytes | None:
-        """Return an object's content; None if there is no such object."""
+        """Return an object's content.
+
+        None if there is no such object.
+        """
         with self._opened(name) as fs:
             try:
                 return bytes(fs.cat_file(self._in_store(name)))
@@ -209,7 +234,10 @@ class Objects:
                 return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Write an object; a reader gets the whole new content or the whole old one."""
+        """Write an object.
+
+        A reader gets the whole new content or the whole old one.
+        """
         with self._opened(name) as fs:
             fs.pipe_file(self._in_store(name), data, **self._headers(name))
 
@@ -219,7 +247,7 @@ class Objects:
             fs.rm_file(self._in_store(name))
 
     def _headers(self, name: str) -> dict[str, str]:
-        """Return what browsers need to know: content type, and how long to cache."""
+        """Return content type and caching for browsers."""
         kind = CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
         if self.address.startswith("s3:"):
             # names below assets/ contain a hash of the content
@@ -288,7 +316,7 @@ def _options(scheme: str, storage: Storage) -> dict[str, Any]:
 
 
 def _session(profile: str) -> Any:
-    """Return the session that finds the credentials and parses the answers.
+    """Return the session with credentials and parser.
 
     Times are parsed by Python's own `fromisoformat`, which halves the cost of a listing.
     """

@@ -1,4 +1,4 @@
-"""Passwords of databases and servers, which come from environment variables."""
+"""Read passwords from environment variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from observing_monitor.errors import SourceError
 
 
 def password_from(variable: str, place: str) -> str:
-    """Return the password in an environment variable; "" if no variable is named.
+    """Return the password in an environment variable.
+
+    "" if no variable is named.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Open plain files only: never a pipe, a device or a folder."""
+"""Open plain files, never pipes, devices or folders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,15 +51,11 @@ def open_plain(
 
 
 def is_address(place: object) -> bool:
-    """Return True if a place is an object store's address (`s3://bucket/prefix`)."""
+    """Return True for an address such as `s3://bucket/prefix`."""
     return "://" in str(place)
 
 
-def why(error: OSError) -> str:
-    """Return the system's words for an error, such as `no such file or directory`."""
-    return (error.strerror or str(error)).lower()
-
-
 def unreadable(path: object, error: OSError) -> SourceError:
-    """Return the error to raise if a source's file can't be read."""
-    return SourceError(f"{path}: {why(error)}; the user that runs this must be able to read it")
+    """Return the error for a file that can't be read."""
+    words = "the user that runs this must be able to read it"
+    return SourceError(f"{path}: {os_error_text(error)}; {words}")

@@ -1,7 +1,8 @@
-"""Read databases: read-only, with a time limit, and without showing a password.
+"""Read-only access to databases.
 
-The password comes from the URL, from the environment (`password_env` names the variable), or,
-for PostgreSQL, from `.pgpass`, which libpq reads itself.
+Every query has a time limit, and no message shows a password. The password comes from the URL, from
+the environment (`password_env` names the variable), or, for PostgreSQL, from `.pgpass`, which
+libpq reads itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.messages import first_line
 from observing_monitor.readers import sqlite
 from observing_monitor.readers.passwords import password_from
 
@@ -77,7 +79,10 @@ class Database:
 
     @property
     def place(self) -> str:
-        """The address without user, password or options: `postgresql://host:5432/name`."""
+        """The address without user, password or options.
+
+        An example is `postgresql://host:5432/name`.
+        """
         scheme, _, rest = self.url.partition("://")
         scheme = scheme.partition("+")[0]
         login, _, address = ("", "", rest) if scheme == "sqlite" else rest.rpartition("@")
@@ -120,7 +125,10 @@ class Database:
 
     @property
     def _secrets(self) -> set[str]:
-        """All texts that must not be shown, both as the url quotes them and unquoted."""
+        """All texts that must not be shown.
+
+        They are listed as the url quotes them, and unquoted.
+        """
         rest, _, options = self.url.partition("://")[2].rpartition("?")
         login = self.url.partition("://")[2].rpartition("@")[0]
         found = {
@@ -166,9 +174,10 @@ class Database:
 
     @contextlib.contextmanager
     def plain(self) -> Iterator[Plain]:
-        """Open the database for queries of many rows, which come as plain tuples.
+        """Open the database for queries of many rows.
 
-        An SQLite file is read without importing SQLAlchemy. Raises as `connect` does.
+        Rows come as plain tuples. An SQLite file is read without importing SQLAlchemy. Raises as
+        `connect` does.
         """
         if (path := self.sqlite_path) is not None:
             try:
@@ -187,7 +196,10 @@ class Database:
             )
 
     def _engine(self, sqlalchemy: ModuleType) -> Engine:
-        """Return an engine without a pool: a connection is closed when its work is done."""
+        """Return an engine without a pool.
+
+        A connection is closed when its work is done.
+        """
         url = self._url(sqlalchemy)
         options: dict[str, Any] = {"connect_args": self._arguments(url)}
         if (path := self.sqlite_path) is not None:
@@ -217,7 +229,10 @@ class Database:
         return url
 
     def _arguments(self, url: URL) -> dict[str, Any]:
-        """Return the driver's arguments for the time limit and for read-only transactions."""
+        """Return the driver's arguments.
+
+        They set the time limit and read-only transactions.
+        """
         seconds = max(1, round(self.timeout_s))
         if url.drivername.startswith("postgresql"):
             limits = f"-c default_transaction_read_only=on -c statement_timeout={seconds * 1000}"
@@ -235,7 +250,7 @@ class Database:
         return {"timeout": seconds}
 
     def _shows_secrets(self, error: BaseException | None) -> bool:
-        """Return True if an exception, or one that caused it, contains a secret."""
+        """Return True if an exception or its cause has a secret."""
         while error is not None:
             if any(secret in str(error) for secret in self._secrets):
                 return True
@@ -247,9 +262,12 @@ class Database:
         return SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read")
 
     def _without_secrets(self, error: BaseException) -> str:
-        """Return the first line of the driver's message, with secrets replaced by `…`."""
+        """Return the first line of the driver's message.
+
+        Secrets are replaced by `…`.
+        """
         text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
-        words = next(iter(text.strip().splitlines()), type(error).__name__)
+        words = first_line(text) or type(error).__name__
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words

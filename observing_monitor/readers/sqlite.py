@@ -1,8 +1,9 @@
-"""Read SQLite files of others: nothing is changed, and no writer has to wait.
+"""Read SQLite files without disturbing their writers.
 
-A file is opened as `immutable`, so that SQLite takes no lock and makes no file beside it. What
-locks would guarantee is checked instead: the file must be the same before and after a query, with
-no transaction in progress. Otherwise the query is repeated.
+Nothing is changed, and no writer has to wait. A file is opened as `immutable`, so that SQLite
+takes no lock and makes no file beside it. What locks would guarantee is checked instead: the file
+must be the same before and after a query, with no transaction in progress. Otherwise the query is
+repeated.
 
 - The file is the same if its size, time and inode are, and the change counter in its header,
   which every transaction increments.
@@ -36,14 +37,18 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from observing_monitor.errors import SourceError, one_line
+from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import error_line
 from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.sqlite_state import is_unchanged, take_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
+
+    from observing_monitor.readers.sqlite_state import State
 
 
 # how long a hot journal is waited for before it is copied with its file
@@ -70,107 +75,23 @@ Tuples = list[tuple[Any, ...]]
 log = logging.getLogger(__name__)
 
 
-class _State(NamedTuple):
-    """The state of a file: equal states have equal content.
-
-    Attributes
-    ----------
-    path
-        All links resolved, because log and journal lie beside the real file.
-    file
-        Size, time, inode and change counter.
-    log
-        Of a write-ahead log that has rows: inode, salt of the rows, size and time; else ().
-    journal
-        Of a hot rollback journal: inode, and the random number and size in its header; else ().
-    keeps_log
-        True in WAL mode, with or without a log.
-    """
-
-    path: str
-    file: tuple[int, ...]
-    log: tuple[int, ...]
-    journal: tuple[int, ...]
-    keeps_log: bool
-
-    @property
-    def needs_copy(self) -> bool:
-        """True if the file alone does not have the committed content."""
-        return bool(self.log or self.journal)
-
-    @property
-    def origin(self) -> tuple[object, ...]:
-        """Key of a copy: the same while the copy is right.
-
-        A copy does not contain the changes of an unfinished transaction, so these do not matter.
-        """
-        return (self.path, self.file[2], self.journal) if self.journal else self
-
-
 def state_of(path: str) -> list[int]:
-    """Return numbers that differ if the content of a file does.
+    """Return numbers that differ if a file does.
 
     Raises
     ------
     OSError
         If the file is not there or can't be read.
     """
-    state = _state_of(path)
+    state = take_state(path)
     return [*state.file, *state.log, *state.journal]
 
 
-def _state_of(path: str) -> _State:
-    real = os.path.realpath(path, strict=True)
-    # The file first: a writer that is missed by both looks at the journal (the other is in
-    # `_is_unchanged`) was at work between them, and has incremented the counter.
-    file, keeps_log = _file_of(real)
-    return _State(real, file, _log_of(real), _journal_of(real), keeps_log)
-
-
-def _is_unchanged(state: _State) -> bool:
-    """Return True if everything read since a state was taken belongs to that state."""
-    path = state.path
-    with contextlib.suppress(OSError):  # the file is gone or no longer readable
-        now = (_journal_of(path), _log_of(path), _file_of(path)[0])
-        return now == (state.journal, state.log, state.file)
-    return False
-
-
-def _file_of(path: str) -> tuple[tuple[int, ...], bool]:
-    with open_plain(path) as file:  # opened anew each time, so that NFS asks its server
-        header, stat = file.read(28), os.fstat(file.fileno())
-    counter = int.from_bytes(header[24:28])
-    keeps_log = header[18:20] == b"\2\2"
-    return (stat.st_size, stat.st_mtime_ns, stat.st_ino, counter), keeps_log
-
-
-def _log_of(path: str) -> tuple[int, ...]:
-    header, stat = _beginning(f"{path}-wal", 24)
-    if not stat or not header:
-        return ()
-    return stat.st_ino, int.from_bytes(header[16:24]), stat.st_size, stat.st_mtime_ns
-
-
-def _journal_of(path: str) -> tuple[int, ...]:
-    header, stat = _beginning(f"{path}-journal", 20)
-    if not stat or header[:1] in (b"", b"\0"):
-        return ()
-    return stat.st_ino, int.from_bytes(header[12:20])
-
-
-def _beginning(path: str, n_bytes: int) -> tuple[bytes, os.stat_result | None]:
-    """Return a file's first bytes and its `stat`; b"" and None if it is not there."""
-    try:
-        with open_plain(path) as file:
-            return file.read(n_bytes), os.fstat(file.fileno())
-    except FileNotFoundError:
-        return b"", None
-
-
 class Reader:
-    """A read-only connection; each query is answered from one state of the file.
+    """A read-only connection to a file.
 
-    Has the parts of PEP 249 that SQLAlchemy needs.
+    Each query is answered from one state of the file. Has the parts of PEP 249 that SQLAlchemy
+    needs.
 
     Parameters
     ----------
@@ -183,7 +104,7 @@ class Reader:
     def __init__(self, path: str, timeout_s: float) -> None:
         self._path = os.path.abspath(path)
         self._timeout_s = timeout_s
-        self._opened: tuple[_State, sqlite3.Connection] | None = None
+        self._opened: tuple[State, sqlite3.Connection] | None = None
         self._functions: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def ask(self, sql: str, values: Values = ()) -> Tuples:
@@ -203,7 +124,10 @@ class Reader:
         return self.answer(sql, values)[1]
 
     def answer(self, sql: str, values: Values = ()) -> tuple[Any, Tuples]:
-        """Return the columns, as in a cursor's `description`, and the rows; see `ask`."""
+        """Return the columns and the rows; see `ask`.
+
+        Columns are as in a cursor's `description`.
+        """
         started = time.monotonic()
         for tried in range(TRIES):
             if tried > 1 and time.monotonic() - started > PATIENCE_S:
@@ -213,16 +137,19 @@ class Reader:
             try:
                 if connection := self._connection(state):
                     answer = _ask(connection, sql, values)
-                    if state.needs_copy or _is_unchanged(state):
+                    if state.needs_copy or is_unchanged(state):
                         return answer
             except (sqlite3.Error, UnicodeError):  # a message may quote bytes of the file
-                if state.needs_copy or _is_unchanged(state):
+                if state.needs_copy or is_unchanged(state):
                     raise
             self.close()
         return self._answer_under_lock(state, sql, values)
 
-    def _connection(self, state: _State) -> sqlite3.Connection | None:
-        """Return a connection to the file in a state; None if the state has passed."""
+    def _connection(self, state: State) -> sqlite3.Connection | None:
+        """Return a connection to the file in a state.
+
+        None if the state has passed.
+        """
         if state.needs_copy:
             self.close()
             copy = _copy_of(state)
@@ -232,7 +159,7 @@ class Reader:
             self._opened = state, self._prepared(_connect(state.path, "mode=ro&immutable=1"))
         return self._opened[1]
 
-    def _answer_under_lock(self, state: _State, sql: str, values: Values) -> tuple[Any, Tuples]:
+    def _answer_under_lock(self, state: State, sql: str, values: Values) -> tuple[Any, Tuples]:
         words = f"{self._path}: changes faster than it can be read"
         if state.keeps_log or state.log:  # SQLite would make files beside it, even to read
             raise SourceError(f"{words}; the next run tries again")
@@ -244,7 +171,7 @@ class Reader:
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            reason = f"and can't be locked meanwhile ({one_line(error)})"
+            reason = f"and can't be locked meanwhile ({error_line(error)})"
             raise SourceError(f"{words}, {reason}; the next run tries again") from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -309,7 +236,7 @@ class Cursor:
 
 
 def ask(path: str, sql: str, values: Values = ()) -> Tuples:
-    """Return the rows that one query selects from a file; see `Reader.ask`."""
+    """Return the rows of one query; see `Reader.ask`."""
     with contextlib.closing(Reader(path, PATIENCE_S)) as reader:
         return reader.ask(sql, values)
 
@@ -337,12 +264,15 @@ def _ask(connection: sqlite3.Connection, sql: str, values: Values) -> tuple[Any,
     return answer()
 
 
-def _settled_state(path: str) -> _State:
-    """Return a file's state when no transaction is in progress, or one takes long."""
-    state, ends = _state_of(path), time.monotonic() + JOURNAL_S
+def _settled_state(path: str) -> State:
+    """Return a file's state between two transactions.
+
+    If a transaction takes long, it is a state within it.
+    """
+    state, ends = take_state(path), time.monotonic() + JOURNAL_S
     while state.journal and _existing_copy(state) is None and time.monotonic() < ends:
         time.sleep(0.02)
-        state = _state_of(path)
+        state = take_state(path)
     return state
 
 
@@ -354,16 +284,17 @@ _copies: dict[tuple[int, str], tuple[tuple[object, ...], sqlite3.Connection]] = 
 _copying: dict[str, threading.Lock] = {}
 
 
-def _existing_copy(state: _State) -> sqlite3.Connection | None:
-    """Return the copy that was made of a state, if there is one."""
+def _existing_copy(state: State) -> sqlite3.Connection | None:
+    """Return the copy of a state, if there is one."""
     origin, copy = _copies.get((os.getpid(), state.path), (None, None))
     return copy if origin == state.origin else None
 
 
-def _copy_of(state: _State) -> sqlite3.Connection | None:
-    """Return a connection to a copy of the committed content, made once for each state.
+def _copy_of(state: State) -> sqlite3.Connection | None:
+    """Return a copy of the committed content.
 
-    Returns None if the file changed meanwhile; raises OSError if it can't be read or copied.
+    It is made once for each state. Returns None if the file changed meanwhile; raises OSError if
+    it can't be read or copied.
     """
     with _copying.setdefault(state.path, threading.Lock()):
         if copy := _existing_copy(state):
@@ -375,8 +306,8 @@ def _copy_of(state: _State) -> sqlite3.Connection | None:
         return made
 
 
-def _new_copy(state: _State) -> sqlite3.Connection | None:
-    """Return a new copy; None if it may mix several states."""
+def _new_copy(state: State) -> sqlite3.Connection | None:
+    """Return a new copy, if it is of one state."""
     try:
         made = _copy_file(state.path)
     except sqlite3.Error:
@@ -389,20 +320,20 @@ def _new_copy(state: _State) -> sqlite3.Connection | None:
     return None
 
 
-def _is_same_transaction(state: _State) -> bool:
-    """Return True if a copy made since a state was taken has the content of that state.
+def _is_same_transaction(state: State) -> bool:
+    """Return True if a copy has the content of a state.
 
-    With a log or a journal the file itself may have changed meanwhile: the log has the rest, and
-    the journal undoes it.
+    The copy was made after the state was taken. With a log or a journal the file itself may have
+    changed meanwhile: the log has the rest, and the journal undoes it.
     """
     if not state.needs_copy:
-        return _is_unchanged(state)
-    now = _state_of(state.path)
+        return is_unchanged(state)
+    now = take_state(state.path)
     return (now.file[2], now.log[:2], now.journal) == (state.file[2], state.log[:2], state.journal)
 
 
 def snapshot(path: str) -> sqlite3.Connection:
-    """Return a connection to a copy of a file, for many queries of one state.
+    """Return a copy of a file for many queries.
 
     Raises
     ------
@@ -422,7 +353,7 @@ def snapshot(path: str) -> sqlite3.Connection:
 
 
 def _copy_file(path: str) -> sqlite3.Connection:
-    """Return a connection to a new copy of a file with its log and journal."""
+    """Return a copy of a file with log and journal."""
     try:
         with tempfile.TemporaryDirectory(prefix="observing_monitor_registry_") as folder:
             here = os.path.join(folder, "registry")
@@ -457,7 +388,7 @@ def _copy(
 
 
 def _length_to_copy(journal: BufferedReader) -> int | None:
-    """Return how many bytes of a journal to copy; None for all.
+    """Return the number of bytes to copy; None for all.
 
     If several files are changed in one transaction, each one's journal ends with the name of a
     journal that they share. SQLite would look for it, and remove it when done. So the name is left

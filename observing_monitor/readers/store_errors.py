@@ -1,4 +1,4 @@
-"""Messages for errors of object stores: what is wrong, and what to do.
+"""Messages for errors of object stores.
 
 A store's own words are never shown: they may contain the user's name or a signed request.
 """
@@ -36,7 +36,9 @@ BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "500", "503"}
 
 
 def store_message(error: BaseException, endpoint_url: str) -> str:
-    """Return what is wrong with a store, and what to do, in one line.
+    """Return the message for an error of a store.
+
+    One line: what is wrong, and what to do.
 
     Parameters
     ----------
@@ -57,7 +59,10 @@ def store_message(error: BaseException, endpoint_url: str) -> str:
 
 
 def error_code(error: BaseException) -> str:
-    """Return the S3 error code of an exception or of its causes; "" if there is none."""
+    """Return the S3 error code of an exception or its causes.
+
+    "" if there is none.
+    """
     for one in _chain(error):
         response = getattr(one, "response", None)
         if isinstance(response, dict) and isinstance(response.get("Error"), dict):
@@ -103,7 +108,7 @@ def _by_kind(kinds: list[str], endpoint_url: str) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception, its cause, the cause's cause, and so on."""
+    """Yield an exception and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,7 @@
-"""Text files with rows: CSV, JSON, or one JSON object per line, plain or gzip."""
+"""Read rows from text files.
+
+CSV, JSON, or one JSON object per line; plain or gzip.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
-from observing_monitor.readers.night_paths import TextFiles, read_night, write_night
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
 if TYPE_CHECKING:
@@ -22,21 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-
-__all__ = [
-    "READERS",
-    "Rows",
-    "TextFiles",
-    "at",
-    "format_of",
-    "opened",
-    "parse_json",
-    "read_csv",
-    "read_json",
-    "read_jsonl",
-    "read_night",
-    "write_night",
-]
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -105,7 +92,7 @@ class Rows:
 
 
 def at(numbers: list[int], word: str = "line") -> str:
-    """Return `line 3` or `lines 3, 7, 9 and 12 more`."""
+    """Return `lines 3, 7, 9 and 12 more`."""
     some = ", ".join(str(number) for number in numbers[:3])
     more = f" and {len(numbers) - 3:,} more" if len(numbers) > 3 else ""
     return f"{word}{'s' if len(numbers) > 1 else ''} {some}{more}"
@@ -168,7 +155,10 @@ def read_csv(
 
 
 def _bare(line: str, comment: str) -> str:
-    """Return a line for the CSV reader; an empty one for a comment, to keep line numbers."""
+    """Return a line for the CSV reader, empty for a comment.
+
+    The line is kept so that line numbers are right.
+    """
     return "\n" if comment and line.lstrip().startswith(comment) else line.replace("\0", "�")
 
 
@@ -209,7 +199,10 @@ def read_json(
 
 
 def _objects_in(value: dict[str, Any]) -> list[Any]:
-    """Return an object of lists as a list of objects; any other object as a list of itself."""
+    """Return the objects in a JSON object.
+
+    An object of lists is a table with a column per list. Any other object is one row.
+    """
     lists = {key: column for key, column in value.items() if isinstance(column, list)}
     lengths = {len(column) for column in lists.values()}
     if len(lists) != len(value) or len(lengths) != 1:
@@ -218,7 +211,7 @@ def _objects_in(value: dict[str, Any]) -> list[Any]:
 
 
 def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
-    """Return the rows of a file with one JSON object per line.
+    """Return the rows of a JSON lines file.
 
     A line that is not an object is left out, with a note. Parameters and errors are as for
     `opened`.
@@ -274,7 +267,10 @@ def _parsed(text: str | bytes, where: str) -> Any:
 
 
 def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> Rows:
-    """Return (number, object) pairs as rows; columns are in order of first appearance."""
+    """Return rows from pairs of number and object.
+
+    Columns are in order of first appearance.
+    """
     odd = [number for number, value in numbered if not isinstance(value, dict)]
     flat = [(number, _flat(value)) for number, value in numbered if isinstance(value, dict)]
     names = list(dict.fromkeys(name for _, row in flat for name in row))
@@ -291,7 +287,10 @@ def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> R
 
 
 def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Return an object with its inner objects spread out, as `outer.inner`."""
+    """Return an object without inner objects.
+
+    Their keys become `outer.inner`.
+    """
     made: dict[str, Any] = {}
     for key, inner in value.items():
         if isinstance(inner, dict):
@@ -311,7 +310,10 @@ READERS = {
 
 
 def format_of(path: Path | str) -> str:
-    """Return the format for a path's ending, a key of `READERS`; "" if it is not known."""
+    """Return the format for a path's ending.
+
+    A key of `READERS`, or "" if the ending is not known.
+    """
     name = re.sub(r"\.gz$", "", str(path), flags=re.IGNORECASE)
     ending = name.rpartition(".")[2].lower()
     return ending if ending in READERS else {"dat": "csv", "txt": "csv"}.get(ending, "")

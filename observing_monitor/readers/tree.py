@@ -1,7 +1,7 @@
-"""A directory tree with folders named after nights: file stores, and `raw/` of Gen2.
+"""Directory trees with folders named after nights.
 
-Only names and times are read, never a file. The night of a file outside such folders is that of
-the file's own time.
+File stores and `raw/` of Gen2 repositories are such trees. Only names and times are read, never a
+file. The night of a file outside such folders is that of the file's own time.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from observing_monitor.readers.walk import NightFolders
 
 
-__all__ = ["Entry", "Listing", "NightTree", "shown_all"]
-
 # nights whose listings are kept: a source may read a night and its neighbours
 MAX_LISTINGS = 3
 
 
 class NightTree:
-    """One look at a tree: each part is listed once, when it is asked for.
+    """One look at a tree.
+
+    Each part is listed once, when it is asked for.
 
     Parameters
     ----------
@@ -71,7 +71,9 @@ class NightTree:
         self._all_loose: frozenset[str] | None = None
 
     def night_folders(self) -> NightFolders:
-        """Return the folders named after nights: night -> sorted paths below the root.
+        """Return night -> folders named after it.
+
+        The paths are below the root, and sorted.
 
         Raises
         ------
@@ -81,24 +83,27 @@ class NightTree:
         return self._walk_skeleton()[0]
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights of all folders and of all files outside them."""
+        """Return the nights of all folders and loose files."""
         return set(self.night_folders()) | {night for night in self._loose if night}
 
     def loose(self, night: datetime.date) -> list[Entry]:
-        """Return the files outside night folders whose own time lies in the night."""
+        """Return the night's loose files.
+
+        These lie outside night folders, and their own time is in the night.
+        """
         listing = self._walk_skeleton()[1]
         return [listing.entry(row) for row in self._loose.get(night, [])]
 
     def all_loose(self) -> frozenset[str]:
-        """Return the file_ids of all files outside night folders, of any night."""
+        """Return the file_ids of all loose files, of any night."""
         if self._all_loose is None:
             self._all_loose = frozenset(shown_all(self._walk_skeleton()[1].paths))
         return self._all_loose
 
     def folder_times(self, folders: Iterable[str]) -> dict[str, int | None]:
-        """Return each folder's modification time in ns; None if it is not there.
+        """Return folders' modification times in ns.
 
-        Costs one `stat` per folder.
+        None for a folder that is not there. Costs one `stat` per folder.
         """
         times: dict[str, int | None] = {}
         for folder in folders:
@@ -108,11 +113,11 @@ class NightTree:
                 times[folder] = None
         return times
 
-    def begin(self, night: datetime.date, n_files: int) -> None:
-        """Start to list a large night in another process, and import pandas meanwhile.
+    def begin(self, night: datetime.date, n_files: int, imports: Iterable[str] = ()) -> None:
+        """List a large night in another process.
 
-        To list so many files takes as long as to import pandas, and Python's threads would do one
-        after the other.
+        This process imports modules meanwhile. To list so many files takes as long as to import
+        pandas, and Python's threads would do one after the other.
 
         Parameters
         ----------
@@ -120,6 +125,8 @@ class NightTree:
             A night that has changed since the last look.
         n_files
             Its number of files then. If they are few, nothing is done.
+        imports
+            Modules that the night will be read with.
         """
         from observing_monitor.processes import parallel, workers
 
@@ -127,10 +134,13 @@ class NightTree:
             self._begun[night] = parallel.start_process(
                 list_values, self.root, self.night_folders().get(night, []), self.whole
             )
-            parallel.get_ready()
+            parallel.import_ahead(imports)
 
     def list_night(self, night: datetime.date) -> Listing:
-        """Return the files of a night: those in its folders, at any depth, and loose ones."""
+        """Return the files of a night.
+
+        These are the files in its folders, at any depth, and loose ones.
+        """
         if night not in self._listings:
             begun = self._begun.pop(night)() if night in self._begun else None
             listing = (
@@ -149,20 +159,26 @@ class NightTree:
         self._listings.pop(night, None)
 
     def digest(self, night: datetime.date | None = None) -> str:
-        """Return the digest of a night's Listing; of the whole tree's for None."""
+        """Return the digest of a night's Listing.
+
+        None stands for the whole tree.
+        """
         if night not in self._digests:
             listing = self.list_all() if night is None else self.list_night(night)
             self._digests[night] = listing.digest()
         return self._digests[night]
 
     def list_all(self) -> Listing:
-        """Return all files of the tree, for trees that are not organised by night."""
+        """Return all files of the tree.
+
+        This is for trees that are not organised by night.
+        """
         if None not in self._listings:
             self._keep(None, self._list([""]))
         return self._listings[None]
 
     def _keep(self, night: datetime.date | None, listing: Listing) -> None:
-        """Keep a listing, and drop the oldest if there are many."""
+        """Keep a listing, and drop the oldest."""
         nights = [kept for kept in self._listings if kept is not None]
         if len(nights) >= MAX_LISTINGS:
             del self._listings[nights[0]]

@@ -1,4 +1,4 @@
-"""List the files below a folder, with what `stat` says of each; no file is opened."""
+"""List the files below a folder without opening any."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import struct
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers.listing import (
     ABSENT,
@@ -17,7 +18,6 @@ from observing_monitor.readers.listing import (
     packed,
     shown,
 )
-from observing_monitor.readers.plain_files import why
 
 if TYPE_CHECKING:
     import datetime
@@ -50,7 +50,10 @@ def list_folders(
 
 
 def list_values(root: str, folders: list[str], whole: tuple[str, ...]) -> tuple[Any, ...]:
-    """Return the `values()` of a Listing, for a process that lists and ends."""
+    """Return the `values()` of a Listing.
+
+    It is called in a process of its own.
+    """
     return list_folders(root, folders, whole).values()
 
 
@@ -66,7 +69,7 @@ class Walk:
         self._seen: set[tuple[int, int]] = set()  # device and inode of each folder
 
     def list_all(self, folders: list[str]) -> Listing:
-        """Return the Listing of some folders and of all folders in them."""
+        """Return the Listing of folders, at any depth."""
         listing = self.listing
         to_do: list[tuple[str, os.stat_result | None]] = [
             (folder, None) for folder in reversed(folders)
@@ -93,7 +96,10 @@ class Walk:
     def _list_one(
         self, opened: int, folder: str, state: os.stat_result
     ) -> list[tuple[str, os.stat_result | None]]:
-        """List one open folder; return the folders in it that must be listed too."""
+        """List one open folder.
+
+        Returns the folders in it that must be listed too.
+        """
         if (state.st_dev, state.st_ino) in self._seen:  # a symlink that leads back
             return []
         self._seen.add((state.st_dev, state.st_ino))
@@ -111,7 +117,10 @@ class Walk:
     def _add_files(
         self, opened: int, prefix: str, names: list[str]
     ) -> list[tuple[str, os.stat_result, bool]]:
-        """Add a folder's files; return its folders: path, state, and True for a symlink."""
+        """Add a folder's files, and return its folders.
+
+        Each folder is its path, its state, and True for a symlink.
+        """
         listing, numbers, lstat = self.listing, self.listing.numbers, os.lstat
         is_ascii = (prefix + "".join(names)).isascii()
         kept: list[str] = []
@@ -157,9 +166,10 @@ class Walk:
     def _target(
         self, opened: int, prefix: str, name: str, own: os.stat_result
     ) -> tuple[int, os.stat_result, bool]:
-        """Return kind and state of a symlink's target, and True if there is none.
+        """Return kind and state of a symlink's target.
 
-        A target that can't be looked at is noted; its kind is _NO_KIND.
+        The last value is True if there is no target. A target that can't be looked at is noted; its
+        kind is _NO_KIND.
         """
         try:
             state = os.stat(name, dir_fd=opened)
@@ -171,7 +181,7 @@ class Walk:
         return state.st_mode & _KIND, state, False
 
     def _other_names(self, opened: int, prefix: str) -> list[str]:
-        """Return the names in an open folder, without the folders named after a night.
+        """Return the names in a folder, without nights' folders.
 
         These, which are nearly all of a long history, are added to `nights` without a `stat`.
         """
@@ -204,12 +214,18 @@ class Walk:
         return any(fnmatch(name, pattern) for pattern in self.whole)
 
     def _is_alias(self, path: str) -> bool:
-        """Return True if a symlinked folder (such as `latest`) is listed under its own name."""
+        """Return True if a linked folder is listed anyway.
+
+        An example is `latest`, which links to the newest folder of the tree.
+        """
         inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root)).split(os.sep)
         return not any(part.startswith(".") and part != "." for part in inside)
 
     def _add_whole(self, path: str) -> None:
-        """Add a folder that counts as one file, with size -1: the sum would cost a walk."""
+        """Add a folder that counts as one file.
+
+        Its size is -1, because a sum would cost a walk.
+        """
         try:
             state = os.stat(os.path.join(self.root, path))
         except OSError as error:
@@ -246,6 +262,9 @@ class Walk:
 
 
 def reason(error: OSError) -> str:
-    """Return the system's words for an error, with a remedy if one is obvious."""
-    remedy = " (give the user that runs this leave to read it)"
-    return why(error) + (remedy if isinstance(error, PermissionError) else "")
+    """Return the system's words for an error.
+
+    A remedy is added if one is obvious.
+    """
+    remedy = " (let the user that runs this read it)"
+    return os_error_text(error) + (remedy if isinstance(error, PermissionError) else "")

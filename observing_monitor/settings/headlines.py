@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from observing_monitor.settings.stream import Stream
 
 
 @dataclass
@@ -17,3 +21,20 @@ class Headline:
     meaning: str = ""
     unit: str = ""
     anchor: str = "numbers"  # in the glossary
+
+
+def aggregates_of(stream: Stream) -> dict[str, str]:
+    """Return the aggregates in a stream's settings; the last source that sets one wins."""
+    chosen: dict[str, str] = {}
+    for described in stream.sources:
+        chosen |= getattr(described.settings, "aggregate", None) or {}
+    return chosen
+
+
+def counts_of(stream: Stream) -> set[str]:
+    """Return the metrics that the `counts` of a stream's sources name."""
+    return {
+        name
+        for described in stream.sources
+        for name in getattr(described.settings, "counts", None) or ()
+    }

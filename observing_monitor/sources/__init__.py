@@ -1,7 +1,7 @@
-"""Sources: one module per kind of place that is read, and the interface for other packages.
+"""Kinds of sources, and their interface.
 
-A source only reads. It returns DataFrames in a `Reading`. Another package adds a kind of source
-through the entry-point group `observing_monitor.sources`.
+There is one module per kind. A source only reads. It returns DataFrames in a `Reading`. Another
+package adds a kind of source through the entry-point group `observing_monitor.sources`.
 """
 
 from observing_monitor.model.reading import Known, Reading

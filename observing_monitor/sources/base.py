@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """The question that a run puts to each of its sources.
+    """What a run asks its sources for: the stream, its nights, and the time.
 
     Attributes
     ----------
@@ -39,8 +39,8 @@ class Asked:
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
         """Return True if a night is over and nothing of it has changed for an hour.
 
-        The modification times of a settled night's folders then suffice to tell that its files
-        are unchanged. Always False for `--full`.
+        The list of files in a folder of such a night is unchanged if the folder's modification
+        time is. Always False for `--full`.
 
         Parameters
         ----------
@@ -59,15 +59,16 @@ class Asked:
 
 
 class Source(Protocol):
-    """The required part of a source. Inherit from `Telling`, which adds the optional part.
+    """The required part of a source.
 
-    A source is created once per run, or per worker, from its settings and an `Asked`. It answers
-    one question after the other, in a thread of its own. Other sources may be asked at the same
-    time: what two objects of one class share must be safe for threads.
+    Inherit from `Telling`, which adds the optional part. A source is created once per run, or per
+    worker, from its settings and an `Asked`. It answers one question after the other, in a thread
+    of its own. Other sources may be asked at the same time: what two objects of one class share
+    must be safe for threads.
 
     A source that can't be read raises `errors.SourceError` from `nights`, `look` or `read`, with
     the path and the remedy in its message. The data of its nights then stay as they were. Never
-    return an empty table for "not known": it means that there is nothing.
+    return an empty table if the answer is not known: it means that there is nothing.
 
     The static methods depend on their arguments alone, so that every page can be rewritten while
     all sources are down.
@@ -87,7 +88,9 @@ class Source(Protocol):
     name: str
 
     def __init__(self, settings: Any, asked: Asked) -> None:
-        """Store the arguments; leave anything that is slow or may fail for later.
+        """Store the arguments.
+
+        Do nothing here that is slow or may fail.
 
         Parameters
         ----------
@@ -104,7 +107,9 @@ class Source(Protocol):
 
     @staticmethod
     def stages_of(settings: Any) -> tuple[str, ...]:
-        """Return the stages of the source's attempts, in order; () if it reports none.
+        """Return the stages of the source's attempts, in order.
+
+        () if it reports no attempts.
 
         Parameters
         ----------
@@ -120,7 +125,7 @@ class Source(Protocol):
 
     @staticmethod
     def place_of(settings: Any) -> str:
-        """Return where the source reads, as pages and messages show it.
+        """Return the place that the source reads.
 
         Parameters
         ----------
@@ -157,15 +162,15 @@ class Source(Protocol):
         night : date
             The night.
         known : Known
-            The result of the last look at this night with the same settings, perhaps by an
-            earlier version of the program; None at the first look.
+            The result of the last look at this night with the same settings; None at the first
+            look. An earlier version of the program may have written it.
 
         Returns
         -------
         Known
-            A value that JSON can hold. If it is a dict, the value of its key "glance" is kept but
-            not compared: put there what makes the next look faster, such as modification times
-            of folders.
+            A value that JSON can hold. If it is a dict, the value of its key "glance" is stored
+            but not compared. Put there what makes the next look faster, such as modification
+            times of folders.
 
         Raises
         ------
@@ -177,8 +182,8 @@ class Source(Protocol):
     def read(self, night: datetime.date) -> Reading:
         """Return a night's data.
 
-        Called after `look`, if the look of any source of the stream has changed, or the settings
-        or the program have.
+        Called after `look`, if the look of any source of the stream, the settings or the program
+        has changed.
 
         Parameters
         ----------
@@ -200,7 +205,9 @@ class Source(Protocol):
 
 
 class Telling(Source, Protocol):
-    """The base class of every source: the optional part, with defaults.
+    """The base class of every source.
+
+    It adds the optional part to `Source`, with defaults.
 
     Attributes
     ----------
@@ -255,7 +262,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def headlines(settings: Any) -> tuple[str, ...]:
-        """Return the names of metrics to show for each night, in order.
+        """Return the metrics to show for each night, in order.
 
         Their values appear in the table of nights and in nights.json.
 
@@ -268,7 +275,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
-        """Return headlines that follow from several rows of a night's tables.
+        """Return headlines that are computed from several rows.
 
         Parameters
         ----------

@@ -1,22 +1,28 @@
-"""An alert broker's counts, a row a night or a topic: produced, published and stored, side by side.
+"""An alert broker's counts of each night: produced, published, stored.
 
-Brokers keep such tables by hand or from a script: cells are blank where nobody counted, a row may lack its topic, and
-a replay makes more than was produced. A topic such as `ztf_20210829_programid1` has the UTC date of the exposures in it.
+Brokers keep such tables by hand or with a script. Cells are blank where nobody counted, a row may
+have no topic, and a replay makes more than was produced. A topic such as
+`ztf_20210829_programid1` has the UTC date of its exposures.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
-from observing_monitor.model import columns, frames
 from observing_monitor.model.reading import Reading
-from observing_monitor.readers import textfiles
+from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.night_paths import TextFiles, read_night
+from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.textfiles import read_csv
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.shared import completeness, mapping
+from observing_monitor.sources.counts_by_node import to_metrics, with_total
+from observing_monitor.sources.shared import completeness
+from observing_monitor.sources.shared.cells import Notes, to_metric
+from observing_monitor.sources.shared.mapped import require
+from observing_monitor.sources.shared.mapping import apart
 
 if TYPE_CHECKING:
     import datetime
@@ -31,50 +37,68 @@ if TYPE_CHECKING:
 
 # 2020-12-24, 20201224, 2020-12-4; ztf_20210829_programid1, whose programid is a node of the night
 NIGHT = r"(?:^|_)(?P<night>\d{4}-\d{1,2}-\d{1,2}|\d{8})(?:_(?P<node>\w+))?$"
-COUNTS = ("alerts_produced", "messages_published", "avros_stored")
+COUNTS = ["alerts_produced", "messages_published", "avros_stored"]
 
 
 class BrokerCounts(Telling):
-    """The counts of a CSV file as metrics of their nights."""
+    """The counts in CSV files, as metrics of their nights."""
 
     @dataclass(kw_only=True)
     class Settings(completeness.CountSettings):
-        path: Path  # the CSV file, plain or gzip; or a pattern of several
-        counts: list[str] = field(
-            default_factory=lambda: list(COUNTS)
-        )  # metrics in order, what was produced first; of any source
-        columns: dict[str, str] = field(
-            default_factory=dict
-        )  # metric = "its column"; unless set, columns named as the counts
-        night_column: str = (
-            ""  # the column with the night, or with a topic that has it; the first, unless set
+        """Settings of a source of type `broker_counts`."""
+
+        path: Path = setting(
+            REQUIRED, "CSV file, plain or gzip, or a pattern of several.", example="counts.csv"
         )
-        night_pattern: str = NIGHT  # finds the night in that column, and perhaps a node, whose counts add up: groups night, node
-        separator: str = ","  # between the cells of a line
-        comment: str = "#"  # a line that begins with it is none
+        counts: list[str] = setting(
+            COUNTS,
+            "Metrics to compare, of any source, in order: what was produced comes first.",
+        )
+        columns: dict[str, str] = setting(
+            {},
+            "Column of each metric. By default, columns with the names of the counts.",
+            example={"avros_stored": "in bucket"},
+        )
+        night_column: str = setting(
+            "",
+            "Column with the night, or with a topic that has it. By default, the first column.",
+            example="topic",
+        )
+        night_pattern: str = setting(
+            NIGHT,
+            "Regular expression that finds the night in that column, as group `night`, and "
+            "optionally a part of the night, as group `node`, whose counts are added up.",
+        )
+        separator: str = setting(",", "Separator between the cells of a line.")
+        comment: str = setting("#", "Lines that begin with this are ignored.")
 
     meanings = {
         "alerts_produced": "Alerts that the survey issued",
         "messages_published": "Messages that the broker published",
         "avros_stored": "Alerts that the broker stored, each once",
-        "completeness": "The last of the counts, of the first",
+        "completeness": "Share of the first count that reached the last",
     }
-    of_others = ("*",)  # what is compared may come from several sources
+    # the counts to compare may come from several sources
+    of_others = ("*",)
 
     @staticmethod
     def tells_of_files(settings: BrokerCounts.Settings) -> bool:
+        """Return False: counts concern no files."""
         return False
 
     @staticmethod
     def stages_of(settings: BrokerCounts.Settings) -> tuple[str, ...]:
+        """Return no stages."""
         return ()
 
     @staticmethod
     def place_of(settings: BrokerCounts.Settings) -> str:
+        """Return the path."""
         return str(settings.path)
 
     @staticmethod
     def headlines(settings: BrokerCounts.Settings) -> tuple[str, ...]:
+        """Return the counts of this source, and the completeness."""
         own = [name for name in settings.counts if not settings.columns or name in settings.columns]
         return (*own, "completeness") if len(settings.counts) > 1 else tuple(own)
 
@@ -82,132 +106,110 @@ class BrokerCounts(Telling):
     def numbers(
         night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
     ) -> dict[str, float | None]:
-        """The completeness, whichever source told the counts."""
-        return (
-            {"completeness": completeness.share(tables.metrics, settings)}
-            if len(settings.counts) > 1
-            else {}
-        )
+        """Return the completeness, from the counts of all sources."""
+        if len(settings.counts) <= 1:
+            return {}
+        return {"completeness": completeness.share(tables.metrics, settings)}
 
     @staticmethod
     def check(
         night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
     ) -> list[Finding]:
-        """Each of the counts beside the first, whichever source told it."""
+        """Return how each count, of any source, compares with the first."""
         return completeness.check(tables.metrics, settings)
 
     def __init__(self, settings: BrokerCounts.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "broker_counts"
-        self.files = textfiles.TextFiles(settings.path)
-        try:
-            self.pattern = re.compile(settings.night_pattern)
-        except re.error as error:
-            raise UsageError(f"night_pattern is no regular expression: {error}") from error
-        if "night" not in self.pattern.groupindex or self.files.has_night:
+        completeness.check_aggregates(settings)
+        self.files = TextFiles(settings.path)
+        self.pattern = Pattern("night_pattern", settings.night_pattern)
+        if "night" not in self.pattern.names or self.files.has_night:
             raise UsageError(
-                "night_pattern must have a group (?P<night>…), and path no {night}; the rows tell it"
+                "night_pattern must have a group (?P<night>…), and path no {night}: "
+                "the rows name the night"
             )
-        self._apart: dict[str, dict[datetime.date, Rows]] = {}  # path -> its rows by night
+        # path -> rows by night
+        self._by_night: dict[str, dict[datetime.date, Rows]] = {}
 
     def nights(self) -> set[datetime.date]:
-        return {night for path in self.files.of_night(None) for night in self._of_all_nights(path)}
+        """Return the nights of all rows."""
+        return {night for path in self.files.of_night(None) for night in self._all_nights(path)}
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """The sizes and times of the files."""
+        """Return the sizes and times of the files."""
         return self.files.look(night, known)
 
     def read(self, night: datetime.date) -> Reading:
-        """The night's counts; of several nodes each, and their sum."""
+        """Return the night's counts, of each node and in total."""
         import pandas as pd
 
         parts, notes = [], []
         for path in self.files.of_night(night):
-            rows = self._of_all_nights(path).get(night)
+            rows = self._all_nights(path).get(night)
             if rows is not None:
                 notes += rows.notes
                 parts += [self._counts_of(rows, notes)] if rows.rows else []
         counts = pd.concat(parts).groupby(level=0, sort=True).last() if parts else pd.DataFrame()
         return Reading(metrics=to_metrics(self._with_completeness(with_total(counts))), notes=notes)
 
-    def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:
-        if path not in self._apart:
-            rows = textfiles.read_csv(
-                path, self.settings.separator, self.settings.comment, self.files.roots
-            )
-            column = self.settings.night_column or rows.columns[0]
-            mapping.require(rows, [column, *self.settings.columns.values()])
+    def _all_nights(self, path: str) -> dict[datetime.date, Rows]:
+        """Return a file's rows by night; each file is read once a run."""
+        if path not in self._by_night:
+            settings = self.settings
+            rows = read_csv(path, settings.separator, settings.comment, self.files.roots)
+            column = settings.night_column or rows.columns[0]
+            require(rows, [column, *settings.columns.values()])
             place = rows.columns.index(column)
-            found = [self.pattern.search(row[place]) for row in rows.rows]
-            nights = [textfiles.read_night(match["night"]) if match else None for match in found]
-            self._apart[path] = mapping.apart(rows, nights, f" in {column!r}")
-        return self._apart[path]
+            texts = self.pattern.groups([row[place] for row in rows.rows])["night"].to_pylist()
+            nights = [None if text is None else read_night(text) for text in texts]
+            rows.notes += self.pattern.take_notes()
+            self._by_night[path] = apart(rows, nights, f" in {column!r}")
+        return self._by_night[path]
 
     def _columns(self, rows: Rows) -> dict[str, str]:
-        """Metric -> column, of this file; SourceError where it has none of the counts."""
+        """Return the column of each metric in a file; SourceError if it has none."""
         if self.settings.columns:
             return self.settings.columns
-        there = {name: name for name in self.settings.counts if name in rows.columns}
-        if not there:
-            mapping.require(rows, self.settings.counts[:1])
-        return there
+        existing = {name: name for name in self.settings.counts if name in rows.columns}
+        if not existing:
+            require(rows, self.settings.counts[:1])
+        return existing
 
     def _counts_of(self, rows: Rows, notes: list[str]) -> DataFrame:
-        """A file's counts of one night: a row a node (indexed by it), a column a metric; NaN is not available."""
+        """Return a file's counts of one night.
+
+        A row per node, which is its index; a column per metric; NaN is not available.
+        """
         import pandas as pd
 
         place = rows.columns.index(self.settings.night_column or rows.columns[0])
-        found = (self.pattern.search(row[place]) for row in rows.rows)
-        nodes = [(match and match.groupdict().get("node")) or "" for match in found]
-        say = mapping.Notes(rows.place, rows.word, rows.numbers, notes)
-        made = {}
+        groups = self.pattern.groups([row[place] for row in rows.rows])
+        nodes = groups["node"].to_pylist() if "node" in groups else [None] * len(rows.rows)
+        noted = Notes(rows.place, rows.word, rows.numbers, notes)
+        values = {}
         for metric, column in self._columns(rows).items():
             at = rows.columns.index(column)
             cells = pd.Series([row[at] for row in rows.rows], dtype="object")
-            made[metric] = mapping.to_metric(
-                cells, pd.Series(True, index=cells.index), say, column
-            )[0]
-        counts = pd.DataFrame(made)
-        keys = pd.Series(nodes, dtype="str")
+            is_count = pd.Series(True, index=cells.index)
+            values[metric] = to_metric(cells, is_count, noted, column)[0]
+        counts = pd.DataFrame(values)
+        keys = pd.Series([node or "" for node in nodes], dtype="str")
         is_again = keys.duplicated() & ~counts.assign(node=keys).duplicated()
-        say.add(is_again, "the night stands here again, with other numbers; the last line counts")
+        noted.add(is_again, "the night is listed again, with other numbers; the last line counts")
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]
 
     def _with_completeness(self, counts: DataFrame) -> DataFrame:
-        """The counts with their completeness, where the last of them stands in this file; else `numbers` alone can tell it."""
+        """Add the completeness, if the last of the counts is in this file.
+
+        Else `numbers` works it out from all sources.
+        """
         own = [name for name in self.settings.counts if name in counts]
         if len(own) < 2 or own[-1] != self.settings.counts[-1]:
             return counts
-        told = counts[own].dropna(axis="columns", how="all") if len(counts) else counts[own]
-        if own[0] not in told or told.shape[1] < 2:
+        known = counts[own].dropna(axis="columns", how="all") if len(counts) else counts[own]
+        if own[0] not in known or known.shape[1] < 2:
             return counts.assign(completeness=float("nan"))
-        return counts.assign(completeness=(told.iloc[:, -1] / told[own[0]]).where(told[own[0]] > 0))
-
-
-def with_total(counts: DataFrame) -> DataFrame:
-    """Counts by node, with their sum as the node ""; one node alone is the whole. A sum with a blank in it is blank."""
-    import pandas as pd
-
-    if len(counts) == 1:
-        return counts.set_axis([""])
-    if counts.empty or "" in counts.index:
-        return counts
-    return pd.concat([counts, counts.sum(skipna=False).to_frame("").T])
-
-
-def to_metrics(counts: DataFrame) -> DataFrame:
-    """Counts by node as the table `columns.METRICS`: they are of the whole night, so they have no time of their own."""
-    import pandas as pd
-
-    if counts.empty:
-        return frames.empty(columns.METRICS)
-    long = (
-        counts.rename_axis(index="node", columns="name")
-        .reset_index()
-        .melt(id_vars="node", var_name="name", value_name="value")
-    )
-    text = pd.Series("no data", index=long.index).where(long["value"].isna())
-    return frames.frame(
-        columns.METRICS, long.assign(node=long["node"].where(long["node"] != ""), text=text)
-    )
+        first, last = known[own[0]], known.iloc[:, -1]
+        return counts.assign(completeness=(last / first).where(first > 0))

@@ -9,18 +9,18 @@ files, never in them; more may come than expected.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
-from observing_monitor.readers.plain_files import why
-from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.readers.listing import shown_all
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
@@ -32,7 +32,7 @@ from observing_monitor.sources.expected_settings import ExpectedSettings
 if TYPE_CHECKING:
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
-    from observing_monitor.readers.tree import Entry, Listing
+    from observing_monitor.readers.listing import Entry, Listing
     from observing_monitor.sources.base import Asked
 
 
@@ -45,9 +45,7 @@ class Expectations(Telling):
         "n_gaps": "Numbers of the sequence of which no file came",
     }
 
-    @dataclass
-    class Settings(ExpectedSettings):
-        """Settings of a source of type `expected`."""
+    Settings = ExpectedSettings
 
     @staticmethod
     def tells_of_files(settings: ExpectedSettings) -> bool:
@@ -125,8 +123,8 @@ class Expectations(Telling):
             return {**state, "folders": times, "sensors": known["sensors"]}
         listing = self.tree.list_night(night)
         text = repr([tuple(entry) for entry in self._sensor_files(listing)])
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-        return {**state, "folders": listing.folders, "sensors": digest.hexdigest()}
+        digest = hex_digest(text, n_bytes=16, errors="surrogatepass")
+        return {**state, "folders": listing.folders, "sensors": digest}
 
     def read(self, night: datetime.date) -> Reading:
         """Return what is expected of the night, as metrics.
@@ -201,7 +199,7 @@ class Expectations(Telling):
             try:
                 content, flaw = read_sensors(read_text(os.path.join(root, entry.path), [root]))
             except (OSError, ValueError) as error:
-                words = why(error) if isinstance(error, OSError) else error
+                words = os_error_text(error) if isinstance(error, OSError) else error
                 notes.append(f"{where}: {words}; the sensors of its exposure are not known")
                 continue
             if flaw:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.expected_names import number_of
 
@@ -253,4 +254,4 @@ def _day_of(exposure: str) -> str | None:
 
 
 def _fault(path: Path, error: OSError) -> SourceError:
-    return SourceError(f"{path}: {why(error)}; the list of exposures should be readable")
+    return SourceError(f"{path}: {os_error_text(error)}; the list of exposures should be readable")

@@ -32,7 +32,7 @@ def as_of(asked: Asked, night: datetime.date, wait_s: float) -> tuple[str, bool]
     """Return the instant as of which a night is compared.
 
     While a night is open, the instant advances in steps of a quarter of `wait_s`, as each new
-    instant makes the night's page anew.
+    instant rewrites the night's page.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def as_of(asked: Asked, night: datetime.date, wait_s: float) -> tuple[str, bool]
 
 
 def as_of_row(asked: Asked, night: datetime.date, wait_s: float) -> TextRow:
-    """Return the row that tells `expected_compare.compare` the time."""
+    """Return the row from which `expected_compare.compare` takes the time."""
     at, is_over = as_of(asked, night, wait_s)
     return TextRow("expected_as_of", None, at, None, "over" if is_over else "open")
 

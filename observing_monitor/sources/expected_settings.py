@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from observing_monitor.model.setting import setting
 
 
 @dataclass
 class ExpectedSettings:
     """Expectations, and how a night that does not meet them is reported."""
 
-    path: Path | None = None  # folder with *_expectedSensors.json at any depth
-    sensors_pattern: str = "*_expectedSensors.json"  # names of these files
-    sensor_types: list[str] = field(
-        default_factory=list
-    )  # types of their sensors that count, such as SCIENCE; all if empty
-    exposures: Path | None = (
-        None  # list of exposures: CSV, JSON, or one per line; {night} or {day_obs} in its name
+    path: Path | None = setting(
+        None,
+        "Folder with `*_expectedSensors.json` at any depth, such as the file store itself.",
+        example="/data/lsstCam",
     )
-    column: str = ""  # column or JSON key that names the exposure, if not obsid or exposure
-    detectors: list[str] | int = 0  # names or number of the detectors of every exposure
-    called: str = "detectors"  # word for them in findings: detectors, sub-bands …
-    sequence: bool = False  # the exposures of a night are numbered without gaps
-    first: int | None = None  # first number of the sequence; without it, the lowest that came
-    n_files: int = 0  # number of images in a night
-    n_exposures: int = 0  # number of exposures in a night
-    kinds: list[str] = field(
-        default_factory=lambda: ["fits"]
-    )  # kinds of files that are images: fits, ms, tar …
-    wait_s: float = 3600  # an exposure taken less long ago is on its way, not missing
-    level: Literal["normal", "warning", "error"] = "warning"  # level if something never came
-    max_named: int = 10  # exposures and detectors that a finding names; others are counted
+    sensors_pattern: str = setting("*_expectedSensors.json", "Names of these files.")
+    sensor_types: list[str] = setting(
+        [], "Types of their sensors that count. By default, all.", example=["SCIENCE"]
+    )
+    exposures: Path | None = setting(
+        None,
+        "List of exposures: CSV, JSON, or one per line. With `{night}` (YYYY-MM-DD) or `{day_obs}` "
+        "(YYYYMMDD) in its name, each night has its own list.",
+        example="plans/{night}.csv",
+    )
+    column: str = setting(
+        "",
+        "Column or JSON key that names the exposure, if it is not `obsid`, `exposure` or the like.",
+        example="image",
+    )
+    detectors: list[str] | int = setting(
+        0, "Names or number of the detectors of every exposure.", example=["R22_S11", "R30_S00"]
+    )
+    called: str = setting("detectors", "Word for the detectors in findings.", example="sub-bands")
+    sequence: bool = setting(
+        False, "Set to true if the exposures of a night are numbered without gaps."
+    )
+    first: int | None = setting(
+        None,
+        "First number of the sequence. By default, the lowest number that came.",
+        example=1,
+    )
+    n_files: int = setting(0, "Number of images in a whole night.", example=2000)
+    n_exposures: int = setting(0, "Number of exposures in a whole night.", example=40)
+    kinds: list[str] = setting(["fits"], "Kinds of files that are images.", example=["ms", "tar"])
+    wait_s: float = setting(
+        3600, "An exposure that was taken less long ago is on its way, not missing."
+    )
+    level: Literal["normal", "warning", "error"] = setting(
+        "warning", "Level of the findings on what never came."
+    )
+    max_named: int = setting(
+        10, "Number of exposures and detectors that a finding names; others are counted."
+    )

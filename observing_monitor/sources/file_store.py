@@ -8,7 +8,7 @@ known, unless an earlier run saw it or rsync's log has it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,14 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.rsync_log import RsyncLog
+from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
+from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import datetime
@@ -43,22 +47,30 @@ class FileStore(Telling):
 
     @dataclass
     class Settings:
-        """The settings of a source of type `files`."""
+        """Settings of a source of type `files`."""
 
-        # the directory with the files, at any depth
-        path: Path
-        # no fault if the directory is not there and never was
-        optional: bool = False
-        # patterns of names that are no files yet, such as *.part
-        skip: list[str] = field(default_factory=list)
-        # patterns of folders that are one file each, such as *.ms
-        whole_folders: list[str] = field(default_factory=list)
-        # a regular expression with groups obsid, exposure, seq_num, detector
-        name_pattern: str = names.RUBIN
-        # rsync's --log-file, below `path`'s parent; a pattern, so that rotated logs count too
-        transfer_log: str = ""
-        # the zone of the times in it: rsync writes local time
-        transfer_log_zone: str = "UTC"
+        path: Path = setting(
+            REQUIRED, "Folder with the files, at any depth.", example="/data/auxTel/storage"
+        )
+        optional: bool = setting(
+            False, "With `true`, a folder that is not there and never was is no fault."
+        )
+        skip: list[str] = setting([], SKIP, example=["*.part"])
+        whole_folders: list[str] = setting(
+            [], "Patterns of folders that count as one file each.", example=["*.ms"]
+        )
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        transfer_log: str = setting(
+            "",
+            "Log of rsync (`--log-file`) with the times of transfer, below the parent of `path`. "
+            "Use a pattern, so that rotated logs count too.",
+            example="rsync.log*",
+        )
+        transfer_log_zone: str = setting(
+            "UTC",
+            "Time zone of the times in that log. rsync writes local time.",
+            example="America/Santiago",
+        )
 
     @staticmethod
     def stages_of(settings: FileStore.Settings) -> tuple[str, ...]:
@@ -81,7 +93,7 @@ class FileStore(Telling):
             settings.whole_folders,
             is_optional=settings.optional,
         )
-        names.named_pattern("name_pattern", settings.name_pattern)
+        self.pattern = Pattern("name_pattern", settings.name_pattern)
         parent = settings.path.parent
         if settings.transfer_log.startswith("/"):
             words = f"is a whole path; write it as it is below {parent}"
@@ -90,11 +102,11 @@ class FileStore(Telling):
         self.log = RsyncLog(parent, settings.transfer_log, zone)
 
     def nights(self) -> set[datetime.date]:
-        """Return the nights of all folders and of the files outside them."""
+        """Return the nights of all folders and loose files."""
         return self.tree.nights()
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return digests of the night's files and of their lines in rsync's logs.
+        """Return digests of the night's files and log lines.
 
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
@@ -116,7 +128,7 @@ class FileStore(Telling):
                 glance = {**glance, "logs": logs}
                 return {**known, "glance": glance, "came": self._log_digest(night)}
             if times != before:
-                self.tree.begin(night, glance.get("n_files", 0))
+                self.tree.begin(night, glance.get("n_files", 0), NIGHT_IMPORTS)
         listing, digest = self.tree.list_night(night), self.tree.digest(night)
         is_same = known and glance.get("logs") == logs and known["digest"] == digest
         came = known.get("came") if is_same else self._log_digest(night)
@@ -132,13 +144,13 @@ class FileStore(Telling):
             return self._reading(frames.empty(columns.FILES), listing)
         table = self._table(frames.texts(paths), frames.texts(name), numbers)
         if not self.settings.transfer_log:
-            return self._reading(table, listing)
+            return self._reading(table, listing, self.pattern.take_notes())
         logged = self.log.transferred_at(table["file_id"])
         table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, self.log.notes)
+        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
-        """Return paths, names and numbers of the files that are not skipped."""
+        """Return paths, names and numbers without skipped files."""
         import numpy as np
 
         (paths, name, _), numbers = listing.texts(), listing.columns()
@@ -154,7 +166,7 @@ class FileStore(Telling):
         import pandas as pd
 
         has_own_time = (numbers["n_links"] == 1) | (numbers["link_ns"] != ABSENT)
-        in_name = names.read_names(name, self.settings.name_pattern)
+        in_name = self.pattern.read_names(name)
         files = {
             "file_id": paths,
             "name": name,
@@ -182,7 +194,7 @@ class FileStore(Telling):
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _log_digest(self, night: datetime.date) -> str:
-        """Return the digest of the night's lines in rsync's logs; "" without logs."""
+        """Return the digest of the night's log lines, or ""."""
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]

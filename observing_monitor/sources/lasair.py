@@ -18,6 +18,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.metrics.values import TABLE
 from observing_monitor.model.nights import nid_of, night_of_nid, zone_named
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import setting
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.lasair_checks import check_counts, check_nodes, unavailable
@@ -44,15 +45,38 @@ class Lasair(Telling):
     class Settings:
         """Settings of a source of type `lasair`."""
 
-        path: Path | None = None  # folder with status_<nid>.json; set this or url
-        url: str = ""  # database with the table: mysql://user@host/lasair
-        table: str = TABLE  # name of the table
-        password_env: str = ""  # environment variable with the database's password
-        timeout_s: float = 30  # give up if the database does not answer for so long
-        zone: str = "UTC"  # time zone of the files' update_time
-        count_tolerance: float = 0.0  # share that a stage may lack of the one before, unwarned
-        node_ratio: float = 3.0  # warn if a node took so many times the median of the others
-        node_min_s: float = 10.0  # … and more than so many seconds
+        path: Path | None = setting(
+            None,
+            "Folder with `status_<nid>.json`. Set either this or `url`.",
+            example="/data/lasair/status",
+        )
+        url: str = setting(
+            "",
+            "Database with the table. Set either this or `path`.",
+            example="mysql://reader@dbhost/lasair",
+        )
+        table: str = setting(TABLE, "Name of the table, or database.name.")
+        password_env: str = setting(
+            "",
+            "Environment variable with the database's password.",
+            example="LASAIR_PASSWORD",
+        )
+        timeout_s: float = setting(30, "Time that the database has to answer.")
+        zone: str = setting(
+            "UTC", "Time zone of `update_time` in the files.", example="Europe/London"
+        )
+        count_tolerance: float = setting(
+            0.0,
+            "Share by which a stage's count may differ from that of the stage before without a "
+            "warning.",
+            example=0.01,
+        )
+        node_ratio: float = setting(
+            3.0,
+            "Warn if a node took more than so many times the median of the other nodes, or if "
+            "each other node took more than so many times as long.",
+        )
+        node_min_s: float = setting(10.0, "Ignore a difference between nodes below this time.")
 
     meanings = COUNTS | DELAY | TIMERS
     stacks = STACKS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +15,10 @@ from observing_monitor.metrics.values import (
     file_name_of,
     nid_of_file_name,
 )
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import UTC
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from observing_monitor.readers.sql import Database
 
 
-# how often, and how long each time, to wait for Lasair's older writer
-LOCK_TRIES = 20
-LOCK_WAIT_S = 0.05
+# How often, and how long each time, to wait for Lasair's writers. With 30 writes a second, the
+# file is whole for some milliseconds between two writes.
+LOCK_TRIES = 500
+LOCK_WAIT_S = 0.002
+# how often neither file nor lock must be there
+ABSENT_TRIES = 3
+# a file that was written to longer ago is not being written
+AT_WORK_S = 10
 
 
 class StoredNumbers(NamedTuple):
@@ -59,6 +65,8 @@ class StatusFiles:
             names = os.listdir(self.folder)
         except OSError as error:
             raise _fault(self.folder, error) from error
+        # a file that is being written is named .lock
+        names = [f"{name[:-5]}.json" if name.endswith(".lock") else name for name in names]
         return {nid for name in names if (nid := nid_of_file_name(name)) is not None}
 
     def look(self, nid: int) -> Known:
@@ -86,15 +94,20 @@ class StatusFiles:
         Lasair's older writer renames the file to .lock while it works on it, so wait for it.
         """
         path = self.place_of(nid)
-        lock = path.removesuffix(".json") + ".lock"
+        lock = _lock_of(path)
+        n_absent = 0
         try:
             for _ in range(LOCK_TRIES):
                 try:
                     return os.stat(path)
                 except FileNotFoundError:
-                    if not os.path.exists(lock):
-                        break
-                    time.sleep(LOCK_WAIT_S)
+                    if os.path.exists(lock):
+                        time.sleep(LOCK_WAIT_S)
+                        continue
+                # it may have been renamed back just before we looked for the lock
+                n_absent += 1
+                if n_absent == ABSENT_TRIES:
+                    break
             else:
                 raise SourceError(
                     f"{path}: is {lock} now: a writer is at work or has died; "
@@ -107,16 +120,25 @@ class StatusFiles:
             raise _fault(self.folder, error) from error
 
     def _json(self, path: str) -> dict[str, Any]:
-        try:
-            with open_plain(path, [self.folder]) as file:
-                raw = parse_json(file.read())
-        except OSError as error:
-            raise _fault(path, error) from error
-        except (ValueError, RecursionError) as error:
-            raise SourceError(
-                f"{path}: is not whole JSON; its writer was interrupted or is at work: "
-                "the next run tries again"
-            ) from error
+        """Return what a file holds; a file that is being written is read again."""
+        for tries_left in reversed(range(LOCK_TRIES)):
+            try:
+                with open_plain(path, [self.folder]) as file:
+                    written_at = os.fstat(file.fileno()).st_mtime
+                    raw = parse_json(file.read())
+                break
+            except FileNotFoundError as error:
+                if not tries_left:
+                    raise _fault(path, error) from error
+            except OSError as error:
+                raise _fault(path, error) from error
+            except (ValueError, RecursionError) as error:
+                if not tries_left or time.time() - written_at > AT_WORK_S:
+                    raise SourceError(
+                        f"{path}: is not whole JSON; its writer was interrupted or is at work: "
+                        "the next run tries again"
+                    ) from error
+            time.sleep(LOCK_WAIT_S)
         if not isinstance(raw, dict):
             raise SourceError(
                 f"{path}: is JSON, but not of names and numbers; check the program that writes it"
@@ -170,8 +192,7 @@ class StatisticsTable:
         self._rows[nid] = [
             (str(name), None if value is None else as_written(float(value))) for name, value in rows
         ]
-        text = repr(self._rows[nid]).encode("utf-8", "backslashreplace")
-        return {"digest": hashlib.blake2b(text, digest_size=12).hexdigest()} if rows else None
+        return {"digest": hex_digest(repr(self._rows[nid]), n_bytes=12)} if rows else None
 
     def read(self, nid: int) -> StoredNumbers:
         """Return the rows of the last look, as of this run."""
@@ -197,5 +218,10 @@ class StatisticsTable:
             return list(connection.execute(text, bound))
 
 
+def _lock_of(path: str) -> str:
+    """Return the name of a file while Lasair's older writer works on it."""
+    return path.removesuffix(".json") + ".lock"
+
+
 def _fault(path: str | Path, error: OSError) -> SourceError:
-    return SourceError(f"{path}: {why(error)}; path is the folder with status_<nid>.json")
+    return SourceError(f"{path}: {os_error_text(error)}; path is the folder with status_<nid>.json")

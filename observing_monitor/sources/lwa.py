@@ -2,7 +2,7 @@
 
 A point is the key `/mon/<id>/<name>` with a JSON value
 `{"timestamp": unix seconds, "value": …, "unit": ""}`. The ids are a manager (`drvs`) and its bands
-(`drvs1` … `drvs16`). etcd keeps only the latest value, so each run adds a sample to the history. A
+(`drvs1` … `drvs16`, or by host and port `drvs7601` … `drvs8302`). etcd keeps only the latest value, so each run adds a sample to the history. A
 row has the point's own instant: a value that was not written again is not counted twice.
 """
 
@@ -10,20 +10,29 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
+from observing_monitor.model.setting import setting
 from observing_monitor.readers.etcd import Etcd, pairs_of
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.base import Telling
-from observing_monitor.sources.lwa_bands import band_counts, bands_of, check_group
-from observing_monitor.sources.lwa_points import PointReader
+from observing_monitor.sources.lwa_bands import (
+    band_counts,
+    bands_of,
+    check_group,
+    levels_of,
+    with_found,
+)
+from observing_monitor.sources.lwa_points import PointReader, node_and_name
+from observing_monitor.sources.lwa_recording import check_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +50,8 @@ class LwaRecorders(Telling):
 
     meanings = {
         "bands_normal": "Bands that report to be normal",
-        "bands_warning": "Bands that warn, are booting or were shut down",
-        "bands_error": "Bands in error",
+        "bands_warning": "Bands that warn",
+        "bands_error": "Bands in error, booting or shut down",
         "bands_silent": "Bands that have not updated in time, or never did",
         "summary": "State that the recorder reports: normal, warning, error, booting or shutdown",
         "info": "Reason for the state",
@@ -84,20 +93,47 @@ class LwaRecorders(Telling):
     class Settings:
         """Settings of a source of type `lwa`."""
 
-        url: str = ""  # etcd's gateway, such as http://etcdv3service:2379; set this or dump
-        dump: Path | None = None  # JSON file of keys and values, as of when it was written
-        recorders: list[str] = field(
-            default_factory=lambda: ["drvs1-16", "drvf1-16"]
-        )  # ids of managers, with the numbers of their bands
-        points: list[str] = field(
-            default_factory=lambda: ["*"]
-        )  # patterns of the points to keep; summary and info are always kept
-        silent_after_s: float = 120  # a band whose summary is older is an error
-        dump_late_after_s: float = 3600  # an older dump is an error
-        user: str = ""  # etcd's user, if it has users
-        password_env: str = ""  # environment variable with the user's password
-        timeout_s: float = 10  # give up if etcd does not answer for so long
-        max_image_bytes: int = 300_000  # leave out larger images
+        url: str = setting(
+            "",
+            "Address of etcd's gateway. Set either this or `dump`.",
+            example="http://etcdv3service:2379",
+        )
+        dump: Path | None = setting(
+            None,
+            "JSON file of keys and values, which counts as of when it was written. Set either "
+            "this or `url`.",
+            example="mon.json",
+        )
+        recorders: list[str] = setting(
+            ["drvs1-16", "drvf1-16"],
+            "Ids of the managers, with the numbers of their bands. `drvs*` takes all bands that "
+            "have points.",
+            example=["drvs7601-7602,7701-7702", "drvf*"],
+        )
+        points: list[str] = setting(
+            ["*"],
+            "Patterns of the points to keep. `summary` and `info` are always kept.",
+            example=["bifrost/*", "storage/*"],
+        )
+        silent_after_s: float = setting(120, "A band whose summary is older is an error.")
+        levels: dict[str, str] = setting(
+            {},
+            "Levels of summaries, `normal`, `warning` or `error`, if they differ from the "
+            "manager's. To it, `booting` and `shutdown` are errors.",
+            example={"booting": "warning", "shutdown": "warning"},
+        )
+        no_file_after_s: float = setting(
+            7200,
+            "A band that is recording for so long, while the files of its directory stay as they "
+            "are, is an error. 0 for never.",
+        )
+        dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
+        user: str = setting("", "User of etcd, if it has users.", example="monitor")
+        password_env: str = setting(
+            "", "Environment variable with the user's password.", example="ETCD_PASSWORD"
+        )
+        timeout_s: float = setting(10, "Time that etcd has to answer.")
+        max_image_bytes: int = setting(300_000, "Larger images are left out.")
 
     @staticmethod
     def tells_of_files(settings: LwaRecorders.Settings) -> bool:
@@ -126,6 +162,7 @@ class LwaRecorders(Telling):
         if bool(settings.url) == bool(settings.dump):
             raise UsageError("an lwa source reads etcd or a dump of it; set either url or dump")
         self.groups = bands_of(settings.recorders)
+        self.levels = levels_of(settings.levels)
         self.etcd = None if settings.dump else _etcd(settings)
         # raises UsageError for a wrong address before any work
         self.place = self.place_of(settings)
@@ -152,10 +189,11 @@ class LwaRecorders(Telling):
         if night != self.asked.rule.night_of(sampled_at):
             return Reading()
         settings = self.settings
-        reader = PointReader(self.place, self.groups, settings, sampled_at)
         values = read_dump(settings.dump) if settings.dump else self._read_etcd()
+        groups = with_found(self.groups, (node_and_name(key)[0] for key in values))
+        reader = PointReader(self.place, groups, settings, sampled_at)
         points = reader.rows(values)
-        counts = band_counts(self.groups, points, sampled_at, settings.silent_after_s)
+        counts = band_counts(groups, points, sampled_at, settings.silent_after_s, self.levels)
         return Reading(metrics=_metrics([*points, *counts]), notes=reader.notes, append=True)
 
     @staticmethod
@@ -163,10 +201,15 @@ class LwaRecorders(Telling):
         night: datetime.date, tables: Tables, settings: LwaRecorders.Settings
     ) -> list[Finding]:
         """Return the state of each group's bands, worst first."""
+        metrics, levels = tables.metrics, levels_of(settings.levels)
+        nodes = metrics.loc[metrics["name"] == "summary", "node"].dropna()
         return [
             finding
-            for group, bands in bands_of(settings.recorders).items()
-            for finding in check_group(group, bands, tables.metrics, settings.silent_after_s)
+            for group, bands in with_found(bands_of(settings.recorders), nodes.unique()).items()
+            for finding in [
+                *check_recording(bands, metrics, settings.no_file_after_s),
+                *check_group(group, bands, metrics, settings.silent_after_s, levels),
+            ]
         ]
 
     def _sampled_at(self) -> datetime.datetime:
@@ -212,7 +255,7 @@ def read_dump(dump: Path) -> dict[str, bytes]:
             content = parse_json(file.read())
     except OSError as error:
         raise SourceError(
-            f"{dump}: {why(error)}; make the dump of the monitor points readable"
+            f"{dump}: {os_error_text(error)}; make the dump of the monitor points readable"
         ) from error
     except (ValueError, RecursionError):
         raise SourceError(
@@ -234,7 +277,7 @@ def _state_of(dump: Path) -> list[int]:
         state = dump.stat()
     except OSError as error:
         raise SourceError(
-            f"{dump}: {why(error)}; the dump of the monitor points should be there"
+            f"{dump}: {os_error_text(error)}; the dump of the monitor points should be there"
         ) from error
     return [state.st_size, state.st_mtime_ns]
 

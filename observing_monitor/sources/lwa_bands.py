@@ -11,21 +11,25 @@ from observing_monitor.sources.lwa_points import MetricRow, number_of
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     import pandas as pd
     from pandas import DataFrame
 
 
-# summary of a band -> its state
+# summary of a band -> its state, as their manager has it; any other word is an error
 LEVEL_OF = {
     "normal": "normal",
     "warning": "warning",
-    "booting": "warning",
-    "shutdown": "warning",
+    "booting": "error",
+    "shutdown": "error",
     "error": "error",
 }
+LEVELS = ("normal", "warning", "error")
+# in place of a band: all bands of the group that have points
+ANY = "*"
+MAX_BANDS = 10_000
 # states of a band, worst last; their counts add up to the number of bands
 STATES = ("normal", "warning", "error", "silent")
 
@@ -40,7 +44,8 @@ class BandState(NamedTuple):
 def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     """Return the bands of each group, in order.
 
-    `["drvs1-16"]` becomes `{"drvs": ["drvs1", …, "drvs16"]}`.
+    `["drvs1-16"]` becomes `{"drvs": ["drvs1", …, "drvs16"]}`, and `["drvs*"]` becomes
+    `{"drvs": ["*"]}`: bands to be found with `with_found`.
 
     Raises
     ------
@@ -49,15 +54,64 @@ def bands_of(recorders: list[str]) -> dict[str, list[str]]:
     """
     groups: dict[str, list[str]] = {}
     for text in recorders:
-        found = re.fullmatch(r"([A-Za-z]+)(\d{1,3})(?:-(\d{1,3}))?", text)
-        if not found or int(found[2]) > int(found[3] or found[2]):
+        found = re.fullmatch(r"([A-Za-z]+)(\*|[\d,\s-]*\d)", text)
+        numbers = _numbers(found[2]) if found else []
+        if not found or not numbers:
             raise UsageError(
-                f"recorders: {text!r} names no recorders; "
-                "write a manager's id and the numbers of its bands, such as drvs1-16"
+                f"recorders: {text!r} names no recorders; write a manager's id and the numbers "
+                "of its bands, such as drvs1-16, drvs7601-7602,7701 or drvs*"
             )
-        numbers = range(int(found[2]), int(found[3] or found[2]) + 1)
-        groups.setdefault(found[1], []).extend(f"{found[1]}{number}" for number in numbers)
+        own = groups.setdefault(found[1], [])
+        own.extend(ANY if number == ANY else f"{found[1]}{number}" for number in numbers)
     return {group: list(dict.fromkeys(bands)) for group, bands in groups.items()}
+
+
+def _numbers(text: str) -> list[str]:
+    """Return the numbers in a list such as `1-16,18`; [] if it has another form."""
+    if text == ANY:
+        return [ANY]
+    numbers: list[str] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d{1,18})(?:-(\d{1,18}))?\s*", part)
+        if not found:
+            return []
+        first, last = int(found[1]), int(found[2] or found[1])
+        if not 0 <= last - first < MAX_BANDS:
+            return []
+        # 01-16 are 01, 02, …
+        width = len(found[1]) if found[1].startswith("0") else 1
+        numbers += [f"{number:0{width}}" for number in range(first, last + 1)]
+    return numbers
+
+
+def with_found(groups: dict[str, list[str]], nodes: Iterable[str]) -> dict[str, list[str]]:
+    """Return groups with the bands among `nodes` in place of each `*`."""
+    known = sorted(set(nodes), key=number_of)
+    return {
+        group: (
+            list(
+                dict.fromkeys(
+                    [
+                        *(band for band in bands if band != ANY),
+                        *(node for node in known if re.fullmatch(rf"{group}\d+", node)),
+                    ]
+                )
+            )
+            if ANY in bands
+            else bands
+        )
+        for group, bands in groups.items()
+    }
+
+
+def levels_of(changed: Mapping[str, str]) -> dict[str, str]:
+    """Return the level of each summary; UsageError if one is no level."""
+    for word, level in changed.items():
+        if level not in LEVELS:
+            raise UsageError(
+                f"levels: {word} = {level!r} is no level; write one of {', '.join(LEVELS)}"
+            )
+    return LEVEL_OF | dict(changed)
 
 
 def band_counts(
@@ -65,6 +119,7 @@ def band_counts(
     points: list[MetricRow],
     sampled_at: datetime.datetime,
     silent_after_s: float,
+    levels: Mapping[str, str] = LEVEL_OF,
 ) -> list[MetricRow]:
     """Return how many bands of each group, and of all, are in which state."""
     summaries = {
@@ -74,7 +129,7 @@ def band_counts(
     total = dict.fromkeys(STATES, 0)
     for group, bands in groups.items():
         own = [summaries.get(band, (None, None)) for band in bands]
-        states = [_state_of(at, word, sampled_at, silent_after_s).state for at, word in own]
+        states = [_state_of(at, word, sampled_at, silent_after_s, levels).state for at, word in own]
         for state in STATES:
             n = states.count(state)
             total[state] += n
@@ -86,7 +141,11 @@ def band_counts(
 
 
 def check_group(
-    group: str, bands: list[str], metrics: DataFrame, silent_after_s: float
+    group: str,
+    bands: list[str],
+    metrics: DataFrame,
+    silent_after_s: float,
+    levels: Mapping[str, str] = LEVEL_OF,
 ) -> list[Finding]:
     """Return the findings on one group, from its latest sample in the night.
 
@@ -100,25 +159,36 @@ def check_group(
         The night's, with columns `columns.METRICS`.
     silent_after_s : float
         A band or manager whose summary is older has not updated.
+    levels : mapping of str to str
+        The level of each summary.
     """
     samples = metrics[(metrics["name"] == "bands_silent") & (metrics["node"] == group)]
     if samples.empty:
         return []
+    if not bands:
+        words = f"no sub-bands of {group} were found: none has ever reported its state"
+        return [Finding("error", words, "#metrics")]
     read_at = samples["sampled_at"].max()
     latest = _latest(metrics, [group, *bands])
     bands_by_state: dict[BandState, list[str]] = {}
     for band in bands:
         summary = latest.get(("summary", band))
         state = _state_of(
-            summary and summary.sampled_at, summary and summary.text, read_at, silent_after_s
+            summary and summary.sampled_at,
+            summary and summary.text,
+            read_at,
+            silent_after_s,
+            levels,
         )
         bands_by_state.setdefault(state, []).append(band)
-    normal = bands_by_state.get(BandState("normal", "normal"), [])
+    normal = [
+        band for state, own in bands_by_state.items() if state.state == "normal" for band in own
+    ]
     found = list(_not_normal(bands_by_state, latest, silent_after_s))
     if not found:
         words = f"all {len(bands)} sub-bands of {group} are normal"
         found.append(Finding("normal", words, "#metrics"))
-    found += _earlier_trouble(metrics, normal)
+    found += _earlier_trouble(metrics, normal, levels)
     manager = latest.get(("summary", group))
     if manager and (read_at - manager.sampled_at).total_seconds() > silent_after_s:
         words = f"the manager {group} has not updated in {silent_after_s:g} s"
@@ -131,12 +201,13 @@ def _state_of(
     word: str | None,
     read_at: datetime.datetime | pd.Timestamp,
     silent_after_s: float,
+    levels: Mapping[str, str],
 ) -> BandState:
     """Return the state of a band, from the instant and text of its summary."""
     if at is None or word == "timeout" or (read_at - at).total_seconds() > silent_after_s:
         return BandState("silent", "silent")
     shown = word if isinstance(word, str) and word else "of unknown state"
-    return BandState(LEVEL_OF.get(word or "", "error"), shown)
+    return BandState(levels.get(word or "", "error"), shown)
 
 
 def _latest(metrics: DataFrame, nodes: list[str]) -> dict[tuple[str, str], Any]:
@@ -171,16 +242,19 @@ def _not_normal(
         yield Finding(state.state, words, "#metrics")
 
 
-def _earlier_trouble(metrics: DataFrame, bands: list[str]) -> Iterator[Finding]:
+def _earlier_trouble(
+    metrics: DataFrame, bands: list[str], levels: Mapping[str, str]
+) -> Iterator[Finding]:
     """Report which bands that are normal now were not earlier in the night."""
     summaries = metrics[
         (metrics["name"] == "summary") & metrics["node"].isin(bands) & metrics["text"].notna()
     ]
-    troubled = summaries[summaries["text"] != "normal"]
+    level_of = {word: levels.get(word, "error") for word in summaries["text"].unique()}
+    troubled = summaries[summaries["text"].map(level_of) != "normal"]
     texts = []
     for name, rows in troubled.groupby("node"):
         band = str(name)
-        worst = max(rows["text"], key=lambda word: STATES.index(LEVEL_OF.get(word, "error")))
+        worst = max(rows["text"], key=lambda word: STATES.index(level_of[word]))
         first, last = rows["sampled_at"].min(), rows["sampled_at"].max()
         texts.append((number_of(band), f"{band} {worst} {_span(first, last)}"))
     if texts:

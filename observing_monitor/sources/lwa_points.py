@@ -92,7 +92,7 @@ class PointReader:
         rows: list[MetricRow] = []
         unknown: set[str] = set()
         for key, data in sorted(values.items()):
-            node, name = _node_and_name(key)
+            node, name = node_and_name(key)
             group = re.sub(r"\d*$", "", node)
             if group not in self.groups:
                 continue
@@ -106,7 +106,7 @@ class PointReader:
         if unknown:
             nodes = ", ".join(sorted(unknown, key=number_of)[:20])
             self.notes.append(
-                f"{self.place}: tells of {nodes}, which recorders does not name; left out"
+                f"{self.place}: has points of {nodes}, which recorders does not name; left out"
             )
         return rows
 
@@ -248,7 +248,7 @@ def _instant(seconds: object) -> datetime.datetime:
         raise ValueError("has no timestamp that is in the calendar") from None
 
 
-def _node_and_name(key: str) -> tuple[str, str]:
+def node_and_name(key: str) -> tuple[str, str]:
     """Return a key's recorder and point; "" and "" if it is no monitor point."""
     parts = key.split("/", 3)
     return (parts[2], parts[3]) if len(parts) == 4 and parts[:2] == ["", "mon"] else ("", "")

@@ -64,7 +64,7 @@ def source_class(kind: str) -> SourceClass:
 
 
 def source_kinds() -> list[str]:
-    """Return all values that `type` may have in the settings, sorted."""
+    """Return all values of `type`, sorted."""
     from importlib.metadata import entry_points
 
     return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})
@@ -72,7 +72,10 @@ def source_kinds() -> list[str]:
 
 @functools.cache
 def source_version(kind: str) -> str:
-    """Return the version of the package that a kind of source comes from; "" for our own."""
+    """Return the version of a source's package.
+
+    "" for our own sources.
+    """
     if kind in BUILT_IN:
         return ""
     from importlib.metadata import entry_points

@@ -13,8 +13,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,9 @@ CHANGE_TIMES = "without it files' change times are shown as transfer times"
 
 
 class RsyncLog:
-    """The logs of the rsync that fills a file store; all are read once, when first needed.
+    """The logs of the rsync that fills a file store.
+
+    All are read once, when first needed.
 
     Parameters
     ----------
@@ -64,7 +67,10 @@ class RsyncLog:
         self._sums: dict[str, int] = {}
 
     def states(self) -> list[list[Any]]:
-        """Return each log's name, size and time, as they were at the first call."""
+        """Return each log's name, size and time.
+
+        They are those of the first call.
+        """
         if self._states is None:
             self._states = []
             for path in self._paths():
@@ -74,7 +80,7 @@ class RsyncLog:
         return self._states
 
     def digest(self, folders: Iterable[str], loose: Iterable[str]) -> str:
-        """Return a short text that differs if other arrivals are logged.
+        """Return a digest of the arrivals in the logs.
 
         Parameters
         ----------
@@ -91,13 +97,16 @@ class RsyncLog:
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
     def transferred_at(self, file_ids: Series[Any]) -> Series[Any]:
-        """Return when each file arrived last (UTC); NaT if no log has it."""
+        """Return when each file arrived last (UTC), or NaT."""
         arrivals = self._read()
         times = {path: self.instant(arrivals[path]) for path in file_ids if path in arrivals}
         return file_ids.map(times).astype(columns.DTYPES["instant"])
 
     def instant(self, text: str) -> datetime.datetime | None:
-        """Return a time of the log in UTC; None if its digits are no date."""
+        """Return a time of the log in UTC.
+
+        None if its digits are no date.
+        """
         try:
             local = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=self.zone)
             return local.astimezone(datetime.UTC)
@@ -108,7 +117,7 @@ class RsyncLog:
         return sorted(self.root.glob(self.pattern)) if self.pattern else []
 
     def _read(self) -> dict[str, str]:
-        """Return when each file arrived last: path -> time as in the log."""
+        """Return path -> last arrival, as in the log."""
         if self._arrivals is None:
             arrivals = self._arrivals = {}
             logs = self._paths()
@@ -128,7 +137,7 @@ class RsyncLog:
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.notes.append(f"{log}: its gzip is cut or broken; {CHANGE_TIMES}")
         except OSError as error:
-            self.notes.append(f"{log}: {why(error)}; {CHANGE_TIMES}")
+            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
 
     def _add_to_sum(self, path: str, at: str) -> None:
         if folder := _night_folder(path.rpartition("/")[0]):
@@ -139,7 +148,9 @@ class RsyncLog:
 
 
 def read_log(log: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and time of each file that arrived, in the order of a log.
+    """Yield path and time of each file that arrived.
+
+    Files come in the order of the log.
 
     Parameters
     ----------
@@ -162,6 +173,9 @@ def read_log(log: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=10_000)
 def _night_folder(folder: str) -> str:
-    """Return the night's folder that a folder is or lies in; "" if there is none."""
+    """Return the night's folder of a folder, or "".
+
+    That is the folder itself, or one that it lies in.
+    """
     parts = folder.split("/")
     return next(("/".join(parts[: n + 1]) for n, part in enumerate(parts) if night_named(part)), "")

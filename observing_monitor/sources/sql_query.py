@@ -1,57 +1,99 @@
-"""Any SQL database: a query gives a night's rows, a mapping says what its columns mean.
+"""A query of an SQL database, whose columns are mapped to ours.
 
-The query may use `:night` (as `night_format` writes it), `:start` and `:end` (the night's first instant and the first
-after it, as `time_format` writes them in `zone`); each is bound, never pasted into the text.
+The query may use `:night` (as `night_format` writes it), `:start` and `:end` (the night's first
+instant and the first after it, as `time_format` writes them in `zone`). Their values are bound,
+never pasted into the text.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S
-from observing_monitor.readers import textfiles
+from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.night_paths import read_night, write_night
 from observing_monitor.readers.sql import Database
-from observing_monitor.sources.shared import mapping
+from observing_monitor.readers.textfiles import Rows
+from observing_monitor.sources.shared.cells import (
+    JD_OF_1970,
+    MJD_OF_1970,
+    NUMERIC_TIMES,
+    to_zone,
+)
+from observing_monitor.sources.shared.mapped import (
+    OWN_INSTANT,
+    Mapped,
+    MappedSource,
+    check_settings,
+    require,
+    wanted,
+)
+from observing_monitor.sources.shared.mapping import by_night
+from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.sources.sql_instants import Written, compared_columns, how_written, outside
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
     from typing import Any
 
+    from sqlalchemy import Connection
+
     from observing_monitor.model.reading import Known, Reading
-    from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.base import Asked
 
 
 PARAMETERS = ("night", "start", "end")
-BOUND = re.compile(
-    r"(?<![:\w\\]):(\w+)(?!:)"
-)  # as SQLAlchemy finds them: not in 12:30:00, nor in x::date
+# parameters as SQLAlchemy finds them: not in 12:30:00, nor in x::date
+BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
 
-class SqlQuery(mapping.MappedSource):
-    """The rows of a query, by a mapping of columns."""
+class SqlQuery(MappedSource):
+    """The rows of a query, mapped to our columns."""
 
     @dataclass(kw_only=True)
-    class Settings(mapping.Mapped):
-        url: str = (
-            ""  # postgresql://user@host/name, mysql://user@host/name, sqlite:////absolute/path
+    class Settings(Mapped):
+        """Settings of a source of type `sql`."""
+
+        url: str = setting(
+            "",
+            "Address of the database: `postgresql://user@host/name`, `mysql://user@host/name`, "
+            "`sqlite:////absolute/path`.",
+            example="postgresql://reader@db.observatory.org/obslog",
         )
-        file: Path | None = None  # in place of url: the file of an SQLite database
-        query: str  # selects a night's rows, by :night, or by :start and :end; without these, the rows of all nights
-        look_query: str = ""  # says quickly whether a night changed: select count(*), max(updated) …; else the query itself does
-        nights_query: str = (
-            ""  # selects the nights there are, one a row, for a rebuild without first and last day
+        file: Path | None = setting(
+            None, "File of an SQLite database, in place of `url`.", example="obslog.db"
         )
-        password_env: str = ""  # the environment variable that holds the password; PostgreSQL's .pgpass is read as well
-        timeout_s: float = 30  # how long the server may take
+        query: str = setting(
+            REQUIRED,
+            "Query for a night's rows, with `:night`, or `:start` and `:end`. Without these, it "
+            "selects the rows of all nights.",
+        )
+        look_query: str = setting(
+            "",
+            "Fast query whose result changes if the night's rows do. By default, `query` itself.",
+            example="select count(*), max(updated) from observations where night = :night",
+        )
+        nights_query: str = setting(
+            "",
+            "Query for all nights, one per row, for `rebuild` without first and last day.",
+            example="select distinct night from observations",
+        )
+        password_env: str = setting(
+            "",
+            "Environment variable with the password. PostgreSQL's `.pgpass` works too.",
+            example="OBSLOG_PASSWORD",
+        )
+        timeout_s: float = setting(30, "Time that the database has to answer.")
 
     @staticmethod
     def place_of(settings: SqlQuery.Settings) -> str:
+        """Return the file, or the address without user and password."""
         return str(settings.file) if settings.file else Database(settings.url).place
 
     def __init__(self, settings: SqlQuery.Settings, asked: Asked) -> None:
@@ -59,118 +101,145 @@ class SqlQuery(mapping.MappedSource):
         self.asked = asked
         self.name = "sql"
         if bool(settings.url) == bool(settings.file):
-            raise UsageError(
-                "source 'sql': a database is told by url, or by file where it is SQLite's; set either of them"
-            )
+            raise UsageError("source 'sql': set either url, or file for an SQLite database")
         url = f"sqlite:///{settings.file}" if settings.file else settings.url
         self.database = Database(url, settings.password_env, settings.timeout_s).check()
         for query in (settings.query, settings.look_query):
             _check_parameters(query)
-        mapping.check_settings(settings, "sql", bool(_parameters(settings.query)))
-        self._found: dict[
-            datetime.date | None, dict[datetime.date, Rows]
-        ] = {}  # night, None for all -> its rows, by night; one query a run for each
+        check_settings(settings, "sql", bool(_parameters(settings.query)))
+        # night, or None for a query of all nights -> its rows by night
+        self._rows: dict[datetime.date | None, dict[datetime.date, Rows]] = {}
 
     def nights(self) -> set[datetime.date]:
-        """What `nights_query` selects; without it, those of a query that selects all nights."""
+        """Return the nights of `nights_query`, else of a query for all nights."""
         if self.settings.nights_query:
-            rows = self._run(self.settings.nights_query, None)
-            return {
-                night
-                for row in rows.rows
-                if (night := textfiles.read_night(row[0], self.settings.night_format))
-            }
-        return set() if _parameters(self.settings.query) else set(self._rows_of(None))
+            cells = [row[0] for row in self._run(self.settings.nights_query, None).rows]
+            form = self.settings.night_format
+            return {night for cell in cells if (night := read_night(cell, form))}
+        return set() if _parameters(self.settings.query) else set(self._rows_by_night(None))
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """A digest of what `look_query` selects, else of the night's rows."""
-        rows = (
-            self._run(self.settings.look_query, night)
-            if self.settings.look_query
-            else self._of_night(night)
-        )
-        text = repr((rows.columns, rows.rows, rows.notes))
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+        """Return a digest of the rows of `look_query`, else of the night's rows."""
+        if self.settings.look_query:
+            rows = self._run(self.settings.look_query, night)
+        else:
+            rows = self._rows_of_night(night)
+        return hex_digest(repr((rows.columns, rows.rows, rows.notes)), n_bytes=12)
 
     def read(self, night: datetime.date) -> Reading:
-        """What the night's rows tell."""
-        return mapping.to_reading([self._of_night(night)], self.settings)
+        """Return the night's rows, mapped."""
+        return to_reading([self._rows_of_night(night)], self.settings)
 
-    def _of_night(self, night: datetime.date) -> Rows:
-        """The night's `Rows`; none where the query has none."""
-        asked = night if _parameters(self.settings.query) else None
-        found = self._rows_of(asked)
-        return (
-            found[night]
-            if night in found
-            else textfiles.Rows(self.database.place, mapping.wanted(self.settings), [], [], "row")
-        )
+    def _rows_of_night(self, night: datetime.date) -> Rows:
+        selected = night if _parameters(self.settings.query) else None
+        rows = self._rows_by_night(selected).get(night)
+        return rows or Rows(self.database.place, wanted(self.settings), [], [], "row")
 
-    def _rows_of(self, night: datetime.date | None) -> dict[datetime.date, Rows]:
-        if night not in self._found:
+    def _rows_by_night(self, night: datetime.date | None) -> dict[datetime.date, Rows]:
+        """Return the query's rows for a night, or for all if None.
+
+        The query is run once for each.
+        """
+        if night not in self._rows:
             if night is not None:
-                self._found.clear()  # look and read of one night follow each other; a history needn't be held
+                # `read` follows `look` for the same night, so older nights need no memory
+                self._rows.clear()
             rows = self._run(self.settings.query, night)
-            mapping.require(rows, mapping.wanted(self.settings))
-            self._found[night] = mapping.by_night(rows, self.settings, self.asked.rule, night)
-        return self._found[night]
+            require(rows, wanted(self.settings))
+            self._rows[night] = by_night(rows, self.settings, self.asked.rule, night)
+        return self._rows[night]
 
     def _run(self, query: str, night: datetime.date | None) -> Rows:
-        """A query's `Rows`; SourceError, without any secret, where the database doesn't answer."""
+        """Return the rows of a query; SourceError if the database does not answer."""
         import sqlalchemy
 
         with self.database.connect() as connection:
-            values = self._values(_parameters(query), night, connection.dialect.name)
+            values, notes = self._values(query, night, connection)
             result = connection.execute(sqlalchemy.text(query), values)
             names = list(result.keys())
             rows = [
                 tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row)
                 for row in result
             ]
-        return textfiles.Rows(
-            self.database.place, names, rows, list(range(1, len(rows) + 1)), "row"
-        )
+        numbers = list(range(1, len(rows) + 1))
+        found = Rows(self.database.place, names, rows, numbers, "row", notes)
+        if night is not None and not notes:
+            notes += self._outside(found, query, night)
+        return found
+
+    def _outside(self, rows: Rows, query: str, night: datetime.date) -> list[str]:
+        """Return a note if rows are outside the night, though the query compares their instants.
+
+        The query may select rows in other ways as well: with "or", nothing is said.
+        """
+        column = self.settings.columns.get(OWN_INSTANT[self.settings.feeds], "")
+        is_compared = column.casefold() in {name.casefold() for name in compared_columns(query)}
+        is_whole = {"start", "end"} <= _parameters(query) and column in rows.columns
+        if not (rows.rows and is_compared and is_whole) or re.search(r"\bor\b", query, re.I):
+            return []
+        bounds = self.asked.rule.bounds(night)
+        return outside(rows, column, bounds, self.settings.time_format, self.settings.zone)
 
     def _values(
-        self, parameters: set[str], night: datetime.date | None, dialect: str
-    ) -> dict[str, Any]:
-        """What a query's parameters are bound to."""
+        self, query: str, night: datetime.date | None, connection: Connection
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the values of a query's parameters, and notes about them."""
+        parameters = _parameters(query)
         if not parameters or night is None:
-            return {}
-        start, end = self.asked.rule.bounds(night)
-        values = {
-            "night": textfiles.write_night(night, self.settings.night_format),
-            "start": self._written(start, dialect),
-            "end": self._written(end, dialect),
-        }
-        return {name: values[name] for name in parameters}
+            return {}, []
+        bounds = self.asked.rule.bounds(night)
+        dialect, written = connection.dialect.name, Written(" ", [])
+        if dialect == "sqlite" and self.settings.time_format == "iso" and parameters - {"night"}:
+            written = self._how_written(query, bounds, connection)
+        start, end = (self._written(bound, dialect, written.separator) for bound in bounds)
+        night_text = write_night(night, self.settings.night_format)
+        values = {"night": night_text, "start": start, "end": end}
+        notes = [f"{self.database.place}: {note}" for note in written.notes]
+        return {name: values[name] for name in parameters}, notes
 
-    def _written(self, instant: datetime.datetime, dialect: str) -> float | str:
-        """An instant as the database's own column has it."""
+    def _how_written(
+        self,
+        query: str,
+        bounds: tuple[datetime.datetime, datetime.datetime],
+        connection: Connection,
+    ) -> Written:
+        """Return how an SQLite database holds the instants that a query compares."""
+        import sqlalchemy
+
+        def ask(sql: str, values: dict[str, Any]) -> Sequence[Any]:
+            return connection.execute(sqlalchemy.text(sql), values).fetchall()
+
+        try:
+            return how_written(ask, query, bounds, self.settings.zone)
+        except sqlalchemy.exc.DatabaseError:  # such as a view that is broken
+            return Written(" ", [])
+
+    def _written(
+        self, instant: datetime.datetime, dialect: str, separator: str = " "
+    ) -> float | str:
+        """Return an instant as the database's column has it."""
         form, zone = self.settings.time_format, self.settings.zone
-        if form in mapping.NUMERIC_TIMES:
+        if form in NUMERIC_TIMES:
             seconds = (instant - EPOCH).total_seconds() + (TAI_MINUS_UTC_S if zone == "TAI" else 0)
-            start = {"mjd": mapping.MJD_OF_1970, "jd": mapping.JD_OF_1970}.get(form, 0)
-            number = seconds / mapping.NUMERIC_TIMES[form] + start
+            start = {"mjd": MJD_OF_1970, "jd": JD_OF_1970}.get(form, 0)
+            number = seconds / NUMERIC_TIMES[form] + start
             return int(number) if form.startswith("unix_") else number
-        local = mapping.to_zone(instant, zone)
+        local = to_zone(instant, zone)
         if form != "iso":
             return local.strftime(form)
-        # PostgreSQL minds the offset where a column has a zone, and leaves it out where it has none
-        return (
-            local.isoformat(" ")
-            if dialect == "postgresql"
-            else local.replace(tzinfo=None).isoformat(" ")
-        )
+        # PostgreSQL uses the offset for a column with a zone, and drops it for one without
+        if dialect == "postgresql":
+            return local.isoformat(" ")
+        return local.replace(tzinfo=None).isoformat(separator)
 
 
 def _parameters(query: str) -> set[str]:
-    """The names that a query asks values for."""
+    """Return the names of a query's parameters."""
     return set(BOUND.findall(query))
 
 
 def _check_parameters(query: str) -> None:
-    """UsageError where a query asks for what we don't have."""
+    """Raise UsageError if a query has other parameters than ours."""
     unknown = _parameters(query) - set(PARAMETERS)
     if unknown:
         raise UsageError(f"the query asks for :{min(unknown)}; known are :night, :start and :end")

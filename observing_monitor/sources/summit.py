@@ -9,15 +9,16 @@ are read from JSON files with one message, a list of messages, or one message pe
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import re
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from observing_monitor.model import columns, frames, names
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import (
     EPOCH,
     ONE_DAY,
@@ -27,9 +28,11 @@ from observing_monitor.model.nights import (
     parse_utc,
 )
 from observing_monitor.model.reading import Reading
-from observing_monitor.readers.plain_files import open_plain, why
+from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.listing import shown_all
+from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
-from observing_monitor.readers.tree import NightTree, shown_all
+from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
-    from observing_monitor.readers.tree import Entry
+    from observing_monitor.readers.listing import Entry
     from observing_monitor.sources.base import Asked
 
 
@@ -81,15 +84,22 @@ class SummitMessages(Telling):
     class Settings:
         """Settings of a source of type `summit`."""
 
-        path: Path  # folder with the messages, at any depth, in folders named after nights
-        endings: list[str] = field(
-            default_factory=lambda: [".json", ".jsonl"]
-        )  # ends of the names of the files to read
-        kinds: list[str] = field(
-            default_factory=lambda: ["fits"]
-        )  # kinds of objects that are images
-        wait_s: float = 1800  # an exposure read out less long ago is on its way, not missing
-        level: Literal["normal", "warning", "error"] = "warning"  # level if no image came
+        path: Path = setting(
+            REQUIRED,
+            "Folder with the messages, at any depth. A folder named after a night holds its "
+            "messages.",
+            example="/data/messages",
+        )
+        endings: list[str] = setting(
+            [".json", ".jsonl"], "Endings of the names of the files to read."
+        )
+        kinds: list[str] = setting(["fits"], "Kinds of objects that are images.")
+        wait_s: float = setting(
+            1800, "An exposure that was read out less long ago is on its way, not missing."
+        )
+        level: Literal["normal", "warning", "error"] = setting(
+            "warning", "Level of the finding on exposures of which no image came."
+        )
 
     @staticmethod
     def stages_of(settings: SummitMessages.Settings) -> tuple[str, ...]:
@@ -121,7 +131,7 @@ class SummitMessages(Telling):
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
             "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
-            "digest": hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            "digest": hex_digest(text, n_bytes=64, errors="surrogatepass")[:32],
         }
 
     def read(self, night: datetime.date) -> Reading:
@@ -202,7 +212,7 @@ class SummitMessages(Telling):
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
             text = data.decode("utf-8-sig")
         except OSError as error:
-            notes.append(f"{where}: {why(error)}; its messages are not known")
+            notes.append(f"{where}: {os_error_text(error)}; its messages are not known")
             return []
         except UnicodeDecodeError:
             notes.append(f"{where}: is no text in UTF-8; its messages are not known")

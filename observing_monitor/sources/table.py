@@ -1,4 +1,7 @@
-"""Any CSV or JSON file with a row a night, a file, an attempt or a number: a mapping says what its columns mean."""
+"""CSV and JSON files with a row per night, file, attempt or number.
+
+A mapping in the settings says what their columns mean.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from observing_monitor.errors import UsageError
-from observing_monitor.readers import textfiles
-from observing_monitor.sources.shared import mapping
+from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.night_paths import TextFiles
+from observing_monitor.readers.textfiles import format_of, read_csv, read_json, read_jsonl
+from observing_monitor.sources.shared.mapped import (
+    Mapped,
+    MappedSource,
+    check_settings,
+    require,
+    wanted,
+)
+from observing_monitor.sources.shared.mapping import by_night
+from observing_monitor.sources.shared.to_tables import to_reading
 
 if TYPE_CHECKING:
     import datetime
@@ -18,74 +31,79 @@ if TYPE_CHECKING:
     from observing_monitor.sources.base import Asked
 
 
-class Table(mapping.MappedSource):
-    """Rows of text files, by a mapping of columns."""
+class Table(MappedSource):
+    """Rows of text files, mapped to our columns."""
 
     @dataclass(kw_only=True)
-    class Settings(mapping.Mapped):
-        path: Path  # a file, a pattern such as log/*.csv.gz, or one with the night: counts_{night:%Y%m%d}.json
-        format: Literal["", "csv", "tsv", "json", "jsonl"] = (
-            ""  # by the path's ending, unless set; gzip is noticed
+    class Settings(Mapped):
+        """Settings of a source of type `table`."""
+
+        path: Path = setting(
+            REQUIRED,
+            "File, pattern such as `log/*.csv.gz`, or path with the night in it such as "
+            "`counts_{night:%Y%m%d}.json`.",
         )
-        separator: str = ""  # between the cells of a line; a comma (in tsv a tab), unless set
-        comment: str = "#"  # a line that begins with it is none
-        records: str = ""  # where the rows stand inside a JSON file: data.items
+        format: Literal["", "csv", "tsv", "json", "jsonl"] = setting(
+            "", "Format of the files. By default, the ending of the path. gzip is recognised."
+        )
+        separator: str = setting(
+            "", "Separator between the cells of a line. By default a comma, in tsv a tab."
+        )
+        comment: str = setting("#", "Lines that begin with this are ignored.")
+        records: str = setting(
+            "", "Place of the rows inside a JSON file, such as `data.items`.", example="data.items"
+        )
 
     @staticmethod
     def place_of(settings: Table.Settings) -> str:
+        """Return the path."""
         return str(settings.path)
 
     def __init__(self, settings: Table.Settings, asked: Asked) -> None:
         self.settings = settings
         self.asked = asked
         self.name = "table"
-        self.format = settings.format or textfiles.format_of(settings.path)
+        self.format = settings.format or format_of(settings.path)
         if not self.format:
-            raise UsageError(f"{settings.path} doesn't end in csv, tsv, json or jsonl; set format")
-        self.files = textfiles.TextFiles(settings.path)
-        mapping.check_settings(settings, "table", self.files.has_night)
-        self._apart: dict[
-            str, dict[datetime.date, Rows]
-        ] = {}  # path -> its rows by night; each file that has all nights is read once a run
+            raise UsageError(f"{settings.path} does not end in csv, tsv, json or jsonl; set format")
+        self.files = TextFiles(settings.path)
+        check_settings(settings, "table", self.files.has_night)
+        # path -> rows by night, of files with all nights, each read once a run
+        self._by_night: dict[str, dict[datetime.date, Rows]] = {}
 
     def nights(self) -> set[datetime.date]:
-        """Those that files are named after, or that rows tell."""
+        """Return the nights in the files' names, else those of the rows."""
         if self.files.has_night:
             return self.files.nights()
-        return {night for path in self.files.of_night(None) for night in self._of_all_nights(path)}
+        return {night for path in self.files.of_night(None) for night in self._all_nights(path)}
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """The sizes and times of the files that may hold the night's rows."""
+        """Return the sizes and times of the files that may hold the night's rows."""
         return self.files.look(night, known)
 
     def read(self, night: datetime.date) -> Reading:
-        """What the night's rows of all its files tell."""
-        paths = self.files.of_night(night)
-        if self.files.has_night:
-            found = [
-                mapping.by_night(self._rows(path), self.settings, self.asked.rule, night)[night]
-                for path in paths
-            ]
-        else:
-            found = [
-                self._of_all_nights(path)[night]
-                for path in paths
-                if night in self._of_all_nights(path)
-            ]
-        return mapping.to_reading(found, self.settings)
+        """Return the night's rows of all files, mapped."""
+        parts = [self._rows_of_night(path, night) for path in self.files.of_night(night)]
+        return to_reading([rows for rows in parts if rows is not None], self.settings)
 
-    def _of_all_nights(self, path: str) -> dict[datetime.date, Rows]:
-        if path not in self._apart:
-            self._apart[path] = mapping.by_night(self._rows(path), self.settings, self.asked.rule)
-        return self._apart[path]
+    def _rows_of_night(self, path: str, night: datetime.date) -> Rows | None:
+        if not self.files.has_night:
+            return self._all_nights(path).get(night)
+        return by_night(self._rows(path), self.settings, self.asked.rule, night)[night]
+
+    def _all_nights(self, path: str) -> dict[datetime.date, Rows]:
+        if path not in self._by_night:
+            self._by_night[path] = by_night(self._rows(path), self.settings, self.asked.rule)
+        return self._by_night[path]
 
     def _rows(self, path: str) -> Rows:
+        roots = self.files.roots
         if self.format in ("csv", "tsv"):
             separator = self.settings.separator or {"csv": ",", "tsv": "\t"}[self.format]
-            rows = textfiles.read_csv(path, separator, self.settings.comment, self.files.roots)
+            rows = read_csv(path, separator, self.settings.comment, roots)
         elif self.format == "json":
-            rows = textfiles.read_json(path, self.settings.records, self.files.roots)
+            rows = read_json(path, self.settings.records, roots)
         else:
-            rows = textfiles.read_jsonl(path, self.files.roots)
-        mapping.require(rows, mapping.wanted(self.settings))
+            rows = read_jsonl(path, roots)
+        require(rows, wanted(self.settings))
         return rows

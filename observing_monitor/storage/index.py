@@ -68,7 +68,7 @@ class Look(TypedDict, total=False):
 
 
 class IndexRow(Look, total=False):
-    """A night's row of the index: its last look, and results of judging and publishing."""
+    """A night's row of the index: last look, judging and publishing."""
 
     # by the names of columns.NIGHTS and of the stream's headlines
     summary: dict[str, Any]
@@ -76,6 +76,8 @@ class IndexRow(Look, total=False):
     findings: list[dict[str, Any]]
     # headline -> unit
     units: dict[str, str]
+    # headline -> how its value was made from several numbers
+    aggregates: dict[str, str]
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str
@@ -102,10 +104,12 @@ class IndexRow(Look, total=False):
     news_at: str | None
     # PAGE, TABLES or PREVIEWS -> when they were pruned
     pruned: dict[str, str]
+    # whether a table could not be read: the next run that collects reads the night again
+    is_damaged: bool
 
 
 class Looked(Look, total=False):
-    """`looked.json`: state of the night's sources at the last look, and its result."""
+    """`looked.json`: the last look at a night's sources."""
 
     schema_version: int
     # of this program

@@ -10,7 +10,7 @@ turns them into paths.
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
-    data/site.json  heartbeat.json  since.json  feed.json  told.json
+    data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
@@ -38,6 +38,7 @@ GLOSSARY_PAGE = "glossary.html"
 STATUS_JSON = "status.json"
 FEED = "changes.atom"
 HEARTBEAT_JS = "heartbeat.js"
+TEXTFILE = "observing_monitor.prom"
 ASSETS = "assets"
 
 # Files in the output that no web server needs: the lock, and a folder of unfinished files.
@@ -62,6 +63,7 @@ SITE_RECORD = f"{STORE}/site.json"
 HEARTBEAT = f"{STORE}/heartbeat.json"
 SINCE = f"{STORE}/since.json"
 FEED_ID = f"{STORE}/feed.json"
+REPLACED_ASSETS = f"{STORE}/assets.json"
 TOLD = f"{STORE}/told.json"
 
 # Beginnings of names in the store, and the ending of its tables.
@@ -78,12 +80,12 @@ class HasFiles(Protocol):
 
 
 def in_folder(folder: str, name: str) -> str:
-    """Return the path of a file in a folder of the output; "" is the output itself."""
+    """Return the path of a file in a folder; "" is the output itself."""
     return f"{folder}/{name}" if folder else name
 
 
 def url(site_url: str, path: str) -> str:
-    """Return the address of a file, or "" if the site has no `site_url`."""
+    """Return the address of a file, or "" without a `site_url`."""
     return f"{site_url.rstrip('/')}/{path}" if site_url else ""
 
 
@@ -92,7 +94,7 @@ def asset(name: str) -> str:
     return f"{ASSETS}/{name}"
 
 
-# --- a night's and a year's files, by their names in the stream's folder ------------------------
+# --- a night's and a year's files, by their names in the stream's folder --------------------------
 
 
 def night_page(night: Night) -> str:
@@ -111,7 +113,7 @@ def night_csv(night: Night) -> str:
 
 
 def night_files_js(night: Night) -> str:
-    """Return the name of the list of a night's files that its page loads."""
+    """Return the name of the list that a night's page loads."""
     return f"{night}{FILES_JS}"
 
 
@@ -126,17 +128,17 @@ def previews_folder(night: Night) -> str:
 
 
 def exposures_page(night: Night, number: int = 1) -> str:
-    """Return the name of a page of a night's exposures, by its number, from 1."""
+    """Return the name of a page of exposures, by number, from 1."""
     return f"{night}{exposures_ending(number)}"
 
 
 def exposures_ending(number: int) -> str:
-    """Return the ending of the name of a page of exposures, by its number, from 1."""
+    """Return the ending of a page of exposures, by number, from 1."""
     return f".exposures{PAGE}" if number == 1 else f".exposures-{number}{PAGE}"
 
 
 def night_endings(has_file_tables: bool, n_exposure_pages: int = 0) -> tuple[str, ...]:
-    """Return the endings of the names of a night's files, its page last.
+    """Return the endings of a night's files, its page last.
 
     Parameters
     ----------
@@ -180,11 +182,11 @@ def year_csv(year: int | str) -> str:
 
 
 def month_address(night: datetime.date) -> str:
-    """Return the address of a night's month on the page of its year."""
+    """Return the address of a night's month on its year's page."""
     return f"{year_page(night.year)}#month-{night:%Y-%m}"
 
 
-# --- the store -----------------------------------------------------------------------------------
+# --- the store ------------------------------------------------------------------------------------
 
 
 def stream_store(stream: str) -> str:
@@ -198,7 +200,7 @@ def index_file(stream: str) -> str:
 
 
 def index_notes_file(stream: str) -> str:
-    """Return the path of the rows that a run adds to a stream's index."""
+    """Return the path of new rows of a stream's index."""
     return f"{stream_store(stream)}/index.notes"
 
 
@@ -218,7 +220,7 @@ def night_store(stream: str, night: Night) -> str:
 
 
 def stored_night(name: str) -> datetime.date | None:
-    """Return the night of a folder of a stream in the store; None for any other name."""
+    """Return the night of a folder in the store, or None."""
     return night_named(name.removeprefix(_NIGHT)) if name.startswith(_NIGHT) else None
 
 
@@ -228,7 +230,7 @@ def table_file(stream: str, night: Night, table: str) -> str:
 
 
 def unmatched_file(stream: str, night: Night, table: str) -> str:
-    """Return the path of the rows of a table that a neighbouring night may complete."""
+    """Return the path of a table's unmatched rows."""
     return table_file(stream, night, f"{_UNMATCHED}{table}")
 
 
@@ -238,7 +240,7 @@ def damaged_file(path: str) -> str:
 
 
 def table_of_file(name: str) -> str:
-    """Return the table that a file in a night's folder has rows of, or "".
+    """Return the table that a file has rows of, or "".
 
     Damaged tables and unmatched rows count as well.
     """
@@ -247,10 +249,18 @@ def table_of_file(name: str) -> str:
 
 
 def looked_file(stream: str, night: Night) -> str:
-    """Return the path of the state in which a night's sources were last seen."""
+    """Return the path of the last look at a night's sources."""
     return f"{night_store(stream, night)}/looked.json"
 
 
 def previews_file(stream: str, night: Night) -> str:
-    """Return the path of the list of a night's previews, which has full paths of files."""
+    """Return the path of the list of a night's previews.
+
+    It is in the store, because it has full paths of files.
+    """
     return f"{night_store(stream, night)}/previews.json"
+
+
+def spare_page(stream: str, night: Night) -> str:
+    """Return the path of the page that replaces a night's page when its thumbnails go."""
+    return f"{night_store(stream, night)}/page_without_previews.html"

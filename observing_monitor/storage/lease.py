@@ -1,4 +1,4 @@
-"""The lock of an output in an object store, renewed while its run is at work."""
+"""The lock of an output in an object store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRIES = 4
 
 
 class Lease:
-    """The lock of an output in an object store: an object below `.lock/` for each run.
+    """The lock of an output: an object below `.lock/` for each run.
 
     Each run that is, or wants to be, at work writes an object under a unique name and then
     lists them all. A store lists what was written before, so of two runs at least one sees the
@@ -154,7 +154,10 @@ def _seconds() -> float:
 
 
 def _this_process() -> str:
-    """Return host-machine-pid-start, which shows this machine if the process has ended."""
+    """Return host-machine-pid-start of this process.
+
+    It shows on this machine if the process has ended.
+    """
     host = re.sub("[^A-Za-z0-9]+", "_", socket.gethostname())
     return f"{host}-{_machine()}-{os.getpid()}-{_started(os.getpid())}"
 
@@ -173,7 +176,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when a process was started, in ticks of the kernel; "" if there is none."""
+    """Return when a process was started, in kernel ticks, or ""."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[19].decode()
@@ -182,7 +185,7 @@ def _started(pid: int) -> str:
 
 
 def _is_dead(name: str) -> bool:
-    """Return True if a lock belongs to a process of this machine that has ended."""
+    """Return True if a lock's process was on this machine and ended."""
     parts = name.split("-")
     if len(parts) != 5 or parts[1] != _machine() or not parts[2].isdigit():
         return False

@@ -108,11 +108,14 @@ class ObjectOutput(Output):
         return True
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
-        """Write an object that is given in parts, unless it already holds exactly these."""
+        """Write an object given in parts, unless it already holds these."""
         return self.write_changed(relative, b"".join(parts))
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Run functions that write objects, always in parallel: each waits for the store."""
+        """Run functions that write objects, always in parallel.
+
+        Each waits for the store.
+        """
         self._list()  # once, before the threads need it
         return super().at_once(True)
 
@@ -130,7 +133,7 @@ class ObjectOutput(Output):
         self._growing[relative] = whole, written_at
 
     def rename(self, relative: str, to: str) -> None:
-        """Write an object under another name, and remove it under the old one."""
+        """Write an object under another name, and remove the old one."""
         data = self.read(relative)
         if data is not None:
             self._write(to, data)
@@ -159,7 +162,7 @@ class ObjectOutput(Output):
         return list(self._inside.get(folder.rstrip("/"), ()))
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove the objects below a prefix with an ending, except those to keep."""
+        """Remove objects with an ending, except those to keep."""
         for name in self.names(folder):
             if name.endswith(ending) and name not in kept:
                 self.remove(f"{folder}/{name}")
@@ -171,7 +174,7 @@ class ObjectOutput(Output):
         return self.objects.read(relative)
 
     def part(self, *beginnings: str) -> Output:
-        """Return the output for a worker, with the part of the listing that it needs.
+        """Return the output for a worker, with a part of the listing.
 
         Only objects whose names have one of the beginnings are listed.
         """

@@ -68,9 +68,9 @@ class Output:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock of the folder; the kernel releases it if the process dies.
+        """Hold the lock of the folder.
 
-        Raises LockedError if another run has it.
+        The kernel releases it if the process dies. Raises LockedError if another run has it.
         """
         path = self.path(LOCK)
         with contextlib.ExitStack() as opened:
@@ -90,7 +90,7 @@ class Output:
             yield
 
     def is_locked(self) -> bool:
-        """Return True if a run holds the lock; takes a shared lock for an instant."""
+        """Return True if a run holds the lock."""
         try:
             with open(self.path(LOCK), "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -118,7 +118,7 @@ class Output:
         self._write(relative, self._public(relative, data))
 
     def _public(self, relative: str, data: str | bytes) -> bytes:
-        """Return the content of a file as bytes, with hidden texts struck out."""
+        """Return a file's bytes with hidden texts struck out."""
         return self.redaction.file(relative, as_bytes(data))
 
     def _write(self, relative: str, data: bytes) -> None:
@@ -156,9 +156,10 @@ class Output:
         return not is_same
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
-        """Write a file in parts of whole lines, unless it already holds exactly these.
+        """Write a file in parts, unless it already holds exactly these.
 
-        Only one part is in memory at a time. Returns True if the file was written.
+        A part has whole lines, and only one is in memory at a time. Returns True if the file
+        was written.
         """
         with contextlib.ExitStack() as opened:
             before = None
@@ -181,7 +182,7 @@ class Output:
         return True
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Run functions that make and write files, in parallel threads if `is_much`.
+        """Run functions that write files, in parallel if `is_much`.
 
         The block gets a function to call with a function and its arguments. At the end of the
         block all of them are done; then the first error, in the order of the calls, is raised:
@@ -224,7 +225,7 @@ class Output:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files and folders in a folder, in any order.
+        """Return the names in a folder, in any order.
 
         Empty if there is no such folder.
         """
@@ -232,6 +233,8 @@ class Output:
             return os.listdir(self.path(folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise self._unreadable(self.path(folder), error) from error
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
         """Remove a folder's files with an ending, except those to keep.
@@ -256,10 +259,11 @@ class Output:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OutputError(
-                f"{path}: {os_error_text(error)}; "
-                "the user who runs this must be able to read all of output_dir"
-            ) from error
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: str, error: OSError) -> OutputError:
+        remedy = "the user who runs this must be able to read all of output_dir"
+        return OutputError(f"{path}: {os_error_text(error)}; {remedy}")
 
     def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
         """Write a sealed JSON object, which has no member `seal`.
@@ -269,7 +273,7 @@ class Output:
         self.write_changed(relative, sealed(as_json(value)))
 
     def read_json(self, relative: str) -> dict[str, Any] | None:
-        """Return what `write_json` wrote; None if it is missing or was changed since."""
+        """Return what `write_json` wrote, or None if missing or changed."""
         data = self.read(relative)
         try:
             value = None if data is None or not is_sealed(data) else json.loads(data)
@@ -278,14 +282,14 @@ class Output:
         return without_seal(value)
 
     def part(self, *beginnings: str) -> Output:
-        """Return the output for a worker that uses mostly paths with these beginnings.
+        """Return the output for a worker that uses these beginnings most.
 
         A folder is used as it is; an object store hands over a part of its listing.
         """
         return self
 
     def changes(self) -> Any:
-        """Return what was written and removed since `part`, for `learn`; None for a folder."""
+        """Return the changes since `part`, for `learn`; None for a folder."""
         return None
 
     def learn(self, changes: Any) -> None:
@@ -326,7 +330,10 @@ class SplitOutput(Output):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the locks of both: another run may write other pages from the same store."""
+        """Hold both locks.
+
+        Another run may write other pages from the same store.
+        """
         with self.pages.lock(), self.kept.lock():
             yield
 
@@ -340,12 +347,12 @@ class SplitOutput(Output):
         output.write(name, data)
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
-        """Write a file to the output that has it, unless it is unchanged."""
+        """Write a file, unless it already holds exactly this."""
         output, name = self._of(relative)
         return output.write_changed(name, data)
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
-        """Write a file in parts to the output that has it, unless it is unchanged."""
+        """Write a file in parts, unless it already holds exactly these."""
         output, name = self._of(relative)
         return output.write_parts(name, parts)
 
@@ -428,7 +435,7 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
 
 
 def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
-    """Write and sync a new file; return True if `before`, an open file, holds the same."""
+    """Write and sync a new file; return True if `before` is the same."""
     is_same = before is not None
     # open() and not mkstemp: the umask decides who may read the file
     with open(path, "wb") as file:

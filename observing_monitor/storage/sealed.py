@@ -1,4 +1,4 @@
-"""Text and JSON with a seal: a digest that shows if a file was cut or changed."""
+"""JSON with a seal: a digest that shows if a file was changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from observing_monitor.model.digest import hex_digest
 
 
 def as_bytes(data: str | bytes) -> bytes:
-    """Return text as UTF-8, with lone surrogates as escapes; bytes as they are."""
+    """Return text as UTF-8, with lone surrogates as escapes.
+
+    Bytes are returned as they are.
+    """
     return data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
 
 
@@ -32,7 +35,7 @@ _SEAL, _SEAL_END = b',"seal":"', b'"}'
 
 
 def sealed(data: str | bytes) -> bytes:
-    """Return the text of a JSON object with a digest of itself as its last member.
+    """Return a JSON object with a digest of itself as its last member.
 
     The digest shows any later change, by a disk or by hand.
     """
@@ -57,7 +60,7 @@ def is_sealed(data: bytes, or_never: bool = True) -> bool:
 
 
 def without_seal(value: object) -> dict[str, Any] | None:
-    """Return the members of a sealed JSON object, or None for any other value."""
+    """Return the members of a sealed JSON object, or None."""
     if not isinstance(value, dict):
         return None
     return {name: member for name, member in value.items() if name != "seal"}

@@ -1,4 +1,4 @@
-"""The store: the tables of nights as Parquet files, and an index of each stream's nights.
+"""The store: tables of nights, and an index of each stream.
 
 `layout` describes its files. A night is the unit of writing. The index and `looked.json` are
 read without pandas, so a run with nothing new ends at once. The index can be remade from the
@@ -72,7 +72,7 @@ class Store:
         nights = map(layout.stored_night, self.output.names(self.folder))
         return sorted(night for night in nights if night)
 
-    # --- the index -----------------------------------------------------------------------------
+    # --- the index --------------------------------------------------------------------------------
 
     def read_index(self) -> Index:
         """Return the stream's index; without nights if there is none.
@@ -100,7 +100,7 @@ class Store:
         return index
 
     def _noted(self) -> Iterator[tuple[str, IndexRow]]:
-        """Yield the rows noted by a run that was killed before it wrote the index."""
+        """Yield the rows noted by a run that was killed."""
         for line in (self.output.read(layout.index_notes_file(self.stream)) or b"").splitlines():
             # the last line may be cut
             with contextlib.suppress(ValueError):
@@ -113,7 +113,7 @@ class Store:
                     yield note["night"], note["row"]
 
     def note(self, night: datetime.date, row: IndexRow) -> None:
-        """Append a night's new row to the notes, in case the run is killed."""
+        """Note a night's new row, in case the run is killed."""
         line = sealed(as_json({"night": night.isoformat(), "row": row}))
         self.output.append(layout.index_notes_file(self.stream), line)
 
@@ -128,10 +128,10 @@ class Store:
         )
         self.output.remove(layout.index_notes_file(self.stream))
 
-    # --- a night's last look --------------------------------------------------------------------
+    # --- a night's last look ----------------------------------------------------------------------
 
     def read_looked(self, night: datetime.date) -> Looked:
-        """Return the state and the result of the last look at a night; {} if there was none."""
+        """Return the last look at a night, or {}."""
         looked = self.output.read_json(layout.looked_file(self.stream, night))
         if looked is None or not all(isinstance(looked.get(name) or {}, dict) for name in _OBJECTS):
             return {}
@@ -142,11 +142,11 @@ class Store:
         self.output.write_json(layout.looked_file(self.stream, night), looked)
 
     def look_again(self, night: datetime.date) -> None:
-        """Have the next run read a night anew, for example if a table is damaged."""
+        """Have the next run read a night anew."""
         looked = self.read_looked(night)
         self.write_looked(night, {**looked, "sizes": {}})
 
-    # --- tables ---------------------------------------------------------------------------------
+    # --- tables -----------------------------------------------------------------------------------
 
     def load(self, night: datetime.date) -> Tables:
         """Return a night's tables; empty ones if nothing is known.
@@ -163,7 +163,7 @@ class Store:
         )
 
     def load_whole(self, night: datetime.date) -> tuple[Tables, list[str]]:
-        """Return a night's tables, and a sentence on each one that cannot be read.
+        """Return a night's tables, and a sentence on each damaged one.
 
         Such a table is renamed to `*.damaged`, and returned empty.
         """
@@ -182,7 +182,7 @@ class Store:
         return Tables(*loaded), faults
 
     def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
-        """Write a night's tables; a file that would stay the same is not touched.
+        """Write a night's tables, unless they are unchanged.
 
         Returns
         -------
@@ -229,12 +229,12 @@ class Store:
                 "the next run that collects makes it anew"
             ) from error
 
-    # --- unmatched files, and cached attempts ---------------------------------------------------
+    # --- unmatched files, and cached attempts -----------------------------------------------------
 
     def save_unmatched(self, night: datetime.date, unmatched: Tables) -> str:
-        """Write a night's unmatched files and attempts, or remove them if there are none.
+        """Write a night's unmatched files and attempts, if there are any.
 
-        Returns a digest of what was written.
+        If there are none, earlier ones are removed. Returns a digest of what was written.
         """
         digest = running_digest(n_bytes=16)
         for name in UNMATCHED:
@@ -274,7 +274,7 @@ class Store:
         return digest_of(data)
 
     def load_attempts(self, source: str, digest: str) -> DataFrame | None:
-        """Return the cached attempts of a source, or None if their digest differs."""
+        """Return a source's cached attempts, or None if others."""
         data = self.output.read(layout.attempts_file(self.stream, source))
         if data is None or digest_of(data) != digest:
             return None
@@ -288,7 +288,7 @@ class Store:
 
 
 def _is_index(value: object) -> TypeGuard[Index]:
-    """Return True if a JSON value is an index as this version writes it."""
+    """Return True if a value is an index of this version."""
     return (
         isinstance(value, dict)
         and value.get("schema_version") == columns.SCHEMA_VERSION
@@ -306,7 +306,7 @@ def _sorted_row(row: IndexRow) -> IndexRow:
 
 
 def _is_night(text: str) -> bool:
-    """Return True if a text is a night as this program writes it.
+    """Return True if a text is a night as written here.
 
     Ten times as fast as `night_named`: an index may have thousands.
     """

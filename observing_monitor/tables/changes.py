@@ -1,7 +1,8 @@
-"""What happened to a night between two readings: pure functions over its tables; and the words for it on the night's page.
+"""Changes of a night between two readings, and sentences about them.
 
-The tables tell what is known now. That a file changed its size after it was ingested, came days late or lies elsewhere shows
-only beside what was known before, so it is kept, a happening a kind, and stays on the night's page.
+Tables hold the present state. That a file changed its size after it was ingested, arrived days
+late or was moved shows only in comparison with the state before. So changes are kept, by kind, and
+stay on the night's page.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from observing_monitor.model.reading import Tables
 
 
-MOST_FILES = 100  # of a happening, that are kept by name
+# files of a kind that are kept by name
+MOST_FILES = 100
 A_DAY = datetime.timedelta(days=1)
-KINDS = {  # kind -> the level of its finding, and what is said of one file, and of several
+# kind -> level of its finding, and the words for one file and for several
+KINDS = {
     "size_changed": (
         "warning",
         "changed its size after it was ingested",
@@ -41,19 +44,28 @@ KINDS = {  # kind -> the level of its finding, and what is said of one file, and
 }
 
 
-def moved_files(known: pd.DataFrame, source: str, seen: pd.DataFrame) -> dict[str, str]:
-    """Files that lie elsewhere now: the file_id before -> the file_id now.
+def moved_files(before: pd.DataFrame, source: str, seen: pd.DataFrame) -> dict[str, str]:
+    """Return files that were moved: old file_id -> new file_id.
 
-    `known` are a night's files before (`columns.FILES`), `seen` those that one source has now. A file is the same by its inode, size
-    and time, or, on another disk, by its name, size and time, where just one file can be meant.
+    A file is the same if its inode, size and creation are, or its name, size and creation if
+    it moved to another disk. Only if exactly one file matches.
+
+    Parameters
+    ----------
+    before : DataFrame
+        The night's files before, `columns.FILES`.
+    source : str
+    seen : DataFrame
+        The files that the source has now, `columns.FILES`.
     """
     from observing_monitor.model.arrays import index_in
 
-    is_theirs = known["source"] == source
-    gone = known[known["on_disk"] & is_theirs & (index_in(known["file_id"], seen["file_id"]) < 0)]
+    is_theirs = before["source"] == source
+    is_left = index_in(before["file_id"], seen["file_id"]) >= 0
+    gone = before[before["on_disk"] & is_theirs & ~is_left]
     if gone.empty:
         return {}
-    new = seen[seen["on_disk"] & (index_in(seen["file_id"], known.loc[is_theirs, "file_id"]) < 0)]
+    new = seen[seen["on_disk"] & (index_in(seen["file_id"], before.loc[is_theirs, "file_id"]) < 0)]
     found: dict[str, str] = {}
     for keys in (
         ["device", "inode", "size_bytes", "created_at"],
@@ -74,17 +86,20 @@ def moved_files(known: pd.DataFrame, source: str, seen: pd.DataFrame) -> dict[st
     return found
 
 
-def renamed(known: Tables, moved: Mapping[str, str], seen: pd.DataFrame) -> Tables:
-    """A night's tables with the files that were moved as they are found now: a file that lies elsewhere came when it came."""
-    if not moved:
-        return known
+def renamed(before: Tables, moved: Mapping[str, str], seen: pd.DataFrame) -> Tables:
+    """Return a night's tables with moved files under their new file_ids.
 
-    def called(table: pd.DataFrame) -> pd.DataFrame:
+    Their device and inode become those of `seen`; all else stays, as the time of arrival.
+    """
+    if not moved:
+        return before
+
+    def with_new_ids(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(
             file_id=table["file_id"].map(lambda file_id: moved.get(file_id, file_id)).astype("str")
         )
 
-    files = called(known.files)
+    files = with_new_ids(before.files)
     is_moved = files["file_id"].isin(list(moved.values()))
     now = (
         seen.drop_duplicates("file_id")
@@ -93,43 +108,50 @@ def renamed(known: Tables, moved: Mapping[str, str], seen: pd.DataFrame) -> Tabl
         .set_axis(files.index)
     )
     facts = {fact: files[fact].mask(is_moved, now[fact]) for fact in ("device", "inode")}
-    return replace(known, files=files.assign(**facts), ingests=called(known.ingests))
+    return replace(before, files=files.assign(**facts), ingests=with_new_ids(before.ingests))
 
 
 def compare(
-    before: Tables, after: Tables, stage: str, told: Iterable[str], moved: Mapping[str, str]
+    before: Tables, after: Tables, stage: str, answered: Iterable[str], moved: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    """What happened between two readings: kind -> file_id -> what is said of it, "" where the kind says all.
+    """Return the changes between two readings of a night, by kind.
 
     Parameters
     ----------
     before, after : Tables
-        The night as it was, with files that were moved under their names of now (`renamed`), and as it is.
+        `before` with moved files under their new file_ids, from `renamed`.
     stage : str
         The stream's last stage.
-    told : collection of str
-        The sources that answered: the others' tables are as they were.
+    answered : iterable of str
+        The sources that answered. Tables of the others did not change.
     moved : mapping
-        As `moved_files` gives it.
+        From `moved_files`.
+
+    Returns
+    -------
+    dict
+        Kind -> file_id -> details, or "" if the kind says all. Without kinds of no file.
     """
-    happened = {
-        **_of_files(before, after, stage),
+    found = {
+        **_changed_files(before, after, stage),
         "moved": {new: f"from {old}" for old, new in moved.items()},
+        **_changed_ingests(before, after, stage, set(answered)),
     }
-    happened |= _of_stage(before, after, stage, set(told))
-    return {kind: files_of for kind, files_of in happened.items() if files_of}
+    return {kind: files for kind, files in found.items() if files}
 
 
-def _of_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, str]]:
-    """As `compare`: files that changed their size after they passed the stage, or are no longer on disk."""
+def _changed_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, str]]:
+    """Return files that changed size after the stage, or were removed.
+
+    As `compare`.
+    """
     from observing_monitor.model.arrays import index_in
 
-    # the rows of before that are still there, and beside them those of now: by place, for a night may have 200,000 files
-    places = index_in(before.files["file_id"], after.files["file_id"])
-    was = before.files[["file_id", "size_bytes", "inode", "on_disk"]][places >= 0].reset_index(
-        drop=True
-    )
-    now = after.files[["size_bytes", "on_disk"]].take(places[places >= 0]).reset_index(drop=True)
+    # rows of both by position, since merging the 200,000 files of a night is slow
+    rows = index_in(before.files["file_id"], after.files["file_id"])
+    was = before.files[["file_id", "size_bytes", "inode", "on_disk"]][rows >= 0]
+    was = was.reset_index(drop=True)
+    now = after.files[["size_bytes", "on_disk"]].take(rows[rows >= 0]).reset_index(drop=True)
     changed = was[
         now["on_disk"]
         & (was["size_bytes"] != now["size_bytes"]).fillna(False).astype(bool)
@@ -139,7 +161,7 @@ def _of_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, 
         changed = changed[
             changed["file_id"].isin(before.ingests.loc[_is_done(before.ingests, stage), "file_id"])
         ]
-    # once seen on disk: what only a registry or a log tells of never was
+    # with an inode: a file that only a registry or a log mentions was never seen on disk
     removed = was.loc[was["on_disk"] & ~now["on_disk"] & was["inode"].notna(), "file_id"]
     return {
         "size_changed": {
@@ -150,14 +172,18 @@ def _of_files(before: Tables, after: Tables, stage: str) -> dict[str, dict[str, 
     }
 
 
-def _of_stage(
-    before: Tables, after: Tables, stage: str, told: set[str]
+def _changed_ingests(
+    before: Tables, after: Tables, stage: str, answered: set[str]
 ) -> dict[str, dict[str, str]]:
-    """As `compare`: files that had passed the stage and are no longer known to, or that passed it anew."""
+    """Return files with a success that is gone or was repeated.
+
+    As `compare`, for the attempts of the sources that answered.
+    """
     from observing_monitor.model.arrays import index_in
 
-    # as the sources that answered tell
-    passed_before, passed_now = (_passed(tables.ingests, stage, told) for tables in (before, after))
+    passed_before, passed_now = (
+        _passed(tables.ingests, stage, answered) for tables in (before, after)
+    )
     if passed_before.equals(passed_now):
         return {}
     passed_before, passed_now = (
@@ -170,7 +196,7 @@ def _of_stage(
     both = passed_before.rename(columns={"attempted_at": "was"}).join(
         passed_now.set_index("file_id").rename(columns={"attempted_at": "now"})
     )
-    # what waits in a queue again is known there
+    # a file that waits in a queue again is still known
     heard = after.ingests.loc[after.ingests["stage"] == stage, "file_id"]
     gone = both[both["now"].isna() & both["was"].notna()]
     gone = gone[~gone.index.isin(heard)]
@@ -191,13 +217,13 @@ def _minute(at: Any) -> str:  # a row's cell: pandas does not tell its type
 
 
 def _passed(ingests: pd.DataFrame, stage: str, sources: set[str]) -> pd.DataFrame:
-    """When each file passed the stage, as these sources tell: a row an attempt that went well, numbered anew."""
+    """Return some sources' successful attempts, with a new index."""
     is_theirs = _is_done(ingests, stage) & ingests["source"].isin(sources)
     return ingests.loc[is_theirs, ["file_id", "attempted_at"]].reset_index(drop=True)
 
 
 def _is_done(ingests: pd.DataFrame, stage: str) -> pd.Series[bool]:
-    """Which attempts are of this stage, and went well."""
+    """Return True for each successful attempt of a stage."""
     from observing_monitor.tables.classify import DONE
 
     return (ingests["stage"] == stage) & ingests["status"].isin(DONE)
@@ -206,17 +232,31 @@ def _is_done(ingests: pd.DataFrame, stage: str) -> pd.Series[bool]:
 def came_late(
     before: Tables,
     after: Tables,
-    told: Iterable[str],
+    answered: Iterable[str],
     ended: datetime.datetime,
     now: datetime.datetime,
 ) -> dict[str, dict[str, str]]:
-    """As `compare`: the files that came more than a day after the night's end; of the sources that told of the night before."""
+    """Return new files that arrived more than a day after the night's end.
+
+    Parameters
+    ----------
+    before, after : Tables
+    answered : iterable of str
+        The sources that answered now and had data of the night before.
+    ended, now : datetime
+        The night's end, and the time of the run.
+
+    Returns
+    -------
+    dict
+        As `compare`, with the kind `late` or empty.
+    """
     if now - ended < A_DAY:
         return {}
     from observing_monitor.model.arrays import index_in
 
     new = after.files[index_in(after.files["file_id"], before.files["file_id"]) < 0]
-    new = new[new["on_disk"] & new["source"].isin(set(told)) & new["transferred_at"].notna()]
+    new = new[new["on_disk"] & new["source"].isin(set(answered)) & new["transferred_at"].notna()]
     n_days = (
         (new["transferred_at"].where(new["transferred_at"] <= now, now) - ended) // A_DAY
     ).astype(int)
@@ -228,15 +268,32 @@ def came_late(
     return {"late": late} if late else {}
 
 
-def merged(known: Any, happened: Mapping[str, Mapping[str, str]], at: str) -> dict[str, Any]:
-    """What is kept of a night: kind -> {"since", "until", "n", "files"}, with what happened now; `at` is an instant as text."""
-    kept = {
+def merged(
+    kept: Any, changes: Mapping[str, Mapping[str, str]], at: str
+) -> dict[str, dict[str, Any]]:
+    """Return the changes to keep of a night, with new ones.
+
+    Parameters
+    ----------
+    kept : object
+        The result of an earlier call, from a file on disk.
+    changes : mapping
+        From `compare` and `came_late`.
+    at : str
+        The time of the run, ISO 8601 in UTC.
+
+    Returns
+    -------
+    dict
+        Kind -> {"since", "until", "n", "files"}. `files` has at most MOST_FILES names.
+    """
+    made: dict[str, dict[str, Any]] = {
         kind: dict(row)
-        for kind, row in (known if isinstance(known, dict) else {}).items()
+        for kind, row in (kept if isinstance(kept, dict) else {}).items()
         if kind in KINDS and isinstance(row, dict)
     }
-    for kind, files in happened.items():
-        row = kept.setdefault(kind, {"since": at, "n": 0, "files": {}})
+    for kind, files in changes.items():
+        row = made.setdefault(kind, {"since": at, "n": 0, "files": {}})
         named = dict(row["files"])
         new = [file_id for file_id in files if file_id not in named]
         room = max(MOST_FILES - len(named), 0)
@@ -247,12 +304,15 @@ def merged(known: Any, happened: Mapping[str, Mapping[str, str]], at: str) -> di
         }
         row["n"] += len(new)
         row["until"] = at
-    return kept
+    return made
 
 
 def describe(kept: Any) -> list[tuple[str, str]]:
-    """What happened, a pair of a level and a sentence for each kind, the worst first."""
-    said = []
+    """Return a level and a sentence per kind of change, worst first.
+
+    `kept` is the result of `merged`.
+    """
+    described = []
     for kind, (level, of_one, of_several) in KINDS.items():
         row = (kept or {}).get(kind)
         if not row:
@@ -265,10 +325,9 @@ def describe(kept: Any) -> list[tuple[str, str]]:
         )
         example = f"{first} ({detail})" if detail else first
         what = f"{n:,} files {of_several}" if n > 1 else f"1 file {of_one}"
-        said.append(
-            (level, f"{what}: {example}{f' and {n - 1:,} more' if n > 1 else ''}; seen {when} UTC")
-        )
-    return said
+        more = f" and {n - 1:,} more" if n > 1 else ""
+        described.append((level, f"{what}: {example}{more}; seen {when} UTC"))
+    return described
 
 
 def _clock(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Keep all attempts: split, join and carry on their history."""
+"""Data taken over from the prototype's database."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
-def split_history(known: Tables) -> tuple[Tables, Tables]:
-    """A night's Tables as two: what sources told, and what was taken over from the prototype's database."""
+def split_history(tables: Tables) -> tuple[Tables, Tables]:
+    """Return a night's rows from its sources, and from the prototype."""
     parts = [
         (frame, frame["source"] == columns.HISTORY)
-        for frame in (known.files, known.ingests, known.metrics)
+        for frame in (tables.files, tables.ingests, tables.metrics)
     ]
     return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(
         *(frame[is_old] for frame, is_old in parts)
@@ -29,7 +29,10 @@ def split_history(known: Tables) -> tuple[Tables, Tables]:
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
-    """What is taken over now with what was before: a row of the same file, stage, or metric and time is the new one."""
+    """Return the prototype's data: those taken over now, and before.
+
+    A new row replaces an earlier one of the same file, stage, or metric and time.
+    """
     joined = {}
     for name, described in columns.TABLES.items():
         now, old = getattr(new, name), getattr(before, name)
@@ -40,7 +43,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
-    """What tells the rows of one of the tables apart, where two may tell the same history."""
+    """Return the keys that identify the rows of one of the tables."""
     by = {
         "files": ["file_id"],
         "ingests": ["file_id", "stage"],
@@ -49,49 +52,45 @@ def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
 
-def with_history(told: Tables, history: Tables) -> Tables:
-    """A night's tables with what was taken over from the prototype's database, in whichever order the two came.
+def with_history(tables: Tables, history: Tables) -> Tables:
+    """Return a night's tables with the data taken over from the prototype.
+
+    The order in which the two were read does not matter.
 
     Parameters
     ----------
-    told : Tables
-        What the stream's sources tell of the night; empty where they never did.
+    tables : Tables
+        From the stream's sources; empty if they never answered.
     history : Tables
-        What the prototype knew: all of source `columns.HISTORY`.
+        From the prototype: all of source `columns.HISTORY`.
 
     Returns
     -------
     Tables
-        A file that both know is one row, the source's, which gains what only the prototype knew of it; so is a stage of it
-        that both know. All else that the prototype knew stays. Where a source lists the night's files, those that it does
-        not list are no longer on disk.
+        A file that both have is one row, the source's, with the facts that only the prototype
+        had. An attempt of a stage that both have is the source's. All other rows of the
+        prototype are kept. If a source lists the night's files, those that it does not list
+        are no longer on disk.
     """
     if not any(len(frame) for frame in (history.files, history.ingests, history.metrics)):
-        return told
-    files, old = told.files, history.files
+        return tables
+    files, old = tables.files, history.files
     made_up = is_made_up(files)
-    # a raw that only the registry tells of is the file that the prototype saw linked, or listed, there
-    by_path = pd.concat(
-        [
-            history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"],
-            old["file_id"].set_axis(old["file_id"]),
-        ]
-    )
-    same = files.loc[made_up, "path"].map(by_path[~by_path.index.duplicated()]).dropna()
-    renamed = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
+    same = _same_files(files[made_up], history)
+    new_ids = dict(zip(files.loc[same.index, "file_id"], same, strict=True))
     ingests = (
-        told.ingests.assign(
-            file_id=[renamed.get(file_id, file_id) for file_id in told.ingests["file_id"]]
+        tables.ingests.assign(
+            file_id=[new_ids.get(file_id, file_id) for file_id in tables.ingests["file_id"]]
         )
-        if renamed
-        else told.ingests
+        if new_ids
+        else tables.ingests
     )
     old = _filled(old, files.loc[same.index].assign(file_id=same), ENRICHED)
     if not made_up.all():
         old = old.assign(on_disk=False)
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[index_in(old["file_id"], files["file_id"]) < 0]
-    kept = history.ingests[index_in(_of_stage(history.ingests), _of_stage(ingests)) < 0]
+    kept = history.ingests[index_in(_stage_keys(history.ingests), _stage_keys(ingests)) < 0]
     return Tables(
         sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
         sort_rows(
@@ -99,18 +98,33 @@ def with_history(told: Tables, history: Tables) -> Tables:
             ["file_id", "stage", "attempted_at", "attempt"],
         ),
         sort_rows(
-            concatenate([told.metrics, history.metrics], columns.METRICS),
+            concatenate([tables.metrics, history.metrics], columns.METRICS),
             ["name", "node", "sampled_at"],
         ),
     )
 
 
-def _of_stage(ingests: DataFrame) -> Series[str]:
+def _same_files(made_up: DataFrame, history: Tables) -> Series[str]:
+    """Return the prototype's file_ids of files that only a registry mentions.
+
+    Such a file is the one that the prototype saw linked to, or listed as, its path.
+    """
+    old = history.files
+    by_path = pd.concat(
+        [
+            history.ingests.dropna(subset=["destination"]).set_index("destination")["file_id"],
+            old["file_id"].set_axis(old["file_id"]),
+        ]
+    )
+    return made_up["path"].map(by_path[~by_path.index.duplicated()]).dropna()
+
+
+def _stage_keys(ingests: DataFrame) -> Series[str]:
     return ingests["file_id"] + "\0" + ingests["stage"]
 
 
 def _filled(files: DataFrame, others: DataFrame, facts: Iterable[str]) -> DataFrame:
-    """Files with those facts filled, where they are null, that other rows of the same file_id have."""
+    """Return files with null facts filled from other rows."""
     theirs = take_rows(
         others[list(facts)], index_in(files["file_id"], others["file_id"]), files.index
     )

@@ -1,4 +1,4 @@
-"""From what sources answered to what a night was: pure functions, DataFrames in, new DataFrames out."""
+"""A night's tables, merged from what its sources return."""
 
 from __future__ import annotations
 
@@ -20,71 +20,48 @@ from observing_monitor.tables.match import ENRICHED, match
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
+    from numpy import int64
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from observing_monitor.model.reading import Reading
 
 
-def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[str] = ()) -> Tables:
-    """A night's tables after its sources were read.
+def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[str] = ()) -> Tables:
+    """Return a night's tables after its sources were read.
 
     Parameters
     ----------
-    known : Tables
-        The night as it was.
-    readings : dict of str to Reading
-        By source; only sources that answered.
+    before : Tables
+        The night's tables so far.
+    readings : mapping of str to Reading
+        By source, of those that answered.
     silent : collection of str
-        Sources of the stream that did not answer: all that they told stays. So does what sources told that are no longer among
-        the stream's: but for what another tells now, be it the same source by another name.
+        Sources of the stream that did not answer; all their data are kept.
 
     Returns
     -------
     Tables
-        A source that answered replaces what it told before. A file that it no longer has is kept, as not on disk, and a
-        time of transfer once known stays until the file itself changes.
+        The data of a source that answered are replaced. A file that it no longer has is kept,
+        as not on disk. A time of transfer is kept until the file itself changes. Data of
+        sources that were removed from the settings are kept, except data that another source
+        returns now, which may be the same source under a new name.
     """
-    removed = sources_of(known) - set(readings) - set(silent)
-    files = [_of(known.files, silent)]
-    for name, reading in readings.items():
-        if reading.files is not None:
-            files.append(
-                _keep_known(_of(known.files, [name]), reading.files.assign(source=name), reading)
-            )
-    files.append(_of(known.files, removed))
-    # where two sources tell of one file, one that still has it comes first, and one that was removed last
-    store = concatenate(files, columns.FILES)
-    if not store["on_disk"].all():
-        store = store.sort_values("on_disk", ascending=False, kind="stable")
-    if not is_increasing(store["file_id"]):  # in which nothing comes twice
-        store = store.drop_duplicates("file_id")
+    removed = sources_of(before) - set(readings) - set(silent)
     attempts = concatenate(
-        [*_earlier_attempts(known, readings), *_attempts(readings)], columns.ATTEMPTS
+        [*_earlier_attempts(before, readings), *_attempts(readings)], columns.ATTEMPTS
     )
     made_up = _of(
-        known.files, [name for name, reading in readings.items() if reading.files is None]
+        before.files, [name for name, reading in readings.items() if reading.files is None]
     )
-    store, found = match(store, attempts, made_up)
-    store = _without_doubles(store, removed)
-    if logs := [name for name, reading in readings.items() if reading.append_attempts]:
-        told_twice = found.duplicated(["source", "file_id", "stage", "attempted_at"], keep="last")
-        found = found[~(found["source"].isin(logs) & told_twice)]
-    left = _of(known.ingests, removed)
-    left = _but(
-        left[index_in(left["file_id"], store["file_id"]) >= 0],
-        found,
-        ["file_id", "stage", "attempted_at"],
-    )
-    ingests = concatenate([_of(known.ingests, silent), found, left], columns.INGESTS)
-    metrics = _latest_images(
-        concatenate([_kept_metrics(known.metrics, readings), *_metrics(readings)], columns.METRICS)
-    )
-    is_left = metrics["source"].isin(removed)
-    left = _but(metrics[is_left], metrics[~is_left], ["name", "node", "sampled_at"])
-    metrics = concatenate([left, metrics[~is_left]], columns.METRICS)
+    files, found = match(_merged_files(before, readings, silent, removed), attempts, made_up)
+    files = _without_doubles(files, removed)
+    ingests = _merged_ingests(before, found, readings, silent, removed, files)
+    metrics = _merged_metrics(before, readings, removed)
     return Tables(
-        sort_rows(store, ["file_id"]),
+        sort_rows(files, ["file_id"]),
         sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         sort_rows(
             metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"),
@@ -93,53 +70,123 @@ def update(known: Tables, readings: Mapping[str, Reading], silent: Collection[st
     )
 
 
-def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
-    """The rows of some sources."""
-    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
-
-
-def sources_of(known: Tables) -> set[str]:
-    """The names of all sources that a night's tables have something of."""
+def sources_of(tables: Tables) -> set[str]:
+    """Return the sources that have rows in a night's tables."""
     return {
         name
-        for table in (known.files, known.ingests, known.metrics)
+        for table in (tables.files, tables.ingests, tables.metrics)
         for name in table["source"].dropna().unique()
     }
 
 
-def _but(rows: DataFrame, others: DataFrame, keys: list[str]) -> DataFrame:
-    """The rows that are not among others, by some columns."""
+def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
+    """Return the rows of some sources."""
+    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
+
+
+def _not_in(rows: DataFrame, others: DataFrame, keys: list[str]) -> DataFrame:
+    """Return the rows whose keys no row of another frame has."""
     if rows.empty or others.empty:
         return rows
     return rows[~pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(others[keys]))]
 
 
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _merged_files(
+    before: Tables,
+    readings: Mapping[str, Reading],
+    silent: Collection[str],
+    removed: Collection[str],
+) -> DataFrame:
+    """Return the files of all sources, each file_id once."""
+    parts = [_of(before.files, silent)]
+    for name, reading in readings.items():
+        if reading.files is not None:
+            seen = reading.files.assign(source=name)
+            parts.append(_keep_known(_of(before.files, [name]), seen, reading))
+    parts.append(_of(before.files, removed))
+    files = concatenate(parts, columns.FILES)
+    # of a file in two sources, keep one that is still on disk, and a removed source's row last
+    if not files["on_disk"].all():
+        files = files.sort_values("on_disk", ascending=False, kind="stable")
+    return files if is_increasing(files["file_id"]) else files.drop_duplicates("file_id")
+
+
+def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
+    """Return a source's files, with earlier facts and files now gone.
+
+    Parameters
+    ----------
+    known : DataFrame
+        The source's files so far.
+    seen : DataFrame
+        Its files now.
+    reading : Reading
+        For its `elsewhere` and `unread`.
+    """
+    import numpy as np
+
+    if known.empty:
+        return seen
+    rows = index_in(seen["file_id"], known["file_id"])
+    seen = seen.assign(**_earlier_facts(known, seen, rows))
+    is_absent = np.ones(len(known), dtype=bool)
+    is_absent[rows[rows >= 0]] = False
+    if not is_absent.any():
+        return seen
+    absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
+    unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
+    return pd.concat(
+        [seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))]
+    )
+
+
+def _earlier_facts(known: DataFrame, seen: DataFrame, rows: NDArray[int64]) -> dict[str, Any]:
+    """Return earlier facts about unchanged files, by column of `seen`.
+
+    `rows` is the row of each file in `known`, or -1.
+    """
+    was = take_rows(
+        known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]], rows, seen.index
+    )
+    is_same = pd.Series(True, index=seen.index)
+    for fact in ("size_bytes", "inode", "created_at"):
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+    # A new link or mode moves a file's change time though nothing arrived, so the earliest time
+    # is the arrival.
+    is_earlier = is_same & (
+        (was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna()
+    )
+    facts = {}
+    if is_earlier.any():
+        facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
+    # a registry's facts are kept, since it may not answer this time
+    for fact in ENRICHED:
+        if seen[fact].isna().any():
+            facts[fact] = fill_missing(seen[fact], was[fact].where(is_same))
+    return facts
+
+
 def _without_doubles(files: DataFrame, removed: Collection[str]) -> DataFrame:
-    """Files without those of sources that were removed which stand for an attempt alone, where another source has the name."""
+    """Return files without those of removed sources that another source has.
+
+    That is, files that only attempts of a removed source mention, if another source has a file
+    of the same name.
+    """
     if not removed:
         return files
-    is_left = files["source"].isin(removed)
+    is_removed = files["source"].isin(removed)
     made_up = [
         file_id.startswith(f"{source}:")
         for file_id, source in zip(files["file_id"], files["source"], strict=True)
     ]
-    return files[
-        ~(
-            is_left
-            & pd.Series(made_up, index=files.index)
-            & (index_in(files["name"], files.loc[~is_left, "name"]) >= 0)
-        )
-    ]
+    is_double = index_in(files["name"], files.loc[~is_removed, "name"]) >= 0
+    return files[~(is_removed & pd.Series(made_up, index=files.index) & is_double)]
 
 
-def _kept_metrics(known: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:
-    """The metrics that stay: of sources which did not tell any now, or whose samples add to a history."""
-    replaced = [
-        name
-        for name, reading in readings.items()
-        if reading.metrics is not None and not reading.append
-    ]
-    return known[~known["source"].isin(replaced)]
+# --- attempts -------------------------------------------------------------------------------------
 
 
 def _attempts(readings: Mapping[str, Reading]) -> list[DataFrame]:
@@ -148,16 +195,19 @@ def _attempts(readings: Mapping[str, Reading]) -> list[DataFrame]:
     ]
 
 
-def _earlier_attempts(known: Tables, readings: Mapping[str, Reading]) -> list[DataFrame]:
-    """What logs told earlier, as attempts that look for their files again; what was under way then is told anew."""
-    earlier = known.ingests[
-        known.ingests["source"].isin([n for n, r in readings.items() if r.append_attempts])
-        & (known.ingests["status"] != "running")
+def _earlier_attempts(before: Tables, readings: Mapping[str, Reading]) -> list[DataFrame]:
+    """Return earlier attempts from logs, to be matched with files again.
+
+    Without running ones, which the log reports again.
+    """
+    logs = [name for name, reading in readings.items() if reading.append_attempts]
+    earlier = before.ingests[
+        before.ingests["source"].isin(logs) & (before.ingests["status"] != "running")
     ]
     if earlier.empty:
         return []
     files = (
-        known.files.drop_duplicates("file_id")
+        before.files.drop_duplicates("file_id")
         .set_index("file_id")
         .reindex(earlier["file_id"])
         .set_axis(earlier.index)
@@ -174,12 +224,63 @@ def _earlier_attempts(known: Tables, readings: Mapping[str, Reading]) -> list[Da
     return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
 
 
-def _metrics(readings: Mapping[str, Reading]) -> list[DataFrame]:
-    return [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+def _merged_ingests(
+    before: Tables,
+    found: DataFrame,
+    readings: Mapping[str, Reading],
+    silent: Collection[str],
+    removed: Collection[str],
+    files: DataFrame,
+) -> DataFrame:
+    """Return the attempts of all sources.
+
+    `found` are those of the sources that answered, `files` the merged files.
+    """
+    logs = [name for name, reading in readings.items() if reading.append_attempts]
+    if logs:
+        keys = ["source", "file_id", "stage", "attempted_at"]
+        is_repeated = found.duplicated(keys, keep="last")
+        found = found[~(found["source"].isin(logs) & is_repeated)]
+    left = _of(before.ingests, removed)
+    left = _not_in(
+        left[index_in(left["file_id"], files["file_id"]) >= 0],
+        found,
+        ["file_id", "stage", "attempted_at"],
+    )
+    return concatenate([_of(before.ingests, silent), found, left], columns.INGESTS)
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+
+def _merged_metrics(
+    before: Tables, readings: Mapping[str, Reading], removed: Collection[str]
+) -> DataFrame:
+    """Return the samples of all sources; those of removed sources come first."""
+    now = [r.metrics.assign(source=name) for name, r in readings.items() if r.metrics is not None]
+    metrics = _latest_images(
+        concatenate([_kept_metrics(before.metrics, readings), *now], columns.METRICS)
+    )
+    is_removed = metrics["source"].isin(removed)
+    left = _not_in(metrics[is_removed], metrics[~is_removed], ["name", "node", "sampled_at"])
+    return concatenate([left, metrics[~is_removed]], columns.METRICS)
+
+
+def _kept_metrics(before: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:
+    """Return samples of sources that return none now, or that append."""
+    replaced = [
+        name
+        for name, reading in readings.items()
+        if reading.metrics is not None and not reading.append
+    ]
+    return before[~before["source"].isin(replaced)]
 
 
 def _latest_images(metrics: DataFrame) -> DataFrame:
-    """Metrics with each image in its latest state alone: a history of images would outgrow all else."""
+    """Return metrics with only the latest of each image.
+
+    A history of images would be too large.
+    """
     is_image = metrics["unit"].str.startswith("image/")
     if not is_image.any():
         return metrics
@@ -189,41 +290,3 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
         .drop_duplicates(["source", "name", "node"], keep="last")
     )
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
-
-
-def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
-    """A source's files now, with what was known of them before and of those that it no longer has."""
-    import numpy as np
-
-    if known.empty:
-        return seen
-    places = index_in(seen["file_id"], known["file_id"])
-    was = take_rows(
-        known[["size_bytes", "inode", "created_at", "transferred_at", *ENRICHED]],
-        places,
-        seen.index,
-    )
-    is_same = pd.Series(True, index=seen.index)
-    for fact in ("size_bytes", "inode", "created_at"):
-        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
-    # a change time moves when a link is made or the mode is set, though nothing came anew: the earliest is the arrival
-    is_earlier = is_same & (
-        (was["transferred_at"] < seen["transferred_at"]) | seen["transferred_at"].isna()
-    )
-    facts = {}
-    if is_earlier.any():
-        facts["transferred_at"] = seen["transferred_at"].mask(is_earlier, was["transferred_at"])
-    # what a registry told of the file stays, for it may not answer this time
-    for fact in ENRICHED:
-        if seen[fact].isna().any():
-            facts[fact] = fill_missing(seen[fact], was[fact].where(is_same))
-    seen = seen.assign(**facts)
-    is_absent = np.ones(len(known), dtype=bool)
-    is_absent[places[places >= 0]] = False
-    if not is_absent.any():
-        return seen
-    absent = known[is_absent & ~known["file_id"].isin(reading.elsewhere)]
-    unread = tuple(f"{folder}/" if folder else "" for folder in reading.unread)
-    return pd.concat(
-        [seen, absent.assign(on_disk=absent["on_disk"] & absent["file_id"].str.startswith(unread))]
-    )

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def delays(judged: DataFrame) -> DataFrame:
-    """Seconds from creation to arrival and from arrival (or creation) to ingest: transfer_s and ingest_s, by row."""
+    """Return each file's delays in seconds: transfer_s and ingest_s.
+
+    From creation to arrival, and from arrival (or creation, if that is unknown) to ingest.
+    """
     transfer = judged["transferred_at"] - judged["created_at"]
     ingest = judged["ingested_at"] - judged["transferred_at"].fillna(judged["created_at"])
     return pd.DataFrame(
@@ -27,55 +30,69 @@ def delays(judged: DataFrame) -> DataFrame:
 
 
 def summarise(judged: DataFrame) -> dict[str, Any]:
-    """A night in numbers: the names of `columns.NIGHTS` but for night, status and info; plain Python values."""
+    """Return the numbers of a night, by the names of `columns.NIGHTS`.
+
+    Plain Python values. The night itself, its status and its info are left out.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        From `classify`, with the column `acknowledged` if the stream has known issues.
+    """
     n = len(judged)
     of_class = judged["file_class"].value_counts()
     counts = {f"n_{c.name}": int(of_class.get(c.name, 0)) for c in columns.CLASSES}
-    is_known = (
+    is_acknowledged = (
         judged["acknowledged"] != ""
         if "acknowledged" in judged
         else pd.Series(False, index=judged.index)
     )
-    summary = {
+    is_error = judged["file_class"].isin(["failed", "missing"])
+    has_sizes = judged["size_bytes"].notna().any()
+    return {
         "n_files": n,
         **counts,
         "n_error": counts["n_failed"] + counts["n_missing"],
-        "n_acknowledged": int(is_known.sum()),
-        "n_acknowledged_errors": int(
-            (is_known & judged["file_class"].isin(["failed", "missing"])).sum()
-        ),
+        "n_acknowledged": int(is_acknowledged.sum()),
+        "n_acknowledged_errors": int((is_acknowledged & is_error).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
-        "n_twice": _n_twice(judged.loc[judged["on_disk"], "name"]),
+        "n_twice": _count_repeated(judged.loc[judged["on_disk"], "name"]),
         "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
-        "size_bytes": int(judged["size_bytes"].sum())
-        if judged["size_bytes"].notna().any()
-        else None,
+        "size_bytes": int(judged["size_bytes"].sum()) if has_sizes else None,
         "completeness": completeness([{"n_files": n, **counts}]),
-        "first_created_at": instant(judged["created_at"].min()),
+        "first_created_at": as_datetime(judged["created_at"].min()),
+        **{
+            f"last_{stage}_at": as_datetime(judged[f"{stage}_at"].max())
+            for stage in ("created", "transferred", "ingested")
+        },
+        **_delay_quantiles(judged),
     }
-    for stage in ("created", "transferred", "ingested"):
-        summary[f"last_{stage}_at"] = instant(judged[f"{stage}_at"].max())
-    late = delays(judged)
+
+
+def _delay_quantiles(judged: DataFrame) -> dict[str, float | None]:
+    """Return the median, the 90 % point and the maximum of both delays."""
+    late, found = delays(judged), dict[str, float | None]()
     for stage in ("transfer", "ingest"):
         seconds = late[f"{stage}_s"].dropna()
         points = seconds.quantile([0.5, 0.9, 1.0]) if len(seconds) else [None] * 3
         for name, point in zip(("median", "p90", "max"), points, strict=True):
-            summary[f"{stage}_delay_{name}_s"] = None if point is None else round(float(point), 3)
-    return summary
+            found[f"{stage}_delay_{name}_s"] = None if point is None else round(float(point), 3)
+    return found
 
 
-def _n_twice(names: Series[str]) -> int:
-    """How many of a column of names came before."""
+def _count_repeated(names: Series[str]) -> int:
+    """Return how many names occur earlier in the column."""
     import pyarrow.compute as pc
 
-    if is_increasing(names):  # as those of files in one folder are
+    # the usual case: files of one folder
+    if is_increasing(names):
         return 0
     return len(names) - int(pc.count_distinct(frames.arrow(names), mode="all").as_py())
 
 
-def instant(value: Any) -> datetime.datetime | None:
-    return (
-        None
-        if value is pd.NaT or pd.isna(value)
-        else value.to_pydatetime().astimezone(datetime.UTC)
-    )
+def as_datetime(value: Any) -> datetime.datetime | None:
+    """Return a Timestamp as a datetime in UTC; None for NaT."""
+    if value is pd.NaT or pd.isna(value):
+        return None
+    at: datetime.datetime = value.to_pydatetime()
+    return at.astimezone(datetime.UTC)

@@ -1,4 +1,4 @@
-"""All files of a night as CSV."""
+"""The list of a night's files as CSV."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from observing_monitor.model.arrays import AnyArray
 
 
+# rows of a part
 CSV_ROWS = 8192
 
 
 def to_csv(listed: DataFrame) -> Iterator[bytes]:
-    """A file list as CSV, as bytes: header, then a row a file; instants in ISO 8601 with Z, nothing where there is nothing.
+    """Yield a list of files as CSV, in parts of CSV_ROWS rows.
 
-    In parts of CSV_ROWS rows: as a whole, that of a full night takes 20 MB, and as much again while it is made.
+    The first part has the header. Instants are ISO 8601 with Z; nulls are empty. As a whole,
+    the list of a full night would take 20 MB, and as much again while it is made.
     """
     import io
 
@@ -44,21 +46,18 @@ def to_csv(listed: DataFrame) -> Iterator[bytes]:
 
 
 def _cells(values: AnyArray) -> AnyArray:
-    """An Arrow column as a CSV file has it: instants in ISO 8601, no text that a spreadsheet would run as a formula."""
+    """Return an Arrow column with instants as text and without formulas."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(
-        values.type
-    ):  # without its zone it becomes text in a tenth of the time: 2020-02-12 23:00:00.000000
+    if pa.types.is_timestamp(values.type):
+        # without its zone it becomes text ten times as fast: 2020-02-12 23:00:00.000000
         text = values.cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
-        return pc.binary_replace_slice(
-            pc.binary_replace_slice(text, 10, 11, b"T"), 26, 26, b"Z"
-        ).cast(pa.string())
+        with_t = pc.binary_replace_slice(text, 10, 11, b"T")
+        return pc.binary_replace_slice(with_t, 26, 26, b"Z").cast(pa.string())
     if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
-        heads = pc.unique(
-            pc.binary_slice(values.cast(pa.large_binary()), 0, 1)
-        ).to_pylist()  # nearly always none that matters: told soon
+        # nearly always without a formula, which the distinct first bytes show fast
+        heads = pc.unique(pc.binary_slice(values.cast(pa.large_binary()), 0, 1)).to_pylist()
         if not {head.encode()[:1] for head in columns.FORMULA_HEADS}.isdisjoint(heads):
             return pc.replace_substring_regex(values, columns.FORMULA, r"'\1")
     return values

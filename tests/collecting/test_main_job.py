@@ -23,11 +23,11 @@ ASKED = {
 
 
 def settings(folder, query_links=False):
-    """A settings file for the tree in `folder`/input."""
+    """Write a settings file for the tree in `folder`/input; return its path."""
     path = folder / "site.toml"
     path.write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\nignore = ["{IGNORE}"]\n'
-        f"query_links = {str(query_links).lower()}\n"
+        '[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\n'
+        f'ignore = ["{IGNORE}"]\nquery_links = {str(query_links).lower()}\n'
     )
     return path
 
@@ -43,7 +43,7 @@ def settings(folder, query_links=False):
     ],
 )
 def test_known_numbers(tmp_path, link, layout, camera):
-    """Three nights of 2,000 files: nights.json, the pages and the CSV have exactly the numbers that were made."""
+    """Of three nights with 2,000 files, nights.json, pages and CSV have exactly the numbers."""
     now = later()
     for night in NIGHTS:
         make_night(
@@ -80,7 +80,7 @@ def test_known_numbers(tmp_path, link, layout, camera):
 
 @pytest.mark.parametrize("link", ["symlink", "copy"])
 def test_registered_raw_whose_file_is_gone(tmp_path, link):
-    """A raw that the registry has and the disk has not is told as lost: an error, in the list of what needs attention."""
+    """A raw of the registry whose file is gone is lost: an error that needs attention."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 5, "lost": 2}, now=now, link=link)
     assert (
@@ -98,7 +98,7 @@ def test_registered_raw_whose_file_is_gone(tmp_path, link):
 
 
 def test_file_that_vanishes_is_gone_or_stays_ingested(tmp_path):
-    """A file once seen is never forgotten: purged before it was ingested it is gone, afterwards it stays ingested."""
+    """A purged file is gone if it was not ingested before; otherwise it stays ingested."""
     now = later()
     made = make_night(
         tmp_path / "input", NIGHTS[0], {"ingested": 4, "missing": 3}, now=now, link="copy"
@@ -129,7 +129,7 @@ def test_time_alone_turns_pending_into_missing(tmp_path):
 
 
 def test_late_ingest_is_seen(tmp_path):
-    """What is ingested between two runs turns up at the second, in a night that is long over."""
+    """A file of an old night that is ingested between two runs is seen by the second."""
     now = later()
     made = make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "failed": 3}, now=now)
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
@@ -157,21 +157,10 @@ def test_late_ingest_is_seen(tmp_path):
     ],
 )
 def test_real_repositories(shared_data, tmp_path, name, night, obsid, size):
-    """Rubin's own test repositories: one raw a night, ingested, with its size and its obsid."""
+    """Rubin's test repositories have one ingested raw a night, with its size and obsid."""
     output = tmp_path / "site"
-    assert (
-        run(
-            "--input_dir",
-            shared_data / "rubin" / name,
-            "--output_dir",
-            output,
-            "--first_day",
-            night,
-            "--last_day",
-            night,
-        )
-        == 0
-    )
+    places = ("--input_dir", shared_data / "rubin" / name, "--output_dir", output)
+    assert run(*places, "--first_day", night, "--last_day", night) == 0
     values = nights(output)[night]
     assert (
         counts(values) == {"ingested": 1}

@@ -113,7 +113,7 @@ def test_keys_are_those_of_the_records(generate):
         fields = {field.name: field for field in dataclasses.fields(source_class(kind).Settings)}
         assert rows.keys() == fields.keys()
         is_required = {
-            name: generate.default_of(field) is dataclasses.MISSING
+            name: field.default is field.default_factory is dataclasses.MISSING
             for name, field in fields.items()
         }
         assert is_required == {name: "required" in row.default for name, row in rows.items()}

@@ -1,4 +1,4 @@
-"""What other programs read: status.json, the Prometheus textfile, the Atom feed; by the parsers that others use."""
+"""status.json, the Prometheus textfile and the Atom feed, read by their usual parsers."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 @pytest.fixture
 def site(tmp_path):
-    """Two streams, collected and published at `now`: latiss with three nights, the last in error, and a quiet one."""
+    """Two published streams: latiss with three nights, the last an error, and a quiet one."""
 
     class Made:
         now = later()
@@ -29,8 +29,10 @@ def site(tmp_path):
 
         def write(self, options="", title="Observing <monitor>"):
             (tmp_path / "site.toml").write_text(
-                f'[observing_monitor]\noutput_dir = "site"\ntitle = {json.dumps(title)}\nfirst_day = "{FIRST}"\nlast_day = "{LAST}"\n'
-                f'{options}\n[streams.latiss]\ntitle = "LATISS & \\"co\\""\ninput_dir = "input"\n[streams.quiet]\ninput_dir = "quiet"\n'
+                f'[observing_monitor]\noutput_dir = "site"\ntitle = {json.dumps(title)}\n'
+                f'first_day = "{FIRST}"\nlast_day = "{LAST}"\n{options}\n'
+                '[streams.latiss]\ntitle = "LATISS & \\"co\\""\ninput_dir = "input"\n'
+                '[streams.quiet]\ninput_dir = "quiet"\n'
             )
 
         def run(self, hours=0.0, command="run"):
@@ -40,7 +42,7 @@ def site(tmp_path):
             return json.loads((self.folder / "status.json").read_text())
 
         def samples(self, path=None):
-            """The textfile's samples, by name and labels but the site's, as Prometheus' own library reads them."""
+            """Return the textfile's samples by name and labels, without the site's."""
             from prometheus_client.parser import text_string_to_metric_families
 
             families = list(
@@ -75,12 +77,18 @@ def site(tmp_path):
 
 
 def test_status_json(site, tmp_path):
-    """status.json tells of the site and each stream: status, what is wrong, since when, the newest night, when each source answered."""
+    """status.json has the site and each stream: what is wrong since when, and its sources."""
     at = f"{site.now:%Y-%m-%dT%H:%M:%SZ}"
     told = site.status()
-    assert {name: told[name] for name in ("schema_version", "title", "status", "since", "run_at", "url")} == {
-        "schema_version": 1, "title": "Observing <monitor>", "status": "error", "since": at, "run_at": at, "url": None,
-    }  # fmt: skip
+    site_facts = {
+        "schema_version": 1,
+        "title": "Observing <monitor>",
+        "status": "error",
+        "since": at,
+        "run_at": at,
+        "url": None,
+    }
+    assert {name: told[name] for name in site_facts} == site_facts
     latiss, quiet = told["streams"]
     assert (latiss["stream"], latiss["status"], quiet["stream"], quiet["status"]) == (
         "latiss",
@@ -95,9 +103,10 @@ def test_status_json(site, tmp_path):
     )
     nights = json.loads((site.folder / "latiss" / "nights.json").read_text())["nights"]
     assert latiss["latest"] == nights[-1] and latiss["latest"]["n_missing"] == 2
-    assert [(source["source"], source["answered_at"], source["silent_since"]) for source in latiss["sources"]] == [
-        ("files", at, None), ("gen2", at, None),
-    ]  # fmt: skip
+    assert [
+        (source["source"], source["answered_at"], source["silent_since"])
+        for source in latiss["sources"]
+    ] == [("files", at, None), ("gen2", at, None)]
     assert site.run(1) == 0
     told = site.status()
     assert (
@@ -117,12 +126,13 @@ def test_status_json(site, tmp_path):
     assert "quiet/storage" in files["problem"]
 
 
-def test_textfile(site, tmp_path):
-    """Prometheus' own parser reads the textfile: statuses, instants as unix seconds, the newest night; in all its places."""
+def test_textfile(site, tmp_path, capfd):
+    """Prometheus' own parser reads the textfile, and its copy: statuses, instants, counts."""
     site.write('prometheus_file = "textfile/obsmon.prom"')
-    assert (
-        site.run() == 1
-    )  # the folder is not there: a line, and the pages and the file beside them all the same
+    # the folder is not there: only the copy is missing
+    assert site.run() == 1
+    where = f"{tmp_path}/textfile/obsmon.prom: no such file or directory; prometheus_file names"
+    assert where in capfd.readouterr().err
     (tmp_path / "textfile").mkdir()
     (tmp_path / "quiet" / "storage").rename(tmp_path / "quiet" / "elsewhere")
     assert site.run(1) == 1
@@ -158,7 +168,7 @@ def test_textfile(site, tmp_path):
 
 
 def test_feed_is_atom(site):
-    """The feed is Atom 1.0 by the rules of RFC 4287, and feedparser reads in it what was written, markup as text."""
+    """The feed follows RFC 4287; feedparser reads in it what was written, markup as text."""
     import feedparser
 
     raw = (site.folder / "changes.atom").read_bytes()
@@ -194,7 +204,7 @@ def test_feed_is_atom(site):
 
 
 def entries(site):
-    """By night of latiss: the entry's id and when it was updated."""
+    """Return the id and the update time of the entry of each night of latiss."""
     found = {}
     for entry in site.feed().iter(f"{ATOM}entry"):
         href = entry.find(f"{ATOM}link").get("href")
@@ -204,11 +214,10 @@ def entries(site):
 
 
 def test_feed_tells_of_changed_nights(site, tmp_path):
-    """An entry is updated when its night's status or what is wrong changes; ids stay, the latest comes first, else nothing is written."""
+    """An entry is updated only when its night's status or findings change; its id stays."""
     before, file = entries(site), site.folder / "changes.atom"
-    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text(
-        "well"
-    )  # one more file that is no fault
+    # one more file that is no fault
+    (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("well")
     assert site.run(0.1) == 0
     assert entries(site) == before
     modified = file.stat().st_mtime_ns
@@ -231,7 +240,7 @@ def test_feed_tells_of_changed_nights(site, tmp_path):
 
 
 def test_feed_is_bounded(tmp_path):
-    """A history of any length leaves 50 entries, the latest nights of those that changed at once; controls and markup are defused."""
+    """The feed has at most 50 entries, the latest nights first, and only text in them."""
     findings = [
         {"level": "error", "text": f"no. {n} <script>alert(1)</script> \x1b[31m \ud800 ]]>"}
         for n in range(40)
@@ -260,7 +269,7 @@ def test_feed_is_bounded(tmp_path):
 
 
 def test_pages_name_the_feed(site):
-    """Every page's head leads to the feed, from wherever the page lies."""
+    """Each page links to the feed, whatever its folder."""
     for page in [*site.folder.glob("*.html"), *site.folder.glob("*/*.html")]:
         href = re.search(
             r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">',
@@ -270,7 +279,7 @@ def test_pages_name_the_feed(site):
 
 
 def test_files_that_were_removed_come_back(site):
-    """Whatever of these files somebody removed or cut is there again after the next run."""
+    """The next run writes files again that were removed or cut."""
     feed = (site.folder / "changes.atom").read_text()
     (site.folder / "changes.atom").write_text(feed[:100])
     (site.folder / "status.json").unlink()
@@ -283,7 +292,7 @@ def test_files_that_were_removed_come_back(site):
 
 @pytest.mark.parametrize("command", ["run", "publish", "rebuild", "prune", "import-prototype"])
 def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
-    """Whichever command made the pages: heartbeat, status.json, textfile and feed are of its run, and lie there where they did not."""
+    """Each command that makes pages also writes heartbeat, status.json, textfile and feed."""
     sqlite3.connect(tmp_path / "old.sqlite3").execute(
         "create table FILE_COUNT (Nite_Obs text, N_Files int)"
     ).connection.close()
@@ -313,7 +322,7 @@ def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
 
 
 def test_a_stream_that_was_never_read_hides_no_other(site):
-    """Pages of a stream that is new in the settings, made again and again by `publish`, leave known when the others were read."""
+    """Publishing a stream that was never read keeps when the others were read."""
     read_at = {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]}
     site.write("[streams.new]\ninput_dir = 'quiet'")
     for hours in (1, 2):
@@ -335,7 +344,7 @@ def test_a_stream_that_was_never_read_hides_no_other(site):
     ],
 )
 def test_wrong_site_url(site, capfd, url):
-    """A site_url that no link can begin with is an error before anything is done."""
+    """A site_url that links cannot begin with is refused before anything is done."""
     shutil.rmtree(site.folder)
     site.write(f'site_url = "{url}"')
     assert site.run() == 2

@@ -1,4 +1,4 @@
-"""Checks: from a night's numbers to findings, and the worst rules."""
+"""Checks: a night's facts to findings, of which the worst decides."""
 
 import dataclasses
 import datetime
@@ -6,7 +6,6 @@ import datetime
 import pytest
 
 from observing_monitor.judging import checks
-from observing_monitor.judging import checks as status
 from observing_monitor.model.finding import Finding
 from observing_monitor.tables.cross_night import CrossNightFiles
 
@@ -48,7 +47,7 @@ def found(**changed):
         ({"n_lost": 1}, [("error", "1 file ingested, but since gone from the repository")]),
         ({"n_pending": 3}, [("normal", "3 files pending")]),
         (
-            {"n_pending": 3, "is_told": False},
+            {"n_pending": 3, "has_answered": False},
             [("normal", "3 files pending: it is not known if they were ingested")],
         ),
         ({"n_twice": 1}, [("normal", "1 file came twice under the same name")]),
@@ -71,7 +70,7 @@ def found(**changed):
             [("error", "gen2 could not be read since 2020-02-13 03:12 UTC: x: gone; mend it")],
         ),
         (
-            {"ahead": (1, 7200.0)},
+            {"misdated": (1, 7200.0)},
             [
                 (
                     "warning",
@@ -80,21 +79,22 @@ def found(**changed):
             ],
         ),
         (
-            {"ahead": (2000, 90.0)},
+            {"misdated": (2000, 90.0)},
             [
                 (
                     "warning",
-                    "2,000 files dated later than they came, by up to 1 min 30 s: some clock is wrong",
+                    "2,000 files dated later than they came, by up to 1 min 30 s: "
+                    "some clock is wrong",
                 )
             ],
         ),
         (
-            {"happened": (("warning", "3 files moved"), ("normal", "1 came late"))},
+            {"changes": (("warning", "3 files moved"), ("normal", "1 came late"))},
             [("warning", "3 files moved"), ("normal", "1 came late")],
         ),
         (
             {
-                "settled": (
+                "cross_night": (
                     CrossNightFiles("gen2", OTHER, 1, True, "k"),
                     CrossNightFiles("gen3", OTHER, 2000, True, "k"),
                 )
@@ -106,13 +106,14 @@ def found(**changed):
                 ),
                 (
                     "normal",
-                    "2,000 files that gen3 dates 2020-02-12 lie on this night: they are counted here",
+                    "2,000 files that gen3 dates 2020-02-12 lie on this night: "
+                    "they are counted here",
                 ),
             ],
         ),
         (
             {
-                "settled": (
+                "cross_night": (
                     CrossNightFiles("gen2", OTHER, 1, False, "k"),
                     CrossNightFiles("gen2", OTHER, 2, False, "k"),
                 )
@@ -135,12 +136,12 @@ def found(**changed):
     ],
 )
 def test_each_check(changed, expected):
-    """Each fault has its level and its words, with how many; what is no fault is told as normal or not at all."""
+    """Each problem has its level, number and words."""
     assert found(**changed) == expected
 
 
 def test_worst_first():
-    """Findings come worst first, those of sources among them, and the worst is the night's status."""
+    """Findings come worst first; the worst is the night's status."""
     night = checks.Night({**NOTHING, "n_small": 1, "n_failed": 2, "n_pending": 1})
     all_found = checks.findings(
         night, [Finding("error", "short of 3 alerts"), Finding("normal", "a replay")]
@@ -161,13 +162,13 @@ def test_worst_first():
 
 
 def test_every_check_is_listed():
-    """No check is forgotten: each function named check_ or tell_ is in CHECKS."""
-    named = {name for name in vars(status) if name.startswith(("check_", "tell_"))}
+    """Each function named check_ or report_ is in CHECKS."""
+    named = {name for name in vars(checks) if name.startswith(("check_", "report_"))}
     assert {check.__name__ for check in checks.CHECKS} == named
 
 
-def test_since_when():
-    """Where it is known since when files fail or wait, the finding says so."""
+def test_first_time_of_errors():
+    """A finding about errors says since when, if that is known."""
     told = checks.findings(
         checks.Night(
             {**NOTHING, "n_failed": 14, "n_missing": 2},
@@ -181,7 +182,7 @@ def test_since_when():
 
 
 def test_findings_have_addresses():
-    """A finding's address stays while its numbers change, and is its own, however many say nearly the same."""
+    """A finding's address is unique and does not change with its numbers."""
     more = [Finding("error", "node 2 is out of line"), Finding("error", "node 3 is out of line")]
     one, two = (checks.findings(checks.Night({**NOTHING, "n_failed": n}), more) for n in (14, 1200))
     addresses = [finding.anchor for finding in one]
@@ -194,12 +195,12 @@ def test_findings_have_addresses():
 
 
 @pytest.mark.parametrize(
-    ("n_wrong", "more"), [(checks.MAX_SAID, ""), (checks.MAX_SAID + 3, "; and 3 more")]
+    ("n_wrong", "more"), [(checks.MAX_NAMED, ""), (checks.MAX_NAMED + 3, "; and 3 more")]
 )
-def test_a_long_line_is_cut(n_wrong, more):
-    """A night's line names so many of its faults, and counts the rest; a page with just so many names them all."""
+def test_long_lines(n_wrong, more):
+    """A night's line names a few problems and counts the rest."""
     faults = [Finding("error", f"fault {number}") for number in range(n_wrong)]
-    said = "; ".join(f"fault {number}" for number in range(checks.MAX_SAID))
+    said = "; ".join(f"fault {number}" for number in range(checks.MAX_NAMED))
     assert checks.sum_up(faults) == ("error", said + more)
 
 
@@ -226,15 +227,15 @@ SLOW = {"transfer_delay_p90_s": 700, "ingest_delay_p90_s": 800, "n_error": 30, "
         ),
         ({**SLOW, "worse": {"transfer_delay_p90_s": 60}}, [("#delays", "files")]),
         ({"n_failed": 1, "stage_sources": ""}, [("#failed", "files")]),
-        ({"ahead": (1, 7200.0)}, [("#files", "files")]),
-        ({"happened": (("warning", "3 files moved"),)}, [("#files", "files")]),
-        ({"settled": (CrossNightFiles("gen2", OTHER, 1, True, "k"),)}, [("#files", "gen2")]),
-        ({"settled": (CrossNightFiles("gen2", OTHER, 1, False, "k"),)}, [("", "gen2")]),
+        ({"misdated": (1, 7200.0)}, [("#files", "files")]),
+        ({"changes": (("warning", "3 files moved"),)}, [("#files", "files")]),
+        ({"cross_night": (CrossNightFiles("gen2", OTHER, 1, True, "k"),)}, [("#files", "gen2")]),
+        ({"cross_night": (CrossNightFiles("gen2", OTHER, 1, False, "k"),)}, [("", "gen2")]),
         ({"removed": ("gen2", "old")}, [("#sources", "gen2"), ("#sources", "old")]),
     ],
 )
-def test_where_a_finding_leads_and_who_told(changed, leads):
-    """Each finding leads to its place on the page, and names who told: of files, or of the last stage where anybody tells of that."""
+def test_links_and_sources_of_findings(changed, leads):
+    """A finding has a link and the sources of its data."""
     names = {field.name for field in dataclasses.fields(checks.Night)}
     options = {
         "file_sources": "files",
@@ -248,6 +249,7 @@ def test_where_a_finding_leads_and_who_told(changed, leads):
     assert [(finding.href, finding.source) for finding in checks.findings(night)] == leads
 
 
+ERRORS = "more errors than usual: 25 % of the files failed or are missing"
 LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
 
 
@@ -275,19 +277,17 @@ LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
         (
             {"error_share": 0.05},
             None,
-            [
-                "more errors than usual: 25 % of the files failed or are missing, usually at most 5 %"
-            ],
+            [f"{ERRORS}, usually at most 5 %"],
         ),
         (
             {"error_share": 0.0},
             None,
-            ["more errors than usual: 25 % of the files failed or are missing, usually none"],
+            [f"{ERRORS}, usually none"],
         ),
     ],
 )
 def test_worse_than_usual(worse, delay_warning_s, said):
-    """What is worse than usual is a warning, said once: beyond the stream's own limit the limit says it, with what is usual."""
+    """What is worse than usual is one warning."""
     found = checks.findings(
         checks.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
     )
@@ -296,19 +296,21 @@ def test_worse_than_usual(worse, delay_warning_s, said):
     ]
 
 
-def test_a_hundred_notes_are_all():
-    """A source with just as many notes as are kept has no more than these."""
+def test_as_many_notes_as_are_kept():
+    """A source with exactly as many notes as are kept has no more."""
     assert found(notes={"files": ["odd"] * checks.MAX_NOTES}) == [
         ("warning", "100 odd things in what was read, listed on the night's page")
     ]
 
 
-def test_a_findings_address_lasts():
-    """A finding keeps its address on the page while only what stands after its colon changes."""
+def test_address_ignores_details():
+    """A finding's address does not change with the text after its colon."""
     anchors = [
         finding.anchor
-        for is_told in (True, False)
-        for finding in checks.findings(checks.Night({**NOTHING, "n_pending": 3}, is_told=is_told))
+        for has_answered in (True, False)
+        for finding in checks.findings(
+            checks.Night({**NOTHING, "n_pending": 3}, has_answered=has_answered)
+        )
     ]
     assert len(anchors) == 2 and len(set(anchors)) == 1
 
@@ -326,14 +328,12 @@ def test_a_findings_address_lasts():
         (2, {}, ("error", "2 files failed", "")),
     ],
 )
-def test_what_is_known_is_said_beside_its_class(n, known, expected):
-    """Files that are known are counted and named by their reasons; the class alarms while any of it is not known."""
+def test_known_files_in_a_finding(n, known, expected):
+    """A class of files is normal if all of them are known."""
     all_found = checks.findings(
         checks.Night({**NOTHING, "n_failed": n}, known={"failed": known, "missing": {"other": 1}})
     )
     assert [(f.level, f.text, f.acknowledged) for f in all_found] == [expected]
     assert checks.sum_up_known(all_found) == (expected[1] if expected[0] == "normal" else "")
     unknown = checks.findings(checks.Night({**NOTHING, "n_failed": n}))
-    assert [f.anchor for f in all_found] == [
-        f.anchor for f in unknown
-    ]  # what leads to it still does
+    assert [f.anchor for f in all_found] == [f.anchor for f in unknown]

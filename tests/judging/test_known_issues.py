@@ -1,4 +1,4 @@
-"""Known issues: what a hasty hand writes at 4 a.m. is understood or told; what it names alarms no longer, and stays what it is."""
+"""Known issues: entries, and their effect on findings."""
 
 import csv
 import datetime
@@ -27,14 +27,29 @@ def read(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('- night: 2026-03-01\n  pattern: "*_guider.fits"\n  reason: no header\n', ("*_guider.fits", "no header", ONE)),
-        ("- night: 2026-03-01\n  pattern: *_guider.fits\n  reason: no header\n", ("*_guider.fits", "no header", ONE)),
-        ("- night: 2026-03-01\n  pattern: [ab]*.fits\n  reason: broken: see log  # ask\n", ("[ab]*.fits", "broken: see log", ONE)),
+        (
+            '- night: 2026-03-01\n  pattern: "*_guider.fits"\n  reason: no header\n',
+            ("*_guider.fits", "no header", ONE),
+        ),
+        (
+            "- night: 2026-03-01\n  pattern: *_guider.fits\n  reason: no header\n",
+            ("*_guider.fits", "no header", ONE),
+        ),
+        (
+            "- night: 2026-03-01\n  pattern: [ab]*.fits\n  reason: broken: see log  # ask\n",
+            ("[ab]*.fits", "broken: see log", ONE),
+        ),
         ("- Night: 20260301\n  File: a\n  Why: no\n", ("a", "no", ONE)),
-        ("-\tnight: 2026/3/1\n\tpattern: 'a b'\n\treason: two\n\t  lines\n", ("a b", "two lines", ONE)),
+        (
+            "-\tnight: 2026/3/1\n\tpattern: 'a b'\n\treason: two\n\t  lines\n",
+            ("a b", "two lines", ONE),
+        ),
         ("night: 2026-03-01\npattern: a\nreason: b\n", ("a", "b", ONE)),
         ("known:\n  - night: 2026-03-01\n    pattern: a\n    reason: b\n", ("a", "b", ONE)),
-        ("---\n# c\n- reason: |\n    b\n    - c\n  night: 2026-03-01\n  pattern: a\n", ("a", "b - c", ONE)),
+        (
+            "---\n# c\n- reason: |\n    b\n    - c\n  night: 2026-03-01\n  pattern: a\n",
+            ("a", "b - c", ONE),
+        ),
         ("\ufeff- night: 2026-03-01\r\n  pattern: a\r\n  reason: b\r\n", ("a", "b", ONE)),
         ("- {night: 2026-03-01, pattern: a, reason: b}\n", ("a", "b", ONE)),
         ("- night: 2026-03-01 to 2026-03-05\n  pattern: a\n  reason: b\n", ("a", "b", FIVE)),
@@ -43,14 +58,26 @@ def read(tmp_path, text):
         ("- nights: 2026-03-01..2026-03-05\n  pattern: a\n  reason: b\n", ("a", "b", FIVE)),
         ("- from: 2026-03-01\n  to: 2026-03-05\n  pattern: a\n  reason: b\n", ("a", "b", FIVE)),
         ("- night: 2026-03-01\n  until: 2026-03-05\n  pattern: a\n  reason: b\n", ("a", "b", FIVE)),
-        ("- night: since 2026-03-01\n  pattern: a\n  reason: b\n", ("a", "b", ((datetime.date(2026, 3, 1), None),))),
-        ("- night: [2026-03-01, 2026-03-03]\n  pattern: a\n  reason: b\n", ("a", "b", (*ONE, (datetime.date(2026, 3, 3),) * 2))),
-        ("- night: 2026-03-01\n  pattern: a\n  reason: b\n  stream: auxTel, comCam\n  who: c\n", ("a", "b", ONE, BOTH, "c")),
-        ("- night: 2026-03-01\n  pattern: a\n  reason: b\n  streams:\n    - auxTel\n", ("a", "b", ONE, ("auxTel",))),
+        (
+            "- night: since 2026-03-01\n  pattern: a\n  reason: b\n",
+            ("a", "b", ((datetime.date(2026, 3, 1), None),)),
+        ),
+        (
+            "- night: [2026-03-01, 2026-03-03]\n  pattern: a\n  reason: b\n",
+            ("a", "b", (*ONE, (datetime.date(2026, 3, 3),) * 2)),
+        ),
+        (
+            "- night: 2026-03-01\n  pattern: a\n  reason: b\n  stream: auxTel, comCam\n  who: c\n",
+            ("a", "b", ONE, BOTH, "c"),
+        ),
+        (
+            "- night: 2026-03-01\n  pattern: a\n  reason: b\n  streams:\n    - auxTel\n",
+            ("a", "b", ONE, ("auxTel",)),
+        ),
     ],
-)  # fmt: skip
-def test_what_a_hasty_hand_writes(tmp_path, text, expected):
-    """An entry is understood by YAML's rules, and where a hand forgot them as it was meant."""
+)
+def test_entries(tmp_path, text, expected):
+    """An entry follows YAML's rules, or is read line by line if it does not."""
     known = read(tmp_path, text)
     assert known.problems == [] and known.issues == [Issue(*expected)]
 
@@ -105,7 +132,7 @@ def test_what_a_hasty_hand_writes(tmp_path, text, expected):
     ],
 )
 def test_a_wrong_entry(tmp_path, entry, line, said):
-    """A wrong entry is one line that names the file and the line and says what to write; the entries around it hold."""
+    """A wrong entry is one line with the remedy; others are used."""
     right = "- night: 2026-03-01\n  pattern: *.a\n  reason: x\n"
     known = read(tmp_path, f"# known\n\n{right}{entry}\n{right}")
     assert [issue.pattern for issue in known.issues] == ["*.a", "*.a"]
@@ -119,8 +146,8 @@ def test_a_wrong_entry(tmp_path, entry, line, said):
 
 
 @pytest.mark.parametrize("data", [b"", b"\n# none yet\n", b"known:\n", b"[]\n", b"---\n...\n"])
-def test_nothing_known(tmp_path, data):
-    """A file without an entry is no fault."""
+def test_no_entries(tmp_path, data):
+    """A file without entries is no problem."""
     assert read(tmp_path, data) == KnownIssues()
 
 
@@ -137,7 +164,7 @@ def test_nothing_known(tmp_path, data):
     ],
 )
 def test_rubbish(tmp_path, data):
-    """Rubbish acknowledges nothing, is told in few lines, and raises nothing."""
+    """Rubbish acknowledges nothing, gives few lines, and raises nothing."""
     known = read(tmp_path, data)
     assert (
         known.issues == []
@@ -147,16 +174,18 @@ def test_rubbish(tmp_path, data):
 
 
 def test_example():
-    """The example is understood, entry by entry."""
+    """The example file is understood, entry by entry."""
     known = read_known(CHECKOUT / "examples" / "known.yaml", ["auxTel"])
     assert known.problems == [] and [issue.pattern for issue in known.issues] == [
-        "*_guider.fits", "AT_O_20200214_000022", "dimm could not be read",
-    ]  # fmt: skip
+        "*_guider.fits",
+        "AT_O_20200214_000022",
+        "dimm could not be read",
+    ]
     assert known.issues[2].nights == ((datetime.date(2020, 3, 1), datetime.date(2020, 4, 1)),)
 
 
 def test_pattern():
-    """A pattern with a wildcard is all of a name, one without a part between no letters; a finding is matched from its beginning."""
+    """A pattern matches names, and the beginnings of findings."""
     named = {
         "*_guider.fits": {"x_guider.fits": True, "X_GUIDER.FITS": True, "x_guider.fits.gz": False},
         "AT_O_20200212_000022": {
@@ -187,7 +216,10 @@ def test_pattern():
 
 @pytest.fixture
 def site(tmp_path):
-    """Three nights, each with 4 files failed, 2 missing and 1 small; `known` writes the file of known issues, `run` runs."""
+    """Three nights, each with 4 files failed, 2 missing and 1 small.
+
+    `known` writes the file of known issues, `run` runs.
+    """
 
     class Made:
         now = later()
@@ -226,8 +258,8 @@ def site(tmp_path):
     return Made()
 
 
-def test_known_files_alarm_no_longer(site):
-    """Files that are known keep their class and are counted apart; a night of which all is known is normal, and says what is known."""
+def test_known_files_raise_no_alarm(site):
+    """Known files keep their class; a night of only these is normal."""
     failed = [file.path.name for file in site.made.of("failed")]
     site.known(
         (NIGHTS[2], failed[0], "header: no DATE-OBS"),
@@ -248,7 +280,8 @@ def test_known_files_alarm_no_longer(site):
         part["n_acknowledged_errors"],
     ) == (2, 2)
     assert re.match(
-        r"4 files failed since 2020-02-1\d \d\d:\d\d UTC, 2 of them known: header: no DATE-OBS; 2 files never tried",
+        r"4 files failed since 2020-02-1\d \d\d:\d\d UTC, 2 of them known: header: no DATE-OBS; "
+        r"2 files never tried",
         part["info"],
     )
     assert (
@@ -278,8 +311,8 @@ def test_known_files_alarm_no_longer(site):
     assert "all of them known: a test" in (site.folder / "index.html").read_text()
 
 
-def test_only_the_nights_it_speaks_of_change(site, tmp_path):
-    """A change of known.yaml rewrites the pages of the nights of which it acknowledges something, no other; undone, all is as before."""
+def test_only_affected_nights_change(site, tmp_path):
+    """A new entry rewrites only the pages of its nights."""
     before, first = times(tmp_path / "site"), nights(site.folder)
     site.known(
         ("2020-02-13", "small", "flats"), ("2020-01-01 to 2020-12-31", "nothing has this name", "x")
@@ -299,18 +332,19 @@ def test_only_the_nights_it_speaks_of_change(site, tmp_path):
     assert site.run() == 0 and nights(site.folder) == first
 
 
-def test_a_wrong_entry_is_told_and_the_rest_holds(site, capfd, tmp_path):
-    """A run with a wrong entry says so on stderr, in one line with the file's line, ends with 1, and acknowledges the rest."""
+def test_run_with_a_wrong_entry(site, capfd, tmp_path):
+    """A run with a wrong entry prints one line and ends with 1."""
     site.known((NIGHTS[1], "*", "a test"), ("2020-02-31", "*", "slip of the pen"))
     assert site.run() == 1
     assert capfd.readouterr().err == (
-        f"observing_monitor: {tmp_path}/known.yaml: line 4: 2020-02-31 is no date; write YYYY-MM-DD; this entry acknowledges nothing\n"
+        f"observing_monitor: {tmp_path}/known.yaml: line 4: 2020-02-31 is no date; "
+        "write YYYY-MM-DD; this entry acknowledges nothing\n"
     )
     assert nights(site.folder)["2020-02-13"]["status"] == "normal"
 
 
 def test_known_silence(tmp_path):
-    """A source whose silence is known is no error of its stream; the page still says since when it is silent."""
+    """A source known to be silent is no error of its stream."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 3}, now=now)
     (tmp_path / "site.toml").write_text(
@@ -322,7 +356,8 @@ def test_known_silence(tmp_path):
     assert run(*arguments, now=now) == 1
     assert json.loads((tmp_path / "site" / "status.json").read_text())["status"] == "error"
     (tmp_path / "issues.yaml").write_text(
-        "- night: 2020-02-12\n  pattern: gen2 could not be read\n  reason: disk is moved\n  who: me\n"
+        "- night: 2020-02-12\n  pattern: gen2 could not be read\n"
+        "  reason: disk is moved\n  who: me\n"
     )
     assert run(*arguments, "--known_issues", tmp_path / "issues.yaml", now=now) == 1
     told = json.loads((tmp_path / "site" / "status.json").read_text())

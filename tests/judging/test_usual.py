@@ -1,4 +1,4 @@
-"""What is usual for a stream, and that a night says when it is worse."""
+"""Usual values of a stream, and nights that are worse."""
 
 import datetime
 import re
@@ -23,27 +23,27 @@ def summary(p90=None, n_files=100, n_error=0):
     }
 
 
-def test_edges_are_of_the_nights_before():
-    """The edge is what nine of ten of the 30 nights before a night stayed below; the night itself and older ones have no say."""
+def test_limits_come_from_the_nights_before():
+    """A limit is the 90 % point of the 30 nights before."""
     values = [float((7 * n) % 41) for n in range(80)]
-    told = usual.usual_limits([summary(value) for value in values])
-    assert all("ingest_delay_p90_s" not in edge for edge in told[: usual.LEAST])
+    limits = usual.usual_limits([summary(value) for value in values])
+    assert all("ingest_delay_p90_s" not in limit for limit in limits[: usual.LEAST])
     for n in (usual.LEAST, 29, 30, 31, 79):
         before = sorted(values[max(0, n - 30) : n])
-        assert told[n]["ingest_delay_p90_s"] == before[int(-(-0.9 * len(before) // 1)) - 1]
+        assert limits[n]["ingest_delay_p90_s"] == before[int(-(-0.9 * len(before) // 1)) - 1]
 
 
-def test_nights_without_a_value_are_no_measure():
-    """A night without files, or not judged yet, takes a place among the 30 but tells nothing."""
-    told = usual.usual_limits(
+def test_nights_without_a_value():
+    """A night without a value counts among the 30 nights."""
+    limits = usual.usual_limits(
         [*[summary(50.0)] * 4, None, summary(None, n_files=0), *[summary(90.0)] * 30]
     )
-    assert "ingest_delay_p90_s" not in told[6] and told[7]["ingest_delay_p90_s"] == 90.0
+    assert "ingest_delay_p90_s" not in limits[6] and limits[7]["ingest_delay_p90_s"] == 90.0
     assert "error_share" not in usual.usual_limits([summary(n_files=0)] * 20)[-1]
 
 
 @pytest.mark.parametrize(
-    ("night", "edge", "is_worse"),
+    ("night", "limits", "is_worse"),
     [
         (summary(300.0), {"ingest_delay_p90_s": 100.0}, True),
         (summary(149.0), {"ingest_delay_p90_s": 100.0}, False),
@@ -55,13 +55,13 @@ def test_nights_without_a_value_are_no_measure():
         (summary(n_files=2, n_error=2), {"error_share": 0.0}, False),
     ],
 )
-def test_what_is_worse(night, edge, is_worse):
-    """Worse is beyond the usual by half and by enough to matter; a few files, or a few seconds, are no news."""
-    assert usual.worse(night, edge) == (edge if is_worse else {})
+def test_what_is_worse(night, limits, is_worse):
+    """A night is worse if it exceeds the limit by enough to matter."""
+    assert usual.worse(night, limits) == (limits if is_worse else {})
 
 
-def test_slow_night_is_said_once():
-    """A delay beyond the stream's limit and beyond the usual is one finding, with what is usual in it."""
+def test_slow_night_is_one_finding():
+    """A delay beyond both limits is one finding, with the usual value."""
     classes = dict.fromkeys(
         [
             f"n_{name}"
@@ -77,14 +77,15 @@ def test_slow_night_is_said_once():
         "slow ingest: one file in ten took longer than 11 min 40 s, usually at most 40 s"
     ]
     assert [f.text for f in under] == [
-        "slower ingest than usual: one file in ten took longer than 11 min 40 s, usually at most 40 s"
+        "slower ingest than usual: one file in ten took longer than 11 min 40 s, "
+        "usually at most 40 s"
     ]
     assert {f.level for f in (*over, *under)} == {"warning"}
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """Nine nights of which the last has ten times the usual failures; its clock, and the arguments that make its pages."""
+    """Nine nights, the last with ten times the usual failures."""
     folder = tmp_path_factory.mktemp("usual")
     now = later()
     for day in DAYS:
@@ -105,8 +106,8 @@ def history(tmp_path_factory):
     return folder, now, arguments
 
 
-def test_page_says_worse_than_usual(history):
-    """A night with ten times the usual failures says so, with both numbers; the nights before, which are as usual, do not."""
+def test_page_of_an_unusual_night(history):
+    """A night with ten times the usual failures says so."""
     folder, _, _ = history
     page = (folder / "pages" / f"{DAYS[-1]}.html").read_text()
     sentence = (
@@ -122,8 +123,8 @@ def test_page_says_worse_than_usual(history):
     assert statistics.median(n["n_failed"] for n in nights(folder / "pages").values()) == 3
 
 
-def test_change_of_an_old_night_is_told_by_those_after_it(history, tmp_path):
-    """When older nights turn out bad, what is usual changes, and just the night that said otherwise is written again, with them."""
+def test_older_nights_turn_out_bad(history, tmp_path):
+    """When older nights turn out bad, nights with a finding change."""
     folder, now, _ = history
     shutil.copytree(folder / "input", tmp_path / "input", symlinks=True)
     arguments = ("--input_dir", tmp_path / "input", "--first_day", DAYS[0], "--last_day", DAYS[-1])
@@ -152,8 +153,8 @@ def test_change_of_an_old_night_is_told_by_those_after_it(history, tmp_path):
     assert nights(tmp_path / "anew") == nights(tmp_path / "pages")
 
 
-def test_last_night_alone_is_compared_with_those_before(history, tmp_path):
-    """When only the last night is looked at again, it still says what is unusual of it, as a rebuild of all nights does."""
+def test_last_night_alone(history, tmp_path):
+    """A night read alone is compared with the nights before, as in a rebuild."""
     folder, now, _ = history
     shutil.copytree(folder / "input", tmp_path / "input", symlinks=True)
     arguments = ("--input_dir", tmp_path / "input", "--last_day", DAYS[-1])

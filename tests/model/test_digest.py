@@ -12,11 +12,11 @@ from observing_monitor.model.digest import (
     with_instants,
 )
 from observing_monitor.storage.sealed import sealed
-from observing_monitor.tables.listing import anchor_of
+from observing_monitor.tables.attention import anchor_of
 
 
 def test_digest_of_a_value():
-    """A value has the digest that earlier versions wrote, also with text that is no Unicode."""
+    """A value has the digest that earlier versions wrote."""
     assert digest({"a": [1, "é\udcff"]}) == "0fe8f196daccf7d700801056"
     assert digest({"a": datetime.date(2026, 1, 1)}) == digest({"a": "2026-01-01"})
     assert digest([1]) != digest(["1"])
@@ -37,7 +37,7 @@ def test_digest_of_parts(parts, n_bytes, expected):
 
 
 def test_encoding_of_surrogates():
-    """Lone surrogates are encoded as the caller asks; other text is the same either way."""
+    """Only lone surrogates are encoded as the caller asks."""
     assert hex_digest("a\udcff", n_bytes=5, errors="surrogatepass") == "8b65bc75f6"
     assert hex_digest("a\udcff", n_bytes=5) != "8b65bc75f6"
     assert hex_digest("é", n_bytes=5) == hex_digest("é", n_bytes=5, errors="surrogatepass")
@@ -52,7 +52,7 @@ def test_running_digest():
 
 
 def test_seals_and_anchors_stay():
-    """A sealed file and a file's address on a page are as earlier versions made them."""
+    """Seals and addresses of files are those of earlier versions."""
     assert sealed('{"a":1}') == b'{"a":1,"seal":"bf2edaf95a513edde11b9a87"}'
     assert anchor_of("a/é\udcff.fits") == "file-89dc2132da"
 

@@ -7,7 +7,7 @@ from observing_monitor.model.finding import LEVELS, Finding, Level, rank, worst,
 
 
 def test_levels_are_those_of_the_schema():
-    """The schema, the settings' type and the order of levels name the same three words."""
+    """The schema, the settings and the order of levels have the same words."""
     names = tuple(column.name for column in columns.LEVELS)
     assert names == LEVELS == get_args(Level) == ("normal", "warning", "error")
     assert [rank(level) for level in LEVELS] == [0, 1, 2]

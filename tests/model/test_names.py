@@ -1,11 +1,15 @@
+"""Facts in the names of files."""
+
 import re
 
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from python_groups import groups_by_python
 
 from observing_monitor.model import frames, names
+from observing_monitor.readers.patterns import Pattern
 
 PARTS = (
     "AT_O_",
@@ -72,10 +76,12 @@ nearly_names = st.builds(
 )
 @given(st.lists(st.one_of(some_parts, nearly_names, nearly_names, st.none()), max_size=20))
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_default_pattern_means_the_same_to_both_engines(made_up):
-    """What Arrow's engine finds in names by the default pattern, in parts, Python's finds in each; digits are ASCII's."""
+def test_both_engines_agree(made_up):
+    """Arrow's and Python's engines read the default pattern the same way."""
     told = names.read_names(pd.Series(made_up, dtype="str"))
-    by_python = names.read_names(pd.Series(made_up, dtype="str"), f"(?a:{names.RUBIN})")
+    by_python = names.read_names(
+        pd.Series(made_up, dtype="str"), groups_by_python(f"(?a:{names.RUBIN})", made_up)
+    )
     pd.testing.assert_frame_equal(told, by_python)
 
 
@@ -92,18 +98,16 @@ def test_default_pattern_means_the_same_to_both_engines(made_up):
     ],
 )
 def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
-    """Each of Rubin's forms tells what it has in it, and what is none tells nothing."""
+    """Each form of a Rubin name has its facts; other names have none."""
     told = names.read_names(pd.Series([name], dtype="str")).iloc[0]
     expected = {"obsid": obsid, "exposure": exposure, "seq_num": seq_num, "detector": detector}
     assert {key: None if pd.isna(told[key]) else told[key] for key in expected} == expected
 
 
-def test_pattern_of_ones_own():
-    """A pattern of one's own may use all that Python's engine knows, with as few groups as it likes."""
-    told = names.read_names(
-        pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"),
-        r"_(?P<seq_num>\d+)(?=_b)",
-    )
+def test_pattern_of_the_settings():
+    """A pattern of the settings may use all of Python's syntax."""
+    pattern = Pattern("name_pattern", r"_(?P<seq_num>\d+)(?=_b)")
+    told = pattern.read_names(pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"))
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
     assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}
@@ -126,7 +130,23 @@ def test_pattern_of_ones_own():
         (None, ""),
     ],
 )
-def test_kind_is_the_names_ending(name, kind):
-    """A file is an image by its name's ending, one by one as among many; a name without an ending says nothing, be it the word itself."""
+def test_kind_of_a_name(name, kind):
+    """A name's ending is its kind, alone and among many."""
     assert names.kinds(frames.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["2", "10"],
+        ["drvs2", "drvs10"],
+        ["a1-b2", "a1-b10", "a2-b1"],
+        ["x07", "x8"],
+        ["", "1" * 9000],
+    ],
+)
+def test_names_in_the_order_of_their_numbers(ordered):
+    """Names of nodes are sorted by the numbers in them, however long these are."""
+    assert max(ordered, key=names.in_number_order) == ordered[-1]
+    assert min(ordered, key=names.in_number_order) == ordered[0]

@@ -37,7 +37,7 @@ UTC = datetime.UTC
     ],
 )
 def test_night_of_an_instant(rule, instant, night):
-    """An instant has the date that it has in the rule's scale, also where the rule is asked by nanoseconds."""
+    """An instant's night is its date in the rule's scale."""
     at = parse_utc(instant)
     assert NightRule.parse(rule).night_of(at).isoformat() == night
     assert (
@@ -47,7 +47,7 @@ def test_night_of_an_instant(rule, instant, night):
 
 @pytest.mark.parametrize("rule", ["UTC-12h", "UTC", "UTC+4h", "TAI-12h"])
 def test_bounds_meet(rule):
-    """A night begins where the one before ends, and its bounds are of it and of the next."""
+    """A night begins where the one before ends."""
     rule = NightRule.parse(rule)
     night = datetime.date(2020, 2, 29)
     start, end = rule.bounds(night)
@@ -57,15 +57,15 @@ def test_bounds_meet(rule):
 
 
 @pytest.mark.parametrize("text", ["", "UT", "UTC-99h", "local", "UTC--1h"])
-def test_rules_that_are_none(text):
-    """What is no rule is refused, with the forms that are."""
+def test_wrong_rules(text):
+    """A wrong rule is refused, with the valid forms."""
     with pytest.raises(UsageError, match="write UTC, UTC-12h"):
         NightRule.parse(text)
 
 
 @pytest.mark.parametrize("text", ["2020-02-29", "20200229"])
-def test_nights_as_they_are_written(text):
-    """Both ways to write a night are read."""
+def test_forms_of_a_night(text):
+    """A night may be written with or without hyphens."""
     assert parse_night(text) == datetime.date(2020, 2, 29) == night_named(text)
 
 
@@ -73,8 +73,8 @@ def test_nights_as_they_are_written(text):
     "text",
     ["20201340", "2021-02-29", "2021-12-1", "202012240", "2020-1224", "", "２０２００２２９"],
 )
-def test_nights_that_are_none(text):
-    """What is no date is refused on the command line, and is an ordinary folder's name in a tree."""
+def test_other_texts(text):
+    """A text that is no date is refused by one function and None to the other."""
     with pytest.raises(UsageError, match="is not a night; write YYYY-MM-DD"):
         parse_night(text)
     assert night_named(text) is None
@@ -86,7 +86,7 @@ def test_ids_are_not_nights():
 
 
 def test_nid_and_mjd():
-    """nid counts UTC dates from 2017-01-01, MJD from 1858-11-17."""
+    """A nid counts UTC dates from 2017-01-01, an MJD from 1858-11-17."""
     assert (
         night_of_nid(2559) == datetime.date(2024, 1, 4)
         and nid_of(datetime.date(2024, 1, 4)) == 2559
@@ -95,7 +95,7 @@ def test_nid_and_mjd():
 
 
 def test_range_and_text():
-    """Both ends of a range are in it; an instant comes back from its text."""
+    """A range includes both ends; an instant comes back from its text."""
     assert len(nights_between(datetime.date(2020, 2, 27), datetime.date(2020, 3, 1))) == 4
     at = datetime.datetime(2020, 2, 29, 3, 12, 41, 5, UTC)
     assert iso_utc(at) == "2020-02-29T03:12:41.000005Z" and parse_utc(iso_utc(at)) == at
@@ -104,7 +104,7 @@ def test_range_and_text():
 
 @pytest.fixture
 def far_west(monkeypatch):
-    """A machine whose own zone is ten hours behind UTC."""
+    """A machine whose own time zone is ten hours behind UTC."""
     monkeypatch.setenv("TZ", "HST10")
     time.tzset()
     yield
@@ -112,8 +112,8 @@ def far_west(monkeypatch):
     time.tzset()
 
 
-def test_the_machines_own_zone_says_nothing(far_west):
-    """Nights, their bounds and what is written are in UTC, wherever the machine stands and whatever zone an instant is in."""
+def test_machine_in_another_zone(far_west):
+    """Nights and texts are in UTC, in whatever zone the machine is."""
     at = parse_utc("2021-09-01T12:00:00+02:00")
     assert (at.isoformat(), iso_utc(at)) == ("2021-09-01T10:00:00+00:00", "2021-09-01T10:00:00Z")
     assert parse_utc("2021-09-01T10:00:00") == at
@@ -132,7 +132,7 @@ def test_the_machines_own_zone_says_nothing(far_west):
 
 
 def test_the_last_nanosecond_of_a_night():
-    """A nanosecond before a night begins is of the night before: no number of the computation is rounded."""
+    """A nanosecond before a night begins, it is still the night before."""
     begins = int(parse_utc("2021-09-01T12:00:00Z").timestamp()) * 1_000_000_000
     assert [NightRule().night_of_ns(ns).isoformat() for ns in (begins - 1, begins)] == [
         "2021-08-31",
@@ -140,8 +140,8 @@ def test_the_last_nanosecond_of_a_night():
     ]
 
 
-def test_days_before_the_first():
-    """A Modified Julian Date below zero, and half a day, fall to the day that they lie in."""
+def test_fractions_of_days():
+    """A Modified Julian Date is rounded down, also below zero."""
     assert [night_of_mjd(mjd).isoformat() for mjd in (-0.5, 0.5)] == ["1858-11-16", "1858-11-17"]
 
 
@@ -158,7 +158,7 @@ def test_days_before_the_first():
     ],
 )
 def test_folders_named_after_nights(name, night):
-    """A folder's name is a night from 1970 on to 2099 alone, and only if it is a date, whole."""
+    """A folder named after a date of 1970 to 2099 is a night."""
     assert night_named(name) == (night and datetime.date.fromisoformat(night))
 
 
@@ -173,37 +173,35 @@ def test_folders_named_after_nights(name, night):
         ("TAI", NightRule(37, "TAI")),
     ],
 )
-def test_rules_in_seconds_and_words(text, rule):
-    """A rule is a number of seconds, and has one way to be shown, however it was written."""
+def test_offset_and_text_of_a_rule(text, rule):
+    """A rule has an offset in seconds, and one text, however it was written."""
     assert NightRule.parse(text) == rule
 
 
 def test_no_rule_beyond_a_day():
-    """A night that would begin more than a day away is a slip of the pen."""
+    """A rule with more than 24 hours is refused."""
     with pytest.raises(UsageError):
         NightRule.parse("UTC+24.5h")
 
 
 def test_nights_in_order():
-    """From the first to the last, both included, over the end of a leap year's February."""
+    """A range of nights is in order, and includes a leap day."""
     told = nights_between(datetime.date(2020, 2, 28), datetime.date(2020, 3, 1))
     assert [night.isoformat() for night in told] == ["2020-02-28", "2020-02-29", "2020-03-01"]
 
 
 @pytest.mark.parametrize("text", ["2026-W05", "2026W051", "2026-W05-1", "2026021212", "20260212T0"])
-def test_weeks_and_longer_texts_name_no_night(text):
-    """What Python takes for a date, a week of ISO 8601 or a date with more behind it, is no night's name."""
+def test_weeks_and_longer_texts(text):
+    """A week of ISO 8601, or a date with more text, is no night."""
     assert datetime.date.fromisoformat(text).year == 2026
     assert night_named(text) is None
 
 
 @pytest.mark.parametrize("name", ["Nowhere/There", "America", "../x", ""])
 def test_zones(name):
-    """A zone is found by its name; what is none, a folder of the zones among it, is told with the setting that has it."""
+    """A zone is found by name; any other name is refused with its setting."""
     assert zone_named("zone", "America/Santiago").key == "America/Santiago"
     with pytest.raises(UsageError) as wrong:
         zone_named("zone", name)
-    assert (
-        str(wrong.value)
-        == f"zone {name!r} is no time zone; write one of the IANA database, such as America/Santiago or UTC"
-    )
+    words = "write one of the IANA database, such as America/Santiago or UTC"
+    assert str(wrong.value) == f"zone {name!r} is no time zone; {words}"

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "templates" / "assets" / "js" / "
     ],
 )
 def test_invisible_characters(text, shown):
-    """Characters that cannot be seen, or that turn others around, are shown by name or sign."""
+    """Invisible characters are shown by a picture or their number."""
     assert wording.visible(text) == shown
 
 
@@ -33,7 +33,7 @@ def test_other_values_stay():
 
 
 def test_one_line():
-    """A message of several lines is one line, in which its invisible characters are shown."""
+    """A message of several lines is shown in one line."""
     assert wording.visible_line("a\nb\x00") == "a␊b␀"
 
 
@@ -47,7 +47,7 @@ def test_is_visible(value, expected):
 
 
 def test_the_script_shows_the_same_characters():
-    """The list of all files, made by the browser, hides no character that a page shows."""
+    """The browser's script shows the same characters as a page."""
     text = SCRIPT.read_text(encoding="utf-8")
     (pattern,) = re.findall(r'"\[(\\\\u00ad[^]]*)\]"', re.sub(r'"\s*\+ "', "", text))
     pattern = pattern.replace("\\\\", "\\")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import plotly
 import pytest
-import test_charts
-import test_position
 import zones
-from page_samples import night_page, summary
-from test_file_list import table
+from chart_nights import BOUNDS, sky_charts
+from file_tables import file_table
+from night_samples import night_page
+from page_samples import summary
 
 from observing_monitor.charts.night import night_charts
 from observing_monitor.charts.under_the_sky import under_the_sky
@@ -52,7 +52,7 @@ def site(tmp_path_factory):
     shutil.copy(Path(plotly.__file__).parent / "package_data/plotly.min.js", root / "assets")
     (root / "auxTel").mkdir()
     for night in SANTIAGO:
-        page = night_page(charts=test_position.drawn(night), files_js="")
+        page = night_page(charts=sky_charts(night), files_js="")
         text = render.render_night(page, ASSETS)
         (root / f"auxTel/{night}.html").write_text(text, encoding="utf-8")
     return root
@@ -156,11 +156,11 @@ def test_hover_shows_utc(browser, site, zone, night):
 @pytest.fixture(scope="module")
 def clicked(site):
     """The page of a night with 101 files whose charts lead to the table of files."""
-    made = night_charts(table(101), *test_charts.BOUNDS)
-    charts = under_the_sky(made, *test_charts.BOUNDS, None, "America/Santiago")
+    made = night_charts(file_table(101), *BOUNDS)
+    charts = under_the_sky(made, *BOUNDS, None, "America/Santiago")
     page = night_page(charts=charts, files_js="click.files.js", summary=summary(n_files=101))
     (site / "auxTel/click.html").write_text(render.render_night(page, ASSETS), encoding="utf-8")
-    payload = file_list.render_files_js(table(101))
+    payload = file_list.render_files_js(file_table(101))
     (site / "auxTel/click.files.js").write_text(payload, encoding="utf-8")
     return site / "auxTel/click.html"
 

@@ -5,8 +5,8 @@ import re
 import shutil
 
 import pytest
+from dead_links import dead_links
 from running import contents, run, times
-from test_prune import dead_links
 
 from observing_monitor.pages import night as night_pages
 from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART

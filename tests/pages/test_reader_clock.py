@@ -4,8 +4,9 @@ import datetime
 import json
 
 import pytest
-from page_samples import at, night_page, site_page, summary
-from test_file_list import table
+from file_tables import file_table
+from night_samples import night_page
+from page_samples import at, site_page, summary
 
 from observing_monitor.pages import assets, file_list, render
 
@@ -25,11 +26,12 @@ def site(tmp_path_factory):
     (root / "heartbeat.js").write_text(
         f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};"
     )
-    files = table(101)
+    files = file_table(101)
     files.loc[3, "created_at"] = at("2020-02-14T03:00:00")
     page = night_page(charts=[], files_js="2020-02-12.files.js", summary=summary(n_files=101))
-    page.stages[0].counts["last_done_at"] = at("2020-02-14T03:00:00")
-    page.exposed.created_at[0] = "02-14 03:00:00"
+    page.attention[0].first_at = page.attention[0].last_at = at("2020-02-14T03:00:00")
+    created = next(one for one in page.exposed.columns if one.word.name == "last_created_at")
+    created.cells[0] = "02-14 03:00:00"
     texts = {
         "index.html": render.render_site(site_page(), ASSETS),
         "auxTel/2020-02-12.html": render.render_night(page, ASSETS),
@@ -71,9 +73,9 @@ def test_times_in_the_future_are_labelled(browser, site, zone):
         ".future", "notes => notes.map(note => note.parentElement.textContent)"
     )
     assert sorted(labelled) == [
-        "02-14 03:00:00 in the future",  # a stage
-        "02-14 03:00:00 in the future",  # an exposure
-        "2021-02-13 03:12:41 in the future",  # a metric
+        "02-14 03:00:00 in the future",  # of files that need attention
+        "02-14 03:00:00 in the future",  # created, of an exposure
+        "2021-02-13 03:12:41 in the future",  # ingested, of the same
     ]
     cells = page.eval_on_selector_all(
         "#files-scroll td", "cells => cells.map(cell => cell.textContent)"

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 from gen2tree import later, make_night
+from prototype import BOTH, database
 from running import contents, run, times
-from test_import_prototype import BOTH, database
 
 DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
 

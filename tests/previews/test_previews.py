@@ -36,7 +36,7 @@ def sky(height=300, width=400, dtype="float64", seed=1):
 def make_preview(path, size=256, seconds=20.0, roots=None):
     """A file's preview as a reader makes it: JPEG, or PreviewError."""
     *_, data, width, height, why = readers.read_one(path, size, seconds, roots)
-    if why:
+    if not data:
         raise PreviewError(why)
     assert Image.open(io.BytesIO(data)).size == (width, height)
     return data

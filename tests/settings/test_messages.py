@@ -50,7 +50,8 @@ def complaint(folder, text):
         ("[streams.a]\ninput_dir = ''", "[streams.a] input_dir: is empty; name a file or a folder"),
         (
             f"{TABLE}columns = {{ a = 3 }}",
-            "source 'table': columns: a table of texts, not one with 3",
+            "source 'table': columns: a table of texts, "
+            'such as { sampled_at = "time" }, not one with 3',
         ),
         (f"{TABLE}feeds = 'file'", '"files", "ingests" or "metrics", not "file"'),
         (
@@ -61,7 +62,10 @@ def complaint(folder, text):
             f"{INPUT}[[streams.a.from]]\nnight = '2020-02-30'",
             'such as 2026-01-31, not "2020-02-30"',
         ),
-        (f"[storage]\noptions = 3\n{INPUT}", "[storage] options: a table, not 3"),
+        (
+            f"[storage]\noptions = 3\n{INPUT}",
+            '[storage] options: a table, such as { project = "observatory" }, not 3',
+        ),
         (
             f"{INPUT}[notify.x]\ntype = 'command'",
             '[notify.x] command is missing: a list of texts, such as ["/usr/local/bin/tell"',

@@ -1,4 +1,4 @@
-"""The Data Backbone's tables on a real PostgreSQL: every event, every status, every file, and servers that misbehave."""
+"""The Data Backbone on PostgreSQL."""
 
 import datetime
 import itertools
@@ -26,7 +26,7 @@ _databases = itertools.count(1)
 
 
 class Tables:
-    """A database with the manager's tables, as its declaratives make them."""
+    """A database with the manager's tables."""
 
     def __init__(self, server, prefix=P, gen=3):
         self.server = server
@@ -34,22 +34,28 @@ class Tables:
         self.files, self.events = f"{prefix}files", f"{prefix}gen{gen}_file_events"
         self.url = server.create(self.name)
         self.run(
-            "create type status as enum ('UNTRIED','RERUN','PENDING','SUCCESS','FAILURE','UNKNOWN','IGNORED','INVALID','BACKFILL')"
+            "create type status as enum ('UNTRIED', 'RERUN', 'PENDING', 'SUCCESS', 'FAILURE',"
+            " 'UNKNOWN', 'IGNORED', 'INVALID', 'BACKFILL')"
         )
         self.run(
-            f"create table {self.files} (id bigserial primary key, relpath varchar not null, filename varchar not null unique,"
-            " checksum varchar not null unique, size_bytes bigint, added_on timestamp not null)"
+            f"create table {self.files} (id bigserial primary key, relpath varchar not null,"
+            " filename varchar not null unique, checksum varchar not null unique,"
+            " size_bytes bigint, added_on timestamp not null)"
         )
         self.run(
-            f"create table {self.events} (ingest_ver varchar, start_time timestamp not null, duration interval, err_message text,"
-            f" status status, files_id integer not null references {self.files} (id), primary key (start_time, files_id))"
+            f"create table {self.events} (ingest_ver varchar, start_time timestamp not null,"
+            " duration interval, err_message text, status status, files_id integer not null"
+            f" references {self.files} (id), primary key (start_time, files_id))"
         )
 
     def run(self, sql):
         return self.server.execute(sql, dbname=self.name)
 
     def add(self, name, *events, relpath="2024-01-02", added=OLD, size=20_000):
-        """A file, and its events: (seconds after it was added, status, message, duration)."""
+        """Add a file with events.
+
+        An event is seconds after the file was added, status, message, duration.
+        """
         values = f"'{relpath}', '{name}', md5('{name}'), {size}, '{added}'"
         columns = "relpath, filename, checksum, size_bytes, added_on"
         ((number,),) = self.run(
@@ -60,9 +66,8 @@ class Tables:
             text = "null" if message is None else "'" + message.replace("'", "''") + "'"
             took = "null" if duration is None else f"'{duration}'"
             when = f"timestamp '{added}' + interval '{after} s'"
-            self.run(
-                f"insert into {self.events} values ('1.0', {when}, {took}, {text}, '{status}', {number})"
-            )
+            row = f"'1.0', {when}, {took}, {text}, '{status}', {number}"
+            self.run(f"insert into {self.events} values ({row})")
         return number
 
     def source(self, rule="UTC-12h", **settings):
@@ -79,16 +84,17 @@ def tables(postgres):
 
 
 def settings_file(folder, url, more=""):
-    """A settings file with one stream of a Data Backbone."""
+    """Write a settings file with one Data Backbone."""
     path = folder / "site.toml"
     path.write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[[streams.auxTel.sources]]\ntype = "dbb"\nurl = "{url}"\nprefix = "{P}"\n{more}'
+        '[observing_monitor]\noutput_dir = "site"\n'
+        f'[[streams.auxTel.sources]]\ntype = "dbb"\nurl = "{url}"\nprefix = "{P}"\n{more}'
     )
     return path
 
 
 def attempts_of(source, night=NIGHT):
-    """The attempts of a night by the files' names: lists of (status, message, duration)."""
+    """Return (status, message, duration) by file name."""
     source.look(night, None)
     found = source.read(night).attempts
     found = found.assign(
@@ -101,7 +107,7 @@ def attempts_of(source, night=NIGHT):
 
 
 def test_all_statuses(tmp_path, tables):
-    """Each of the nine statuses, and none at all, makes of a file what it means; only what failed or was never tried is an error."""
+    """Each status gives a file its class."""
     tables.add(
         "AT_O_20240102_000001.fits",
         (1, "UNTRIED"),
@@ -122,18 +128,17 @@ def test_all_statuses(tmp_path, tables):
     tables.add("AT_O_20240102_000006.fits", (1, "BACKFILL"))
     tables.add("AT_O_20240102_000007.fits", (1, "UNTRIED"))
     tables.add("AT_O_20240102_000008.fits", (1, "UNTRIED"), (2, "PENDING"), added=YOUNG)
+    # a rerun at 05:40 waits; one that has waited for five hours failed
     tables.add(
         "AT_O_20240102_000009.fits", (3, "FAILURE", "disk full", "00:00:01"), (16800, "RERUN")
-    )  # at 05:40: waits again
-    tables.add(
-        "AT_O_20240102_000010.fits", (3, "FAILURE", "disk full", "00:00:01"), (60, "RERUN")
-    )  # for five hours
+    )
+    tables.add("AT_O_20240102_000010.fits", (3, "FAILURE", "disk full", "00:00:01"), (60, "RERUN"))
     tables.add("AT_O_20240102_000011.fits")
     tables.add("AT_O_20240102_000012.fits", added=YOUNG)
     assert run("-c", settings_file(tmp_path, tables.url), *ASKED, now=NOW) == 0
     site = tmp_path / "site" / "auxTel"
     values = nights(site)["2024-01-02"]
-    # failed: FAILURE, UNKNOWN, INVALID, RERUN that nobody took up; missing: UNTRIED and without event, both old
+    # failed: FAILURE, UNKNOWN, INVALID, old RERUN; missing: old UNTRIED, old without event
     assert counts(values) == {"ingested": 1, "ignored": 1, "failed": 4, "pending": 4, "missing": 2}
     assert values["n_error"] == 6 and values["ingest_delay_max_s"] == 5.5
     page = (site / "2024-01-02.html").read_text()
@@ -159,7 +164,7 @@ def test_all_statuses(tmp_path, tables):
 
 
 def test_every_event_is_kept(tables):
-    """All events of a file are attempts, in their order, with message and duration; a file without any is one that was never tried."""
+    """All events are attempts; without one a file is untried."""
     tables.add(
         "a.fits",
         (1, "UNTRIED"),
@@ -195,14 +200,13 @@ def test_every_event_is_kept(tables):
 
 
 def test_which_night(tables):
-    """A night's name in the directory rules, whatever its form; else the time of arrival does, in the zone that is declared."""
+    """The directory or the time of arrival gives the night."""
     tables.add("dashed.fits", relpath="2024-01-02")
     tables.add("plain.fits", relpath="raw/20240102/extra", added="2024-02-28 00:00:00")
     tables.add("other.fits", relpath="2024-01-01", added=OLD)
-    tables.add(
-        "loose.fits", relpath="lab/20240102x", added="2024-01-03 08:30:00"
-    )  # 11:30 UTC in Chile's summer
-    tables.add("late.fits", relpath=".", added="2024-01-03 09:30:00")  # 12:30 UTC: the next night
+    # in Chile's summer 11:30 UTC, and 12:30 UTC, which is the next night
+    tables.add("loose.fits", relpath="lab/20240102x", added="2024-01-03 08:30:00")
+    tables.add("late.fits", relpath=".", added="2024-01-03 09:30:00")
     source = tables.source(timezone="America/Santiago")
     assert set(attempts_of(source)) == {"dashed.fits", "plain.fits", "loose.fits"}
     assert set(attempts_of(source, datetime.date(2024, 1, 3))) == {"late.fits"}
@@ -214,7 +218,7 @@ def test_which_night(tables):
 
 
 def test_look(tables):
-    """A look differs after a new file or event of the night, also of one that came late, and not after other nights' ones."""
+    """A look differs after changes of its night only."""
 
     def look(known):
         return json.loads(json.dumps(tables.source().look(NIGHT, known)))
@@ -225,9 +229,8 @@ def test_look(tables):
     assert first != empty and look(first) == first
     tables.add("b.fits", (1, "SUCCESS"), relpath="2024-01-04", added="2024-01-05 01:00:00")
     assert look(first) == first
-    tables.run(
-        f"insert into {tables.events} values ('1.0', timestamp '2024-01-20', null, '', 'SUCCESS', {number})"
-    )
+    row = f"'1.0', timestamp '2024-01-20', null, '', 'SUCCESS', {number}"
+    tables.run(f"insert into {tables.events} values ({row})")
     second = look(first)
     assert second != first and look(second) == second
     tables.add("c.fits", added="2024-03-01 00:00:00")
@@ -235,14 +238,14 @@ def test_look(tables):
 
 
 def test_later_looks_begin_where_the_night_does(tables):
-    """Once a night's first file is known, a look reads neither table from its beginning, but by its primary key."""
+    """Later looks begin at the night's first file."""
     tables.run(
-        f"insert into {tables.files} (relpath, filename, checksum, added_on) select '2023-01-01', n || '.fits', n, timestamp '2023-01-02'"
-        f" + n * interval '1 s' from generate_series(1, 30000) n"
+        f"insert into {tables.files} (relpath, filename, checksum, added_on)"
+        " select '2023-01-01', n || '.fits', n, timestamp '2023-01-02' + n * interval '1 s'"
+        " from generate_series(1, 30000) n"
     )
-    tables.run(
-        f"insert into {tables.events} select '', added_on, null, '', 'SUCCESS', id from {tables.files}"
-    )
+    row = "'', added_on, null, '', 'SUCCESS', id"
+    tables.run(f"insert into {tables.events} select {row} from {tables.files}")
     tables.add("a.fits", (1, "SUCCESS"))
     tables.run("analyze")
     known = tables.source().look(NIGHT, None)
@@ -256,7 +259,7 @@ def test_later_looks_begin_where_the_night_does(tables):
 
 
 def test_events_of_the_same_time(tables):
-    """Of events at the very same time the more final one counts."""
+    """The more final event of the same time counts."""
     tables.run(f"alter table {tables.events} drop constraint {tables.events}_pkey")
     tables.add("a.fits", (1, "SUCCESS"), (1, "PENDING"), (1, "UNTRIED"))
     assert [status for status, *_ in attempts_of(tables.source())["a.fits"]] == [
@@ -267,7 +270,7 @@ def test_events_of_the_same_time(tables):
 
 
 def test_odd_values(tables):
-    """Infinite times, negative durations and statuses that nobody knows are taken for what they are: the latter is noted."""
+    """Odd values are null; an unknown status is noted."""
     tables.run("alter type status add value 'PAUSED'")
     number = tables.add("a.fits", (1, "SUCCESS", "", "-00:00:05"))
     tables.add("b.fits", (1, "PAUSED", "why not"))
@@ -288,7 +291,7 @@ def test_odd_values(tables):
 
 
 def test_gen2_events(postgres):
-    """The events of a Gen2 Butler are read from their own table, under a stage's name of one's own."""
+    """Events of a Gen2 Butler have their own table."""
     tables = Tables(postgres, "nts_comcam_", gen=2)
     tables.add("a.fits", (1, "SUCCESS"))
     source = tables.source(prefix="nts_comcam_", gen=2, stage="gen2 ingest")
@@ -299,7 +302,7 @@ def test_gen2_events(postgres):
 
 
 def test_beside_a_file_store(tmp_path, tables):
-    """The tables' files are those of the store, by name: one row each, and a link's lost time of arrival is the tables'."""
+    """Files are matched to the file store by name."""
     store = tmp_path / "storage" / "2024-01-02"
     store.mkdir(parents=True)
     for name in ("a.fits", "b.fits"):
@@ -323,7 +326,7 @@ def test_beside_a_file_store(tmp_path, tables):
 
 
 def test_older_and_foreign_tables(tables):
-    """A table without the columns that may lack is read; without one that is needed, or not there at all, it is named."""
+    """Only optional columns may be missing."""
     tables.add("a.fits", (1, "FAILURE", "why"))
     tables.run(f"alter table {tables.files} drop column size_bytes")
     tables.run(f"alter table {tables.events} drop column duration")
@@ -336,7 +339,7 @@ def test_older_and_foreign_tables(tables):
 
 
 def test_a_server_that_went_down(tmp_path, capfd):
-    """A server that is down leaves the night as it was, and is named without its password, on the page and in the mail."""
+    """If the server is down, the night stays."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL(password="correct horse battery") as server:
         tables = Tables(server)
@@ -351,20 +354,20 @@ def test_a_server_that_went_down(tmp_path, capfd):
     site = tmp_path / "site" / "auxTel"
     assert run("-c", file, *ASKED, now=NOW) == 1
     assert counts(nights(site)["2024-01-02"]) == {"ingested": 1}
-    said = capfd.readouterr().err
+    errors = capfd.readouterr().err
     page = (site / "2024-01-02.html").read_text()
     written = [
         path
         for path in (tmp_path / "site").rglob("*")
         if path.suffix in (".html", ".json") or path.name.startswith("heartbeat")
     ]
-    everything = said + "".join(path.read_text() for path in written)
-    assert "dbb could not be read since" in page and "refused" in said
+    everything = errors + "".join(path.read_text() for path in written)
+    assert "dbb could not be read since" in page and "refused" in errors
     assert "horse" not in everything and "tester" not in everything
 
 
 def test_password_from_the_environment(monkeypatch):
-    """The password may stand in the environment; where it should and does not, the variable is named."""
+    """The password may be in the environment."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     with PostgreSQL(password="s3cret") as server:
         tables = Tables(server)
@@ -378,7 +381,7 @@ def test_password_from_the_environment(monkeypatch):
 
 
 def test_a_slow_server(tables):
-    """A server that does not answer in time is given up, and the message says that it was the time."""
+    """A server that does not answer in time is given up."""
     import psycopg2
 
     connection = psycopg2.connect(tables.url.replace("+psycopg2", ""))
@@ -391,7 +394,7 @@ def test_a_slow_server(tables):
 
 
 def test_nobody_listens():
-    """An address where nobody listens is an error that names it."""
+    """An address where nobody listens is named."""
     port = free_port()
     source = DataBackbone(
         DataBackbone.Settings(url=f"postgresql://reader:s3cret@127.0.0.1:{port}/x"),
@@ -403,17 +406,17 @@ def test_nobody_listens():
 
 
 def test_every_status_is_known():
-    """The manager's nine statuses are all there."""
+    """The manager's nine statuses are all known."""
     assert len(STATUSES) == 9
 
 
-def test_the_example_s_settings():
-    """examples/dbb.toml holds only settings that there are."""
+def test_settings_of_the_example():
+    """examples/dbb.toml has only settings that exist."""
     (stream,) = read.streams_of_file(Path(__file__).parents[2] / "examples" / "dbb.toml")
     assert [source.kind for source in stream.sources] == ["dbb", "files"] and stream.stages == (
         "ingest",
     )
-    assert (
-        stream.sources[0].place
-        == "postgresql://dbb.example.org/lsstdb, tables obs_auxtel_arc_files and obs_auxtel_arc_gen3_file_events"
+    assert stream.sources[0].place == (
+        "postgresql://dbb.example.org/lsstdb, "
+        "tables obs_auxtel_arc_files and obs_auxtel_arc_gen3_file_events"
     )

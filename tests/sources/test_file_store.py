@@ -1,46 +1,23 @@
-"""Files as they lie on disk: which they are, of which night, and what was odd."""
+"""Files on disk."""
 
 import datetime
-import json
 import os
 import socket
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from conftest import need
+from filestore import NIGHT, NOW, put, read, store
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.processes import parallel, workers
-from observing_monitor.readers.listing import ABSENT, Listing, shown_all, whole_numbers
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.file_store import FileStore
 
-NIGHT = datetime.date(2020, 2, 12)
-NOW = datetime.datetime(2020, 3, 1, tzinfo=datetime.UTC)
-
-
-def store(path, now=NOW, **settings):
-    return FileStore(FileStore.Settings(Path(path), **settings), Asked("auxTel", NightRule(), now))
-
-
-def put(path, size=20_000, at="2020-02-13T03:12:41"):
-    """A file of a size and a modification time (UTC)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        file.truncate(size)
-    seconds = datetime.datetime.fromisoformat(at + "+00:00").timestamp()
-    os.utime(path, (seconds, seconds))
-    return path
-
-
-def read(path, night=NIGHT, **settings):
-    return store(path, **settings).read(night)
-
 
 def test_folders_named_after_nights(tmp_path):
-    """Both spellings give the night, at any depth and with any depth below, whatever the file's own time."""
+    """A folder in either spelling gives the night."""
     put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-20T00:00:00")
     put(tmp_path / "20200212" / "deep" / "er" / "b.fits")
     put(tmp_path / "raw" / "auxTel" / "20200212" / "c.fits")
@@ -55,15 +32,15 @@ def test_folders_named_after_nights(tmp_path):
 
 
 def test_files_elsewhere_have_their_own_time(tmp_path):
-    """A file outside such folders belongs to the night of its modification time; 20201340 is a folder like any other."""
+    """A loose file belongs to the night of its own time."""
     put(tmp_path / "loose.fits", at="2020-02-13T11:59:59")
     put(tmp_path / "20201340" / "odd.fits", at="2020-02-12T12:00:00")
     put(tmp_path / "later.fits", at="2020-02-13T12:00:00")
     assert sorted(read(tmp_path).files["name"]) == ["loose.fits", "odd.fits"]
 
 
-def test_what_is_no_file_yet(tmp_path):
-    """Dot files, rsync's temporary names and folders, and names that the settings skip are no files."""
+def test_hidden_and_unfinished_files(tmp_path):
+    """Hidden, temporary and skipped files are left out."""
     for name in (
         ".hidden.fits",
         ".a.fits.Xy12Zz",
@@ -77,7 +54,7 @@ def test_what_is_no_file_yet(tmp_path):
 
 
 def test_facts_of_a_file(tmp_path):
-    """Size, times, kind, and what the name tells."""
+    """Size, times, kind and name are read."""
     path = put(tmp_path / "2020-02-12" / "AT_O_20200212_000022.fits", size=12_345)
     put(tmp_path / "2020-02-12" / "CC_C_20190530_000001-R22S00.fits.fz")
     put(tmp_path / "2020-02-12" / "3019053000001-R22-S00-det000.fits")
@@ -103,53 +80,9 @@ def test_facts_of_a_file(tmp_path):
     assert files.loc["notes.tar.GZ", "kind"] == "gz"
 
 
-def test_numbers_to_the_last_digit():
-    """Inodes of 63 bits and times far away come through: floats would blur the one and overflow at the other."""
-    listing = Listing()
-    for inode, mtime_ns in ((2**63 - 1, 5), (2**53 + 1, 2**70)):
-        listing.add("a", (1, mtime_ns, 0, 1, inode, 1, ABSENT, False))
-    assert list(whole_numbers(listing.columns()["inode"])) == [2**63 - 1, 2**53 + 1]
-    assert list(whole_numbers(listing.columns()["mtime_ns"])) == [5, pd.NA]
-    assert listing.entry(1).mtime_ns == 2**70 and listing.entry(0).link_ns is None
-
-
-@pytest.mark.parametrize("odd", [None, "é.fits", r"a\\xff.fits", os.fsdecode(b"\xff.fits"), "a\nb"])
-def test_paths_and_names_as_they_are_shown(tmp_path, odd):
-    """Paths and names are told for all files at once as each is shown: in one folder or in many, odd letters among them or not."""
-    for place in (
-        "2020-02-12/a.fits",
-        "2020-02-12/n/1/b.fits",
-        "2020-02-12/n/2/b.fits",
-        f"2020-02-12/n/1/{odd or 'c.fits'}",
-    ):
-        put(tmp_path / place)
-    (tmp_path / "2020-02-12" / "empty" / "folder").mkdir(parents=True)
-    for root in (tmp_path, tmp_path / "2020-02-12" / "n" / "2"):
-        listing = store(root).tree.list_all()
-        *texts, is_plain = listing.texts()
-        paths, names = (told.to_pylist() for told in texts)
-        assert is_plain == all(path.isascii() and "\\" not in path for path in listing.paths)
-        assert paths == shown_all(listing.paths) and names == [
-            path.rpartition("/")[2] for path in paths
-        ]
-    assert [len(told) for told in Listing().texts()[:2]] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    "path", ["n/x/a.fits", "n/c.fits", "n/y/c.fits", "n/x/y/c.fits", "n/xc.fits", "c.fits"]
-)
-def test_digests_differ_where_paths_do(path):
-    """No two listings of other paths have one digest, though their files' numbers are the same."""
-    listings = Listing(), Listing()
-    for listing, second in zip(listings, (path, "n/x/c.fits"), strict=True):
-        for name in ("n/x/0", second):
-            listing.add(name, (1, 2, 3, 4, 5, 6, ABSENT, False))
-    assert listings[0].digest() != listings[1].digest()
-
-
 @pytest.mark.parametrize("year", [1902, 2200, 2400])
 def test_times_far_away(tmp_path, year):
-    """A file from another century is read, and belongs to the night that its time says."""
+    """A file from another century has its night."""
     path = put(tmp_path / "old.fits", at=f"{year}-05-06T20:00:00")
     night = datetime.date(year, 5, 6)
     is_kept = path.stat().st_mtime_ns // 10**9 == int(
@@ -160,35 +93,14 @@ def test_times_far_away(tmp_path, year):
 
 
 def test_hard_link_hides_the_transfer(tmp_path):
-    """A file with a second name has a change time that says when the link was made: its transfer is not known."""
+    """The transfer time of a hard-linked file is not known."""
     path = put(tmp_path / "2020-02-12" / "a.fits")
     os.link(path, tmp_path / "link.fits")
     assert read(tmp_path / "2020-02-12", NIGHT).files["transferred_at"].isna().all()
 
 
-def test_rsync_log_tells_the_transfer(tmp_path):
-    """rsync's own log, rotated ones too, says when a file came last, in its declared zone; other lines are passed over."""
-    put(tmp_path / "storage" / "2020-02-12" / "a b.fits")
-    put(tmp_path / "storage" / "2020-02-12" / "c.fits")
-    (tmp_path / "rsync.log").write_text(
-        "2020/02/12 17:20:00 [123] receiving file list\n2020/02/12 17:20:01 [123] >f+++++++++ 2020-02-12/a b.fits\n"
-        "2020/02/12 17:20:02 [123] cd+++++++++ 2020-02-12/\ncut off in the mid"
-    )
-    import gzip
-
-    earlier = b"2020/02/12 17:00:00 [99] >f+++++++++ 2020-02-12/c.fits\n2020/02/12 16:00:00 [98] >f+++++++++ 2020-02-12/a b.fits\n"
-    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(earlier))
-    files = read(
-        tmp_path / "storage", transfer_log="rsync.log*", transfer_log_zone="Pacific/Honolulu"
-    ).files
-    assert [at.isoformat() for at in files["transferred_at"]] == [
-        "2020-02-13T03:20:01+00:00",
-        "2020-02-13T03:00:00+00:00",
-    ]
-
-
-def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
-    """A pipe, a socket, a dangling link, a loop of links, a name that is no UTF-8: each told or passed, none fatal."""
+def test_odd_things_stop_nothing(tmp_path):
+    """Pipes, sockets, loops, dangling links and odd names stop nothing."""
     night = tmp_path / "2020-02-12"
     put(night / "a.fits")
     os.mkfifo(night / "pipe.fits")
@@ -218,7 +130,7 @@ def test_odd_things_are_told_and_the_rest_goes_on(tmp_path):
 
 @pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
 def test_folder_that_cannot_be_read(tmp_path, mode):
-    """A folder without leave to read it, or what lies in it, is told with its path and what to do; its files count as not looked at."""
+    """An unreadable folder is noted with the remedy."""
     need(
         os.geteuid() != 0 or _drop(),
         "root reads every folder, and there is no other user to become",
@@ -231,11 +143,11 @@ def test_folder_that_cannot_be_read(tmp_path, mode):
     reading = _as_nobody(lambda: read(tmp_path))
     assert list(reading.files["name"]) == ["a.fits"] and reading.unread == ["2020-02-12/closed"]
     (note,) = reading.notes
-    assert "closed: permission denied (give the user that runs this leave to read it)" in note
+    assert "closed: permission denied (let the user that runs this read it)" in note
 
 
-def test_leave_to_read_a_folder_of_a_settled_night(tmp_path):
-    """A folder that could not be read is looked into again at every look: leave to read it changes no folder's time."""
+def test_unreadable_folder_of_a_settled_night(tmp_path):
+    """Every look lists an unreadable folder again."""
     need(
         os.geteuid() != 0 or _drop(),
         "root reads every folder, and there is no other user to become",
@@ -268,7 +180,7 @@ def _drop():
 
 
 def _as_nobody(look):
-    """What a function returns to a user who is not root: `nobody`, where root runs this."""
+    """Return a function's result for another user."""
     if os.geteuid():
         return look()
     os.seteuid(_drop())
@@ -279,7 +191,7 @@ def _as_nobody(look):
 
 
 def test_no_store(tmp_path):
-    """A store that is not there is a source that did not answer: the path is named."""
+    """A missing store is an error that names its path."""
     with pytest.raises(
         SourceError, match=r"storage: no such file or directory; the file store should be there"
     ):
@@ -287,7 +199,7 @@ def test_no_store(tmp_path):
 
 
 def test_look_is_settled_by_folder_times(tmp_path):
-    """Of a night long over only the folders' times are looked at, unless one has changed, or everything is asked for."""
+    """A settled night needs only its folders' times."""
     path = put(tmp_path / "2020-02-12" / "sub" / "a.fits")
     seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
     for folder in (path.parent, path.parent.parent):
@@ -304,7 +216,7 @@ def test_look_is_settled_by_folder_times(tmp_path):
 
 
 def test_open_night_is_looked_at_file_by_file(tmp_path):
-    """A file that grows shows at once while its night is open, though its folder's time stays."""
+    """A growing file of an open night is noticed."""
     put(tmp_path / "2020-02-12" / "a.fits", at="2020-02-13T03:00:00")
     now = datetime.datetime(2020, 2, 13, 4, tzinfo=datetime.UTC)
     seconds = datetime.datetime(2020, 2, 13, 1, tzinfo=datetime.UTC).timestamp()
@@ -315,7 +227,7 @@ def test_open_night_is_looked_at_file_by_file(tmp_path):
 
 
 def test_other_names_of_folders(tmp_path):
-    """A symlink such as `latest` to a folder of the tree makes no second file; one to another disk, or to a hidden folder, is followed."""
+    """A link to a folder of the tree is not followed."""
     put(tmp_path / "store" / "2020-02-12" / "a.fits")
     put(tmp_path / "store" / ".staging" / "b.fits")
     put(tmp_path / "disk2" / "c.fits")
@@ -335,104 +247,8 @@ def test_other_names_of_folders(tmp_path):
         ]
 
 
-def test_transfer_log_that_is_broken(tmp_path):
-    """A log that can't be read is noted with its path, and a line whose digits are no date is passed over: the rest is told."""
-    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
-    line = "2020/{} [1] >f+++++++++ 2020-02-12/a.fits\n"
-    (tmp_path / "rsync.log").write_text(
-        line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits")
-    )
-    put(tmp_path / "storage" / "2020-02-12" / "b.fits")
-    (tmp_path / "rsync.log.1.gz").write_bytes(b"no gzip")
-    (tmp_path / "rsync.log.2").mkdir()
-    reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
-    assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
-    assert [note.partition(":")[0] for note in reading.notes] == [
-        f"{tmp_path}/rsync.log.1.gz",
-        f"{tmp_path}/rsync.log.2",
-    ]
-
-
-def test_a_log_that_grows_is_news_of_its_nights_alone(tmp_path):
-    """A settled night is read anew where rsync's log tells of its own files, not where it tells of others, nor when it is rotated."""
-    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
-    put(tmp_path / "storage" / "loose.fits", at="2020-02-14T03:00:00")
-    log, line = tmp_path / "rsync.log", "2020/02/{} [1] >f+++++++++ {}\n"
-    log.write_text(line.format("13 04:00:00", "2020-02-12/a.fits"))
-    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
-
-    def look(night, known=None):
-        seen = json.loads(
-            json.dumps(
-                store(tmp_path / "storage", later, transfer_log="rsync.log*").look(night, known)
-            )
-        )
-        return seen, known is not None and {**seen, "glance": 0} != {**known, "glance": 0}
-
-    loose = datetime.date(2020, 2, 13)
-    nights = {night: look(night)[0] for night in (NIGHT, loose)}
-    for name, at, news in (
-        ("2020-02-20/b.fits", "21 04:00:00", set()),
-        ("2020-02-12/a.fits", "22 04:00:00", {NIGHT}),
-        ("loose.fits", "22 05:00:00", {loose}),
-    ):
-        with open(log, "a") as file:
-            file.write(line.format(at, name))
-        told = {night: look(night, known) for night, known in nights.items()}
-        assert {night for night, (_, is_news) in told.items() if is_news} == news
-        nights = {night: seen for night, (seen, _) in told.items()}
-    log.rename(tmp_path / "rsync.log.1")
-    log.write_text(line.format("23 04:00:00", "2020-02-22/c.fits"))
-    assert not any(look(night, known)[1] for night, known in nights.items())
-    again = look(NIGHT, nights[NIGHT])[0]
-    assert look(NIGHT, again)[0] == again
-
-
-def test_transfer_log_that_is_not_there(tmp_path):
-    """A log that is named and not there, for its name has a slip, say, is told of each night that has files."""
-    put(tmp_path / "storage" / "2020-02-12" / "a.fits")
-    reading = store(tmp_path / "storage", transfer_log="rsnyc.log*").read(NIGHT)
-    (note,) = reading.notes
-    assert (
-        note.startswith(f"{tmp_path}/rsnyc.log*: no such log; ")
-        and reading.files["transferred_at"].notna().all()
-    )
-    assert (
-        read(tmp_path / "storage", datetime.date(2020, 2, 13), transfer_log="rsnyc.log*").notes
-        == []
-    )
-
-
-def test_a_listing_made_by_another_process_is_the_same(tmp_path, monkeypatch):
-    """A night that a process beside this one lists, with whatever lies in it, is listed as by this one; where that fails this one does."""
-    night = tmp_path / "2020-02-12"
-    for number in range(50):
-        put(night / "raw" / f"AT_O_20200212_{number:06d}.fits")
-    put(night / os.fsdecode(b"broken\xff.fits"))
-    put(night / "table.ms" / "part")
-    put(night / ".AT_O.fits.x7Q2aB")
-    os.utime(put(night / "old.fits"), ns=(0, -(2**62)))
-    (night / "link.fits").symlink_to(night / "old.fits")
-    (night / "dangling.fits").symlink_to(tmp_path / "nothing")
-    (night / "again").symlink_to(night / "raw")
-    os.mkfifo(night / "pipe")
-    here, elsewhere, failing = (store(tmp_path, whole_folders=["*.ms"]).tree for _ in range(3))
-    monkeypatch.setattr(workers, "VERY_MANY", 1)
-    elsewhere.begin(NIGHT, 1)
-    assert list(elsewhere._begun) == [NIGHT]
-    failing._begun[NIGHT] = parallel.start_process(os._exit, 3)
-    expected = here.list_night(NIGHT)
-    assert len(expected) == len(expected.paths) == 55 and len(expected.notes) == 2
-    assert (
-        elsewhere.list_night(NIGHT).values()
-        == expected.values()
-        == failing.list_night(NIGHT).values()
-    )
-    assert elsewhere.digest(NIGHT) == here.digest(NIGHT)
-
-
-def test_only_a_full_night_with_news_is_listed_by_another_process(tmp_path, monkeypatch):
-    """A process is begun for a night of very many files whose folder changed: for no first look, none of few files, none without news."""
+def test_only_large_changed_nights_use_another_process(tmp_path, monkeypatch):
+    """Only large changed nights use another process."""
     begun = []
     monkeypatch.setattr(
         parallel, "start_process", lambda *asked: begun.append(asked) or (lambda: None)
@@ -451,7 +267,7 @@ def test_only_a_full_night_with_news_is_listed_by_another_process(tmp_path, monk
 
 
 def test_second_folder_of_a_settled_night(tmp_path):
-    """A folder of the other spelling that comes long after the night is noticed, and so is the last file outside folders that goes."""
+    """Changes around a settled night are noticed."""
     put(tmp_path / "2020-02-12" / "a.fits")
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3)
     first = store(tmp_path, later).look(NIGHT, None)

@@ -1,30 +1,30 @@
-"""Gemini's FitsStorage: the logs of its services, old and new wording, real ones among them."""
+"""Logs of FitsStorage's services, in old and new wording, some real."""
 
 import datetime
 import gzip
 import os
 import shutil
-from pathlib import Path
 
 import pytest
+from conftest import CHECKOUT
+from fitsstorage_logs import make_logs
 from running import counts, nights, run
+from support.fits_logs import attempts, samples, site_of, source
 
 from observing_monitor.errors import SourceError
-from observing_monitor.model.nights import NightRule
 from observing_monitor.settings import read
-from observing_monitor.sources.base import Asked
-from observing_monitor.sources.fitsstorage_logs import _first_line_at
-from observing_monitor.sources.registry import source_class
+from observing_monitor.sources.fitsstorage_log_files import first_line_at
 
 UTC = datetime.UTC
 NIGHT = datetime.date(2016, 3, 19)
-NOW = datetime.datetime(2016, 3, 19, 4, 0, tzinfo=UTC)
 
-# The forms of today's code, made from its format strings.
+# Lines of today's code, made from its format strings.
 NEW = """\
 2024-01-10 08:00:00,000 7:service_ingest_queue:90 INFO: Popped queue id 12 to process
-2024-01-10 08:00:00,100 7:service_ingest_queue:93 INFO: Ingesting N20240110S0001.fits.bz2 - 12 (2 on queue)
-2024-01-10 08:00:00,600 7:ingester:80 INFO: Adding new DiskFile entry for file name N20240110S0001.fits.bz2 - id 5
+2024-01-10 08:00:00,100 7:service_ingest_queue:93 INFO: Ingesting N20240110S0001.fits.bz2 - 12 (2 \
+on queue)
+2024-01-10 08:00:00,600 7:ingester:80 INFO: Adding new DiskFile entry for file name \
+N20240110S0001.fits.bz2 - id 5
 2024-01-10 08:00:00,700 7:ingester:99 INFO: Adding header id 5 to calcachequeue
 2024-01-10 08:00:01,100 7:service_ingest_queue:93 INFO: Ingesting N20240110S0002.fits - 13
 2024-01-10 08:00:01,200 7:ingester:50 ERROR: Exception. Problem with 'it' & <b>that</b>:
@@ -33,73 +33,56 @@ Traceback (most recent call last):
 
 KeyError: '2024-01-10 08:00:01'
 2024-01-10 08:00:01,300 7:service_ingest_queue:120 ERROR: Giving up on it
-2024-01-10 08:00:02,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0003.fits - 14 (0 on queue)
-2024-01-10 08:00:02,100 7:ingester:40 INFO: Deferring ingestion of recently modified file N20240110S0003.fits for 5 seconds
+2024-01-10 08:00:02,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0003.fits - 14 (0 on \
+queue)
+2024-01-10 08:00:02,100 7:ingester:40 INFO: Deferring ingestion of recently modified file \
+N20240110S0003.fits for 5 seconds
 2024-01-10 08:00:03,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting
 2024-01-10 08:00:05,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting
 2024-01-10 08:00:07,000 7:service_ingest_queue:86 INFO: Nothing on queue... Waiting
 2024-01-10 08:00:08,000 7:service_ingest_queue:30 ERROR: Database connection lost
-2024-01-10 08:00:09,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0004.fits - 15 (0 on queue)
+2024-01-10 08:00:09,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0004.fits - 15 (0 on \
+queue)
 """
 EXPORT = """\
 2024-01-10 08:10:00,000 8:export_queue:92 INFO: Exporting N20240110S0001.fits - 3 (1 on queue)
-2024-01-10 08:10:00,500 8:exp:154 INFO: Transferring file r/N20240110S0001.fits.bz2 to destination URL: in/N20240110S0001.fits
+2024-01-10 08:10:00,500 8:exp:154 INFO: Transferring file r/N20240110S0001.fits.bz2 to \
+destination URL: in/N20240110S0001.fits
 2024-01-10 08:10:02,000 8:exp:200 INFO: Transfer completed: 12.34 MB in 1.5 secs - 8.23 MB/sec
 2024-01-10 08:10:03,000 8:export_queue:92 INFO: Exporting N20240110S0002.fits - 4
-2024-01-10 08:10:03,100 8:exp:90 INFO: File r/N20240110S0002.fits is already at destination URL with correct data_md5, skipping export
+2024-01-10 08:10:03,100 8:exp:90 INFO: File r/N20240110S0002.fits is already at destination URL \
+with correct data_md5, skipping export
 2024-01-10 08:10:04,000 8:export_queue:92 INFO: Exporting N20240110S0003.fits - 5
-2024-01-10 08:10:04,100 8:exp:95 INFO: File N20240110S0003.fits is ingest pending at destination URL. Deferring ingest for 40 seconds
+2024-01-10 08:10:04,100 8:exp:95 INFO: File N20240110S0003.fits is ingest pending at destination \
+URL. Deferring ingest for 40 seconds
 2024-01-10 08:10:05,000 8:export_queue:92 INFO: Exporting N20240110S0004.fits - 6
-2024-01-10 08:10:05,100 8:exp:154 INFO: Transferring file N20240110S0004.fits to destination URL: N20240110S0004.fits
+2024-01-10 08:10:05,100 8:exp:154 INFO: Transferring file N20240110S0004.fits to destination URL: \
+N20240110S0004.fits
 2024-01-10 08:10:06,000 8:exp:180 ERROR: Transfer failed: 500
 2024-01-10 08:10:07,000 8:export_queue:85 INFO: Nothing on Queue... Waiting
 """
 OTHERS = """\
-2024-01-10 08:20:00,000 9:service_calcache_queue:60 INFO: Processing obs_hid 5 - N20240110S0001.fits, (4 in queue)
+2024-01-10 08:20:00,000 9:service_calcache_queue:60 INFO: Processing obs_hid 5 - \
+N20240110S0001.fits, (4 in queue)
 2024-01-10 08:20:00,500 9:service_calcache_queue:50 INFO: Nothing on queue... Waiting
-2024-01-10 08:20:01,000 10:service_preview_queue:60 INFO: Previewing N20240110S0001.fits - 8 (3 on queue)
-2024-01-10 08:20:02,000 11:service_reduce_queue:60 INFO: Reducing rqe id 4 - N20240110S0001.fits... [2] - (1 on queue)
+2024-01-10 08:20:01,000 10:service_preview_queue:60 INFO: Previewing N20240110S0001.fits - 8 (3 \
+on queue)
+2024-01-10 08:20:02,000 11:service_reduce_queue:60 INFO: Reducing rqe id 4 - \
+N20240110S0001.fits... [2] - (1 on queue)
 2024-01-10 08:20:03,000 10:service_preview_queue:50 INFO: Nothing on queue... Waiting
 2024-01-10 08:20:04,000 11:service_reduce_queue:50 INFO: Nothing on queue... Waiting
-2024-01-10 08:20:05,000 10:service_preview_queue:70 ERROR: Could not make the preview of N20240110S0009.fits: too dark
+2024-01-10 08:20:05,000 10:service_preview_queue:70 ERROR: Could not make the preview of \
+N20240110S0009.fits: too dark
 2024-01-10 08:21:00,000 12:queue_monitor:40 INFO: Queue Ingest has 2 items in progress
 2024-01-10 08:22:00,000 12:queue_monitor:60 CRITICAL: Ingest has 2 items stuck in progress: [12, 13]
 """
 
 
-def source(folder, now=NOW, rule="UTC", **settings):
-    """The source on a folder, as of `now`."""
-    kind = source_class("fitsstorage_logs")
-    return kind(
-        kind.Settings(**{"path": folder, "zone": "UTC", **settings}),
-        Asked("gemini", NightRule.parse(rule), now),
-    )
-
-
-def told(reading, stage):
-    """A reading's attempts of one stage: (name, status) in order."""
-    own = reading.attempts[reading.attempts["stage"] == stage]
-    return list(zip(own["path"], own["status"], strict=True))
-
-
-def samples(reading, name, node):
-    """A reading's values of a metric."""
-    own = reading.metrics[(reading.metrics["name"] == name) & (reading.metrics["node"] == node)]
-    return own["value"].tolist()
-
-
-def site_of(folder, zone="UTC", rule="UTC", last_stage="ingest"):
-    """A settings file beside the folder `logs`."""
-    path = folder / "site.toml"
-    path.write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[streams.gemini]\nnight_rule = "{rule}"\nlast_stage = "{last_stage}"\n'
-        f'[[streams.gemini.sources]]\ntype = "fitsstorage_logs"\npath = "logs"\nzone = "{zone}"\n'
-    )
-    return path
-
-
 def test_real_logs(shared_data):
-    """Gemini North's logs: 14:32 HST on 18 March belongs to the night that the file's name says, 2016-03-19, at 00:32 UTC."""
+    """Gemini North's logs are read: the night is that in the files' names.
+
+    14:32 HST on 18 March is 00:32 UTC of the night 2016-03-19.
+    """
     made = source(shared_data / "gemini", zone="Pacific/Honolulu", rule="UTC-12h")
     assert made.nights() == {NIGHT, datetime.date(2016, 3, 17), datetime.date(2016, 3, 18)}
     reading = made.read(NIGHT)
@@ -114,22 +97,22 @@ def test_real_logs(shared_data):
     )
     assert reading.attempts["duration_s"].round(3).tolist() == [0.063, 0, 3.558, 2.029]
     assert reading.attempts["destination"].iloc[3] == "https://archive.gemini.edu"
-    # by the clock and the rule the queue's depths are of the night before
+    # by the clock and the rule, the depths of the queue belong to the night before
     assert samples(made.read(datetime.date(2016, 3, 18)), "queue_depth", "ingest") == [5, 3, 1, 0]
-    assert [name for name, _ in told(made.read(datetime.date(2016, 3, 17)), "ingest")] == [
+    assert [name for name, _ in attempts(made.read(datetime.date(2016, 3, 17)), "ingest")] == [
         f"N20160317S000{n}.fits" for n in (7, 5, 3, 1)
     ]
 
 
 def test_wording_of_today(tmp_path):
-    """Today's wording tells the same stages; errors are of the file in hand, tracebacks whole, and what was put off is deferred."""
+    """Today's wording is read: errors belong to the current file."""
     (tmp_path / "service_ingest_queue.py-siq1.log").write_text(NEW)
     (tmp_path / "service_export_queue.py-seq1.log").write_text(EXPORT)
     (tmp_path / "others.log").write_text(OTHERS)
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     assert reading.notes == []
     statuses = ["success", "failure", "deferred", "running"]
-    assert told(reading, "ingest") == [
+    assert attempts(reading, "ingest") == [
         (f"N20240110S000{n}.fits", status) for n, status in enumerate(statuses, 1)
     ]
     failed = reading.attempts[
@@ -138,7 +121,7 @@ def test_wording_of_today(tmp_path):
     assert failed["message"].startswith(
         "Exception. Problem with 'it' & <b>that</b>:\nTraceback"
     ) and failed["message"].endswith("01'\n\nGiving up on it")
-    assert [status for _, status in told(reading, "export")] == [
+    assert [status for _, status in attempts(reading, "export")] == [
         "success",
         "success",
         "deferred",
@@ -149,12 +132,12 @@ def test_wording_of_today(tmp_path):
         0
     ].startswith("Transfer completed: 12.34 MB")
     for stage in ("calcache", "reduce"):
-        assert told(reading, stage) == [("N20240110S0001.fits", "success")]
-    assert told(reading, "preview") == [
+        assert attempts(reading, stage) == [("N20240110S0001.fits", "success")]
+    assert attempts(reading, "preview") == [
         ("N20240110S0001.fits", "success"),
         ("N20240110S0009.fits", "failure"),
     ]
-    # "nothing on queue", again and again, is told once
+    # "nothing on queue" again and again is one sample
     assert samples(reading, "queue_depth", "ingest") == [2, 0]
     assert samples(reading, "log_running", "ingest") == [2] and samples(
         reading, "log_stuck", "ingest"
@@ -163,7 +146,7 @@ def test_wording_of_today(tmp_path):
 
 
 def test_rotated_logs_are_one(tmp_path):
-    """A log, the one before and the gzipped one before that are read in order of time; an attempt may go on from one to the next."""
+    """A log and its rotated ones are one, in order of time."""
     lines = NEW.splitlines(keepends=True)
     with gzip.open(tmp_path / "service.log.2.gz", "wb") as file:
         file.write("".join(lines[:4]).encode())
@@ -178,7 +161,7 @@ def test_rotated_logs_are_one(tmp_path):
 
 
 def test_broken_logs_are_notes(tmp_path):
-    """A gzip file that breaks off is read as far as it goes; what is no such log, or no text, is a note; no log at all is a fault."""
+    """A damaged log is read as far as possible and noted."""
     whole = gzip.compress(NEW.encode(), mtime=0)
     (tmp_path / "a.log.1.gz").write_bytes(whole[: len(whole) - 40])
     (tmp_path / "b.log").write_bytes(b"\xff\xfe\x00 no log\n" * 10)
@@ -186,7 +169,7 @@ def test_broken_logs_are_notes(tmp_path):
     (tmp_path / "empty.log").touch()
     (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
-    assert told(reading, "ingest")[0] == ("N20240110S0001.fits", "success")
+    assert attempts(reading, "ingest")[0] == ("N20240110S0001.fits", "success")
     assert [
         "a.log.1.gz: breaks off" in reading.notes[0],
         "b.log: no line" in reading.notes[1],
@@ -200,8 +183,11 @@ def test_broken_logs_are_notes(tmp_path):
 
 
 def test_clock_set_back(tmp_path):
-    """In the hour that a clock shows twice, the order of the lines tells which of the two it is."""
-    line = "2021-04-03 {} 1:service_ingest_queue:93 INFO: Ingesting S20210404S000{}.fits, (0 in queue)\n"
+    """In the hour that a clock shows twice, the order of lines decides."""
+    line = (
+        "2021-04-03 {} 1:service_ingest_queue:93 INFO: "
+        "Ingesting S20210404S000{}.fits, (0 in queue)\n"
+    )
     times = ("23:10:00,000", "23:50:00,000", "23:05:00,000", "23:06:00,000")
     (tmp_path / "a.log").write_text("".join(line.format(time, n) for n, time in enumerate(times)))
     reading = source(tmp_path, zone="America/Santiago").read(datetime.date(2021, 4, 4))
@@ -214,7 +200,7 @@ def test_clock_set_back(tmp_path):
 
 
 def test_only_the_days_that_matter_are_read(tmp_path):
-    """Of a long log only the end is read for a new night; a log that was last written to before the night isn't opened."""
+    """Only the end of a long log is read for a new night."""
     day = datetime.datetime(2016, 1, 1, tzinfo=UTC)
     line = "{:%Y-%m-%d %H:%M:%S},000 1:service_ingest_queue:86 INFO: Nothing on queue... Waiting\n"
     log = tmp_path / "a.log"
@@ -226,7 +212,7 @@ def test_only_the_days_that_matter_are_read(tmp_path):
     )
     with open(log, "rb") as file:
         for wanted in (b"2016-03-17 12:01:00", b"2015-01-01 00:00:00", b"2020-01-01 00:00:00"):
-            at = _first_line_at(file, wanted)
+            at = first_line_at(file, wanted)
             text = log.read_bytes()
             assert text[:at].endswith(b"\n") or at == 0
             assert not [x for x in text[:at].splitlines() if x[:4] == b"2016" and x >= wanted]
@@ -238,7 +224,7 @@ def test_only_the_days_that_matter_are_read(tmp_path):
 
 
 def test_look_is_the_same_while_nothing_happens(tmp_path):
-    """A log that only grew by "nothing on queue" is no news; a file more is."""
+    """Lines that only say "nothing on queue" do not change the look."""
     log = tmp_path / "a.log"
     log.write_text(NEW)
     night = datetime.date(2024, 1, 10)
@@ -256,13 +242,14 @@ def test_look_is_the_same_while_nothing_happens(tmp_path):
     assert source(tmp_path).look(night, known) == known
     log.write_text(
         idle
-        + "2024-01-10 08:00:12,000 7:service_ingest_queue:93 INFO: Ingesting N20240110S0005.fits - 16\n"
+        + "2024-01-10 08:00:12,000 7:service_ingest_queue:93 INFO: "
+        + "Ingesting N20240110S0005.fits - 16\n"
     )
     assert source(tmp_path).look(night, known) != known
 
 
 def test_history_outlives_rotation(tmp_path):
-    """What a log told stays when the log is gone; an attempt that was under way is told once, as it ended."""
+    """Attempts stay when their log is gone, each once."""
     logs = tmp_path / "logs"
     logs.mkdir()
     now = datetime.datetime(2024, 1, 10, 9, 0, tzinfo=UTC)
@@ -279,8 +266,8 @@ def test_history_outlives_rotation(tmp_path):
         and "<b>that" not in page
     )
     assert (
-        "service_ingest_queue: 1 error in the log without a file, the last: Database connection lost"
-        in page
+        "service_ingest_queue: 1 error in the log without a file, the last: Database "
+        "connection lost" in page
     )
     (logs / "service_ingest_queue.log").write_text(
         "".join(NEW.splitlines(keepends=True)[-1:])
@@ -300,7 +287,7 @@ def test_history_outlives_rotation(tmp_path):
 
 
 def test_site_of_the_real_logs(shared_data, tmp_path):
-    """The real logs as a stream: ingested or exported, by what the stream's settings call its last stage."""
+    """The stream's last stage decides which files are ingested."""
     shutil.copytree(shared_data / "gemini", tmp_path / "logs")
     for stage, expected in (("export", {"ingested": 1, "pending": 1}), ("ingest", {"pending": 2})):
         settings = site_of(tmp_path, "Pacific/Honolulu", last_stage=stage)
@@ -323,18 +310,13 @@ def test_site_of_the_real_logs(shared_data, tmp_path):
 
 
 def test_example(tmp_path):
-    """The example's settings are right, and its logs make ten nights: one with a failed ingest, one with a deep queue."""
-    import sys
-
-    examples = Path(__file__).resolve().parents[2] / "examples"
+    """The example settings work; its logs show each trouble."""
+    examples = CHECKOUT / "examples"
     streams = read.streams_of_file(examples / "fitsstorage.toml")
     assert [source.kind for source in streams[0].sources] == [
         "fitsstorage",
         "fitsstorage_logs",
     ] and "reader" not in streams[0].sources[0].place
-    sys.path.insert(0, str(examples))
-    from fitsstorage_logs import make_logs
-
     now = datetime.datetime(2021, 3, 10, 9, 0, tzinfo=UTC)
     make_logs(tmp_path / "logs", now)
     assert run("-c", site_of(tmp_path, "Pacific/Honolulu"), "--num_days", 10, now=now) == 0

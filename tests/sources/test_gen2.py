@@ -1,4 +1,4 @@
-"""What a Gen2 repository tells, whatever its camera, and however broken it is."""
+"""Gen2 repositories of any camera, whole and broken."""
 
 import contextlib
 import datetime
@@ -17,14 +17,9 @@ from hypothesis import strategies as st
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.gen2 import (
-    RAW,
-    Gen2Repository,
-    _from_arrays,
-    _from_rows,
-    _named,
-    _named_alike,
-)
+from observing_monitor.sources.gen2 import Gen2Repository
+from observing_monitor.sources.gen2_links import RAW, read_names, read_names_together
+from observing_monitor.sources.gen2_raws import from_arrays, from_rows
 
 NIGHT = datetime.date(2020, 2, 12)
 NOW = later()
@@ -37,7 +32,7 @@ def repository(path, **settings):
 
 
 def make_raw(path, columns, *rows):
-    """A registry whose table raw has these columns and rows, and an empty raw/."""
+    """Make a registry with a table raw, and an empty raw/."""
     (path / "raw").mkdir(parents=True)
     with sqlite3.connect(path / "registry.sqlite3") as connection:
         connection.execute(f"create table raw ({columns})")
@@ -47,7 +42,7 @@ def make_raw(path, columns, *rows):
 
 
 def link(path, name, at="2020-02-13T03:12:41+00:00", **target):
-    """A file under raw/ whose times say `at`."""
+    """Make a file under raw/ with the modification time `at`."""
     import os
 
     file = path / "raw" / name
@@ -76,7 +71,7 @@ def link(path, name, at="2020-02-13T03:12:41+00:00", **target):
     ],
 )
 def test_cameras_differ(tmp_path, columns, row, name):
-    """A night's raws are found by what the camera's table has: dayObs in either spelling, else dateObs, else date."""
+    """The night is in the column dayObs, dateObs or date."""
     make_raw(tmp_path, columns, row)
     link(tmp_path, name)
     attempts = repository(tmp_path).read(NIGHT).attempts
@@ -88,7 +83,7 @@ def test_cameras_differ(tmp_path, columns, row, name):
 
 
 def test_ingest_time_is_the_links_own(tmp_path):
-    """A symlink's own modification time says when it was ingested, not the times of the file behind it."""
+    """The ingest time is the symlink's own, not its target's."""
     made = make_night(tmp_path, NIGHT, {"ingested": 1}, now=NOW)
     file = made.files[0]
     attempts = repository(tmp_path / "gen2repo").read(NIGHT).attempts
@@ -100,7 +95,7 @@ def test_ingest_time_is_the_links_own(tmp_path):
 
 
 def test_rafts_and_detectors(tmp_path):
-    """A camera with rafts: the detector is named by raft and sensor, and its file is known by both its names."""
+    """A detector is named by raft and sensor."""
     made = make_night(tmp_path, NIGHT, {"ingested": 9}, now=NOW, camera="comCam")
     attempts = repository(tmp_path / "gen2repo").read(NIGHT).attempts
     assert sorted(attempts["detector"]) == [f"R22_S{i}{j}" for i in range(3) for j in range(3)]
@@ -109,7 +104,7 @@ def test_rafts_and_detectors(tmp_path):
 
 
 def test_raws_by_run_need_query_links(tmp_path):
-    """Where raws lie by run, the plain way finds no link and says what to set; with query_links they are found."""
+    """Raws organised by run need query_links."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW, camera="testStand", layout="run")
     plain = repository(tmp_path / "gen2repo").read(NIGHT)
     assert set(plain.attempts["status"]) == {"lost"} and "set query_links" in plain.notes[0]
@@ -118,7 +113,7 @@ def test_raws_by_run_need_query_links(tmp_path):
 
 
 def test_registry_is_never_locked_nor_written(tmp_path):
-    """A writer in the middle of a transaction neither blocks the reading nor is blocked by it; nothing is written."""
+    """An open transaction blocks nothing; nothing is written."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW)
     registry = tmp_path / "gen2repo" / "registry.sqlite3"
     before = registry.read_bytes(), registry.stat().st_mtime_ns
@@ -132,12 +127,12 @@ def test_registry_is_never_locked_nor_written(tmp_path):
 
 
 def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
-    """A change that left size and time of the registry as they were is noticed all the same; without any, its rows are not asked for."""
+    """A change with the same size and time is noticed."""
     make_night(tmp_path, NIGHT, {"ingested": 3}, now=NOW)
     registry = tmp_path / "gen2repo" / "registry.sqlite3"
     known = repository(tmp_path / "gen2repo").look(NIGHT, None)
     again = repository(tmp_path / "gen2repo")
-    again._rows_digest = lambda night: pytest.fail("the registry was asked")
+    again.registry.digest = lambda night: pytest.fail("the registry was asked")
     assert again.look(NIGHT, known) == known
     before = registry.stat()
     with sqlite3.connect(registry) as connection:
@@ -149,7 +144,7 @@ def test_registry_that_is_written_within_a_tick_of_its_clock(tmp_path):
 
 
 def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
-    """Of many nights each is asked for where its raws lie: one that was registered since is found all the same."""
+    """A raw registered during a long run is found."""
     nights = [NIGHT + datetime.timedelta(days=n) for n in range(10)]
     make_raw(
         tmp_path,
@@ -168,7 +163,7 @@ def test_a_raw_that_is_registered_while_a_history_is_read(tmp_path):
 
 
 def test_broken_registries(tmp_path):
-    """No registry, one that is no SQLite, one cut short, one without raw: each says its path and what to do."""
+    """A broken registry is named, with the remedy."""
     make_night(tmp_path, NIGHT, {"ingested": 200}, now=NOW)
     path = tmp_path / "gen2repo" / "registry.sqlite3"
     whole = path.read_bytes()
@@ -185,10 +180,8 @@ def test_broken_registries(tmp_path):
     with pytest.raises(SourceError, match=r"has no table 'raw'; is it a Gen2 registry"):
         repository(path.parent).read(NIGHT)
     path.unlink()
-    with pytest.raises(
-        SourceError,
-        match=r"registry\.sqlite3: no such file or directory; a Gen2 repository has its registry there",
-    ):
+    words = "no such file or directory; a Gen2 repository has its registry there"
+    with pytest.raises(SourceError, match=rf"registry\.sqlite3: {words}"):
         repository(path.parent).read(NIGHT)
 
 
@@ -199,23 +192,26 @@ def test_broken_registries(tmp_path):
         ("expId int, run text", "has none of dayObs, dateObs and date"),
     ],
 )
-def test_tables_that_tell_too_little(tmp_path, columns, words):
-    """A table raw without exposures, or without anything that tells the night, is refused in words."""
+def test_tables_without_exposures_or_nights(tmp_path, columns, words):
+    """A table without exposures or nights is refused."""
     make_raw(tmp_path, columns)
     with pytest.raises(SourceError, match=words):
         repository(tmp_path).read(NIGHT)
 
 
 @pytest.mark.parametrize("pattern", ["(", r"(?P<exposure>\d+)"])
-def test_patterns_that_are_none(tmp_path, pattern):
-    """A raw_pattern that is no regular expression, or lacks a group, is refused by name."""
+def test_wrong_patterns(tmp_path, pattern):
+    """A wrong raw_pattern is refused."""
     with pytest.raises(UsageError, match="raw_pattern"):
         repository(tmp_path, raw_pattern=pattern)
 
 
 def test_values_of_any_type(tmp_path):
-    """SQLite holds any type in any column: text for numbers, nulls and floats are read for what they are."""
-    columns = "expId int, detector int, dayObs text, seqNum int, obsid text, raftName text, detectorName text"
+    """Values of any type are read."""
+    columns = (
+        "expId int, detector int, dayObs text, seqNum int, obsid text, raftName text,"
+        " detectorName text"
+    )
     rows = [
         ("2020021200001", "0", "2020-02-12", "x", None, None, None),
         (2020021200002.0, None, "2020-02-12", None, 5, None, "S00"),
@@ -279,7 +275,7 @@ plain_raws = st.fixed_dictionaries(
     )
 )
 def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
-    """What SQLite makes of a night's values, a column at a time, is what a tuple a raw tells; where it would not be, that is taken."""
+    """Raws from JSON arrays equal those from rows."""
     if not (tmp_path / "registry.sqlite3").exists():
         make_raw(tmp_path, f"{','.join(of_raws)}, dayObs text")
     with contextlib.closing(
@@ -289,10 +285,10 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
         connection.execute("delete from raw")
         rows = [[raw.get(name) for name in of_raws] for raw in raws]
         connection.executemany("insert into raw values (?,?,?,?,?,?,?,'2020-02-12')", rows)
-    source = repository(tmp_path)
-    arrays = source._arrays_of(NIGHT)
-    by_column = arrays and _from_arrays(arrays)
-    by_row = _from_rows(*source._rows_of(NIGHT))
+    registry = repository(tmp_path).registry
+    arrays = registry.arrays_of(NIGHT)
+    by_column = arrays and from_arrays(arrays)
+    by_row = from_rows(*registry.rows_of(NIGHT))
     if by_column:
         pd.testing.assert_frame_equal(pd.DataFrame(by_column), pd.DataFrame(by_row))
 
@@ -303,21 +299,21 @@ def test_raws_by_column_are_those_of_the_rows(tmp_path, raws):
             letter in '"\\' or letter < " " for letter in text
         )
 
-    told = (
+    columns = (
         dict(zip(of_raws, zip(*rows, strict=True), strict=True))
         if rows
         else dict.fromkeys(of_raws, ())
     )
     exposures = [
         visit if exposure is None else exposure
-        for exposure, visit in zip(told.pop("expId"), told.pop("visit"), strict=True)
+        for exposure, visit in zip(columns.pop("expId"), columns.pop("visit"), strict=True)
     ]
     assert by_row["exposure"].tolist() == [
         f"{value:.0f}" if isinstance(value, float) else str(value) for value in exposures
     ]
-    is_plain = all(map(is_usual, [exposures, *told.values()])) and None not in exposures
+    is_plain = all(map(is_usual, [exposures, *columns.values()])) and None not in exposures
     is_plain = is_plain and not any(
-        isinstance(value, str) for value in told["detector"] + told["seqNum"]
+        isinstance(value, str) for value in columns["detector"] + columns["seqNum"]
     )
     if arrays:
         assert bool(by_column) == is_plain
@@ -360,24 +356,25 @@ paths_of_links = st.lists(
 @example(["n/5-det1-det2.fits", "n/5-x\n-det2", "n/5-det1\n", "n/5det1", "other/5-det1", "5-det1"])
 @given(paths_of_links)
 def test_names_read_together_are_those_read_one_by_one(paths):
-    """What links' names tell is the same whether each is read, or what follows the exposure once for all that have it."""
-    pattern = re.compile(RAW)
+    """Names give the same together and one by one."""
+    found = [re.compile(RAW).match(path.rpartition("/")[2]) for path in paths]
+    pairs = [(None, None) if one is None else (one["exposure"], one["detector"]) for one in found]
     for folders in (("n/",), ("",), ("n/", "other/"), ()):
         arrays = [
             pa.array(texts, pa.large_string())
             for texts in (paths, [path.rpartition("/")[2] for path in paths])
         ]
         one_by_one, together = (
-            _named(paths, pattern, folders),
-            _named_alike(*arrays, pattern, folders),
+            read_names(paths, pairs, folders),
+            read_names_together(*arrays, folders),
         )
-        assert [list(map(str, told)) for told in one_by_one] == [
-            list(map(str, told)) for told in together
+        assert [list(map(str, part)) for part in one_by_one] == [
+            list(map(str, part)) for part in together
         ]
 
 
 def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
-    """Where links are looked for all over raw/, one that the registry does not know has its own name, whatever lies before it."""
+    """With query_links, an unregistered link keeps its own names."""
     make_raw(
         tmp_path,
         "expId int, detector int, dayObs text, seqNum int, obsid text",
@@ -398,7 +395,7 @@ def test_links_of_other_nights_leave_a_link_its_own_names(tmp_path):
 
 
 def test_text_that_is_not_utf8(tmp_path):
-    """One odd text hides no raw: its bytes are shown."""
+    """Text that is not UTF-8 hides no raw."""
     make_raw(
         tmp_path,
         "expId int, detector int, dayObs text, obsid text",
@@ -413,7 +410,7 @@ def test_text_that_is_not_utf8(tmp_path):
 
 @pytest.mark.parametrize("query_links", [False, True])
 def test_links_with_absurd_numbers(tmp_path, query_links):
-    """A link whose numbers no registry could hold is no raw's, and stops nothing."""
+    """A link whose numbers no registry can hold is ignored."""
     make_raw(
         tmp_path,
         "expId int, detector text, dayObs text",
@@ -432,7 +429,7 @@ def test_links_with_absurd_numbers(tmp_path, query_links):
 
 
 def test_second_link_that_is_whole(tmp_path):
-    """Of two links of one raw, in folders of both spellings, the one that leads to a file counts."""
+    """The link that leads to a file counts."""
     make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))
     link(tmp_path, "20200212/22-det000.fits")
     (tmp_path / "raw" / "2020-02-12").mkdir()
@@ -445,7 +442,7 @@ def test_second_link_that_is_whole(tmp_path):
 
 @pytest.mark.parametrize("query_links", [False, True])
 def test_links_that_cannot_be_listed(tmp_path, query_links, monkeypatch):
-    """Raws whose links' folder can't be listed are not lost for that: the repository is silent, and names the folder."""
+    """Raws are not lost if the links can't be listed."""
     import os
 
     make_raw(tmp_path, "expId int, detector int, dayObs text", (22, 0, "2020-02-12"))

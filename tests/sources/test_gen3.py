@@ -1,4 +1,4 @@
-"""The registry of a Gen3 Butler: real repositories, and ones of today's schema, on SQLite and PostgreSQL."""
+"""Gen3 repositories, real and made here, on SQLite and PostgreSQL."""
 
 import csv
 import dataclasses
@@ -18,26 +18,32 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
 from observing_monitor.settings import read
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.gen3 import PLANS, Gen3Repository, locate, read_repository
+from observing_monitor.sources.gen3 import Gen3Repository
+from observing_monitor.sources.gen3_registry import PLANS
 
 NIGHT = datetime.date(2024, 1, 2)
 ASKED = ("--first_day", NIGHT, "--last_day", NIGHT)
 
 
 def source(path, **settings):
-    """A source of a repository, as collect makes it."""
+    """Make the source of a repository."""
     asked = Asked("stream", NightRule(), datetime.datetime.now(datetime.UTC))
     return Gen3Repository(Gen3Repository.Settings(path=path, **settings), asked)
 
 
+def arguments(folder, out, *nights):
+    """Return the arguments of a run over a Gen3 repository."""
+    return ["--gen", 3, "--input_dir", folder, "--output_dir", out, *(nights or ASKED)]
+
+
 def rows(folder, night=NIGHT):
-    """The rows of a night's CSV, by the file's name."""
+    """Return the rows of a night's CSV by file name."""
     with open(folder / f"{night}.csv", newline="") as file:
         return {row["path"].rpartition("/")[2]: row for row in csv.DictReader(file)}
 
 
 def instant(text):
-    """An instant of a CSV."""
+    """Return an instant of a CSV."""
     return datetime.datetime.fromisoformat(text)
 
 
@@ -45,31 +51,18 @@ def instant(text):
     ("name", "night"), [("latiss_gen3", "2018-09-20"), ("comCam_gen3", "2019-05-30")]
 )
 def test_real_repositories(shared_data, tmp_path, name, night):
-    """A real repository of 2022, without a file store: its raw, with exposure, times and delay just as its registry has them."""
+    """A raw has the exposure and times of its registry."""
     repository = shared_data / "rubin" / name
-    assert (
-        run(
-            "--gen",
-            3,
-            "--input_dir",
-            repository,
-            "--output_dir",
-            tmp_path / "out",
-            "--first_day",
-            night,
-            "--last_day",
-            night,
-        )
-        == 0
-    )
-    tag = records(repository, "select tag_association_table from dataset_type where name = 'raw'")[
-        0
-    ][0]
-    sql = (
-        "select e.obs_id, e.id, e.seq_num, e.timespan_end, d.ingest_date, f.path, f.file_size, n.full_name from dataset d "
-        f"join {tag} t on t.dataset_id = d.id join exposure e on e.id = t.exposure join file_datastore_records f on f.dataset_id = d.id "
-        "join detector n on n.id = t.detector and n.instrument = t.instrument"
-    )
+    days = ("--first_day", night, "--last_day", night)
+    assert run(*arguments(repository, tmp_path / "out", *days)) == 0
+    sql = "select tag_association_table from dataset_type where name = 'raw'"
+    ((tags,),) = records(repository, sql)
+    sql = f"""
+        select e.obs_id, e.id, e.seq_num, e.timespan_end, d.ingest_date, f.path, f.file_size,
+            n.full_name
+        from dataset d join {tags} t on t.dataset_id = d.id join exposure e on e.id = t.exposure
+        join file_datastore_records f on f.dataset_id = d.id
+        join detector n on n.id = t.detector and n.instrument = t.instrument"""
     ((obsid, exposure, seq_num, ended_ns, ingested, path, size, detector),) = records(
         repository, sql
     )
@@ -96,8 +89,8 @@ def test_real_repositories(shared_data, tmp_path, name, night):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_today_s_schema(tmp_path, postgres, kind):
-    """A night of today's Butler, two files ingested in place and one not: classes, UTC times, and delays from shutter close."""
+def test_schema_of_today(tmp_path, postgres, kind):
+    """A night of the current Butler has all facts."""
     storage, repository = tmp_path / "input" / "storage", tmp_path / "input" / "gen3repo"
     files = [raw_file(storage, NIGHT, number) for number in (1, 2, 3)]
     raws = [Raw(path, number, NIGHT) for number, path in enumerate(files[:2], 1)]
@@ -139,17 +132,12 @@ def test_today_s_schema(tmp_path, postgres, kind):
 
 
 def test_nothing_new(tmp_path, three):  # noqa: F811
-    """A second run changes nothing, and doesn't even import what opens a registry; a new raw of the night changes the night."""
-    code = "import sys; from observing_monitor.cli import main; main(sys.argv[1:]); print({'sqlalchemy', 'pandas'} & set(sys.modules))"
-    command = [
-        "--gen",
-        3,
-        "--input_dir",
-        tmp_path / "input",
-        "--output_dir",
-        tmp_path / "out",
-        *ASKED,
-    ]
+    """A run with nothing new imports no database library."""
+    code = (
+        "import sys; from observing_monitor.cli import main; main(sys.argv[1:]);"
+        "print({'sqlalchemy', 'pandas'} & set(sys.modules))"
+    )
+    command = arguments(tmp_path / "input", tmp_path / "out")
     assert run(*command) == 0
     page = tmp_path / "out" / "2024-01-02.html"
     was = page.stat().st_mtime_ns
@@ -164,7 +152,7 @@ def test_nothing_new(tmp_path, three):  # noqa: F811
 
 
 def test_other_nights_do_not_change_a_night(tmp_path, three):  # noqa: F811
-    """What is ingested for another night leaves a night's look as it was, and the registry's day_obs is the night."""
+    """An ingest for another night leaves a night's look unchanged."""
     repository = tmp_path / "input" / "gen3repo"
     known = json.loads(json.dumps(source(repository).look(NIGHT, None)))
     other = datetime.date(2024, 1, 3)
@@ -176,21 +164,13 @@ def test_other_nights_do_not_change_a_night(tmp_path, three):  # noqa: F811
 
 
 def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
-    """Raws copied into the repository under names of its own are matched to the store; one removed there is lost."""
+    """Copies are matched by name; a removed one is lost."""
     files = [raw_file(tmp_path / "storage", NIGHT, 1, detector=number) for number in (0, 1)] + [
         raw_file(tmp_path / "storage", NIGHT, 2)
     ]
     raws = [Raw(files[0], 1, NIGHT), Raw(files[1], 1, NIGHT, detector=1), Raw(files[2], 2, NIGHT)]
     make_repository(tmp_path, raws, transfer="copy")
-    command = [
-        "--gen",
-        3,
-        "--input_dir",
-        tmp_path,
-        "--output_dir",
-        tmp_path.with_name("out"),
-        *ASKED,
-    ]
+    command = arguments(tmp_path, tmp_path.with_name("out"))
     assert run(*command) == 0
     values = nights(tmp_path.with_name("out"))["2024-01-02"]
     assert counts(values) == {"ingested": 3} and values["n_files"] == 3 and values["n_lost"] == 0
@@ -206,7 +186,7 @@ def test_copies_are_matched_by_name_and_may_be_lost(tmp_path):
 
 
 def test_records_of_another_machine(tmp_path, three):  # noqa: F811
-    """Another machine's absolute path is matched by name, quoted or not; sizes that are NULL or −1 are the file's."""
+    """Paths of another machine are matched by name."""
     repository = tmp_path / "input" / "gen3repo"
     first, second = (raw.path.name for raw in three)
     edit(
@@ -221,10 +201,7 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
         ),
         "update exposure set timespan_end = 4102444800000000000 where seq_num = 2",
     )
-    assert (
-        run("--gen", 3, "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out", *ASKED)
-        == 0
-    )
+    assert run(*arguments(tmp_path / "input", tmp_path / "out")) == 0
     values = nights(tmp_path / "out")["2024-01-02"]
     assert (
         counts(values) == {"ingested": 2, "missing": 1}
@@ -241,7 +218,7 @@ def test_records_of_another_machine(tmp_path, three):  # noqa: F811
 
 
 def test_every_dataset_counts_once(tmp_path, three):  # noqa: F811
-    """A raw that is tagged into more collections is one attempt; one that is in two runs, two; of them the later is the second."""
+    """A raw is one attempt per run, not per collection."""
     known = json.loads(json.dumps(source(tmp_path / "input").look(NIGHT, None)))
     with butler(tmp_path / "input" / "gen3repo") as opened:
         refs = list(opened.registry.queryDatasets("raw", collections=["raw/all"]))
@@ -264,15 +241,15 @@ WANTED = ("t.exposure", "f0.path")
 
 @pytest.mark.parametrize("name", ["today", "latiss_gen3"])
 def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noqa: F811
-    """The query of one night reads no table of datasets as a whole, neither directly nor by the index of the datasets' type."""
+    """A night's query reads no table of datasets as a whole."""
     path = tmp_path / "input" / "gen3repo" if name == "today" else shared_data / "rubin" / name
-    repository = source(path)
-    with repository._connect() as registry:
-        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+    repository = source(path).registry
+    with repository.connect() as registry:
+        values = repository.values(repository.layout(registry), NIGHT, "LATISS")
         plan = [
             row[3]
             for row in registry.ask(
-                f"explain query plan {repository._sql(registry, WANTED)}", values
+                f"explain query plan {repository.sql(registry, WANTED)}", values
             )
         ]
     of = {
@@ -288,7 +265,7 @@ def test_a_night_is_found_by_indexes(tmp_path, three, shared_data, name):  # noq
 
 
 def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
-    """PostgreSQL looks up a night's rows, few among many, where without our saying so it would read all exposures and all datasets."""
+    """PostgreSQL finds a night by indexes."""
     url = postgres.create("gen3")
     postgres.execute("create extension btree_gist", "create schema latiss", dbname="gen3")
     make_repository(
@@ -298,16 +275,16 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         namespace="latiss",
     )
     grow(postgres, "gen3", "latiss", NIGHT, n_nights=30, n_exposures=1500)
-    repository = source(tmp_path)
-    with repository._connect() as registry:
-        values = repository._values(repository._layout_of(registry), NIGHT, "LATISS")
+    repository = source(tmp_path).registry
+    with repository.connect() as registry:
+        values = repository.values(repository.layout(registry), NIGHT, "LATISS")
 
         def plan():
-            """By the name of each table in the query: how the plan reads it, and by which condition of an index."""
-            ((told,),) = registry.ask(
-                f"explain (format json) {repository._sql(registry, WANTED)}", values
+            """Return each table's step and index condition."""
+            ((answer,),) = registry.ask(
+                f"explain (format json) {repository.sql(registry, WANTED)}", values
             )
-            to_do, steps = [told[0]["Plan"]], {}
+            to_do, steps = [answer[0]["Plan"]], {}
             while to_do:
                 step = to_do.pop()
                 to_do += step.get("Plans", [])
@@ -339,35 +316,27 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         for column in names
     ), ours
     assert any(kind == "Seq Scan" for kind, _ in theirs.values()), theirs
-    assert len(repository.read(NIGHT).attempts) == 1501
+    assert len(source(tmp_path).read(NIGHT).attempts) == 1501
 
 
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811
-    """A registry whose datasets are kept by a newer major version is refused by name and version; what is known stays."""
+    """A newer major version is refused; known data stay."""
     repository = tmp_path / "input" / "gen3repo"
-    command = [
-        "--gen",
-        3,
-        "--input_dir",
-        tmp_path / "input",
-        "--output_dir",
-        tmp_path / "out",
-        *ASKED,
-    ]
+    command = arguments(tmp_path / "input", tmp_path / "out")
     assert run(*command) == 0
-    edit(
-        repository,
-        "update butler_attributes set value = '9.1.0' where name like 'version:%DatasetRecordStorageManagerUUID'",
-    )
+    manager = "version:%DatasetRecordStorageManagerUUID"
+    edit(repository, f"update butler_attributes set value = '9.1.0' where name like '{manager}'")
     assert run(*command) == 1
-    said = capfd.readouterr().err
-    assert "ByDimensionsDatasetRecordStorageManagerUUID 9.1.0" in said and "gen3.sqlite3" in said
+    errors = capfd.readouterr().err
+    assert (
+        "ByDimensionsDatasetRecordStorageManagerUUID 9.1.0" in errors and "gen3.sqlite3" in errors
+    )
     assert nights(tmp_path / "out")["2024-01-02"]["n_ingested"] == 2
     assert "9.1.0" in (tmp_path / "out" / "2024-01-02.html").read_text()
 
 
 def test_one_instrument_of_several(tmp_path):
-    """Of a repository with two instruments, both are read, or the one that is set; one that it lacks is an error that names both."""
+    """All instruments are read, or the one that is set."""
     raws = [
         Raw(raw_file(tmp_path / "a", NIGHT, 1), 1, NIGHT),
         Raw(raw_file(tmp_path / "b", NIGHT, 1, obsid="CC_O"), 1, NIGHT, instrument="ComCam"),
@@ -382,7 +351,7 @@ def test_one_instrument_of_several(tmp_path):
 
 
 def test_a_fresh_repository(tmp_path):
-    """A repository without any raw yet has no night and no attempt, and says why."""
+    """A repository without raws has a note that says so."""
     with butler(tmp_path):
         pass
     reading = source(tmp_path).read(NIGHT)
@@ -407,8 +376,8 @@ def test_a_fresh_repository(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path, text, words):
-    """A repository that can't be read is a SourceError that names the file or the database, never the password."""
+def test_unreadable_repositories(tmp_path, text, words):
+    """An unreadable repository is named, without password."""
     if text is not None:
         (tmp_path / "butler.yaml").write_text(text)
     with pytest.raises(SourceError, match=words) as error:
@@ -417,7 +386,7 @@ def test_what_is_wrong_is_said(tmp_path, text, words):
 
 
 def test_a_cut_registry(tmp_path, three):  # noqa: F811
-    """A registry cut in the middle is an error that names it, not a night without raws."""
+    """A truncated registry is an error."""
     path = tmp_path / "input" / "gen3repo" / "gen3.sqlite3"
     path.write_bytes(path.read_bytes()[:30_000])
     with pytest.raises(SourceError, match="gen3.sqlite3"):
@@ -425,16 +394,8 @@ def test_a_cut_registry(tmp_path, three):  # noqa: F811
 
 
 def test_a_store_that_vanished_keeps_its_files(tmp_path, three):  # noqa: F811
-    """An input directory may lack storage/; but one whose storage/ goes away keeps what is known of it, and says so."""
-    command = [
-        "--gen",
-        3,
-        "--input_dir",
-        tmp_path / "input",
-        "--output_dir",
-        tmp_path / "out",
-        *ASKED,
-    ]
+    """If storage/ disappears, its files stay."""
+    command = arguments(tmp_path / "input", tmp_path / "out")
     assert run(*command) == 0
     was = counts(nights(tmp_path / "out")["2024-01-02"])
     shutil.move(tmp_path / "input" / "storage", tmp_path / "away")
@@ -442,49 +403,8 @@ def test_a_store_that_vanished_keeps_its_files(tmp_path, three):  # noqa: F811
     assert counts(nights(tmp_path / "out")["2024-01-02"]) == was and sum(was.values()) == 3
 
 
-def test_butler_yaml(tmp_path):
-    """butler.yaml's root, its placeholders, a chain of datastores and its defaults are understood."""
-    (tmp_path / "butler.yaml").write_text(
-        "root: /repo/main\nregistry: {db: 'postgresql://u@host/db', namespace: main}\n"
-        "datastore:\n  cls: lsst.ChainedDatastore\n  datastores:\n  - {cls: lsst.InMemoryDatastore}\n"
-        "  - {cls: lsst.FileDatastore, root: <butlerRoot>/a, records: {table: a_records}}\n  - {root: 's3://bucket/b'}\n"
-    )
-    repository = read_repository(tmp_path)
-    assert (repository.url, repository.namespace) == ("postgresql://u@host/db", "main")
-    assert repository.datastores == (
-        ("/repo/main/a", "a_records"),
-        ("s3://bucket/b", "file_datastore_records"),
-    )
-    assert read_repository(tmp_path / "butler.yaml", "sqlite:////x.db").url == "sqlite:////x.db"
-
-
-@pytest.mark.parametrize(
-    ("path", "root", "key", "file"),
-    [
-        ("raw/a b.fits", "/repo", "raw/a b.fits", "/repo/raw/a b.fits"),
-        ("raw/a.fits", "file:///my%20repo", "raw/a.fits", "/my repo/raw/a.fits"),
-        ("raw/a.fits", "s3://bucket/repo", "raw/a.fits", ""),
-        ("file:///data/a%20b.fits", "/repo", "/data/a b.fits", "/data/a b.fits"),
-        ("s3://bucket/a.fits", "/repo", "/a.fits", ""),
-        (
-            "raw/all.zip#zip-path=R22_S00.fits",
-            "/repo",
-            "raw/all.zip/R22_S00.fits",
-            "/repo/raw/all.zip",
-        ),
-        (None, "/repo", None, ""),
-    ],
-)
-def test_places(path, root, key, file):
-    """A record leads to a file below its datastore's root, to a URI of its own, or into a zip."""
-    place = locate(path, root)
-    assert (place.key, place.file) == (key, file) and place.name == (
-        Path(key).name if key else None
-    )
-
-
-def test_the_example_s_settings():
-    """examples/gen3.toml holds only settings that there are, and every one of this source."""
+def test_settings_of_the_example():
+    """examples/gen3.toml has every setting of this source, and no other."""
     text = (Path(__file__).parents[2] / "examples" / "gen3.toml").read_text()
     streams = read.streams_of_file(Path(__file__).parents[2] / "examples" / "gen3.toml")
     assert [[source.kind for source in stream.sources] for stream in streams] == [
@@ -498,11 +418,3 @@ def test_the_example_s_settings():
         re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE)
         for field in dataclasses.fields(Gen3Repository.Settings)
     )
-
-
-@pytest.mark.parametrize("db", ["5", "[a]", "nothing"])
-def test_registry_without_an_address(tmp_path, db):
-    """A butler.yaml whose registry.db is no address is named, and is a fault of the source."""
-    (tmp_path / "butler.yaml").write_text(f"registry:\n  db: {db}\n")
-    with pytest.raises(SourceError, match=r"butler\.yaml: registry\.db is no database's address"):
-        read_repository(tmp_path)

@@ -6,6 +6,8 @@ import os
 import re
 import runpy
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -172,6 +174,51 @@ def test_file_locked_by_lasairs_writer(tmp_path):
     assert source(path=tmp_path).look(NIGHT, None)
 
 
+def write_in_place(path, text):
+    """Write over a file, in two halves."""
+    with open(path, "w") as file:
+        for half in (text[:20], text[20:]):
+            file.write(half)
+            file.flush()
+            time.sleep(0.005)
+
+
+def write_under_lock(path, text):
+    """Rename a file to .lock, write over it in two halves, and rename it back."""
+    lock = path.with_suffix(".lock")
+    if path.exists():
+        path.rename(lock)
+    write_in_place(lock, text)
+    lock.rename(path)
+
+
+@pytest.mark.parametrize("write", [write_in_place, write_under_lock])
+def test_writers_at_thirty_writes_a_second(tmp_path, write):
+    """No reading fails while a writer is at work, and each is of a whole file."""
+    path, ended = tmp_path / f"status_{NID}.json", threading.Event()
+    write(path, json.dumps({"nid": NID, "today_alert": 0, "today_filter": 0}))
+
+    def write_on():
+        n = 0
+        while not ended.is_set():
+            n += 1
+            write(path, json.dumps({"nid": NID, "today_alert": n, "today_filter": n}))
+            ended.wait(0.02)
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        for _ in range(60):
+            made = source(path=tmp_path)
+            assert made.nights() == {NIGHT}
+            assert made.look(NIGHT, {"size": 1})
+            values = made.read(NIGHT).metrics.set_index("name")["value"]
+            assert values["today_alert"] == values["today_filter"]
+    finally:
+        ended.set()
+        writer.join()
+
+
 def test_nights_of_a_folder(tmp_path):
     """Only names of status files name nights."""
     for name in (
@@ -184,7 +231,9 @@ def test_nights_of_a_folder(tmp_path):
         "notes.json",
     ):
         (tmp_path / name).write_text("{}")
-    assert source(path=tmp_path).nights() == {NIGHT, datetime.date(2017, 1, 1)}
+    # that of a .lock is being written, or its writer died
+    locked = datetime.date(2024, 1, 6)
+    assert source(path=tmp_path).nights() == {NIGHT, locked, datetime.date(2017, 1, 1)}
     assert source(path=tmp_path).look(datetime.date(2024, 1, 5), None) is None
     assert len(source(path=tmp_path).read(datetime.date(2024, 1, 5)).metrics) == 0
 

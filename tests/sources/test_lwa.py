@@ -18,7 +18,7 @@ from observing_monitor.model import columns
 from observing_monitor.sources.lwa import LwaRecorders
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
-from observing_monitor.tables.listing import latest_metrics
+from observing_monitor.tables.latest import latest_metrics
 
 
 @pytest.fixture(scope="module")
@@ -73,20 +73,20 @@ def test_roll_up(empty):
 
     assert texts(tables) == [
         "error: 3 sub-bands have not updated in 120 s: drvs3, drvs8, drvs11",
+        "error: 1 sub-band booting: drvs5",
         (
             "error: 2 sub-bands error: drvs4=Low recording space (96.1% used); drvs9=No <data> & "
             '"quotes"'
         ),
-        "warning: 1 sub-band booting: drvs5",
-        "warning: 1 sub-band shutdown: drvs6=System operating normally",
+        "error: 1 sub-band shutdown: drvs6=System operating normally",
         "warning: 1 sub-band warning: drvs2=Missing packets",
     ]
     of_all = tables.metrics[tables.metrics["node"].isna()].set_index("name")["value"]
     assert of_all.to_dict() == {
-        "bands_error": 2,
+        "bands_error": 4,
         "bands_normal": 8,
         "bands_silent": 3,
-        "bands_warning": 3,
+        "bands_warning": 1,
     }
 
 
@@ -177,7 +177,7 @@ def test_bad_points_are_noted(empty):
         "/mon/drvs5/bifrost/rx_rate: its value is neither a number nor text",
         "/mon/drvs6/bifrost/rx_rate: has no timestamp that is in the calendar",
         "drvs8: its clock is 4,000 s ahead",
-        "tells of drvs17",
+        "has points of drvs17",
     ):
         assert words in said
     assert len(notes) == 7

@@ -1,4 +1,4 @@
-"""Sources of other packages: found by their entry points, wherever they were installed."""
+"""Sources of other packages, found by their entry points."""
 
 import os
 import shutil
@@ -17,12 +17,18 @@ output_dir = "site"
 type = "seeing"
 path = "seeing.log"
 """
-LOG = "2021-12-01T23:00:00 1.4\n2021-12-02T03:00:00 1.6\n<b>cut\n2021-12-02T05:00:00 1.7\n2021-12-02T12:00:00 0.5\n"
+LOG = """\
+2021-12-01T23:00:00 1.4
+2021-12-02T03:00:00 1.6
+<b>cut
+2021-12-02T05:00:00 1.7
+2021-12-02T12:00:00 0.5
+"""
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder into which the example package was installed, without a network."""
+    """A folder with the example package installed, without a network."""
     folder = tmp_path_factory.mktemp("example")
     copied = shutil.copytree(CHECKOUT / "examples/observing_monitor_example", folder / "copy")
     command = [
@@ -44,7 +50,7 @@ def installed(tmp_path_factory):
 
 
 def observing_monitor(path, *arguments):
-    """The real command, in a process that finds the packages in `path` too."""
+    """Run the command with the packages in `path`."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ["PYTHONPATH"]]),
@@ -54,17 +60,17 @@ def observing_monitor(path, *arguments):
 
 
 def test_example_package(installed, tmp_path):
-    """The example's kind of source makes a stream with its numbers, its finding and its notes on the pages."""
+    """The example's source fills a stream's pages."""
     (tmp_path / "site.toml").write_text(SITE)
     (tmp_path / "seeing.log").write_text(LOG)
     days = ("-c", tmp_path / "site.toml", "--first_day", "2021-12-01", "--last_day", "2021-12-02")
     done = observing_monitor([installed], *days)
     assert done.returncode == 0, done.stderr
-    told = nights(tmp_path / "site/dome")
-    assert [row["seeing_median"] for row in told.values()] == [1.6, 0.5], (
+    rows = nights(tmp_path / "site/dome")
+    assert [row["seeing_median"] for row in rows.values()] == [1.6, 0.5], (
         "a night runs from noon to noon"
     )
-    assert "the median seeing was 1.60″, above 1.5″" in told["2021-12-01"]["info"]
+    assert "the median seeing was 1.60″, above 1.5″" in rows["2021-12-01"]["info"]
     page = (tmp_path / "site/dome/2021-12-01.html").read_text()
     assert "seeing_median" in page and "the first is line 3" in page
     (tmp_path / "seeing.log").unlink()
@@ -74,7 +80,7 @@ def test_example_package(installed, tmp_path):
 
 
 def test_without_the_package(tmp_path):
-    """Where the package isn't installed its kind is unknown, and the known ones are named."""
+    """Without the package its kind is unknown."""
     (tmp_path / "site.toml").write_text(SITE)
     done = observing_monitor([], "check", "-c", tmp_path / "site.toml")
     assert (
@@ -85,7 +91,7 @@ def test_without_the_package(tmp_path):
 
 
 def test_package_that_is_broken(installed, tmp_path):
-    """A package whose source can't be imported is named, with why, in one line."""
+    """A package that can't be imported is named."""
     broken = shutil.copytree(installed, tmp_path / "broken")
     (broken / "observing_monitor_example.py").write_text("import no_such_library\n")
     (tmp_path / "site.toml").write_text(SITE)
@@ -98,13 +104,12 @@ def test_package_that_is_broken(installed, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_package_whose_tables_are_none(installed, tmp_path):
-    """An answer that is no table of ours costs that night alone, in the very first run too: other streams have their pages."""
+def test_package_with_wrong_tables(installed, tmp_path):
+    """A table without our columns costs its own night only."""
     broken = shutil.copytree(installed, tmp_path / "broken")
     module = broken / "observing_monitor_example.py"
-    module.write_text(
-        f"{module.read_text()}\n\nimport pandas\nSeeing.read = lambda self, night: Reading(files=pandas.DataFrame({{'a': [1]}}))\n"
-    )
+    odd = "Seeing.read = lambda self, night: Reading(files=pandas.DataFrame({'a': [1]}))"
+    module.write_text(f"{module.read_text()}\n\nimport pandas\n{odd}\n")
     (tmp_path / "seeing.log").write_text(LOG)
     (tmp_path / "store").mkdir()
     (tmp_path / "site.toml").write_text(

@@ -1,4 +1,4 @@
-"""Any SQL database, by a query and a mapping: on SQLite, and on a real PostgreSQL."""
+"""Queries with a mapping, on SQLite and on a real PostgreSQL."""
 
 import contextlib
 import datetime
@@ -23,6 +23,7 @@ COUNTS = {"night_column": "night", "values": {"n_alerts": "alerts", "n_stored": 
 
 
 def sql(url, query, rule="UTC", **settings):
+    """Return a source with a query."""
     return SqlQuery(
         SqlQuery.Settings(url=url, query=query, **settings),
         Asked("any", NightRule.parse(rule), NOW),
@@ -30,7 +31,7 @@ def sql(url, query, rule="UTC", **settings):
 
 
 def values(reading):
-    """The metrics by name: the number, or the text where it is none."""
+    """Return the metrics by name: a number, or the text in place of it."""
     return {
         row.name: row.value if row.value == row.value else row.text
         for row in reading.metrics.itertuples(index=False)
@@ -39,9 +40,16 @@ def values(reading):
 
 @pytest.fixture
 def database(tmp_path):
-    """Runs statements in a new SQLite database, and gives its address."""
+    """A function that runs statements in a new SQLite database.
+
+    It returns the address of the database.
+    """
 
     def database(*statements):
+        """A function that runs statements in a new SQLite database.
+
+        It returns the address of the database.
+        """
         path = tmp_path / "a b%.db"
         with contextlib.closing(sqlite3.connect(path)) as connection:
             for statement in statements:
@@ -53,10 +61,11 @@ def database(tmp_path):
 
 
 def test_rows_of_all_nights(database):
-    """A query without parameters gives all nights; the night's column tells them apart; odd cells are notes."""
+    """A query without parameters returns all nights; odd cells are noted."""
     url = database(
         "create table n (night, alerts, stored)",
-        "insert into n values ('2021-12-1', 10, 9), ('2021-12-02', null, ''), (null, 3, 3), ('2021-12-03', -5, 9e999)",
+        "insert into n values ('2021-12-1', 10, 9), ('2021-12-02', null, ''), (null, 3, 3), "
+        "('2021-12-03', -5, 9e999)",
     )
     source = sql(url, "select * from n", **COUNTS, counts=["n_alerts", "n_stored"])
     assert sorted(source.nights()) == [
@@ -80,7 +89,7 @@ def test_rows_of_all_nights(database):
     [("date", "'2021-12-01'"), ("nid", "1795"), ("mjd", "59549"), ("%Y%m%d", "'20211201'")],
 )
 def test_bound_night(database, form, kept):
-    """`:night` is bound in the form in which the table keeps nights."""
+    """`:night` is bound in the form that the settings say."""
     url = database("create table n (night, alerts, stored)", f"insert into n values ({kept}, 1, 2)")
     source = sql(
         url,
@@ -105,7 +114,7 @@ def test_bound_night(database, form, kept):
     ],
 )
 def test_bound_instants(database, form, zone, inside, outside):
-    """`:start` and `:end` are the night's bounds by the stream's rule, in the column's own form and zone."""
+    """`:start` and `:end` are bound in the column's form and zone."""
     url = database(
         "create table f (name, t)",
         f"insert into f values ('in.fits', {inside}), ('out.fits', {outside})",
@@ -125,7 +134,7 @@ def test_bound_instants(database, form, zone, inside, outside):
 
 
 def test_look_sees_what_changed(database):
-    """A look differs when the night's rows do, and only then; with a query of its own it asks that instead."""
+    """A look changes with the night's rows, or with look_query's."""
     url = database(
         "create table n (night, alerts, stored)",
         "insert into n values ('2021-12-01', 1, 2), ('2021-12-02', 1, 2)",
@@ -153,7 +162,7 @@ def test_look_sees_what_changed(database):
     ],
 )
 def test_queries_that_fail(database, query, said):
-    """A query that lacks a mapped column, asks for what isn't there, or tries to write, is an error that names the database."""
+    """A query that fails or writes is an error that names the database."""
     url = database(
         "create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 1, 2)"
     )
@@ -171,14 +180,14 @@ def test_queries_that_fail(database, query, said):
     ],
 )
 def test_wrong_settings(url, query, said):
-    """What can't be is told before anything is asked, without repeating the address, which may hold a password."""
+    """Wrong settings are refused, without showing the address."""
     with pytest.raises(UsageError) as caught:
         sql(url, query, **COUNTS)
     assert said in str(caught.value) and "secret" not in str(caught.value)
 
 
 def test_driver_that_is_not_there():
-    """A database whose driver no extra of ours brings is told with the package that has it."""
+    """A missing driver is reported with the package to install."""
     with pytest.raises(
         SourceError, match="the driver oracledb is not installed; pip install oracledb$"
     ):
@@ -186,22 +195,22 @@ def test_driver_that_is_not_there():
 
 
 def test_missing_database(tmp_path):
-    """A SQLite file that isn't there is an error, and isn't made."""
+    """An SQLite file that is missing is an error, and is not made."""
     with pytest.raises(SourceError, match="No such file or directory"):
         sql(f"sqlite:///{tmp_path}/none.db", "select * from n", **COUNTS).look(FIRST, None)
     assert not (tmp_path / "none.db").exists()
 
 
-# --- PostgreSQL ------------------------------------------------------------------------------------------------------
-
-
 def test_kinds_of_postgres(postgres):
-    """PostgreSQL's own kinds: numeric, date, interval, bytea, jsonb, NaN and infinity; instants with a zone and without one."""
+    """PostgreSQL's own types are read, with and without time zone."""
     url = postgres.create("kinds")
     postgres.execute(
-        "create table e (path text, night date, naive timestamp, aware timestamptz, took interval, err bytea, size numeric, ok text)",
-        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', '2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",
-        "insert into e values ('a/2.fits', '2021-12-01', 'infinity', '2021-12-01 11:59:59Z', null, null, 'NaN', 'bad')",
+        "create table e (path text, night date, naive timestamp, aware timestamptz, "
+        "took interval, err bytea, size numeric, ok text)",
+        "insert into e values ('a/1.fits', '2021-12-01', '2021-12-01 02:00:00', "
+        "'2021-12-01 02:00:00-10', '90 s', 'it''s <b>\\377', 5e4, 'ok')",
+        "insert into e values ('a/2.fits', '2021-12-01', 'infinity', '2021-12-01 11:59:59Z', "
+        "null, null, 'NaN', 'bad')",
         "create table m (night date, v jsonb, n numeric)",
         "insert into m values ('2021-12-01', '{\"a\": 1}', 12.5)",
         dbname="kinds",
@@ -249,7 +258,7 @@ def test_kinds_of_postgres(postgres):
 
 
 def test_slow_postgres(postgres):
-    """A query that takes longer than it may is an error in time."""
+    """A query that takes too long is an error, in time."""
     source = sql(
         postgres.url(),
         "select pg_sleep(20), 1 as alerts, 2 as stored",
@@ -262,7 +271,7 @@ def test_slow_postgres(postgres):
 
 
 def test_postgres_cannot_be_written(postgres):
-    """Whatever the query says, nothing is written."""
+    """No query can write."""
     url = postgres.create("written")
     postgres.execute("create table n (night date, alerts int, stored int)", dbname="written")
     with pytest.raises(SourceError, match="read-only"):
@@ -275,7 +284,7 @@ def test_postgres_cannot_be_written(postgres):
 
 
 def test_passwords_are_never_shown(tmp_path, monkeypatch, capfd):
-    """A server that refuses the password, then takes it, then is down: the page says so, keeps what it knew, and shows no password."""
+    """A refused password and a server that is down are shown without it."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     site, stream = tmp_path / "site.toml", tmp_path / "site/broker"
     with PostgreSQL(password="s3cret-Right") as server:
@@ -305,17 +314,17 @@ timeout_s = 5
         assert "password authentication failed" in capfd.readouterr().err
         monkeypatch.setenv("TEST_PASSWORD", "s3cret-Right")
         assert run(*arguments, now=NOW) == 0
-        told = nights(stream)
+        rows = nights(stream)
         assert (
-            told["2021-12-01"]["info"] == "95 of 100 alerts stored: 95.0 %, 5 missing"
-            and told["2021-12-01"]["alerts_issued"] == 100
+            rows["2021-12-01"]["info"] == "95 of 100 alerts stored: 95.0 %, 5 missing"
+            and rows["2021-12-01"]["alerts_issued"] == 100
         )
-        assert told["2021-12-02"]["status"] == "normal"
+        assert rows["2021-12-02"]["status"] == "normal"
     assert run(*arguments, now=NOW) == 1
-    told = nights(stream)
+    rows = nights(stream)
     assert (
-        told["2021-12-02"]["alerts_issued"] == 50
-        and "could not be read since" in told["2021-12-02"]["info"]
+        rows["2021-12-02"]["alerts_issued"] == 50
+        and "could not be read since" in rows["2021-12-02"]["info"]
     )
     monkeypatch.delenv("TEST_PASSWORD")
     assert run("check", *arguments, now=NOW) == 1
@@ -328,7 +337,7 @@ timeout_s = 5
 
 
 def test_server_that_never_was():
-    """A port on which nobody listens is an error in time, and names the place without user or password."""
+    """A closed port is an error that names the place without password."""
     source = sql(
         f"postgresql://me:s3cret@127.0.0.1:{free_port()}/db",
         "select 1 as night, 2 as alerts, 3 as stored",
@@ -346,7 +355,7 @@ def test_server_that_never_was():
     "secret", ["s3cret", "12/s3cret", "s3?cret", "s3@cr/et", "s3%2Fcret", "s3#cret"]
 )
 def test_no_password_of_a_url_is_shown(secret):
-    """Whatever a password is made of, neither the place nor an error shows any of it."""
+    """No part of a password is shown, whatever its characters."""
     for url in (
         f"postgresql://me:{secret}@127.0.0.1:{free_port()}/db",
         f"postgresql://127.0.0.1:{free_port()}/db?password={secret}",
@@ -359,10 +368,11 @@ def test_no_password_of_a_url_is_shown(secret):
 
 
 def test_site_of_attempts(database, tmp_path):
-    """Attempts from a database, several a file, stand on the pages; the last one counts."""
+    """Attempts of a database are on the pages, and the last one counts."""
     url = database(
         "create table e (relpath, started, status, err)",
-        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', 'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",
+        "insert into e values ('n/A_1.fits', '2021-12-01 01:00:00', 'FAILURE', "
+        "'it''s \"<b>\"'), ('n/A_1.fits', '2021-12-01 02:00:00', 'SUCCESS', null)",
         "insert into e values ('n/A_2.fits', '2021-12-01 02:00:00', 'failure', 'it''s \"<b>\"')",
     )
     (tmp_path / "site.toml").write_text(f"""
@@ -389,7 +399,7 @@ stages = ["archive"]
 
 
 def test_text_of_sqlite_that_is_not_utf8(database):
-    """One odd text in a SQLite database hides no row: its bytes are shown."""
+    """A text that is no UTF-8 hides no row; its bytes are shown."""
     url = database(
         "create table n (night, told)",
         "insert into n values ('2021-12-01', cast(x'61ff' as text)), ('2021-12-02', 'b')",
@@ -399,7 +409,7 @@ def test_text_of_sqlite_that_is_not_utf8(database):
 
 
 def test_file_of_sqlite(database, tmp_path):
-    """`file` is short for SQLite's address, and may be relative to the settings; with `url`, or with neither, it is refused."""
+    """`file` stands for SQLite's address and excludes `url`."""
     database("create table n (night, alerts, stored)", "insert into n values ('2021-12-01', 10, 9)")
     settings = tmp_path / "site.toml"
     settings.write_text("""
@@ -415,5 +425,5 @@ values = { n_alerts = "alerts" }
     assert values(source.read(FIRST)) == {"n_alerts": 10}
     assert stream.sources[0].place == str(tmp_path / "a b%.db")
     for wrong in ({"url": ""}, {"url": "sqlite:////a.db", "file": tmp_path / "a.db"}):
-        with pytest.raises(UsageError, match="by url, or by file"):
+        with pytest.raises(UsageError, match="set either url, or file for an SQLite database"):
             sql(query="select * from n", **wrong, **COUNTS)

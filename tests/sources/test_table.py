@@ -1,4 +1,4 @@
-"""Any CSV or JSON file, by a mapping of its columns to ours."""
+"""CSV and JSON files with a mapping of their columns."""
 
 import datetime
 import json
@@ -19,11 +19,12 @@ WIDE = {"night_column": "night", "values": {"seeing": "fwhm", "n_raw": "raws"}}
 
 
 def table(path, rule="UTC", **settings):
+    """Return a source on a path."""
     return Table(Table.Settings(path=path, **settings), Asked("any", NightRule.parse(rule), NOW))
 
 
 def values(reading):
-    """The metrics by name: the number, or the text where it is none."""
+    """Return the metrics by name: a number, or the text in place of it."""
     return {
         row.name: row.value if row.value == row.value else row.text
         for row in reading.metrics.set_index("name", drop=False).itertuples(index=False)
@@ -55,7 +56,7 @@ def values(reading):
     ],
 )
 def test_formats(write, name, text):
-    """The same nights from every format, plain or gzip; a blank is "no data"; 2021-12-1 is 1 December."""
+    """Every format gives the same nights, plain or gzip."""
     source = table(write(name, text), **WIDE, units={"seeing": "arcsec"})
     assert source.nights() == {FIRST, datetime.date(2021, 12, 2)}
     first = source.read(FIRST)
@@ -79,13 +80,13 @@ def test_formats(write, name, text):
     ],
 )
 def test_ways_to_write_a_night(write, form, text):
-    """Nights as night numbers, Modified Julian Dates or any pattern, in a column."""
+    """Nights may be numbers, Modified Julian Dates or any pattern."""
     source = table(write("t.csv", f"night,fwhm,raws\n{text},1,2\n"), **WIDE, night_format=form)
     assert source.nights() == {FIRST}
 
 
 def test_night_in_the_path(write, tmp_path):
-    """One file a night, its name telling which; a night without a file has nothing, one whose file vanished is kept."""
+    """The name of a file gives its night; a file that vanished is an error."""
     path = write(
         "status_1795.json",
         '{"nid": 1795, "today": {"alert": 12, "note": "<b>"}, "min_delay": "-1.0"}',
@@ -114,7 +115,7 @@ def test_night_in_the_path(write, tmp_path):
     ],
 )
 def test_night_in_several_places_of_the_path(write, tmp_path, pattern, name):
-    """A folder a year is no night of its own: whichever place of the path has the night whole tells it, else all together."""
+    """The place of the path with the whole night counts, else all together."""
     (tmp_path / name).parent.mkdir(parents=True)
     write(name, "night,fwhm,raws\n2021-12-01,0.8,12\n")
     source = table(tmp_path / pattern, **WIDE)
@@ -122,11 +123,11 @@ def test_night_in_several_places_of_the_path(write, tmp_path, pattern, name):
 
 
 def test_nights_that_stand_for_never(write, tmp_path):
-    """Rows dated to the beginning or the end of the calendar make no night of a rebuild; the others' pages are made."""
+    """Rows dated to the ends of the calendar make no night."""
     write("far.csv", "night,n\n0001-01-01,1\n2021-12-01,2\n9999-12-31,3\n")
     (tmp_path / "site.toml").write_text(
-        '[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\ntype = "table"\npath = "far.csv"\n'
-        'night_column = "night"\nvalues = {n = "n"}\nheadlines = ["n"]\n'
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\ntype = "table"\n'
+        'path = "far.csv"\nnight_column = "night"\nvalues = {n = "n"}\nheadlines = ["n"]\n'
     )
     assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=NOW) == 0
     assert {night: row["n"] for night, row in nights(tmp_path / "site" / "s").items()} == {
@@ -150,7 +151,7 @@ def test_nights_that_stand_for_never(write, tmp_path):
     ],
 )
 def test_zones_and_scales(write, form, zone, text):
-    """One instant in ten ways: an offset in the text wins over the zone of the settings, TAI is 37 s ahead."""
+    """An offset in the text wins over the zone; TAI is 37 s ahead of UTC."""
     source = table(
         write("t.csv", f"name,t\na.fits,{text}\n"),
         feeds="files",
@@ -170,8 +171,11 @@ def test_zones_and_scales(write, form, zone, text):
 
 
 def test_instants_tell_the_night(write):
-    """Without a night's column a file's own time does, by the stream's rule; datetime.max and what is no time are no night."""
-    text = "name,t\na.fits,2021-12-02 11:59:59\nb.fits,2021-12-02 12:00:00\nc.fits,9999-12-31 23:59:59.999999\nd.fits,soon\n"
+    """Without a column for the night, a file's own time gives it."""
+    text = (
+        "name,t\na.fits,2021-12-02 11:59:59\nb.fits,2021-12-02 12:00:00\n"
+        "c.fits,9999-12-31 23:59:59.999999\nd.fits,soon\n"
+    )
     source = table(
         write("t.csv", text),
         rule="UTC-12h",
@@ -184,7 +188,7 @@ def test_instants_tell_the_night(write):
 
 
 def test_odd_cells(write):
-    """Numbers beyond float, negative sizes and counts, words for numbers, cut lines: notes with their lines, and no value."""
+    """Impossible numbers, words and truncated lines are noted, without value."""
     rows = [
         "2021-12-01,1e999,-4",
         "2021-12-01,<b>\"'",
@@ -234,7 +238,7 @@ def test_odd_cells(write):
     ],
 )
 def test_unreadable_files(write, name, text, said):
-    """A file without a mapped column, an empty or a cut one is an error that names the file and what to do: nothing is replaced."""
+    """A file that is not understood is an error that says what to do."""
     path = write(name, text)
     with pytest.raises(SourceError) as caught:
         table(path, **WIDE).read(FIRST)
@@ -242,7 +246,7 @@ def test_unreadable_files(write, name, text, said):
 
 
 def test_cut_jsonl(write):
-    """Of a file with a JSON object a line, a cut line costs that line only; half a character pair is no fault."""
+    """A truncated line of a JSON lines file costs that line only."""
     source = table(
         write(
             "t.jsonl", '{"night": "2021-12-01", "fwhm": 1, "raws": "\\ud800"}\n[1]\n{"night": "2021'
@@ -270,17 +274,18 @@ def test_cut_jsonl(write):
     ],
 )
 def test_wrong_settings(tmp_path, settings, said):
-    """A mapping that can't be is told before anything is read."""
+    """A mapping that is wrong is refused before anything is read."""
     with pytest.raises(UsageError) as caught:
         table(tmp_path / "t.csv", **settings)
     assert said in str(caught.value)
 
 
 def test_site_of_ingests(write, tmp_path):
-    """Attempts from one table join the files of another on one page; its words for statuses are mapped, the page shows them as text."""
+    """Attempts of one table join the files of another, as text."""
     write(
         "taken.csv",
-        "frame,when,bytes\nA_1.fits,2021-12-02 03:00:00,50000\nA_2.fits,2021-12-02 03:01:00,50000\nA_3.fits,2021-12-02 03:02:00,50000\n",
+        "frame,when,bytes\nA_1.fits,2021-12-02 03:00:00,50000\n"
+        "A_2.fits,2021-12-02 03:01:00,50000\nA_3.fits,2021-12-02 03:02:00,50000\n",
     )
     lines = [
         {"file": "A_1.fits", "at": "2021-12-01 17:05:00", "result": "DONE", "error": None},
@@ -330,7 +335,7 @@ zone = "Pacific/Honolulu"
 
 
 def test_tables_have_the_schema(write):
-    """Each of the three tables has the columns and kinds of the schema, also where a night has nothing."""
+    """All tables have the schema's columns and types, also empty ones."""
     path = write("t.csv", "name,t,status,v\na.fits,2021-12-01,success,1\n")
     mapped = {
         "files": {"name": "name", "created_at": "t"},
@@ -353,7 +358,7 @@ def test_tables_have_the_schema(write):
 
 
 def test_half_of_a_character():
-    """JSON may hold half of a character, which is no text and which no table takes: it is shown as it was written, and spoils nothing."""
+    """Half of a character in JSON is shown as it was written."""
     assert parse_json('{"a": ["\\ud83d!", "\\ud83d\\ude00", 1e999]}') == {
         "a": ["\\ud83d!", "😀", float("inf")]
     }

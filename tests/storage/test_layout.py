@@ -1,4 +1,4 @@
-"""Paths and addresses of the output, which other programs and bookmarks rely on."""
+"""Paths and addresses of the output, which bookmarks rely on."""
 
 import datetime
 import os
@@ -15,7 +15,7 @@ NIGHT = datetime.date(2020, 2, 12)
 
 @pytest.mark.parametrize("night", [NIGHT, "2020-02-12"])
 def test_files_of_a_night(night):
-    """A night's files have the names that earlier versions gave them, from a date or its text."""
+    """A night's files have the names that earlier versions gave them."""
     assert layout.night_page(night) == "2020-02-12.html"
     assert layout.night_json(night) == "2020-02-12.json"
     assert layout.night_csv(night) == "2020-02-12.csv"
@@ -51,14 +51,14 @@ def test_pages_of_exposures(tmp_path):
 
 
 def test_files_of_a_year():
-    """A year's files are named after it, and each month has an address on its page."""
+    """A year's files are named after it; months have addresses."""
     names = (layout.year_page(2020), layout.year_json("2020"), layout.year_csv(2020))
     assert names == ("2020.html", "2020.json", "2020.csv")
     assert layout.month_address(NIGHT) == "2020.html#month-2020-02"
 
 
 def test_paths_and_addresses():
-    """A file lies in its stream's folder or in the output; it has an address if the site has."""
+    """A file lies in its stream's folder, or in the output itself."""
     assert layout.in_folder("auxTel", "index.html") == "auxTel/index.html"
     assert layout.in_folder("", "index.html") == "index.html"
     assert layout.asset("style-1.css") == "assets/style-1.css"
@@ -86,7 +86,7 @@ def test_files_of_the_store():
 
 
 def test_cached_attempts_of_any_source():
-    """A source's name is quoted, so that its cached attempts lie in its stream's folder."""
+    """Cached attempts lie in the stream's folder, whatever the source."""
     path = layout.attempts_file("auxTel", "a/b é")
     assert path == "data/stream=auxTel/_attempts.a%2Fb%20%C3%A9.parquet"
     assert layout.is_attempts_file(path.rpartition("/")[2])
@@ -114,7 +114,7 @@ def test_folders_of_nights(name, night):
     ],
 )
 def test_table_of_a_file(name, table):
-    """A file with rows of a table is known by its name, whole, damaged or unmatched."""
+    """A table's files are known by name, also damaged or unmatched ones."""
     assert layout.table_of_file(name) == table
 
 

@@ -58,7 +58,8 @@ def station(at, bands=BANDS):
 
 def sample(now, known=None, **settings):
     """Read tonight as of a unix time; return the night's tables and the notes."""
-    source = LwaRecorders(LwaRecorders.Settings(recorders=["drvs1-16"], **settings), asked(now))
+    settings = {"recorders": ["drvs1-16"], **settings}
+    source = LwaRecorders(LwaRecorders.Settings(**settings), asked(now))
     night = source.asked.rule.night_of(source.asked.now)
     source.look(night, None)
     reading = source.read(night)
@@ -72,12 +73,8 @@ def asked(now):
 
 def texts(tables, **settings):
     """Return the findings as `level: text`."""
-    return [
-        f"{f.level}: {f.text}"
-        for f in LwaRecorders.check(
-            None, tables, LwaRecorders.Settings(url="http://x", recorders=["drvs1-16"], **settings)
-        )
-    ]
+    settings = LwaRecorders.Settings(**{"url": "http://x", "recorders": ["drvs1-16"], **settings})
+    return [f"{f.level}: {f.text}" for f in LwaRecorders.check(None, tables, settings)]
 
 
 def value(tables, name, node):

@@ -27,8 +27,8 @@ def _attempts(stage="ingest"):
 
 
 def _counts(*names):
-    """Return counts: the first is 100, the others are 95 and 30."""
-    numbers = zip(names, (100, 95, 30), strict=False)
+    """Return counts: the first is 100, the others are 95, 30 and 3."""
+    numbers = zip(names, (100, 95, 30, 3), strict=False)
     return _metrics(*(metric_row(name, number, FIRST) for name, number in numbers))
 
 
@@ -84,6 +84,11 @@ def _lwa():
             metric_row("summary", None, FIRST, node=band, text="normal", at=at)
             for band, at in said.items()
         ),
+        metric_row("op-type", None, FIRST, node="drvs1", text="recording", at="19:00:00"),
+        *(
+            metric_row("storage/active_directory_count", 7, FIRST, node="drvs1", at=at)
+            for at in ("19:00:00", "23:00:00")
+        ),
     )
 
 
@@ -107,8 +112,12 @@ KINDS = {
     "lwa": ({"dump": "/gone/mon.json", "recorders": ["drvs1-3"]}, _lwa(), []),
     "broker_counts": (_BROKER, _counts(*_BROKER["counts"]), []),
     "bucket_listing": (_OF_LISTING, _files() | _counts(*_OF_LISTING["counts"]), []),
-    "table": ({"path": "/gone/table.csv", **_MAPPED_COUNTS}, _counts(*_BROKER["counts"]), []),
-    "sql": ({**_SQL, **_MAPPED_COUNTS}, _counts(*_BROKER["counts"]), []),
+    "table": (
+        {"path": "/gone/table.csv", **_MAPPED_COUNTS},
+        _counts(*_BROKER["counts"], "rain"),
+        [],
+    ),
+    "sql": ({**_SQL, **_MAPPED_COUNTS}, _counts(*_BROKER["counts"], "rain"), []),
     "expected of tonight": (
         {"type": "expected", "sequence": True, "detectors": ["0", "1"]},
         _expected("open"),

@@ -1,4 +1,4 @@
-"""A file that a registry dates to another night than that of its folder: it is on one night, with what became of it."""
+"""Files that a registry assigns to another night than their folder."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ BOTH = ("--first_day", BEFORE, "--last_day", AFTER)
 
 
 def put_before(root, made):
-    """Have a file of AFTER lie in the folder of BEFORE, its link leading there: the registry has it on AFTER still."""
+    """Move a file of AFTER, with its link, to the folder of BEFORE."""
     target = root / "storage" / BEFORE.isoformat() / made.path.name
     made.path.rename(target)
     if made.link is not None and made.link.is_symlink():
@@ -31,9 +31,10 @@ def put_before(root, made):
 
 
 def make(root, now, **how):
-    """Two nights, of which two files of the second lie in the folder of the first: one ingested, one whose link is not registered.
+    """Make two nights; two files of the second lie in the folder of the first.
 
-    Nothing tells of which file the copy is that has another name and no row of the registry: of such there is none.
+    One is ingested, and the link of the other is not registered. If links are copies under another
+    name, without a row of the registry nothing shows which file they are, so both are ingested.
     """
     make_night(root, BEFORE, {"ingested": 4, "missing": 1}, now=now, **how)
     kinds = ("ingested", "ingested") if how.get("names") == "obsid" else ("ingested", "failed")
@@ -61,8 +62,8 @@ def findings(folder, night):
     ],
     ids=lambda how: "-".join(how.values()),
 )
-def test_a_file_is_on_the_night_where_it_lies(tmp_path, how):
-    """A file that lies on one night and that the registry has on the next counts once: where it lies, with what the registry says of it."""
+def test_a_file_counts_where_it_lies(tmp_path, how):
+    """A file that two nights could count is counted where it lies."""
     now = later()
     make(tmp_path / "input", now, **how)
     assert (
@@ -93,8 +94,8 @@ def test_a_file_is_on_the_night_where_it_lies(tmp_path, how):
     assert times(tmp_path / "site") == before
 
 
-def test_whichever_night_is_read_first(tmp_path):
-    """Two nights that have halves of each other's files come to the same pages, read together, by two workers, or one after the other."""
+def test_order_of_nights(tmp_path):
+    """Nights that share files give the same pages in any order."""
     now = later()
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input")
@@ -123,8 +124,8 @@ def test_whichever_night_is_read_first(tmp_path):
         assert contents(tmp_path / name) == expected, name
 
 
-def test_what_comes_later_on_the_other_night(tmp_path):
-    """A raw registered after its file was seen missing on the night before is ingested there, though the run looks only at its own."""
+def test_raw_registered_later(tmp_path):
+    """A raw registered later is ingested on the night of its file."""
     now = later()
     made = make(tmp_path / "input", now)
     row = made.of("ingested")[0].row
@@ -151,8 +152,8 @@ def test_what_comes_later_on_the_other_night(tmp_path):
     }
 
 
-def test_only_the_pages_that_say_something_else_are_written(tmp_path):
-    """A new file of one night leaves the page of the night beside it alone, also where the two share files: it is not even judged anew."""
+def test_only_changed_pages_are_written(tmp_path):
+    """A new file of one night does not change its neighbour's page."""
     now = later()
     make(tmp_path / "input", now)
     given = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
@@ -171,16 +172,20 @@ def test_only_the_pages_that_say_something_else_are_written(tmp_path):
     assert {night for night, row in rows.items() if row["judged_at"] != judged_at[night]} == {
         "2020-02-13"
     }
-    assert {name for name in after if after[name] != before.get(name) and name.endswith(".html")} == {
-        "2020-02-13.html", "2020.html", "index.html",
-    }  # fmt: skip
+    assert {
+        name for name in after if after[name] != before.get(name) and name.endswith(".html")
+    } == {
+        "2020-02-13.html",
+        "2020.html",
+        "index.html",
+    }
 
 
 @pytest.mark.parametrize(
     "what", [slice(0, 0), slice(0, 3), slice(None)], ids=["gone", "cut", "whole"]
 )
-def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what):
-    """The files that two nights share are settled by what is kept of them apart as by both nights' whole tables, which stand in for it."""
+def test_unmatched_files_are_enough(tmp_path, what):
+    """Unmatched files alone give the same result as whole tables."""
     now = later()
     make(tmp_path / "input", now)
     assert (
@@ -189,21 +194,24 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
     )
     expected = contents(tmp_path / "site")
     store = Store(Output(tmp_path / "site"), "input")
-    whole, halves = (
+    whole, unmatched = (
         {night: read(night) for night in (BEFORE, AFTER)}
         for read in (store.load, store.load_unmatched)
     )
-    assert all(0 < len(halves[night].files) < len(whole[night].files) for night in whole)
+    assert all(0 < len(unmatched[night].files) < len(whole[night].files) for night in whole)
     for night in (BEFORE, AFTER):
-        told, settled = cross_night.assign_to_nights(night, whole[night], whole)
-        by_halves, settled_by_halves = cross_night.assign_to_nights(night, whole[night], halves)
+        tables, found = cross_night.assign_to_nights(night, whole[night], whole)
+        by_unmatched, found_by_unmatched = cross_night.assign_to_nights(
+            night, whole[night], unmatched
+        )
         assert (
-            settled
-            == settled_by_halves
-            == cross_night.assign_to_nights(night, halves[night], halves)[1]
+            found
+            == found_by_unmatched
+            == cross_night.assign_to_nights(night, unmatched[night], unmatched)[1]
             != []
         )
-        assert told.files.equals(by_halves.files) and told.ingests.equals(by_halves.ingests)
+        assert tables.files.equals(by_unmatched.files)
+        assert tables.ingests.equals(by_unmatched.ingests)
     kept = sorted(tmp_path.glob("site/data/*/*/_halves.*"))
     assert [path.name for path in kept] == ["_halves.files.parquet", "_halves.ingests.parquet"] * 2
     for path in kept:
@@ -223,8 +231,8 @@ def test_halves_tell_all_that_is_asked_of_a_night_beside_another(tmp_path, what)
     }
 
 
-def test_no_file_is_taken_for_another(tmp_path):
-    """Raws without a file stay on their night, though the night beside it has untried files, also of the same names but for the day."""
+def test_other_files_are_not_matched(tmp_path):
+    """A raw is not matched with another raw's file."""
     now = later()
     make_night(tmp_path / "input", BEFORE, {"missing": 9}, now=now, camera="comCam", layout="night")
     make_night(tmp_path / "input", AFTER, {"lost": 9}, now=now, camera="comCam", layout="night")
@@ -244,7 +252,7 @@ def test_no_file_is_taken_for_another(tmp_path):
 @pytest.mark.parametrize("name", ["latiss_gen2", "comCam_gen2", "latiss_gen3", "comCam_gen3"])
 @pytest.mark.parametrize("days", [-1, 1])
 def test_real_repositories(shared_data, tmp_path, name, days):
-    """The raw of each of Rubin's own test repositories, of both generations, follows its file to the night before or after."""
+    """A raw of a real repository follows its file to another night."""
     root = tmp_path / "input"
     shutil.copytree(shared_data / "rubin" / name, root)
     night = datetime.date(2019, 5, 30) if name.startswith("comCam") else datetime.date(2018, 9, 20)

@@ -1,4 +1,4 @@
-"""Tables against the design worked out by hand: a file at a time, in plain Python, over nights that hypothesis makes up."""
+"""Tables of random nights compared with rules worked out by hand."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from observing_monitor.tables.classify import Limits
 
 NOW = pd.Timestamp("2020-02-13T06:00:00Z")
 HOUR = pd.Timedelta(hours=1)
-# the same nights at every run, and no folder of them beside the tests; `make mutants` wants to know whether, not the smallest night
+# The same nights in every run, and no database of them. `make mutants` needs no smallest night.
 sought = (
     (Phase.explicit, Phase.generate)
     if "MUTANT_UNDER_TEST" in os.environ
@@ -33,18 +33,34 @@ instants = st.sampled_from(
 )
 maybe = st.sampled_from
 facts = {
-    "obsid": maybe([None, "O1", "O2"]), "exposure": maybe([None, "E1", "E2"]), "seq_num": maybe([None, 1, 2]),
-    "detector": maybe([None, "0", "1"]), "exposed_at": instants,
-}  # fmt: skip
-a_file = st.fixed_dictionaries({
-    "name": maybe(["a.fits", "A.FIT", "b.fits.fz", "c", "d.json"]), "kind": maybe(["fits", "fits", "fits", "json"]),
-    "size_bytes": maybe([None, 0, 9_999, 10_000, 70_000]), "created_at": instants, "transferred_at": instants, "on_disk": st.booleans(),
-    "device": maybe([None, 1, 2]), "inode": maybe([None, 10, 20]), **facts,
-})  # fmt: skip
-a_try = st.fixed_dictionaries({
-    "stage": maybe(["ingest", "ingest", "export"]), "status": maybe([None, *columns.STATUSES]), "attempted_at": instants,
-    "attempt": maybe([None, 1, 2]), "message": maybe([None, "", "a", "b"]),
-})  # fmt: skip
+    "obsid": maybe([None, "O1", "O2"]),
+    "exposure": maybe([None, "E1", "E2"]),
+    "seq_num": maybe([None, 1, 2]),
+    "detector": maybe([None, "0", "1"]),
+    "exposed_at": instants,
+}
+a_file = st.fixed_dictionaries(
+    {
+        "name": maybe(["a.fits", "A.FIT", "b.fits.fz", "c", "d.json"]),
+        "kind": maybe(["fits", "fits", "fits", "json"]),
+        "size_bytes": maybe([None, 0, 9_999, 10_000, 70_000]),
+        "created_at": instants,
+        "transferred_at": instants,
+        "on_disk": st.booleans(),
+        "device": maybe([None, 1, 2]),
+        "inode": maybe([None, 10, 20]),
+        **facts,
+    }
+)
+a_try = st.fixed_dictionaries(
+    {
+        "stage": maybe(["ingest", "ingest", "export"]),
+        "status": maybe([None, *columns.STATUSES]),
+        "attempted_at": instants,
+        "attempt": maybe([None, 1, 2]),
+        "message": maybe([None, "", "a", "b"]),
+    }
+)
 
 
 def table(described, rows):
@@ -52,7 +68,7 @@ def table(described, rows):
 
 
 def plain(frame, names=None):
-    """A table's rows as tuples of plain values, None for null."""
+    """Return rows as tuples of plain values, None for null."""
     rows = frame[list(names) if names else list(frame)].astype("object")
     return [
         tuple(None if pd.isna(value) else value for value in row)
@@ -66,7 +82,7 @@ def first(*values):
 
 @st.composite
 def nights(draw):
-    """Files, attempts in any order (some of files that the night has not), limits, and whether the registry ever answered."""
+    """Draw files, attempts in any order, limits, and `has_answered`."""
     files = [
         {"file_id": f"n/{n}/{file['name']}", "source": "files", **file}
         for n, file in enumerate(draw(st.lists(a_file, max_size=6)))
@@ -89,8 +105,8 @@ def nights(draw):
     return files, tries, limits, draw(maybe([True, True, False]))
 
 
-def judged_by_hand(file, tries, limits, is_told):
-    """What the design says of one file, by the names of what `classify` adds."""
+def judged_by_hand(file, tries, limits, has_answered):
+    """Return what `classify` adds for one file, by the rules of the schema."""
     order = sorted(  # stable: of two that nothing tells apart the later row counts
         (tried for tried in tries if tried["stage"] == limits.last_stage),
         key=lambda tried: (
@@ -135,7 +151,7 @@ def judged_by_hand(file, tries, limits, is_told):
         is_again and not is_young and status != "backfill"
     ):
         file_class = "failed"
-    elif is_young or status == "backfill" or not is_told:
+    elif is_young or status == "backfill" or not has_answered:
         file_class = "pending"
     else:
         file_class = (
@@ -144,21 +160,27 @@ def judged_by_hand(file, tries, limits, is_told):
             else "missing"
         )
     return {
-        "created_at": created, "last_status": status, "message": last["message"], "tried_at": last["attempted_at"],
-        "n_attempts": n_attempts, "late_at": late_at, "ingested_at": done_at if is_done else None, "file_class": file_class,
-    }  # fmt: skip
+        "created_at": created,
+        "last_status": status,
+        "message": last["message"],
+        "tried_at": last["attempted_at"],
+        "n_attempts": n_attempts,
+        "late_at": late_at,
+        "ingested_at": done_at if is_done else None,
+        "file_class": file_class,
+    }
 
 
 @as_usual
 @given(nights())
-def test_classes_are_the_designs(night):
-    """Every file has the class, the times and the words that the design gives it, whatever was tried in whichever order."""
-    files, tries, limits, is_told = night
+def test_classes_by_hand(night):
+    """Every file has the class and facts of the rules."""
+    files, tries, limits, has_answered = night
     judged = classify.classify(
-        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
+        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, has_answered
     )
     expected = [
-        judged_by_hand(f, [t for t in tries if t["file_id"] == f["file_id"]], limits, is_told)
+        judged_by_hand(f, [t for t in tries if t["file_id"] == f["file_id"]], limits, has_answered)
         for f in files
     ]
     names = list(
@@ -172,13 +194,13 @@ def test_classes_are_the_designs(night):
     assert plain(judged, names) == [tuple(row.values()) for row in expected]
     assert list(judged["file_id"]) == [f["file_id"] for f in files]
     pending = [row["late_at"] for row in expected if row["file_class"] == "pending"]
-    assert classify.next_change(judged, is_told) == (
-        min(filter(None, pending), default=None) if is_told else None
+    assert classify.next_change(judged, has_answered) == (
+        min(filter(None, pending), default=None) if has_answered else None
     )
 
 
 def quantile(values, fraction):
-    """Between the two nearest values, in proportion; None of none."""
+    """Return a quantile, linear between two values, or None."""
     values = sorted(values)
     place = fraction * (len(values) - 1)
     low = math.floor(place)
@@ -189,11 +211,11 @@ def quantile(values, fraction):
 
 @as_usual
 @given(nights())
-def test_summary_is_counted_by_hand(night):
-    """A night's numbers are what one counts in the list of its files; the classes add up to the files."""
-    files, tries, limits, is_told = night
+def test_summary_by_hand(night):
+    """A night's numbers are those counted in its list of files."""
+    files, tries, limits, has_answered = night
     judged = classify.classify(
-        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, is_told
+        table(columns.FILES, files), table(columns.INGESTS, tries), limits, NOW, has_answered
     )
     rows = [dict(zip(judged, row, strict=True)) for row in plain(judged)]
     of = {c.name: [row for row in rows if row["file_class"] == c.name] for c in columns.CLASSES}
@@ -202,12 +224,18 @@ def test_summary_is_counted_by_hand(night):
     due = len(rows) - len(of["ignored"]) - len(of["not_fits"])
     sizes = [row["size_bytes"] for row in rows if row["size_bytes"] is not None]
     expected = {
-        "n_files": len(files), **{f"n_{name}": len(own) for name, own in of.items()}, "n_error": len(of["failed"]) + len(of["missing"]),
-        "n_acknowledged": 0, "n_acknowledged_errors": 0, "n_lost": sum(row["last_status"] == "lost" for row in rows),
-        "n_twice": len(names) - len(set(names)), "n_exposures": len({first(row["exposure"], row["obsid"]) for row in rows} - {None}),
-        "size_bytes": sum(sizes) if sizes else None, "completeness": len(of["ingested"]) / due if due else None,
+        "n_files": len(files),
+        **{f"n_{name}": len(own) for name, own in of.items()},
+        "n_error": len(of["failed"]) + len(of["missing"]),
+        "n_acknowledged": 0,
+        "n_acknowledged_errors": 0,
+        "n_lost": sum(row["last_status"] == "lost" for row in rows),
+        "n_twice": len(names) - len(set(names)),
+        "n_exposures": len({first(row["exposure"], row["obsid"]) for row in rows} - {None}),
+        "size_bytes": sum(sizes) if sizes else None,
+        "completeness": len(of["ingested"]) / due if due else None,
         "first_created_at": min(filter(None, (row["created_at"] for row in rows)), default=None),
-    }  # fmt: skip
+    }
     for stage in ("created", "transferred", "ingested"):
         expected[f"last_{stage}_at"] = max(
             filter(None, (row[f"{stage}_at"] for row in rows)), default=None
@@ -232,26 +260,36 @@ def test_summary_is_counted_by_hand(night):
         "failed": min(filter(None, tried), default=None),
         "missing": min(filter(None, came), default=None),
     }
-    assert classify.since(judged) == {name: at for name, at in since.items() if at}
+    assert classify.first_errors(judged) == {name: at for name, at in since.items() if at}
     early = [
         (r["created_at"] - r["transferred_at"]).total_seconds()
         for r in rows
         if r["created_at"] and r["transferred_at"]
     ]
     early = [seconds for seconds in early if seconds > 3600]
-    assert classify.ahead(judged) == (len(early), max(early, default=0.0))
+    assert classify.count_misdated(judged) == (len(early), max(early, default=0.0))
 
 
 def stem(name):
     return re.sub(r"(?i)\.(fits?|fts)(\.(fz|gz|bz2))?$", "", name)
 
 
-an_attempt = st.fixed_dictionaries({
-    "source": maybe(["gen2", "gen3"]), "path": maybe(["raw/0.fits", "raw/1", "raw/2.JSON", "deep/0.fits"]),
-    "names": maybe([None, "", ".fits", "a", "A", "b.fits.gz", "x\nb", "c\na.fits", "d.json"]), "stage": st.just("ingest"),
-    "status": maybe(["success", "failure"]), "attempted_at": instants, "on_disk": st.booleans(), "size_bytes": maybe([None, 5]),
-    "transferred_at": instants, "device": maybe([None, 1, 2]), "inode": maybe([None, 10, 20]), **facts,
-})  # fmt: skip
+an_attempt = st.fixed_dictionaries(
+    {
+        "source": maybe(["gen2", "gen3"]),
+        "path": maybe(["raw/0.fits", "raw/1", "raw/2.JSON", "deep/0.fits"]),
+        "names": maybe([None, "", ".fits", "a", "A", "b.fits.gz", "x\nb", "c\na.fits", "d.json"]),
+        "stage": st.just("ingest"),
+        "status": maybe(["success", "failure"]),
+        "attempted_at": instants,
+        "on_disk": st.booleans(),
+        "size_bytes": maybe([None, 5]),
+        "transferred_at": instants,
+        "device": maybe([None, 1, 2]),
+        "inode": maybe([None, 10, 20]),
+        **facts,
+    }
+)
 
 
 @as_usual
@@ -273,8 +311,8 @@ an_attempt = st.fixed_dictionaries({
     ),
     st.randoms(use_true_random=False),
 )
-def test_matches_are_made_by_hand(of_files, tries, made_up, random):
-    """Each attempt finds the file of its inode, else of its names; takes a file once by name; tells it what it knows; else makes one."""
+def test_matches_by_hand(of_files, tries, made_up, random):
+    """An attempt finds its file by inode, then by name, or makes one."""
     of_files = [{"file_id": f"n/{n}", "source": "files", **file} for n, file in enumerate(of_files)]
     made_up = [
         {"file_id": i, "name": i.rpartition("/")[2], "source": i.partition(":")[0], "on_disk": True}
@@ -335,7 +373,7 @@ def test_matches_are_made_by_hand(of_files, tries, made_up, random):
                 {c.name: None for c in columns.FILES} | file | {"on_disk": False}
             )
 
-    files = random.sample(of_files, len(of_files))  # their order has no say
+    files = random.sample(of_files, len(of_files))  # their order does not matter
     empty = frames.empty(columns.ATTEMPTS).assign(source=pd.Series(dtype="str"))
     asked = table((*columns.ATTEMPTS, columns.INGESTS[-1]), tries) if tries else empty
     matched, found = match.match(
@@ -361,8 +399,8 @@ def test_matches_are_made_by_hand(of_files, tries, made_up, random):
 @given(
     st.lists(st.tuples(maybe([None, "a", "b", "B"]), instants, maybe([None, -1, 0, 3])), max_size=8)
 )
-def test_rows_are_in_order_with_nulls_last(rows):
-    """Rows come by the first column, then the second, then the third, null after all; of equal ones the first stays first."""
+def test_rows_are_sorted(rows):
+    """Rows are sorted with nulls last; equal ones keep their order."""
     described = [
         columns.Column("id", "text", ""),
         columns.Column("at", "instant", ""),

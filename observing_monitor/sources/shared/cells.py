@@ -1,4 +1,4 @@
-"""Convert cells of other systems' tables: text, numbers, metrics and instants."""
+"""Convert cells of other systems' tables."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _looks_numeric(text: Series[str]) -> Series[bool]:
 
 
 def to_instants(values: Series[Any], form: str, zone: str) -> Series[pd.Timestamp]:
-    """Return cells as instants in UTC; NaT if a cell is none.
+    """Return cells as instants in UTC, else NaT.
 
     Parameters
     ----------
@@ -210,7 +210,10 @@ def _of_numbers(values: Series[Any], form: str) -> Series[Any]:
 
 
 def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Series[bool]]:
-    """Return cells as instants, as if all were UTC, and True for those that have a zone."""
+    """Return cells as instants, as if all were UTC.
+
+    The second value is True for those that have a zone of their own.
+    """
     import pandas as pd
 
     is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
@@ -242,18 +245,29 @@ def to_zone(instant: datetime.datetime, zone: str) -> datetime.datetime:
 
 
 def _from_zone(read: Series[Any], zone: str) -> Series[Any]:
-    """Return instants of a zone or of TAI that were read as if they were UTC."""
-    import numpy as np
+    """Correct instants that were read as if they were UTC.
+
+    Their zone is another, or they are TAI.
+    """
     import pandas as pd
 
     if zone == "TAI":
         return read - pd.Timedelta(seconds=TAI_MINUS_UTC_S)
     if zone == "UTC":
         return read
-    # the hour that occurs twice in autumn counts as standard time; the one that spring leaves
-    # out, as the next hour
-    local = read.dt.tz_localize(None).dt.tz_localize(
-        ZoneInfo(zone), ambiguous=np.zeros(len(read), bool), nonexistent="shift_forward"
+    return local_to_utc(read.dt.tz_localize(None), ZoneInfo(zone))
+
+
+def local_to_utc(local: Series[Any], zone: ZoneInfo) -> Series[Any]:
+    """Return local times, without a zone, as instants in UTC.
+
+    The hour that occurs twice in autumn counts as standard time; the one that spring leaves out,
+    as the next hour.
+    """
+    import numpy as np
+
+    aware = local.dt.tz_localize(
+        zone, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward"
     )
-    made: Series[pd.Timestamp] = local.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
+    made: Series[pd.Timestamp] = aware.dt.tz_convert("UTC").astype(columns.DTYPES["instant"])
     return made

@@ -1,16 +1,19 @@
-"""Compare a night's counts step by step: the share of what was produced that arrived.
+"""Compare a night's counts step by step.
 
-Counts of one night often come from several sources (the survey's own number, the files in a
-bucket), so the check looks at the metrics of all sources.
+The result is the share of what was produced that arrived. Counts of one night often come from
+several sources (the survey's own number, the files in a bucket), so the check looks at the metrics
+of all sources.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.errors import UsageError
 from observing_monitor.model import wording
 from observing_monitor.model.finding import Finding
+from observing_monitor.model.setting import setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,18 +22,39 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
+# how a headline is made from several values
+AGGREGATES = ("last", "sum", "median", "min", "max", "mean", "count")
+
+
 @dataclass(kw_only=True)
 class CountSettings:
-    """The settings of a source whose counts are compared."""
+    """Settings of a source whose counts are compared."""
 
-    # metrics to compare, of any source, in order: what was produced comes first
-    counts: list[str] = field(default_factory=list)
-    # a smaller share of the first count than this is an error
-    error_below: float = 0.9
-    # a smaller share of the first count than this is a warning
-    warning_below: float = 0.99
-    # a larger multiple of the first count than this is a replay
-    twice_above: float = 1.5
+    counts: list[str] = setting(
+        [],
+        "Metrics of any source to compare, in order. The number that was produced comes first.",
+        example=["alerts_produced", "alerts_stored"],
+    )
+    error_below: float = setting(0.9, "A smaller share of the first count is an error.")
+    warning_below: float = setting(0.99, "A smaller share of the first count is a warning.")
+    twice_above: float = setting(1.5, "A larger multiple of the first count is a replay.")
+    aggregate: dict[str, str] = setting(
+        {},
+        "How a headline is made from all values of the night: `last`, `sum`, `median`, `min`, "
+        "`max`, `mean` or `count`. By default, the last value; of several nodes, the sum of "
+        "`counts`, and the median of other metrics.",
+        example={"seeing": "median"},
+    )
+
+
+def check_aggregates(settings: CountSettings) -> None:
+    """Raise UsageError if `aggregate` has an unknown word."""
+    for name, aggregate in settings.aggregate.items():
+        if aggregate not in AGGREGATES:
+            raise UsageError(
+                f"aggregate: {name} = {aggregate!r} is unknown; write one of "
+                f"{', '.join(AGGREGATES)}"
+            )
 
 
 class _Counts(NamedTuple):
@@ -52,7 +76,7 @@ class _Counts(NamedTuple):
 
 
 def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
-    """Return findings that compare a night's counts with the first of them.
+    """Return findings about a night's counts.
 
     Parameters
     ----------
@@ -79,9 +103,9 @@ def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
 
 
 def share(metrics: DataFrame, limits: CountSettings) -> float | None:
-    """Return the last available count divided by the first; None if either is missing.
+    """Return the last available count divided by the first.
 
-    The parameters are those of `check`.
+    None if either is missing. The parameters are those of `check`.
     """
     numbers = _read_counts(metrics, limits.counts).numbers
     first, *others = limits.counts or [""]
@@ -104,9 +128,9 @@ def _read_counts(metrics: DataFrame, names: Sequence[str]) -> _Counts:
 
 
 def _latest_by_source(rows: DataFrame) -> Series[Any]:
-    """Return each source's latest value of one metric; NaN for "not available".
+    """Return each source's latest value of a metric.
 
-    The value without a node counts, else the sum over all nodes.
+    NaN for "not available". The value without a node counts, else the sum over all nodes.
     """
     latest = rows.drop_duplicates(["source", "node"], keep="last")
     whole = latest[latest["node"].isna()].set_index("source")["value"]
@@ -143,14 +167,17 @@ def _compare(
     return Finding("warning" if share < limits.warning_below else "normal", words, "#metrics")
 
 
-def _percent(share: float) -> str:
-    """Return a share in per cent; never 100 % while something is missing."""
-    return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
-
-
 def _times(share: float) -> str:
     """Return how many times as much with two digits, never as 1.3e+02."""
     return wording.number(float(f"{share:.2g}"))
+
+
+def _percent(share: float) -> str:
+    """Return a share in per cent.
+
+    Never 100 % while something is missing.
+    """
+    return f"{min(share, 0.999) if 0.9995 <= share < 1 else share:.1%}".replace("%", " %")
 
 
 def _verb(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Shared by the two sources of Gemini's FitsStorage: file names, zones and failures."""
+"""Shared by the two sources of Gemini's FitsStorage."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MINOR_STAGES = ("preview", "calcache", "reduce")
 
 
 def night_of_name(name: str) -> datetime.date | None:
-    """Return the night in a file's name; None if it has none."""
+    """Return the night in a file's name, if any."""
     found = _NAME.match(name or "")
     if not found:
         return None
@@ -44,20 +44,23 @@ def night_of_name(name: str) -> datetime.date | None:
 
 
 def seq_num_of_name(name: str) -> int | None:
-    """Return the frame's number within its night; None if the name has none."""
+    """Return the frame's number within its night, if any."""
     found = _NAME.match(name or "")
     number = (found["seq"] or found["seq2"]) if found else None
     return int(number) if number else None
 
 
 def name_in(text: str) -> str:
-    """Return the first frame's name in a text; "" if there is none."""
+    """Return the first frame's name in a text, or ""."""
     found = _NAME_INSIDE.search(text or "")
     return found[0].rstrip(".,") if found else ""
 
 
 def plain_name(name: str) -> str:
-    """Return a file's name as in FitsStorage's `file.name`: without folder and .bz2."""
+    """Return a file's name without folder and .bz2.
+
+    FitsStorage's `file.name` has this form.
+    """
     return name.rpartition("/")[2].removesuffix(".bz2")
 
 
@@ -85,7 +88,9 @@ def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime
 def failures(
     ingests: DataFrame, stages: tuple[str, ...], href: str = "#stages"
 ) -> Iterator[Finding]:
-    """Yield a Finding for each stage in which the last attempt on some files failed.
+    """Yield a Finding for each stage with failed files.
+
+    Only the last attempt on each file counts.
 
     Parameters
     ----------

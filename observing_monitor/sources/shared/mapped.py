@@ -1,14 +1,15 @@
-"""The settings that map another system's columns to ours, and their checks."""
+"""Settings that map another system's columns to ours."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns
 from observing_monitor.model.nights import zone_named
+from observing_monitor.model.setting import setting
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared import completeness
 
@@ -28,33 +29,51 @@ OWN_INSTANT = {"files": "created_at", "ingests": "attempted_at", "metrics": "sam
 
 @dataclass(kw_only=True)
 class Mapped(completeness.CountSettings):
-    """The settings that say what another system's columns mean."""
+    """Settings that say what another system's columns mean."""
 
-    # the table that the rows are for: files, ingests or metrics
-    feeds: Literal["files", "ingests", "metrics"] = "metrics"
-    # our column -> its column
-    columns: dict[str, str] = field(default_factory=dict)
-    # our column -> its value in every row
-    constants: dict[str, str] = field(default_factory=dict)
-    # metric -> its column, for a table with a column per metric
-    values: dict[str, str] = field(default_factory=dict)
-    # metric -> its unit
-    units: dict[str, str] = field(default_factory=dict)
-    # the column with a row's night; without one, the row's instant gives the night
-    night_column: str = ""
-    # how nights are written: date, nid, mjd, or a pattern of strptime such as %d/%m/%Y
-    night_format: str = "date"
-    # how instants are written: iso, unix, unix_ms, unix_us, unix_ns, mjd, jd, or a pattern of
-    # strptime
-    time_format: str = "iso"
-    # the zone of instants without one: UTC, TAI, Pacific/Honolulu …
-    zone: str = "UTC"
-    # its word -> ours: success, failure, ignored, waiting …
-    statuses: dict[str, str] = field(default_factory=dict)
-    # the stages of its attempts, in order
-    stages: list[str] = field(default_factory=lambda: ["ingest"])
-    # metrics to show in the table of nights
-    headlines: list[str] = field(default_factory=list)
+    feeds: Literal["files", "ingests", "metrics"] = setting(
+        "metrics", "Table that the rows fill: `files`, `ingests` or `metrics`."
+    )
+    columns: dict[str, str] = setting(
+        {}, "Our column = its column.", example={"sampled_at": "time"}
+    )
+    constants: dict[str, str] = setting(
+        {}, "Our column = its value in every row.", example={"stage": "export"}
+    )
+    values: dict[str, str] = setting(
+        {},
+        "Metric = its column, if the table has a column per metric.",
+        example={"seeing": "fwhm"},
+    )
+    units: dict[str, str] = setting({}, "Metric = its unit.", example={"seeing": "arcsec"})
+    night_column: str = setting(
+        "",
+        "Column with a row's night. By default, the row's instant gives the night.",
+        example="night",
+    )
+    night_format: str = setting(
+        "date",
+        "How nights are written: `date`, `nid` (ZTF's number), `mjd`, or a pattern of strptime.",
+        example="%d/%m/%Y",
+    )
+    time_format: str = setting(
+        "iso",
+        "How instants are written: `iso`, `unix`, `unix_ms`, `unix_us`, `unix_ns`, `mjd`, `jd`, "
+        "or a pattern of strptime.",
+        example="unix",
+    )
+    zone: str = setting(
+        "UTC", "Time zone of instants that have none, or `TAI`.", example="Pacific/Honolulu"
+    )
+    statuses: dict[str, str] = setting(
+        {},
+        "Its word for how an attempt ended = ours: success, failure, ignored, waiting …",
+        example={"OK": "success"},
+    )
+    stages: list[str] = setting(["ingest"], "Stages of its attempts, in order.")
+    headlines: list[str] = setting(
+        [], "Metrics to show in the table of nights.", example=["seeing"]
+    )
 
 
 class MappedSource(Telling):
@@ -70,7 +89,7 @@ class MappedSource(Telling):
 
     @staticmethod
     def stages_of(settings: Mapped) -> tuple[str, ...]:
-        """Return the stages in the settings, if the rows are attempts."""
+        """Return the stages, if the rows are attempts."""
         return tuple(settings.stages) if settings.feeds == "ingests" else ()
 
     @staticmethod
@@ -85,7 +104,7 @@ class MappedSource(Telling):
 
 
 def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night: bool) -> None:
-    """Check that a mapping is complete, and has only columns and words of ours.
+    """Check that a mapping is complete and known.
 
     Parameters
     ----------
@@ -101,6 +120,7 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     UsageError
         If something is missing or unknown.
     """
+    completeness.check_aggregates(settings)
     feeds = settings.feeds
     known = [c.name for c in FEEDS[feeds] if c.name != "source"]
     for name in (*settings.columns, *settings.constants):
@@ -138,7 +158,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def wanted(settings: Mapped) -> list[str]:
-    """Return the other system's columns that the settings name, without repetition."""
+    """Return the other system's columns in the settings."""
     night = [settings.night_column] if settings.night_column else []
     return list(dict.fromkeys([*night, *settings.columns.values(), *settings.values.values()]))
 

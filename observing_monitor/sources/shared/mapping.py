@@ -1,29 +1,14 @@
-"""Map another system's columns to ours: shared by the sources `sql` and `table`."""
+"""Split rows of another system by night."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from observing_monitor.readers.textfiles import at, read_night
-from observing_monitor.sources.shared.cells import (
-    JD_OF_1970,
-    MJD_OF_1970,
-    NUMERIC_TIMES,
-    Notes,
-    to_instants,
-    to_metric,
-    to_zone,
-)
-from observing_monitor.sources.shared.mapped import (
-    OWN_INSTANT,
-    Mapped,
-    MappedSource,
-    check_settings,
-    require,
-    wanted,
-)
-from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.readers.night_paths import read_night
+from observing_monitor.readers.textfiles import at
+from observing_monitor.sources.shared.cells import to_instants
+from observing_monitor.sources.shared.mapped import OWN_INSTANT
 
 if TYPE_CHECKING:
     import datetime
@@ -31,32 +16,16 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.nights import NightRule
     from observing_monitor.readers.textfiles import Rows
-
-
-__all__ = [
-    "JD_OF_1970",
-    "MJD_OF_1970",
-    "NUMERIC_TIMES",
-    "Mapped",
-    "MappedSource",
-    "Notes",
-    "apart",
-    "by_night",
-    "check_settings",
-    "require",
-    "to_metric",
-    "to_reading",
-    "to_zone",
-    "wanted",
-]
+    from observing_monitor.sources.shared.mapped import Mapped
 
 
 def by_night(
     rows: Rows, settings: Mapped, rule: NightRule, night: datetime.date | None = None
 ) -> dict[datetime.date, Rows]:
-    """Return rows by night; the notes are with the last night.
+    """Return rows by night.
 
-    The settings and the rows' columns must have passed `check_settings` and `require`.
+    The notes are with the last night. The settings and the rows' columns must have passed
+    `check_settings` and `require`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Convert rows of another system to the tables of one night."""
+"""Convert another system's rows to our tables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
 
 
 def _frame(rows: Rows) -> DataFrame:
-    """Return rows as a DataFrame; of columns with the same name, the last."""
+    """Return rows as a DataFrame.
+
+    If columns have the same name, the last counts.
+    """
     import pandas as pd
 
     made = pd.DataFrame(rows.rows, columns=rows.columns, dtype="object")
@@ -72,7 +75,10 @@ def _frame(rows: Rows) -> DataFrame:
 def _mapped(
     table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]
 ) -> DataFrame:
-    """Return the mapped columns and the constants, by our names and in our types."""
+    """Return the mapped columns and the constants.
+
+    They have our names and types.
+    """
     import pandas as pd
 
     made = {}

@@ -1,0 +1,105 @@
+"""Check a source: ask it as a run would."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from observing_monitor.collecting.sources import catch_faults
+from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
+from observing_monitor.readers.patterns import Pattern
+
+if TYPE_CHECKING:
+    import datetime
+
+    from observing_monitor.settings.stream import Stream
+
+
+MAX_NOTES = 3  # of a source; the rest are counted
+# column of each table that says how new it is
+TIMES = {"files": "transferred_at", "attempts": "attempted_at", "metrics": "sampled_at"}
+
+
+def check_source(
+    source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime
+) -> Answer:
+    """Return which nights a source knows, and what its newest night has.
+
+    Parameters
+    ----------
+    source : TimedSource
+    stream : Stream
+    nights : list of date
+        Those that a run looks at, in order.
+    now : datetime
+    """
+    started, faults = time.monotonic(), dict[str, str]()
+    with catch_faults(source, "as check asks it", faults):
+        known = sorted(source.nights())
+        for night in nights:
+            source.look(night, None)
+        tonight = stream.rule.night_of(now)
+        past = [night for night in known if night <= tonight]
+        newest = past[-1] if past else nights[-1] if nights else None
+        reading = source.read(newest) if newest else None
+        took_s = time.monotonic() - started
+        found = _check_reading(reading, newest, stream) if reading and newest else Answer(FINE)
+    if faults:
+        return Answer(FAILED, [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
+    answer = Answer(FINE, [f"{nights_text(known)}; answered in {took_s:.2f} s"])
+    pattern = getattr(source.source, "pattern", None)
+    if isinstance(pattern, Pattern):
+        answer += Answer(FINE, pattern.remarks())
+    return answer + _check_nights(known, nights, stream, tonight) + found
+
+
+def _check_nights(
+    known: list[datetime.date],
+    nights: list[datetime.date],
+    stream: Stream,
+    tonight: datetime.date,
+) -> Answer:
+    """Return what is odd about the nights that a source knows."""
+    if not known:
+        return Answer(ODD, ["it answers, but knows of no night; is it the right place?"])
+    if known[-1] > tonight:
+        words = f"it knows of nights that are yet to come, up to {known[-1]}"
+        return Answer(ODD, [f"{words}; is night_rule {stream.rule.text} right?"])
+    if known[-1] < nights[0]:
+        words = f"nothing of the nights that a run looks at, {nights[0]} to {nights[-1]}"
+        return Answer(ODD, [f"{words}; for older ones: observing_monitor rebuild"])
+    return Answer(FINE)
+
+
+def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
+    """Return what a source's newest night has, and what is odd about it."""
+    tables = {name: getattr(reading, name) for name in TIMES}
+    counts = [f"{len(table):,} {name}" for name, table in tables.items() if table is not None]
+    latest = [
+        table[TIMES[name]].max()
+        for name, table in tables.items()
+        if table is not None and len(table)
+    ]
+    newest = [at for at in latest if at == at]  # NaT is not itself
+    at = f", the last at {clock(max(newest))}" if newest else ""
+    answer = Answer(FINE, [f"of {night}: {', '.join(counts) or 'no table'}{at}"])
+    answer += _check_times(reading.files, night, stream)
+    if reading.notes:
+        answer += Answer(ODD, [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]])
+    if len(reading.notes) > MAX_NOTES:
+        answer += Answer(ODD, [f"and {len(reading.notes) - MAX_NOTES:,} more odd things"])
+    return answer
+
+
+def _check_times(files: Any, night: datetime.date, stream: Stream) -> Answer:
+    """Return that most files were created outside their night, if so."""
+    if files is None or not len(files):
+        return Answer(FINE)
+    start, end = stream.rule.bounds(night)
+    created = files["created_at"].dropna()
+    n_outside = int(((created < start) | (created >= end)).sum())
+    if n_outside * 2 <= len(created):
+        return Answer(FINE)
+    words = f"{n_outside:,} of {len(created):,} files of {night} were created outside that night"
+    span = f"{clock(start)} to {clock(end)}"
+    return Answer(ODD, [f"{words}, {span}; is night_rule {stream.rule.text} right?"])

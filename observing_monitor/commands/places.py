@@ -1,0 +1,131 @@
+"""The output that the options name, and checks that it is no place of anybody else."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from observing_monitor.commands.options import make_redaction
+from observing_monitor.errors import UsageError
+from observing_monitor.processes.timelimit import LOOK_S, within
+from observing_monitor.readers.plain_files import is_address
+from observing_monitor.settings.storages import storage_of_file
+from observing_monitor.storage import layout
+from observing_monitor.storage.output import Output, SplitOutput
+
+if TYPE_CHECKING:
+    import argparse
+
+    from observing_monitor.settings.stream import Stream
+    from observing_monitor.storage.redact import Redaction
+
+
+NO_OUTPUT = (
+    "output_dir is not set; give --output_dir DIR, or output_dir in [observing_monitor] of the "
+    "settings file"
+)
+
+
+def open_output(options: argparse.Namespace) -> Output:
+    """Return the output that the options describe.
+
+    Raises
+    ------
+    UsageError
+        There is none, or texts that `redact` hides would be in a store next to the pages.
+    """
+    if options.output_dir is None:
+        raise UsageError(NO_OUTPUT)
+    redaction = make_redaction(options)
+    if options.redact and options.store_dir is None:
+        words = "the store, which keeps them, would be in the folder of the pages"
+        remedy = "set store_dir to a folder that no web server shows"
+        raise UsageError(f"redact hides {options.redact[0]!r} and more, but {words}; {remedy}")
+    pages = _output_at("output_dir", options.output_dir, options.config, redaction)
+    if options.store_dir is None:
+        return SplitOutput(pages, Output(pages.store)) if _is_on_other_disk(pages) else pages
+    store = _output_at("store_dir", options.store_dir, options.config)
+    if store.root == pages.root:
+        raise UsageError(f"store_dir {store.root} is output_dir itself; name another folder")
+    return SplitOutput(pages, store)
+
+
+def _output_at(
+    name: str, place: str | Path, config: str | None, redaction: Redaction | None = None
+) -> Output:
+    """Return the output at the folder or address of a setting."""
+    if not is_address(place):
+        return Output(place, redaction)
+    from observing_monitor.storage.object_output import ObjectOutput
+
+    try:
+        return ObjectOutput(str(place), storage_of_file(config, str(place)), redaction)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def _is_on_other_disk(output: Output) -> bool:
+    """Return True if an output's `data` is on another disk."""
+    try:
+        return (
+            not is_address(output.root)
+            and os.stat(output.store).st_dev != os.stat(output.root).st_dev
+        )
+    except OSError:  # it does not exist yet
+        return False
+
+
+def check_apart(output: Output, streams: list[Stream]) -> None:
+    """Raise UsageError if the output is in a folder that a source reads.
+
+    The pages would be taken for files. Links are followed.
+    """
+    versions = [version for described in streams for version in described.versions]
+    read = {
+        (str(path), stream.name)
+        for stream in versions
+        for source in stream.sources
+        if (path := getattr(source.settings, "path", None))
+    }
+    for path, stream_name in sorted(read):
+        real = "" if is_address(path) else _real_path(path)
+        for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
+            if is_address(path) or is_address(folder):
+                _check_addresses_apart(name, folder, path, stream_name)
+            elif Path(os.path.realpath(folder)).is_relative_to(real):
+                words = f"{name} {folder} lies in {path}, which {stream_name} reads"
+                raise UsageError(f"{words}; choose a folder outside it")
+
+
+def _real_path(path: str) -> str:
+    """Return a path without links; with them if its disk does not answer."""
+    return within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
+
+
+def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> None:
+    from observing_monitor.readers.object_store import lies_in
+
+    if lies_in(folder, source) or lies_in(source, folder):
+        words = f"{name} {folder} and {source}, which {stream} reads, lie in each other"
+        raise UsageError(f"{words}; choose another prefix")
+
+
+def stored_streams(output: Output) -> list[str]:
+    """Return the streams that have a store in an output."""
+    beginning = layout.stream_store("").rpartition("/")[2]
+    names = output.names(layout.STORE)
+    return [name.removeprefix(beginning) for name in names if name.startswith(beginning)]
+
+
+def check_alone(output: Output, streams: list[Stream]) -> None:
+    """Raise UsageError if the pages would replace those of another stream."""
+    if any(stream.folder for stream in streams):
+        return
+    others = sorted({*stored_streams(output)} - {stream.name for stream in streams})
+    if others:
+        words = "choose another folder, or describe the streams in a settings file"
+        raise UsageError(
+            f"output_dir {output.root} holds the pages of {', '.join(others)}; {words}"
+        )

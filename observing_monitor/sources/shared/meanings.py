@@ -1,0 +1,11 @@
+"""Meanings of settings that several kinds of source have."""
+
+from __future__ import annotations
+
+NAME_PATTERN = (
+    "Regular expression for files' names. Its groups `obsid`, `exposure`, `seq_num` and "
+    "`detector` fill the columns of these names."
+)
+SKIP = "Patterns of names that are not files yet."
+PASSWORD_ENV = "Environment variable with the password. PostgreSQL's `.pgpass` works too."
+TIMEOUT_S = "Time that the database has to answer."

@@ -1,0 +1,7 @@
+"""The command line of one stream, without a settings file."""
+
+
+def arguments(folder, first, last=None, output="site"):
+    """Return the arguments of a run over `folder`/input, into an output below the folder."""
+    places = ("--input_dir", folder / "input", "--output_dir", folder / output)
+    return (*places, "--first_day", first, "--last_day", last or first)
