@@ -137,3 +137,4 @@ def test_ticks_of_delays(delays):
     ticks, words = axis["tickvals"], axis["ticktext"]
     assert ticks[0] <= delays[0] and ticks[-1] >= delays[1] and 2 <= len(ticks) <= 9
     assert len(set(words)) == len(ticks)
+    assert len({word.split()[-1] for word in words}) == 1, "one unit per axis"

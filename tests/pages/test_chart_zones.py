@@ -140,7 +140,7 @@ def test_hover_shows_utc(browser, site, zone, night):
     plot.hover(position={"x": left + drawn["points"][number], "y": y})
     label = plot.locator(".hoverlayer .hovertext").first
     label.wait_for()
-    at = re.search(r"by (\d\d:\d\d:\d\d) UTC", label.text_content())
+    at = re.search(r"by \d{4}-\d\d-\d\d (\d\d:\d\d:\d\d) UTC", label.text_content())
     # points are nearer to each other than a pixel: the label may be of a neighbour
     assert at and abs(of_day(at[1]) - times[number] % DAY_S) < 600
     page.close()

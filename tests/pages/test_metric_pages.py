@@ -130,7 +130,7 @@ def test_stages(site):
     )
     _, data = data_of(site, "gemini/2026-11-19")
     assert [(f["text"], f["source"]) for f in data["findings"] if f["level"] == "error"] == [
-        ("1 file failed since 06:21 UTC", "fitsstorage_logs")
+        ("1 file failed since 2026-11-19 06:21 UTC", "fitsstorage_logs")
     ]
 
 
