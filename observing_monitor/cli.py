@@ -139,7 +139,7 @@ def _complain(line: str) -> None:
 
 
 def _set_up_log(verbose: bool) -> None:
-    """Log to stderr: warnings and, on a terminal or with --verbose, what is done."""
+    """Log warnings to stderr and, on a terminal or if asked, what is done."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(level=level, stream=sys.stderr, force=True)
     logging.getLogger().handlers[0].setFormatter(_VisibleFormatter(f"{PROGRAM}: %(message)s"))
@@ -152,7 +152,7 @@ class _VisibleFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record as text: its message in one line, then a traceback if it has one."""
+        """Return a record as text: a line, then a traceback if it has one."""
         shown = copy.copy(record)
         shown.msg, shown.args = visible_line(record.getMessage()), ()
         return visible(super().format(shown))

@@ -15,7 +15,7 @@ NAME = "cron_observing_monitor.sh"
 
 
 def put_command(folder, text):
-    """A command `observing_monitor` that does what the shell script `text` says."""
+    """Write a command `observing_monitor` that runs a shell script."""
     folder.mkdir(exist_ok=True)
     path = folder / "observing_monitor"
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -23,10 +23,9 @@ def put_command(folder, text):
 
 
 def run(tmp_path, *arguments, **env):
-    """Run the script as cron does: with hardly any environment; `tmp_path/bin` is an addition to its PATH."""
-    script = shutil.copy(
-        CHECKOUT / NAME, tmp_path / NAME
-    )  # the checkout's .venv is not to be beside it
+    """Run the script as cron does, with little environment; `tmp_path/bin` is in its PATH."""
+    # a copy, since next to the original there may be a .venv
+    script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)
     kept = {
         "PYTHONPATH": os.environ["PYTHONPATH"],
         "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
@@ -49,7 +48,7 @@ def run(tmp_path, *arguments, **env):
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
 def test_exit_code_is_passed_on(tmp_path, code):
-    """Every exit code is the program's; 0 and 75 are silent, of others the run's own lines are printed, for cron to mail."""
+    """The exit code is the program's; unless it is 0 or 75, the run's lines are printed."""
     put_command(tmp_path / "bin", f'echo "got $*"; echo trouble >&2; exit {code}')
     (tmp_path / "site.log").write_text("of an earlier run\n")
     done = run(tmp_path, "--num_days", "3")
@@ -64,7 +63,7 @@ def test_exit_code_is_passed_on(tmp_path, code):
 
 
 def test_log_is_bounded(tmp_path):
-    """A log that has grown past its limit becomes the one before, and the next run begins a new one."""
+    """A log past its limit is renamed, and the next run begins a new one."""
     put_command(tmp_path / "bin", "echo 0123456789")
     for _ in range(20):
         assert run(tmp_path, OBSMON_LOG_BYTES="500").returncode == 0
@@ -82,7 +81,7 @@ def test_run_that_found_the_lock_leaves_the_log(tmp_path):
 
 
 def test_virtual_environment_is_activated(tmp_path):
-    """OBSMON_VENV's command is the one that runs; one that is not there is an error that names it."""
+    """The command of OBSMON_VENV runs; an environment that is not there is named."""
     put_command(tmp_path / "bin", "exit 3")
     put_command(tmp_path / "my venv", "exit 0")
     (tmp_path / "my venv" / "bin").mkdir()
@@ -95,7 +94,7 @@ def test_virtual_environment_is_activated(tmp_path):
 
 
 def test_log_that_cannot_be_written(tmp_path):
-    """Where the log's folder is not there, nothing runs, and the path is named."""
+    """If the log's folder does not exist, nothing runs, and the path is named."""
     put_command(tmp_path / "bin", f"touch {tmp_path}/was_run")
     done = run(tmp_path, OBSMON_LOG=str(tmp_path / "nowhere" / "site.log"))
     assert done.returncode == 2
@@ -104,7 +103,7 @@ def test_log_that_cannot_be_written(tmp_path):
 
 
 def test_real_program(tmp_path):
-    """With the real program: wrong settings exit 2 and are named; right ones make the pages, in silence."""
+    """Run with the real program, wrong settings are named; right ones make pages silently."""
     put_command(tmp_path / "bin", f'exec "{sys.executable}" -m observing_monitor "$@"')
     done = run(tmp_path)
     assert done.returncode == 2
@@ -113,7 +112,8 @@ def test_real_program(tmp_path):
     for night in (datetime.date(2020, 2, 12), datetime.date(2020, 2, 13)):
         gen2tree.make_night(tmp_path / "input", night, {"ingested": 3}, now=gen2tree.later())
     (tmp_path / "site.toml").write_text(
-        '[observing_monitor]\noutput_dir = "site"\nlast_day = "2020-02-13"\n\n[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
+        '[observing_monitor]\noutput_dir = "site"\nlast_day = "2020-02-13"\n\n'
+        '[streams.auxTel]\ninput_dir = "input"\ngen = 2\n'
     )
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

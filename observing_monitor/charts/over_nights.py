@@ -22,6 +22,7 @@ from observing_monitor.charts.axes import (
 )
 from observing_monitor.judging import usual
 from observing_monitor.model import columns, wording
+from observing_monitor.storage.layout import night_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -311,7 +312,7 @@ def _nights(nights: Sequence[Summary]) -> Json:
     """Return the x values of a trace over nights, and the page of each."""
     return {
         "x": [values["night"] for values in nights],
-        "customdata": [f"{values['night']}.html" for values in nights],
+        "customdata": [night_page(values["night"]) for values in nights],
     }
 
 

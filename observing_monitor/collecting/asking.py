@@ -37,7 +37,7 @@ class StartQueue:
         self._later: dict[str, Callable[[], None]] = {}
 
     def add(self, name: str, begin: Callable[[], None]) -> None:
-        """Add a stream, and the function that asks its sources their first question."""
+        """Add a stream, and the function that asks its first questions."""
         self._later[name] = begin
 
     def remove(self, name: str) -> None:

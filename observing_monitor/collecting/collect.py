@@ -171,7 +171,7 @@ class StreamCollector:
 
 
 def _damaged_nights(index: Index) -> list[datetime.date]:
-    """Return the nights that publishing found to have a table that cannot be read."""
+    """Return the nights in which publishing found a damaged table."""
     return [
         parse_night(night)
         for night, row in index["nights"].items()
@@ -236,7 +236,7 @@ def _lost(task: WorkerTask) -> tuple[Outcome | None, Any]:
 
 
 def _collect_guarded(task: NightTask) -> Outcome:
-    """Collect one night; log an unexpected error and count it, so that other nights continue."""
+    """Collect one night; log unexpected errors, so that others continue."""
     try:
         return collect_night(task)
     except OutputError:

@@ -25,7 +25,7 @@ def note_sources(
     nights: Sequence[datetime.date],
     now: datetime.datetime,
 ) -> None:
-    """Note each source's last fault, and since when it is known, in the stream's index.
+    """Note each source's last fault, and since when, in the stream's index.
 
     Nights for which there was no time are a fault of ours, a warning.
     """

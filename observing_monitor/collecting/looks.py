@@ -52,7 +52,7 @@ class NightLooks:
         return all(self.is_same(name) for name in self.states)
 
     def has_new_states(self) -> bool:
-        """Return True if a state differs, even if only in what makes looks cheaper."""
+        """Return True if a state differs, in whatever part."""
         return any(state != self.known.get(name) for name, state in self.states.items())
 
 

@@ -148,7 +148,7 @@ def _read_sources(
     digests: Mapping[str, str],
     attempts: Mapping[str, Future[DataFrame | None]],
 ) -> NightReading:
-    """Read each source that answered the look, or take its attempts from the cache.
+    """Read each source that answered, or take its attempts from the cache.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def _merged(stored: Tables, reading: NightReading) -> MergedNight:
 def _under_new_names(
     before: Tables, readings: Mapping[str, Reading]
 ) -> tuple[Tables, dict[str, str]]:
-    """Rename the files that a source found elsewhere; return the names before and now."""
+    """Rename files that a source found elsewhere; return both names."""
     import pandas as pd
 
     from observing_monitor.tables import changes
@@ -205,7 +205,7 @@ def _under_new_names(
 
 
 def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
-    """Return the changes of a night so far, with those that this reading shows."""
+    """Return the changes of a night, with those that this reading shows."""
     from observing_monitor.tables import changes
 
     task = reading.task
@@ -219,7 +219,7 @@ def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | Non
 
 
 def _notes(reading: NightReading) -> dict[str, list[str]]:
-    """Return the notes of each source; those of the last look if it was not read."""
+    """Return the notes of each source, or the last ones if it was not read."""
     notes = {
         name: _bounded(sorted(one.notes)) for name, one in reading.readings.items() if one.notes
     }
@@ -236,7 +236,7 @@ def _bounded(notes: list[str]) -> list[str]:
 
 
 def _is_told(reading: NightReading, staged: list[str]) -> bool:
-    """Return True if a source of attempts has answered once, or if there is none."""
+    """Return True if a source of attempts has ever answered, or none exists."""
     return (
         bool(reading.looked.get("is_told"))
         or not staged
@@ -245,7 +245,7 @@ def _is_told(reading: NightReading, staged: list[str]) -> bool:
 
 
 def _cache_attempts(reading: NightReading) -> dict[str, str]:
-    """Cache large attempts of the newest night; return their digests by source.
+    """Cache many attempts of the newest night; return digests by source.
 
     That night is looked at often while files come. A registry with nothing new is then not read
     again because another source has news.
@@ -263,7 +263,7 @@ def _cache_attempts(reading: NightReading) -> dict[str, str]:
 
 
 def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
-    """Return True for many attempts and nothing else, if looks cover all of them."""
+    """Return True for many attempts alone, if looks cover all of them."""
     is_attempts_alone = (
         reading.files is None and reading.metrics is None and not reading.append_attempts
     )

@@ -81,7 +81,7 @@ def timed_sources(stream: Stream, options: AskOptions) -> list[TimedSource]:
 
 
 def sources_of_versions(stream: Stream, options: AskOptions) -> dict[int, list[TimedSource]]:
-    """Return the timed sources of each of `Stream.versions`, by the version's `id`."""
+    """Return the timed sources of each version of a stream, by its `id`."""
     return {id(version): timed_sources(version, options) for version in stream.versions}
 
 
@@ -94,7 +94,7 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
 def begin_looks(
     stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
 ) -> None:
-    """Ask sources that were not asked yet to look at a night, as `collect_night` will."""
+    """Ask sources that were not asked yet to look at a night."""
     # an error of the store is found by who collects the night
     with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
@@ -135,7 +135,7 @@ def source_keys(stream: Stream) -> dict[str, str]:
 
 
 def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
-    """Return the last look of each source at a night, if it was asked the same then."""
+    """Return the last look of each source that was asked the same then."""
     before = looked.get("keys") or {}
     return {
         name: state
@@ -145,6 +145,6 @@ def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
 
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
-    """Return a fingerprint of a source's settings, the night rule and the schema."""
+    """Return a fingerprint of a source's settings, night rule and schema."""
     facts = (columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings)
     return hex_digest(repr(facts), n_bytes=8)

@@ -107,7 +107,7 @@ def parse(arguments: Sequence[str], tell: Tell | None = None) -> tuple[str, argp
 
 
 def _split_command(arguments: list[str]) -> tuple[str, list[str]]:
-    """Return the command, which may be first or last (by default `run`), and the rest."""
+    """Return the command, which may be first or last, and the rest."""
     if arguments and arguments[0] in COMMANDS:
         return arguments[0], arguments[1:]
     if arguments and arguments[-1] in COMMANDS and not _takes_value(arguments[-2]):

@@ -91,7 +91,7 @@ def _lines(name: str, answer: Answer) -> list[str]:
 
 
 def _sources_of(streams: Sequence[Stream], now: datetime.datetime) -> dict[str, list[TimedSource]]:
-    """Return the sources of each stream by its name, and queue their first questions."""
+    """Return the sources of each stream, and queue their first questions."""
     options = AskOptions(now, queue=StartQueue())
     made = {stream.name: timed_sources(stream, options) for stream in streams}
     for name, sources in made.items():

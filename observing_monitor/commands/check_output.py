@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
-from observing_monitor.commands.places import NO_OUTPUT
+from observing_monitor.commands.places import NO_OUTPUT, stored_streams
 from observing_monitor.errors import OutputError
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
@@ -46,7 +46,7 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     for stream in streams:
         answer += _check_store(output, stream)
     for name in removed_streams(output, streams):
-        folders = f"{output.path(layout.STORE, f'stream={name}')} and {output.path(name)}"
+        folders = f"{output.path(layout.stream_store(name))} and {output.path(name)}"
         words = "its pages and its store are there, but the settings do not name it"
         remedy = f"remove {folders} if nobody wants them, or name it again"
         answer += Answer(ODD, [f"{name}: {words}; {remedy}"])
@@ -80,7 +80,7 @@ def _check_folder(output: Output, name: str) -> Answer:
 
 
 def _check_objects(output: Output) -> Answer:
-    """Check that an object store answers; only a run shows if it can be written."""
+    """Check that an object store answers; only a run can write to it."""
     try:
         output.names("")
     except OutputError as error:
@@ -91,7 +91,7 @@ def _check_objects(output: Output) -> Answer:
 def _last_run(output: Output, now: datetime.datetime) -> str:
     from observing_monitor.model.wording import seconds as duration
 
-    beat = output.read_json("data/heartbeat.json") or {}
+    beat = output.read_json(layout.HEARTBEAT) or {}
     if not isinstance(beat.get("run_at"), str):
         return "no run has finished there yet"
     run_at = parse_utc(beat["run_at"])
@@ -113,9 +113,7 @@ def _check_store(output: Output, stream: Stream) -> Answer:
 
 def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
     """Return the streams that have a store, but are not in the settings."""
-    there = [name for name in output.names(layout.STORE) if name.startswith("stream=")]
-    named = {stream.name for stream in streams}
-    return sorted({name.removeprefix("stream=") for name in there} - named)
+    return sorted({*stored_streams(output)} - {stream.name for stream in streams})
 
 
 def _gigabytes(n_bytes: int) -> str:

@@ -8,6 +8,7 @@ from observing_monitor.commands.options import stream_named
 from observing_monitor.commands.prototype_history import HistoryImport
 from observing_monitor.commands.run_log import end_run
 from observing_monitor.errors import SourceError, UsageError
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def import_prototype_command(options: argparse.Namespace, run: SiteRun, tell: Tell) -> int:
-    """Import a prototype's history and publish the pages; return the exit code.
+    """Import a prototype's history and publish it; return the exit code.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def import_prototype_command(options: argparse.Namespace, run: SiteRun, tell: Te
     tell(f"{options.database} -> {stream.name}")
     for line in _summary(done):
         tell(line)
-    page = run.output.path(stream.folder, "index.html")
+    page = run.output.path(stream.folder, layout.INDEX_PAGE)
     tell(f"  {run.n_pages:,} pages written: {page}")
     return end_run("import-prototype", options, run)
 

@@ -63,7 +63,7 @@ def read_streams(options: argparse.Namespace, command: str) -> list[Stream]:
 
 
 def _usual_name(input_dir: str | Path) -> str:
-    """Return the name of a stream that is not named: that of its folder, in plain characters."""
+    """Return the default name of a stream: its folder's, in plain letters."""
     address = is_address(input_dir)
     last = str(input_dir).rpartition("/")[2] if address else Path(input_dir).absolute().name
     return re.sub(r"[^\w.+-]+", "_", last, flags=re.ASCII).lstrip("._+-") or "stream"
@@ -117,7 +117,7 @@ def nights_of_run(
 def _check_days(
     num_days: int | None, first: datetime.date | None, last: datetime.date | None
 ) -> None:
-    """Raise UsageError if num_days, first_day and last_day contradict each other."""
+    """Raise UsageError if the options for nights contradict each other."""
     if num_days is not None and not 1 <= num_days <= MAX_DAYS:
         words = f"give 1 or more, and {MAX_DAYS:,} at most"
         raise UsageError(f"--num_days {num_days} is no number of nights; {words}")
@@ -185,7 +185,7 @@ def stream_named(options: argparse.Namespace, streams: list[Stream]) -> Stream:
 
 
 def read_known_issues(options: argparse.Namespace, streams: list[Stream]) -> KnownIssues:
-    """Return the known issues of `--known_issues`, or of known.yaml next to the settings."""
+    """Return the known issues of --known_issues, or of known.yaml."""
     from observing_monitor.judging import known_issues
 
     path = options.known_issues

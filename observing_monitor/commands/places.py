@@ -12,6 +12,7 @@ from observing_monitor.errors import UsageError
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.storages import storage_of_file
+from observing_monitor.storage import layout
 from observing_monitor.storage.output import Output, SplitOutput
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def open_output(options: argparse.Namespace) -> Output:
 def _output_at(
     name: str, place: str | Path, config: str | None, redaction: Redaction | None = None
 ) -> Output:
-    """Return the output at a folder or an address, which a setting of this name has."""
+    """Return the output at the folder or address of a setting."""
     if not is_address(place):
         return Output(place, redaction)
     from observing_monitor.storage.object_output import ObjectOutput
@@ -66,7 +67,7 @@ def _output_at(
 
 
 def _is_on_other_disk(output: Output) -> bool:
-    """Return True if an output's `data` is on another disk, into which nothing can be renamed."""
+    """Return True if an output's `data` is on another disk."""
     try:
         return (
             not is_address(output.root)
@@ -111,13 +112,18 @@ def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> 
         raise UsageError(f"{words}; choose another prefix")
 
 
+def stored_streams(output: Output) -> list[str]:
+    """Return the streams that have a store in an output."""
+    beginning = layout.stream_store("").rpartition("/")[2]
+    names = output.names(layout.STORE)
+    return [name.removeprefix(beginning) for name in names if name.startswith(beginning)]
+
+
 def check_alone(output: Output, streams: list[Stream]) -> None:
-    """Raise UsageError if a stream's pages would be written over those of another stream."""
+    """Raise UsageError if the pages would replace those of another stream."""
     if any(stream.folder for stream in streams):
         return
-    own = {f"stream={stream.name}" for stream in streams}
-    there = [name for name in output.names("data") if name.startswith("stream=")]
-    others = [name.removeprefix("stream=") for name in sorted(there) if name not in own]
+    others = sorted({*stored_streams(output)} - {stream.name for stream in streams})
     if others:
         words = "choose another folder, or describe the streams in a settings file"
         raise UsageError(

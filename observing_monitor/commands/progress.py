@@ -20,7 +20,7 @@ LINE_EVERY_S = 30  # between two lines of a log
 
 @contextlib.contextmanager
 def progress(command: str, what: str, total: int | None) -> Iterator[Callable[[Any], None] | None]:
-    """Show the progress of a long command: a bar on a terminal, otherwise lines.
+    """Show the progress of a long command: a bar on a terminal, or lines.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def progress(command: str, what: str, total: int | None) -> Iterator[Callable[[A
 
 
 def _progress_text(n_nights: int, total: int | None, n_files: int, seconds: float) -> str:
-    """Return a text such as `120 of 1,000 nights, 24,000 files/s, 12 min 3 s left`."""
+    """Return `120 of 1,000 nights, 24,000 files/s, 12 min 3 s left`."""
     from observing_monitor.model.wording import seconds as duration
 
     text = f"{n_nights:,} of {total:,} nights" if total else f"{n_nights:,} nights"

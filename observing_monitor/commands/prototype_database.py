@@ -146,7 +146,7 @@ def list_tables(path: Path, connection: sqlite3.Connection) -> Tables:
 
 
 def _queries(tables: Tables) -> dict[str, str]:
-    """Return a query of each table's rows, whose last column `its_night` is their night."""
+    """Return a query of each table's rows, with their night as `its_night`."""
     upper = {name.upper(): name for name in tables}
     queries = {}
     for name, columns in tables.items():
@@ -247,7 +247,7 @@ class _RowQueue:
 
 
 def _guessed_night(row: dict[str, Any], stream: Stream) -> datetime.date | None:
-    """Return the night of a row that has no date, by its path's folders or its times."""
+    """Return the night of a row without a date, by its path or its times."""
     path = str(row.get("transfer_path") or row.get("ingest_path") or "")
     for text in (row["its_night"], *path.split("/")):
         if night := night_named(str(text)):

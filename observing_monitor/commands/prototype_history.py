@@ -165,7 +165,7 @@ class HistoryImport:
         digest: str,
         sizes: dict[str, int],
     ) -> bool:
-        """Note a night's new tables in looked.json and the index; return True if it changed."""
+        """Note a night's new tables; return True if they changed."""
         from observing_monitor.tables import cross_night
 
         store, staged = self._store, attempt_sources(self._stream)

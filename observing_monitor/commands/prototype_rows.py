@@ -100,7 +100,7 @@ def _stages(stream: Stream) -> dict[int, str]:
 
 
 def _root(stream: Stream) -> str:
-    """Return the folder of the stream's first file store, with "/"; "" if it has none."""
+    """Return the folder of the first file store, with "/"; "" without one."""
     for source in stream.sources:
         if source.kind == "files":
             return f"{getattr(source.settings, 'path', '')}/"
@@ -142,7 +142,7 @@ class _History:
             self.metrics.append({"name": name, "text": text})
 
     def _place_file(self, table: str, row: Row) -> None:
-        """Add a row of a list of files, and the last event of a Data Backbone's file.
+        """Add a row of a list of files, with its last event if it has one.
 
         An older row of the same path becomes a metric.
         """
@@ -217,7 +217,7 @@ class _History:
         self._keep_rest(table, file_id, row)
 
     def _place_count(self, name: str, row: Row) -> None:
-        """Add a row about a night as a metric per column; a row of another table as a whole."""
+        """Add a row about a night as metrics, or an unknown row as a whole."""
         at = take_instant(row, "last_update")
         if name.upper() not in GENS:
             self._keep_rest(name, "", {"row": {**row, "last_update": iso_utc(at)}})
@@ -241,7 +241,7 @@ class _History:
                 self._keep_rest(table, file_id, {"other_update": iso_utc(at)})
 
     def _keep_rest(self, table: str, file_id: str, row: Row) -> None:
-        """Keep what is left of a file's row: one metric per column, for all files that have it."""
+        """Keep what is left of a file's row: one metric per column."""
         for name, value in row.items():
             if value is not None:
                 of_files = self.rest.setdefault(f"{table}.{name}", {})
@@ -288,7 +288,7 @@ def _place_filenum(file: Row, row: Row, is_inode: bool = True) -> None:
 
 
 def _remove_implied(table: str, row: Row, file_id: str) -> None:
-    """Remove the night and the generation from a row if its path and table imply them."""
+    """Remove a night and a generation that path and table imply."""
     column = "nite_trans" if "nite_trans" in row else "nite"
     if night_named(str(row.get(column))) == night_named(file_id.partition("/")[0]):
         row.pop(column, None)

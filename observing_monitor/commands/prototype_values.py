@@ -41,7 +41,7 @@ def is_zeros(value: Any) -> bool:
 
 
 def take_instant(row: Row, name: str) -> datetime.datetime | None:
-    """Remove an instant, or zeros, from a row and return it; other values stay there."""
+    """Remove an instant, or zeros, from a row and return it."""
     value = row.get(name)
     instant = read_instant(value)
     if instant or is_zeros(value):

@@ -20,6 +20,7 @@ from observing_monitor.commands.run_log import NO_COUNTS, end_run, log_line, run
 from observing_monitor.commands.site_run import COLLECTING, Nights, SiteRun
 from observing_monitor.errors import LockedError, OutputError, UsageError
 from observing_monitor.processes import workers
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import argparse
@@ -100,14 +101,14 @@ def run_command(
             run.beat()
     code = end_run(command, options, run)
     if command != "collect":
-        log.info("%s", run.output.path("index.html"))
+        log.info("%s", run.output.path(layout.INDEX_PAGE))
     return code
 
 
 def _asked_nights(
     command: str, options: argparse.Namespace, nights: dict[str, list[datetime.date]]
 ) -> Nights:
-    """Return the nights of each stream; None for a rebuild of its whole history.
+    """Return the nights of each stream; None for its whole history.
 
     num_days of the settings says how far back cron looks, not how long the history is.
     """
@@ -137,7 +138,7 @@ def _executor(
 
 @contextlib.contextmanager
 def executor_of(jobs: int | None, scheduler: str | None) -> Iterator[Workers | None]:
-    """Yield workers on a Dask cluster, or processes of this machine (by default, one per core).
+    """Yield workers on a Dask cluster, or processes of this machine.
 
     Yields None if this process does all by itself.
     """

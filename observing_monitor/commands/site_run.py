@@ -35,7 +35,7 @@ from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from observing_monitor.collecting.asking import TimedSource
     from observing_monitor.collecting.night import Outcome
@@ -114,7 +114,7 @@ class SiteRun:
         return time.monotonic() - self._started
 
     def n_new(self, nights: Nights) -> int:
-        """Return the number of nights never looked at, of the stream with most of them."""
+        """Return the largest number of new nights of a stream."""
         return max(
             sum(
                 not Store(self.output, stream.name).read_looked(night)
@@ -232,7 +232,7 @@ class SiteRun:
             log.log(level, words, stream.name, n_pruned)
 
     def publish(self, executor: Workers | None = None) -> None:
-        """Write the pages that are not current, then heartbeat, feeds and messages."""
+        """Write stale pages, then heartbeat, feeds and messages."""
         with self.progress("publishing", None) as step:
             done = publish.publish(
                 self._site, self.now, executor, step, self._deadline, self._indexes
@@ -253,6 +253,12 @@ class SiteRun:
 
             self.problems += notify.notify(self.receivers, statuses, self.output, self.now)
 
+    def write_spare_pages(self, stream: Stream, nights: Collection[datetime.date]) -> None:
+        """Make the pages that replace those of some nights when their thumbnails go."""
+        from observing_monitor.pages.spare_page import write_spare_pages
+
+        write_spare_pages(self._site, stream, nights, self.now)
+
     def beat(self, pages: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
         """Write the heartbeat, and return it.
 
@@ -265,14 +271,14 @@ class SiteRun:
 
 
 def _begin_looks(made: StreamSources, output: Output, nights: list[datetime.date]) -> None:
-    """Ask the sources of each version of a stream to look at the last of its nights."""
+    """Ask the sources of each version to look at the last of its nights."""
     for night in {id(made.stream.at(night)): night for night in nights}.values():
         then = made.stream.at(night)
         begin_looks(then, made.sources[id(then)], output, night)
 
 
 def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], dict[str, str]]:
-    """Return every night that sources know, and why some could not say which: name -> why."""
+    """Return every night that sources know, and the faults of those that fail."""
     known: set[datetime.date] = set()
     faults: dict[str, str] = {}
     for source in sources:
@@ -282,7 +288,7 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
 
 
 def _and_compile(step: Callable[[Any], None] | None) -> Callable[[Any], None]:
-    """Return a `step` that starts to compile the pages' templates after the first night.
+    """Return a `step` that compiles templates after the first night.
 
     All workers need them next, and a core may be idle by then.
     """

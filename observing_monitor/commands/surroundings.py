@@ -19,7 +19,7 @@ def suit_surroundings() -> None:
 
 
 def _open_streams() -> None:
-    """Open stdin, stdout and stderr if they are closed, and let them show any text.
+    """Open standard streams that are closed, and let them show any text.
 
     The next file that is opened takes the number of a closed one, and would get what is printed.
     """

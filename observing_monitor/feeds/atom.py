@@ -12,6 +12,7 @@ from observing_monitor.feeds.site_status import NightChange, page_address
 from observing_monitor.model.digest import running_digest
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-FEED = "changes.atom"
-FEED_ID = "data/feed.json"  # the feed's own id, made once
 MAX_ENTRIES = 50  # of the feed
 MAX_FINDINGS = 30  # of one entry
 
@@ -68,14 +67,14 @@ def write_feed(
     site_url: str,
     now: datetime.datetime,
 ) -> bool:
-    """Write the feed of the latest changes, and return True, unless it is current."""
+    """Write the feed of the latest changes; return False if it is current."""
     entries = heapq.nlargest(
         MAX_ENTRIES, changes, key=lambda change: (change.changed_at, change.night, change.stream)
     )
     feed_id, made_at = _feed_id(output, now)
     updated = max((entry.changed_at for entry in entries), default=made_at)
-    own = page_address(site_url, FEED) or FEED
-    page = page_address(site_url, "index.html") or "index.html"
+    own = page_address(site_url, layout.FEED) or layout.FEED
+    page = page_address(site_url, layout.INDEX_PAGE) or layout.INDEX_PAGE
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en">',
@@ -89,7 +88,7 @@ def write_feed(
         *(line for entry in entries for line in _entry(entry, feed_id, site_url)),
         "</feed>",
     ]
-    return bool(output.write_changed(FEED, "\n".join(lines) + "\n"))
+    return bool(output.write_changed(layout.FEED, "\n".join(lines) + "\n"))
 
 
 def _entry(entry: NightChange, feed_id: str, site_url: str) -> list[str]:
@@ -120,13 +119,13 @@ def _xml(text: Any) -> str:
 
 
 def _feed_id(output: Output, now: datetime.datetime) -> tuple[str, str]:
-    """Return the feed's UUID and when it was made: both stay as the first run wrote them."""
-    record = output.read_json(FEED_ID) or {}
+    """Return the feed's UUID, and when the first run made it."""
+    record = output.read_json(layout.FEED_ID) or {}
     if isinstance(record.get("id"), str) and isinstance(record.get("made_at"), str):
         return record["id"], record["made_at"]
     made = _uuid(os.urandom(16).hex())
     made_at = iso_utc(now.replace(microsecond=0))
-    output.write_json(FEED_ID, {"id": made, "made_at": made_at})
+    output.write_json(layout.FEED_ID, {"id": made, "made_at": made_at})
     return made, made_at
 
 

@@ -24,7 +24,7 @@ LAST_BYTES = 2000  # of its output are searched for its last line
 
 
 def deliver_by_command(settings: CommandSettings, change: Change) -> None:
-    """Run the command of a receiver, with the facts in its environment and as JSON on stdin."""
+    """Run the command of a receiver, with the change's facts."""
     # not OBSMON_…: a command that calls this program must not set its options
     facts = {f"OBSERVING_MONITOR_{name.upper()}": value for name, value in asdict(change).items()}
     run_program(settings.command, as_json(change), settings.timeout_s, settings.folder, facts)
@@ -37,7 +37,7 @@ def run_program(
     folder: Path | None = None,
     variables: dict[str, str] | None = None,
 ) -> None:
-    """Run a program without a shell; end it after its time, with all that it started.
+    """Run a program without a shell; end it, and all it started, in time.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def run_program(
 
 
 def _last_line(output: IO[bytes]) -> str:
-    """Return `: ` and the last line of a program's output; "" if there is none."""
+    """Return `: ` and the last line of a program's output; "" without one."""
     output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))
     lines = output.read().decode(errors="replace").strip().splitlines()
     return f": {reason(lines[-1])}" if lines else ""

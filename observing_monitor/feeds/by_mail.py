@@ -30,7 +30,7 @@ MAX_SUBJECT = 200  # characters
 
 
 def deliver_by_mail(settings: MailSettings, change: Change) -> None:
-    """Mail a change by a server, or by this machine's sendmail if no server is named."""
+    """Mail a change by a server, or by this machine's sendmail."""
     message = _message(settings, change)
     if settings.server:
         within_limit(lambda: _send(settings, message), settings.timeout_s, settings.server)
@@ -67,7 +67,7 @@ def _message(settings: MailSettings, change: Change) -> EmailMessage:
 
 
 def _message_id(settings: MailSettings, change: Change) -> str:
-    """Return the same id for the same change: a mail that was sent twice is shown once.
+    """Return the same id for the same change: two mails are shown as one.
 
     A run that is killed after a delivery, before it is noted, sends again.
     """

@@ -26,11 +26,12 @@ def deliver_by_webhook(settings: WebhookSettings, change: Change) -> None:
 
 
 def _post(settings: WebhookSettings, change: Change) -> None:
-    """POST a change as JSON; a redirect fails, since the settings do not name its target."""
+    """POST a change as JSON; redirects fail."""
     import http.client
     import urllib.error
     import urllib.request
 
+    # the settings do not name the place that a redirect leads to
     class NoRedirect(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: Any, **__: Any) -> None:
             return None

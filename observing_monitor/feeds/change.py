@@ -9,6 +9,7 @@ from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.messages import shortened
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
@@ -38,12 +39,12 @@ class Change:
 
 
 def plain(text: str) -> str:
-    """Return a text in one line, without characters that a terminal or a header interprets."""
+    """Return a text in one line, without control characters."""
     return str(visible(" ".join(text.split())))
 
 
 def change_of(status: Status, was: str, now: datetime.datetime) -> Change:
-    """Return the change of a stream's or the site's status since a receiver was told of it."""
+    """Return the change of a status since a receiver was told of it."""
     title = plain(status.title)
     info = shortened(plain(status.info or status.trouble), MAX_INFO)
     where = title if status.stream == SITE else f"{plain(status.site)}, {title}"
@@ -78,14 +79,14 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
         info=words,
         since=at,
         night="",
-        url=page_address(site_url, "index.html"),
+        url=page_address(site_url, layout.INDEX_PAGE),
         told_at=at,
         text=f"{plain(site)}: {words}",
     )
 
 
 def redacted(change: Change, redaction: Redaction) -> Change:
-    """Return a change without what is hidden from public pages, except in the page's address."""
+    """Return a change without hidden texts, except in the page's address."""
     hidden = {name: redaction.text(getattr(change, name)) for name in ("site", "title", "info")}
     before, url, after = change.text.rpartition(change.url) if change.url else (change.text, "", "")
     return replace(change, **hidden, text=redaction.text(before) + url + redaction.text(after))

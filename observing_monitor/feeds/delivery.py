@@ -48,7 +48,7 @@ def network_reason(error: BaseException) -> str:
 
 
 def read_secret(variable: str, file: Path | None) -> str:
-    """Return an environment variable, or the first line of a file; "" if neither is named.
+    """Return an environment variable, or the first line of a file.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_secret(variable: str, file: Path | None) -> str:
 
 
 def within_limit(deliver: Callable[[], None], timeout_s: float, server: str) -> None:
-    """Deliver within a time for all of it, which a socket's own timeout does not limit.
+    """Deliver within a time for all of it; a socket's timeout is for a part.
 
     Raises
     ------

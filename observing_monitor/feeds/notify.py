@@ -21,6 +21,7 @@ from observing_monitor.feeds.change import change_of, redacted, trial
 from observing_monitor.feeds.delivery import DeliveryError
 from observing_monitor.feeds.site_status import SITE
 from observing_monitor.settings.receivers import CommandSettings, MailSettings
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from observing_monitor.storage.redact import Redaction
 
 
-TOLD = "data/told.json"
 MAX_SECONDS = 120  # for all deliveries of a run; the next run does the rest
 
 
@@ -43,7 +43,7 @@ def notify(
     output: Output,
     now: datetime.datetime,
 ) -> list[str]:
-    """Tell every receiver of what changed; return a line for each delivery that failed.
+    """Tell every receiver of changes; return a line for each failure.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def notify(
                 if status.status in receiver.settings.when:
                     deliver(receiver, redacted(change_of(status, was, now), output.redaction))
                 last[status.stream] = status.status
-                output.write_json(TOLD, {"receivers": told})
+                output.write_json(layout.TOLD, {"receivers": told})
             except (DeliveryError, OutputError) as error:
                 problems.append(f"notify {receiver.name}: {error}; the next run tries again")
                 # its other changes wait as well: each may take the whole time limit
@@ -85,11 +85,11 @@ def _is_for(receiver: Receiver, status: Status) -> bool:
 
 
 def _read_told(output: Output) -> dict[str, dict[str, str]]:
-    """Return the last status that each receiver was told of, by receiver and stream.
+    """Return the last status that each receiver was told of, by stream.
 
     If the file is damaged, all is told again.
     """
-    told = (output.read_json(TOLD) or {}).get("receivers")
+    told = (output.read_json(layout.TOLD) or {}).get("receivers")
     if not isinstance(told, dict):
         return {}
     return {

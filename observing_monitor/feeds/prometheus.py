@@ -17,6 +17,7 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import parse_night
 from observing_monitor.model.wording import visible
 from observing_monitor.readers.plain_files import check_plain, plain
+from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_bytes
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-TEXTFILE = "observing_monitor.prom"
 _PREFIX = "observing_monitor"
 
 
@@ -179,14 +179,14 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
 
 
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
-    """Write the textfile next to the pages, and a copy if the settings name one.
+    """Write the textfile next to the pages, and a copy if one is set.
 
     Returns
     -------
     list of str
         A line if the copy could not be written.
     """
-    output.write(TEXTFILE, text)
+    output.write(layout.TEXTFILE, text)
     if copy is None:
         return []
     # node_exporter does not read files of this name, and so never reads half a file; the name is
@@ -195,7 +195,7 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     try:
         check_plain(copy)
         with open(unfinished, "wb", opener=plain) as file:
-            file.write(output.redaction.file(TEXTFILE, as_bytes(text)))
+            file.write(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)
     except OSError as error:
         with contextlib.suppress(OSError):

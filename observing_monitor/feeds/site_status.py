@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model.nights import NightRule, iso_utc, parse_utc
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import Fault
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 
 SITE = "*"  # the site's place among names of streams: no stream can have this name
-SINCE = "data/since.json"  # the status of each stream, and since when it holds
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def page_address(site_url: str, relative: str) -> str:
 
 
 def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetime) -> list[Status]:
-    """Return the statuses with their `since`, as far as earlier runs have noted it.
+    """Return the statuses with their `since`, as earlier runs noted it.
 
     The note is written only if a status changed.
     """
-    record = output.read_json(SINCE) or {}
+    record = output.read_json(layout.SINCE) or {}
     # earlier versions had the streams at the top
     before = record.get("standings", record)
     before = before if isinstance(before, dict) else {}
@@ -87,7 +87,7 @@ def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetim
         after[status.stream] = {"status": status.status, "since": since}
         dated.append(replace(status, since=instant_of(since) or now))
     if after != before:
-        output.write_json(SINCE, {"standings": after})
+        output.write_json(layout.SINCE, {"standings": after})
     return dated
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from observing_monitor import __version__
 from observing_monitor.feeds.site_status import SITE, page_address
 from observing_monitor.model.nights import iso_utc
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-STATUS_JSON = "status.json"
 # it rises if a key is removed or means something else; adding keys does not count
 SCHEMA_VERSION = 1
 
@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 def write_status(
     statuses: Sequence[Status], heartbeat: Mapping[str, Any], output: Output, site_url: str
 ) -> None:
-    """Write `status.json`: the site, its streams, and when each source last answered.
+    """Write status.json: the site, its streams and their sources.
 
     `docs/notifications.md` describes it.
     """
@@ -35,11 +35,11 @@ def write_status(
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "run_at": heartbeat["run_at"],
-        "url": page_address(site_url, "index.html") or None,
+        "url": page_address(site_url, layout.INDEX_PAGE) or None,
         **_common(site),
         "streams": [_stream(status, heartbeat) for status in streams],
     }
-    output.write(STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    output.write(layout.STATUS_JSON, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def _common(status: Status) -> dict[str, Any]:

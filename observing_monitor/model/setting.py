@@ -62,7 +62,7 @@ class SettingDescription:
 
     @property
     def expected(self) -> str:
-        """The values it takes and an example, such as `a number of seconds, such as 3600`."""
+        """Its values and an example: `a number of seconds, such as 3600`."""
         usual = "" if self.is_required else toml_text(self.default)
         shown = usual if self.example is None else toml_text(self.example)
         says_little = shown in ("", '""', "[]", "{}") or shown in self.kind
@@ -97,7 +97,7 @@ def setting(default: T, meaning: str, *, example: object = None) -> T:
 
 
 def describe_settings(record: type[DataclassInstance]) -> list[SettingDescription]:
-    """Return the description of each key of a record, in the order of its fields.
+    """Return the description of each key of a record, in order.
 
     A field without `setting` has the comments on its own lines as its meaning, else those on the
     lines directly above it, else "" (also if the source text of the record cannot be read).

@@ -1,4 +1,6 @@
-"""The static files of a site: style sheet, script and plotly, in `assets/` under names with a hash.
+"""Static files of a site: style sheet, script and plotly.
+
+They are in `assets/`, under names with a hash.
 
 The script is written in one file per feature, `templates/assets/js/*.js`. They are joined into one
 script, since a page opened from disk cannot load ES modules.
@@ -19,6 +21,7 @@ from observing_monitor.errors import OutputError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import iso_utc, parse_utc
 from observing_monitor.pages.render import templates_dir
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
@@ -75,7 +78,7 @@ def _hashed(plain: str, data: bytes) -> str:
 
 
 def _plotly_script() -> Path:
-    """Return the path of the installed plotly's script, without importing plotly."""
+    """Return the path of plotly's script, without importing plotly."""
     found = importlib.util.find_spec("plotly")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("plotly is not installed")
@@ -92,25 +95,28 @@ def _plotly_version() -> str:
 
 
 KEPT_FOR = datetime.timedelta(days=1)  # an open page loads plotly only when a chart is seen
-NOTES = "data/assets.json"
 _OURS = re.compile(r"(style-[0-9a-f]{10}\.css|monitor-[0-9a-f]{10}\.js|plotly-\d[\w.]*\.min\.js)")
 # entries next to the pages: a site of one stream has thousands of them
-_NO_PAGES = re.compile(r"assets|data|\..*|\d{4}-\d\d-\d\d\.(files\.js|csv|json|images|previews)")
+_ENDINGS = (layout.FILES_JS, layout.CSV, layout.DATA, layout.IMAGES, layout.PREVIEWS)
+_NO_PAGES = re.compile(
+    rf"{layout.ASSETS}|{layout.STORE}|\..*"
+    rf"|\d{{4}}-\d\d-\d\d({'|'.join(map(re.escape, _ENDINGS))})"
+)
 
 
 class _Note(NamedTuple):
-    """A replaced asset: when to check it next, and a page that loads it ("" if none is known)."""
+    """A replaced asset: when to check it next, and a page that loads it."""
 
     check_at: datetime.datetime
     page: str
 
 
 def sweep_assets(output: Output, now: datetime.datetime, current: Collection[str]) -> None:
-    """Remove assets that were replaced a day ago or earlier and that no page loads.
+    """Remove assets replaced a day ago or earlier that no page loads.
 
     A replaced asset is checked a day after it was first seen, then once a day. One page that loads
-    it is noted in `data/assets.json`, and is looked at first: pages that are never written again,
-    such as those of pruned nights, cost one read a day. Without a replaced asset nothing is read.
+    it is noted in the store, and is looked at first: pages that are never written again, such as
+    those of pruned nights, cost one read a day. Without a replaced asset nothing is read.
 
     Parameters
     ----------
@@ -119,9 +125,9 @@ def sweep_assets(output: Output, now: datetime.datetime, current: Collection[str
     current : collection of str
         Names in `assets/` that pages load which are written now; they always stay.
     """
-    names = output.names("assets")
+    names = output.names(layout.ASSETS)
     replaced = {name for name in names if _OURS.fullmatch(name) and name not in current}
-    if not replaced and not output.exists(NOTES):
+    if not replaced and not output.exists(layout.REPLACED_ASSETS):
         return
     before = _read_notes(output)
     # not later than a day from now: a clock that was wrong once must not postpone a check forever
@@ -133,7 +139,7 @@ def sweep_assets(output: Output, now: datetime.datetime, current: Collection[str
         if name in loading:
             notes[name] = _Note(now + KEPT_FOR, loading[name])
         else:
-            output.remove(f"assets/{name}")
+            output.remove(layout.asset(name))
             del notes[name]
     _write_notes(output, notes, before)
 
@@ -159,29 +165,31 @@ def _pages_loading(output: Output, names: Collection[str], first: Iterable[str])
 
 
 def _loaded(output: Output, page: str, names: Collection[str]) -> Collection[str]:
-    """Return the assets among `names` that a page loads; all of them if it cannot be read."""
+    """Return the assets among `names` that a page loads; all on an error."""
     try:
         data = output.read(page) or b""
     except OutputError:
         return names
-    return [name for name in names if f"assets/{name}".encode() in data]
+    return [name for name in names if layout.asset(name).encode() in data]
 
 
 def _pages(output: Output) -> Iterator[str]:
     """Yield the site's pages: of each folder those of the oldest nights first."""
     there = sorted(output.names(""))
-    folders = [name for name in there if not (name.endswith(".html") or _NO_PAGES.fullmatch(name))]
+    folders = [
+        name for name in there if not (name.endswith(layout.PAGE) or _NO_PAGES.fullmatch(name))
+    ]
     for folder in ["", *folders]:
         with contextlib.suppress(OutputError):  # a folder of others, such as lost+found
             for name in sorted(output.names(folder)):
-                if name.endswith(".html"):
-                    yield f"{folder}/{name}" if folder else name
+                if name.endswith(layout.PAGE):
+                    yield layout.in_folder(folder, name)
 
 
 def _read_notes(output: Output) -> dict[str, _Note]:
-    """Return the notes on replaced assets, by name; none if the file is damaged."""
+    """Return the notes on replaced assets, by name."""
     try:
-        notes = (output.read_json(NOTES) or {}).get("replaced", {})
+        notes = (output.read_json(layout.REPLACED_ASSETS) or {}).get("replaced", {})
         return {name: _Note(parse_utc(at), str(page)) for name, (at, page) in notes.items()}
     except (AttributeError, TypeError, ValueError):
         return {}
@@ -189,7 +197,7 @@ def _read_notes(output: Output) -> dict[str, _Note]:
 
 def _write_notes(output: Output, notes: dict[str, _Note], before: dict[str, _Note]) -> None:
     if not notes:
-        output.remove(NOTES)
+        output.remove(layout.REPLACED_ASSETS)
     elif notes != before:
         kept = {name: [iso_utc(at), page] for name, (at, page) in sorted(notes.items())}
-        output.write_json(NOTES, {"replaced": kept})
+        output.write_json(layout.REPLACED_ASSETS, {"replaced": kept})

@@ -1,124 +1,139 @@
-"""A stream's card on the site's page."""
+"""A stream's card on the page of the site."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from observing_monitor.model.columns import Summary
 from observing_monitor.model.digest import with_instants
-from observing_monitor.pages import contexts, render
-from observing_monitor.pages.contexts import Link, NightRow, StreamCard
-from observing_monitor.settings.headlines import Headline
+from observing_monitor.pages.contexts import (
+    Bar,
+    BarPart,
+    LatestNight,
+    Link,
+    SmallChart,
+    StreamCard,
+)
+from observing_monitor.pages.labels import headline_text
+from observing_monitor.pages.night_tables import delays_table
+from observing_monitor.pages.render import SIGNS
+from observing_monitor.pages.stream_tables import StreamTables
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
-    from observing_monitor.pages.contexts import SmallChart
+    from collections.abc import Sequence
+
+    from observing_monitor.model.columns import Summary
+    from observing_monitor.pages.stream_state import State
+    from observing_monitor.settings.headlines import Headline
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault
 
 
-CARD_NIGHTS = 14  # the nights that the site's page shows of a stream
+CARD_NIGHTS = 14  # nights of a stream on the site's page
+CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
+BAR_STEP = 14  # from one bar to the next
+MIN_HEIGHT = 1.5  # of a part of a bar, so that one file of thousands is seen
 
 
-@dataclass(frozen=True)
-class State:
-    """How a stream is: what its pages, its card and its standing are made of."""
+class _Night(NamedTuple):
+    """A night in a small chart: tone -> number, and these in words."""
 
-    summaries: Sequence[Summary]  # newest first
-    silent: dict[str, Fault]  # the faults of its sources, and our own, by name
-    word: str
-    info: str
-    trouble: str  # the worst that is wrong, and the night that it is of
-    its_night: str
-    headlines: list[Headline]
-    has_files: bool
+    parts: dict[str, float]
+    words: str
 
 
-def folder_prefix(stream: Stream) -> str:
-    """What the names of a stream's files begin with, relative to the output."""
-    return f"{stream.folder}/" if stream.folder else ""
-
-
-def card(stream: Stream, state: State) -> StreamCard:
-    """A stream as the site's page shows it."""
-    cards = [
-        NightRow(f"{stream.folder}/{night['night']}.html", with_instants(night))
-        for night in state.summaries[:CARD_NIGHTS]
-    ]
+def stream_card(stream: Stream, state: State) -> StreamCard:
+    """Return a stream's card."""
+    nights, has_ingest = state.summaries[:CARD_NIGHTS], bool(stream.last_stage)
+    tables = StreamTables(state.headlines, state.has_files, has_ingest)
+    index = layout.in_folder(stream.folder, layout.INDEX_PAGE)
     return StreamCard(
         stream=stream.name,
         name=stream.title,
-        href=f"{stream.folder}/index.html",
+        href=index,
         status=state.word,
         info=state.info,
         trouble=state.trouble,
-        trouble_href=f"{stream.folder}/{state.its_night}.html#findings"
-        if state.its_night
-        else f"{stream.folder}/index.html#sources",
-        latest=cards[0] if cards else None,
-        nights=cards,
-        chart=_small_chart(cards[::-1], state.has_files, state.headlines, bool(stream.last_stage)),
+        trouble_href=_trouble_href(stream, state) or f"{index}#sources",
+        latest=latest_night(nights[0], stream.folder, has_ingest) if nights else None,
+        nights=tables.recent(nights, stream.folder),
+        chart=small_chart(nights[::-1], state, has_ingest),
         has_files=state.has_files,
-        has_ingest=bool(stream.last_stage),
+        has_ingest=has_ingest,
         headlines=state.headlines,
     )
 
 
-CHART_HEIGHT = 60  # of the bars of a small chart, in its own units
-BAR_STEP = 14  # from bar to bar
+def latest_night(summary: Summary, folder: str, has_ingest: bool) -> LatestNight:
+    """Return the newest night of a stream.
+
+    `folder` is the way from the page to the stream's.
+    """
+    href = layout.in_folder(folder, layout.night_page(summary["night"]))
+    return LatestNight(href, with_instants(summary), delays_table(summary, has_ingest))
 
 
-def _small_chart(
-    rows: Sequence[NightRow], has_files: bool, headlines: list[Headline], has_ingest: bool
-) -> SmallChart | None:
-    """The chart of a card: a bar a night, of files by what became of them or, where there are none, of the first headline."""
-    named = {
-        "ingested": f"{'ingested' if has_ingest else 'arrived'} or left out",
-        "pending": "pending",
-        "failed": "failed, missing, gone or small",
-    }
-    legend = named
-    if has_files:
-        made = [_parts_of(row.values) for row in rows]
-        said = [
-            ", ".join(f"{n:,} {named[tone]}" for tone, n in parts.items() if n) or "no files"
-            for parts in made
-        ]
+def _trouble_href(stream: Stream, state: State) -> str:
+    if not state.its_night:
+        return ""
+    return f"{layout.in_folder(stream.folder, layout.night_page(state.its_night))}#findings"
+
+
+# --- the small chart -----------------------------------------------------------------------------
+
+
+def small_chart(summaries: Sequence[Summary], state: State, has_ingest: bool) -> SmallChart | None:
+    """Return the chart of a card; None if there is nothing to show.
+
+    Bars are files by class or, without files, values of the first headline that has any.
+    """
+    if state.has_files:
+        legend = {
+            "ingested": f"{'ingested' if has_ingest else 'arrived'} or left out",
+            "pending": "pending",
+            "failed": "failed, missing, gone or small",
+        }
+        nights = [_night_of_files(summary, legend) for summary in summaries]
     else:
-        first = next(
-            (h for h in headlines if any(row.values.get(h.name) is not None for row in rows)), None
-        )
-        made = [{"total": max(row.values.get(first.name) or 0, 0)} for row in rows] if first else []
-        said = (
-            [f"{first.label} {render.headline(row.values.get(first.name), first)}" for row in rows]
-            if first
-            else []
-        )
-        legend = {"total": first.label} if first else {}
-    most = max((sum(parts.values()) for parts in made), default=0)
-    if not rows or not legend or not most:
+        shown = (h for h in state.headlines if any(s.get(h.name) is not None for s in summaries))
+        headline = next(shown, None)
+        if headline is None:
+            return None
+        legend = {"total": headline.label}
+        nights = [_night_of_headline(summary, headline) for summary in summaries]
+    highest = max((sum(night.parts.values()) for night in nights), default=0)
+    if not highest:
         return None
-    bars, words = [], []
-    for number, (row, parts, told) in enumerate(zip(rows, made, said, strict=True)):
-        at, title = float(CHART_HEIGHT), f"{row.values['night']}: {told} ({row.values['status']})"
-        stacked = []
-        for tone, n in parts.items():
-            height = round(max(n / most * CHART_HEIGHT, 1.5), 1) if n else 0
-            at = round(at - height, 1)
-            stacked += [contexts.BarPart(tone, at, height)] if n else []
-        mark = "" if row.values["status"] == "normal" else render.SIGNS[row.values["status"]]
-        bars.append(contexts.Bar(number * BAR_STEP + 1, title, stacked, mark))
-        words.append(title)
-    return contexts.SmallChart(
-        "; ".join(words), [Link(text, tone) for tone, text in legend.items()], bars
-    )
+    bars = [
+        _bar(number, summary, night, highest)
+        for number, (summary, night) in enumerate(zip(summaries, nights, strict=True))
+    ]
+    words = "; ".join(bar.title for bar in bars)
+    return SmallChart(words, [Link(text, tone) for tone, text in legend.items()], bars)
 
 
-def _parts_of(summary: Summary) -> dict[str, int]:
-    """A night's files by what an observer has to do with them: nothing, wait, or look."""
-    parts = {
-        "ingested": summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"],
-        "pending": summary["n_pending"],
-    }
-    return parts | {"failed": summary["n_files"] - sum(parts.values())}
+def _night_of_files(summary: Summary, legend: dict[str, str]) -> _Night:
+    """Count the files for which an observer need do nothing, wait, or look."""
+    ingested = summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"]
+    pending = summary["n_pending"]
+    failed = summary["n_files"] - ingested - pending
+    parts = {"ingested": ingested, "pending": pending, "failed": failed}
+    words = ", ".join(f"{n:,} {legend[tone]}" for tone, n in parts.items() if n)
+    return _Night(parts, words or "no files")
+
+
+def _night_of_headline(summary: Summary, headline: Headline) -> _Night:
+    value = summary.get(headline.name)
+    words = f"{headline.label} {headline_text(value, headline)}"
+    return _Night({"total": max(value or 0, 0)}, words)
+
+
+def _bar(number: int, summary: Summary, night: _Night, highest: float) -> Bar:
+    top, parts = float(CHART_HEIGHT), []
+    for tone, n in night.parts.items():
+        if n:
+            height = round(max(n / highest * CHART_HEIGHT, MIN_HEIGHT), 1)
+            top = round(top - height, 1)
+            parts.append(BarPart(tone, top, height))
+    status = summary["status"]
+    title = f"{summary['night']}: {night.words} ({status})"
+    return Bar(number * BAR_STEP + 1, title, parts, "" if status == "normal" else SIGNS[status])

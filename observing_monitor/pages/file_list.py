@@ -1,7 +1,8 @@
-"""All files of a night as a script that a page loads when its reader asks for them.
+"""All files of a night, as a script that the page loads on request.
 
-A page opened from disk may load a script but fetch nothing else, so the rows come as the argument of one call: columns as
-JSON, gzipped, in base64. Nothing that others wrote can be code in there. `files-columns.js` reads it.
+A page that was opened from disk can load a script but fetch nothing else. The rows are therefore
+the argument of one call: columns as JSON, gzipped, in base64. Nothing that others wrote can run as
+code. `templates/assets/js/files-columns.js` reads it.
 """
 
 from __future__ import annotations
@@ -13,27 +14,32 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from observing_monitor.model import columns, frames
+from observing_monitor.model import frames
 from observing_monitor.model.names import split_words
+from observing_monitor.pages.glossary import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
+    from observing_monitor.pages.glossary import Word
+
     Numbers = NDArray[np.integer[Any]]
     Bools = NDArray[np.bool_]
 
 
-Packed = dict[
-    str, Any
-]  # what a packed column has beside its name: `values`, `codes`, `words`, `zero`, by its kind
+# a packed column besides its heading: `values`, `codes`, `words`, `zero`, depending on its kind
+Packed = dict[str, Any]
 
-FUNCTION = "observing_monitor_rows"  # another name for another form: a page of an earlier version, still open, takes it for nothing
+# The form of the data has this name: an open page of an earlier version ignores another one.
+FUNCTION = "observing_monitor_rows"
+# for a night's list, smaller than level 6 in less than half of the time; level 5 saves 2 %
+COMPRESSION = 4
 
-# name (of columns.FILE_LIST), how it is packed; in the order in which the page shows them.
+# name (of columns.FILE_LIST), how it is packed; in the order of the page
 COLUMNS = (
     ("path", "path"),
     ("file_class", "word"),
@@ -47,62 +53,64 @@ COLUMNS = (
     ("exposure", "word"),
     ("obsid", "word"),
 )
-BEFORE_STAGES = 1 + [name for name, *_ in COLUMNS].index("ingested_at")
+# the stages come after this column
+BEFORE_STAGES = "ingested_at"
 
 
 def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
-    """The script with all rows of `files`, in their order: the same rows give the same bytes.
+    """Return the script with all rows of `files`, in their order.
+
+    The same rows give the same bytes.
 
     Parameters
     ----------
     files : DataFrame
-        Columns as in `COLUMNS`, dtypes as in `columns.DTYPES`. Without rows the script has an empty table.
+        Columns as in `COLUMNS`, dtypes as in `columns.DTYPES`. Without rows the table is empty.
     stages : sequence of str
-        Stages beside the last, of which `files` has `STAGE_at`: when each file passed it.
+        Stages besides the last: `files` has a column `STAGE_at` for each, with the time at which
+        each file passed it.
 
     Returns
     -------
     str
-        One call of `FUNCTION` with a base64 text: a gzipped JSON object `{"n", "columns": [{"name", "kind", "label",
-        "meaning", "anchor", ...}]}`; `anchor` is the glossary's. Text columns have `words` and, per row, the `codes` of a word
-        (-1: none); a path is a word (its folder) and a `values` text (its name); numbers are `values`; instants are seconds
-        since the `zero` of their column, which is in seconds since 1970 (UTC). None is null. Of codes, instants and numbers but
-        sizes each row has the step from the last one that is there, the first from 0: most are 0 or 1, in the order of creation.
+        One call of `FUNCTION` with a base64 text: a gzipped JSON object {"n", "columns":
+        [{"name", "kind", "label", "meaning", "anchor", ...}]}; `anchor` is that of the glossary.
+
+        Text columns have `words` and, per row, the `codes` of a word (-1: none). A path is a word
+        (its folder) and a `values` text (its name). Numbers are `values`. Instants are seconds
+        since the `zero` of their column, which is in seconds since 1970 (UTC). None is null.
+
+        Codes, instants and numbers, except for sizes, are differences from the previous row that
+        has a value, the first from 0: most are 0 or 1, in the order of creation.
     """
-    described = {c.name: c for c in columns.FILE_LIST}
-    shown = [
-        (name, kind, described[name].label, described[name].meaning, name) for name, kind in COLUMNS
-    ]
-    beside = [
-        (
-            f"{stage}_at",
-            "instant",
-            stage.capitalize(),
-            f"When the file passed the stage {stage}",
-            "stage_at",
-        )
-        for stage in stages
-    ]
     packed = [
-        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": f"file-{word}"}
+        {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": word.anchor}
         | _PACKERS[kind](files[name])
-        for name, kind, label, meaning, word in [
-            *shown[:BEFORE_STAGES],
-            *beside,
-            *shown[BEFORE_STAGES:],
-        ]
+        for name, kind, label, meaning, word in _shown_columns(stages)
     ]
     table = {"n": len(files), "columns": packed}
     try:
-        text = msgspec.json.encode(table)  # in a tenth of the time that json takes
-    except UnicodeEncodeError:  # text that is no Unicode
+        text = msgspec.json.encode(table)  # ten times as fast as json
+    except UnicodeEncodeError:  # lone surrogates
         text = json.dumps(table, separators=(",", ":")).encode("ascii")
-    # of a night's list, level 4 makes less than 6 does, in a third to a half of the time; what 5 makes differs by 2 %
-    return f'{FUNCTION}("{base64.b64encode(gzip.compress(text, compresslevel=4, mtime=0)).decode("ascii")}");\n'
+    packed_text = gzip.compress(text, compresslevel=COMPRESSION, mtime=0)
+    return f'{FUNCTION}("{base64.b64encode(packed_text).decode("ascii")}");\n'
+
+
+def _shown_columns(stages: Sequence[str]) -> Iterator[tuple[str, str, str, str, Word]]:
+    """Yield name, kind, label, meaning and word of each column."""
+    words = WORDS["file"]
+    for name, kind in COLUMNS:
+        word = words[name]
+        yield name, kind, word.label, word.meaning, word
+        if name == BEFORE_STAGES:
+            for stage in stages:
+                meaning = f"When the file passed the stage {stage}"
+                yield f"{stage}_at", "instant", stage.capitalize(), meaning, words["stage_at"]
 
 
 def _pack_path(values: Series[Any]) -> Packed:
-    """Folders are few and long: a night's names cost a third without them."""
+    """Pack folders as words: without these, paths take a third of the room."""
     values = values.fillna("")
     if values.dtype == "object":
         parts = [path.rpartition("/") for path in values]
@@ -114,9 +122,9 @@ def _pack_path(values: Series[Any]) -> Packed:
 
 
 def _pack_word(values: Series[Any]) -> Packed:
-    """Each text once, in order of first use, and per row which one it is; -1 for null."""
-    if values.dtype == "object":  # text that is no Unicode, which Arrow can't hold
-        return _words(_listed(values))
+    """Pack each text once, and per row its number; -1 for null."""
+    if values.dtype == "object":  # lone surrogates, which Arrow cannot hold
+        return _words(values.where(values.notna(), None).tolist())
     found = frames.arrow(values).dictionary_encode()
     return {
         "words": found.dictionary.to_pylist(),
@@ -125,22 +133,12 @@ def _pack_word(values: Series[Any]) -> Packed:
 
 
 def _words(texts: Iterable[str | None]) -> Packed:
-    """Each text once, in order of first use, and per row which one it is."""
+    """Pack each text once, and per row its number; -1 for None."""
     import numpy as np
 
     codes: dict[str, int] = {}
     rows = [-1 if text is None else codes.setdefault(text, len(codes)) for text in texts]
     return {"words": list(codes), "codes": _steps(np.array(rows, dtype="int64"))}
-
-
-def _listed(values: Series[Any]) -> list[Any]:
-    """A column's plain values, None for null; text by way of Arrow, which is quick."""
-    import pyarrow as pa
-
-    if values.dtype == "object":
-        return values.where(values.notna(), None).tolist()
-    plain: list[Any] = pa.array(values).to_pylist()
-    return plain
 
 
 def _pack_bytes(values: Series[Any]) -> Packed:
@@ -162,17 +160,20 @@ def _pack_instant(values: Series[Any]) -> Packed:
 
 
 def _steps(numbers: Numbers, absent: Bools | None = None) -> list[int | None]:
-    """What each number has more than the last one before it that is there, the first than 0; None where it is absent."""
+    """Return the difference of each number from the previous one.
+
+    The first is its difference from 0; None for an absent one.
+    """
     import numpy as np
 
     if absent is not None and absent.any():
         last = np.maximum.accumulate(np.where(absent, 0, np.arange(len(numbers))))
-        numbers = np.where(absent[last], 0, numbers[last])  # none was there before
+        numbers = np.where(absent[last], 0, numbers[last])  # 0 before the first one
     return _whole(np.diff(numbers, prepend=0), absent)
 
 
 def _whole(numbers: Numbers, absent: Bools | None) -> list[int | None]:
-    """An array's plain numbers, None where they are absent."""
+    """Return an array's plain numbers, None for absent ones."""
     listed: list[int | None] = numbers.tolist()
     for row in absent.nonzero()[0] if absent is not None else ():
         listed[row] = None

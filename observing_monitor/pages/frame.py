@@ -1,16 +1,16 @@
-"""What all pages of a run have in common: the site, its static files, and the frame around every page."""
+"""The site, and the frame around each of its pages."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
-from observing_monitor.model.digest import digest, short_fingerprint
+from observing_monitor.model.digest import digest, running_digest, short_fingerprint
 from observing_monitor.pages import assets, render
 from observing_monitor.pages.contexts import Frame, Link
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.output import Output
 
+
+STALE_AFTER_S = 3600  # of a site without a stream
 
 # Parts of a site that no page shows, or that each page's own fingerprint covers.
 NOT_SHOWN = {
@@ -32,15 +34,30 @@ NOT_SHOWN = {
 
 @dataclass(frozen=True)
 class Site:
-    """What all pages of a run have in common."""
+    """A site: everything that all pages of a run share.
+
+    Attributes
+    ----------
+    title : str
+    streams : tuple of Stream
+    output : Output
+    assets : dict
+        Plain name of a static file -> its name in `assets/`.
+    key : str
+        Fingerprint of the templates, the static files, the words to redact and our version.
+    url : str
+        Where the site is served; "" if the settings do not say.
+    known : tuple of Issue
+        Known issues of any stream and night.
+    """
 
     title: str
     streams: tuple[Stream, ...]
     output: Output
-    assets: dict[str, str]  # a static file's plain name -> its name under assets/
-    key: str  # of the templates, the assets and our version
-    url: str = ""  # where it is served; "" where the settings don't tell
-    known: tuple[Issue, ...] = ()  # what is known to be wrong, of any stream and night
+    assets: dict[str, str]
+    key: str
+    url: str = ""
+    known: tuple[Issue, ...] = ()
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -53,6 +70,7 @@ class Site:
 
     @property
     def has_site_page(self) -> bool:
+        """True if there is a page above those of the streams."""
         return any(stream.folder for stream in self.streams)
 
 
@@ -63,8 +81,12 @@ def make_site(
     url: str = "",
     known: Iterable[Issue] = (),
 ) -> Site:
-    """The Site of a run; reads the templates and the static files' names, writes nothing."""
-    key = hashlib.blake2b(__version__.encode(), digest_size=8)
+    """Return the site of a run.
+
+    Reads the templates and the static files; writes nothing.
+    """
+    key = running_digest(8)
+    key.update(__version__.encode())
     folder = render.templates_dir()
     for path in render.template_files():
         key.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
@@ -75,16 +97,32 @@ def make_site(
 
 
 def write_assets(site: Site) -> None:
-    """Write the static files that are not there yet."""
+    """Write the static files that do not exist yet."""
     for plain, name in site.assets.items():
-        if not site.output.exists(f"assets/{name}"):
-            site.output.write(f"assets/{name}", assets.asset_bytes(plain))
+        path = layout.asset(name)
+        if not site.output.exists(path):
+            site.output.write(path, assets.asset_bytes(plain))
 
 
 def page_frame(
     site: Site, stream: Stream | None, title: str, word: str, info: str, name: str, key: str
 ) -> Frame:
-    """What stands around the content of the page `name`; `stream` is None for the site's own pages, `key` the page's fingerprint."""
+    """Return the frame of a page.
+
+    Parameters
+    ----------
+    site : Site
+    stream : Stream or None
+        None for pages of the site.
+    title : str
+    word, info : str
+        Its status, and what is wrong.
+    name : str
+        Of the page, in its folder.
+    key : str
+        Its fingerprint.
+    """
+    limits = [s.stale_after_s for s in ([stream] if stream else site.streams)]
     return Frame(
         title=title,
         root="../" if stream and stream.folder else "",
@@ -92,17 +130,17 @@ def page_frame(
         info=info,
         version=__version__,
         stream=stream.name if stream else "",
-        stale_after_s=stream.stale_after_s
-        if stream
-        else min((s.stale_after_s for s in site.streams), default=3600),
+        stale_after_s=min(limits, default=STALE_AFTER_S),
         name=name,
         made_of=short_fingerprint(key),
     )
 
 
 def site_link(site: Site, stream: Stream) -> Link | None:
-    return Link(site.title, "../index.html") if stream.folder else None
+    """Return the link to the page of the site, if there is one."""
+    return Link(site.title, f"../{layout.INDEX_PAGE}") if stream.folder else None
 
 
 def night_link(night: datetime.date | None) -> Link | None:
-    return Link(night.isoformat(), f"{night.isoformat()}.html") if night else None
+    """Return the link to a neighbouring night, if there is one."""
+    return Link(night.isoformat(), layout.night_page(night)) if night else None

@@ -1,4 +1,4 @@
-"""The glossary and the tips made from it."""
+"""The glossary, which the tips of headings quote."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ from observing_monitor.model.columns import Column
 
 @dataclass(frozen=True)
 class Word:
-    """A word of the pages, such as a column's head: what it means, and its address in the glossary."""
+    """A word of the pages, such as a column's heading.
+
+    Attributes
+    ----------
+    name : str
+    label : str
+        The word itself.
+    meaning : str
+        A sentence without its full stop.
+    anchor : str
+        Its line of the glossary.
+    kind : str
+        Kind of the column (a key of `columns.DTYPES`).
+    """
 
     name: str
     label: str
     meaning: str
     anchor: str
+    kind: str = "text"
 
 
 @dataclass
@@ -24,21 +38,29 @@ class WordGroup:
 
     title: str
     anchor: str
-    note: str  # what holds for all of them; "" where nothing does
+    note: str  # applies to all of them; "" if there is none
     words: list[Word]
 
 
-_GLOSSARY = (  # what the anchors of a group's words begin with, its title, what holds for all of them, the words
+_OUTCOMES = [
+    Column(name, "text", words[0].upper() + words[1:], name)
+    for name, words in columns.STATUSES.items()
+]
+
+# beginning of the anchors of a group's words, its title, its note, its words
+_GLOSSARY = (
     (
         "status",
         "Status",
-        "A night has the status of its worst finding. A stream has the worst status of its two newest nights and its sources. The site has the worst status of its streams.",
+        "A night has the status of its worst finding. A stream has the worst status of its two "
+        "newest nights and its sources. The site has the worst status of its streams.",
         columns.LEVELS,
     ),
     (
         "class",
         "Classes of files",
-        "Every file is in exactly one class: the first in this list that applies. The classes add up to the number of files. Lost files are also counted as ingested.",
+        "Every file is in exactly one class: the first in this list that applies. The classes add "
+        "up to the number of files. Lost files are also counted as ingested.",
         (*columns.CLASSES, columns.LOST, columns.ARRIVED),
     ),
     ("night", "Nights", "", columns.NIGHTS),
@@ -48,70 +70,73 @@ _GLOSSARY = (  # what the anchors of a group's words begin with, its title, what
     ("exposure", "Exposures", "", columns.EXPOSURES),
     ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
     ("queue", "Queues", "", columns.QUEUES),
-    (
-        "attempt",
-        "Outcomes of an attempt",
-        "",
-        [
-            Column(name, "text", words[0].upper() + words[1:], name)
-            for name, words in columns.STATUSES.items()
-        ],
-    ),
+    ("attempt", "Outcomes of an attempt", "", _OUTCOMES),
     ("number", "Metrics", "", columns.NUMBERS),
     ("source", "Sources", "", columns.SOURCES),
 )
 
 
 def _words() -> dict[str, dict[str, Word]]:
-    """All words that every site has, by group and name; a count of a class is explained where the class is, a column where it is first."""
+    """Return the words of every site, by group and name.
+
+    The count of a class has the word of the class. A column of several groups has the word of the
+    first.
+    """
     made: dict[str, dict[str, Word]] = {}
     known: dict[Column, Word] = {}
-    for prefix, _, _, described in _GLOSSARY:
+    for prefix, _, _, schema in _GLOSSARY:
         if prefix == "night":
-            known = {
-                c: made["class"][c.name.removeprefix("n_")]
-                for c in described
-                if c.name.removeprefix("n_") in made["class"]
-            }
-        made[prefix] = {
-            c.name: known.setdefault(c, Word(c.name, c.label, c.meaning, f"{prefix}-{c.name}"))
-            for c in described
-        }
+            classes = made["class"]
+            counted = {c: c.name.removeprefix("n_") for c in schema}
+            known = {c: classes[name] for c, name in counted.items() if name in classes}
+        made[prefix] = {c.name: known.setdefault(c, _word(prefix, c)) for c in schema}
     return made
+
+
+def _word(prefix: str, column: Column) -> Word:
+    anchor = f"{prefix}-{column.name}"
+    return Word(column.name, column.label, column.meaning, anchor, column.kind)
 
 
 WORDS = _words()
 
 
-def words_of(prefix: str, has_ingest: bool) -> dict[str, Word]:
-    """Words by their names; where no stage comes after arrival, none of ingest among them, and what had come has another word."""
+def column_words(prefix: str, has_ingest: bool) -> dict[str, Word]:
+    """Return the words of a group by the names of their columns.
+
+    Parameters
+    ----------
+    prefix : str
+        The group, such as "night".
+    has_ingest : bool
+        False if no stage comes after arrival. Then no word speaks of ingest, and ingested files
+        are called "Arrived".
+    """
     if has_ingest:
         return WORDS[prefix]
-    kept = {
-        name: word
+    arrived = WORDS["class"][columns.ARRIVED.name]
+    return {
+        name: arrived if word.anchor == "class-ingested" else word
         for name, word in WORDS[prefix].items()
         if not name.startswith(("ingest_", "last_ingest"))
     }
-    arrived = {
-        name: WORDS["class"][columns.ARRIVED.name]
-        for name, word in kept.items()
-        if word.anchor == "class-ingested"
-    }
-    return kept | arrived
 
 
-def classes_of(has_ingest: bool) -> dict[str, Word]:
-    """The classes of a file, in order: name -> word."""
-    words = words_of("class", has_ingest)
+def class_words(has_ingest: bool) -> dict[str, Word]:
+    """Return the words of the classes of a file, in order, by name."""
+    words = column_words("class", has_ingest)
     return {c.name: words[c.name] for c in columns.CLASSES}
 
 
-def glossary_groups(told: list[Word]) -> list[WordGroup]:
-    """The groups of the glossary; `told` are the words of the numbers that the streams' sources tell."""
+def glossary_groups(numbers: list[Word]) -> list[WordGroup]:
+    """Return the groups of the glossary.
+
+    `numbers` are the words of the sources' own numbers.
+    """
     made = []
     for prefix, title, note, _ in _GLOSSARY:
         words = [word for word in WORDS[prefix].values() if word.anchor.startswith(f"{prefix}-")]
         made.append(WordGroup(title, prefix, note, words))
-    if told:
-        made.append(WordGroup("Numbers by type of source", "numbers", "", told))
+    if numbers:
+        made.append(WordGroup("Numbers by type of source", "numbers", "", numbers))
     return made

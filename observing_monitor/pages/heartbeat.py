@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from observing_monitor.model.nights import iso_utc
+from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_json, sealed
 
 if TYPE_CHECKING:
@@ -22,45 +23,70 @@ def write_heartbeat(
     read: Mapping[str, Mapping[str, str | None]],
     made: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
-    """Write the small script that every page loads: when each stream and each of its sources was last read, and the newest pages.
+    """Write the small script that every page loads.
 
-    `read` maps a stream's name to {source: problem or None}, for the streams that were collected in this run; `made` is what
-    `publish` says of their `pages`, an open one of which renews itself when it is not that any more. What earlier runs wrote
-    of others is kept. Returns what it wrote:
-    {"run_at", "streams": {name: {"read_at", "sources": {name: {"answered_at", "problem"}}}}}.
+    It says when each stream and each source was last read, and has the fingerprints of the newest
+    pages: an open page that has another one reloads itself. It is written at every run, even if
+    nothing changed. What earlier runs wrote about other streams is kept.
+
+    Parameters
+    ----------
+    site : Site
+    now : datetime
+    read : mapping
+        stream -> source -> its problem, or None; of the streams that this run read.
+    made : mapping
+        `Published.pages`.
+
+    Returns
+    -------
+    dict
+        What it wrote: {"run_at", "pages", "streams": {name: {"read_at", "pages",
+        "sources": {name: {"answered_at", "problem"}}}}}.
     """
     at = iso_utc(now.replace(microsecond=0))
     before = _read_heartbeat(site)
     streams = {}
     for stream in site.streams:
-        old = before.get(stream.name, {})
+        beat = before.get(stream.name, {})
         if stream.name in read:
-            sources = {}
-            for name, problem in read[stream.name].items():
-                answered = (
-                    old.get("sources", {}).get(name, {}).get("answered_at") if problem else at
-                )
-                sources[name] = {"answered_at": answered, "problem": problem}
-            old = old | {"read_at": at, "sources": sources}
-        streams[stream.name] = old | ({"pages": made[stream.name]} if stream.name in made else {})
-    beat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
-    site.output.write(
-        "data/heartbeat.json", sealed(as_json(beat))
-    )  # each time, though it were the same: it says that we were here
-    site.output.write("heartbeat.js", f"window.observing_monitor_heartbeat = {json.dumps(beat)};\n")
-    return beat
+            sources = _sources(read[stream.name], beat.get("sources", {}), at)
+            beat = beat | {"read_at": at, "sources": sources}
+        pages = {"pages": made[stream.name]} if stream.name in made else {}
+        streams[stream.name] = beat | pages
+    heartbeat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
+    site.output.write(layout.HEARTBEAT, sealed(as_json(heartbeat)))
+    script = f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};\n"
+    site.output.write(layout.HEARTBEAT_JS, script)
+    return heartbeat
+
+
+def _sources(
+    problems: Mapping[str, str | None], before: Mapping[str, Any], at: str | None
+) -> dict[str, Any]:
+    """Return when each source last answered, and its problem."""
+    return {
+        name: {
+            "answered_at": before.get(name, {}).get("answered_at") if problem else at,
+            "problem": problem,
+        }
+        for name, problem in problems.items()
+    }
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
-    """The streams of the heartbeat before, by name, and as "" the site's pages; none where it can't be made out."""
-    beat = site.output.read_json("data/heartbeat.json") or {}
+    """Return the streams of the last heartbeat; {} if it is damaged.
+
+    {} if it is damaged.
+    """
+    heartbeat = site.output.read_json(layout.HEARTBEAT) or {}
     try:
-        # a stream that was published and never read has no sources yet
-        sound = {
-            name: old
-            for name, old in beat["streams"].items()
-            if all("answered_at" in told for told in old.get("sources", {}).values())
+        # a stream that was published and never read has no sources
+        valid = {
+            name: beat
+            for name, beat in heartbeat["streams"].items()
+            if all("answered_at" in source for source in beat.get("sources", {}).values())
         }
-        return sound | {"": beat.get("pages", {})}
+        return valid | {"": heartbeat.get("pages", {})}
     except (TypeError, KeyError, AttributeError):
         return {}

@@ -3,46 +3,72 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.pages import glossary
-from observing_monitor.pages.contexts import SourceLine
-from observing_monitor.settings import headlines
+from observing_monitor.model.wording import percent, quantity
+from observing_monitor.pages.glossary import WORDS, Word
+from observing_monitor.pages.tables import Table, TableColumn
+from observing_monitor.settings.headlines import Headline
 from observing_monitor.settings.traits import reports_files, source_classes
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Mapping
 
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Fault, Silent
 
 
+class SourceCell(NamedTuple):
+    """Cell that a script fills with the heartbeat's news of a source."""
+
+    source: str
+    problem: str = ""  # why it did not answer at the last update
+    since: datetime.datetime | None = None
+
+
+# --- headlines -----------------------------------------------------------------------------------
+
+
 def described_headlines(
     stream: Stream, units: Mapping[str, str], aggregates: Mapping[str, str]
-) -> list[headlines.Headline]:
-    """What stands over the headlines of a stream; completeness has its place among a stream's columns where it tells of files."""
-    words, explained = {}, set()
+) -> list[Headline]:
+    """Return the headlines of a stream with their labels, meanings and units.
+
+    A number that is a column of files as well, such as the completeness, is left out if the stream
+    has files.
+    """
+    words: dict[str, Word] = {}
+    explained: set[str] = set()
     for described, kind in source_classes(stream):
         for name in kind.headlines(described.settings):
             if name not in words or (name in kind.meanings and name not in explained):
                 words[name] = _word(described.kind, name, kind.meanings)
             explained |= {name} & set(kind.meanings)
-    names = sorted(words, key=lambda name: name == "completeness")  # after all that it is made of
-    usual = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
-    chosen = [words[name] for name in names if name not in usual]
+    # completeness comes after the numbers that it is made of
+    names = sorted(words, key=lambda name: name == "completeness")
+    of_files = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
+    chosen = [words[name] for name in names if name not in of_files]
     return [_headline(word, units, aggregates.get(word.name, "")) for word in chosen]
 
 
-def _headline(word: glossary.Word, units: Mapping[str, str], aggregate: str) -> headlines.Headline:
-    """A headline, with its aggregate if its value is made from several numbers."""
+def _headline(word: Word, units: Mapping[str, str], aggregate: str) -> Headline:
+    """Return a headline; its label names the aggregate if its value has one."""
     label = f"{word.label}, {aggregate}" if aggregate else word.label
-    return headlines.Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
+    return Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
 
 
-def source_words(streams: Iterable[Stream]) -> list[glossary.Word]:
-    """What the sources of all streams tell as numbers, each explained once for each kind of source: `pages.Word`s, in order."""
+def headline_text(value: float | None, headline: Headline) -> str:
+    """Return the value of a headline with its unit; completeness is a share."""
+    if headline.name == "completeness":
+        return percent(value)
+    return quantity(value, headline.unit)
+
+
+def source_words(streams: Iterable[Stream]) -> list[Word]:
+    """Return the words of the numbers that each kind of source reports."""
     words = {}
     for stream in streams:
         for described, kind in source_classes(stream):
@@ -52,36 +78,42 @@ def source_words(streams: Iterable[Stream]) -> list[glossary.Word]:
     return [words[anchor] for anchor in sorted(words)]
 
 
-def _word(teller: str, name: str, meanings: Mapping[str, str]) -> glossary.Word:
-    """A number by its name, as a kind of source tells it."""
-    meaning = (
-        meanings.get(name) or f"Latest {name} of the night, reported by a source of type {teller}"
-    )
-    return glossary.Word(
-        name, value_label(name), meaning, f"number-{teller}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
-    )
+def _word(source_kind: str, name: str, meanings: Mapping[str, str]) -> Word:
+    """Return the word of a number that a kind of source reports."""
+    unexplained = f"Latest {name} of the night, reported by a source of type {source_kind}"
+    anchor = f"number-{source_kind}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
+    return Word(name, value_label(name), meanings.get(name) or unexplained, anchor)
 
 
 def value_label(name: str) -> str:
-    """`Expected missing` of n_expected_missing."""
+    """Return a number's label, such as "Expected missing"."""
     words = name.removeprefix("n_").replace("_", " ").strip() or name
     return words[0].upper() + words[1:]
 
 
-def source_lines(
-    stream: Stream, silent: Mapping[str, Fault] | Mapping[str, Silent]
-) -> list[SourceLine]:
-    """The lines of a page's table of sources; `silent` are the faults of those that did not answer, by name."""
-    lines = []
-    for described in stream.sources:
-        fault = silent.get(described.name) or {}
-        lines.append(
-            SourceLine(
-                described.name,
-                described.kind,
-                described.place,
-                fault.get("problem", ""),
-                parse_utc(fault.get("since")),
-            )
-        )
-    return lines
+# --- sources -------------------------------------------------------------------------------------
+
+
+def sources_table(stream: Stream, faults: Mapping[str, Fault] | Mapping[str, Silent]) -> Table:
+    """Return the table of a stream's sources, with their faults."""
+    words, sources = WORDS["source"], stream.sources
+    return Table(
+        [
+            TableColumn(words["name"], [s.name for s in sources], is_foreign=True),
+            TableColumn(words["kind"], [s.kind for s in sources]),
+            TableColumn(words["place"], [s.place for s in sources], "path", is_foreign=True),
+            TableColumn(
+                words["answered_at"], [SourceCell(s.name) for s in sources], draw="answered"
+            ),
+            TableColumn(
+                words["problem"],
+                [_fault_cell(s.name, faults.get(s.name) or {}) for s in sources],
+                draw="fault",
+            ),
+        ],
+        "Sources; times in UTC",
+    )
+
+
+def _fault_cell(source: str, fault: Fault | Silent) -> SourceCell:
+    return SourceCell(source, fault.get("problem", ""), parse_utc(fault.get("since")))

@@ -1,16 +1,13 @@
-"""The files that a night's page consists of."""
+"""Files of a night's page: their paths, and which ones exist."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
-from observing_monitor.model.nights import parse_night
 from observing_monitor.settings.traits import reports_files
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, is_pruned
-from observing_monitor.storage.layout import PAGE_ENDINGS, exposure_pages, exposures_ending
-from observing_monitor.storage.store import UNMATCHED, Store
 
 if TYPE_CHECKING:
     from observing_monitor.pages.night_job import NightJob
@@ -19,101 +16,123 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-def endings_of(stream: Stream) -> tuple[str, ...]:
-    """What the names of a night's files end with, its page's last; the list of all files only where a source tells of files."""
-    return (".files.js", ".csv", ".json", ".html") if reports_files(stream) else (".json", ".html")
+# in the head of a pruned page, and of no other
+PRUNED_MARK = b'<meta name="observing_monitor" content="pruned">'
+HEAD_BYTES = 65_536
 
 
-def endings_there(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
-    """What the names of those files end with that a night has, as its row says; `usual` are its stream's, by `endings_of`."""
+def usual_endings(stream: Stream) -> tuple[str, ...]:
+    """Return the endings of a night's files, its page last.
+
+    Pages of exposures are not among them.
+    """
+    return layout.night_endings(reports_files(stream))
+
+
+def endings_of(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the endings of the files that a night has, its page last.
+
+    Parameters
+    ----------
+    row : IndexRow
+    usual : tuple of str
+        The stream's `usual_endings`, as an argument because there may be thousands of nights.
+    """
     if is_pruned(row, PAGE):
         return usual[-1:]
     n_parts = row.get("n_exposure_pages", 0)
-    return (*map(exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
+    return (*map(layout.exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
 
 
 def files_of(job: NightJob, row: IndexRow) -> list[str]:
-    """The files of a night's page, relative to the output: the page is the last."""
-    return [f"{files_begin(job)}{ending}" for ending in endings_there(row, endings_of(job.stream))]
+    """Return the paths of a night's files, its page last."""
+    return [f"{base_path(job)}{ending}" for ending in endings_of(row, usual_endings(job.stream))]
 
 
-def files_begin(job: NightJob) -> str:
-    """What the names of a night's files begin with, relative to the output."""
-    return (
-        f"{job.stream.folder}/{job.night.isoformat()}"
-        if job.stream.folder
-        else job.night.isoformat()
-    )
-
-
-def images_of(job: NightJob) -> str:
-    """The folder of a night's images, relative to the output."""
-    return f"{files_begin(job)}.images"
-
-
-def has_images(job: NightJob, row: IndexRow) -> bool:
-    images = row.get("images")
-    return (
-        not images
-        or is_pruned(row, PAGE)
-        or all(job.site.output.exists(f"{images_of(job)}/{name}") for name in images)
-    )
-
-
-def is_whole(job: NightJob, row: IndexRow) -> bool:
-    """Whether a night's files are all there."""
-    return all(job.site.output.exists(relative) for relative in files_of(job, row)) and has_images(
-        job, row
-    )
-
-
-def sweep_page(stream: Stream, output: Output, night: str) -> None:
-    """Remove what lies beside a page that was pruned; for when the small page is there."""
-    for path in reversed(
-        files_to_prune(stream, output, night, PAGE)
-    ):  # the last page of exposures first: whoever is killed leaves no gap
-        output.remove(path)
-    output.prune(beside(stream, night, ".images"), "", ())  # the folder as well
-
-
-def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> list[str]:
-    """The files of a night that are of its page, tables or previews, relative to the output; a small page is none of them."""
-    store = Store(output, stream.name).night_folder(parse_night(night))
-    if what == TABLES:  # and those that were set aside
-        tables = {*columns.TABLES, *(f"_halves.{name}" for name in UNMATCHED)}
-        return [
-            path
-            for path in _within(output, store)
-            if os.path.basename(path).partition(".parquet")[0] in tables
-        ]
-    if what == PREVIEWS:
-        index = f"{store}/previews.json"
-        return [
-            *_within(output, beside(stream, night, ".previews")),
-            *([index] if output.exists(index) else []),
-        ]
-    files = [
-        *(beside(stream, night, ending) for ending in PAGE_ENDINGS),
-        *_within(output, beside(stream, night, ".images")),
-    ]
-    files += exposure_pages(output, beside(stream, night, ""))
-    return [
-        path
-        for path in files
-        if output.exists(path) and not (path.endswith(".html") and _is_small(output, path))
-    ]
+def base_path(job: NightJob) -> str:
+    """Return the path that all files of a night's page begin with."""
+    return layout.in_folder(job.stream.folder, job.night.isoformat())
 
 
 def beside(stream: Stream, night: str, ending: str) -> str:
-    return os.path.join(stream.folder, f"{night}{ending}")
+    """Return the path of a night's file or folder, by its ending."""
+    return layout.in_folder(stream.folder, f"{night}{ending}")
 
 
-def _within(output: Output, folder: str) -> list[str]:
+def images_path(job: NightJob) -> str:
+    """Return the path of the folder of a night's images."""
+    return layout.in_folder(job.stream.folder, layout.images_folder(job.night))
+
+
+def has_images(job: NightJob, row: IndexRow) -> bool:
+    """Return True if all images of a night's page exist."""
+    images = row.get("images")
+    if not images or is_pruned(row, PAGE):
+        return True
+    folder = images_path(job)
+    return all(job.site.output.exists(f"{folder}/{name}") for name in images)
+
+
+def is_complete(job: NightJob, row: IndexRow) -> bool:
+    """Return True if all files of a night's page exist."""
+    return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
+
+
+def remove_beside_pruned(stream: Stream, output: Output, night: str) -> None:
+    """Remove the files of a night whose page is a pruned page now."""
+    # the last page of exposures first: a run that is killed leaves no gap in their numbers
+    for path in reversed(files_to_prune(stream, output, night, PAGE)):
+        output.remove(path)
+    output.prune(layout.in_folder(stream.folder, layout.images_folder(night)), "", ())
+
+
+def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> list[str]:
+    """Return the paths of a night's files that pruning removes.
+
+    Parameters
+    ----------
+    stream : Stream
+    output : Output
+    night : str
+        Its date.
+    what : str
+        `PAGE`, `TABLES` or `PREVIEWS` of `storage.index`. A pruned page is not among its files.
+    """
+    if what == TABLES:
+        return _tables(stream, output, night)
+    if what == PREVIEWS:
+        return _previews(stream, output, night)
+    paths = _paths_of_page(stream, output, night)
+    return [path for path in paths if output.exists(path) and not _is_pruned(output, path)]
+
+
+def _tables(stream: Stream, output: Output, night: str) -> list[str]:
+    """Return the paths of a night's tables, also of damaged ones."""
+    folder = layout.night_store(stream.name, night)
+    paths = _paths_in(output, folder)
+    return [path for path in paths if layout.table_of_file(path) in columns.TABLES]
+
+
+def _previews(stream: Stream, output: Output, night: str) -> list[str]:
+    paths = _paths_in(output, layout.in_folder(stream.folder, layout.previews_folder(night)))
+    index = layout.previews_file(stream.name, night)
+    return [*paths, index] if output.exists(index) else paths
+
+
+def _paths_of_page(stream: Stream, output: Output, night: str) -> list[str]:
+    """Return the paths that the files of a night's page may have."""
+    base = layout.in_folder(stream.folder, night)
+    return [
+        *(f"{base}{ending}" for ending in layout.PAGE_ENDINGS),
+        *_paths_in(output, layout.in_folder(stream.folder, layout.images_folder(night))),
+        *layout.exposure_pages(output, base),
+    ]
+
+
+def _paths_in(output: Output, folder: str) -> list[str]:
     return [f"{folder}/{name}" for name in output.names(folder)]
 
 
-SMALL = b'<meta name="observing_monitor" content="pruned">'  # stands in the head of a small page, and of no other
-
-
-def _is_small(output: Output, path: str) -> bool:
-    return SMALL in (output.read(path) or b"")[:65_536]
+def _is_pruned(output: Output, path: str) -> bool:
+    """Return True if a file is a pruned page."""
+    return path.endswith(layout.PAGE) and PRUNED_MARK in (output.read(path) or b"")[:HEAD_BYTES]

@@ -1,12 +1,20 @@
-"""One night and all that a worker needs to judge it and to write its pages."""
+"""One night, with everything that a worker needs to publish it."""
 
 from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from observing_monitor.judging.night_work import NightWork
 from observing_monitor.pages.frame import Site
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.model.finding import Finding
+    from observing_monitor.model.reading import Tables
+    from observing_monitor.storage.index import IndexRow
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,4 +25,28 @@ class NightJob(NightWork):
     previous: datetime.date | None = None
     next: datetime.date | None = None
     common: str = ""  # fingerprint of what all pages of the stream's nights depend on
-    endings: tuple[str, ...] = ()  # endings of the night's files (`night_files.endings_of`)
+    endings: tuple[str, ...] = ()  # endings of the night's files (`night_files.usual_endings`)
+
+
+@dataclass(frozen=True)
+class JudgedNight:
+    """A night after judging, with everything that its page shows.
+
+    Attributes
+    ----------
+    job : NightJob
+    row : IndexRow
+        The night's new row of the index.
+    tables : Tables
+        With each file on one night.
+    judged : DataFrame
+        The night's files with their classes.
+    findings : list of Finding
+        Worst first.
+    """
+
+    job: NightJob
+    row: IndexRow
+    tables: Tables
+    judged: DataFrame
+    findings: list[Finding]

@@ -15,10 +15,12 @@ from observing_monitor.pages.assets import sweep_assets
 from observing_monitor.pages.frame import write_assets
 from observing_monitor.pages.publish_nights import NightsPublisher, Progress
 from observing_monitor.pages.published import Published
-from observing_monitor.pages.redirects import publish_old_urls
+from observing_monitor.pages.redirects import publish_redirects
 from observing_monitor.pages.site import publish_glossary, publish_site
-from observing_monitor.pages.stream import RECENT_NIGHTS, publish_stream
+from observing_monitor.pages.stream import publish_stream
+from observing_monitor.pages.stream_state import RECENT_NIGHTS
 from observing_monitor.processes.timelimit import NEVER
+from observing_monitor.storage import layout
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def publish(
     statuses = [done.status for done in streams]
     status, key, n_pages = publish_site(site, [done.card for done in streams], statuses)
     if site.has_site_page:
-        pages[""] = {"index.html": short_fingerprint(key)}
+        pages[""] = {layout.INDEX_PAGE: short_fingerprint(key)}
     n_pages += publish_glossary(site)
     sweep_assets(site.output, now, site.assets.values())
     return Published(
@@ -107,7 +109,7 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        publish_old_urls(site, stream, index)
+        publish_redirects(site, stream, index)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     finally:
         if is_changed:  # once only: the index of ten years is large
@@ -126,8 +128,8 @@ def _newest_pages(index: Index) -> dict[str, str]:
     newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
     years = sorted((index.get("years") or {}).items())[-1:]
     made = {
-        "index.html": index.get("page"),
-        **{f"{year}.html": key for year, key in years},
-        **{f"{night}.html": row.get("page") for night, row in newest},
+        layout.INDEX_PAGE: index.get("page"),
+        **{layout.year_page(year): key for year, key in years},
+        **{layout.night_page(night): row.get("page") for night, row in newest},
     }
     return {name: short_fingerprint(key) for name, key in made.items() if key}

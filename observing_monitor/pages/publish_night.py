@@ -9,7 +9,8 @@ from observing_monitor.judging.judge import judge_night
 from observing_monitor.judging.keys import is_judged, is_judged_alone, neighbours_key, shown_key
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import write_night, write_pruned
-from observing_monitor.pages.night_files import is_whole
+from observing_monitor.pages.night_files import is_complete
+from observing_monitor.pages.night_job import JudgedNight
 from observing_monitor.pages.published import NightDone
 from observing_monitor.pages.stale import night_key
 from observing_monitor.settings.traits import attempt_sources
@@ -27,59 +28,86 @@ if TYPE_CHECKING:
 
 
 def publish_night(job: NightJob) -> NightDone:
-    """Judge a night and write its page and data: a `NightDone`. Writes nothing else, so that it can be done anywhere."""
+    """Judge a night and write its page and data.
+
+    Nothing else is written, so that any process may do it.
+    """
     if is_pruned(job.row, TABLES):
-        # somebody removed the page, and nothing can make it anew
+        # somebody removed the page, and nothing can make it again
         row = job.row.copy()
         row["pruned"] = {PAGE: row["pruned"][TABLES], **row["pruned"]}
         return _publish_pruned(job, row)
     if is_pruned(job.row, PAGE) and is_judged(job):
         return _publish_pruned(job, job.row)
-    store, halves = Store(job.site.output, job.stream.name), {}
+    store, night = Store(job.site.output, job.stream.name), job.night
+    unmatched: dict[datetime.date, Tables] = {}
     try:
-        for night in [*(other for other, _ in job.neighbours), job.night] if job.neighbours else []:
-            halves[night] = _halves(job, store, night)
-        if (same := _row_where_nothing_moved(job, halves)) is not None:
-            return NightDone(job.night, same, False)
+        for other in _nights_that_share_files(job):
+            night = other
+            unmatched[other] = _load_unmatched(job, store, other)
+        row_as_before = _row_without_change(job, unmatched)
+        if row_as_before is not None:
+            return NightDone(job.night, row_as_before, False)
         night = job.night
-        told = store.load(night)
+        tables = store.load(night)
     except StoreError as error:
         store.look_again(night)
         return NightDone(job.night, job.row, False, str(error), damaged=night)
-    row, known, judged, found = judge_night(job, told, halves)
+    return _publish_judged(job, tables, unmatched)
+
+
+def _publish_judged(
+    job: NightJob, tables: Tables, unmatched: Mapping[datetime.date, Tables]
+) -> NightDone:
+    night = JudgedNight(job, *judge_night(job, tables, unmatched))
+    row = night.row
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
         return _publish_pruned(job, row)
     key = night_key(job, row)
-    is_stale = row.get("page") != key or not is_whole(job, row)
+    is_stale = row.get("page") != key or not is_complete(job, row)
     if is_stale:
-        write_night(job, row, known, judged, found, key)
+        write_night(night, key)
         row["page"] = key
     return NightDone(job.night, row, is_stale)
 
 
-def _halves(job: NightJob, store: Store, night: datetime.date) -> Tables:
-    """What a night has of files that may have their other half beside it."""
+def load_judged(job: NightJob, store: Store) -> JudgedNight:
+    """Load the tables of a night and judge it; nothing is written."""
+    unmatched = {
+        other: _load_unmatched(job, store, other) for other in _nights_that_share_files(job)
+    }
+    return JudgedNight(job, *judge_night(job, store.load(job.night), unmatched))
+
+
+def _nights_that_share_files(job: NightJob) -> list[datetime.date]:
+    """Return the neighbours that may share files, then the night itself."""
+    return [*(night for night, _ in job.neighbours), job.night] if job.neighbours else []
+
+
+def _load_unmatched(job: NightJob, store: Store, night: datetime.date) -> Tables:
+    """Return the rows of a night that a neighbouring night may complete."""
     kept = store.load_unmatched(night)
-    return (
-        cross_night.find_unmatched(store.load(night), attempt_sources(job.stream))
-        if kept is None
-        else kept
-    )
+    if kept is None:
+        return cross_night.find_unmatched(store.load(night), attempt_sources(job.stream))
+    return kept
 
 
-def _row_where_nothing_moved(
-    job: NightJob, halves: Mapping[datetime.date, Tables]
+def _row_without_change(
+    job: NightJob, unmatched: Mapping[datetime.date, Tables]
 ) -> IndexRow | None:
-    """A night's row, where the nights beside it are all that changed, and nothing that they share: its page is current then."""
-    if not halves or not is_judged_alone(job):
+    """Return a night's row if its page is current, else None.
+
+    It is if only its neighbours changed, and nothing that they share with the night.
+    """
+    if not unmatched or not is_judged_alone(job):
         return None
-    _, settled = cross_night.assign_to_nights(job.night, halves[job.night], halves)
+    _, shared = cross_night.assign_to_nights(job.night, unmatched[job.night], unmatched)
     row = cast("IndexRow", {**job.row, "beside": neighbours_key(job)})
     is_current = (
-        row.get("shown") == shown_key(job, settled)
+        row.get("shown") == shown_key(job, shared)
         and row.get("page") == night_key(job, row)
-        and is_whole(job, row)
+        and is_complete(job, row)
     )
     return row if is_current else None
 
@@ -94,7 +122,10 @@ def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
 
 
 def _news_at(job: NightJob, row: IndexRow) -> str | None:
-    """When a night's status, or what is wrong with it, last changed: that is news; one more file that is well is none."""
+    """Return when a night's status, or what is wrong with it, last changed.
+
+    One more file that is well is no news.
+    """
     before, after = job.row.get("summary"), row["summary"]
     if not before:
         return row.get("changed_at") or iso_utc(job.now)

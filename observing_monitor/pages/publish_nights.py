@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
 from observing_monitor.pages import render
-from observing_monitor.pages.night_files import files_begin, files_of
+from observing_monitor.pages.night_files import base_path, files_of
 from observing_monitor.pages.publish_night import publish_night
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
@@ -161,7 +161,7 @@ def _part_of(job: NightJob) -> NightJob:
     store = Store(job.site.output, job.stream.name)
     nights = [job.night, *(night for night, _ in job.neighbours)]
     output = job.site.output.part(
-        files_begin(job), *(f"{store.night_folder(night)}/" for night in nights)
+        base_path(job), *(f"{store.night_folder(night)}/" for night in nights)
     )
     return replace(job, site=replace(job.site, output=output))
 
@@ -196,5 +196,6 @@ def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
         raise
     except Exception as error:
         log.exception("%s %s: its page could not be made", job.stream.name, job.night)
-        problem = f"{job.stream.name} {job.night}: its page could not be made ({type(error).__name__}: {error})"
+        words = f"its page could not be made ({type(error).__name__}: {error})"
+        problem = f"{job.stream.name} {job.night}: {words}"
         return NightDone(job.night, job.row, False, problem)

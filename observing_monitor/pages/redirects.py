@@ -1,18 +1,21 @@
-"""The addresses that Rubin's prototype gave its pages, each a small page that leads on to ours.
+"""Redirects from the addresses of Rubin's prototype to our pages.
 
-By version it called a stream's page `index.html`, `index_gen2.html` or `index_gen3.html` and its nights' pages `NIGHT.html`,
-`NIGHT_gen2.html` or `NIGHT_gen3.html`, in one folder a stream (lsst-dm/observing_monitor). The names without ending are ours too;
-bookmarks and log books have the others.
+The prototype had one folder per stream. By version, it called the stream's page `index.html`,
+`index_gen2.html` or `index_gen3.html`, and a night's page `NIGHT.html`, `NIGHT_gen2.html` or
+`NIGHT_gen3.html`. The names without an ending are ours as well; bookmarks and log books have the
+others.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor.pages import render
+from observing_monitor.pages.render import render_moved
 from observing_monitor.pages.stale import redirects_key
 from observing_monitor.settings.traits import generation
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,93 +25,122 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Index
 
 
-DATABASE = "observing_monitor.sqlite3"  # what the prototype kept beside its pages
+DATABASE = "observing_monitor.sqlite3"  # what the prototype kept next to its pages
 ENDINGS = ("_gen2", "_gen3")
 
 
-def publish_old_urls(site: Site, stream: Stream, index: Index) -> None:
-    """Write pages at the prototype's addresses that lead to a stream's pages, if it moved over.
+def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
+    """Redirect the prototype's addresses to a stream that moved over.
 
     It did if its settings say so, if import-prototype imported its history, or if the prototype's
     database is next to its pages. Redirects that earlier settings asked for elsewhere are removed.
     """
-    output, kept = site.output, index.get("moved")
-    asked = stream.prototype_urls
-    if asked is None:
-        # only import-prototype makes "moved"; what we note of the redirects has the folder
-        is_imported = kept is not None and (kept.get("imported") or "folder" not in kept)
-        asked = is_imported or output.exists(os.path.join(stream.folder, DATABASE))
-    before = (kept or {}).get("folder")
-    folder = _folder(stream, asked) if asked is not False else None
+    noted = index.get("moved")
+    folder = _wanted_folder(site, stream, noted)
+    before = (noted or {}).get("folder")
+    nights = [night for night, row in index["nights"].items() if row.get("summary")]
     if before is not None and before != folder:
-        _remove(site, stream, before, index)
+        _remove(_Redirects(site, stream, before), nights)
     if folder is None:
-        if before is not None and kept is not None:
-            _note(index, kept, None, "")
+        if before is not None:
+            _note(index, noted, None, "")
         return
-    wanted = _addresses(site, stream, folder, _nights(index))
+    redirects = _Redirects(site, stream, folder)
+    wanted = redirects.addresses(nights)
     key = redirects_key(folder, wanted)
-    there = set(output.names(folder))
-    if (kept or {}).get("key") == key and there.issuperset(wanted):
+    existing = set(site.output.names(folder))
+    if (noted or {}).get("key") == key and existing.issuperset(wanted):
         return
     for name, href in wanted.items():
-        output.write_changed(os.path.join(folder, name), render.render_moved(href))
-    _note(index, kept, folder, key)
+        site.output.write_changed(layout.in_folder(folder, name), render_moved(href))
+    _note(index, noted, folder, key)
 
 
-def _folder(stream: Stream, asked: bool | str) -> str:
-    """Return the folder of the redirects, relative to the output."""
-    return stream.folder if asked is True else os.path.normpath(str(asked)).removeprefix(".")
+def _wanted_folder(site: Site, stream: Stream, noted: Mapping[str, Any] | None) -> str | None:
+    """Return the folder of a stream's redirects; None for no redirects."""
+    asked = stream.prototype_urls
+    if asked is None:
+        database = layout.in_folder(stream.folder, DATABASE)
+        asked = _is_imported(noted) or site.output.exists(database)
+    if asked is False:
+        return None
+    return stream.folder if asked is True else _folder_named(asked)
 
 
-def _nights(index: Index) -> list[str]:
-    return [night for night, row in index["nights"].items() if row.get("summary")]
+def _folder_named(asked: str) -> str:
+    """Return a folder of the settings, relative to the output."""
+    return os.path.normpath(asked).removeprefix(".")
 
 
-def _note(index: Index, kept: Mapping[str, Any] | None, folder: str | None, key: str) -> None:
+def _is_imported(noted: Mapping[str, Any] | None) -> bool:
+    """Return True if import-prototype imported the stream's history.
+
+    Only import-prototype makes a note without a folder.
+    """
+    return noted is not None and bool(noted.get("imported") or "folder" not in noted)
+
+
+def _note(index: Index, noted: Mapping[str, Any] | None, folder: str | None, key: str) -> None:
     """Note in the index where the redirects are; an import stays noted."""
-    is_imported = kept is not None and (kept.get("imported") or "folder" not in kept)
-    noted: dict[str, Any] = {"imported": True} if is_imported else {}
+    note: dict[str, Any] = {"imported": True} if _is_imported(noted) else {}
     if folder is not None:
-        noted |= {"folder": folder, "key": key}
-    if noted:
-        index["moved"] = noted
+        note |= {"folder": folder, "key": key}
+    if note:
+        index["moved"] = note
     else:
         index.pop("moved", None)
 
 
-def _remove(site: Site, stream: Stream, folder: str, index: Index) -> None:
-    """Remove the redirects that we wrote into a folder; whatever else is there stays."""
-    for name, href in _addresses(site, stream, folder, _nights(index)).items():
-        path = os.path.join(folder, name)
-        if (site.output.read(path) or b"").decode("utf-8", "replace") == render.render_moved(href):
-            site.output.remove(path)
+def _remove(redirects: _Redirects, nights: list[str]) -> None:
+    """Remove redirects that we wrote; whatever else is in their folder stays."""
+    output = redirects.site.output
+    for name, href in redirects.addresses(nights).items():
+        path = layout.in_folder(redirects.folder, name)
+        if (output.read(path) or b"").decode("utf-8", "replace") == render_moved(href):
+            output.remove(path)
 
 
-def _addresses(site: Site, stream: Stream, folder: str, nights: list[str]) -> dict[str, str]:
-    """Names in the prototype's folder, and where each leads, relative to it: those that no stream's own pages have."""
-    way = os.path.relpath(stream.folder or ".", folder or ".")
-    before = "" if way == "." else f"{way}/"
-    endings = [ending for ending in ENDINGS if ending not in _claimed(site, stream, folder)]
-    if folder != stream.folder and any(other.folder == folder for other in site.streams):
-        endings = [f"_gen{generation(stream)}"]  # the other stream has the rest
-    elif folder != stream.folder:
-        endings = ["", *endings]
-    made = {
-        f"{name}{ending}.html": f"{before}{name}.html"
-        for name in ("index", *nights)
-        for ending in endings
-    }
-    if not folder and site.has_site_page:
-        made.pop("index.html", None)
-    return made
+@dataclass(frozen=True)
+class _Redirects:
+    """The redirects to one stream from one folder of the prototype."""
 
+    site: Site
+    stream: Stream
+    folder: str
 
-def _claimed(site: Site, stream: Stream, folder: str) -> set[str]:
-    """The endings in a stream's own folder that another stream had there."""
-    others = [(other, other.prototype_urls) for other in site.streams if other is not stream]
-    return {
-        f"_gen{generation(o)}"
-        for o, told in others
-        if isinstance(told, str) and os.path.normpath(told).removeprefix(".") == folder
-    }
+    def addresses(self, nights: list[str]) -> dict[str, str]:
+        """Return the names of the redirects, and where each leads.
+
+        Names of our own pages are left out.
+        """
+        own = self.stream.folder
+        way = os.path.relpath(own or ".", self.folder or ".")
+        before = "" if way == "." else way
+        pages = ["index", *nights]
+        made = {
+            f"{name}{ending}{layout.PAGE}": layout.in_folder(before, f"{name}{layout.PAGE}")
+            for name in pages
+            for ending in self._endings()
+        }
+        if not self.folder and self.site.has_site_page:
+            made.pop(layout.INDEX_PAGE, None)
+        return made
+
+    def _endings(self) -> list[str]:
+        """Return the endings of the names that lead to the stream."""
+        is_own = self.folder == self.stream.folder
+        if not is_own and any(other.folder == self.folder for other in self.site.streams):
+            return [f"_gen{generation(self.stream)}"]  # the other stream has the rest
+        claimed = self._claimed()
+        endings = [ending for ending in ENDINGS if ending not in claimed]
+        return endings if is_own else ["", *endings]
+
+    def _claimed(self) -> set[str]:
+        """Return the endings that another stream asks for in this folder."""
+        return {
+            f"_gen{generation(other)}"
+            for other in self.site.streams
+            if other is not self.stream
+            and isinstance(other.prototype_urls, str)
+            and _folder_named(other.prototype_urls) == self.folder
+        }

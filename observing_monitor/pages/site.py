@@ -1,4 +1,4 @@
-"""The site's page and its glossary."""
+"""The page of the site, and its glossary."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from observing_monitor.pages.frame import page_frame
 from observing_monitor.pages.labels import source_words
 from observing_monitor.pages.render import render_glossary, render_site
 from observing_monitor.pages.stale import glossary_key, site_key
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,16 +25,18 @@ P = TypeVar("P", SitePage, GlossaryPage)
 
 
 def needs_attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]:
-    """How many streams need attention, in words, "" where none does; and their cards, the worst first."""
+    """Return how many streams need attention, and their cards.
+
+    ("", []) if none does.
+    """
     by_level = {
         level: [card for card in cards if card.status == level] for level in ("error", "warning")
     }
     troubled = [card for level in by_level.values() for card in level]
-    line = (
-        f"{wording.n_of(len(troubled), 'stream')} need{'s' if len(troubled) == 1 else ''} attention"
-        if troubled
-        else ""
-    )
+    if not troubled:
+        return "", []
+    verb = "needs" if len(troubled) == 1 else "need"
+    line = f"{wording.n_of(len(troubled), 'stream')} {verb} attention"
     if all(by_level.values()):
         line += "".join(f", {len(level)} with {name}s" for name, level in by_level.items())
     return line, troubled
@@ -55,41 +58,47 @@ def publish_site(
     """
     word = finding.worst(card.status for card in cards)
     line, troubled = needs_attention(cards)
-    info = (
-        f"{line}: {'; '.join(f'{card.name}, {card.trouble}' for card in troubled)}"
-        if troubled
-        else ""
+    problems = "; ".join(f"{card.name}, {card.trouble}" for card in troubled)
+    info = f"{line}: {problems}" if troubled else ""
+    name = layout.INDEX_PAGE
+    status = Status(
+        site=site.title,
+        stream=SITE,
+        title=site.title,
+        status=word,
+        info=info,
+        trouble=line,
+        night=max((status.night for status in statuses), default=""),
+        href=name,
+        url=page_address(site.url, name),
     )
-    night = max((status.night for status in statuses), default="")
-    url = page_address(site.url, "index.html")
-    status = Status(site.title, SITE, site.title, word, info, line, night, "index.html", url)
     key = site_key(site, cards)
     if not site.has_site_page:
         return status, key, 0
-    frame = page_frame(site, None, site.title, word, info, "index.html", key)
+    frame = page_frame(site, None, site.title, word, info, name, key)
     page = SitePage(frame, line, troubled, cards)
-    return status, key, _write_if_new(site, key, page, render_site)
+    return status, key, _write_if_stale(site, key, page, render_site)
 
 
 def publish_glossary(site: Site) -> int:
-    """Write the glossary if it is not current; return how many pages were written."""
+    """Write the glossary if it is stale; return the number of pages written."""
     groups = glossary.glossary_groups(source_words(site.streams))
     key = glossary_key(site, groups)
     page = GlossaryPage(
-        frame=page_frame(site, None, "Glossary", "", "", "glossary.html", key),
-        index=Link(site.title, "index.html"),
+        frame=page_frame(site, None, "Glossary", "", "", layout.GLOSSARY_PAGE, key),
+        index=Link(site.title, layout.INDEX_PAGE),
         groups=groups,
     )
-    return _write_if_new(site, key, page, render_glossary)
+    return _write_if_stale(site, key, page, render_glossary)
 
 
-def _write_if_new(
+def _write_if_stale(
     site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str]
 ) -> int:
-    """Write one of the site's own pages unless it is current; return how many were written."""
-    record, name = site.output.read_json("data/site.json") or {}, page.frame.name
+    """Write a page of the site if it is stale; return the number written."""
+    record, name = site.output.read_json(layout.SITE_RECORD) or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):
         return 0
     site.output.write(name, render(page, site.assets))
-    site.output.write_json("data/site.json", record | {name: key})
+    site.output.write_json(layout.SITE_RECORD, record | {name: key})
     return 1

@@ -28,10 +28,12 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews import readers
+from observing_monitor.previews.fits_picture import ALL_ZERO
 from observing_monitor.previews.preview import Preview
 from observing_monitor.processes.timelimit import LOOK_S, within
+from observing_monitor.storage import layout
 from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
-from observing_monitor.storage.store import FOLDER, Store
+from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
@@ -175,7 +177,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
 
 def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
     """Return the thumbnails of a night's page, newest exposure first, and what is missing."""
-    folder = f"{night.isoformat()}.previews"
+    folder = layout.previews_folder(night)
     index = _read(output, stream, night.isoformat())
     shown = [
         Preview(
@@ -275,12 +277,12 @@ def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
 
 
 def _folder(stream: Stream, night: str) -> str:
-    return f"{stream.folder}/{night}.previews" if stream.folder else f"{night}.previews"
+    return layout.in_folder(stream.folder, layout.previews_folder(night))
 
 
 def _index(stream: Stream, night: str) -> str:
     """Return the path of a night's index: in the store, because it holds full paths."""
-    return f"{FOLDER}/stream={stream.name}/night={night}/previews.json"
+    return layout.previews_file(stream.name, night)
 
 
 def _read(output: Output, stream: Stream, night: str) -> Kept:
@@ -469,3 +471,6 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         "shown": digest if seen else "",
         "n_pictures": n_pictures,
     }
+    zeros = sorted(one["name"] for one in plan["files"] if one["why"] == ALL_ZERO)
+    if zeros:
+        row["previews"]["zeros"] = zeros

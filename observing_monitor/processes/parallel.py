@@ -34,7 +34,7 @@ def start_thread(function: Callable[[], object]) -> None:
 
 
 def helper_threads(number: int) -> ThreadPoolExecutor:
-    """Return an executor with a few threads, for calls that release Python's lock.
+    """Return an executor of a few threads, for calls without Python's lock.
 
     Packing and unpacking a large night's Parquet files does: this process can read sources
     meanwhile.

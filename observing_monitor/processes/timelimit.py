@@ -99,7 +99,7 @@ class CallThread:
             raise
 
     def put(self, function: Callable[[], T]) -> Answers[T]:
-        """Call a function after those before it; return the queue that gets its answer."""
+        """Queue a function to call; return the queue that gets its answer."""
         if not self._thread:
             # a daemon, so that the process can end while it hangs
             self._thread = threading.Thread(target=self._answer, name=self._name, daemon=True)

@@ -21,7 +21,7 @@ _added: dict[str, str] = {}  # variables that this process has set for itself
 
 
 def tune_process() -> None:
-    """Set up memory for large nights; call it before numpy and pyarrow are imported."""
+    """Set up memory for large nights, before numpy and pyarrow are imported."""
     # Arrow's own allocators keep what a large night needed; malloc returns it to the system.
     _set_default("ARROW_DEFAULT_MEMORY_POOL", "system")
     # No linear algebra is done here, and starting its threads takes 0.1 s of processor time.
@@ -41,12 +41,15 @@ def tune_worker() -> None:
 
 
 def skip_last_collection() -> None:
-    """Let the process end without a last search for cycles, a tenth of a short run."""
+    """Let the process end without a last search for cycles.
+
+    It takes a tenth of a short run, before the system takes all memory back anyway.
+    """
     gc.freeze()
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return the environment as this process got it, for programs that it starts."""
+    """Return this process' original environment, for programs it starts."""
     return {name: value for name, value in os.environ.items() if _added.get(name) != value}
 
 

@@ -192,10 +192,10 @@ def processes(jobs: int) -> Iterator[Workers]:
 
 
 def _start_worker(parent: int) -> None:
-    """Set up a worker process: it finishes its night on Ctrl-C, and dies with its parent.
+    """Set up a worker: it ignores Ctrl-C, and dies with its parent.
 
-    A terminal sends Ctrl-C to all processes. Without its parent, which held the lock, a worker
-    must write nothing, and it would wait for ever.
+    A terminal sends Ctrl-C to all processes, and a worker finishes its night. Without its parent,
+    which held the lock, it must write nothing, and it would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tune_worker()

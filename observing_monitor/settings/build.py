@@ -85,7 +85,7 @@ def build_stream(
 
 
 def merged_order(orders: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the names of several lists, each once, in an order that fits all lists.
+    """Return the names of several lists in an order that fits all of them.
 
     If two lists contradict each other, the first one wins.
     """
@@ -117,7 +117,7 @@ def read_changes(section: Section, tables: object) -> list[FromSettings]:
 def dated_streams(
     table: StreamTable, stream: Stream, changes: list[FromSettings]
 ) -> Iterator[tuple[datetime.date, Stream]]:
-    """Yield each night from which the stream has other settings, and the stream then.
+    """Yield each night of a change, and the stream from then on.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import MAX_LIMIT_S
 from observing_monitor.settings.records import PreviewSettings
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from observing_monitor.settings.records import StreamSettings
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 CENTURY_S = 100 * 365.25 * 86_400
 # names in output_dir that the site itself needs
 RESERVED = (
-    "assets",
-    "changes.atom",
-    "data",
-    "glossary.html",
-    "heartbeat.js",
-    "index.html",
-    "observing_monitor.prom",
-    "status.json",
+    layout.ASSETS,
+    layout.FEED,
+    layout.STORE,
+    layout.GLOSSARY_PAGE,
+    layout.HEARTBEAT_JS,
+    layout.INDEX_PAGE,
+    layout.TEXTFILE,
+    layout.STATUS_JSON,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -40,7 +41,7 @@ def check_name(section: Section, name: str, folder: str) -> None:
 
 
 def check_limits(section: Section, described: StreamSettings) -> None:
-    """Raise UsageError if a limit, an age or a folder of a stream is impossible."""
+    """Raise UsageError if a limit, age or folder is impossible."""
     check_time_limit(section, described.time_limit_s)
     for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
         value = getattr(described, key)

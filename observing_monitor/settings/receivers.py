@@ -146,7 +146,7 @@ class Receiver:
 
 
 def receivers_of_file(path: str | Path) -> list[Receiver]:
-    """Return the receivers that a settings file describes, those of the site first.
+    """Return the receivers of a settings file, those of the site first.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def receivers_of_file(path: str | Path) -> list[Receiver]:
 
 
 def _read_receivers(section: Section, stream: str, tables: object) -> list[Receiver]:
-    """Return the receivers of the site, or of one stream; the section's name lacks its "]"."""
+    """Return the receivers of the site, or of one stream."""
     where = section.where
     if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
         words = f"write {where.partition(': ')[2]}.NAME]"
@@ -257,7 +257,10 @@ def _is_web_address(url: str) -> bool:
 def _check_one_of(
     section: Section, settings: ReceiverSettings, *keys: str, is_needed: bool = False
 ) -> None:
-    """Raise UsageError if more than one of these keys is set, or if one is needed and none is."""
+    """Raise UsageError unless at most one of these keys is set.
+
+    If one is needed, it has to be exactly one.
+    """
     used = [key for key in keys if getattr(settings, key)]
     if len(used) > 1:
         raise section.error(f"{' and '.join(used)} set the same thing; keep one of them")

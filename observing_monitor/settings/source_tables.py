@@ -27,7 +27,7 @@ COMMON_KEYS = tuple(field.name for field in dataclasses.fields(SourceSettings))
 
 
 def split_address(table: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a stream's table without an input_dir that is an address, and its source.
+    """Split an input_dir that is an address from a stream's table.
 
     The second value is a list of no or one source table.
     """

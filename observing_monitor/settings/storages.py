@@ -29,7 +29,7 @@ def storage_for(address: str, storages: Mapping[str, Storage]) -> Storage:
 
 
 def read_storages(path: str | Path, settings: dict[str, Any]) -> dict[str, Storage]:
-    """Return the tables of `[storage]` by the address they are for, "" for all."""
+    """Return the tables of [storage] by their address, "" for all."""
     table = settings.get("storage", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: storage is a table; write [storage]")

@@ -138,7 +138,7 @@ class Section:
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """Return the tables of a settings file, with the names at its top level checked.
+    """Return the tables of a settings file; top-level names are checked.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def _toml_fault(message: str, text: str) -> str:
 
 
 def check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
-    """Raise UsageError if a table has an unknown key, with the nearest known one."""
+    """Raise UsageError for an unknown key, with the nearest known one."""
     for key in table:
         if key not in known:
             raise UsageError(f"{where} unknown key {key!r}; {nearest(key, known)}")

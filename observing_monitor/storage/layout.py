@@ -10,7 +10,7 @@ turns them into paths.
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
-    data/site.json  heartbeat.json  since.json  feed.json  told.json
+    data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
@@ -38,6 +38,7 @@ GLOSSARY_PAGE = "glossary.html"
 STATUS_JSON = "status.json"
 FEED = "changes.atom"
 HEARTBEAT_JS = "heartbeat.js"
+TEXTFILE = "observing_monitor.prom"
 ASSETS = "assets"
 
 # Files in the output that no web server needs: the lock, and a folder of unfinished files.
@@ -62,6 +63,7 @@ SITE_RECORD = f"{STORE}/site.json"
 HEARTBEAT = f"{STORE}/heartbeat.json"
 SINCE = f"{STORE}/since.json"
 FEED_ID = f"{STORE}/feed.json"
+REPLACED_ASSETS = f"{STORE}/assets.json"
 TOLD = f"{STORE}/told.json"
 
 # Beginnings of names in the store, and the ending of its tables.
@@ -257,3 +259,8 @@ def previews_file(stream: str, night: Night) -> str:
     It is in the store, because it has full paths of files.
     """
     return f"{night_store(stream, night)}/previews.json"
+
+
+def spare_page(stream: str, night: Night) -> str:
+    """Return the path of the page that replaces a night's page when its thumbnails go."""
+    return f"{night_store(stream, night)}/page_without_previews.html"

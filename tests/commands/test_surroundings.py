@@ -1,4 +1,4 @@
-"""The command in surroundings that are odd, and with settings that are: as a cron job, a container or a shell script may start it."""
+"""The command works however cron, a container or a shell script starts it."""
 
 import datetime
 import os
@@ -19,7 +19,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # as Pyt
 
 @pytest.fixture
 def made(tmp_path):
-    """A night with names that are no ASCII, and one that is no text at all; the clock."""
+    """A night with file names that are not ASCII, and one that is not UTF-8; its clock."""
     now = later()
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=now)
     folder = os.fsencode(tmp_path / "input" / "storage" / NIGHT.isoformat())
@@ -30,7 +30,10 @@ def made(tmp_path):
 
 
 def command(folder, *arguments, shell="", **options):
-    """The real command: its exit code, what it printed, and what it complained of; `shell` is what a shell is to do with it."""
+    """Run the real command; return its exit code, its stdout and its stderr.
+
+    `shell` is a script that runs it as "$@".
+    """
     words = [sys.executable, "-m", "observing_monitor", *map(str, arguments)]
     if shell:
         words = ["/bin/sh", "-c", shell, "sh", *words]
@@ -60,12 +63,18 @@ def command(folder, *arguments, shell="", **options):
     ids=["ascii", "kolkata", "no environment", "all closed", "stderr closed"],
 )
 def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pytestconfig):
-    """Locale, zone, home, room for temporary files, umask, Python's switches and closed streams change no byte of what is written."""
+    """No byte of the output depends on locale, zone, home, umask, or closed streams."""
     given = ("--input_dir", "input", "--output_dir")
     whole = start(*given, "site", *DAYS, now=made, cwd=tmp_path)
     assert whole.communicate()[1] == "" and whole.returncode == 0
     clock = f"datetime.datetime.fromisoformat({made.isoformat()!r})"
-    code = f"import datetime, sys; from observing_monitor import cli; from observing_monitor.commands.surroundings import suit_surroundings; suit_surroundings(); sys.exit(cli.main(sys.argv[1:], {clock}))"
+    code = f"""
+import datetime, sys
+from observing_monitor import cli
+from observing_monitor.commands.surroundings import suit_surroundings
+suit_surroundings()
+sys.exit(cli.main(sys.argv[1:], {clock}))
+"""
     borne = [
         word for told in pytestconfig.getoption("pythonwarnings") or () for word in ("-W", told)
     ]  # of old packages, say
@@ -87,7 +96,7 @@ def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pyt
     "environment", [ASCII, ASCII | {"PYTHONIOENCODING": "ascii"}], ids=["locale", "streams"]
 )
 def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
-    """`--help` and `check` say all they have to say in a locale without letters for it; what a stream can't have, as its code."""
+    """`--help` and `check` print everything in any locale, if need be as codes."""
     environment = os.environ | environment
     minus = "\\u2212" if "PYTHONIOENCODING" in environment else "−"
     code, told, error = command(tmp_path, "--help", env=environment)
@@ -120,10 +129,11 @@ ANSWERS = [
 
 @pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
 def environment(request, made, tmp_path):
-    """What the commands of ANSWERS work on is in tmp_path; whether Python keeps what is printed until it ends, as it does by itself."""
+    """An environment with and without buffering; tmp_path has what ANSWERS work on."""
     run("metrics", "add", tmp_path / "numbers", "2020-02-12", "seeing=0.7", "--create")
     (tmp_path / "site.toml").write_text(
-        '[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = ["/bin/true"]\n'
+        '[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = '
+        '["/bin/true"]\n'
     )
     with sqlite3.connect(tmp_path / "old.sqlite3") as old:
         old.execute("create table FILE_COUNT (Nite_Obs text, N_Files int)")
@@ -131,7 +141,7 @@ def environment(request, made, tmp_path):
 
 
 def test_who_reads_no_further(environment, tmp_path):
-    """What is printed into a pipe that nobody reads any more ends in silence, not in a traceback."""
+    """A command whose output nobody reads any more ends in silence, without a traceback."""
     for answer in ANSWERS:
         code, told, error = command(
             tmp_path, *answer, shell='("$@"; echo $? >code) | true', env=environment
@@ -143,9 +153,12 @@ def test_who_reads_no_further(environment, tmp_path):
 
 
 def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
-    """What is printed onto a disk that is full ends in one line that says so, and exit code 2."""
+    """An answer that does not fit on the disk is one line that says so; exit code 2."""
     need(Path("/dev/full").is_char_device(), "there is no /dev/full")
-    words = "observing_monitor: the answer can't be printed: no space left on device; send it where there is room\n"
+    words = (
+        "observing_monitor: the answer can't be printed: no space left on device; send it "
+        "where there is room\n"
+    )
     for answer in ANSWERS:
         told = command(tmp_path, *answer, shell='"$@" >/dev/full', env=environment)
         assert (told[0], told[2].replace("observing_monitor metrics:", "observing_monitor:")) == (
@@ -155,22 +168,19 @@ def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
 
 
 def test_started_in_a_folder_that_is_gone(made, tmp_path):
-    """In a folder that was removed whole paths do, and others are refused in a line."""
+    """In a folder that was removed, absolute paths work; others are refused in a line."""
     gone = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
     whole = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *DAYS)
     assert command(tmp_path, *whole, shell=gone) == (0, "", "")
     code, told, error = command(
         tmp_path, "--input_dir", tmp_path / "input", "--output_dir", "site", *DAYS, shell=gone
     )
-    assert (
-        code == 2
-        and error
-        == "observing_monitor: the folder that this was started in is no longer there; go to another\n"
-    )
+    words = "the folder that this was started in is no longer there; go to another"
+    assert code == 2 and error == f"observing_monitor: {words}\n"
 
 
 def test_data_on_another_disk(made, tmp_path):
-    """Where `data` in the output is a link to another disk the store lies there, as `store_dir` would have it."""
+    """If `data` in the output is a link to another disk, the store is there."""
     other = Path("/dev/shm")
     need(
         other.is_dir()
@@ -200,7 +210,7 @@ def test_data_on_another_disk(made, tmp_path):
     ["output_dir", "store_dir", "input_dir", "log_file", "prometheus_file", "known_issues"],
 )
 def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
-    """A path that is empty, as `$OUT` is where nobody set it, is refused: else the pages would lie wherever this was started."""
+    """An empty path, such as an unset `$OUT`, is refused: it would be the working folder."""
     monkeypatch.chdir(tmp_path)
     before = sorted(os.walk(tmp_path))
     options = {"input_dir": "input", "output_dir": "site", option: ""}
@@ -212,7 +222,10 @@ def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
     )
     own = f'{option} = ""' if option != "input_dir" else ""
     place = "" if option == "output_dir" else 'output_dir = "site"'
-    text = f'[observing_monitor]\n{place}\n{own}\n[streams.s]\ninput_dir = "{"" if option == "input_dir" else "input"}"\n'
+    text = (
+        f"[observing_monitor]\n{place}\n{own}\n[streams.s]\ninput_dir = "
+        f'"{"" if option == "input_dir" else "input"}"\n'
+    )
     (tmp_path / "site.toml").write_text(text)
     assert run("-c", "site.toml", now=made) == 2
     assert "is empty; name a file or a folder" in capfd.readouterr().err
@@ -221,8 +234,11 @@ def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
 
 
 def test_settings_of_other_editors(made, tmp_path, capfd):
-    """A settings file may begin with a byte order mark and have lines of Windows; one that is no UTF-8 is told so."""
-    text = '[observing_monitor]\noutput_dir = "site"\n[streams.s]\ntitle = "Grüße"\ninput_dir = "input"\n'
+    """A settings file may have a byte order mark and Windows lines, but must be UTF-8."""
+    text = (
+        '[observing_monitor]\noutput_dir = "site"\n[streams.s]\ntitle = "Grüße"\ninput_dir = '
+        '"input"\n'
+    )
     (tmp_path / "site.toml").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
     assert run("-c", tmp_path / "site.toml", *DAYS, now=made) == 0
     assert "Grüße" in (tmp_path / "site" / "index.html").read_text()

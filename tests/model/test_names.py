@@ -134,3 +134,19 @@ def test_kind_of_a_name(name, kind):
     """A name's ending is its kind, alone and among many."""
     assert names.kinds(frames.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["2", "10"],
+        ["drvs2", "drvs10"],
+        ["a1-b2", "a1-b10", "a2-b1"],
+        ["x07", "x8"],
+        ["", "1" * 9000],
+    ],
+)
+def test_names_in_the_order_of_their_numbers(ordered):
+    """Names of nodes are sorted by the numbers in them, however long these are."""
+    assert max(ordered, key=names.in_number_order) == ordered[-1]
+    assert min(ordered, key=names.in_number_order) == ordered[0]

@@ -10,6 +10,7 @@ from running import run, times
 
 from observing_monitor.pages import assets, render
 from observing_monitor.readers.object_store import Storage
+from observing_monitor.storage import layout
 from observing_monitor.storage.object_output import ObjectOutput
 from observing_monitor.storage.output import Output, SplitOutput
 
@@ -79,7 +80,7 @@ def test_a_replaced_asset_stays_for_a_day(output):
         assert there(output) == [OLD, NEW]
     sweep(output, NOW + DAY)
     assert there(output) == [NEW]
-    assert not output.exists(assets.NOTES)
+    assert not output.exists(layout.REPLACED_ASSETS)
 
 
 @pytest.mark.parametrize("name", ["camera/2020-02-11.html", "2020-02-11.html", "v1.0/x.html"])
@@ -138,7 +139,7 @@ def test_an_asset_that_comes_back_stays(output):
 def test_damaged_notes_cost_a_day(output):
     """Notes that cannot be read count as none: everything stays for another day."""
     for text in ("", "[]", '{"replaced": 3}', '{"replaced": {"OLD": ["yesterday", ""]}}'):
-        output.write(assets.NOTES, text.replace("OLD", OLD))
+        output.write(layout.REPLACED_ASSETS, text.replace("OLD", OLD))
         sweep(output, NOW)
         assert there(output) == [OLD, NEW]
     sweep(output, NOW + DAY)

@@ -1,0 +1,284 @@
+"""Records of a night's pages, for their templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from observing_monitor.model.digest import with_instants
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.nights import parse_utc
+from observing_monitor.model.wording import address
+from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
+from observing_monitor.pages.frame import night_link, page_frame, site_link
+from observing_monitor.pages.labels import described_headlines, sources_table
+from observing_monitor.pages.night_parts import (
+    odd_nodes,
+    shown_failures,
+    shown_groups,
+    shown_queues,
+)
+from observing_monitor.pages.night_tables import (
+    delays_table,
+    exposures_table,
+    metrics_table,
+    stages_table,
+)
+from observing_monitor.settings.traits import reports_files, source_classes
+from observing_monitor.storage import layout
+from observing_monitor.storage.index import PAGE, PREVIEWS, is_pruned
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Sequence
+
+    from observing_monitor.charts.figure import Chart
+    from observing_monitor.pages.contexts import Image, Queue
+    from observing_monitor.pages.night_content import NightContent
+    from observing_monitor.pages.night_job import JudgedNight, NightJob
+    from observing_monitor.pages.tables import Table
+    from observing_monitor.previews.preview import Preview
+    from observing_monitor.storage.index import IndexRow
+    from observing_monitor.tables.attention import AttentionGroup
+    from observing_monitor.tables.stages import Stage
+
+
+MAX_GROUPS = 200  # exposures on the night's page; nights of more have pages of exposures
+MAX_OF_PART = 1500  # exposures on one of these: each page stays below 500 kB
+MAX_FINDINGS = 30  # findings on top of the page; the others are folded away
+
+
+@dataclass(frozen=True)
+class NightPages:
+    """The page of a night, and further pages if it has many exposures."""
+
+    night: JudgedNight
+    content: NightContent
+    images: Sequence[Image]  # those that were written
+    key: str  # fingerprint of the page
+
+    @cached_property
+    def around(self) -> OfNight:
+        """The part that all pages of the night have."""
+        return of_night(self.night.job, self.night.row, self.key)
+
+    @cached_property
+    def exposures(self) -> Table:
+        """The table of all exposures."""
+        return exposures_table(self.content.exposures, self.around.night, self.around.has_ingest)
+
+    def page(self) -> NightPage:
+        """Return the page of the night."""
+        job, row, content, around = self.night.job, self.night.row, self.content, self.around
+        findings, n_exposed = self.night.findings, len(self.exposures)
+        has_files = reports_files(job.stream)
+        groups = self._attention_groups()
+        queues = shown_queues(content.queues)
+        metrics, n_metrics = metrics_table(job.stream, content.latest, around.night)
+        anchors = _stage_anchors(content.stages)
+        previews, previews_note = self._previews()
+        page = NightPage(
+            **_fields(around),
+            changed_at=parse_utc(row.get("changed_at")),
+            findings=findings[:MAX_FINDINGS],
+            more_findings=findings[MAX_FINDINGS:],
+            charts=self._charts(),
+            attention=shown_groups(groups, around.night),
+            n_attention=len(content.attention),
+            n_attention_groups=len(groups),
+            exposed=self.exposures.part(-MAX_GROUPS),
+            n_exposed=n_exposed,
+            exposures=layout.exposures_page(job.night) if n_exposed > MAX_GROUPS else "",
+            has_files=has_files,
+            stages=stages_table(content.stages, anchors, around.night),
+            failures=shown_failures(content.stages, self._listed_elsewhere(queues)),
+            queues=queues,
+            images=list(self.images),
+            n_images=len(content.images),
+            metrics=metrics,
+            n_metrics=n_metrics,
+            notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
+            sources=sources_table(job.stream, row.get("silent") or {}),
+            files_js=layout.night_files_js(job.night)
+            if has_files and len(self.night.judged)
+            else "",
+            data=_data_links(job.night, has_files),
+            previews=previews,
+            previews_note=previews_note,
+        )
+        return without_dead_ends(page)
+
+    def parts(self) -> list[ExposuresPage]:
+        """Return the pages of exposures, if the night's page does not list all.
+
+        They have the fingerprint of the night's page, and reload themselves with it.
+        """
+        night, n_exposed = self.night.job.night, len(self.exposures)
+        if n_exposed <= MAX_GROUPS:
+            return []
+        starts = range(0, n_exposed, MAX_OF_PART)
+        texts = [f"{start + 1:,} to {min(start + MAX_OF_PART, n_exposed):,}" for start in starts]
+        hrefs = [layout.exposures_page(night, number) for number in range(1, len(texts) + 1)]
+        title = self.around.frame.title
+        around = replace(
+            self.around, frame=replace(self.around.frame, title=f"Exposures of {title}")
+        )
+        return [
+            ExposuresPage(
+                **_fields(around),
+                night_page=Link(title, layout.night_page(night)),
+                exposed=self.exposures.part(start, start + MAX_OF_PART),
+                n_exposed=n_exposed,
+                parts=_part_links(texts, hrefs, number),
+            )
+            for number, start in enumerate(starts)
+        ]
+
+    def _attention_groups(self) -> list[AttentionGroup]:
+        from observing_monitor.tables.attention import group_attention
+
+        return group_attention(self.content.attention)
+
+    def _listed_elsewhere(self, queues: Iterable[Queue]) -> set[str]:
+        """Return the stages whose failures the page lists elsewhere."""
+        return {self.night.job.stream.last_stage, *(queue.name for queue in queues)}
+
+    def _charts(self) -> list[Chart]:
+        from observing_monitor.charts.metrics import metric_charts
+        from observing_monitor.charts.night import night_charts
+        from observing_monitor.charts.under_the_sky import under_the_sky
+
+        stream, starts_at, ends_at = (
+            self.night.job.stream,
+            self.around.starts_at,
+            self.around.ends_at,
+        )
+        kinds = {described.name: kind for described, kind in source_classes(stream)}
+        odd = odd_nodes(self.night.findings)
+        charts = [
+            *night_charts(self.night.judged, starts_at, ends_at),
+            *metric_charts(self.night.tables.metrics, kinds, starts_at, ends_at, odd),
+        ]
+        return under_the_sky(charts, starts_at, ends_at, stream.position, stream.timezone)
+
+    def _previews(self) -> tuple[Sequence[Preview], str]:
+        """Return the previews of the page, and which files have none."""
+        from observing_monitor.previews.plan import previews_of
+
+        job = self.night.job
+        if not job.stream.previews or is_pruned(self.night.row, PREVIEWS):
+            return [], ""
+        return previews_of(job.stream, job.site.output, job.night)
+
+
+def of_night(job: NightJob, row: IndexRow, key: str) -> OfNight:
+    """Return the part of a record that all pages of a night have.
+
+    `key` is the fingerprint of the night's page.
+    """
+    stream, night = job.stream, job.night.isoformat()
+    summary, has_ingest = with_instants(row["summary"]), bool(stream.last_stage)
+    starts_at, ends_at = stream.rule.bounds(job.night)
+    name = layout.night_page(night)
+    return OfNight(
+        frame=page_frame(
+            job.site,
+            stream,
+            f"{night} {stream.title}",
+            summary["status"],
+            summary["info"],
+            name,
+            key,
+        ),
+        site=site_link(job.site, stream),
+        index=Link(stream.title, layout.INDEX_PAGE),
+        calendar=Link(f"{job.night:%B %Y}", layout.month_address(job.night)),
+        previous=night_link(job.previous),
+        next=night_link(job.next),
+        night=night,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        rule=stream.rule.text,
+        summary=summary,
+        delays=delays_table(summary, has_ingest),
+        headlines=described_headlines(stream, row.get("units") or {}, row.get("aggregates") or {}),
+        has_ingest=has_ingest,
+    )
+
+
+def pruned_page(job: NightJob, row: IndexRow) -> PrunedPage:
+    """Return the small page of a pruned night.
+
+    Only the night's row of the index is needed.
+    """
+    return PrunedPage(
+        **_fields(of_night(job, row, row["page"])),
+        pruned_at=parse_utc(row["pruned"][PAGE]),
+        findings=[
+            Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []
+        ],
+    )
+
+
+def without_dead_ends(page: NightPage) -> NightPage:
+    """Return the page without dead links in its findings."""
+    anchors = _anchors(page)
+
+    def checked(findings: Iterable[Finding]) -> list[Finding]:
+        return [
+            finding if finding.href in anchors else replace(finding, href="")
+            for finding in findings
+        ]
+
+    return replace(page, findings=checked(page.findings), more_findings=checked(page.more_findings))
+
+
+def _anchors(page: NightPage) -> Collection[str]:
+    """Return the addresses on a page that findings may link to."""
+    has_files = bool(page.has_files and page.summary["n_files"])
+    parts = {
+        "#attention": has_files,
+        "#delays": has_files,
+        "#files": page.files_js,
+        "#notes": page.notes,
+        "#metrics": page.metrics,
+        "#queues": page.queues,
+        "#stages": page.stages,
+        "#images": page.images,
+        "#previews": page.previews,
+        "#exposures": page.exposed,
+        "#charts": page.charts,
+    }
+    return {
+        "#sources",
+        *(href for href, is_shown in parts.items() if is_shown),
+        *(f"#{group.anchor}" for group in page.attention),
+        *(f"#{anchor}" for group in page.attention for anchor in group.table.anchors),
+    }
+
+
+def _fields(around: OfNight) -> dict[str, Any]:
+    return {field.name: getattr(around, field.name) for field in fields(OfNight)}
+
+
+def _stage_anchors(stages: Iterable[Stage]) -> list[str]:
+    taken: set[str] = set()
+    return [address("stage", stage["name"], taken) for stage in stages]
+
+
+def _data_links(night: datetime.date, has_files: bool) -> list[Link]:
+    links = [Link("JSON", layout.night_json(night))]
+    return [*links, Link("CSV", layout.night_csv(night))] if has_files else links
+
+
+def _part_links(texts: Sequence[str], hrefs: Sequence[str], here: int) -> list[Link]:
+    """Return the links to all parts, if there are several.
+
+    The part `here` is no link.
+    """
+    links = [
+        Link(text, "" if number == here else href)
+        for number, (text, href) in enumerate(zip(texts, hrefs, strict=True))
+    ]
+    return links if len(links) > 1 else []

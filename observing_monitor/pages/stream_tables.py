@@ -1,0 +1,158 @@
+"""Tables of nights, months and years of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from observing_monitor.model import columns
+from observing_monitor.model.digest import with_instants
+from observing_monitor.model.wording import NOTHING
+from observing_monitor.pages.glossary import column_words
+from observing_monitor.pages.labels import headline_text
+from observing_monitor.pages.tables import Cell, Table, TableColumn, schema_column
+from observing_monitor.storage import layout
+
+if TYPE_CHECKING:
+    from observing_monitor.model.columns import Summary
+    from observing_monitor.pages.periods import Period
+    from observing_monitor.settings.headlines import Headline
+
+
+# Columns of files in the table of nights, in order, and in a card's table.
+OF_FILES = (
+    "n_files",
+    *(f"n_{c.name}" for c in columns.CLASSES),
+    "completeness",
+    "last_created_at",
+    "last_transferred_at",
+    "last_ingested_at",
+    "transfer_delay_median_s",
+    "transfer_delay_p90_s",
+    "ingest_delay_median_s",
+    "ingest_delay_p90_s",
+)
+OF_FILES_IN_CARD = ("n_files", "n_ingested", "n_pending", "n_error", "completeness")
+# Columns of the table of periods if there are no files.
+COUNTS_OF_NIGHTS = ("n_nights", "n_nights_error", "n_nights_warning")
+
+
+class Info(NamedTuple):
+    """Cell with the problems of a night, and its known ones."""
+
+    text: str
+    acknowledged: str
+
+
+@dataclass(frozen=True)
+class StreamTables:
+    """Tables of a stream; which columns they have depends on its sources.
+
+    Attributes
+    ----------
+    headlines : list of Headline
+    has_files : bool
+        True if a source reports files.
+    has_ingest : bool
+        True if a stage comes after arrival.
+    """
+
+    headlines: Sequence[Headline]
+    has_files: bool
+    has_ingest: bool
+
+    def nights(self, summaries: Iterable[Summary], which: str) -> Table:
+        """Return the table of some nights, newest first.
+
+        `which` begins its caption.
+        """
+        rows = [with_instants(summary) for summary in summaries]
+        named = self._named(rows, "")
+        return Table(
+            [named["night"], named["status"], named["info"], *self._headlines(rows)]
+            + (self._of_files(OF_FILES, rows) if self.has_files else []),
+            caption=f"{which}, newest first" + ("; times in UTC" if self.has_files else ""),
+            css="nights",
+            anchors=[f"night-{row['night']}" for row in rows],
+        )
+
+    def recent(self, summaries: Sequence[Summary], folder: str) -> Table:
+        """Return the table of a card.
+
+        `folder` is the way from the site's page to the stream's.
+        """
+        named = self._named(summaries, folder)
+        return Table(
+            [named["night"], named["status"], *self._headlines(summaries)]
+            + (self._of_files(OF_FILES_IN_CARD, summaries) if self.has_files else [])
+            + [named["info"]],
+            caption="Recent nights, newest first",
+        )
+
+    def periods(self, periods: Sequence[Period], which: str, total: Period | None = None) -> Table:
+        """Return the table of some periods, newest first.
+
+        Parameters
+        ----------
+        periods : sequence of Period
+        which : str
+            Begins the caption.
+        total : Period, optional
+            All of them together, for the foot.
+        """
+        return Table(
+            self._of_periods(periods),
+            caption=f"{which}, newest first",
+            css="periods",
+            total=Table(self._of_periods([total])) if total else None,
+        )
+
+    def _of_periods(self, periods: Sequence[Period]) -> list[TableColumn]:
+        words = column_words("period", self.has_ingest)
+        rows = [period.values for period in periods]
+        links = [Cell(period.values["period"], href=period.href) for period in periods]
+        numbers = [
+            schema_column(name, word, [row[name] for row in rows])
+            for name, word in words.items()
+            if name != "period" and (self.has_files or name in COUNTS_OF_NIGHTS)
+        ]
+        period = TableColumn(words["period"], links, "pinned")
+        return [period, *numbers, *self._headlines(rows)]
+
+    def _named(self, rows: Sequence[Summary], folder: str) -> dict[str, TableColumn]:
+        """Return the columns of a night that are no numbers."""
+        words = column_words("night", self.has_ingest)
+        links = [Cell(row["night"], href=_page(folder, row)) for row in rows]
+        statuses = [Cell(row["status"]) for row in rows]
+        return {
+            "night": TableColumn(words["night"], links, "pinned"),
+            "status": TableColumn(words["status"], statuses, draw="status"),
+            "info": TableColumn(words["info"], [_info(row) for row in rows], "info", "info"),
+        }
+
+    def _headlines(self, rows: Sequence[Summary]) -> list[TableColumn]:
+        return [
+            TableColumn(told, [headline_text(row.get(told.name), told) for row in rows], "num")
+            for told in self.headlines
+        ]
+
+    def _of_files(self, names: Iterable[str], rows: Sequence[Summary]) -> list[TableColumn]:
+        words = column_words("night", self.has_ingest)
+        nights = [row["night"] for row in rows]
+        return [
+            schema_column(name, words[name], [row[name] for row in rows], nights)
+            for name in names
+            if name in words
+        ]
+
+
+def _page(folder: str, row: Summary) -> str:
+    """Return the address of a night's page."""
+    return layout.in_folder(folder, layout.night_page(row["night"]))
+
+
+def _info(row: Summary) -> Info | str:
+    """Return the problems of a night; a dash if it has none."""
+    acknowledged = row.get("acknowledged") or ""
+    return Info(row["info"], acknowledged) if row["info"] or acknowledged else NOTHING
