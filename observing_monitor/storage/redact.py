@@ -2,8 +2,8 @@
 
 The setting `redact` lists folders and hosts. Each has at least four characters and is no word of
 the pages themselves. They are found as they are and as HTML, JSON, CSV and addresses write them,
-in any case (`hidden_forms`). The store is not redacted: it lies elsewhere (`store_dir`), where no web
-server shows it.
+in any case (`hidden_forms`). The store is not redacted: it is elsewhere (`store_dir`), where no
+web server shows it.
 """
 
 from __future__ import annotations

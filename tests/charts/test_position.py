@@ -96,7 +96,7 @@ def test_sky_in_words():
 
 
 def test_without_a_position():
-    """Without position and zone the charts stay as they are; with one of them, only that is added."""
+    """Without position and zone the charts stay; with one of them, only that is added."""
     plain = night_charts(night_of(50), *BOUNDS)
     before = json.dumps([chart.figure for chart in plain])
     same = under_the_sky.under_the_sky(plain, *BOUNDS, None, "")

@@ -42,7 +42,7 @@ with watched:  # only the branches of what is imported here count
     from observing_monitor.errors import SourceError, UsageError
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
-    from observing_monitor.readers import textfiles
+    from observing_monitor.readers import night_paths, textfiles
     from observing_monitor.readers.patterns import Pattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
@@ -64,7 +64,7 @@ PARSERS = {
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source._of_night(NIGHT, source._logs(None), None),
+    "fitsstorage_logs": lambda source, _: source.lines_of(NIGHT, source.folder.find(None), None),
     "lwa": lambda source, path: lwa_points.PointReader(
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
@@ -176,13 +176,13 @@ def of_nights(_):
         with contextlib.suppress(ValueError, OverflowError):
             instant = nights.parse_utc(text)
             assert nights.parse_utc(nights.iso_utc(instant)) == instant
-        assert nights.night_named(text) in (None, textfiles.read_night(text))
+        assert nights.night_named(text) in (None, night_paths.read_night(text))
         for form in ("date", "nid", "mjd", "%Y%m%d", "%d/%m/%Y"):
-            night = textfiles.read_night(text, form)
+            night = night_paths.read_night(text, form)
             if night is None or night.year < 1000:  # strftime writes the year 810 with 3 digits
                 continue
-            written = str(textfiles.write_night(night, form))
-            assert textfiles.read_night(written, form) == night
+            written = str(night_paths.write_night(night, form))
+            assert night_paths.read_night(written, form) == night
 
     return once
 

@@ -9,7 +9,9 @@ import fuzz
 import pytest
 from breakage import age, broken, upset
 from hostile import one_night, stream_of
-from small_inputs import KINDS
+from small_inputs import KINDS, NOW
+
+from observing_monitor.collecting.sources import make_sources
 
 DATABASES = [kind for kind in KINDS if kind in ("gen2", "dbb", "lasair, a table", "sql")]
 
@@ -58,6 +60,14 @@ def test_inputs_that_the_fuzzer_kept(tmp_path, target):
     once = fuzz.TARGETS[target][1](tmp_path)
     for data in fuzz.corpus(target):
         once(data)
+
+
+@pytest.mark.parametrize("kind", fuzz.PARSERS)
+def test_parsers_of_the_fuzzer(tmp_path, kind):
+    """The fuzzer's short way through a source parses the source's valid input."""
+    sources, (target, *_) = KINDS[kind](tmp_path)
+    (source, *_) = make_sources(stream_of(sources), NOW)
+    assert fuzz.PARSERS[kind](source, target)
 
 
 def test_years_of_postgresql_hide_no_row(postgres):

@@ -54,7 +54,8 @@ def campaign(tmp_path_factory):
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", kills.WAYS)
-def test_killed_and_run_again(campaign, way):
+@pytest.mark.parametrize("number", range(3))
+def test_killed_and_run_again(campaign, way, number):
     """After a kill at a random moment, the next run makes the right pages."""
     assert campaign.kill_one(way) == []
 

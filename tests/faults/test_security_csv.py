@@ -3,9 +3,10 @@
 import csv
 
 import pytest
-from page_samples import night_page, summary
-from test_file_list import table
-from test_monitor_js import ASSETS, open_page, shown
+from file_tables import file_table
+from night_samples import night_page
+from page_samples import summary
+from script_site import ASSETS, open_night, shown_rows
 
 from observing_monitor.model import columns
 from observing_monitor.pages import assets, file_list, render
@@ -32,7 +33,7 @@ def site(tmp_path):
     (tmp_path / "assets").mkdir()
     for name in (assets.STYLE, assets.SCRIPT):
         (tmp_path / "assets" / name).write_bytes(assets.asset_bytes(name))
-    files = table(len(PATHS), path=PATHS, reason=PATHS[::-1])
+    files = file_table(len(PATHS), path=PATHS, reason=PATHS[::-1])
     counts = summary(n_files=len(PATHS))
     page = night_page(charts=[], files_js="2020-02-12.files.js", summary=counts)
     place = tmp_path / "auxTel"
@@ -51,8 +52,8 @@ def rows_of(path):
 
 def test_saved_csv_runs_no_formula(browser, site):
     """Text that a spreadsheet would run has an apostrophe before it, as in the server's file."""
-    page = open_page(browser, site, "#files?q=fits")
-    shown(page)
+    page = open_night(browser, site, "#files?q=fits")
+    shown_rows(page)
     with page.expect_download() as saved:
         page.click("#files-csv")
     by_browser = {row["path"]: row["reason"] for row in rows_of(saved.value.path())}
@@ -67,7 +68,7 @@ def test_saved_csv_runs_no_formula(browser, site):
 
 def test_shown_text_has_no_apostrophe(browser, site):
     """The table on the page shows names as they are."""
-    page = open_page(browser, site, "#files?q=SUM")
-    assert any("@SUM(1).fits" in cell for row in shown(page) for cell in row)
-    assert not any("'@SUM" in cell for row in shown(page) for cell in row)
+    page = open_night(browser, site, "#files?q=SUM")
+    assert any("@SUM(1).fits" in cell for row in shown_rows(page) for cell in row)
+    assert not any("'@SUM" in cell for row in shown_rows(page) for cell in row)
     page.close()

@@ -105,7 +105,7 @@ def drag(page, plot, start, end):
 
 @pytest.mark.parametrize(("zone", "night"), READERS)
 def test_axes_in_every_zone(browser, site, zone, night):
-    """Both axes have every point at its time: at first, after a zoom, a pan and a change of colours."""
+    """Both axes have every point at its time, also after a zoom, a pan and a change of colours."""
     page, plot = open_chart(browser, site / f"auxTel/{night}.html", zone)
     offset_h = SANTIAGO[night]
     _, whole = check_axes(plot, offset_h)

@@ -187,7 +187,7 @@ def failed_heading(page):
 
 
 def test_tip_by_mouse(browser, site):
-    """A heading has a tip under the mouse, which may move onto it; it closes when the mouse leaves."""
+    """A heading has a tip under the mouse, which closes when the mouse leaves both."""
     page = open_night(browser, site)
     word = failed_heading(page)
     assert word.get_attribute("title") == SUMMARY
