@@ -1,4 +1,4 @@
-"""Pictures of FITS files: every form of image shows what is in it, and others say why not."""
+"""Pictures of FITS files of every form."""
 
 import bz2
 import gzip
@@ -24,7 +24,7 @@ from observing_monitor.previews.fits_picture import PreviewError
     "dtype", ["uint8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"]
 )
 def test_types(tmp_path, dtype):
-    """An image of any type has its first pixel at the lower left and its longer side in full."""
+    """An image of any type has its first pixel at the lower left."""
     data = sky() / 8 if dtype == "uint8" else sky()
     image = picture(write_fits(tmp_path / "a.fits", fits.PrimaryHDU(data.astype(dtype))))
     assert image.shape == (192, 256)
@@ -33,7 +33,7 @@ def test_types(tmp_path, dtype):
 
 
 def test_scaled_and_blank(tmp_path):
-    """Integers with BSCALE, BZERO and BLANK are shown by their values; blank pixels are black."""
+    """Scaled integers are shown by value, blank ones black."""
     data = sky(dtype="int16")
     data[-50:, -50:] = -32768
     hdu = fits.PrimaryHDU(data)
@@ -45,7 +45,7 @@ def test_scaled_and_blank(tmp_path):
 
 
 def test_not_finite(tmp_path):
-    """NaN and infinities do not count in means: one of them in each place spoils nothing."""
+    """NaN and infinities do not count in means."""
     data = sky()
     data[::3, ::3] = np.nan
     data[1::3, 1::3] = np.inf
@@ -83,13 +83,13 @@ def test_cube(tmp_path, shape):
     ],
 )
 def test_shapes(tmp_path, shape, shown):
-    """A small image stays as it is; a narrow one, or a spectrum, is widened."""
+    """A small image stays as it is; a narrow one is widened."""
     data = np.arange(np.prod(shape), dtype="f4").reshape(shape)
     assert picture(write_fits(tmp_path / "a.fits", fits.PrimaryHDU(data))).shape == shown
 
 
 def test_mosaic(tmp_path):
-    """Amplifiers lie and are turned as DETSEC says, without their overscan."""
+    """Amplifiers lie as DETSEC says, without overscan."""
     data = sky(1024, 1024, "int32")
     data[1000:, 700:] += 300
     whole = picture(write_fits(tmp_path / "whole.fits", fits.PrimaryHDU(data)))
@@ -102,7 +102,7 @@ def test_mosaic(tmp_path):
 
 
 def test_grid(tmp_path):
-    """Without DETSEC, images lie in reading order; one of another size is left out."""
+    """Without DETSEC, images lie in reading order."""
     parts = [np.full((50, 60), level, "f4") for level in (100, 200, 300, 400)]
     parts[0][0, 0] = 0
     hdus = [fits.ImageHDU(part) for part in [*parts, np.zeros((9, 9), "f4")]]
@@ -113,7 +113,7 @@ def test_grid(tmp_path):
 
 
 def test_planes(tmp_path):
-    """Of an image with mask and variance only the image is shown."""
+    """Planes with masks and variances are not shown."""
     parts = (("SCI", sky()), ("ERR", sky()[::-1, ::-1]), ("DQ", sky()))
     planes = [fits.ImageHDU(part, name=name) for name, part in parts]
     image = picture(write_fits(tmp_path / "a.fits", *planes))
@@ -121,7 +121,7 @@ def test_planes(tmp_path):
 
 
 def test_two_images_of_one_place(tmp_path):
-    """Of two images of one place in a mosaic, the first is shown."""
+    """The first of two images of one place is shown."""
     detector = {"DETSEC": "[1:400,1:300]"}
     again = [fits.ImageHDU(part, fits.Header(detector)) for part in (sky(), sky()[::-1])]
     other = fits.ImageHDU(sky()[:, ::-1], fits.Header({"DETSEC": "[401:800,1:300]"}))
@@ -143,7 +143,7 @@ def test_odd_sections(tmp_path, section):
 
 @pytest.mark.parametrize("kind", ["fz", "tiles", "float"])
 def test_compressed_by_tiles(tmp_path, kind):
-    """An image that is compressed by tiles gives the same picture."""
+    """An image compressed by tiles gives the same picture."""
     data = sky(500, 500, "float32" if kind == "float" else "int16")
     plain = picture(write_fits(tmp_path / "plain.fits", fits.PrimaryHDU(data)))
     tiles = {"tile_shape": (100, 500)} if kind == "tiles" else {}
@@ -156,14 +156,14 @@ def test_compressed_by_tiles(tmp_path, kind):
     [("a.fits.gz", gzip.compress), ("a.fits", gzip.compress), ("a.fits.bz2", bz2.compress)],
 )
 def test_packed_as_a_whole(tmp_path, name, pack):
-    """A packed file gives the same picture, also if its name does not say that it is packed."""
+    """A packed file gives the same picture."""
     plain = write_fits(tmp_path / "plain.fits", fits.PrimaryHDU(sky(500, 500, "int16")))
     (tmp_path / name).write_bytes(pack(plain.read_bytes()))
     assert (picture(tmp_path / name) == picture(plain)).all()
 
 
 def test_stripes(tmp_path, monkeypatch):
-    """An image that is read in many stripes gives the same picture as one read at once."""
+    """An image read in stripes gives the same picture."""
     data = sky(1000, 700, "uint16")
     path = write_fits(tmp_path / "a.fits", fits.PrimaryHDU(data))
     packed = write_fits(tmp_path / "a.fits.fz", fits.CompImageHDU(data, tile_shape=(64, 64)))
@@ -173,14 +173,14 @@ def test_stripes(tmp_path, monkeypatch):
 
 
 def test_broken_files(tmp_path):
-    """A file without a picture has a reason in words, at once."""
+    """A file without a picture has a reason."""
     for name, words in broken_files(tmp_path).items():
         with pytest.raises(PreviewError, match=words):
             make_preview(tmp_path / name)
 
 
 def test_limits(tmp_path, monkeypatch):
-    """A file that takes too long, or unpacks to more than is allowed, is given up."""
+    """A file that takes too long or unpacks to too much is given up."""
     path = write_fits(tmp_path / "a.fits", fits.PrimaryHDU(np.zeros((2000, 2000), "f4")))
     with pytest.raises(PreviewError, match="too long"):
         make_preview(path, seconds=0)
@@ -191,7 +191,7 @@ def test_limits(tmp_path, monkeypatch):
 
 
 def test_links_that_lead_outside(tmp_path):
-    """A link out of the allowed folders is not followed, be it the file or a folder above it."""
+    """A link out of the allowed folders is not followed."""
     inside, outside = tmp_path / "inside", tmp_path / "inside_not"
     for folder in (inside, outside):
         folder.mkdir()

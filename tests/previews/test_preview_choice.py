@@ -28,14 +28,14 @@ def file_name(exposure, detector):
 
 
 def test_few_files():
-    """All files get one while there are few, newest exposure first, detectors in order."""
+    """All files get one while there are few."""
     chosen, n = plan.choose(files_of(2), 6)
     assert n == 6
     assert list(chosen["file_id"]) == [file_name(e, d) for e in (1, 0) for d in (0, 1, 2)]
 
 
 def test_many_files():
-    """Of many files the first detectors of each exposure get one, the newest exposures more."""
+    """If there are many files, first detectors get one."""
     chosen, n = plan.choose(files_of(10), 12)
     assert n == 30
     newest = [file_name(e, d) for e, d in ((9, 0), (9, 1), (8, 0), (8, 1))]
@@ -47,7 +47,7 @@ def test_many_files():
 
 
 def test_files_without_an_image():
-    """A file that is no image, is gone or has an address as its path gets none.
+    """A file that is no image or is gone gets none.
 
     One that is gone and has a picture keeps it.
     """

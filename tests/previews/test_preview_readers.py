@@ -1,4 +1,4 @@
-"""Processes that read files for previews: time limits, deaths, and missing packages."""
+"""Processes that read files for previews."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ FAILED = "reading it failed: it is damaged, or needs too much memory"
 
 @pytest.fixture
 def task(tmp_path):
-    """A function that returns the task of reading a file, of some size and within seconds."""
+    """A function that returns the task of reading a file."""
     path = write_fits(tmp_path / "a.fits", fits.PrimaryHDU(sky()))
     return lambda size=256, seconds=20: (str(path), size, seconds, [str(tmp_path)])
 
 
 def test_readers_go_on(task):
-    """A file that takes too long, or cannot be read, has a reason; the others are read."""
+    """A file that cannot be read has a reason."""
     began = time.monotonic()
     tasks = [task(), task(seconds=-1.9), task(), task(size="no size"), task()]
     results = list(readers.in_readers(tasks, 2, began + 60))
@@ -52,7 +52,7 @@ def test_a_reader_that_is_killed(reader, task):
 
 
 def test_a_reader_that_is_stuck(reader, task):
-    """It is killed after the time limit, and the next file gets a new process."""
+    """It is killed, and the next file gets a new process."""
     ends = time.monotonic() + 60
     assert reader.ask(task(), ends)[1]
     stuck = reader.process.pid
@@ -73,7 +73,7 @@ def test_a_late_reader_is_not_waited_for(reader, task):
 
 
 def run_with(folder, path):
-    """Run with a folder first on Python's path; return what the run says and its exit code."""
+    """Run with a folder on Python's path; return output and exit code."""
     paths = [str(path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     process = start("-c", settings(folder), *DAYS, env=environment)
@@ -81,7 +81,7 @@ def run_with(folder, path):
 
 
 def test_broken_package(tmp_path):
-    """If Pillow cannot be loaded, one line says why and what to do; no file is blamed."""
+    """If Pillow cannot be loaded, one line says why."""
     add(tmp_path, 1)
     broken = tmp_path / "broken" / "PIL"
     broken.mkdir(parents=True)
@@ -96,7 +96,7 @@ def test_broken_package(tmp_path):
 
 
 def test_without_package(tmp_path):
-    """If astropy is missing, one line says what to install; all else is done."""
+    """If astropy is missing, one line says what to install."""
     add(tmp_path, 1)
     blocked = tmp_path / "blocked"
     blocked.mkdir()

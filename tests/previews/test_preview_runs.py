@@ -1,4 +1,4 @@
-"""Previews in runs: pictures are made once, shown, and made again if they must be."""
+"""Previews in runs: made once, shown, made again."""
 
 import json
 import os
@@ -27,7 +27,7 @@ CAMERAS = {
 
 
 def test_real_raws(shared_data, tmp_path):
-    """Raws of LATISS and ComCam have pictures: 16 amplifiers, here without a signal."""
+    """Raws of LATISS and ComCam have pictures."""
     text = '[observing_monitor]\noutput_dir = "site"\n'
     for camera in CAMERAS:
         folder = shared_data / "rubin" / camera
@@ -52,7 +52,7 @@ def two(tmp_path):
 
 
 def test_pictures_on_the_page(two):
-    """The page has the pictures, the newest first, with their sizes and words."""
+    """The page has the pictures, the newest first."""
     pictures, page = made(two)
     places = [page.index(f'src="{NIGHT}.previews/{picture.name}"') for picture in pictures]
     assert len(places) == 2 and places[0] > places[1]
@@ -62,7 +62,7 @@ def test_pictures_on_the_page(two):
 
 
 def test_made_once(two):
-    """A run with nothing new writes nothing; a new, changed or removed file changes its picture."""
+    """A picture is made once, and again if its file changes."""
     pictures, _ = made(two)
     before = times(two / "site")
     assert go(two) == 0
@@ -80,7 +80,7 @@ def test_made_once(two):
 
 @pytest.fixture
 def broken(tmp_path):
-    """A folder with many files that have no picture, and one that has, after a run."""
+    """A run's folder with many files without a picture."""
     folder = tmp_path / "store" / NIGHT
     folder.mkdir(parents=True)
     assert len(broken_files(folder)) > 10
@@ -95,7 +95,7 @@ def broken(tmp_path):
 
 
 def test_reasons_on_the_page(broken):
-    """A file without a picture has its reason on the page, escaped."""
+    """Reasons without a picture are on the page, escaped."""
     pictures, page = made(broken)
     assert len(pictures) == 1  # whole.fits; whole.fz is none by its name
     assert "outside the folders that are read" in page
@@ -105,7 +105,7 @@ def test_reasons_on_the_page(broken):
 
 
 def test_broken_files_are_tried_once(broken, monkeypatch):
-    """A file without a picture is tried again only if it changed."""
+    """A file is tried again only if it changed."""
     index = list_of_previews(broken)
     before = index.stat().st_mtime_ns
     add(broken, 1, name="cut.fits")
@@ -122,7 +122,7 @@ def test_broken_files_are_tried_once(broken, monkeypatch):
 
 
 def test_sources_away(tmp_path):
-    """Without the file store, pages keep the pictures that exist; with it, the rest are made."""
+    """Without the file store, pages keep their pictures."""
     add(tmp_path, 1)
     assert go(tmp_path) == 0
     add(tmp_path, 2)
@@ -146,7 +146,7 @@ def numbers_of(pictures):
 
 
 def test_time_is_limited(tmp_path, monkeypatch):
-    """The page counts the pictures for which a run had no time; the next run makes them."""
+    """Pictures for which a run has no time are made by the next."""
     for number in range(1, 6):
         add(tmp_path, number)
 
@@ -165,7 +165,7 @@ def test_time_is_limited(tmp_path, monkeypatch):
 
 
 def test_number_and_size(tmp_path):
-    """A night has no more pictures than the settings ask for, and none is larger."""
+    """The settings limit the number and size of pictures."""
     for number in range(1, 6):
         add(tmp_path, number)
     assert go(tmp_path) == 0
@@ -185,14 +185,14 @@ def test_number_and_size(tmp_path):
     ],
 )
 def test_wrong_settings(tmp_path, previews, words):
-    """Wrong settings are refused, with the file, the stream and the key."""
+    """Wrong settings are refused with stream and key."""
     with pytest.raises(UsageError, match=words) as caught:
         streams_of_file(settings(tmp_path, previews))
     assert "[streams.cam]" in str(caught.value)
 
 
 def test_lost_index(tmp_path):
-    """Without the store's index, pictures stay; pictures that are lost are made again."""
+    """Without the index, pictures stay; lost ones are made again."""
     add(tmp_path, 1)
     assert go(tmp_path) == 0
     [picture], _ = made(tmp_path)
@@ -208,7 +208,7 @@ def test_lost_index(tmp_path):
 
 
 def test_lost_list_of_previews(tmp_path):
-    """If a night's list of previews is lost, it is made again, and the pictures with it."""
+    """A lost list of previews is made again."""
     add(tmp_path, 1)
     assert go(tmp_path) == 0
     before, path = made(tmp_path), list_of_previews(tmp_path)
@@ -219,7 +219,7 @@ def test_lost_list_of_previews(tmp_path):
 
 
 def test_a_circle_of_links(two):
-    """A file that becomes a circle of links loses its picture, and the page says why."""
+    """A circle of links has no picture, and a reason."""
     before, _ = made(two)
     path = two / "store" / NIGHT / "3020021200001-det000.fits"
     path.unlink()
@@ -231,7 +231,7 @@ def test_a_circle_of_links(two):
 
 
 def test_no_place_for_pictures(tmp_path, capfd):
-    """If something else is in the place of the pictures, one line names it."""
+    """If the pictures' place is taken, one line names it."""
     add(tmp_path, 1)
     assert go(tmp_path, previews="") == 0
     (tmp_path / "site" / "cam" / f"{NIGHT}.previews").write_text("")
@@ -244,7 +244,7 @@ def test_no_place_for_pictures(tmp_path, capfd):
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 360)])
 def test_in_a_browser(tmp_path, browser, scheme, width):
-    """The strip of pictures scrolls in its own box, and axe finds no fault in it."""
+    """The strip of pictures scrolls, and axe finds no fault."""
     for number in range(1, 9):
         add(tmp_path, number)
     add(tmp_path, 9, name="cut.fits").write_bytes(b"SIMPLE  =")

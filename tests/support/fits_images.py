@@ -13,21 +13,21 @@ from observing_monitor.previews.fits_picture import PreviewError
 
 
 def sky(height=300, width=400, dtype="float64", seed=1):
-    """Return noise with a bright square in the lower left corner, where the file begins."""
+    """Return noise with a bright lower left corner."""
     data = np.random.default_rng(seed).normal(1000, 10, (height, width))
     data[: height // 4, : width // 4] += 500
     return data.round().astype(dtype)
 
 
 def write_fits(path, *hdus):
-    """Write a FITS file, with an empty primary HDU unless the first one is given."""
+    """Write a FITS file, with an empty primary HDU if needed."""
     first = [] if isinstance(hdus[0], fits.PrimaryHDU) else [fits.PrimaryHDU()]
     fits.HDUList([*first, *hdus]).writeto(path)
     return path
 
 
 def amplifiers(data, across=4, down=2, overscan=20, name="DETSEC"):
-    """Yield an image as a camera reads it: one extension per amplifier, with its overscan.
+    """Yield an image as extensions, one per amplifier.
 
     The upper row is read from the top.
     """

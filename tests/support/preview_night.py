@@ -12,7 +12,7 @@ ONE_O_CLOCK = 1581555600  # in the night, UTC
 
 
 def settings(folder, previews="previews = true"):
-    """Write the settings of one stream of files below `folder`/store; return their path."""
+    """Write the settings of a stream; return their path."""
     path = folder / "site.toml"
     path.write_text(
         '[observing_monitor]\noutput_dir = "site"\n'
@@ -23,7 +23,7 @@ def settings(folder, previews="previews = true"):
 
 
 def add(folder, number, data=None, name=None):
-    """Write an exposure into the store, as of a minute after one o'clock; return its path."""
+    """Write an exposure into the store; return its path."""
     path = folder / "store" / NIGHT / (name or f"30200212{number:05}-det000.fits")
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.PrimaryHDU(sky(seed=number) if data is None else data).writeto(path, overwrite=True)
