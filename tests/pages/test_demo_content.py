@@ -151,5 +151,5 @@ def test_no_script_in_the_pages(demo):
 
 
 def test_plotly_is_shared(demo):
-    """plotly's script is there once for the whole site."""
+    """One copy of plotly's script serves the whole site."""
     assert len(list((demo / "site").rglob("*plotly*"))) == 1
