@@ -224,6 +224,6 @@ def test_stream_that_is_removed(tmp_path, capsys):
     capsys.readouterr()
     assert run("check", *arguments, now=later()) == 0
     assert (
-        "b: its pages and its store are there, and the settings don't name it; remove"
+        "b: its pages and its store are there, but the settings do not name it; remove"
         in capsys.readouterr().out
     )

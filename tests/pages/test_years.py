@@ -10,7 +10,7 @@ from gen2tree import later, make_night
 from page_samples import summary
 from running import nights, run, times
 
-from observing_monitor.pages import year as year_pages
+from observing_monitor.pages import calendars
 
 DAYS = [
     datetime.date(2018, 12, 30),
@@ -47,7 +47,7 @@ def test_calendar_months():
         summary("2019-12-31", status="normal", info=""),
         summary("2020-02-29", n_files=0, status="normal", info=""),
     ]
-    months = year_pages.months(told, True)
+    months = calendars.months(told, True)
     assert [month.name for month in months] == ["December 2019", "January 2020", "February 2020"]
     for (year, month), shown in zip(((2019, 12), (2020, 1), (2020, 2)), months, strict=True):
         places = {
@@ -65,7 +65,7 @@ def test_calendar_months():
 
 def test_empty_night_that_is_not_well_keeps_its_status():
     """An empty night that is not well keeps its status."""
-    (month,) = year_pages.months(
+    (month,) = calendars.months(
         [summary("2020-02-29", n_files=0, status="error", info="files could not be read")], True
     )
     (day,) = (day for week in month.weeks for day in week if day and day.href)
