@@ -74,22 +74,35 @@ def words_of(unit: str) -> Callable[[float | None], str]:
     return lambda value: wording.quantity(value, unit)
 
 
-def value_axis(values: Sequence[float], unit: str) -> Json:
-    """Return an axis of numbers of one unit, from 0 unless that flattens the values."""
+def value_axis(values: Sequence[float], unit: str) -> tuple[Json, float]:
+    """Return an axis of numbers of one unit, and a divisor for them.
+
+    It begins at 0 unless that flattens the values.
+    """
     low, high = min(values), max(values)
     if unit == "s":
-        return delay_axis(min(low, 0.0), max(high, 0.0), False) | {
-            "title": {"text": "time"},
-            "rangemode": "tozero",
-        }
+        axis = delay_axis(min(low, 0.0), max(high, 0.0), False)
+        return axis | {"title": {"text": "time"}, "rangemode": "tozero"}, 1.0
+    by, shown_unit = wording.scale(max(abs(low), abs(high)), unit)
     is_count = not unit and low >= 0 and all(value % 1 == 0 for value in values)
     is_from_zero = is_count or (low >= 0 and low < 0.7 * high)
     axis = {
-        "title": {"text": plain(unit)},
+        "title": {"text": plain(shown_unit)},
         "rangemode": "tozero" if is_from_zero else "normal",
-        "exponentformat": "SI",
+        "exponentformat": "none",  # not 500k beside 1M
+        "separatethousands": True,
     }
-    return axis | (_whole_ticks(high) if is_count else {})
+    return axis | (_whole_ticks(high) if is_count else {}), by
+
+
+def divided(traces: list[Json], by: float) -> list[Json]:
+    """Return traces with their values as an axis with this divisor draws them."""
+    if by == 1:
+        return traces
+    return [
+        trace | {"y": [None if value is None else value / by for value in trace["y"]]}
+        for trace in traces
+    ]
 
 
 def files_axis(most: float) -> Json:
@@ -129,27 +142,41 @@ def floored(values: Iterable[float], logarithmic: bool) -> list[float]:
 
 
 def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
-    """Return an axis of durations from `low` to `high` with plain ticks: 10 s, 1 min, 1 h."""
+    """Return an axis of durations from `low` to `high`, with ticks of one unit.
+
+    On a logarithmic axis, which spans seconds and days, each tick has its own: 10 s, 1 h.
+    """
     if low < 0 or high < 2 * (high - low):  # otherwise 0 is far from all of them
         low = min(low, 0.0)
     high = max(high, low + 1.0)
     if logarithmic:
         ticks = list(DELAY_TICKS_S)
+        words = [tick(t) for t in ticks]
     else:
-        # a tick shows two units: minutes next to hours, hours next to days
+        # hours are not shown to the second, nor days to the minute
         least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)
         step = next(
             (s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least),
             -(-(high - low) // (6 * 86_400)) * 86_400,
         )
         ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
+        size, unit = _unit_of(step)
+        words = [f"{wording.number(t / size)} {unit}" for t in ticks]
     axis = {
         "title": {"text": "delay"},
         "tickmode": "array",
         "tickvals": ticks,
-        "ticktext": [tick(t) for t in ticks],
+        "ticktext": words,
     }
     return axis | ({"type": "log"} if logarithmic else {"rangemode": "normal"})
+
+
+def _unit_of(step: float) -> tuple[int, str]:
+    """Return the largest unit of time that a step has a whole number of, or seconds."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if step % size == 0:
+            return size, unit
+    return 1, "s"
 
 
 def tick(value: float) -> str:

@@ -11,6 +11,7 @@ from observing_monitor.charts import figure
 from observing_monitor.charts.axes import (
     N_SERIES,
     addressed,
+    divided,
     line,
     milliseconds,
     plain,
@@ -132,6 +133,7 @@ def _stack_chart(
     traces = _stack_traces(stack, labels)
     whole = stack.of_metric(total)
     highest = max([*stack.sums().values(), *(v for v in whole if v is not None)])
+    axis, by = value_axis([0.0, highest], stack.unit)
     layout = {
         "barmode": "relative",
         "bargap": 0.25,
@@ -141,11 +143,14 @@ def _stack_chart(
             "categoryarray": labels,
             "title": {"text": "node"},
         },
-        "yaxis": value_axis([0.0, highest], stack.unit),
+        "yaxis": axis,
     }
     caption = _stack_caption(stack, has_total=traces[-1]["type"] == "scatter")
     return figure.Chart(
-        f"chart-stack-{slug(title)}", title, caption, {"data": traces, "layout": layout}
+        f"chart-stack-{slug(title)}",
+        title,
+        caption,
+        {"data": divided(traces, by), "layout": layout},
     )
 
 
@@ -292,6 +297,7 @@ def _history_chart(
     if n_outside:
         caption += f" Left out: {wording.n_of(n_outside, 'sample')} outside the night."
     everything = np.concatenate([values for _, values in lines.values()])
+    axis, by = value_axis(everything[~np.isnan(everything)].tolist(), unit)
     layout = {
         "xaxis": {
             "type": "date",
@@ -299,11 +305,14 @@ def _history_chart(
             "hoverformat": "%Y-%m-%d %H:%M:%S",
             "tickangle": 0,
         },
-        "yaxis": value_axis(everything[~np.isnan(everything)].tolist(), unit),
+        "yaxis": axis,
         "showlegend": 1 < len(shown) <= MAX_LEGEND,
     }
     return figure.Chart(
-        f"chart-history-{slug(name)}", name, caption, {"data": traces, "layout": layout}
+        f"chart-history-{slug(name)}",
+        name,
+        caption,
+        {"data": divided(traces, by), "layout": layout},
     )
 
 
@@ -322,7 +331,7 @@ def _history_traces(
         traces.append(
             drawn
             | {"mode": "lines+markers", "text": [plain(say(v)) for v in values[kept].tolist()]}
-            | {"hovertemplate": "%{text} at %{x|%H:%M:%S} UTC"}
+            | {"hovertemplate": "%{text} at %{x|%Y-%m-%d %H:%M:%S} UTC"}
         )
         if number >= N_SERIES:
             traces[-1]["line"]["dash"] = "dot"

@@ -112,7 +112,7 @@ def _steps_chart(
         traces.append(
             line(milliseconds(times[kept]), (kept + 1).tolist(), name, tone, shape="hv")
             | {
-                "hovertemplate": "%{y:,} " + name + " by %{x|%H:%M:%S} UTC<extra></extra>",
+                "hovertemplate": "%{y:,} " + name + " by %{x|%Y-%m-%d %H:%M:%S} UTC<extra></extra>",
                 "mode": "lines+markers",
             }
             | {"meta": {"tone": tone, "by": f"{name}_at"}}

@@ -10,6 +10,7 @@ from observing_monitor.charts.axes import (
     SHORTEST_S,
     addressed,
     delay_axis,
+    divided,
     files_axis,
     floored,
     in_legend,
@@ -109,11 +110,12 @@ def _headlines_chart(
     if not bars:
         return None
     drawn = [v for bar in bars for v in bar["y"] if v is not None]
+    axis, by = value_axis([0.0, *drawn], unit)
     layout = {
         "barmode": "group",
         "bargap": 0.25,
         "xaxis": _night_axis(),
-        "yaxis": value_axis([0.0, *drawn], unit),
+        "yaxis": axis,
     }
     title = (
         headlines[0].label
@@ -123,7 +125,9 @@ def _headlines_chart(
         else f"Numbers of each night, in {unit}"
     )
     caption = sentence(words)
-    return figure.Chart("chart-headlines", title, caption, {"data": bars, "layout": layout})
+    return figure.Chart(
+        "chart-headlines", title, caption, {"data": divided(bars, by), "layout": layout}
+    )
 
 
 def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart | None:

@@ -63,7 +63,7 @@ class Night:
     known : mapping
         Class, or lost -> reason -> number of files acknowledged for it.
     since : mapping
-        Class -> when its first file failed or was created, such as `03:12`.
+        Class -> when its first file failed or arrived, such as `2020-02-13 03:12`.
     zeros : tuple of str
         Names of the files of which every pixel is 0.
     """

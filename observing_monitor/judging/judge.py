@@ -131,7 +131,7 @@ def _night(
         cross_night=tuple(shared),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
         zeros=tuple(files_of_zeros(stream, row)),
-        since={name: clock(at, job.night.isoformat()) for name, at in first_errors.items()},
+        since={name: clock(at) for name, at in first_errors.items()},
     )
 
 

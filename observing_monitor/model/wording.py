@@ -140,14 +140,12 @@ def all_near(values: Series[Any], night: str) -> list[str]:
     ]
 
 
-def clock(value: datetime.datetime, night: str) -> str:
-    """Return an instant in UTC to the minute, such as `03:12`.
+def clock(value: datetime.datetime) -> str:
+    """Return an instant in UTC to the minute, such as `2020-03-01 03:12`.
 
-    With its date, `2020-03-01 03:12`, unless it is on the night's date or the day after.
+    With its date: findings are also read in lists of nights, mails and feeds.
     """
-    at = value.astimezone(datetime.UTC)
-    days = (at.date() - datetime.date.fromisoformat(night)).days
-    return f"{at:%H:%M}" if days in (0, 1) else f"{at:%Y-%m-%d %H:%M}"
+    return f"{value.astimezone(datetime.UTC):%Y-%m-%d %H:%M}"
 
 
 def count(value: float | None) -> str:

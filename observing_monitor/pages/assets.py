@@ -51,14 +51,14 @@ SCRIPTS = (
 
 
 def script_text() -> str:
-    """Return the pages' script: all files of SCRIPTS in one scope of its own."""
+    """Return the pages' script: all files of SCRIPTS in one scope."""
     folder = templates_dir() / "assets" / "js"
     texts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return '(function () {\n"use strict";\n\n' + "\n".join(texts) + "})();\n"
 
 
 def asset_bytes(plain: str) -> bytes:
-    """Return the content of a static file, by its plain name."""
+    """Return the content of a static file."""
     if plain == PLOTLY:
         return _plotly_script().read_bytes()
     if plain == SCRIPT:
@@ -67,7 +67,7 @@ def asset_bytes(plain: str) -> bytes:
 
 
 def asset_names() -> dict[str, str]:
-    """Return the name in `assets/` of each static file, by its plain name."""
+    """Return each static file's name in `assets/`, by plain name."""
     hashed = {plain: _hashed(plain, asset_bytes(plain)) for plain in (SCRIPT, STYLE)}
     return {**hashed, PLOTLY: f"plotly-{_plotly_version()}.min.js"}
 
@@ -86,7 +86,7 @@ def _plotly_script() -> Path:
 
 
 def _plotly_version() -> str:
-    """Return the version in the first lines of plotly's script."""
+    """Return the version of plotly's script."""
     with open(_plotly_script(), "rb") as file:
         found = re.search(rb"plotly\.js v([\w.]+)", file.read(500))
     if found is None:
@@ -105,14 +105,14 @@ _NO_PAGES = re.compile(
 
 
 class _Note(NamedTuple):
-    """A replaced asset: when to check it next, and a page that loads it."""
+    """When to check a replaced asset, and a page that loads it."""
 
     check_at: datetime.datetime
     page: str
 
 
 def sweep_assets(output: Output, now: datetime.datetime, current: Collection[str]) -> None:
-    """Remove assets replaced a day ago or earlier that no page loads.
+    """Remove assets replaced a day ago that no page loads.
 
     A replaced asset is checked a day after it was first seen, then once a day. One page that loads
     it is noted in the store, and is looked at first: pages that are never written again, such as
@@ -149,7 +149,7 @@ def _check_at(note: _Note) -> datetime.datetime:
 
 
 def _pages_loading(output: Output, names: Collection[str], first: Iterable[str]) -> dict[str, str]:
-    """Return for each of these assets a page that loads it, if any does.
+    """Return a page that loads each asset, if any does.
 
     The pages `first` are read first; then others, until there is one for each asset.
     """
@@ -165,7 +165,7 @@ def _pages_loading(output: Output, names: Collection[str], first: Iterable[str])
 
 
 def _loaded(output: Output, page: str, names: Collection[str]) -> Collection[str]:
-    """Return the assets among `names` that a page loads; all on an error."""
+    """Return the assets that a page loads; all on an error."""
     try:
         data = output.read(page) or b""
     except OutputError:
@@ -174,7 +174,7 @@ def _loaded(output: Output, page: str, names: Collection[str]) -> Collection[str
 
 
 def _pages(output: Output) -> Iterator[str]:
-    """Yield the site's pages: of each folder those of the oldest nights first."""
+    """Yield the site's pages, those of the oldest nights first."""
     there = sorted(output.names(""))
     folders = [
         name for name in there if not (name.endswith(layout.PAGE) or _NO_PAGES.fullmatch(name))

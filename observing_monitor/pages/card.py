@@ -35,7 +35,7 @@ MIN_HEIGHT = 1.5  # of a part of a bar, so that one file of thousands is seen
 
 
 class _Night(NamedTuple):
-    """A night in a small chart: tone -> number, and these in words."""
+    """A night in a small chart, in numbers and in words."""
 
     parts: dict[str, float]
     words: str
@@ -82,7 +82,7 @@ def _trouble_href(stream: Stream, state: State) -> str:
 
 
 def small_chart(summaries: Sequence[Summary], state: State, has_ingest: bool) -> SmallChart | None:
-    """Return the chart of a card; None if there is nothing to show.
+    """Return the chart of a card, if there is anything to show.
 
     Bars are files by class or, without files, values of the first headline that has any.
     """
@@ -112,7 +112,7 @@ def small_chart(summaries: Sequence[Summary], state: State, has_ingest: bool) ->
 
 
 def _night_of_files(summary: Summary, legend: dict[str, str]) -> _Night:
-    """Count the files for which an observer need do nothing, wait, or look."""
+    """Count the files that are done, wait, or need a look."""
     ingested = summary["n_ingested"] + summary["n_ignored"] + summary["n_not_fits"]
     pending = summary["n_pending"]
     failed = summary["n_files"] - ingested - pending

@@ -22,7 +22,7 @@ from observing_monitor.settings.headlines import Headline
 
 @dataclass(frozen=True)
 class Link:
-    """The words of a link and its address, relative to the page."""
+    """The words of a link and its relative address."""
 
     text: str
     href: str
@@ -45,7 +45,7 @@ class Frame:
 
 @dataclass
 class LatestNight:
-    """The numbers of a stream's newest night, and the address of its page."""
+    """The numbers and the page of a stream's newest night."""
 
     href: str
     values: Summary  # by the names of columns.NIGHTS
@@ -96,7 +96,7 @@ class Bar:
 
 @dataclass
 class SmallChart:
-    """A chart that needs no script: one bar per night, oldest first."""
+    """A chart without a script: one bar per night."""
 
     words: str  # the whole chart, for those who cannot see it
     legend: list[Link]  # pairs of words and a tone
@@ -211,7 +211,7 @@ class QueueEntry:
 
 @dataclass
 class Queue:
-    """A queue: entries that wait or are in progress, and those that failed."""
+    """A queue: entries that wait, and those that failed."""
 
     name: str
     anchor: str
@@ -234,7 +234,7 @@ class StageFailures:
 
 @dataclass
 class Image:
-    """An image that a system reported; its file lies next to the page."""
+    """An image that a system reported."""
 
     name: str
     node: str

@@ -1,4 +1,4 @@
-"""All files of a night, as a script that the page loads on request.
+"""All files of a night, as a script for its page.
 
 A page that was opened from disk can load a script but fetch nothing else. The rows are therefore
 the argument of one call: columns as JSON, gzipped, in base64. Nothing that others wrote can run as
@@ -58,7 +58,7 @@ BEFORE_STAGES = "ingested_at"
 
 
 def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
-    """Return the script with all rows of `files`, in their order.
+    """Return the script with all rows of `files`.
 
     The same rows give the same bytes.
 
@@ -110,7 +110,7 @@ def _shown_columns(stages: Sequence[str]) -> Iterator[tuple[str, str, str, str, 
 
 
 def _pack_path(values: Series[Any]) -> Packed:
-    """Pack folders as words: without these, paths take a third of the room."""
+    """Pack folders as words, which saves two thirds of the room."""
     values = values.fillna("")
     if values.dtype == "object":
         parts = [path.rpartition("/") for path in values]
@@ -122,7 +122,7 @@ def _pack_path(values: Series[Any]) -> Packed:
 
 
 def _pack_word(values: Series[Any]) -> Packed:
-    """Pack each text once, and per row its number; -1 for null."""
+    """Pack each text once, and its number per row."""
     if values.dtype == "object":  # lone surrogates, which Arrow cannot hold
         return _words(values.where(values.notna(), None).tolist())
     found = frames.arrow(values).dictionary_encode()
@@ -133,7 +133,7 @@ def _pack_word(values: Series[Any]) -> Packed:
 
 
 def _words(texts: Iterable[str | None]) -> Packed:
-    """Pack each text once, and per row its number; -1 for None."""
+    """Pack each text once, and its number per row; -1 for None."""
     import numpy as np
 
     codes: dict[str, int] = {}

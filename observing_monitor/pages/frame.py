@@ -61,7 +61,7 @@ class Site:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Return a digest of all that the pages of every stream share.
+        """Return a digest of all that every page shares.
 
         A new field is part of it unless NOT_SHOWN names it.
         """
@@ -70,7 +70,7 @@ class Site:
 
     @property
     def has_site_page(self) -> bool:
-        """True if there is a page above those of the streams."""
+        """True if the site has a page above the streams'."""
         return any(stream.folder for stream in self.streams)
 
 
@@ -137,10 +137,10 @@ def page_frame(
 
 
 def site_link(site: Site, stream: Stream) -> Link | None:
-    """Return the link to the page of the site, if there is one."""
+    """Return the link to the site's page, if any."""
     return Link(site.title, f"../{layout.INDEX_PAGE}") if stream.folder else None
 
 
 def night_link(night: datetime.date | None) -> Link | None:
-    """Return the link to a neighbouring night, if there is one."""
+    """Return the link to a neighbouring night, if any."""
     return Link(night.isoformat(), layout.night_page(night)) if night else None

@@ -102,7 +102,7 @@ WORDS = _words()
 
 
 def column_words(prefix: str, has_ingest: bool) -> dict[str, Word]:
-    """Return the words of a group by the names of their columns.
+    """Return the words of a group by name.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def column_words(prefix: str, has_ingest: bool) -> dict[str, Word]:
 
 
 def class_words(has_ingest: bool) -> dict[str, Word]:
-    """Return the words of the classes of a file, in order, by name."""
+    """Return the words of a file's classes by name."""
     words = column_words("class", has_ingest)
     return {c.name: words[c.name] for c in columns.CLASSES}
 

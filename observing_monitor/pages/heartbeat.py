@@ -1,4 +1,4 @@
-"""The file that tells every page when its stream was last read."""
+"""The file that says when each stream was last read."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _sources(
 
 
 def _read_heartbeat(site: Site) -> dict[str, Any]:
-    """Return the streams of the last heartbeat; {} if it is damaged.
+    """Return the last heartbeat's streams; {} if it is damaged.
 
     {} if it is damaged.
     """

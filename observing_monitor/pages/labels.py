@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SourceCell(NamedTuple):
-    """Cell that a script fills with the heartbeat's news of a source."""
+    """Cell that a script fills from the heartbeat."""
 
     source: str
     problem: str = ""  # why it did not answer at the last update
@@ -35,7 +35,7 @@ class SourceCell(NamedTuple):
 def described_headlines(
     stream: Stream, units: Mapping[str, str], aggregates: Mapping[str, str]
 ) -> list[Headline]:
-    """Return the headlines of a stream with their labels, meanings and units.
+    """Return a stream's headlines with labels, meanings and units.
 
     A number that is a column of files as well, such as the completeness, is left out if the stream
     has files.
@@ -55,20 +55,20 @@ def described_headlines(
 
 
 def _headline(word: Word, units: Mapping[str, str], aggregate: str) -> Headline:
-    """Return a headline; its label names the aggregate if its value has one."""
+    """Return a headline; its label names the aggregate, if any."""
     label = f"{word.label}, {aggregate}" if aggregate else word.label
     return Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
 
 
 def headline_text(value: float | None, headline: Headline) -> str:
-    """Return the value of a headline with its unit; completeness is a share."""
+    """Return a headline's value with its unit."""
     if headline.name == "completeness":
         return percent(value)
     return quantity(value, headline.unit)
 
 
 def source_words(streams: Iterable[Stream]) -> list[Word]:
-    """Return the words of the numbers that each kind of source reports."""
+    """Return the words of the sources' numbers."""
     words = {}
     for stream in streams:
         for described, kind in source_classes(stream):
@@ -79,7 +79,7 @@ def source_words(streams: Iterable[Stream]) -> list[Word]:
 
 
 def _word(source_kind: str, name: str, meanings: Mapping[str, str]) -> Word:
-    """Return the word of a number that a kind of source reports."""
+    """Return the word of a source's number."""
     unexplained = f"Latest {name} of the night, reported by a source of type {source_kind}"
     anchor = f"number-{source_kind}-{re.sub('[^A-Za-z0-9_.-]', '-', name)}"
     return Word(name, value_label(name), meanings.get(name) or unexplained, anchor)
@@ -95,7 +95,7 @@ def value_label(name: str) -> str:
 
 
 def sources_table(stream: Stream, faults: Mapping[str, Fault] | Mapping[str, Silent]) -> Table:
-    """Return the table of a stream's sources, with their faults."""
+    """Return the table of a stream's sources."""
     words, sources = WORDS["source"], stream.sources
     return Table(
         [

@@ -1,4 +1,4 @@
-"""Write a night's pages and the files next to them."""
+"""Write a night's pages and other files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_IMAGES = 60
 
 
 def write_night(night: JudgedNight, key: str) -> None:
-    """Write a night's page, and before it the files that it links to.
+    """Write the files that a night's page links to, then the page.
 
     Its row of the index gets the names of these files; `key` is the fingerprint of the page.
     """
@@ -58,7 +58,10 @@ def write_night(night: JudgedNight, key: str) -> None:
 
 
 def page_text(night: JudgedNight, key: str) -> str:
-    """Return the text of a night's page, whose other files are there already."""
+    """Return the text of a night's page.
+
+    Its other files must exist already.
+    """
     content = night_content(night)
     images = write_images(night.job, content.images[:MAX_IMAGES])
     page = NightPages(night, content, images, key).page()
@@ -68,7 +71,7 @@ def page_text(night: JudgedNight, key: str) -> str:
 def _begin_lists(
     begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str]
 ) -> None:
-    """Begin to write the list of all files, as a script and as CSV."""
+    """Begin to write the list of all files."""
     from observing_monitor.tables.listing import file_list
     from observing_monitor.tables.stages import done_by_stage
     from observing_monitor.tables.to_csv import to_csv
@@ -92,7 +95,7 @@ def _write_json(night: JudgedNight, content: NightContent, images: Sequence[Imag
 
 
 def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
-    """Remove files of a night that its page no longer has."""
+    """Remove files that a night no longer has."""
     output, base = job.site.output, base_path(job)
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
@@ -102,7 +105,7 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
 
 
 def write_pruned(job: NightJob, row: IndexRow) -> None:
-    """Write the small page of a pruned night, then remove other files.
+    """Write the small page of a pruned night.
 
     Only the night's row of the index is needed.
     """

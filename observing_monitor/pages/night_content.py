@@ -1,4 +1,4 @@
-"""Content of a night's page and its data, made from the night's tables."""
+"""Content of a night's page and data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NightContent:
-    """Content of a night; its page shows as much as there is room for."""
+    """Content of a night, made from its tables.
+
+    Its data have all of it, its page as much as there is room for.
+    """
 
     stage_names: list[str]  # stages that the night has attempts of, but those of every table
     stages: list[Stage]  # empty if there is only one stage
@@ -57,7 +60,7 @@ def night_content(night: JudgedNight) -> NightContent:
 
 
 def _stage_names(stream: Stream, tables: Tables) -> list[str]:
-    """Return a night's stages, but those that every list of files shows."""
+    """Return a night's stages, but those that all lists show."""
     from observing_monitor.tables.listing import LISTED
     from observing_monitor.tables.stages import stages_there
 
@@ -66,7 +69,7 @@ def _stage_names(stream: Stream, tables: Tables) -> list[str]:
 
 
 def _queues(stream: Stream) -> list[tuple[str, str]]:
-    """Return the queues of a stream: pairs of a source and a stage."""
+    """Return a stream's queues: pairs of source and stage."""
     return [
         (described.name, queue)
         for described, kind in source_classes(stream)

@@ -30,7 +30,7 @@ def usual_endings(stream: Stream) -> tuple[str, ...]:
 
 
 def endings_of(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the endings of the files that a night has, its page last.
+    """Return the endings of a night's actual files.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def files_of(job: NightJob, row: IndexRow) -> list[str]:
 
 
 def base_path(job: NightJob) -> str:
-    """Return the path that all files of a night's page begin with."""
+    """Return the path that a night's files begin with."""
     return layout.in_folder(job.stream.folder, job.night.isoformat())
 
 
 def beside(stream: Stream, night: str, ending: str) -> str:
-    """Return the path of a night's file or folder, by its ending."""
+    """Return the path of a night's file, by its ending."""
     return layout.in_folder(stream.folder, f"{night}{ending}")
 
 
 def images_path(job: NightJob) -> str:
-    """Return the path of the folder of a night's images."""
+    """Return the path of a night's images."""
     return layout.in_folder(job.stream.folder, layout.images_folder(job.night))
 
 
@@ -79,7 +79,7 @@ def is_complete(job: NightJob, row: IndexRow) -> bool:
 
 
 def remove_beside_pruned(stream: Stream, output: Output, night: str) -> None:
-    """Remove the files of a night whose page is a pruned page now."""
+    """Remove the files beside a pruned page."""
     # the last page of exposures first: a run that is killed leaves no gap in their numbers
     for path in reversed(files_to_prune(stream, output, night, PAGE)):
         output.remove(path)
@@ -87,7 +87,7 @@ def remove_beside_pruned(stream: Stream, output: Output, night: str) -> None:
 
 
 def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> list[str]:
-    """Return the paths of a night's files that pruning removes.
+    """Return the files of a night that pruning removes.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
 
 
 def _tables(stream: Stream, output: Output, night: str) -> list[str]:
-    """Return the paths of a night's tables, also of damaged ones."""
+    """Return the paths of tables, damaged ones included."""
     folder = layout.night_store(stream.name, night)
     paths = _paths_in(output, folder)
     return [path for path in paths if layout.table_of_file(path) in columns.TABLES]
@@ -120,7 +120,7 @@ def _previews(stream: Stream, output: Output, night: str) -> list[str]:
 
 
 def _paths_of_page(stream: Stream, output: Output, night: str) -> list[str]:
-    """Return the paths that the files of a night's page may have."""
+    """Return the paths that a page's files may have."""
     base = layout.in_folder(stream.folder, night)
     return [
         *(f"{base}{ending}" for ending in layout.PAGE_ENDINGS),

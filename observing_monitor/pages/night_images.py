@@ -1,4 +1,4 @@
-"""Images that systems reported, as files next to a night's page."""
+"""Images that systems reported, as files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_NAME = 80  # characters of the file's name before its hash
 
 
 def write_images(job: NightJob, images: Iterable[LatestImage]) -> list[Image]:
-    """Write a night's images as files; return those that are PNG images."""
+    """Write a night's images that are PNG; return them."""
     shown = []
     for image in images:
         content = _png(image["text"])
@@ -38,12 +38,12 @@ def write_images(job: NightJob, images: Iterable[LatestImage]) -> list[Image]:
 
 
 def remove_stale_images(job: NightJob, kept: Iterable[str]) -> None:
-    """Remove the images of a night that its page no longer shows."""
+    """Remove images that a night's page no longer shows."""
     job.site.output.prune(images_path(job), ".png", set(kept))
 
 
 def _png(address: str) -> bytes | None:
-    """Return the content of a data URI, or None if it is no PNG image."""
+    """Return the PNG image of a data URI, or None."""
     head, _, data = address.partition(",")
     if head != _TYPE:
         return None

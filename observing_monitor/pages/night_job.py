@@ -1,4 +1,4 @@
-"""One night, with everything that a worker needs to publish it."""
+"""One night, before and after judging."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NightJob(NightWork):
 
 @dataclass(frozen=True)
 class JudgedNight:
-    """A night after judging, with everything that its page shows.
+    """A judged night: everything that its page shows.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ MAX_FINDINGS = 30  # findings on top of the page; the others are folded away
 
 @dataclass(frozen=True)
 class NightPages:
-    """The page of a night, and further pages if it has many exposures."""
+    """The page of a night, and its pages of exposures."""
 
     night: JudgedNight
     content: NightContent
@@ -110,7 +110,7 @@ class NightPages:
         return without_dead_ends(page)
 
     def parts(self) -> list[ExposuresPage]:
-        """Return the pages of exposures, if the night's page does not list all.
+        """Return the pages of exposures, if there are many.
 
         They have the fingerprint of the night's page, and reload themselves with it.
         """
@@ -163,7 +163,7 @@ class NightPages:
         return under_the_sky(charts, starts_at, ends_at, stream.position, stream.timezone)
 
     def _previews(self) -> tuple[Sequence[Preview], str]:
-        """Return the previews of the page, and which files have none."""
+        """Return the previews, and which files have none."""
         from observing_monitor.previews.plan import previews_of
 
         job = self.night.job
@@ -173,7 +173,7 @@ class NightPages:
 
 
 def of_night(job: NightJob, row: IndexRow, key: str) -> OfNight:
-    """Return the part of a record that all pages of a night have.
+    """Return what all pages of a night share.
 
     `key` is the fingerprint of the night's page.
     """
@@ -235,7 +235,7 @@ def without_dead_ends(page: NightPage) -> NightPage:
 
 
 def _anchors(page: NightPage) -> Collection[str]:
-    """Return the addresses on a page that findings may link to."""
+    """Return the addresses that findings may link to."""
     has_files = bool(page.has_files and page.summary["n_files"])
     parts = {
         "#attention": has_files,

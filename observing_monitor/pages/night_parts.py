@@ -1,4 +1,4 @@
-"""Groups of files, queues and failures of stages on a night's page."""
+"""Groups of files, queues and failures on a night's page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MAX_DETAIL = 100_000  # characters of full messages of the files that need atten
 
 
 class Room:
-    """Room that a page has for full messages, in characters."""
+    """Room for full messages, in characters."""
 
     def __init__(self, left: int = MAX_DETAIL) -> None:
         self.left = left
 
     def fit(self, text: str) -> str:
-        """Return a text if there is room for it, else ""."""
+        """Return a text if it fits, else ""."""
         if len(text) > self.left:
             return ""
         self.left -= len(text)
@@ -54,7 +54,7 @@ def odd_nodes(findings: Iterable[Finding]) -> dict[str, set[str]]:
 
 
 def shown_groups(groups: Sequence[AttentionGroup], night: str) -> list[contexts.ErrorGroup]:
-    """Return the groups of files that need attention, as the page shows them.
+    """Return the files that need attention, in groups.
 
     Of many groups the largest are shown, but the first one of every class; of each group its first
     files.
@@ -131,7 +131,7 @@ def shown_queues(queues: Iterable[SourceQueue]) -> list[contexts.Queue]:
 def shown_failures(
     stages: Iterable[Stage], listed_elsewhere: Collection[str]
 ) -> list[contexts.StageFailures]:
-    """Return the failures of stages that the page does not list elsewhere."""
+    """Return failures of stages that are not listed elsewhere."""
     room, made = Room(), []
     for stage in stages:
         entries = [] if stage["name"] in listed_elsewhere else _entries(stage["failures"], room)

@@ -37,7 +37,7 @@ _NEEDED = ("path", "reason", "size_bytes", "created_at", "transferred_at", "trie
 
 
 class FileCell(NamedTuple):
-    """Cell with a file's path and some facts about it."""
+    """Cell with a file's path and facts."""
 
     anchor: str  # address of its row
     path: str
@@ -45,7 +45,7 @@ class FileCell(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Cell with a message: its one line, and the full text if that is longer."""
+    """Cell with one line of a message, and its full text."""
 
     text: str
     detail: str
@@ -60,7 +60,7 @@ class MetricName(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """Cell with the values of a metric on several nodes."""
+    """Cell with a metric's values on nodes."""
 
     total: str  # number of nodes; "" if there is only one
     spread: str  # their range
@@ -93,7 +93,7 @@ def exposures_table(exposures: DataFrame, night: str, has_ingest: bool) -> Table
 
 
 def _chips(exposures: DataFrame, has_ingest: bool) -> list[tuple[Cell, ...]]:
-    """Return the numbers of files by class, of each exposure."""
+    """Return each exposure's numbers of files by class."""
     words = class_words(has_ingest)
     names = [name for name in words if name in exposures]
     rows = list(zip(*(exposures[name].tolist() for name in names), strict=True))
@@ -115,7 +115,7 @@ def _chips(exposures: DataFrame, has_ingest: bool) -> list[tuple[Cell, ...]]:
 def attention_table(
     rows: Sequence[Attention], details: Sequence[str], night: str, n_files: int
 ) -> Table:
-    """Return the table of one group of files that need attention.
+    """Return the table of a group of files.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def attention_table(
 
 
 def _facts(row: Attention) -> tuple[tuple[str, str], ...]:
-    """Return what is known of a file besides its path."""
+    """Return facts about a file besides its path."""
     exposure = row["exposure"] if row["exposure"] != row["obsid"] else ""
     number = "" if row["seq_num"] is None else str(row["seq_num"])
     facts = (
@@ -165,7 +165,7 @@ def _as_mappings(rows: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def stages_table(stages: Sequence[Stage], anchors: Sequence[str], night: str) -> Table:
-    """Return the table of the stages; `anchors` are the addresses of its rows."""
+    """Return the table of stages; `anchors` are its rows' addresses."""
     made = schema_columns(WORDS["stage"], _as_mappings(stages), night)
     links = [
         Cell(stage["name"], href=f"#{anchor}")
@@ -203,7 +203,7 @@ class _MetricRow(NamedTuple):
 
 
 def metrics_table(stream: Stream, latest: Iterable[LatestValue], night: str) -> tuple[Table, int]:
-    """Return the table of the latest metrics, and the number of metrics.
+    """Return the table of metrics, and how many there are.
 
     The table may have fewer.
 
@@ -237,7 +237,7 @@ def metrics_table(stream: Stream, latest: Iterable[LatestValue], night: str) -> 
 def _metric_row(
     name: MetricName, samples: Sequence[LatestValue], room: int, night: str
 ) -> tuple[_MetricRow, int]:
-    """Return the row of a metric, and the number of nodes in it."""
+    """Return a metric's row, and its number of nodes."""
     largest = max((abs(s["value"]) for s in samples if s["value"] is not None), default=0)
     by, unit = wording.scale(largest, samples[0]["unit"])
     whole = next((_value_text(s, by) for s in samples if not s["node"]), None)
@@ -251,7 +251,7 @@ def _metric_row(
 
 
 def _nodes(parts: Sequence[LatestValue], shown: Sequence[LatestValue], by: float) -> Nodes | str:
-    """Return the cell with the values of a metric's nodes."""
+    """Return the cell with a metric's nodes."""
     if not parts:
         return wording.NOTHING
     values = tuple((s["node"], wording.dash(_value_text(s, by))) for s in shown)
@@ -267,7 +267,7 @@ def _value_text(sample: LatestValue, by: float) -> str:
 
 
 def _spread(parts: Sequence[LatestValue], by: float) -> str:
-    """Return the range of values: `0.4 to 0.7`, `11 normal, 2 error`.
+    """Return a range, such as `0.4 to 0.7` or `11 normal, 2 error`.
 
     Numbers are divided by `by`, as their unit asks.
     """
@@ -281,7 +281,7 @@ def _spread(parts: Sequence[LatestValue], by: float) -> str:
 
 
 def _most_common(texts: Iterable[str]) -> str:
-    """Return the most common texts, with their counts if there are several."""
+    """Return the most common texts with their counts."""
     counts = Counter(texts)
     has_several = counts.total() > 1
     texts_shown = [f"{n} {text}" if has_several else text for text, n in counts.most_common(4)]

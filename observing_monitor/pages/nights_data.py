@@ -42,7 +42,7 @@ _BETWEEN = b",\n"
 def year_json(
     stream: Stream, year: str, months: Iterable[Period], summaries: Iterable[Summary]
 ) -> bytes:
-    """Return the JSON file of a year: its months and nights, oldest first."""
+    """Return a year's JSON: months and nights, oldest first."""
     about = json.dumps({"stream": stream.name, "year": year}, ensure_ascii=False)
     lines = (as_bytes(encoded(instants_as_text(month.values))) for month in months)
     return b"".join(
@@ -58,12 +58,12 @@ def year_json(
 
 
 def _json_lines(summaries: Iterable[Summary]) -> bytes:
-    """Return nights as members of a JSON list, one line each."""
+    """Return nights as JSON, one line each."""
     return _BETWEEN.join(as_bytes(encoded(summary)) for summary in summaries)
 
 
 def year_csv(summaries: Iterable[Summary], headlines: Iterable[Headline]) -> str:
-    """Return nights as CSV, below a line with the columns' names."""
+    """Return nights as CSV with a heading line."""
     names = dict.fromkeys(
         [*(c.name for c in columns.NIGHTS), *(headline.name for headline in headlines)]
     )
@@ -79,7 +79,7 @@ def year_csv(summaries: Iterable[Summary], headlines: Iterable[Headline]) -> str
 
 
 def _cell(text: str) -> str:
-    """Return a text so that no spreadsheet takes it for a formula."""
+    """Return a text that is no formula to a spreadsheet."""
     return f"'{text}" if text[:1] in _FORMULA_HEADS else text
 
 

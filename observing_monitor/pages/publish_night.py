@@ -81,12 +81,12 @@ def load_judged(job: NightJob, store: Store) -> JudgedNight:
 
 
 def _nights_that_share_files(job: NightJob) -> list[datetime.date]:
-    """Return the neighbours that may share files, then the night itself."""
+    """Return the nights that may share files, itself last."""
     return [*(night for night, _ in job.neighbours), job.night] if job.neighbours else []
 
 
 def _load_unmatched(job: NightJob, store: Store, night: datetime.date) -> Tables:
-    """Return the rows of a night that a neighbouring night may complete."""
+    """Return rows that a neighbouring night may complete."""
     kept = store.load_unmatched(night)
     if kept is None:
         return cross_night.find_unmatched(store.load(night), attempt_sources(job.stream))
@@ -96,7 +96,7 @@ def _load_unmatched(job: NightJob, store: Store, night: datetime.date) -> Tables
 def _row_without_change(
     job: NightJob, unmatched: Mapping[datetime.date, Tables]
 ) -> IndexRow | None:
-    """Return a night's row if its page is current, else None.
+    """Return a night's row if its page is current.
 
     It is if only its neighbours changed, and nothing that they share with the night.
     """
@@ -122,7 +122,7 @@ def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
 
 
 def _news_at(job: NightJob, row: IndexRow) -> str | None:
-    """Return when a night's status, or what is wrong with it, last changed.
+    """Return when a night's status or problems last changed.
 
     One more file that is well is no news.
     """

@@ -1,4 +1,4 @@
-"""Redirects from the addresses of Rubin's prototype to our pages.
+"""Redirects from addresses of Rubin's prototype.
 
 The prototype had one folder per stream. By version, it called the stream's page `index.html`,
 `index_gen2.html` or `index_gen3.html`, and a night's page `NIGHT.html`, `NIGHT_gen2.html` or
@@ -30,7 +30,7 @@ ENDINGS = ("_gen2", "_gen3")
 
 
 def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
-    """Redirect the prototype's addresses to a stream that moved over.
+    """Redirect the prototype's addresses to a stream.
 
     It did if its settings say so, if import-prototype imported its history, or if the prototype's
     database is next to its pages. Redirects that earlier settings asked for elsewhere are removed.
@@ -57,7 +57,7 @@ def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
 
 
 def _wanted_folder(site: Site, stream: Stream, noted: Mapping[str, Any] | None) -> str | None:
-    """Return the folder of a stream's redirects; None for no redirects."""
+    """Return the folder of a stream's redirects, if any."""
     asked = stream.prototype_urls
     if asked is None:
         database = layout.in_folder(stream.folder, DATABASE)
@@ -68,7 +68,7 @@ def _wanted_folder(site: Site, stream: Stream, noted: Mapping[str, Any] | None) 
 
 
 def _folder_named(asked: str) -> str:
-    """Return a folder of the settings, relative to the output."""
+    """Return a folder's path in the output."""
     return os.path.normpath(asked).removeprefix(".")
 
 
@@ -81,7 +81,7 @@ def _is_imported(noted: Mapping[str, Any] | None) -> bool:
 
 
 def _note(index: Index, noted: Mapping[str, Any] | None, folder: str | None, key: str) -> None:
-    """Note in the index where the redirects are; an import stays noted."""
+    """Note in the index where the redirects are."""
     note: dict[str, Any] = {"imported": True} if _is_imported(noted) else {}
     if folder is not None:
         note |= {"folder": folder, "key": key}
@@ -92,7 +92,7 @@ def _note(index: Index, noted: Mapping[str, Any] | None, folder: str | None, key
 
 
 def _remove(redirects: _Redirects, nights: list[str]) -> None:
-    """Remove redirects that we wrote; whatever else is in their folder stays."""
+    """Remove redirects that we wrote, and no other files."""
     output = redirects.site.output
     for name, href in redirects.addresses(nights).items():
         path = layout.in_folder(redirects.folder, name)
@@ -102,14 +102,14 @@ def _remove(redirects: _Redirects, nights: list[str]) -> None:
 
 @dataclass(frozen=True)
 class _Redirects:
-    """The redirects to one stream from one folder of the prototype."""
+    """The redirects from a folder to a stream."""
 
     site: Site
     stream: Stream
     folder: str
 
     def addresses(self, nights: list[str]) -> dict[str, str]:
-        """Return the names of the redirects, and where each leads.
+        """Return the redirects' names and targets.
 
         Names of our own pages are left out.
         """
@@ -127,7 +127,7 @@ class _Redirects:
         return made
 
     def _endings(self) -> list[str]:
-        """Return the endings of the names that lead to the stream."""
+        """Return the endings that lead to the stream."""
         is_own = self.folder == self.stream.folder
         if not is_own and any(other.folder == self.folder for other in self.site.streams):
             return [f"_gen{generation(self.stream)}"]  # the other stream has the rest
@@ -136,7 +136,7 @@ class _Redirects:
         return endings if is_own else ["", *endings]
 
     def _claimed(self) -> set[str]:
-        """Return the endings that another stream asks for in this folder."""
+        """Return the endings that other streams claim."""
         return {
             f"_gen{generation(other)}"
             for other in self.site.streams

@@ -78,42 +78,42 @@ def render_site(page: SitePage, assets: Mapping[str, str]) -> str:
 
 
 def render_stream(page: StreamPage, assets: Mapping[str, str]) -> str:
-    """Return the text of a stream's page; `assets` as for `render_site`."""
+    """Return the text of a stream's page."""
     return _render("stream.html", page, assets)
 
 
 def render_year(page: YearPage, assets: Mapping[str, str]) -> str:
-    """Return the text of the page of a year; `assets` as for `render_site`."""
+    """Return the text of a year's page."""
     return _render("year.html", page, assets)
 
 
 def render_night(page: NightPage, assets: Mapping[str, str]) -> str:
-    """Return the text of a night's page; `assets` as for `render_site`."""
+    """Return the text of a night's page."""
     return _render("night.html", page, assets)
 
 
 def render_exposures(page: ExposuresPage, assets: Mapping[str, str]) -> str:
-    """Return the text of a page of exposures; `assets` as for `render_site`."""
+    """Return the text of a page of exposures."""
     return _render("exposures.html", page, assets)
 
 
 def render_pruned(page: PrunedPage, assets: Mapping[str, str]) -> str:
-    """Return the text of a pruned page; `assets` as for `render_site`."""
+    """Return the text of a pruned page."""
     return _render("pruned.html", page, assets)
 
 
 def render_glossary(page: GlossaryPage, assets: Mapping[str, str]) -> str:
-    """Return the text of the glossary; `assets` as for `render_site`."""
+    """Return the text of the glossary."""
     return _render("glossary.html", page, assets)
 
 
 def render_moved(href: str) -> str:
-    """Return the text of a page that redirects to `href`."""
+    """Return the text of a redirect to `href`."""
     return environment().get_template("moved.html").render(href=href)
 
 
 def render_latest(page: StreamPage, assets: Mapping[str, str]) -> str:
-    """Return the text of a page that redirects to the newest night.
+    """Return the text of a redirect to the newest night.
 
     `assets` as for `render_site`.
     """
@@ -245,7 +245,7 @@ def environment() -> Environment:
 
 
 def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
-    """Return the rows of a table, each made from the same pattern.
+    """Return the rows of a table, made from a pattern.
 
     Text is escaped; other cells are drawn by macros. Twenty times as fast as a loop in a template
     that writes each cell.
@@ -267,7 +267,7 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
 
 
 def _drawn(values: Sequence[Any], draw: Callable[[Any], Markup]) -> Sequence[str]:
-    """Return the cells of a column as text; equal ones are drawn once."""
+    """Return a column's cells as text, equal ones drawn once."""
     if all(type(value) is str for value in values):
         return values
     made = {value: value if type(value) is str else draw(value) for value in set(values)}
@@ -289,12 +289,12 @@ def _escaped(texts: Sequence[str]) -> Sequence[str]:
 
 
 def sign(status: str) -> str:
-    """Return the sign next to the word of a status."""
+    """Return the sign of a status."""
     return SIGNS[status]
 
 
 def icon(status: str) -> str:
-    """Return the icon of a tab as a data URI.
+    """Return a tab's icon as a data URI.
 
     It has another shape and colour for each status.
     """
@@ -325,7 +325,7 @@ def figure_json(figure: Figure) -> Markup:
 
 
 def _finite(value: Any) -> Any:
-    """Return the same lists, dicts and values, with None for NaN and infinity."""
+    """Return the same value with None for NaN and infinity."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

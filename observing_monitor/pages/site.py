@@ -45,7 +45,7 @@ def needs_attention(cards: Sequence[StreamCard]) -> tuple[str, list[StreamCard]]
 def publish_site(
     site: Site, cards: list[StreamCard], statuses: Sequence[Status]
 ) -> tuple[Status, str, int]:
-    """Write the site's page if it has one and it is not current.
+    """Write the site's page if it is stale.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def publish_site(
 
 
 def publish_glossary(site: Site) -> int:
-    """Write the glossary if it is stale; return the number of pages written."""
+    """Write the glossary if it is stale; return how many pages."""
     groups = glossary.glossary_groups(source_words(site.streams))
     key = glossary_key(site, groups)
     page = GlossaryPage(
@@ -95,7 +95,7 @@ def publish_glossary(site: Site) -> int:
 def _write_if_stale(
     site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str]
 ) -> int:
-    """Write a page of the site if it is stale; return the number written."""
+    """Write a page of the site if it is stale; return how many."""
     record, name = site.output.read_json(layout.SITE_RECORD) or {}, page.frame.name
     if record.get(name) == key and site.output.exists(name):
         return 0

@@ -1,4 +1,4 @@
-"""The page of a night without its thumbnails, for the time after its tables were pruned.
+"""A night's page without thumbnails, for when its tables are pruned.
 
 Without its tables, a night's page cannot be made again. If its thumbnails are kept longer than its
 tables, the page that will replace it is therefore made before the tables are removed.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def write_spare_pages(
     site: Site, stream: Stream, nights: Collection[datetime.date], now: datetime.datetime
 ) -> None:
-    """Write the spare page of some nights into the store.
+    """Write the spare pages of some nights.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_spare_pages(
 
 
 def use_spare_page(stream: Stream, output: Output, night: datetime.date) -> None:
-    """Replace a night's page with its spare page, if it has one."""
+    """Replace a night's page with its spare page, if any."""
     spare = layout.spare_page(stream.name, night)
     text = output.read(spare)
     if text is not None:
@@ -55,5 +55,5 @@ def use_spare_page(stream: Stream, output: Output, night: datetime.date) -> None
 
 
 def has_spare_page(stream: Stream, output: Output, night: datetime.date) -> bool:
-    """True if a night's page can be replaced by one without thumbnails."""
+    """True if a night has a spare page."""
     return output.exists(layout.spare_page(stream.name, night))

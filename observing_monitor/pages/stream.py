@@ -39,7 +39,7 @@ SHOWN_MONTHS = 3  # of the calendar on the stream's page
 def publish_stream(
     site: Site, stream: Stream, index: Index, now: datetime.datetime
 ) -> StreamPublished:
-    """Write the stale pages over a stream's nights, and their data."""
+    """Write the stale pages over a stream's nights."""
     state = stream_state(site, stream, index, now)
     publisher = _Publisher(site, stream, index, state)
     n_pages = publisher.publish_years()
@@ -87,7 +87,7 @@ class _Publisher:
         return layout.in_folder(self.stream.folder, name)
 
     def publish_page(self, now: datetime.datetime) -> int:
-        """Write the stream's page if it is stale; return the number of pages."""
+        """Write the stream's page if it is stale; return how many."""
         output, state = self.site.output, self.state
         oldest_first = state.summaries[::-1]
         key = stream_key(common_key(self.site, self.stream), self.index, state)

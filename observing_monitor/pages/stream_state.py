@@ -1,4 +1,4 @@
-"""The state of a stream: its status, and what is wrong."""
+"""The state of a stream."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OURSELVES = "observing_monitor"  # name of this program among the sources that h
 
 @dataclass(frozen=True)
 class State:
-    """The state of a stream, from its rows of the index."""
+    """The status of a stream, and what is wrong."""
 
     summaries: Sequence[Summary]  # newest first
     silent: dict[str, Fault]  # faults of its sources, and of this program, by name
@@ -75,7 +75,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
 def _alarming(
     site: Site, stream: Stream, recent: Sequence[Summary], silent: Mapping[str, Fault]
 ) -> dict[str, Fault]:
-    """Return the faults that are no known issues of the newest night."""
+    """Return the faults that are no known issues."""
     night = parse_night(recent[0]["night"]) if recent else None
     issues = [i for i in site.known if night is not None and i.holds(stream.name, night)]
 
@@ -87,7 +87,7 @@ def _alarming(
 
 
 def _info(recent: Sequence[Summary], alarming: Mapping[str, Fault], word: str) -> str:
-    """Return what is wrong with a stream whose status is `word`."""
+    """Return the problems of a stream of this status."""
     # no line of the table of sources has a fault of this program
     fault = alarming.get(OURSELVES, {})
     is_shown = bool(fault) and fault.get("level", "error") == word
@@ -119,7 +119,7 @@ def _trouble(
 
 
 def _of_newest(index: Index, what: Literal["units", "aggregates"]) -> dict[str, str]:
-    """Return the units or aggregates of headlines; the newest night that has one wins."""
+    """Return headlines' units or aggregates, of the newest night."""
     found: dict[str, str] = {}
     for _, row in sorted(index["nights"].items()):
         found |= row.get(what) or {}

@@ -39,7 +39,7 @@ COUNTS_OF_NIGHTS = ("n_nights", "n_nights_error", "n_nights_warning")
 
 
 class Info(NamedTuple):
-    """Cell with the problems of a night, and its known ones."""
+    """Cell with a night's problems and known ones."""
 
     text: str
     acknowledged: str
@@ -47,7 +47,7 @@ class Info(NamedTuple):
 
 @dataclass(frozen=True)
 class StreamTables:
-    """Tables of a stream; which columns they have depends on its sources.
+    """Tables of a stream; their columns depend on its sources.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class StreamTables:
         return [period, *numbers, *self._headlines(rows)]
 
     def _named(self, rows: Sequence[Summary], folder: str) -> dict[str, TableColumn]:
-        """Return the columns of a night that are no numbers."""
+        """Return a night's columns that are no numbers."""
         words = column_words("night", self.has_ingest)
         links = [Cell(row["night"], href=_page(folder, row)) for row in rows]
         statuses = [Cell(row["status"]) for row in rows]
@@ -153,6 +153,6 @@ def _page(folder: str, row: Summary) -> str:
 
 
 def _info(row: Summary) -> Info | str:
-    """Return the problems of a night; a dash if it has none."""
+    """Return a night's problems, or a dash."""
     acknowledged = row.get("acknowledged") or ""
     return Info(row["info"], acknowledged) if row["info"] or acknowledged else NOTHING

@@ -1,4 +1,4 @@
-"""Tables of pages: headings and cells, made from the schema.
+"""Tables of pages, made from the schema.
 
 A table is a list of columns. `schema_column` makes one: its heading is the column's word of the
 glossary, and its cells follow from the column's name and kind. `templates/macros/table.html` draws
@@ -150,7 +150,7 @@ def schema_column(
     values: Iterable[Any],
     nights: Iterable[str] = itertools.repeat(""),
 ) -> TableColumn:
-    """Return a column of the schema, with its values as cells.
+    """Return a column of the schema with cells.
 
     Parameters
     ----------
@@ -172,7 +172,10 @@ def schema_column(
 def schema_columns(
     words: Mapping[str, Word], rows: Sequence[Mapping[str, Any]], night: str
 ) -> dict[str, TableColumn]:
-    """Return a column for each word, by name; `rows` map the names to values."""
+    """Return a column for each word, by name.
+
+    `rows` map the names to values.
+    """
     nights = itertools.repeat(night)
     return {
         name: schema_column(name, word, [row[name] for row in rows], nights)
@@ -181,7 +184,7 @@ def schema_columns(
 
 
 def _shown_by(name: str, kind: str) -> Callable[[Any], str | Cell]:
-    """Return the function that shows a value of a column."""
+    """Return the function that shows a column's values."""
     if name == "completeness":
         return percent
     if name.endswith("_bytes"):
@@ -194,12 +197,12 @@ def _shown_by(name: str, kind: str) -> Callable[[Any], str | Cell]:
 
 
 def count_cell(value: int | None, tone: str = "") -> str | Cell:
-    """Return a count in the colour of its class; faint if it is 0."""
+    """Return a count in its colour; faint if it is 0."""
     css = tone if value else "nought"
     return Cell(count(value), css) if css else count(value)
 
 
 def time_cell(value: datetime.datetime | None, night: str) -> str | Cell:
-    """Return a time without the year of its night; a dash if there is none."""
+    """Return a time without its night's year, or a dash."""
     at = iso(value)
     return Cell(near(value, night), at=at) if at else NOTHING

@@ -52,7 +52,10 @@ def open_plain(
             errno.EPERM, "it lies outside the folders that are read", os.fspath(path)
         )
     # O_NOFOLLOW: the path may have become a link since it was resolved
-    return open(plain(real, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    try:
+        return open(plain(real, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    except IsADirectoryError as error:
+        raise _not_plain(path) from error
 
 
 def plain(path: str | os.PathLike[str], flags: int) -> int:
@@ -61,10 +64,13 @@ def plain(path: str | os.PathLike[str], flags: int) -> int:
     Raises OSError at once for anything else; its `strerror` says so.
     """
     number = unblocked(path, flags)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise _not_plain(path)
-    return number
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return number
+    os.close(number)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise _not_plain(path)
 
 
 def unblocked(path: str | os.PathLike[str], flags: int) -> int:

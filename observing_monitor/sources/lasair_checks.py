@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from observing_monitor.model import wording
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.names import in_number_order
 
@@ -97,7 +98,7 @@ def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Findi
             is_slow = took_s > max(ratio * median, min_s)
             is_idle = len(others) > 1 and median > min_s and min(others) > ratio * took_s
             if is_slow or is_idle:
-                words = f"{name} {took_s:,.4g} s, {_compared(took_s, median)}"
+                words = f"{name} {_short(took_s, 4)} s, {_compared(took_s, median)}"
                 found.setdefault(node, []).append(words)
     for node in sorted(found, key=in_number_order):
         words = f"node {node} is out of line: {'; '.join(found[node])}"
@@ -113,7 +114,13 @@ def unavailable(names: Collection[Any]) -> Iterator[Finding]:
 def _compared(took_s: float, median_s: float) -> str:
     if not median_s:
         return "the other nodes none"
-    return f"{took_s / median_s:,.3g} times the median of the other nodes ({median_s:,.3g} s)"
+    times, median = _short(took_s / median_s, 3), _short(median_s, 3)
+    return f"{times} times the median of the other nodes ({median} s)"
+
+
+def _short(value: float, digits: int) -> str:
+    """Return a number with few digits, never as 1.26e+03."""
+    return wording.number(float(f"{value:.{digits}g}"))
 
 
 def _percent(share: float) -> str:

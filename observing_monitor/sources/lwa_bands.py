@@ -256,9 +256,15 @@ def _earlier_trouble(
         band = str(name)
         worst = max(rows["text"], key=lambda word: STATES.index(level_of[word]))
         first, last = rows["sampled_at"].min(), rows["sampled_at"].max()
-        texts.append((number_of(band), f"{band} {worst} {first:%H:%M}–{last:%H:%M} UTC"))
+        texts.append((number_of(band), f"{band} {worst} {_span(first, last)}"))
     if texts:
         were = "sub-band was" if len(texts) == 1 else "sub-bands were"
         names = ", ".join(text for _, text in sorted(texts))
         words = f"earlier in the night {len(texts)} {were} not normal: {names}"
         yield Finding("normal", words, "#metrics")
+
+
+def _span(first: datetime.datetime, last: datetime.datetime) -> str:
+    """Return a span in UTC, such as `2020-02-13 03:12–04:00 UTC`; both dates if they differ."""
+    end = f"{last:%H:%M}" if first.date() == last.date() else f" {last:%Y-%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M}–{end} UTC"

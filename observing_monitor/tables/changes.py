@@ -11,6 +11,8 @@ import datetime
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from observing_monitor.model.wording import clock
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
@@ -201,13 +203,17 @@ def _changed_ingests(
     anew = both[(both["now"] - both["was"]) > datetime.timedelta(minutes=1)]
     return {
         "unknown_now": {
-            str(row.Index): f"ingested {row.was:%Y-%m-%d %H:%M} UTC" for row in gone.itertuples()
+            str(row.Index): f"ingested {_minute(row.was)}" for row in gone.itertuples()
         },
         "ingested_anew": {
-            str(row.Index): f"{row.now:%Y-%m-%d %H:%M} UTC, before that {row.was:%Y-%m-%d %H:%M}"
+            str(row.Index): f"{_minute(row.now)}, before that {_minute(row.was)}"
             for row in anew.itertuples()
         },
     }
+
+
+def _minute(at: Any) -> str:  # a row's cell: pandas does not tell its type
+    return f"{clock(at)} UTC"
 
 
 def _passed(ingests: pd.DataFrame, stage: str, sources: set[str]) -> pd.DataFrame:

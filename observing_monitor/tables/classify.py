@@ -70,8 +70,9 @@ def classify(
     -------
     DataFrame
         `files` with the columns file_class (a name of `columns.CLASSES`), ingested_at,
-        tried_at, n_attempts, last_status, message, and late_at, the instant until which a
-        file may be pending. `created_at` is the end of the exposure if that is known, so that
+        tried_at, n_attempts, last_status, message, late_at, the instant until which a
+        file may be pending, and is_dated_ahead, True if only a time in the future is known of
+        its arrival. `created_at` is the end of the exposure if that is known, so that
         delays count from there, else the file's own time, which a copy may have lost.
     """
     if files.empty and ingests.empty:
@@ -102,6 +103,7 @@ def _classified(
     status = judged["last_status"]
     # linked and not yet registered, or tried before and to be tried again: time counts anew
     is_again = (status == "unregistered") | (status.isin(WAITING) & (judged["n_attempts"] > 0))
+    judged["is_dated_ahead"] = judged["transferred_at"].isna() & (judged["created_at"] > now)
     # no time limit
     is_backlog = status == "backfill"
     since = _known_since(judged, _first_attempts(ingests, rows, files.index), instant)
@@ -226,11 +228,11 @@ def first_errors(judged: DataFrame) -> dict[str, datetime.datetime]:
     """Return when the first error of each class occurred.
 
     Class -> instant, for `failed` and `missing` if they have a file with a time: the attempt of
-    a failed file, the creation, or else the arrival, of a missing one.
+    a failed file, the arrival, or else the creation, of a missing one.
     """
     times = {
         "failed": judged["tried_at"],
-        "missing": judged["created_at"].fillna(judged["transferred_at"]),
+        "missing": judged["transferred_at"].fillna(judged["created_at"]),
     }
     first = {
         name: as_datetime(at[judged["file_class"] == name].min()) for name, at in times.items()

@@ -30,8 +30,8 @@ LISTED = (
     "transferred_at",
     "ingested_at",
 )
-# columns of which the reason is made; the second only if the stream has known issues
-REASON_COLUMNS = ("message", "acknowledged")
+# columns of which the reason is made; the last only if the stream has known issues
+REASON_COLUMNS = ("message", "is_dated_ahead", "acknowledged")
 
 
 def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:

@@ -81,20 +81,31 @@ def reasons_of(judged: DataFrame) -> Series[str]:
 
 
 def _reasons(judged: DataFrame) -> Series[str]:
-    since = frames.to_the_second(judged["created_at"].fillna(judged["transferred_at"]))
+    since = frames.to_the_second(judged["transferred_at"].fillna(judged["created_at"]))
     facts = zip(
-        judged["file_class"], judged["message"].fillna(""), since, judged["size_bytes"], strict=True
+        judged["file_class"],
+        judged["message"].fillna(""),
+        since,
+        judged["is_dated_ahead"].fillna(False),
+        judged["size_bytes"],
+        strict=True,
     )
     lines = [
-        _reason(file_class, first_line(message, MAX_LENGTH), at, size)
-        for file_class, message, at, size in facts
+        _reason(file_class, first_line(message, MAX_LENGTH), _instant(at, is_ahead), size)
+        for file_class, message, at, is_ahead, size in facts
     ]
     return pd.Series(lines, index=judged.index, dtype="str")
 
 
-def _reason(file_class: str, message: str, since: str | None, size: int) -> str:
+def _instant(at: str | None, is_ahead: bool) -> str:
+    """Return an instant with its zone, labelled if it is in the future."""
+    if at is None:
+        return "an unknown time"
+    return f"{at} UTC, in the future" if is_ahead else f"{at} UTC"
+
+
+def _reason(file_class: str, message: str, at: str, size: int) -> str:
     """Return the reason for a file's class, followed by its message."""
-    at = f"{since} UTC" if since else "an unknown time"
     if file_class == "missing":
         words = f"never tried; here since {at}"
     elif file_class == "pending":

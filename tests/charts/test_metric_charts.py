@@ -19,14 +19,14 @@ class Sampled(Telling):
 
 
 def metrics(rows):
-    """Return metrics of one source from rows (name, node, instant, value, unit)."""
+    """Return metrics from rows (name, node, instant, value, unit)."""
     named = ["name", "node", "sampled_at", "value", "unit"]
     made = frames.frame(columns.METRICS, pd.DataFrame(rows, columns=named).assign(source="one"))
     return made.sort_values(["name", "node", "sampled_at"], kind="stable", ignore_index=True)
 
 
 def test_times_of_nodes_are_stacked():
-    """The latest times of each node are stacked in the source's order; totals are separate."""
+    """Times of nodes are stacked in the source's order."""
     rows = [
         ("icassandra", "10", BOUNDS[0], 5.0, "s"),
         ("icassandra", "10", at("2020-02-12T13:00:00"), 50.0, "s"),
@@ -49,7 +49,7 @@ def test_times_of_nodes_are_stacked():
 
 
 def test_nodes_with_problems_are_marked():
-    """A node that a finding of the source is about has a mark, and the caption names it."""
+    """A node with a finding has a mark."""
     rows = [("icutout", node, BOUNDS[0], 10.0, "s") for node in ("<b>", "2", "10")]
     odd = {"one": {"10"}, "other": {"2"}}
     (chart,) = metric_charts(metrics(rows), {"one": Lasair}, *BOUNDS, odd=odd)
@@ -58,7 +58,7 @@ def test_nodes_with_problems_are_marked():
 
 
 def test_histories():
-    """Samples are lines within the night, one per node; a single sample is no history."""
+    """Samples are lines, one per node, within the night."""
     rows = [
         ("depth", node, at(f"2020-02-12T{hour}:00:00"), hour + 0.5, "")
         for node in ("q10", "q2")
@@ -79,7 +79,7 @@ def test_histories():
 
 
 def samples(n=20_000):
-    """Return many samples of a metric, with one peak of 99."""
+    """Return many samples with one peak."""
     values = np.sin(np.arange(n) / 500)
     values[12_345] = 99.0
     times = pd.date_range(BOUNDS[0], BOUNDS[1], periods=n + 1)[:-1]
@@ -88,7 +88,7 @@ def samples(n=20_000):
 
 
 def test_many_samples_keep_their_extremes():
-    """However many samples there are, the chart is small and has the peak."""
+    """A chart of many samples is small and has the peak."""
     made = metric_charts(frames.frame(columns.METRICS, samples()), {"one": Sampled}, *BOUNDS)
     check_charts(made)
     assert max(made[0].figure["data"][0]["y"]) == 99.0
@@ -97,7 +97,7 @@ def test_many_samples_keep_their_extremes():
 
 
 def test_many_metrics():
-    """However many metrics and nodes there are, the charts are few and small."""
+    """Charts of many metrics are few and small."""
     one = samples().iloc[:200]
     many = [one.assign(name=f"m{m}", node=f"n{node}") for m in range(30) for node in range(16)]
     table = frames.frame(columns.METRICS, pd.concat(many, ignore_index=True))

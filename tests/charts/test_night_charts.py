@@ -26,14 +26,14 @@ def test_night(n):
 
 
 def test_steps_end_at_the_number_of_files():
-    """However many points are left out, a line of steps begins at one file and ends at all."""
+    """A line of steps begins at one file and ends at all."""
     for trace in night_charts(night_of(12_345), *BOUNDS)[0].figure["data"]:
         assert trace["y"][0] == 1 and trace["y"][-1] == 12_345
         assert sorted(trace["x"]) == trace["x"]
 
 
 def test_few_files_are_counted_in_whole_numbers():
-    """If no count is above 5, an axis of files has one tick per whole number."""
+    """An axis of few files has one tick per whole number."""
     few, many = night_charts(night_of(4), *BOUNDS), night_charts(night_of(5000), *BOUNDS)
     none = dict.fromkeys([f"n_{column.name}" for column in columns.CLASSES], 0)
     first = summary("2020-02-11", **none | {"n_ingested": 4, "n_failed": 1})
@@ -54,14 +54,14 @@ def test_night_without_times(n):
 
 
 def test_only_transfers():
-    """A night of which only arrivals are known has that line, and no delays."""
+    """A night with only arrivals has no delays."""
     made = night_charts(files_at([None], [ONE], [None]), *BOUNDS)
     assert [trace["name"] for chart in made for trace in chart.figure["data"]] == ["transferred"]
     check_charts(made)
 
 
 def test_delays():
-    """The transfer delay counts from creation; that of ingest from arrival, else from creation."""
+    """Delays count from creation, that of ingest from arrival."""
     files = files_at(
         [ONE, ONE],
         ["2020-02-13T01:00:10", None],
@@ -80,7 +80,7 @@ def test_delays():
 
 
 def test_negative_delays():
-    """Files that arrived before their creation give a linear axis and a remark."""
+    """Negative delays have a linear axis and a remark."""
     files = files_at(["2020-02-13T01:00:10"] * 2, [ONE, "2020-02-13T05:00:00"], [None] * 2)
     made = night_charts(files, *BOUNDS)
     check_charts(made)
@@ -89,7 +89,7 @@ def test_negative_delays():
 
 
 def test_wide_delays_have_a_log_axis():
-    """If the worst delay would flatten the others, the axis is logarithmic; zero stays visible."""
+    """Delays of very different size have a log axis."""
     moved = [ONE, "2020-02-13T01:00:04", "2020-02-13T09:00:00"]
     made = night_charts(files_at([ONE] * 3, moved, [None] * 3), *BOUNDS)
     check_charts(made)
@@ -99,7 +99,7 @@ def test_wide_delays_have_a_log_axis():
 
 
 def test_times_outside_the_night():
-    """A late ingest does not stretch the axis; the caption counts it."""
+    """A late ingest does not stretch the axis."""
     files = files_at([ONE], ["2020-02-13T01:00:05"], ["2026-01-01T00:00:00"])
     chart = night_charts(files, *BOUNDS)[0]
     first, last = chart.figure["layout"]["xaxis"]["range"]
@@ -108,7 +108,7 @@ def test_times_outside_the_night():
 
 
 def test_times_all_over_the_years():
-    """Files that were mostly created far outside the night make no larger chart."""
+    """Times far outside the night make no larger chart."""
     days = pd.date_range("2010-01-01", periods=5000, tz="UTC")
     files = files_at(days, days + pd.Timedelta("5s"), [None] * len(days))
     files.loc[0, ["created_at", "transferred_at"]] = [
@@ -132,8 +132,9 @@ def test_times_all_over_the_years():
     ],
 )
 def test_ticks_of_delays(delays):
-    """An axis of delays has ticks around and between them, each with its own words."""
+    """An axis of delays has ticks around them, each with words."""
     axis = delay_axis(*map(float, delays), False)
     ticks, words = axis["tickvals"], axis["ticktext"]
     assert ticks[0] <= delays[0] and ticks[-1] >= delays[1] and 2 <= len(ticks) <= 9
     assert len(set(words)) == len(ticks)
+    assert len({word.split()[-1] for word in words}) == 1, "one unit per axis"

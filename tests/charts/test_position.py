@@ -1,4 +1,4 @@
-"""The position of an observatory: its settings, and the sky and local time on its charts."""
+"""The position of an observatory, and its sky on charts."""
 
 import json
 
@@ -23,7 +23,7 @@ def stream_of(tmp_path, keys):
 
 
 def test_position_and_zone(tmp_path):
-    """A stream has the position and the zone of its settings, or none."""
+    """A stream has the position and zone of its settings."""
     keys = 'latitude_deg = -30\nlongitude_deg = -70.7494\ntimezone = "America/Santiago"\n'
     stream = stream_of(tmp_path, keys)
     assert (stream.position, stream.timezone) == (Position(-30.0, -70.7494), "America/Santiago")
@@ -52,7 +52,7 @@ def test_position_and_zone(tmp_path):
     ],
 )
 def test_wrong_settings(tmp_path, keys, words):
-    """A wrong position or zone is refused, with the file and the key."""
+    """A wrong position or zone is refused with its key."""
     with pytest.raises(UsageError) as refused:
         stream_of(tmp_path, keys)
     assert words in str(refused.value)
@@ -60,14 +60,14 @@ def test_wrong_settings(tmp_path, keys, words):
 
 
 def test_the_example_has_positions():
-    """In the example every camera's stream has a position and a zone."""
+    """In the example, every camera has a position and a zone."""
     of = {stream.name: stream for stream in read.streams_of_file(CHECKOUT / "examples/site.toml")}
     for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky"):
         assert of[name].position and of[name].timezone
 
 
 def test_sky_behind_the_charts():
-    """Twilight, night and Moon are rectangles behind what is drawn against time."""
+    """Twilight, night and Moon are rectangles behind the charts."""
     made = sky_charts()
     check_charts([*made[:2]])
     twilight = [f"{name}-twilight" for name in ("civil", "nautical", "astronomical")]
@@ -85,7 +85,7 @@ def test_sky_behind_the_charts():
 
 
 def test_sky_in_words():
-    """The caption of the first chart has the times in UTC; test_sky.py checks such times."""
+    """The first caption has the sky's times in UTC."""
     first, second, _ = sky_charts()
     assert (
         "In UTC: sunset 23:33, astronomical twilight ends 00:59, "
@@ -96,7 +96,7 @@ def test_sky_in_words():
 
 
 def test_without_a_position():
-    """Without position and zone the charts stay; with one of them, only that is added."""
+    """Without position or zone, the charts stay as they are."""
     plain = night_charts(night_of(50), *BOUNDS)
     before = json.dumps([chart.figure for chart in plain])
     same = under_the_sky.under_the_sky(plain, *BOUNDS, None, "")
@@ -110,7 +110,7 @@ def test_without_a_position():
 
 
 def test_polar_day_and_night():
-    """In the far north the words say that the Sun does not set, or does not rise."""
+    """In the far north, the Sun does not set, or does not rise."""
     svalbard = Position(78.22, 15.65)
     summer, winter = (sky_charts(f"2021-{month}-21", svalbard)[0] for month in ("06", "12"))
     assert "In UTC: the Sun does not set; Moon" in summer.caption
@@ -127,7 +127,7 @@ def test_polar_day_and_night():
     ],
 )
 def test_local_time(night, zone, offsets, words):
-    """The second axis has the zone's offsets, also if clocks are changed in that night."""
+    """The second axis has the zone's offsets."""
     layout = sky_charts(night, timezone=zone)[0].figure["layout"]
     assert layout["xaxis2"]["title"]["text"] == words
     local = layout["meta"]["local_time"]

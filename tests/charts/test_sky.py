@@ -1,4 +1,4 @@
-"""Twilight and the Moon, compared with astropy, which computes them in another way."""
+"""Twilight and the Moon, compared with astropy."""
 
 import datetime
 
@@ -21,7 +21,7 @@ def sky_at(night, position=PACHON):
 
 
 def heights(body, position, instants):
-    """Return astropy's heights above the horizon in degrees, without refraction."""
+    """Return astropy's heights above the horizon in degrees."""
     from astropy import units
     from astropy.coordinates import AltAz, EarthLocation, get_body
     from astropy.time import Time
@@ -36,7 +36,7 @@ def heights(body, position, instants):
 
 
 def lit(text):
-    """Return the lit share of the Moon, from its distance to the Sun in the sky."""
+    """Return the lit share of the Moon by astropy."""
     from astropy.coordinates import get_body
     from astropy.time import Time
 
@@ -50,7 +50,7 @@ def lit(text):
     "night", [datetime.date(2020, 2, 12), datetime.date(2021, 6, 21), datetime.date(2021, 12, 21)]
 )
 def test_sun(night):
-    """At each change the Sun is as far below the horizon as its name says, to 0.02 degrees."""
+    """At each change, the Sun is as low as its name says."""
     sun = sky_at(night).sun
     evening = ["day", "civil twilight", "nautical twilight", "astronomical twilight", "night"]
     assert [span.name for span in sun] == [*evening, *evening[-2::-1]]
@@ -66,7 +66,7 @@ def test_sun(night):
 
 @ignore_warnings
 def test_moon():
-    """At rise and set the Moon's centre is a radius and 34 arc minutes below the horizon."""
+    """At rise and set, the Moon's upper edge is at the horizon."""
     night = datetime.date(2020, 2, 12)
     sky, bounds = sky_at(night), RULE.bounds(night)
     ends = [at for span in sky.moon for at in (span.starts_at, span.ends_at) if at not in bounds]
@@ -77,7 +77,7 @@ def test_moon():
 
 
 def test_polar_day_and_night():
-    """In the far north the Sun does not set in June and does not rise in December."""
+    """In the far north, the Sun does not set in June."""
     north, june, december = (
         Position(78.2, 15.6),
         datetime.date(2021, 6, 21),

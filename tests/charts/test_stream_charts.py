@@ -12,7 +12,7 @@ from observing_monitor.settings.headlines import Headline
 
 
 def test_stream():
-    """The charts over nights have one point per night, oldest first, each with its page."""
+    """Charts over nights have one point per night."""
     nights = [
         summary("2020-02-13"),
         summary("2020-02-11", completeness=1.0),
@@ -30,7 +30,7 @@ def test_stream():
 
 
 def test_usual_band():
-    """From the sixth night on, a band shows the middle 80 % of the nights before."""
+    """A band shows the middle 80 % of the nights before."""
     nights = [
         summary(
             f"2020-02-{day:02}", ingest_delay_median_s=50.0 + day, completeness=0.9 + day / 1000
@@ -63,14 +63,14 @@ def test_one_night():
 
 
 def test_nothing_known():
-    """A stream without nights, or with empty ones, has no chart."""
+    """A stream without nights has no chart."""
     empty = dict.fromkeys(summary()) | {"night": "2020-02-12"}
     assert over_nights.stream_charts([]) == []
     assert over_nights.stream_charts([empty]) == []
 
 
 def test_earlier_nights_show_what_is_usual():
-    """Nights before those that are drawn only add to the band of what is usual."""
+    """Earlier nights only add to the usual band."""
     nights = [
         summary(f"2020-02-{day:02}", ingest_delay_median_s=50.0 + day) for day in range(1, 12)
     ]
@@ -84,7 +84,7 @@ def test_earlier_nights_show_what_is_usual():
 
 
 def test_headlines_side_by_side():
-    """Headlines are in one chart per unit; a night without one leaves a gap, not a 0."""
+    """Headlines have one chart per unit, with gaps."""
     headlines = [
         Headline("produced", "<i>Produced"),
         Headline("stored", "Stored"),
@@ -106,7 +106,7 @@ def test_headlines_side_by_side():
 
 
 def test_charts_over_nights_are_light():
-    """The charts over nights are made without numpy: publishing a history opens no table."""
+    """Charts over nights are made without numpy."""
     code = """if True:
         import sys
         from observing_monitor.charts.over_nights import stream_charts

@@ -145,7 +145,7 @@ def test_repository_remade(night):
     assert counts(nights(folder / "site")["2020-02-12"]) == {"ingested": 6}
     (words,) = (text for level, text in found(folder) if "anew" in text and level == "normal")
     assert words.startswith("6 files were ingested anew: ")
-    assert "(2020-02-20 05:00 UTC, before that 2020-02-12 23:01) and 5 more" in words
+    assert "(2020-02-20 05:00 UTC, before that 2020-02-12 23:01 UTC) and 5 more" in words
 
 
 def test_repository_remade_empty(night):
@@ -224,6 +224,6 @@ def test_stream_that_is_removed(tmp_path, capsys):
     capsys.readouterr()
     assert run("check", *arguments, now=later()) == 0
     assert (
-        "b: its pages and its store are there, and the settings don't name it; remove"
+        "b: its pages and its store are there, but the settings do not name it; remove"
         in capsys.readouterr().out
     )

@@ -172,12 +172,12 @@ def test_first_time_of_errors():
     told = checks.findings(
         checks.Night(
             {**NOTHING, "n_failed": 14, "n_missing": 2},
-            since={"failed": "03:12", "missing": "01:00"},
+            since={"failed": "2020-02-13 03:12", "missing": "2020-02-13 01:00"},
         )
     )
     assert [finding.text for finding in told] == [
-        "14 files failed since 03:12 UTC",
-        "2 files never tried since 01:00 UTC, though older than the limit",
+        "14 files failed since 2020-02-13 03:12 UTC",
+        "2 files never tried since 2020-02-13 01:00 UTC, though older than the limit",
     ]
 
 

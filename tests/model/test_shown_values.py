@@ -101,9 +101,10 @@ def test_near_of_a_column():
 
 
 def test_clock():
-    """A time in its night is shown without a date, any other with it."""
-    assert wording.clock(samples.at("2020-02-13T03:12:41"), "2020-02-12") == "03:12"
-    assert wording.clock(samples.at("2020-02-15T03:12:41"), "2020-02-12") == "2020-02-15 03:12"
+    """A time of a finding has its date, for it is also read beside other nights'."""
+    assert wording.clock(samples.at("2020-02-13T03:12:41")) == "2020-02-13 03:12"
+    at = datetime.datetime.fromisoformat("2020-02-13T00:12:41+09:00")
+    assert wording.clock(at) == "2020-02-12 15:12"
 
 
 def test_printable_text_is_shown_as_it_is():

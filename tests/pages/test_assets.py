@@ -1,4 +1,4 @@
-"""Static files: one script from many files, and an `assets/` that keeps what pages load."""
+"""Static files: one script from many, and old assets."""
 
 import datetime
 import re
@@ -21,7 +21,7 @@ FOLDER = render.templates_dir() / "assets/js"
 
 
 def test_the_script_has_every_file():
-    """Each file of the folder is in the script once, and what starts the others is the last."""
+    """The script has each file once, the one that starts them last."""
     assert sorted(assets.SCRIPTS) == sorted(path.stem for path in FOLDER.iterdir())
     text = assets.script_text()
     assert all(text.count((FOLDER / f"{name}.js").read_text()) == 1 for name in assets.SCRIPTS)
@@ -29,7 +29,7 @@ def test_the_script_has_every_file():
 
 
 def test_names_differ_with_the_content(tmp_path, monkeypatch):
-    """A change in one file of the script changes the script's name, and no other."""
+    """A changed file changes the name of the script alone."""
     before = assets.asset_names()
     templates = changed_templates(tmp_path, monkeypatch)
     with open(templates / "assets/js/ages.js", "a") as file:
@@ -39,7 +39,7 @@ def test_names_differ_with_the_content(tmp_path, monkeypatch):
 
 
 def changed_templates(tmp_path, monkeypatch):
-    """Return a copy of the templates that is used instead of them."""
+    """Return a copy of the templates, which is used."""
     shutil.copytree(render.templates_dir(), tmp_path / "templates")
     for module in (render, assets):
         monkeypatch.setattr(module, "templates_dir", lambda: tmp_path / "templates")
@@ -48,7 +48,7 @@ def changed_templates(tmp_path, monkeypatch):
 
 @pytest.fixture(params=["folder", "object store", "two folders"])
 def output(request, tmp_path):
-    """An output of each kind, with the current script, a replaced one, and a page of a night."""
+    """Each kind of output, with a new and an old script and a page."""
     made = {
         "folder": lambda: Output(tmp_path / "site"),
         "object store": lambda: ObjectOutput(f"memory://{tmp_path.name}/site", Storage()),
@@ -74,7 +74,7 @@ def sweep(output, now):
 
 
 def test_a_replaced_asset_stays_for_a_day(output):
-    """It goes a day after it was replaced, and so do the notes about it."""
+    """A replaced asset and its notes go after a day."""
     for hours in (0, 1, 23):
         sweep(output, NOW + hours * HOUR)
         assert there(output) == [OLD, NEW]
@@ -85,7 +85,7 @@ def test_a_replaced_asset_stays_for_a_day(output):
 
 @pytest.mark.parametrize("name", ["camera/2020-02-11.html", "2020-02-11.html", "v1.0/x.html"])
 def test_an_asset_that_a_page_loads_stays(output, name):
-    """It stays as long as any page loads it, in whatever folder; then it goes within a day."""
+    """It stays while any page loads it, and goes a day later."""
     output.write(name, page(OLD))
     for days in range(4):
         sweep(output, NOW + days * DAY)
@@ -96,7 +96,7 @@ def test_an_asset_that_a_page_loads_stays(output, name):
 
 
 def test_the_page_noted_may_go(output):
-    """If the page that was found to load an asset is gone, another that loads it is found."""
+    """If the page that loads an asset is gone, another is found."""
     for night in ("2020-02-09", "2020-02-10"):
         output.write(f"camera/{night}.html", page(OLD))
     sweep(output, NOW)
@@ -127,7 +127,7 @@ def test_files_of_others_stay(output):
 
 
 def test_an_asset_that_comes_back_stays(output):
-    """After a return to an older version its day begins anew with the next replacement."""
+    """If it is used again in between, its day begins again."""
     sweep(output, NOW)
     assets.sweep_assets(output, NOW + HOUR, {OLD})
     sweep(output, NOW + DAY)
@@ -137,7 +137,7 @@ def test_an_asset_that_comes_back_stays(output):
 
 
 def test_damaged_notes_cost_a_day(output):
-    """Notes that cannot be read count as none: everything stays for another day."""
+    """With damaged notes, everything stays another day."""
     for text in ("", "[]", '{"replaced": 3}', '{"replaced": {"OLD": ["yesterday", ""]}}'):
         output.write(layout.REPLACED_ASSETS, text.replace("OLD", OLD))
         sweep(output, NOW)
@@ -147,7 +147,7 @@ def test_damaged_notes_cost_a_day(output):
 
 
 def test_a_clock_that_was_wrong(output):
-    """A run whose clock was years ahead postpones the check by a day, not by years."""
+    """A clock years ahead postpones the check by one day."""
     sweep(output, NOW + 3650 * DAY)
     sweep(output, NOW)
     sweep(output, NOW + DAY)
@@ -165,7 +165,7 @@ class Counting(Output):
 
 
 def test_pages_are_seldom_read(tmp_path):
-    """No page is read unless an asset is due; then all, or the one known to load it."""
+    """Pages are read only if an asset is due."""
     output = Counting(tmp_path)
     output.make()
     output.write(f"assets/{NEW}", "")
@@ -185,7 +185,7 @@ def test_pages_are_seldom_read(tmp_path):
 
 
 def test_what_cannot_be_read(tmp_path):
-    """A page that cannot be read keeps everything; a folder that cannot be listed does not."""
+    """A page that cannot be read keeps everything."""
     output = Output(tmp_path)
     output.make()
     for name in (OLD, NEW):
@@ -202,7 +202,7 @@ def test_what_cannot_be_read(tmp_path):
 
 
 def test_an_upgrade(tmp_path, monkeypatch):
-    """A site keeps what a night without tables loads, and loses what no page loads any more."""
+    """A site keeps what any page loads, and nothing else."""
     last = datetime.date(2020, 2, 12)
     for days in range(5):
         night = last - days * DAY
@@ -214,7 +214,7 @@ def test_an_upgrade(tmp_path, monkeypatch):
     templates = changed_templates(tmp_path, monkeypatch)
 
     def styles(style, now, *words):
-        """Run a command with this style sheet; return those in `assets/`."""
+        """Run with a style sheet; return those in `assets/`."""
         (templates / "assets/style.css").write_text(f"/* {style} */")
         assert run(*words, *command, now=now) == 0
         return sorted(path.read_text()[3] for path in folder.glob("style-*.css"))

@@ -1,4 +1,4 @@
-"""Time axes of charts in browsers of several time zones: UTC below, local time above."""
+"""Time axes of charts in browsers of several time zones."""
 
 import datetime
 import json
@@ -41,7 +41,7 @@ DRAWN = """place => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the assets and with pages of nights with charts and 101 files."""
+    """A folder with assets and pages of nights with charts."""
     root = tmp_path_factory.mktemp("site")
     write_assets(root, with_plotly=True)
     (root / "auxTel").mkdir()
@@ -52,7 +52,7 @@ def site(tmp_path_factory):
 
 
 def open_chart(browser, page_file, zone, chart="chart-files"):
-    """Return a page open in a zone, and its chart once it is drawn."""
+    """Return a page open in a zone, and its drawn chart."""
     page = browser.new_page(viewport={"width": 1400, "height": 900}, timezone_id=zone)
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(page_file.as_uri())
@@ -63,19 +63,19 @@ def open_chart(browser, page_file, zone, chart="chart-files"):
 
 
 def instants(plot):
-    """Return the instants of the first trace as the page has them: seconds since 1970."""
+    """Return the first trace's instants in seconds since 1970."""
     figure = plot.locator("xpath=..").locator("script").text_content()
     return [x / 1000 for x in json.loads(figure)["data"][0]["x"]]
 
 
 def of_day(clock):
-    """Return the seconds of the day of a label such as 02:30."""
+    """Return a label such as 02:30 in seconds."""
     hours, minutes, seconds = [*map(int, clock.split(":")), 0][:3]
     return hours * 3600 + minutes * 60 + seconds
 
 
 def check_axes(plot, utc_minus_local_h):
-    """Compare each point and each label with its place on a straight line of time."""
+    """Compare points and labels with a straight line of time."""
     drawn, times = plot.evaluate(DRAWN), instants(plot)
     points = drawn["points"]
     per_px = (times[-1] - times[0]) / (points[-1] - points[0])
@@ -93,7 +93,7 @@ def check_axes(plot, utc_minus_local_h):
 
 
 def drag(page, plot, start, end):
-    """Drag the mouse over a chart, between two shares of its width."""
+    """Drag the mouse between two shares of a chart's width."""
     box = plot.locator(".nsewdrag").first.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + start * box["width"], middle)
@@ -105,7 +105,7 @@ def drag(page, plot, start, end):
 
 @pytest.mark.parametrize(("zone", "night"), READERS)
 def test_axes_in_every_zone(browser, site, zone, night):
-    """Both axes have every point at its time, also after a zoom, a pan and a change of colours."""
+    """Points are at their times, also after a zoom and a pan."""
     page, plot = open_chart(browser, site / f"auxTel/{night}.html", zone)
     offset_h = SANTIAGO[night]
     _, whole = check_axes(plot, offset_h)
@@ -140,7 +140,7 @@ def test_hover_shows_utc(browser, site, zone, night):
     plot.hover(position={"x": left + drawn["points"][number], "y": y})
     label = plot.locator(".hoverlayer .hovertext").first
     label.wait_for()
-    at = re.search(r"by (\d\d:\d\d:\d\d) UTC", label.text_content())
+    at = re.search(r"by \d{4}-\d\d-\d\d (\d\d:\d\d:\d\d) UTC", label.text_content())
     # points are nearer to each other than a pixel: the label may be of a neighbour
     assert at and abs(of_day(at[1]) - times[number] % DAY_S) < 600
     page.close()
@@ -148,7 +148,7 @@ def test_hover_shows_utc(browser, site, zone, night):
 
 @pytest.fixture(scope="module")
 def clicked(site):
-    """The page of a night with 101 files whose charts lead to the table of files."""
+    """A night's page whose charts lead to 101 files."""
     files = file_table(101)
     charts = under_the_sky(night_charts(files, *BOUNDS), *BOUNDS, None, "America/Santiago")
     page = night_page(charts=charts, files_js="click.files.js", summary=summary(n_files=101))
@@ -160,7 +160,7 @@ def clicked(site):
 
 @pytest.mark.parametrize("chart", ["chart-files", "chart-delay"])
 def test_a_click_leads_to_the_rows_of_its_time(browser, clicked, zone, chart):
-    """A click on a point shows the files of its time in UTC."""
+    """A click on a point shows the files of its time."""
     page, plot = open_chart(browser, clicked, zone, chart)
     number = len(instants(plot)) // 2
     x, y = plot.evaluate(

@@ -1,4 +1,4 @@
-"""The example's pages: what they say, where their links lead, what they load."""
+"""The example's pages: texts, links and scripts."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def pages_of(site):
 
 
 def test_numbers_of_the_demo(demo):
-    """Every stream and class that the example promises is there; classes add up everywhere."""
+    """Every stream and class is there, and classes add up."""
     site, seen = demo / "site", {}
     assert {path.parent.name for path in site.glob("*/nights.json")} == set(STREAMS)
     for stream in STREAMS:
@@ -65,7 +65,7 @@ def test_no_source_fails(demo):
 
 @pytest.mark.parametrize("stream", INFOS)
 def test_incidents(demo, stream):
-    """Each of the example's incidents is on the page of a night of its stream."""
+    """Each incident of the example is on a night's page."""
     of_nights = nights(demo / "site" / stream).values()
     for words in INFOS[stream]:
         found = [night["night"] for night in of_nights if words in night["info"]]
@@ -75,7 +75,7 @@ def test_incidents(demo, stream):
 
 
 def test_numbers_besides_files(demo):
-    """Numbers of sources are in the nights' data: seeing, alerts, completeness, bands in error."""
+    """Sources' numbers, such as seeing, are in the nights' data."""
     of = {stream: nights(demo / "site" / stream) for stream in STREAMS}
     assert sum(0.3 <= (night["seeing"] or 0) < 2 for night in of["weather"].values()) >= 8
     assert sum((night["today_alert"] or 0) > 100_000 for night in of["lasair"].values()) >= 9
@@ -85,7 +85,7 @@ def test_numbers_besides_files(demo):
 
 
 def test_every_link_resolves(demo):
-    """Every address on every page leads to a file and a place in it; every page is reachable."""
+    """Every link arrives, and every page has a link to it."""
     site, loaded, ids, n_checked = demo / "site", set(), {}, 0
     for page in pages_of(site):
         text = page.read_text()
@@ -108,7 +108,7 @@ def test_every_link_resolves(demo):
 
 
 def test_every_night_has_its_page(demo):
-    """Each night has a page; that of a night without files says so, or has numbers."""
+    """Each night has a page, also one without files."""
     said = ("No files in this night", "headline", "No data of this night")
     for stream in STREAMS:
         for night, values in nights(demo / "site" / stream).items():
@@ -117,7 +117,7 @@ def test_every_night_has_its_page(demo):
 
 
 def test_a_row_for_every_exposure(demo):
-    """Each exposure has one row of plain HTML, on its night's page or on those that it links."""
+    """Each exposure has one row of plain HTML."""
     site, n_pages = demo / "site", 0
     for night, values in nights(site / "auxTel").items():
         parts = sorted((site / "auxTel").glob(f"{night}.exposures*"))
@@ -138,7 +138,7 @@ def test_pages_are_light(demo):
 
 
 def test_no_script_in_the_pages(demo):
-    """Pages load scripts by address only; a file's name with markup stays text."""
+    """Scripts are loaded by address; names with markup are text."""
     for path in pages_of(demo / "site"):
         text = path.read_text()
         for attributes in re.findall(r"<script([^>]*)>", text):
@@ -151,5 +151,5 @@ def test_no_script_in_the_pages(demo):
 
 
 def test_plotly_is_shared(demo):
-    """plotly's script is there once for the whole site."""
+    """One copy of plotly's script serves the whole site."""
     assert len(list((demo / "site").rglob("*plotly*"))) == 1

@@ -1,4 +1,4 @@
-"""The example's pages in a real browser: from disk and a server, with and without JavaScript."""
+"""The example's pages in a real browser."""
 
 import datetime
 import re
@@ -31,7 +31,7 @@ IN_KINDS = {"auxTel", "gemini", "guider", "lasair", "ovro_lwa"}
 
 @pytest.fixture(scope="module")
 def windows(browser):
-    """Browsing contexts by width and with or without scripts; all charts of a page are in sight."""
+    """Browsing contexts by width, with and without scripts."""
     made = {
         (width, is_scripted): browser.new_context(
             viewport={"width": width, "height": 4000}, java_script_enabled=is_scripted
@@ -54,7 +54,7 @@ def faults_of(page, rules):
 
 
 def check_page(context, address, is_scripted, with_axe=False):
-    """Check that a page has a silent console, fits its window, and has no dead link.
+    """Check a page's console, width and links.
 
     With a script its charts are drawn; without one they are hidden, and the text is there.
     """
@@ -77,7 +77,7 @@ def check_page(context, address, is_scripted, with_axe=False):
 
 
 def dead_links(page):
-    """Return the links of an open page that lead to no file of the site."""
+    """Return the dead links of an open page."""
     hrefs = page.eval_on_selector_all("a[href]", "all => all.map(link => link.href)")
     return [href for href in hrefs if not is_there(page, href)]
 
@@ -86,7 +86,7 @@ FOUND = {}  # address -> whether it leads to a file
 
 
 def is_there(page, href):
-    """Return True if a link leads to a file; each address is looked up once."""
+    """Return True if a link leads to a file."""
     address = urldefrag(href)[0].partition("?")[0]
     if address not in FOUND:
         path = Path(unquote(urlsplit(address).path))
@@ -97,7 +97,7 @@ def is_there(page, href):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_page(demo, served, windows, kind):
-    """Each kind works in every window, colour and way of serving, with and without a script."""
+    """Each kind of page works in every way."""
     path = page_of_kind(demo / "site", kind)
     refresh = REFRESH.search(path.read_text())
     for address in (path.as_uri(), f"{served}/{path.relative_to(demo / 'site').as_posix()}"):
@@ -111,7 +111,7 @@ def test_every_kind_of_page(demo, served, windows, kind):
 
 
 def check_redirect(context, address, target, with_axe):
-    """Check that a page redirects at once, and that it has no fault if it is kept from that."""
+    """Check that a page redirects, and axe's opinion of it."""
     page, said = open_page(context, address)
     page.wait_for_url(f"{address.rpartition('/')[0]}/{target}", wait_until="commit")
     page.wait_for_selector("h1")
@@ -132,13 +132,13 @@ def check_redirect(context, address, target, with_axe):
 
 @pytest.mark.parametrize("stream", sorted(set(STREAMS) - IN_KINDS))
 def test_a_night_of_every_stream(demo, windows, stream):
-    """The fullest night of every stream works; those that are a kind of their own are above."""
+    """The fullest night of every other stream works."""
     check_page(windows[360, True], fullest(demo / "site", stream), True, with_axe=True)
 
 
 @pytest.mark.parametrize("kind", ["bad night", "stream", "night with images"])
 def test_a_printed_page_is_legible(demo, browser, kind):
-    """On paper, text and charts are black on white, and no table or chart is cut off."""
+    """On paper, nothing is cut off, and all is black on white."""
     context = browser.new_context(viewport={"width": 1000, "height": 900}, color_scheme="dark")
     page, _ = open_page(context, page_of_kind(demo / "site", kind))
     show_all(page)
@@ -167,7 +167,7 @@ def test_a_printed_page_is_legible(demo, browser, kind):
 
 
 def test_pages_fit_a_phone(demo, browser):
-    """No page is wider than a phone, even if its clock is wrong, which makes a line longer."""
+    """No page is wider than a phone, even if its clock is wrong."""
     site = demo / "site"
     pages = [site / stream / "index.html" for stream in STREAMS]
     pages += [site / "index.html", *(fullest(site, stream) for stream in STREAMS)]
@@ -187,7 +187,7 @@ def test_pages_fit_a_phone(demo, browser):
 
 
 def test_each_card_says_when_its_stream_was_read(demo, browser):
-    """Every stream's card on the site's page has the time of the last update."""
+    """Every card has the time of its stream's last update."""
     page = browser.new_page()
     page.goto((demo / "site" / "index.html").as_uri())
     page.wait_for_function("document.querySelector('[data-looked]').textContent")
@@ -199,14 +199,14 @@ def test_each_card_says_when_its_stream_was_read(demo, browser):
 
 @pytest.mark.parametrize("kind", ["stream", "bad night"])
 def test_charts_are_there(demo, browser, kind):
-    """The pages of a stream and of a night have three charts or more."""
+    """Pages of a stream and a night have charts."""
     page, _ = open_page(browser, page_of_kind(demo / "site", kind))
     assert page.locator(".plot").count() >= 3
     page.close()
 
 
 def test_facts_without_javascript(demo, browser):
-    """Without JavaScript the numbers, findings, files that need attention and links are there."""
+    """Without JavaScript, numbers, findings and links are there."""
     context, site = browser.new_context(java_script_enabled=False), demo / "site"
     night = next(values for values in nights(site / "auxTel").values() if values["n_failed"] > 1)
     page, _ = open_page(context, site / "auxTel" / f"{night['night']}.html")
@@ -221,7 +221,7 @@ def test_facts_without_javascript(demo, browser):
 
 
 def test_getting_around(demo, browser):
-    """Visible links lead from the site to a stream, its newest night, the one before and back."""
+    """Visible links lead from the site to a night and its neighbours."""
     context = browser.new_context()
     page, said = open_page(context, demo / "site" / "index.html")
     page.click("text=Auxiliary telescope")

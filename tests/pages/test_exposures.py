@@ -1,4 +1,4 @@
-"""A night of many exposures: its own pages list them all, and belong to the night's files."""
+"""The pages of a night with many exposures."""
 
 import datetime
 import re
@@ -16,7 +16,7 @@ N_EXPOSURES = MAX_OF_PART + 30
 
 
 def listed(page):
-    """Return the exposures that have a row on a page, in order."""
+    """Return the exposures on a page, in order."""
     return re.findall(
         r'<th scope="row"><bdi>(MC_O_\w+)</bdi></th><td>\d+</td><td>2</td>'
         r'<td><span class="chip ingested">2 ',
@@ -31,7 +31,7 @@ def parts(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A night of more exposures than one page has room for."""
+    """A night with too many exposures for one page."""
     folder = tmp_path_factory.mktemp("many") / "it"
     observe(folder, N_EXPOSURES)
     return folder
@@ -46,7 +46,7 @@ def many(made, tmp_path):
 
 
 def test_every_exposure_has_a_row(many):
-    """The pages list each exposure once, in order; the night's page has the newest."""
+    """The pages list each exposure once, in order."""
     pages = many / "site" / "camera"
     assert parts(many) == [f"{NIGHT}.exposures-2.html", f"{NIGHT}.exposures.html"]
     first, second, night = (
@@ -63,7 +63,7 @@ def test_every_exposure_has_a_row(many):
 
 
 def test_a_lost_page_of_exposures_is_made_again(many):
-    """A run with nothing new writes nothing; one that finds a page removed writes the same."""
+    """A page that is lost is written again, the same."""
     before, seen = contents(many / "site"), times(many / "site")
     run_again(many)
     assert times(many / "site") == seen
@@ -73,7 +73,7 @@ def test_a_lost_page_of_exposures_is_made_again(many):
 
 
 def test_a_night_that_shrinks(many):
-    """If a night turns out to have fewer exposures, the pages that it no longer needs go."""
+    """If a night has fewer exposures, spare pages are removed."""
     shutil.rmtree(many / "site" / "data")
     observe(many, MAX_OF_PART)
     assert parts(many) == [f"{NIGHT}.exposures.html"] and dead_links(many / "site") == []
@@ -87,7 +87,7 @@ def test_a_night_that_shrinks(many):
 @pytest.mark.parametrize("many_files", [0, 20_000], ids=["parallel", "one by one"])
 @pytest.mark.parametrize("ending", [".csv", ".files.js", ".json", ".exposures-2.html"])
 def test_no_page_before_its_files(many, capfd, monkeypatch, ending, many_files):
-    """If a file of a night cannot be written, its page stays as it was; the message names it."""
+    """If a file cannot be written, the night's page stays."""
     monkeypatch.setattr(night_pages, "MANY_FILES", many_files)
     pages = many / "site" / "camera"
     page = pages / f"{NIGHT}.html"
@@ -106,7 +106,7 @@ def test_no_page_before_its_files(many, capfd, monkeypatch, ending, many_files):
 
 
 def test_pruned_with_the_page(many):
-    """They are removed when the page is pruned, and come back with it."""
+    """They are pruned with the page, and come back with it."""
     before, later = contents(many / "site"), NOW + datetime.timedelta(days=5)
     page = many / "site" / "camera" / f"{NIGHT}.html"
     arguments = ("prune", "-c", many / "site.toml", "--keep_pages_days")

@@ -1,4 +1,4 @@
-"""The script with all files: small, fast, the same every time, and only data."""
+"""The script with all files of a night."""
 
 import time
 
@@ -17,7 +17,7 @@ def read(files, stages=()):
 
 
 def test_every_row_comes_back():
-    """The script has every text, number and time of the table, times in whole seconds."""
+    """The script has every value of the table."""
     files = file_table(101)
     rows = read(files)
     assert [row["path"] for row in rows] == files["path"].tolist()
@@ -32,7 +32,7 @@ def test_every_row_comes_back():
     "missing", [[0], [0, 1, 2], [3, 7], [99, 100], list(range(1, 101)), list(range(101))]
 )
 def test_every_number_comes_back(missing):
-    """Missing values at the beginning, at the end or in between change no other value."""
+    """Missing values change no other value."""
     files = file_table(101)
     for name in ("seq_num", "size_bytes", "created_at", "detector", "exposure"):
         files.loc[missing, name] = None
@@ -46,7 +46,7 @@ def test_every_number_comes_back(missing):
 
 
 def test_columns_have_the_words_of_the_glossary():
-    """Each column has the label, meaning and address of its word; stages come after ingest."""
+    """Columns have the words of the glossary."""
     files = file_table(2).assign(copy_at=None)
     made = unpacked(file_list.render_files_js(files, ["copy"]))["columns"]
     names = [column["name"] for column in made]
@@ -61,12 +61,12 @@ def test_columns_have_the_words_of_the_glossary():
 
 
 def test_same_rows_same_bytes():
-    """The same rows give the same script, so its fingerprint only changes with the files."""
+    """The same rows give the same script."""
     assert file_list.render_files_js(file_table(500)) == file_list.render_files_js(file_table(500))
 
 
 def test_rows_of_several_tables():
-    """A table that was joined from others gives the same script as one made whole."""
+    """A table joined from parts gives the same script."""
     names = [f"Nächte/α/{n}.fits" if n % 2 else f"{n}.fits" for n in range(60)]
     whole = file_table(60, path=names)
     pieces = pd.concat([whole.iloc[:20], whole.iloc[20:25], whole.iloc[25:25], whole.iloc[25:]])
@@ -76,7 +76,7 @@ def test_rows_of_several_tables():
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_rows(n):
-    """A night of no file or one has a script too."""
+    """A night of no file or one has a script."""
     assert unpacked(file_list.render_files_js(file_table(n)))["n"] == n
 
 
@@ -88,7 +88,7 @@ def test_only_paths_are_known():
 
 
 def test_nasty_names_are_data():
-    """Markup, quotes and lone surrogates in names are in the packed text, not in the script."""
+    """Markup in names is in the packed text alone."""
     files = file_table(3).astype({"path": "object", "reason": "object"})
     files.loc[0, ["path", "reason"]] = [f"a/{NASTY}", NASTY]
     script = file_list.render_files_js(files)
@@ -98,7 +98,7 @@ def test_nasty_names_are_data():
 
 
 def test_large_night():
-    """The script of 200,000 files is below 6 MB and made in seconds (about one if idle)."""
+    """The script of 200,000 files is below 6 MB, made in seconds."""
     files = file_table(200_000)
     started = time.perf_counter()
     script = file_list.render_files_js(files)

@@ -1,4 +1,4 @@
-"""The table of all files in a real browser: rows, order, filters, and clicks that lead to it."""
+"""The table of all files in a real browser."""
 
 import re
 
@@ -26,7 +26,7 @@ def site(tmp_path_factory):
 
 
 def test_table_has_all_files(browser, site):
-    """Scrolled into sight, the table opens, counts all files, and shows names and times."""
+    """Scrolled into sight, the table opens and counts all files."""
     page = open_night(browser, site)
     page.locator("#all-files").scroll_into_view_if_needed()
     rows = shown_rows(page)
@@ -36,7 +36,7 @@ def test_table_has_all_files(browser, site):
 
 
 def test_table_is_filled_as_soon_as_it_is_open(browser, site):
-    """The rows that are drawn first reach the lower edge of the table's box."""
+    """The first rows fill the table's box."""
     page = open_night(browser, site, "#files")
     shown_rows(page)
     box = page.locator("#files-scroll").bounding_box()
@@ -45,14 +45,14 @@ def test_table_is_filled_as_soon_as_it_is_open(browser, site):
 
 
 def test_nasty_names_are_shown_as_text(browser, site):
-    """A name with markup is shown letter by letter, with control codes as pictures."""
+    """A name with markup is shown letter by letter."""
     row = shown_rows(open_night(browser, site, "#files?q=folder"))
     assert len(row) == 1
     assert row[0][0].startswith("folder/<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred")
 
 
 def test_address_keeps_the_filter(browser, site):
-    """The address has the class, the search and the order of the table, also after typing."""
+    """The address has the class, search and order of the table."""
     page = open_night(browser, site, "#files?class=failed&sort=-size_bytes")
     rows = shown_rows(page)
     assert page.inner_text("#files-shown") == "3 of 101 files"
@@ -65,7 +65,7 @@ def test_address_keeps_the_filter(browser, site):
 
 
 def test_headings_sort(browser, site):
-    """A heading sorts by its column, a second click reverses; missing values come last."""
+    """A heading sorts, a second click reverses."""
     page = open_night(browser, site, "#files?q=fits")
     shown_rows(page)
     heading = page.get_by_role("button", name="Ingested")
@@ -92,7 +92,7 @@ def test_headings_sort(browser, site):
     ],
 )
 def test_filters_in_the_address(browser, site, query, n):
-    """The address can filter by exposure, stage, class and time; the CSV has the same rows."""
+    """The address filters the table, and its CSV."""
     page = open_night(browser, site, f"#files?{query}")
     shown_rows(page)
     wait_for_count(page, n)
@@ -103,7 +103,7 @@ def test_filters_in_the_address(browser, site, query, n):
 
 
 def test_filters_by_keyboard(browser, site):
-    """A typed exposure and a chosen stage go into the address, and the count is announced."""
+    """Filters by keyboard go into the address."""
     page = open_night(browser, site, "#files?q=fits")
     shown_rows(page)
     page.fill("#files-exposure", "11")
@@ -116,7 +116,7 @@ def test_filters_by_keyboard(browser, site):
 
 @pytest.mark.parametrize(("chart", "n"), [("chart-files", r"[1-9]\d?"), ("chart-delay", "101")])
 def test_a_click_on_a_point_leads_to_its_rows(browser, site, chart, n):
-    """A click on a point shows its files; the address names them; a button shows all again."""
+    """A click on a point shows its files."""
     write_assets(site, with_plotly=True)
     night = night_page(
         charts=night_charts(file_table(101), *BOUNDS),
@@ -149,7 +149,7 @@ def test_a_click_on_a_point_leads_to_its_rows(browser, site, chart, n):
 
 
 def test_a_number_leads_to_its_rows(browser, site):
-    """A click on the count of failed files shows these files."""
+    """A click on a number shows its files."""
     page = open_night(browser, site)
     page.click(".tile.failed a")
     shown_rows(page)

@@ -1,4 +1,4 @@
-"""Numbers, stages and images: a night's page and data have what its tables have."""
+"""Numbers, stages and images on pages and in data."""
 
 import csv
 import datetime
@@ -15,7 +15,7 @@ NOW = datetime.datetime(2026, 11, 20, 9, tzinfo=datetime.UTC)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The pages of Lasair, of two groups of recorders in one stream, and of FitsStorage's logs."""
+    """Pages of Lasair, recorders and FitsStorage's logs."""
     root = tmp_path_factory.mktemp("numbers")
     make_status(root / "lasair", NOW)
     make_logs(root / "logs", NOW)
@@ -60,7 +60,7 @@ def data_of(site, page):
 
 
 def test_numbers_alone(site):
-    """Lasair's nights have its headlines, null if not available, and no list of files."""
+    """Lasair's nights have headlines and no list of files."""
     text, data = data_of(site, "lasair/2026-11-18")
     assert (
         "No files" not in text
@@ -86,7 +86,7 @@ def test_numbers_alone(site):
 
 
 def test_each_source_judges_its_own(site):
-    """Two sources of one kind in a stream find each what is theirs, once, and no more."""
+    """Two sources of one kind judge their own data."""
     _, data = data_of(site, "recorders/2026-11-20")
     silent = [finding for finding in data["findings"] if "has not updated" in finding["text"]]
     assert sorted(finding["source"] for finding in silent) == ["one", "two"]
@@ -96,7 +96,7 @@ def test_each_source_judges_its_own(site):
 
 
 def test_images_are_files(site, tmp_path):
-    """An image is a PNG next to its page: a lost one is made again, a stale one is removed."""
+    """An image is a PNG next to its page."""
     text, data = data_of(site, "recorders/2026-11-20")
     assert data["images"] and text.count('loading="lazy"') == len(data["images"])
     folder = site / "recorders/2026-11-20.images"
@@ -113,7 +113,7 @@ def test_images_are_files(site, tmp_path):
 
 
 def test_stages(site):
-    """Every stage has a row, a column in the list of files, and messages of its failures."""
+    """Every stage has a row, a column and its failures."""
     text, data = data_of(site, "gemini/2026-11-18")
     assert [stage["name"] for stage in data["stages"]] == [
         "copy",
@@ -130,7 +130,7 @@ def test_stages(site):
     )
     _, data = data_of(site, "gemini/2026-11-19")
     assert [(f["text"], f["source"]) for f in data["findings"] if f["level"] == "error"] == [
-        ("1 file failed since 06:21 UTC", "fitsstorage_logs")
+        ("1 file failed since 2026-11-19 06:21 UTC", "fitsstorage_logs")
     ]
 
 

@@ -1,4 +1,4 @@
-"""The pages' script in a real browser, from disk: warnings, charts, queues and tips."""
+"""The pages' script in a real browser, from disk."""
 
 import itertools
 
@@ -30,7 +30,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def gallery(site):
-    """Names of pages of each kind, with charts, in the same folder."""
+    """Names of pages of each kind, with charts."""
     return write_gallery(site)
 
 
@@ -38,14 +38,14 @@ def gallery(site):
 
 
 def test_age_of_a_fresh_page(browser, site):
-    """The page shows the age of the last run by the reader's clock, and no warning."""
+    """A fresh page shows its age, and no warning."""
     page = open_night(browser, site)
     assert page.inner_text("#looked") == "Last update 03:12:41 UTC, 4 min ago"
     assert not page.is_visible("#stale")
 
 
 def test_a_stale_page_warns(browser, site):
-    """If the last run is older than the limit, the page says so at its top."""
+    """If the last run is too old, the page warns."""
     page = open_night(browser, site, run_at="2020-02-13T01:11:41Z")
     assert frame().stale_after_s < 7200
     warning = "Not updated for 2 h 05 min (last run 01:11:41 UTC)."
@@ -53,7 +53,7 @@ def test_a_stale_page_warns(browser, site):
 
 
 def test_a_page_of_a_removed_stream_warns(browser, site):
-    """A page of a stream that the settings no longer name says so."""
+    """A page of a removed stream says so."""
     open_night(browser, site).close()  # leaves a heartbeat
     beat = site / "heartbeat.js"
     beat.write_text(beat.read_text().replace('"auxTel"', '"comCam"'))
@@ -65,7 +65,7 @@ def test_a_page_of_a_removed_stream_warns(browser, site):
 
 
 def test_a_page_without_heartbeat_warns(browser, site):
-    """If the heartbeat cannot be loaded, the page says that it may be out of date."""
+    """Without a heartbeat, the page warns."""
     page = open_night(browser, site)
     (site / "heartbeat.js").unlink()
     page.reload()
@@ -78,7 +78,7 @@ def test_a_page_without_heartbeat_warns(browser, site):
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 360])
 def test_every_kind_of_page(browser, site, gallery, width, colours):
-    """Each kind draws its charts and fits its window; the console and axe find no fault."""
+    """Each kind of page draws its charts and has no fault."""
     open_night(browser, site).close()  # leaves a heartbeat
     for name in gallery:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
@@ -100,7 +100,7 @@ def test_every_kind_of_page(browser, site, gallery, width, colours):
 
 @pytest.fixture(params=["light", "dark"])
 def sky_plot(browser, site, gallery, request):
-    """The first chart of a night in which Chile's clocks go back, drawn."""
+    """The first chart of a night when clocks go back."""
     write_night(
         site / "auxTel/2021-04-03.html", night_page(charts=sky_charts("2021-04-03"), files_js="")
     )
@@ -116,7 +116,7 @@ def sky_plot(browser, site, gallery, request):
 
 
 def test_sky_and_local_time(sky_plot):
-    """The night is the darkest part behind a chart; local hours are above it."""
+    """A chart has night behind it and local hours above."""
     hours = ["20:00", "22:00", "00:00", "02:00", "04:00", "06:00"]
     assert sky_plot.locator(".x2tick").all_text_contents() == hours
     ticks = sky_plot.evaluate("place => place.layout.xaxis2.tickvals.map(Date.parse)")
@@ -128,7 +128,7 @@ def test_sky_and_local_time(sky_plot):
 
 
 def test_local_time_of_a_zoom(sky_plot):
-    """A zoomed chart has finer local hours, and 23:00 twice when clocks go back."""
+    """A zoomed chart has finer hours, and 23:00 twice."""
     zoom = ["2021-04-04 01:50:00", "2021-04-04 04:10:00"]
     sky_plot.evaluate("(place, range) => Plotly.relayout(place, {'xaxis.range': range})", zoom)
     ticks = sky_plot.locator(".x2tick")
@@ -138,7 +138,7 @@ def test_local_time_of_a_zoom(sky_plot):
 
 
 def test_charts_stay_here():
-    """The buttons of charts are listed one by one: plotly's list can send charts to its makers."""
+    """No button of a chart sends it to plotly's makers."""
     script = assets.script_text()
     assert "modeBarButtons: MODE_BAR_BUTTONS" in script and "Cloud" not in script
 
@@ -148,7 +148,7 @@ def test_charts_stay_here():
 
 @pytest.mark.parametrize("scripted", [True, False])
 def test_queues_by_keyboard(browser, site, scripted):
-    """With and without JavaScript, arrow keys change the queue, and an entry opens."""
+    """Arrow keys change the queue, with and without a script."""
     context = browser.new_context(java_script_enabled=scripted)
     page = context.new_page()
     page.goto((site / "auxTel/2020-02-12.html").as_uri())
@@ -164,7 +164,7 @@ def test_queues_by_keyboard(browser, site, scripted):
 
 
 def test_an_address_in_a_folded_group_opens_it(browser, site):
-    """A link to a file of a closed group opens the group."""
+    """A link to a file opens its group."""
     page = open_night(browser, site, "#file-1")
     assert page.is_visible("#file-1")
     page = open_night(browser, site)
@@ -182,12 +182,12 @@ def tip(page):
 
 
 def failed_heading(page):
-    """Return the heading of the failed files in the table of stages."""
+    """Return the heading of failed files in the stages."""
     return page.locator(".stages th .word").nth(2)
 
 
 def test_tip_by_mouse(browser, site):
-    """A heading has a tip under the mouse, which closes when the mouse leaves both."""
+    """A heading's tip opens under the mouse, which may enter it."""
     page = open_night(browser, site)
     word = failed_heading(page)
     assert word.get_attribute("title") == SUMMARY
@@ -204,7 +204,7 @@ def test_tip_by_mouse(browser, site):
 
 
 def test_tip_by_keyboard(browser, site):
-    """A heading with the focus has a tip, which stays when the mouse moves; Escape closes it."""
+    """A focused heading's tip stays until Escape."""
     page = open_night(browser, site)
     page.keyboard.press("Tab")
     failed_heading(page).focus()
@@ -221,7 +221,7 @@ def test_tip_by_keyboard(browser, site):
 
 
 def test_tip_on_a_phone(browser, site):
-    """The first tap shows the tip inside the window, the second follows it; others close it."""
+    """The first tap opens a tip, the second follows its link."""
     size = {"width": 360, "height": 700}
     context = browser.new_context(viewport=size, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -246,7 +246,7 @@ def test_tip_on_a_phone(browser, site):
 
 
 def test_tip_of_a_heading_that_sorts(browser, site):
-    """A heading of the table of all files sorts, and has a tip with a link to the glossary."""
+    """A heading that sorts has a tip with a link."""
     page = open_night(browser, site, "#files?class=failed")
     shown_rows(page)
     page.get_by_role("button", name="Ingested").hover()
@@ -257,7 +257,7 @@ def test_tip_of_a_heading_that_sorts(browser, site):
 
 
 def test_words_without_a_script(browser, site):
-    """Without a script, a word links to its line of the glossary."""
+    """Without a script, a word links to the glossary."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "auxTel/2020-02-12.html").as_uri())

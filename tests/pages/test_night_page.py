@@ -1,4 +1,4 @@
-"""A night's page: what it shows of its record, with and without files, ingest and a script."""
+"""A night's page: what it shows of its record."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ def render_sample(page):
 
 
 def test_all_classes_with_files():
-    """Every class with files is shown with its number, which leads to its rows."""
+    """Every class with files has a number that leads to them."""
     counts = {f"n_{c.name}": 1000 + i for i, c in enumerate(columns.CLASSES)}
     page = read("night", summary=samples.summary(**counts))
     for i, column in enumerate(columns.CLASSES):
@@ -29,7 +29,7 @@ def test_all_classes_with_files():
 
 
 def test_times_and_delays():
-    """The latest times and the delays are shown to the second, and for machines as well."""
+    """The latest times and delays are shown."""
     text = render("night")
     assert '<time datetime="2020-02-13T09:44:02Z">2020-02-13 09:44:02 UTC</time>' in text
     delays = "Ingest: arrival to ingest 1 min 02 s 3 min 12 s 2 h 30 min"
@@ -37,13 +37,13 @@ def test_times_and_delays():
 
 
 def test_ages_of_tonight():
-    """Only the newest night has the ages of its latest times."""
+    """Only the newest night's times have ages."""
     assert "data-age>2020-02-13 09:41:31" in render("night", next=None)
     assert "data-age>2020-02-13 09:41:31" not in render("night")
 
 
 def test_files_that_need_attention():
-    """They are grouped by message, with full messages and addresses; small groups are open."""
+    """Files that need attention are grouped by message."""
     page = read("night")
     assert "file-1" in page.ids and "#file-1" in page.links
     assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in page.words
@@ -60,7 +60,7 @@ def test_files_that_need_attention():
 
 
 def test_facts_of_a_file():
-    """A file has its observation, exposure, number and detector, if they are known and differ."""
+    """A file shows its exposure, number and detector."""
     page = read("night", "E22")
     assert "E22 AT_O_20200212_000022 exposure E22 no. 22 detector 0" in page.words
     row = night_samples.file_row(obsid="", exposure="", seq_num=None, detector="")
@@ -70,7 +70,7 @@ def test_facts_of_a_file():
 
 
 def test_night_without_files():
-    """A night without files says so, and has no tables of files and no dead links."""
+    """A night without files says so, and has no tables of files."""
     page = render_sample(night_samples.empty_night_page())
     assert "No files in this night" in page.words
     assert not {"files", "attention", "charts", "exposures", "numbers"} & set(page.ids)
@@ -78,7 +78,7 @@ def test_night_without_files():
 
 
 def test_night_of_numbers_alone():
-    """If no source reports files, the page has headlines and metrics, and no word of files."""
+    """If no source reports files, the page has no word of them."""
     night = dataclasses.replace(
         night_samples.empty_night_page(),
         has_files=False,
@@ -98,7 +98,7 @@ def test_night_of_numbers_alone():
 
 
 def test_findings_link_only_to_parts_of_the_page():
-    """A finding about a part or a row that the page does not have is no link."""
+    """Findings link only to parts that the page has."""
     hrefs = ("#queues", "#failed", "#file-1", "#sources", "#metrics", "#file-9", "#nothing")
     findings = [Finding("error", "a finding", href) for href in hrefs]
     page = night_samples.night_page(findings=findings[:2], more_findings=findings[2:], queues=[])
@@ -108,14 +108,14 @@ def test_findings_link_only_to_parts_of_the_page():
 
 
 def test_links_to_neighbours():
-    """The nights before and after, the stream and the site are linked at the top and the end."""
+    """Neighbours, stream and site are linked at both ends."""
     links = read("night").links
     for href in ("2020-02-11.html", "2020-02-13.html", "index.html", "../index.html"):
         assert links.count(href) == 2
 
 
 def test_without_a_script():
-    """Without a script, the table of all files points to the data files and the exposures."""
+    """Without a script, the page points to its data files."""
     page = read("night")
     assert "This table needs JavaScript" in page.words
     wanted = {"2020-02-12.csv", "2020-02-12.json", "2020-02-12.exposures.html"}
@@ -124,7 +124,7 @@ def test_without_a_script():
 
 
 def test_queues():
-    """A queue's tab shows its numbers; its entries open to the full traceback without a script."""
+    """A queue's tab shows its numbers and entries."""
     page = read("night")
     assert "AT_O_20200212_000022.fits: 26, 2 errors" in page.words
     assert "export: 0" in page.words
@@ -136,7 +136,7 @@ def test_queues():
 
 
 def test_stages():
-    """A stage has its numbers in one row, and below the table the files that failed in it."""
+    """A stage has a row of numbers and its failures."""
     page = read("night", "copy")
     assert "copy 120 1 2 3 4 125 02-13 03:12:41 3.0 s 1 min 01 s" in page.words
     assert "copy: 1 file failed" in page.words
@@ -144,7 +144,7 @@ def test_stages():
 
 
 def test_sources():
-    """A source has its fault and since when; a script finds the places for the heartbeat's news."""
+    """A source has its fault, and places for the heartbeat."""
     text = render("night", "files")
     assert "cannot read files since 2020-02-13 01:00:00 UTC" in Reader(text).words
     assert text.count('data-source="files"') == text.count('data-fault="files"') == 1
@@ -154,7 +154,7 @@ def test_sources():
 
 @pytest.mark.parametrize("has_ingest", [True, False])
 def test_words_of_arrival(has_ingest):
-    """Without a stage after arrival the page speaks of arrival, never of ingest."""
+    """Without ingest, the page speaks of arrival."""
     words = read("night", has_ingest=has_ingest).words
     assert ("arrival to ingest" in words) == ("Last ingested" in words) == has_ingest
     assert ("Arrived" in words) == (not has_ingest)

@@ -1,4 +1,4 @@
-"""Groups of files, queues and failures on a night's page, and how much room they get."""
+"""Groups of files, queues and failures on a night's page."""
 
 import night_samples
 import pytest
@@ -16,7 +16,7 @@ NIGHT = "2020-02-12"
 
 
 def group(number, n_files=1, file_class="failed", detail="", **changed):
-    """Return a group of files with the same message; number 0 is the first of its class."""
+    """Return a group of files; number 0 is its class's first."""
     rows = [
         night_samples.file_row(f"{number}-{i}", f"{i}.fits", detail=detail, file_class=file_class)
         for i in range(n_files)
@@ -39,7 +39,7 @@ def anchors(groups):
 
 
 def test_a_group_shows_its_first_files():
-    """Of a large group the first files are shown, and how many there are."""
+    """A large group shows its first files and their number."""
     (shown,) = shown_groups([group(0, 25)], NIGHT)
     assert shown.n_files == 25 and len(shown.table) == night_parts.MAX_OF_GROUP
     assert shown.table.caption.startswith("The first 20 of 25.")
@@ -47,28 +47,28 @@ def test_a_group_shows_its_first_files():
 
 
 def test_small_groups_are_open():
-    """The first groups are open if they have few files."""
+    """The first groups are open if they are small."""
     sizes = (1, 4, 3, 1)
     shown = shown_groups([group(n, size) for n, size in enumerate(sizes)], NIGHT)
     assert [one.is_open for one in shown] == [True, False, True, False]
 
 
 def test_many_groups(monkeypatch):
-    """Of too many groups the largest stay in their order, and the first of each class."""
+    """The largest groups stay, and the first of each class."""
     monkeypatch.setattr(night_parts, "MAX_ATTENTION_GROUPS", 3)
     groups = [group(0, 1), group(1, 2), group(2, 9), group(0, 1, "missing"), group(3, 3)]
     assert anchors(shown_groups(groups, NIGHT)) == ["failed", "group-2", "missing"]
 
 
 def test_every_group_has_a_file(monkeypatch):
-    """However many files the first groups have, each later one shows at least one."""
+    """Every group shows at least one file."""
     monkeypatch.setattr(night_parts, "MAX_ATTENTION", 22)
     shown = shown_groups([group(n, 20) for n in range(4)], NIGHT)
     assert [len(one.table) for one in shown] == [19, 1, 1, 1]
 
 
 def test_messages_have_room_for_groups_first(monkeypatch):
-    """Messages of groups come before those of single files; one that does not fit is left out."""
+    """Messages of groups come before those of files."""
     first, second = group(0, 2, detail="a" * 60), group(1, 1, detail="b" * 60)
     first["rows"][1]["detail"] = "c" * 40
     second["rows"][0]["detail"] = "d" * 10
@@ -98,7 +98,7 @@ def entry(path, message=""):
     ],
 )
 def test_reasons_are_one_line(message, reason, detail):
-    """An entry shows one line of its message, and all of it if that is more."""
+    """An entry shows one line, and the rest on request."""
     queue = {"name": "q", "source": "s", "waiting": [], "errors": [entry("a.fits", message)]}
     ((shown,),) = (one.errors for one in shown_queues([queue]))
     assert shown.reason == reason
@@ -106,7 +106,7 @@ def test_reasons_are_one_line(message, reason, detail):
 
 
 def test_queues():
-    """A queue has its counts, and the first entries of those that wait and that failed."""
+    """A queue has its counts and first entries."""
     many = [entry(f"{n}.fits") for n in range(30)]
     queues = [
         {"name": "in", "source": "s", "waiting": many, "errors": many[:2]},
@@ -120,7 +120,7 @@ def test_queues():
 
 
 def test_failures_are_listed_once():
-    """Failures of a stage are listed unless a queue or the files that need attention have them."""
+    """Failures that a queue lists are not listed again."""
     stages = [
         {"name": name, "n_failed": n, "failures": [entry(f"{i}.fits") for i in range(n)]}
         for name, n in (("copy", 1), ("queue", 2), ("export", 0))
@@ -131,7 +131,7 @@ def test_failures_are_listed_once():
 
 
 def test_nodes_with_problems():
-    """Nodes are marked that a finding of their source is about, unless it is normal."""
+    """Nodes with an alarming finding are marked."""
     findings = [
         Finding("error", "a", source="one", node="1"),
         Finding("warning", "b", source="one", node="2"),

@@ -1,4 +1,4 @@
-"""Tables of pages: headings and cells follow from the schema."""
+"""Tables of pages follow the schema."""
 
 import datetime
 import re
@@ -40,14 +40,14 @@ AT = samples.at("2020-02-13T03:12:41")
     ],
 )
 def test_a_value_is_shown_as_its_column_says(group, name, value, cell, css):
-    """The name and kind of a column say how its values are shown."""
+    """A column's name and kind say how values are shown."""
     word = WORDS[group][name]
     column = tables.schema_column(name, word, [value], [NIGHT])
     assert (list(column.cells), column.css, column.word) == ([cell], css, word)
 
 
 def test_every_column_of_the_schema_can_be_shown():
-    """Each column of a night can be shown, also one that is not known."""
+    """Each column can be shown, also without a value."""
     night = samples.nights()[0]
     for name, word in WORDS["night"].items():
         for values in ([night[name]] if word.kind != "instant" else [AT]), [None]:
@@ -56,7 +56,7 @@ def test_every_column_of_the_schema_can_be_shown():
 
 
 def test_a_table_in_parts():
-    """A part of a table has some of its rows, with their addresses and classes."""
+    """A part of a table has some of its rows."""
     column = tables.TableColumn(None, ["a", "b", "c"])
     table = tables.Table([column], anchors=["1", "2", "3"], row_css=["x", "y", "z"])
     part = table.part(1)
@@ -73,7 +73,7 @@ def headings(table):
 
 
 def test_columns_of_the_table_of_nights():
-    """Nights have their headlines, then columns of files: each class, shares, times, delays."""
+    """Nights have headlines, then columns of files."""
     made = StreamTables([Headline("lag", "Lag", unit="s")], has_files=True, has_ingest=True)
     table = made.nights(samples.nights(), "All nights")
     assert headings(table)[:5] == ["Night", "Status", "Problems", "Lag", "Files"]
@@ -85,7 +85,7 @@ def test_columns_of_the_table_of_nights():
 
 
 def test_columns_without_files_and_without_ingest():
-    """A stream without files has no columns of them, one without ingest no columns of ingest."""
+    """A stream has no columns of what it does not have."""
     nights, period = samples.nights(), samples.period()
     none = StreamTables([], has_files=False, has_ingest=False)
     assert headings(none.nights(nights, "All")) == ["Night", "Status", "Problems"]
@@ -99,7 +99,7 @@ def test_columns_without_files_and_without_ingest():
 
 
 def test_links_of_nights():
-    """Nights link to their pages, from the site's page through the stream's folder."""
+    """Nights link to their pages from stream and site."""
     made = samples.tables()
     assert made.nights(samples.nights(), "All").columns[0].cells[0].href == "2020-02-12.html"
     recent = made.recent(samples.nights(), "auxTel")
@@ -110,7 +110,7 @@ def test_links_of_nights():
 
 
 def test_problems_of_a_night():
-    """A night shows its problems, its known ones apart, or a dash."""
+    """A night shows its problems, known ones apart."""
     night = samples.nights()[0]
     infos = [("", ""), ("1 file failed", "bad disk"), ("1 file failed", "")]
     nights = [night | {"info": info, "acknowledged": known} for info, known in infos]
@@ -119,7 +119,7 @@ def test_problems_of_a_night():
 
 
 def test_total_of_periods():
-    """The foot of the table of months has the same columns as the months."""
+    """The total of the months has their columns."""
     made = samples.tables().periods([samples.period("May")], "Months", samples.period("2020"))
     assert headings(made.total) == headings(made)
     foot = re.search(r"<tfoot>(.*?)</tfoot>", render("year"), re.DOTALL)[1]
@@ -130,7 +130,7 @@ def test_total_of_periods():
 
 
 def exposures(n=2, **changed):
-    """Return exposures as `group_exposures` does: each of nine files, of which one failed."""
+    """Return exposures as `group_exposures` does."""
     at = pd.Series([AT] * n).astype("datetime64[us, UTC]")
     values = {
         "name": [f"E{i}" for i in range(n)],
@@ -146,7 +146,7 @@ def exposures(n=2, **changed):
 
 
 def test_exposures():
-    """An exposure has its number, files, classes above 0 and latest times."""
+    """An exposure has its numbers, classes and times."""
     made = night_tables.exposures_table(exposures(), NIGHT, has_ingest=True)
     rows = list(zip(*(column.cells for column in made.columns), strict=True))
     chips = (Cell("8 Ingested", "ingested"), Cell("1 Failed", "failed"))
@@ -160,7 +160,7 @@ def test_exposures():
 
 
 def test_delays_without_ingest():
-    """Delays of ingest are a row only if a stage comes after arrival."""
+    """Without ingest there is no row of its delays."""
     summary = samples.summary()
     both = night_tables.delays_table(summary, has_ingest=True)
     assert [list(column.cells) for column in both.columns[1:]] == [
@@ -172,14 +172,14 @@ def test_delays_without_ingest():
 
 
 def test_narrow_tables_repeat_their_headings():
-    """Cells of the files that need attention carry the heading, which a phone shows instead."""
+    """Cells repeat their headings for a phone."""
     cells = [attrs for tag, attrs in Reader(render("night")).tags if tag == "td"]
     labels = {attrs["data-label"] for attrs in cells if "data-label" in attrs}
     assert labels == {WORDS["file"][name].label for name in night_tables._NEEDED} - {"File"}
 
 
 def test_words_of_a_stream_without_ingest():
-    """Without a stage after arrival, ingested files are called arrived."""
+    """Without ingest, files are called arrived."""
     words = glossary.column_words("night", has_ingest=False)
     assert words["n_ingested"].label == "Arrived"
     assert not [name for name in words if name.startswith(("ingest_", "last_ingest"))]
@@ -191,7 +191,7 @@ def test_words_of_a_stream_without_ingest():
 
 @pytest.fixture
 def metrics(monkeypatch):
-    """A function that returns the rows of the table of metrics, from (node, value, text, unit)."""
+    """A function that returns the rows of the table of metrics."""
     monkeypatch.setattr(night_tables, "metric_meanings", lambda stream: {"load": "How busy it is"})
 
     def rows(*values, source="one", name="load"):
@@ -215,7 +215,7 @@ def metrics(monkeypatch):
 
 
 def test_metric_of_a_whole(metrics):
-    """A metric has its value in a unit that reads well, its meaning and its time."""
+    """A metric has its value, unit, meaning and time."""
     (row,) = metrics(("", 46_374_390.0, "", "B/s"))
     assert row[0] == ("load", "How busy it is", "")
     assert row[1:4] == ("46.37", "–", "MB/s")
@@ -223,7 +223,7 @@ def test_metric_of_a_whole(metrics):
 
 
 def test_metric_of_nodes(metrics):
-    """Several nodes are shown with their range, a single one with its value."""
+    """Several nodes are shown with their range."""
     (row,) = metrics(("1", 0.4, "", ""), ("2", 0.7, "", ""), ("3", None, "", ""))
     shown = (("1", "0.4"), ("2", "0.7"), ("3", "–"))
     assert row[1:3] == ("–", ("3", "0.4 to 0.7, 1 not available", shown, ""))
@@ -233,7 +233,7 @@ def test_metric_of_nodes(metrics):
 
 
 def test_only_node_that_is_the_whole(metrics):
-    """A node with the value of the whole is not shown again."""
+    """A node that equals the whole is not shown."""
     (row,) = metrics(("", 5.0, "", ""), ("1", 5.0, "", ""))
     assert row[1:3] == ("5", "–")
     (row,) = metrics(("", 5.0, "", ""), ("1", 6.0, "", ""))
@@ -241,14 +241,14 @@ def test_only_node_that_is_the_whole(metrics):
 
 
 def test_words_of_nodes(metrics):
-    """Of texts the four most common are named, with their counts."""
+    """The four most common texts are named, with counts."""
     values = [*["a"] * 3, *["b"] * 2, "c", "d", "e", ""]
     (row,) = metrics(*((str(n), None, text, "") for n, text in enumerate(values)))
     assert row[2].spread == "3 a, 2 b, 1 c, 1 d and 2 more"
 
 
 def test_values_of_nodes_have_limits(metrics, monkeypatch):
-    """If there are too many nodes the first are shown, and the cell says so."""
+    """If there are many nodes, the first are shown."""
     monkeypatch.setattr(night_tables, "MAX_VALUES", 2)
     (row,) = metrics(*((str(n), 1.0, "", "") for n in range(3)))
     assert len(row[2].shown) == 2

@@ -1,4 +1,4 @@
-"""Observers' questions, answered at most one click away from the stream's page."""
+"""Observers' questions, answered within one click."""
 
 import re
 
@@ -10,7 +10,7 @@ from observing_monitor.model import wording
 
 @pytest.fixture(scope="module")
 def at_night(demo, browser, served):
-    """Open a stream's first night that `holds` by its link; give its page and numbers."""
+    """A function that opens a stream's night that `holds`."""
     opened = []
 
     def open_it(stream, holds=lambda night: True):
@@ -37,12 +37,12 @@ def stream_page(browser, served):
 
 
 def words(page, where="main"):
-    """What a part of a page says, spaces and thousands' commas apart."""
+    """Return the words of a part of a page, without commas."""
     return re.sub(r"\s+", " ", page.locator(where).first.inner_text()).replace(",", "")
 
 
 def test_is_all_well(stream_page, demo):
-    """1. The stream's verdict stands on top as a word, and with it what is wrong."""
+    """1. The stream's status is at the top as a word."""
     verdict = words(stream_page, ".verdict")
     recent = [night for _, night in sorted(nights(demo / "site" / "auxTel").items())][-2:]
     worst = max((night["status"] for night in recent), key=("normal", "warning", "error").index)
@@ -50,7 +50,7 @@ def test_is_all_well(stream_page, demo):
 
 
 def test_is_this_page_current(stream_page):
-    """2. The page says when somebody looked at the sources, and how long ago that is."""
+    """2. The page has the time and age of the last update."""
     assert re.search(
         r"Last update [\d:\- ]+ UTC, .+ ago",
         stream_page.inner_text("#looked").replace("\n", " "),
@@ -58,7 +58,7 @@ def test_is_this_page_current(stream_page):
 
 
 def test_how_many(at_night):
-    """3. Files taken, transferred and ingested: a night shows the numbers of its data."""
+    """3. A night shows the numbers of its data."""
     page, night = at_night("auxTel", lambda night: night["n_failed"])
     text = words(page)
     assert f"{night['n_files']} created" in text and re.search(
@@ -68,35 +68,35 @@ def test_how_many(at_night):
 
 
 def test_when_was_the_last(at_night):
-    """4. When the last file came and when the last was ingested."""
+    """4. The last arrival and the last ingest are shown."""
     page, night = at_night("auxTel", lambda night: night["n_ingested"])
     for name in ("last_transferred_at", "last_ingested_at"):
         assert page.locator(f"time[datetime^='{night[name][:19]}']").count() >= 1
 
 
 def test_which_failed_and_why(at_night):
-    """5. Those that were not ingested stand by name, each with its message."""
+    """5. Files that failed are listed with their messages."""
     page, night = at_night("allSky", lambda night: night["n_failed"])
     assert re.search(r"Failed.*\w", words(page, "section:has(#attention)"))
     assert f"{night['n_failed']} file" in words(page)
 
 
 def test_which_are_pending(at_night):
-    """6. Those that wait are counted and listed with the time since which they do."""
+    """6. Pending files are counted and listed."""
     page, night = at_night("auxTel", lambda night: night["n_pending"])
     text = words(page)
     assert f"{night['n_pending']} file" in text and "pending" in text.lower()
 
 
 def test_what_should_be_there(at_night):
-    """7. Exposures that never came, by their numbers, and the detectors that an exposure lacks."""
+    """7. Missing exposures and detectors are named."""
     page, _ = at_night("lsstCam", lambda night: "missing: 17–19" in night["info"])
     text = words(page)
     assert "missing: 17–19 42" in text and "lacking R22_S11" in text
 
 
 def test_how_late(at_night):
-    """8. Median, 90 % and worst of the delays, and a chart of them against time."""
+    """8. Delays have median, 90 %, worst and a chart."""
     page, night = at_night("auxTel", lambda night: night["n_ingested"] > 20)
     for name in ("median", "p90", "max"):
         assert wording.seconds(night[f"ingest_delay_{name}_s"]) in words(page)
@@ -104,7 +104,7 @@ def test_how_late(at_night):
 
 
 def test_is_that_unusual(stream_page):
-    """9. The charts over nights shade what is usual for the stream."""
+    """9. Charts over nights shade what is usual."""
     assert "Shaded: the usual range" in words(stream_page, "#chart-delays figcaption")
 
 
@@ -115,7 +115,7 @@ def test_what_came_twice(at_night):
 
 
 def test_where_is_this_file(at_night):
-    """11. One file, found by its name, tells its class and when it passed each stage."""
+    """11. A file that is searched has its class and stages."""
     page, _ = at_night("gemini", lambda night: night["n_failed"])
     page.goto(f"{page.url}#files?q=fits")
     page.wait_for_selector("#all-files[data-ready]")
@@ -127,7 +127,7 @@ def test_where_is_this_file(at_night):
 
 
 def test_what_the_pipelines_say(at_night):
-    """12. Alerts in and out, the time of each node, and the depth of queues."""
+    """12. Alerts, times of nodes and depths of queues are shown."""
     page, night = at_night("lasair", lambda night: night["today_alert"])
     assert f"{night['today_alert']:.0f}" in words(page)
     assert page.locator(".plot[data-figure^='chart-stack']").count() >= 1
@@ -136,7 +136,7 @@ def test_what_the_pipelines_say(at_night):
 
 
 def test_another_night(at_night):
-    """13. Every night is a link of the stream's page, and its neighbours are links of its own."""
+    """13. Every night has links to its neighbours."""
     page, night = at_night("auxTel", lambda night: not night["n_files"])
     assert night["night"] in words(page, "h1")
     page.locator("a[rel=prev]").first.click()
@@ -147,7 +147,7 @@ def test_another_night(at_night):
 
 
 def test_the_data(at_night, stream_page):
-    """14. The numbers of all nights, and the files of one, are there as JSON and CSV."""
+    """14. Numbers and files are there as JSON and CSV."""
     page, night = at_night("auxTel", lambda night: night["n_files"])
     for of, name in ((page, night["night"]), (stream_page, "nights")):
         for ending in ("json", "csv"):

@@ -1,4 +1,4 @@
-"""The prototype's addresses redirect to our pages, in a browser, from disk and from a server."""
+"""The prototype's addresses redirect to our pages."""
 
 import datetime
 import functools
@@ -17,7 +17,7 @@ SPAN = ("--first_day", DAYS[0], "--last_day", DAYS[-1])
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the input of two nights, and a database of the prototype."""
+    """Input of two nights, and the prototype's database."""
     made = tmp_path_factory.mktemp("old")
     for night in DAYS:
         make_night(made / "input", night, {"ingested": 3}, now=later())
@@ -35,7 +35,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def check_redirect(browser, tmp_path):
-    """A function that opens an address from disk and a server, and checks where it leads."""
+    """A function that checks where an address leads."""
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "site")
     )
@@ -62,7 +62,7 @@ def run_nights(*arguments):
 
 
 def test_one_stream_by_flags(folder, tmp_path, check_redirect):
-    """If the prototype's database is next to the pages, the addresses of both Butlers redirect."""
+    """Next to the prototype's database, both Butlers' addresses redirect."""
     site = tmp_path / "site"
     site.mkdir()
     shutil.copy(folder / "observing_monitor.sqlite3", site)
@@ -81,7 +81,7 @@ def test_one_stream_by_flags(folder, tmp_path, check_redirect):
 
 
 def test_two_streams_of_one_folder(folder, tmp_path, check_redirect):
-    """Addresses in a folder from which two streams came lead to each by its Butler.
+    """Addresses of a shared folder lead to each stream by its Butler.
 
     Those of a folder with another name now lead to the stream.
     """
@@ -123,7 +123,7 @@ def test_two_streams_of_one_folder(folder, tmp_path, check_redirect):
 
 
 def test_after_an_import(folder, tmp_path, check_redirect):
-    """A stream with an imported history keeps its addresses, unless the settings say otherwise."""
+    """A stream with an imported history keeps its addresses."""
     config, site = tmp_path / "site.toml", tmp_path / "site"
     text = f"""
         [observing_monitor]
@@ -147,7 +147,7 @@ def test_after_an_import(folder, tmp_path, check_redirect):
 
 @pytest.mark.parametrize("value", ['"../elsewhere"', '"/www"', '""', "3", "'data'", "'assets'"])
 def test_impossible_folder(tmp_path, capsys, value):
-    """Addresses outside the output, or in the program's own folders, are refused."""
+    """Addresses outside the output are refused."""
     (tmp_path / "site.toml").write_text(f"""
         [observing_monitor]
         output_dir = "s"

@@ -1,4 +1,4 @@
-"""Rendering: escaping, rows of tables, icons, and templates that another process compiled."""
+"""Rendering: escaping, tables, icons, compiled templates."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def filled(pattern, *columns, **fields):
 
 @pytest.mark.parametrize("odd", [*ODD, Cell("")])
 def test_rows_are_filled_as_by_a_loop(odd):
-    """All rows at once are what a loop writes cell by cell, whatever text or cell is in them."""
+    """Filled rows are what a loop over cells writes."""
     loop = environment().from_string(
         "{% for a, b in rows %}<td>{{ a }}</td><td>{{ b }}</td>\n{% endfor %}"
     )
@@ -80,7 +80,7 @@ def test_rows_are_filled_as_by_a_loop(odd):
 
 
 def test_rows_have_their_addresses_and_classes():
-    """A row's address and class come before its cells, escaped like these."""
+    """A row's address and class come before its cells."""
     pattern = '<tr id="%s" class="%s">%s</tr>'
     made = filled(pattern, ["a", "b"], anchors=['"', "2"], row_css=["failed", "<"])
     assert made == '<tr id="&#34;" class="failed">a</tr><tr id="2" class="&lt;">b</tr>'
@@ -88,7 +88,7 @@ def test_rows_have_their_addresses_and_classes():
 
 
 def test_equal_cells_are_drawn_once():
-    """A macro is called once for equal cells, and never for text."""
+    """A macro is called once for equal cells."""
     cells, column = Cells(), TableColumn(WORD, [Cell("1"), "text", Cell("2"), Cell("1")])
     made = rendering.filled(markupsafe.Markup("%s;"), Table([column]), cells)
     assert made == f"{CHIP};text;{CHIP};{CHIP};"
@@ -96,7 +96,7 @@ def test_equal_cells_are_drawn_once():
 
 
 def test_import_is_light():
-    """Importing what renders imports neither jinja2 nor pandas: most runs need neither."""
+    """Importing the renderer imports no jinja2 or pandas."""
     modules = ("pages.render", "charts.night", "pages.file_list", "pages.publish")
     code = f"import sys, {', '.join(f'observing_monitor.{name}' for name in modules)}"
     loaded = subprocess.run(
@@ -109,14 +109,14 @@ def test_import_is_light():
 
 
 def test_undefined_is_an_error():
-    """A template that asks for something that its record lacks fails."""
+    """A template that asks for an unknown field fails."""
     with pytest.raises(jinja2.UndefinedError):
         environment().from_string("{{ page.nonsense }}").render(page=samples.site_page())
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_others_wrote_is_text(name):
-    """Markup, template code and control codes in names change no element of a page."""
+    """Markup and control codes in names change no element."""
     plain, nasty = read(name, "plain"), read(name, samples.NASTY)
     assert [tag for tag, _ in nasty.tags] == [tag for tag, _ in plain.tags]
     assert "<b>&\"'</script><!--{{ 7*7 }}{% raw %}␛[31mred⟨U+202E⟩rtl�␀</td>" in nasty.words
@@ -124,7 +124,7 @@ def test_what_others_wrote_is_text(name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_can_be_written(name):
-    """A page is valid UTF-8 without control characters, even with a file name that is not."""
+    """A page is valid UTF-8, whatever a name is."""
     text = render(name, samples.NASTY)
     text.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
@@ -137,7 +137,7 @@ def test_same_record_same_page(name):
 
 
 def test_figures_are_data():
-    """A figure's JSON cannot end its element, and has null for NaN and infinity."""
+    """A figure's JSON cannot end its element."""
     text = figure_json({"data": [{"y": [1.0, float("nan"), float("inf")], "name": samples.NASTY}]})
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"data": [{"y": [1.0, None, None], "name": samples.NASTY}]}
@@ -147,7 +147,7 @@ def test_figures_are_data():
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "glossary"])
 def test_status_by_sign_word_and_icon(name):
-    """The status is in the title, in the icon, and on the page by sign and word."""
+    """The status is in title, icon, sign and word."""
     text = render(name)
     page = Reader(text)
     assert re.search(r"<title>✕ .*: error</title>", text)
@@ -157,14 +157,14 @@ def test_status_by_sign_word_and_icon(name):
 
 
 def test_icons_differ_in_shape():
-    """Each status has its own icon, without a quote or a `#`, which would end its address."""
+    """Each status has its own icon."""
     icons = {rendering.icon(status) for status in SIGNS}
     assert len(icons) == len(SIGNS)
     assert all("#" not in icon and '"' not in icon for icon in icons)
 
 
 def test_assets_by_their_names():
-    """Pages load styles and scripts from the site's root, by the names that they are given."""
+    """Pages load styles and scripts by the names they are given."""
     text = render("night")
     for name in samples.ASSETS.values():
         assert f'"../assets/{name}"' in text
@@ -187,7 +187,7 @@ jinja2.Environment.compile = counting
 
 
 def run_python(code, data=b""):
-    """Return what a program prints that has the samples and the package on its path."""
+    """Return what a program prints."""
     paths = [Path(samples.__file__).parent, Path(rendering.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     done = subprocess.run(
@@ -202,7 +202,7 @@ def run_python(code, data=b""):
 
 
 def test_templates_from_another_process():
-    """A process compiles no template that it was given, unless the template differs here."""
+    """A process compiles no template that it was given."""
     code = """if True:
         import pickle, sys
         pages.take_compiled(pickle.load(sys.stdin.buffer))
@@ -226,7 +226,7 @@ def test_templates_from_another_process():
 
 
 def test_templates_from_a_parallel_process():
-    """A process compiles nothing if a parallel one did; everything if that one failed."""
+    """A process compiles nothing if a parallel one did."""
     code = """if True:
         import os
         from observing_monitor.processes import parallel

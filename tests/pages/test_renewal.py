@@ -1,4 +1,4 @@
-"""An open page is replaced by a newer one, without disturbing its reader."""
+"""An open page renews itself without disturbing its reader."""
 
 import datetime
 import json
@@ -14,7 +14,7 @@ A_POLL_MS = 61_000
 
 @pytest.fixture
 def observatory(tmp_path):
-    """Make a stream of three nights; `go_on()` adds four files and runs again."""
+    """A stream of three nights; `go_on()` adds files and runs."""
     start = later()
 
     def add(night, counts, now):
@@ -48,7 +48,7 @@ def observatory(tmp_path):
 
 @pytest.fixture
 def address(request, observatory, strict):
-    """Where the pages are: on disk, or on a server where a test says so."""
+    """Address of the pages, on disk or on a server."""
     if getattr(request, "param", "disk") == "disk":
         yield observatory.site.as_uri()
     else:
@@ -58,7 +58,7 @@ def address(request, observatory, strict):
 
 @pytest.fixture
 def opened(browser, address):
-    """Opens a page whose console must stay silent, with a clock that can be put forward."""
+    """A function that opens a page with a clock of its own."""
     context, said = browser.new_context(viewport={"width": 1200, "height": 700}), []
 
     def open_it(name):
@@ -79,12 +79,12 @@ def made_of(page):
 
 
 def wait_for_another(page, before):
-    """Wait for another page, by selectors: the policy forbids what Playwright would evaluate."""
+    """Wait for another page, by selectors, as the policy asks."""
     page.wait_for_selector(f"body:not([data-made-of='{before}'])")
 
 
 def wait_for_renewal(page, before):
-    """Let a minute pass, so that the page looks for a newer one, and wait for it."""
+    """Let a minute pass, and wait for the newer page."""
     page.clock.fast_forward(A_POLL_MS)
     wait_for_another(page, before)
     page.wait_for_load_state()
@@ -93,7 +93,7 @@ def wait_for_renewal(page, before):
 
 @pytest.mark.parametrize("address", ["disk", "server"], indirect=True)
 def test_tonight_renews_itself_in_place(observatory, opened):
-    """The place, open groups, filter, order, focus and caret stay as they are."""
+    """Place, open groups, filter, focus and caret stay."""
     page = opened("2020-02-14.html#files?class=missing&q=fits&sort=-created_at")
     page.wait_for_selector("#all-files[data-ready]")
     page.locator("#failed > summary").click()
@@ -125,7 +125,7 @@ def test_tonight_renews_itself_in_place(observatory, opened):
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)
 def test_the_table_is_as_new_as_its_page(observatory, opened):
-    """A browser that has cached the table's file asks for it again."""
+    """A cached list of files is asked for again."""
     os.utime(observatory.site / "2020-02-14.files.js", (observatory.long_ago, observatory.long_ago))
     page = opened("2020-02-14.html#files?class=missing")
     page.wait_for_selector("#all-files[data-ready]")
@@ -138,7 +138,7 @@ def test_the_table_is_as_new_as_its_page(observatory, opened):
 
 
 def test_a_reader_is_not_disturbed(observatory, opened):
-    """While somebody types or selects text, the page only offers the newer one."""
+    """While somebody types, the page only offers the newer one."""
     page = opened("2020-02-14.html")
     before = made_of(page)
     page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
@@ -164,7 +164,7 @@ def test_a_reader_is_not_disturbed(observatory, opened):
 
 
 def test_the_top_stays_the_top(observatory, opened):
-    """Who was at the top of the stream's page sees what is new there."""
+    """A reader at the top of a page stays there."""
     page = opened("index.html")
     before = made_of(page)
     observatory.go_on()
@@ -175,7 +175,7 @@ def test_the_top_stays_the_top(observatory, opened):
 
 
 def test_nothing_new_no_renewal(observatory, opened):
-    """Nothing is reloaded after a run without news, or if the server still has the old page."""
+    """Nothing is reloaded after a run without news."""
     page = opened("2020-02-14.html")
     page.evaluate("window.is_the_same = true")
     observatory.look_again()
@@ -196,7 +196,7 @@ def test_nothing_new_no_renewal(observatory, opened):
 
 
 def test_an_older_night_stays(observatory, opened):
-    """A page that is not of the newest nights is not reloaded."""
+    """An older night's page is not reloaded."""
     page = opened("2020-02-12.html")
     page.evaluate("window.is_the_same = true")
     observatory.go_on()
@@ -206,7 +206,7 @@ def test_an_older_night_stays(observatory, opened):
 
 
 def test_latest_follows_the_nights(observatory, opened):
-    """A reader of latest.html is led to the next night; one of a night's own address stays."""
+    """A reader of latest.html is led to the next night."""
     page, stays = opened("latest.html"), opened("2020-02-14.html")
     page.wait_for_url("**/2020-02-14.html?latest")
     observatory.go_on(TONIGHT + datetime.timedelta(days=1))
@@ -218,7 +218,7 @@ def test_latest_follows_the_nights(observatory, opened):
 
 
 def test_the_heartbeat_is_small_and_right(observatory):
-    """The heartbeat has the fingerprints of the stream's page and its newest two nights."""
+    """The heartbeat has the newest pages' fingerprints."""
     for step in (observatory.go_on, observatory.look_again):
         step()
         text = (observatory.site / "heartbeat.js").read_text()

@@ -1,4 +1,4 @@
-"""The pages of a stream, a year, the site and the glossary: what they show of their records."""
+"""The pages of streams, years, the site and the glossary."""
 
 import re
 
@@ -15,7 +15,7 @@ from observing_monitor.pages.tables import EMPTY
 
 
 def test_stream_has_a_row_per_night():
-    """Each night of a stream is a row that links to its page and has its status in a word."""
+    """Each night of a stream is a row with link and status."""
     page = read("stream")
     nights = [link for link in page.links if re.fullmatch(r"2020-02-1\d\.html", link)]
     assert nights[-3:] == ["2020-02-12.html", "2020-02-11.html", "2020-02-10.html"]
@@ -23,7 +23,7 @@ def test_stream_has_a_row_per_night():
 
 
 def test_stream_and_site_without_nights():
-    """A new stream, and a site without streams, have pages that say so."""
+    """A new stream and an empty site say so."""
     stream = samples.stream_page(latest=None, nights=EMPTY, charts=[], site=None, data=[])
     assert "No night has been read yet" in Reader(render_stream(stream, samples.ASSETS)).words
     frame = samples.frame(root="", stream="", status="normal", info="")
@@ -32,7 +32,7 @@ def test_stream_and_site_without_nights():
 
 
 def test_headlines_among_the_nights():
-    """A headline is a column with its meaning; unknown values are dashes, and 0 is 0."""
+    """A headline is a column; unknown values are dashes."""
     text = render("stream", has_files=False)
     headings = re.findall(r'<th scope="col"[^>]*>\s*<a [^>]* title="([^"]*)"', text)
     assert "Alerts that the survey issued: auxTel" in headings
@@ -41,7 +41,7 @@ def test_headlines_among_the_nights():
 
 
 def test_site_at_a_glance():
-    """The first line names the stream that needs attention, and why; each card has a chart."""
+    """The first line names the stream that needs attention."""
     text = render("site")
     page = Reader(text)
     line = "1 stream needs attention: ✕ error auxTel , 14 files failed since 03:12 auxTel"
@@ -63,7 +63,7 @@ def test_site_at_a_glance():
     ],
 )
 def test_streams_that_need_attention_are_counted(levels, line):
-    """The line counts streams with errors and with warnings; those with errors come first."""
+    """The line counts streams with errors and warnings."""
     cards = [samples.card(str(n), status=level) for n, level in enumerate(levels)]
     said, troubled = needs_attention(cards)
     assert said == line
@@ -72,7 +72,7 @@ def test_streams_that_need_attention_are_counted(levels, line):
 
 
 def test_words_of_arrival():
-    """Without a stage after arrival, no table or chart of a stream speaks of ingest."""
+    """Without ingest, no table or chart speaks of it."""
     words = read("stream", has_ingest=False).words
     assert "Arrived" in words
     assert "arrival to ingest" not in words and "Last ingested" not in words
@@ -84,7 +84,7 @@ def test_words_of_arrival():
 
 
 def test_the_glossary_has_all_words():
-    """Each column that pages show, each class and each status is explained once."""
+    """Each column, class and status is explained once."""
     page = read("glossary")
     of_nights = [c for c in columns.NIGHTS if c.name != "n_lost"]
     described = (

@@ -1,4 +1,4 @@
-"""Templates: they show every field of their records, and nothing goes around escaping."""
+"""Templates show every field and escape everything."""
 
 import dataclasses
 import inspect
@@ -71,13 +71,13 @@ NOT_SHOWN = {
 
 
 def templates_text():
-    """Return all templates in one text, with the filter that shows a headline."""
+    """Return all templates in one text."""
     paths = sorted(templates_dir().glob("**/*.html"))
     return "\n".join([*(path.read_text() for path in paths), inspect.getsource(headline_text)])
 
 
 def fields_of(record):
-    """Return the names of the fields of a dataclass or a named tuple."""
+    """Return the names of a record's fields."""
     if dataclasses.is_dataclass(record):
         return [field.name for field in dataclasses.fields(record)]
     return list(record._fields)
@@ -85,7 +85,7 @@ def fields_of(record):
 
 @pytest.mark.parametrize("record", NAMES, ids=lambda record: record.__name__)
 def test_templates_use_every_field(record):
-    """Some template shows each field of a record, unless only Python uses it."""
+    """Some template shows each field of a record."""
     text = templates_text()
     wanted = [name for name in fields_of(record) if (record.__name__, name) not in NOT_SHOWN]
     unused = [name for name in wanted if not re.search(rf"\b(?:{NAMES[record]})\.{name}\b", text)]
@@ -93,7 +93,7 @@ def test_templates_use_every_field(record):
 
 
 def test_every_record_is_checked():
-    """The test above knows every kind of record that templates receive."""
+    """The test above knows every kind of record."""
     modules = (contexts, tables, labels, night_tables, stream_tables)
     records = {
         kind
@@ -118,14 +118,14 @@ def columns_in(value):
 
 
 def test_every_macro_of_cells_is_used():
-    """The columns of the samples name every macro of cells, and no other."""
+    """The samples' columns name every macro of cells."""
     macros = re.findall(r"{% macro (\w+)\(", (templates_dir() / "macros/cells.html").read_text())
     drawn = {column.draw for _, sample in PAGES.values() for column in columns_in(sample())}
     assert drawn == set(macros)
 
 
 def test_templates_have_no_way_around_escaping():
-    """No template marks text as safe, turns escaping off, or has a script or a handler."""
+    """No template turns escaping off, or has a script."""
     text = templates_text()
     assert not re.search(r"\|\s*safe|autoescape|\son[a-z]+=", text)
     scripts = re.findall(r"<script(.*?)>", text)
@@ -133,7 +133,7 @@ def test_templates_have_no_way_around_escaping():
 
 
 def test_site_key_covers_every_template(tmp_path, monkeypatch):
-    """A change of any template or asset, also of one in a subfolder, changes the site's key."""
+    """A change of any template changes the site's key."""
     folder, output = tmp_path / "templates", Output(tmp_path / "site")
     shutil.copytree(templates_dir(), folder)
     monkeypatch.setattr(rendering, "templates_dir", lambda: folder)
@@ -148,7 +148,7 @@ def test_site_key_covers_every_template(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("text", ["plain", NASTY], ids=["plain", "nasty"])
 def test_pages_are_sound(name, text):
-    """Elements nest, ids are unique, links within the page arrive; one h1, one main, one title."""
+    """Elements nest, ids are unique, inner links arrive."""
     made, page = render(name, text), read(name, text)
     tags = [tag for tag, _ in page.tags]
     assert tags.count("h1") == tags.count("main") == 1
@@ -159,7 +159,7 @@ def test_pages_are_sound(name, text):
 
 
 def test_every_heading_explains_itself():
-    """The heading of every column is a word of the glossary, with the same meaning as a tip."""
+    """Every heading has its meaning of the glossary as a tip."""
     lines = dict(
         re.findall(r'<div id="([^"]+)">.*?<dd><bdi>(.*?)\.</bdi></dd>', render("glossary"))
     )

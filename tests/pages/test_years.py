@@ -1,4 +1,4 @@
-"""Pages of years: calendar, months and years in numbers, and what one change rewrites."""
+"""Pages of years: calendars, numbers, and data."""
 
 import datetime
 import json
@@ -10,7 +10,7 @@ from gen2tree import later, make_night
 from page_samples import summary
 from running import nights, run, times
 
-from observing_monitor.pages import year as year_pages
+from observing_monitor.pages import calendars
 
 DAYS = [
     datetime.date(2018, 12, 30),
@@ -30,7 +30,7 @@ COUNTS = [
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Make five nights of two years, two years apart; give folder, clock and arguments."""
+    """Five nights of two years: folder, clock and arguments."""
     folder = tmp_path_factory.mktemp("years")
     now = later()
     for night, counts in zip(DAYS, COUNTS, strict=True):
@@ -42,12 +42,12 @@ def made(tmp_path_factory):
 
 
 def test_calendar_months():
-    """A calendar has each day once, on its weekday; nights with a page are links."""
+    """A calendar has each day once, on its weekday."""
     told = [
         summary("2019-12-31", status="normal", info=""),
         summary("2020-02-29", n_files=0, status="normal", info=""),
     ]
-    months = year_pages.months(told, True)
+    months = calendars.months(told, True)
     assert [month.name for month in months] == ["December 2019", "January 2020", "February 2020"]
     for (year, month), shown in zip(((2019, 12), (2020, 1), (2020, 2)), months, strict=True):
         places = {
@@ -64,8 +64,8 @@ def test_calendar_months():
 
 
 def test_empty_night_that_is_not_well_keeps_its_status():
-    """A night without files is an error in the calendar if its source is silent."""
-    (month,) = year_pages.months(
+    """An empty night that is not well keeps its status."""
+    (month,) = calendars.months(
         [summary("2020-02-29", n_files=0, status="error", info="files could not be read")], True
     )
     (day,) = (day for week in month.weeks for day in week if day and day.href)
@@ -73,7 +73,7 @@ def test_empty_night_that_is_not_well_keeps_its_status():
 
 
 def test_numbers_of_periods(made):
-    """Months and years are the sums of their nights; shares are of all files expected."""
+    """Months and years are the sums of their nights."""
     pages, _, _ = made
     data = json.loads((pages / "2020.json").read_text())
     assert {row["night"]: row for row in data["nights"]} == {
@@ -96,7 +96,7 @@ def test_numbers_of_periods(made):
 
 
 def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
-    """The data of all nights have the years' lines, except damaged ones, below one heading."""
+    """The data of all nights are those of the years."""
     pages, now, arguments = made
     shutil.copytree(pages, tmp_path / "pages")
     shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)
@@ -131,7 +131,7 @@ def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
 
 
 def test_years_lead_to_each_other(made):
-    """Years link to their neighbours, nights to their month, and squares to their page."""
+    """Years, nights and squares of days have their links."""
     pages, _, _ = made
     of_2018, of_2020 = ((pages / f"{year}.html").read_text() for year in (2018, 2020))
     assert 'href="2020.html" rel="next"' in of_2018 and 'rel="prev"' not in of_2018
@@ -151,7 +151,7 @@ def test_years_lead_to_each_other(made):
 
 
 def test_one_night_changes_its_year_alone(made, tmp_path):
-    """A changed night rewrites its own page, its year's and the stream's, and no other."""
+    """A changed night rewrites its year's page alone."""
     pages, now, arguments = made
     shutil.copytree(pages, tmp_path / "pages")
     shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)

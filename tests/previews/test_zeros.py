@@ -20,7 +20,7 @@ path = "store"
 
 
 def add(folder, number, data):
-    """Write an exposure into the store, as of a minute of the night."""
+    """Write an exposure into the store."""
     path = folder / "store" / NIGHT / f"30200212{number:05}-det000.fits"
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.PrimaryHDU(data).writeto(path, overwrite=True)
@@ -39,7 +39,7 @@ def go(folder, previews="true"):
 
 
 def test_files_full_of_zeros(tmp_path):
-    """Files of which every pixel is 0 are an error, until they are written anew."""
+    """Files full of zeros are an error."""
     some = np.zeros((40, 30), "f4")
     some[3, 5] = 1
     add(tmp_path, 1, some)

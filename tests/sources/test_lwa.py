@@ -124,12 +124,12 @@ def test_trouble_that_is_over_is_told(empty):
     tables, _ = sample(NOW - 59, url=empty.url)
     empty.put(station(NOW))
     tables, _ = sample(NOW, tables, url=empty.url)
-    at = f"{datetime.datetime.fromtimestamp(NOW - 60, UTC):%H:%M}"
+    at = f"{datetime.datetime.fromtimestamp(NOW - 60, UTC):%Y-%m-%d %H:%M}"
     assert texts(tables) == [
         "normal: all 16 sub-bands of drvs are normal",
         (
-            f"normal: earlier in the night 2 sub-bands were not normal: drvs2 error {at}–{at} "
-            f"UTC, drvs10 booting {at}–{at} UTC"
+            f"normal: earlier in the night 2 sub-bands were not normal: drvs2 error {at}–{at[11:]} "
+            f"UTC, drvs10 booting {at}–{at[11:]} UTC"
         ),
     ]
 

@@ -30,7 +30,27 @@ TRACEBACK = "Traceback (most recent call last):\n  x\nValueError: why"
             "never tried; here since 2020-02-13 04:00:00 UTC",
         ),
         ({"created_at": None}, [], "never tried; here since an unknown time"),
+        (
+            {"transferred_at": NOW - 2 * HOUR},
+            [],
+            "never tried; here since 2020-02-13 04:00:00 UTC",
+        ),
         ({"created_at": NOW - HOUR / 2}, [], "waiting since 2020-02-13 05:30:00 UTC"),
+        (
+            {"created_at": NOW - HOUR / 2, "transferred_at": NOW - HOUR / 4},
+            [],
+            "waiting since 2020-02-13 05:45:00 UTC",
+        ),
+        (
+            {"created_at": NOW + 2 * HOUR},
+            [],
+            "waiting since 2020-02-13 08:00:00 UTC, in the future",
+        ),
+        (
+            {"created_at": NOW + 999 * HOUR, "transferred_at": NOW - HOUR / 4},
+            [],
+            "waiting since 2020-02-13 05:45:00 UTC",
+        ),
         (
             {"created_at": NOW - HOUR / 2},
             [{"status": "running", "message": "half"}],

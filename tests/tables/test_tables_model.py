@@ -254,7 +254,7 @@ def test_summary_by_hand(night):
     assert summary.summarise(judged) == expected
     tried, came = (
         [row["tried_at"] for row in of["failed"]],
-        [first(row["created_at"], row["transferred_at"]) for row in of["missing"]],
+        [first(row["transferred_at"], row["created_at"]) for row in of["missing"]],
     )
     since = {
         "failed": min(filter(None, tried), default=None),

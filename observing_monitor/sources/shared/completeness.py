@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import UsageError
+from observing_monitor.model import wording
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.setting import setting
 
@@ -154,7 +155,7 @@ def _compare(
         return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
     share = value / produced
     if share >= limits.twice_above:
-        words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{share:.2g}"
+        words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{_times(share)}"
         return Finding("warning", f"{words}: a replay", "#metrics")
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
@@ -164,6 +165,11 @@ def _compare(
     if share < limits.error_below:
         return Finding("error", words, "#metrics")
     return Finding("warning" if share < limits.warning_below else "normal", words, "#metrics")
+
+
+def _times(share: float) -> str:
+    """Return how many times as much with two digits, never as 1.3e+02."""
+    return wording.number(float(f"{share:.2g}"))
 
 
 def _percent(share: float) -> str:

@@ -92,6 +92,19 @@ function isEmpty(column) {
   return column.kind !== "path" && column.values.every((value) => value === null);
 }
 
+const FUTURE = " in the future";
+
+/**
+ * True if a cell is an instant in the future.
+ * @param {Column} column
+ * @param {number} row
+ */
+function isFuture(column, row) {
+  if (column.kind !== "instant") return false;
+  const value = column.values[row];
+  return value !== null && isAhead((column.zero + value) * 1000);
+}
+
 /**
  * Return the width of a column in characters, from its longest text.
  * The widths stay while rows come and go.
@@ -101,7 +114,9 @@ function columnWidth(column) {
   const longest = (/** @type {string[]} */ texts) => (
     texts.reduce((most, text) => Math.max(most, text.length), 0));
   const least = column.label.length + 4;
-  if (column.kind === "instant") return 20;
+  if (column.kind === "instant") {
+    return column.values.some((_, row) => isFuture(column, row)) ? 20 + FUTURE.length : 20;
+  }
   if (column.kind !== "path" && column.kind !== "word") return Math.max(least, 10);
   const most = longest(column.words) + (column.kind === "path" ? longest(column.values) : 0);
   return Math.min(Math.max(least, Math.round(most * 0.9) + 4), 56);

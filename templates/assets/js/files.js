@@ -21,6 +21,7 @@ class FileTable {
     this.classLabels = new Map(options.map((one) => [one.value, one.dataset.label || ""]));
     this.rows = new RowWindow(this.scroller, table.columns, (column, row) => {
       const text = cellText(column, row);
+      if (isFuture(column, row)) return text + FUTURE;
       return column.name === "file_class" ? this.classLabels.get(text) || text : text;
     });
     this.makeHeads();

@@ -1,6 +1,7 @@
 // The last of the files: starts every feature.
 
 startHeartbeat();
+labelFuture();
 startTips();
 startRenewal();
 startArrowKeys();
