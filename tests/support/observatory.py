@@ -1,7 +1,7 @@
 """Small observatories whose stores are collected in a moment.
 
 An `Observatory` has the settings that it is published with and what its sources say. Every source
-is collected through a stand-in of the same name (`told_source`), so none needs a server.
+is collected through a stand-in of the same name (`json_source`), so none needs a server.
 Publishing reads no source, so its pages are those of the real source.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gen2tree import later
 from running import run
-from support import packages, told_source
+from support import json_source, packages
 from support.settings_text import to_toml
 
 NOW = later()
@@ -33,10 +33,10 @@ class Observatory:
         """Collect `folder`/store, and publish nothing; return the folder."""
         packages.install(
             folder / "packages",
-            "told_source",
-            Path(told_source.__file__).read_text(),
-            kind=told_source.KIND,
-            object_name="Told",
+            "json_source",
+            Path(json_source.__file__).read_text(),
+            kind=json_source.KIND,
+            object_name="JsonFiles",
         )
         streams = {}
         for key, nights in self.said.items():
@@ -47,7 +47,7 @@ class Observatory:
                 path.write_text(json.dumps(tables))
             streams.setdefault(stream, []).append(
                 {
-                    "type": told_source.KIND,
+                    "type": json_source.KIND,
                     "name": source,
                     "path": f"said/{key}",
                     "stages": self.stages.get(key, []),

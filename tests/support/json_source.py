@@ -14,11 +14,11 @@ from pathlib import Path
 from observing_monitor import columns
 from observing_monitor.sources import Reading, Telling
 
-KIND = "told"
+KIND = "json_files"
 TABLES = {"files": columns.FILES, "attempts": columns.ATTEMPTS, "metrics": columns.METRICS}
 
 
-class Told(Telling):
+class JsonFiles(Telling):
     """The tables of a folder with one JSON file per night."""
 
     @dataclass
