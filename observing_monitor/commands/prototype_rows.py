@@ -123,7 +123,7 @@ class _History:
     rest: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     # table -> instants, and the files whose rows were written then
     updates: dict[str, list[tuple[datetime.datetime | None, str]]] = field(default_factory=dict)
-    # files and tables that have told of them
+    # files, each with a table that has it
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def place(self, name: str, row: Row) -> None:

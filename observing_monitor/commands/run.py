@@ -63,7 +63,7 @@ def locked_run(
                 now,
                 title=options.title,
                 site_url=options.site_url,
-                known=read_known_issues(options, streams),
+                known_issues=read_known_issues(options, streams),
                 receivers=receivers,
                 prometheus_file=options.prometheus_file,
                 limit_s=options.max_run_s or usual_s,

@@ -83,7 +83,7 @@ class SiteRun:
     now: datetime.datetime
     title: str = "Observing monitor"  # of the site
     site_url: str = ""
-    known: KnownIssues = field(default_factory=KnownIssues)
+    known_issues: KnownIssues = field(default_factory=KnownIssues)
     receivers: list[Receiver] = field(default_factory=list)  # are told of changes of status
     prometheus_file: Path | None = None
     limit_s: float = math.inf  # after this time, nothing further is begun
@@ -104,9 +104,9 @@ class SiteRun:
         # indexes of collected streams, which `publish` writes
         self._indexes: dict[str, Index] = {}
         self._site = make_site(
-            self.title, self.streams, self.output, self.site_url, self.known.issues
+            self.title, self.streams, self.output, self.site_url, self.known_issues.issues
         )
-        self.problems += self.known.problems
+        self.problems += self.known_issues.problems
 
     @property
     def seconds(self) -> float:

@@ -117,7 +117,7 @@ class CallThread:
         _n_abandoned += 1
 
     def end(self, wait_s: float = 0.0) -> None:
-        """Let the thread end after its last call, and wait for that at most `wait_s`."""
+        """Let the thread end after its last call, and wait up to `wait_s`."""
         self._calls.put(None)
         if self._thread and wait_s:
             self._thread.join(wait_s)
