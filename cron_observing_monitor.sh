@@ -1,31 +1,37 @@
 #!/bin/sh
-# Put this into a crontab. It keeps the pages of one site current, and prints only what went wrong, so that cron mails that:
+# Keeps the pages of one site current. Put it into a crontab:
 #
 #     */5 * * * *  /path/to/cron_observing_monitor.sh
 #
-# Its settings come from the environment, which the crontab gives. Arguments go on to observing_monitor.
+# It prints only errors, so that cron mails them. Arguments are passed on to observing_monitor.
+# Settings come from the environment, which the crontab gives:
 #
-#     */5 * * * *  OBSMON_CONFIG=/etc/observing_monitor/site.toml OBSMON_LOG=/var/log/obsmon.log /path/to/cron_observing_monitor.sh
+#     */5 * * * *  OBSMON_CONFIG=/etc/obsmon/site.toml /path/to/cron_observing_monitor.sh
 #
-#     OBSMON_VENV       the virtual environment with observing_monitor       (.venv beside this script, if there is one)
-#     OBSMON_CONFIG     the settings file                                    (site.toml beside this script)
-#     OBSMON_LOG        the log, to which every run adds                     (beside the settings file: site.log)
-#     OBSMON_LOG_BYTES  a larger log is renamed to LOG.1                     (5000000)
+#     OBSMON_CONFIG     settings file (default: site.toml next to this script)
+#     OBSMON_LOG        log, to which every run adds (default: site.log next to site.toml)
+#     OBSMON_LOG_BYTES  a larger log is renamed to LOG.1 (default: 5000000)
+#     OBSMON_VENV       virtual environment with observing_monitor (default: .venv next to this
+#                       script, if there is one)
 #
-# The exit code is observing_monitor's:
+# The exit code is that of observing_monitor:
 #
 #     0   all is well
-#     1   pages were made, but something failed: a source can't be read, or there was an unexpected error
-#     2   the command line or the settings are wrong and nothing was done; or the output can't be read or written
-#     75  another run is at work on the same output; this one left at once, which is no failure
+#     1   pages were made, but a source can't be read, or there was an unexpected error
+#     2   the command line or the settings are wrong, and nothing was done; or the output can't be
+#         read or written
+#     75  another run is at work on the same output; this one ended at once, which is no error
 #
-# Each run adds three lines to the log: when it started, its result, when it ended. The second is observing_monitor's, with its
-# words always in this order (the same line goes to log_file, if the settings name one):
+# Each run adds three lines to the log: its start, its result and its end. The result is
+# observing_monitor's own line, which is also written to log_file if the settings name one. Its
+# words have a fixed order:
 #
-#     observing_monitor: at=2026-02-12T03:05:01Z command=run nights=4 changed=1 pages=3 seconds=1.92 problems=0 exit=0
+#     observing_monitor: at=2026-02-12T03:05:01Z command=run nights=4 changed=1 pages=3
+#         seconds=1.92 problems=0 exit=0          (all in one line)
 #
-# After 0 and 75 it is silent. After any other code it prints what the run added to the log, and cron mails that.
-# Cron gives commands hardly any environment: set what else yours needs (a proxy, a umask) in the crontab or below.
+# After 0 and 75 the script prints nothing. After any other code it prints what the run added to
+# the log. Cron gives commands hardly any environment: set what yours needs (a proxy, a umask) in
+# the crontab or below.
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 2
 
@@ -41,7 +47,7 @@ elif [ -n "${OBSMON_VENV:-}" ]; then
     exit 2
 fi
 
-touch -- "$log" || exit 2  # touch has said why
+touch -- "$log" || exit 2  # touch prints the reason
 old_bytes=$(wc -c <"$log")
 
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) run $$ starts: $config" >>"$log"

@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-TESTS = CHECKOUT / "tests"
-sys.path[:0] = [str(path) for path in (CHECKOUT, CHECKOUT / "examples", TESTS / "support", TESTS)]
+SUPPORT = CHECKOUT / "tests" / "support"
+sys.path[:0] = [str(path) for path in (CHECKOUT, CHECKOUT / "examples", SUPPORT)]
 
 import bench_databases  # noqa: E402 - their imports need the path above
 import bench_files  # noqa: E402

@@ -284,25 +284,33 @@ def example_tables(table: str) -> Iterator[Mapping[str, Any]]:
         if path.suffix != ".toml":
             continue
         settings = tomllib.loads(path.read_text())
-        described = settings.get("streams", {}).values()
-        owners = [settings, *described]
+        streams = list(settings.get("streams", {}).values())
         if table == "site":
             yield settings.get("observing_monitor", {})
-        elif table == "stream":
-            yield from described
         elif table == "storage":
             yield from storages(settings)
-        elif table in ("from", "previews"):
-            for one in described:
-                found = one.get(table, [])
-                tables = found if isinstance(found, list) else [found]
-                yield from (entry for entry in tables if isinstance(entry, dict))
         elif table in receivers.RECEIVERS:
-            for owner in owners:
-                named = owner.get("notify", {}).values()
-                yield from (one for one in named if one["type"] == table)
+            named = [
+                one for owner in [settings, *streams] for one in owner.get("notify", {}).values()
+            ]
+            yield from (one for one in named if one["type"] == table)
         else:
-            for source in (source for one in described for source in one.get("sources", [])):
+            yield from tables_of_streams(table, streams)
+
+
+def tables_of_streams(
+    table: str, streams: Iterable[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Give the tables of one kind that streams have, or the streams themselves."""
+    for stream in streams:
+        if table == "stream":
+            yield stream
+        elif table in ("from", "previews"):
+            found = stream.get(table, [])
+            tables = found if isinstance(found, list) else [found]
+            yield from (entry for entry in tables if isinstance(entry, dict))
+        else:
+            for source in stream.get("sources", []):
                 if source["type"] == table or (source["type"], table) == ("files", "objects"):
                     yield source
 

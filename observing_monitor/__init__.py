@@ -1,5 +1,5 @@
-"""Static pages that tell, night by night, what an observatory took, moved and ingested."""
+"""Static pages that show for each night what an observatory took, moved and ingested."""
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

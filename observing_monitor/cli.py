@@ -26,6 +26,7 @@ from observing_monitor.model.wording import visible, visible_line
 from observing_monitor.processes.timelimit import leave
 from observing_monitor.processes.tuning import tune_process
 from observing_monitor.settings.receivers import receivers_of_file
+from observing_monitor.settings.toml import forget_pipes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     now = now or datetime.datetime.now(datetime.UTC)
     program = f"{PROGRAM} metrics" if arguments[:1] == ["metrics"] else PROGRAM
     tune_process()
+    forget_pipes()
     try:
         return _dispatch(arguments, now)
     except LockedError as error:

@@ -1,4 +1,4 @@
-"""The example observatory: what the seed and the clock make of it; and that the examples of settings are right."""
+"""The example observatory and the examples of settings."""
 
 import datetime
 import gzip
@@ -18,13 +18,13 @@ from observing_monitor.model.nights import nid_of
 from observing_monitor.settings import read
 from observing_monitor.sources.registry import BUILT_IN
 
-# Seven in the morning: all cameras have been at work tonight, and Lasair and the archive are.
+# All cameras have taken images tonight; Lasair and the archive are at work.
 NOW = datetime.datetime(2021, 3, 11, 7, 0, tzinfo=datetime.UTC)
 TONIGHT = "2021-03-10"
 
 
 def listing(folder):
-    """Every path below, with what tells a change: size and time; of links, where they lead."""
+    """Return the size and time of every file below a folder, and the targets of links."""
     found = {}
     for path in sorted(folder.rglob("*")):
         key = path.relative_to(folder).as_posix()
@@ -40,20 +40,20 @@ def listing(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The example as it is at NOW; tests leave it as it is."""
+    """The example's input at NOW; tests do not change it."""
     folder = tmp_path_factory.mktemp("input")
     make_observatory.make_input(folder, NOW)
     return folder
 
 
 def test_same_seed_and_clock_make_the_same(made, tmp_path):
-    """Nothing but the seed and the clock decides what is made."""
+    """The same seed and clock make the same files."""
     make_observatory.make_input(tmp_path, NOW)
     assert listing(tmp_path) == listing(made)
 
 
 def test_nights_and_sizes(made):
-    """Ten nights, one of them without a file; sizes look real, but take next to no room on disk."""
+    """There are ten nights, one without files; sizes look real, but take no room on disk."""
     nights = [path for path in (made / "auxTel" / "storage").iterdir() if path.is_dir()]
     assert len(nights) == 10
     assert [path.name for path in nights if not any(path.iterdir())] == ["2021-03-04"]
@@ -65,7 +65,7 @@ def test_nights_and_sizes(made):
 
 
 def test_incidents(made):
-    """There is a file that is gone, one that the registry lacks, one that nobody linked, a small one, and a name with a tag."""
+    """There are lost, failed, missing and small files, and a name with an HTML tag."""
     raws = list((made / "auxTel" / "gen2repo" / "raw").rglob("*.fits"))
     (lost,) = (path for path in raws if not path.exists())
     with closing(sqlite3.connect(made / "auxTel" / "gen2repo" / "registry.sqlite3")) as registry:
@@ -80,11 +80,11 @@ def test_incidents(made):
     images = set(storage.rglob("*.fits"))
     assert storage / "2021-03-08" / "focus <b>sweep.fits" in images - linked
     assert len([path for path in images - linked if path.stat().st_size < 10_000]) == 3
-    assert [path for path in images - linked if path.parent.name == TONIGHT], "some are pending"
+    assert [path for path in images - linked if path.parent.name == TONIGHT], "none is pending"
 
 
 def test_next_run_goes_on(made, tmp_path):
-    """A further run adds files and ingests to tonight, lets numbers and logs go on, and changes or deletes nothing else."""
+    """A further run adds to tonight's files, ingests, numbers and logs, and to nothing else."""
     make_observatory.make_input(tmp_path, NOW)
     before, logs = listing(tmp_path), read_log(tmp_path)
     status = tmp_path / "lasair" / f"status_{nid_of(NOW.date())}.json"
@@ -124,21 +124,25 @@ def test_next_run_goes_on(made, tmp_path):
 
 
 def read_log(folder):
+    """Return the archive's ingest log."""
     return (folder / "gemini" / "logs" / "service_ingest_queue.py-siq1.log").read_text()
 
 
 def test_continued_days_later(tmp_path):
-    """An example that was left alone for two days has the nights between as if it had been run all the time."""
+    """An example that was not run for two days gets the same nights as one that was."""
     make_observatory.make_input(tmp_path / "left", NOW)
     make_observatory.make_input(tmp_path / "left", NOW + datetime.timedelta(days=2))
     make_observatory.make_input(tmp_path / "whole", NOW + datetime.timedelta(days=2), n_nights=12)
     left, whole = (listing(tmp_path / name) for name in ("left", "whole"))
     assert set(left) == set(whole)
-    # hard links are those of the last minutes before a run, whenever that was
+    # hard links are those of the last minutes before a run
     assert {
         key for key in left if left[key] != whole[key] and not key.startswith("comCam/gen2repo/")
     } == set()
-    rows = "select exposure, detector, id, ingest_date from dataset join dataset_tags_00000001 on dataset_id = id order by id"
+    rows = (
+        "select exposure, detector, id, ingest_date "
+        "from dataset join dataset_tags_00000001 on dataset_id = id order by id"
+    )
     ingested = [
         gen3repo.records(tmp_path / name / "lsstCam" / "gen3repo", rows)
         for name in ("left", "whole")
@@ -147,7 +151,7 @@ def test_continued_days_later(tmp_path):
 
 
 def test_gen3_as_the_butler_makes_it(made, tmp_path):
-    """Every table of the example's Gen3 registry has the columns, types and keys that the Butler itself gives it, and the same keepers."""
+    """The example's Gen3 registry has the tables and managers of a real Butler's."""
     night = datetime.date(2021, 3, 10)
     raw = gen3repo.Raw(gen3repo.raw_file(tmp_path / "storage", night, 1), 1, night)
     gen3repo.make_repository(tmp_path / "gen3repo", [raw])
@@ -160,22 +164,26 @@ def test_gen3_as_the_butler_makes_it(made, tmp_path):
     for table in tables:
         columns = f"select name, upper(type), \"notnull\", pk from pragma_table_info('{table}')"
         assert gen3repo.records(ours, columns) == gen3repo.records(theirs, columns), table
-    attributes = "select name, value from butler_attributes where name like 'version:%' or name like '%managers%' order by name"
+    attributes = (
+        "select name, value from butler_attributes "
+        "where name like 'version:%' or name like '%managers%' order by name"
+    )
     assert gen3repo.records(ours, attributes) == gen3repo.records(theirs, attributes)
 
 
-def test_logs_tell_their_incidents(made):
-    """In ten nights of logs one has a traceback, one a destination that was down; what is old is rotated away and compressed."""
+def test_logs_have_their_incidents(made):
+    """Of ten nights of logs one has a traceback and one a destination that was down.
+
+    Old logs are rotated and compressed.
+    """
     logs = made / "gemini" / "logs"
     texts = [
         gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
         for path in logs.iterdir()
     ]
     assert len(texts) == 6
-    assert (
-        sum(text.count("Traceback") for text in texts) == 1
-        and sum(text.count("(503)") for text in texts) == 5
-    )
+    assert sum(text.count("Traceback") for text in texts) == 1
+    assert sum(text.count("(503)") for text in texts) == 5
     assert max(text.count(fitsstorage_logs.DESTINATION) for text in texts) > 500
 
 
@@ -183,13 +191,13 @@ def test_logs_tell_their_incidents(made):
     "path", sorted((CHECKOUT / "examples").glob("*.toml")), ids=lambda path: path.name
 )
 def test_settings_are_right(path):
-    """Each of the examples of settings is understood, and so are the settings of each of its sources."""
+    """Each example of settings is valid, and so are those of its sources."""
     for stream in read.streams_of_file(path):
         assert make_sources(stream, NOW), stream.name
 
 
 def test_every_source_is_shown():
-    """The example observatory has a stream of every source that needs no server, and its settings a title for each stream."""
+    """The example has a stream of every source that needs no server, each with a title."""
     streams = read.streams_of_file(CHECKOUT / "examples" / "site.toml")
     assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {
         "dbb",

@@ -1,4 +1,4 @@
-"""The templates are found however the program came to the machine: from a wheel, an editable install, a plain checkout."""
+"""The templates are found from a wheel, an editable install and a plain checkout."""
 
 import os
 import shutil
@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 from conftest import CHECKOUT
 
-# What an installed copy tells of itself: where it lies, where its templates are.
-ASK = "from observing_monitor.pages import render; print(render.__file__); print(render.templates_dir())"
+# prints where an installed copy and its templates are
+ASK = """
+from observing_monitor.pages import render
+print(render.__file__)
+print(render.templates_dir())
+"""
+ADD_SITE = """
+import site, sys
+site.addsitedir({site!r})
+sys.path.append({others!r})
+"""
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of what is installed, so that no build leaves anything in the checkout."""
+    """A copy of the files of an installation, so that builds leave the checkout clean."""
     folder = tmp_path_factory.mktemp("install") / "checkout"
     skip = shutil.ignore_patterns("__pycache__")
     for name in ("observing_monitor", "templates"):
@@ -28,7 +37,7 @@ def copy(tmp_path_factory):
 
 
 def run(*command, cwd, **env):
-    """The output of a command that must succeed, started without the checkout on the path."""
+    """Run a command without the checkout on the path; return its output."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=clean | env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,7 +45,7 @@ def run(*command, cwd, **env):
 
 
 def pip(*arguments, cwd):
-    """Run pip without a network: nothing is looked for, the build uses this environment's setuptools."""
+    """Run pip without a network; builds use this environment's setuptools."""
     quiet = (
         "--quiet",
         "--no-index",
@@ -48,14 +57,17 @@ def pip(*arguments, cwd):
 
 
 def ask(site, cwd):
-    """Where the package found in `site` lies and has its templates; other packages come from this environment."""
-    # -S: this environment's own .pth files, such as an editable install's, are not to answer instead.
-    path = f"import site, sys; site.addsitedir({str(site)!r}); sys.path.append({sysconfig.get_path('purelib')!r}); "
-    return map(Path, run(sys.executable, "-I", "-S", "-c", path + ASK, cwd=cwd).splitlines())
+    """Return the paths of the package in `site` and of its templates.
+
+    Other packages come from this environment.
+    """
+    code = ADD_SITE.format(site=str(site), others=sysconfig.get_path("purelib")) + ASK
+    # -S: without this environment's .pth files, such as that of an editable install
+    return map(Path, run(sys.executable, "-I", "-S", "-c", code, cwd=cwd).splitlines())
 
 
 def names(folder, *patterns):
-    """The relative paths of a folder's files that match."""
+    """Return the relative paths of a folder's files that match."""
     return {
         path.relative_to(folder).as_posix()
         for pattern in patterns
@@ -65,7 +77,7 @@ def names(folder, *patterns):
 
 
 def test_wheel(copy, tmp_path):
-    """A wheel has every module, every template and every asset, and installs the command."""
+    """A wheel has all modules, templates and assets, and installs the command."""
     pip("wheel", "--wheel-dir", str(tmp_path), str(copy), cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"
@@ -88,7 +100,7 @@ def test_wheel(copy, tmp_path):
 
 
 def test_editable(copy, tmp_path):
-    """An editable install uses the checkout's modules and its templates at the top."""
+    """An editable install uses the checkout's modules and templates."""
     site = tmp_path / "site"
     pip("install", "--target", str(site), "--editable", str(copy), cwd=tmp_path)
 
@@ -99,7 +111,7 @@ def test_editable(copy, tmp_path):
 
 
 def test_plain_checkout(copy, tmp_path):
-    """A checkout that nobody installed runs with `python -m` from its folder, and from elsewhere with PYTHONPATH."""
+    """A plain checkout runs by `python -m` in its folder, elsewhere with PYTHONPATH."""
     module, templates = map(Path, run(sys.executable, "-c", ASK, cwd=copy).splitlines())
     assert module.parents[1] == copy / "observing_monitor"
     assert templates == copy / "templates"

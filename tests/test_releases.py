@@ -39,15 +39,15 @@ def release(tmp_path_factory):
 
 
 def test_both_are_valid(release):
-    """An index would take both, and can show the README."""
+    """A package index would accept both files and show the README."""
     files = sorted(map(str, release.iterdir()))
     assert [name.rpartition(".")[2] for name in files] == ["whl", "gz"]
-    said = run(sys.executable, "-m", "twine", "check", "--strict", *files, cwd=release)
-    assert said.count("PASSED") == 2
+    output = run(sys.executable, "-m", "twine", "check", "--strict", *files, cwd=release)
+    assert output.count("PASSED") == 2
 
 
 def test_source_archive_has_what_the_readme_names(release, tmp_path):
-    """The source archive has all that the README names."""
+    """The source archive has the files that the README names."""
     (archive,) = release.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
@@ -72,7 +72,7 @@ def test_installs_and_builds_the_demo(release, tmp_path, pattern):
 
     where = run(python, "-c", "import observing_monitor as o; print(o.__file__)", cwd=tmp_path)
     assert where.startswith(str(environment))
-    said = run(python, "examples/make_observatory.py", tmp_path / "demo", cwd=tmp_path)
-    assert "demo/site/index.html" in said
+    output = run(python, "examples/make_observatory.py", tmp_path / "demo", cwd=tmp_path)
+    assert "demo/site/index.html" in output
     assert (tmp_path / "demo/site/index.html").is_file()
     assert len(list((tmp_path / "demo/site").glob("auxTel/20??-??-??.html"))) == 10

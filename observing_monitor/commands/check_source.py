@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.collecting.sources import catch_faults
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
+from observing_monitor.readers.patterns import Pattern
 
 if TYPE_CHECKING:
     import datetime
@@ -46,6 +47,9 @@ def check_source(
     if faults:
         return Answer(FAILED, [*faults.values(), f"after {time.monotonic() - started:.2f} s"])
     answer = Answer(FINE, [f"{nights_text(known)}; answered in {took_s:.2f} s"])
+    pattern = getattr(source.source, "pattern", None)
+    if isinstance(pattern, Pattern):
+        answer += Answer(FINE, pattern.remarks())
     return answer + _check_nights(known, nights, stream, tonight) + found
 
 

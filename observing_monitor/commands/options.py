@@ -12,6 +12,7 @@ from observing_monitor.model.nights import ONE_DAY, nights_between
 from observing_monitor.pages import render
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.read import stream_of_flags, streams_of_file
+from observing_monitor.settings.toml import folder_of
 from observing_monitor.storage import redact
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def read_known_issues(options: argparse.Namespace, streams: list[Stream]) -> Kno
 
     path = options.known_issues
     if path is None:
-        path = Path(options.config).parent / "known.yaml" if options.config else None
+        path = folder_of(options.config) / "known.yaml" if options.config else None
         if path is None or not path.exists():
             return known_issues.KnownIssues()
     return known_issues.read_known(path, [stream.name for stream in streams])

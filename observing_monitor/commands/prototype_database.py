@@ -34,6 +34,7 @@ from observing_monitor.model.messages import error_line, os_error_text, shortene
 from observing_monitor.model.nights import YEARS, night_named
 from observing_monitor.pages.redirects import DATABASE
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +97,7 @@ def _check_length(path: Path) -> None:
     sqlite.org/fileformat.html.
     """
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             header, n_bytes = file.read(100), os.fstat(file.fileno()).st_size
     except OSError as error:
         words = f"--database names the prototype's {DATABASE}, or the folder that has it"

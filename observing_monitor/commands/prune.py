@@ -60,7 +60,7 @@ def prune_command(
         words = f"nothing was removed; --yes removes {total}"
         tell(words if n_files else "nothing is to be removed")
         return OK
-    carry_out(plans, run.output, run.now, run.publish)
+    carry_out(plans, run.output, run.now, run.publish, run.write_spare_pages)
     tell(f"removed {total}")
     run.n_looked = _n_nights(plans)
     return end_run("prune", options, run)

@@ -1,8 +1,8 @@
 """Plan and remove what is too old.
 
-A night's row of the index says which of them were pruned, and when. The mark is written first,
-then the pages are published accordingly, and the files are removed last. If a run is killed in
-between, the pages are whole, and the next `prune` finds what is left.
+A night's row of the index says if its page, tables or previews were pruned, and when. The mark
+is written first, then the pages are published accordingly, and the files are removed last. If a
+run is killed in between, the pages are whole, and the next `prune` finds what is left.
 
 - A pruned page is a small page with the night's numbers and findings, made from its row of the
   index, so that no link to it is dead. Its lists, images and data files are removed.
@@ -14,8 +14,6 @@ between, the pages are whole, and the next `prune` finds what is left.
 from __future__ import annotations
 
 import datetime
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -23,14 +21,16 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.model import columns
 from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages.night_files import files_to_prune
+from observing_monitor.pages.spare_page import has_spare_page, use_spare_page
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, IndexRow, is_pruned
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from observing_monitor.settings.stream import Stream
+    from observing_monitor.storage.index import Index
     from observing_monitor.storage.output import Output
 
 
@@ -86,6 +86,8 @@ def make_plan(
             files = files_to_prune(stream, output, text, what)
             # a night that may get previews is marked, though it has none yet
             is_to_mark = what == PREVIEWS and stream.previews and not is_pruned(row, what)
+            if what == PREVIEWS and _must_stay(stream, output, night, row):
+                continue
             if row.get("summary") and (files or is_to_mark):
                 plan.nights.append(night)
                 plan.n_files += len(files)
@@ -93,11 +95,21 @@ def make_plan(
     return StreamPlan(stream, plans)
 
 
+def _must_stay(stream: Stream, output: Output, night: datetime.date, row: IndexRow) -> bool:
+    """True if a page shows a night's previews that can neither be made again nor replaced.
+
+    Its tables were pruned by a version that wrote no spare page.
+    """
+    is_last = is_pruned(row, TABLES) and not is_pruned(row, PAGE) and not is_pruned(row, PREVIEWS)
+    return is_last and not has_spare_page(stream, output, night)
+
+
 def carry_out(
     plans: Sequence[StreamPlan],
     output: Output,
     now: datetime.datetime,
     publish: Callable[[], None],
+    spare: Callable[[Stream, Collection[datetime.date]], None],
 ) -> None:
     """Remove what is planned.
 
@@ -109,11 +121,16 @@ def carry_out(
     now : datetime
     publish : callable
         Publishes the pages, between marking and removing: no page may show what is removed.
+    spare : callable
+        Makes the spare pages of some nights of a stream (`pages.spare_page`).
     """
     for plan in plans:
         _mark(plan, output, now)
     publish()
     for plan in plans:
+        index = Store(output, plan.stream.name).read_index()
+        if nights := _nights_to_spare(plan, index):
+            spare(plan.stream, nights)
         _remove(plan, output, now)
 
 
@@ -147,7 +164,7 @@ def _remove(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
     for night in plan.plans[PREVIEWS].nights:
         name = night.isoformat()
         if is_pruned(index["nights"][name], TABLES):
-            _cut_previews(stream, output, name, now)
+            use_spare_page(stream, output, night)
         for path in files_to_prune(stream, output, name, PREVIEWS):
             output.remove(path)
         folder = layout.in_folder(stream.folder, layout.previews_folder(name))
@@ -180,17 +197,13 @@ def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, s
     store.note(night, row)
 
 
-_PREVIEWS = re.compile(
-    rb'(<section aria-labelledby="previews">\s*<h2 id="previews">[^<]*</h2>).*?(</section>)',
-    re.DOTALL,
-)
-
-
-def _cut_previews(stream: Stream, output: Output, night: str, now: datetime.datetime) -> None:
-    """Cut the previews out of a finished page."""
-    relative = os.path.join(stream.folder, f"{night}.html")
-    page = output.read(relative)
-    if page:
-        words = f"\n<p>They were removed on {now:%Y-%m-%d}, as the settings ask.</p>\n".encode()
-        cut = _PREVIEWS.sub(lambda found: found[1] + words + found[2], page)
-        output.write_changed(relative, cut)
+def _nights_to_spare(plan: StreamPlan, index: Index) -> list[datetime.date]:
+    """Return the nights whose tables go now, while their page keeps its thumbnails."""
+    return [
+        night
+        for night in plan.plans[TABLES].nights
+        if not is_pruned(row := index["nights"][night.isoformat()], TABLES)
+        and not is_pruned(row, PAGE)
+        and not is_pruned(row, PREVIEWS)
+        and (row.get("previews") or {}).get("n_pictures")
+    ]

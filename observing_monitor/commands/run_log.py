@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.commands.exit_codes import INCOMPLETE, OK
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc
+from observing_monitor.readers.plain_files import unblocked
 
 if TYPE_CHECKING:
     import argparse
@@ -64,7 +65,8 @@ def log_line(options: argparse.Namespace, line: str, code: int) -> int:
     if not options.log_file:
         return code
     try:
-        with open(options.log_file, "a", encoding="utf-8") as file:
+        # a pipe that somebody reads is fine: /dev/stderr may be one
+        with open(options.log_file, "a", encoding="utf-8", opener=unblocked) as file:
             file.write(f"{line}\n")
     except OSError as error:
         words = "it must be a file that can be written"

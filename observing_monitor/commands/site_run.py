@@ -35,7 +35,7 @@ from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from observing_monitor.collecting.asking import TimedSource
     from observing_monitor.collecting.night import Outcome
@@ -252,6 +252,12 @@ class SiteRun:
             from observing_monitor.feeds import notify
 
             self.problems += notify.notify(self.receivers, statuses, self.output, self.now)
+
+    def write_spare_pages(self, stream: Stream, nights: Collection[datetime.date]) -> None:
+        """Make the pages that replace those of some nights when their thumbnails go."""
+        from observing_monitor.pages.spare_page import write_spare_pages
+
+        write_spare_pages(self._site, stream, nights, self.now)
 
     def beat(self, pages: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
         """Write the heartbeat, and return it.

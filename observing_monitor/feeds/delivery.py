@@ -11,6 +11,7 @@ from observing_monitor.errors import ObservingMonitorError
 from observing_monitor.feeds.change import plain
 from observing_monitor.model.messages import os_error_text, shortened
 from observing_monitor.processes.timelimit import CallThread, TooLateError
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from observing_monitor.feeds.change import Change
 
 
+MAX_SECRET_BYTES = 1 << 16  # of a file with a password or an address
 MAX_REASON = 300  # characters of what a server or program said
 
 
@@ -61,7 +63,8 @@ def read_secret(variable: str, file: Path | None) -> str:
     if file is None:
         return ""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        with open_plain(file) as opened:
+            lines = opened.read(MAX_SECRET_BYTES).decode("utf-8").splitlines()
     except UnicodeDecodeError:
         raise DeliveryError(f"{file}: is not text") from None
     except OSError as error:

@@ -16,6 +16,7 @@ from observing_monitor.model.finding import rank
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import parse_night
 from observing_monitor.model.wording import visible
+from observing_monitor.readers.plain_files import check_plain, plain
 from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_bytes
 
@@ -192,7 +193,9 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     # always the same, so that killed runs leave only one
     unfinished = copy.with_name(f".{copy.name}.unfinished")
     try:
-        unfinished.write_bytes(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
+        check_plain(copy)
+        with open(unfinished, "wb", opener=plain) as file:
+            file.write(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -64,6 +64,8 @@ class Night:
         Class, or lost -> reason -> number of files acknowledged for it.
     since : mapping
         Class -> when its first file failed or was created, such as `03:12`.
+    zeros : tuple of str
+        Names of the files of which every pixel is 0.
     """
 
     summary: Mapping[str, Any]
@@ -80,6 +82,7 @@ class Night:
     cross_night: tuple[CrossNightFiles, ...] = ()
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
+    zeros: tuple[str, ...] = ()
 
 
 def check_silence(night: Night) -> Iterable[Finding]:
@@ -216,6 +219,21 @@ def check_notes(night: Night) -> Iterable[Finding]:
         )
 
 
+def check_zeros(night: Night) -> Iterable[Finding]:
+    """Check that no file is full of zeros, as far as previews read them."""
+    if night.zeros:
+        n = len(night.zeros)
+        names = ", ".join(night.zeros[:MAX_NAMED])
+        more = f" and {n - MAX_NAMED:,} more" if n > MAX_NAMED else ""
+        verb = "is" if n == 1 else "are"
+        yield Finding(
+            "error",
+            f"{n_of(n, 'file')} {verb} full of zeros: {names}{more}",
+            "#previews",
+            night.file_sources,
+        )
+
+
 def report_repeated(night: Night) -> Iterable[Finding]:
     """Report files of a name that came before; this is no fault."""
     if night.summary["n_twice"]:
@@ -285,6 +303,7 @@ CHECKS = (
     check_usual,
     check_clocks,
     check_notes,
+    check_zeros,
     report_changes,
     report_cross_night,
     report_removed,

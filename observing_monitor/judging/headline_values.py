@@ -77,7 +77,8 @@ def aggregated(rows: DataFrame, aggregate: str, is_count: bool) -> tuple[float |
     rows : DataFrame
         The metric's rows, in the order in which they were read.
     aggregate : str
-        One of `completeness.AGGREGATES`, of all values of the night; "" for the default: the last value of
+        One of `completeness.AGGREGATES`, of all values of the night; "" for the default: the last
+        value of
         each node.
     is_count : bool
         True if the values of several nodes add up.

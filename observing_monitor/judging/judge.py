@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.judging import checks, usual
 from observing_monitor.judging.headline_values import headline_values
-from observing_monitor.judging.keys import acknowledged_key, basis, neighbours_key, shown_key
+from observing_monitor.judging.keys import (
+    acknowledged_key,
+    basis,
+    files_of_zeros,
+    neighbours_key,
+    shown_key,
+)
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import worst_first
@@ -124,6 +130,7 @@ def _night(
         worse=usual.worse(summary, job.usual),
         cross_night=tuple(shared),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
+        zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at, job.night.isoformat()) for name, at in first_errors.items()},
     )
 

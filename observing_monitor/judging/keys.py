@@ -40,10 +40,17 @@ def basis(job: NightWork) -> str:
 
 
 def _own_facts(job: NightWork) -> list[object]:
+    zeros = files_of_zeros(job.stream, job.row)
     return [
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
+        *([zeros] if zeros else []),
     ]
+
+
+def files_of_zeros(stream: Stream, row: IndexRow) -> list[str]:
+    """Return the names of the files that previews found to be full of zeros."""
+    return (row.get("previews") or {}).get("zeros", []) if stream.previews else []
 
 
 def issues_key(issues: Iterable[Issue]) -> list[list[str]]:

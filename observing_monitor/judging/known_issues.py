@@ -34,6 +34,7 @@ from observing_monitor.judging.issue_entries import (
 )
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import parse_night
+from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,7 +144,8 @@ def read_known(path: Path, streams: Sequence[str]) -> KnownIssues:
         Names of streams that an entry may have.
     """
     try:
-        data = path.read_bytes()[: MAX_BYTES + 1]
+        with open_plain(path) as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         return KnownIssues(problems=[f"{path}: {os_error_text(error)}; nothing is acknowledged"])
     if len(data) > MAX_BYTES:

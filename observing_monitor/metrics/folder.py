@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import OutputError
 from observing_monitor.metrics.values import OWN_KEYS, file_name_of, number
 from observing_monitor.model.messages import os_error_text
+from observing_monitor.readers.plain_files import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,10 +84,10 @@ class MetricsFolder:
         path = os.path.join(self.place, ".status.lock")
         try:
             try:
-                return open(path, "ab", 0)
+                return open(path, "ab", 0, opener=plain)
             except FileNotFoundError:
                 self._make_folder()
-                return open(path, "ab", 0)
+                return open(path, "ab", 0, opener=plain)
         except OSError as error:
             raise self._fault(error) from error
 
@@ -109,7 +110,7 @@ class MetricsFolder:
         """Return all of a night's file, own keys included; {} if there is none."""
         path = self._path(nid)
         try:
-            with open(path, "rb", 0) as file:
+            with open(path, "rb", 0, opener=plain) as file:
                 data = file.read()
         except FileNotFoundError:
             return {}
@@ -154,7 +155,7 @@ class MetricsFolder:
         path = self._path(nid)
         temporary = os.path.join(self.place, f".status_{nid}.json.new")
         try:
-            with open(temporary, "wb", 0) as file:
+            with open(temporary, "wb", 0, opener=plain) as file:
                 data = memoryview(f"{{\n    {text[1:-1]}\n}}\n".encode())
                 while data:
                     data = data[file.write(data) :]

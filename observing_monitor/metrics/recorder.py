@@ -47,14 +47,14 @@ class Metrics:
         A folder, or the address of a database as SQLAlchemy writes it: `mysql://user@host/name`,
         `postgresql://user@host/name`, `sqlite:////absolute/path`.
     create : bool, default False
-        Create the table, or the folder and its parents, if it does not exist. Otherwise a missing
-        table is an error, and a missing folder is made only if its parent exists, so that nothing
-        is written into the mount point of a disk that is not mounted.
+        Create the table, or the folder and its parents, if it does not exist. If False, a missing
+        table is an error, and a missing folder is made only if its parent exists. This keeps files
+        out of the mount point of a disk that is not mounted.
     password_env : str, default ""
         The environment variable that holds the database's password.
     sync_every_s : float or None, default 1.0
-        Force a night's file to disk (fsync) if this object last did so at least this many seconds
-        ago. 0 forces every write, None forces none. Only for a folder.
+        Force a night's file to disk (fsync) at most once in this many seconds. 0 forces every
+        write, None forces none. Only for a folder.
 
     Raises
     ------
@@ -71,10 +71,9 @@ class Metrics:
     - an aware datetime, of which the UTC date counts
     - text of a number or a date: `"2559"`, `"2024-01-04"`, `"20240104"`
 
-    A file is replaced by renaming a new one, so a killed process leaves it whole. fsync protects
-    against a power cut, after which some file systems show an empty file in place of one that was
-    renamed but not forced to disk. A program that writes less than once per `sync_every_s`
-    always forces its writes.
+    A call writes a new file and renames it, so a killed process leaves the file whole. fsync
+    protects against a power cut. Without it, some file systems then show an empty file. A program
+    that writes less often than every `sync_every_s` seconds forces each of its writes.
 
     Examples
     --------
@@ -112,7 +111,7 @@ class Metrics:
         return self._backend.place
 
     def set(self, values: Mapping[str, float], night: Night) -> None:
-        """Replace the night's numbers of these names; others stay.
+        """Replace the night's numbers of these names, and keep the others.
 
         All values are checked first: if one of them is wrong, none is written.
 
@@ -136,9 +135,9 @@ class Metrics:
         self._backend.set(numbers_of(values), nid_of_night(night))
 
     def add(self, values: Mapping[str, float], night: Night) -> None:
-        """Add to the night's numbers of these names; a new one starts at 0.
+        """Add to the night's numbers of these names.
 
-        Adding twice counts twice.
+        A name that the night does not have starts at 0. Adding twice counts twice.
 
         Parameters
         ----------

@@ -111,14 +111,15 @@ def kinds(names: Series[str]) -> Series[str]:
     return frames.texts(of_each).set_axis(names.index)
 
 
-def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
+def read_names(names: Series[str], groups: Mapping[str, Any] | None = None) -> DataFrame:
     """Return the facts in each file name.
 
     Parameters
     ----------
     names : Series of str
-    pattern : str, optional
-        Regular expression of Python with any of the groups in `FORMS`.
+    groups : mapping, optional
+        Group in `FORMS` -> Arrow array with its text in each name, as another pattern than
+        `RUBIN` finds it (`readers.patterns`).
 
     Returns
     -------
@@ -128,11 +129,7 @@ def read_names(names: Series[str], pattern: str = RUBIN) -> DataFrame:
     """
     import pandas as pd
 
-    found = (
-        _read_rubin_names(frames.arrow(names))
-        if pattern == RUBIN
-        else _facts(_groups(names, re.compile(pattern)), len(names))
-    )
+    found = _read_rubin_names(frames.arrow(names)) if groups is None else _facts(groups, len(names))
     made: dict[str, Series[Any]] = {
         name: frames.texts(values).set_axis(names.index) for name, values in found.items()
     }
@@ -229,25 +226,11 @@ def _with_other_names(found: dict[str, Any], names: Any, is_other: Any) -> dict[
     }
 
 
-def _groups(names: Series[str], compiled: re.Pattern[str]) -> dict[str, Any]:
-    """Return the groups of a pattern's first match in each name.
-
-    Group -> Arrow array, with null for a group that did not match.
-    """
-    import pyarrow as pa
-
-    found = [compiled.search(name) if isinstance(name, str) else None for name in names]
-    groups = {
-        group: [None if match is None else match.group(group) for match in found]
-        for group in compiled.groupindex
-    }
-    return {group: pa.array(texts, pa.large_string()) for group, texts in groups.items()}
-
-
 def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
-    """Return `_groups` of an Arrow array, in half the time.
+    """Return the groups of a pattern's first match in each of an Arrow array of names.
 
-    For a pattern that both engines read the same way.
+    Group -> Arrow array, with null for a group that did not match. For a pattern that both
+    engines read the same way.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

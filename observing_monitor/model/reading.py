@@ -30,8 +30,8 @@ class Reading:
     notes : list of str
         Sentences about anything odd; each names its path.
     unread : list of str
-        Folders that could not be listed, as beginnings of file_ids. Files below them stay
-        as they were.
+        Folders that could not be listed, as beginnings of file_ids. Earlier rows of files
+        below them are kept.
     elsewhere : collection of str
         file_ids that now belong to other nights. They are removed from this night instead
         of being marked as gone.

@@ -57,6 +57,14 @@ def write_night(night: JudgedNight, key: str) -> None:
     _remove_leftovers(job, night.row)
 
 
+def page_text(night: JudgedNight, key: str) -> str:
+    """Return the text of a night's page, whose other files are there already."""
+    content = night_content(night)
+    images = write_images(night.job, content.images[:MAX_IMAGES])
+    page = NightPages(night, content, images, key).page()
+    return render.render_night(page, night.job.site.assets)
+
+
 def _begin_lists(
     begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str]
 ) -> None:

@@ -54,6 +54,11 @@ def base_path(job: NightJob) -> str:
     return layout.in_folder(job.stream.folder, job.night.isoformat())
 
 
+def beside(stream: Stream, night: str, ending: str) -> str:
+    """Return the path of a night's file or folder, by its ending."""
+    return layout.in_folder(stream.folder, f"{night}{ending}")
+
+
 def images_path(job: NightJob) -> str:
     """Return the path of the folder of a night's images."""
     return layout.in_folder(job.stream.folder, layout.images_folder(job.night))

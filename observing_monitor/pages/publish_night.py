@@ -72,6 +72,14 @@ def _publish_judged(
     return NightDone(job.night, row, is_stale)
 
 
+def load_judged(job: NightJob, store: Store) -> JudgedNight:
+    """Load the tables of a night and judge it; nothing is written."""
+    unmatched = {
+        other: _load_unmatched(job, store, other) for other in _nights_that_share_files(job)
+    }
+    return JudgedNight(job, *judge_night(job, store.load(job.night), unmatched))
+
+
 def _nights_that_share_files(job: NightJob) -> list[datetime.date]:
     """Return the neighbours that may share files, then the night itself."""
     return [*(night for night, _ in job.neighbours), job.night] if job.neighbours else []

@@ -196,5 +196,6 @@ def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
         raise
     except Exception as error:
         log.exception("%s %s: its page could not be made", job.stream.name, job.night)
-        problem = f"{job.stream.name} {job.night}: its page could not be made ({type(error).__name__}: {error})"
+        words = f"its page could not be made ({type(error).__name__}: {error})"
+        problem = f"{job.stream.name} {job.night}: {words}"
         return NightDone(job.night, job.row, False, problem)

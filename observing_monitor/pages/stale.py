@@ -71,7 +71,7 @@ def common_key(site: Site, stream: Stream) -> str:
 
 def night_key(job: NightJob, row: IndexRow) -> str:
     """Fingerprint of a night's page."""
-    # The row holds the effect of the known issues: a night that none of them touches keeps its page.
+    # the row has the effect of known issues: a night without any keeps its page
     shown = {name: value for name, value in row.items() if name not in BOOKKEEPING}
     pruned = [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
     links = [job.previous, job.next]
@@ -93,7 +93,7 @@ def stream_key(common: str, index: Index, state: State) -> str:
 def year_key(
     common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
 ) -> str:
-    """Fingerprint of the page of one year; `nights` are its own and those that show what is usual."""
+    """Fingerprint of a year's page; `nights` are its own and those that say what is usual."""
     headlines = _plain(state.headlines)
     return digest([common, headlines, state.has_files, years, _night_keys(index, nights)])
 
@@ -129,7 +129,10 @@ def _plain(value: Any) -> Any:
 
 
 def is_untouched(job: NightJob, names: Collection[str]) -> bool:
-    """Whether a night's row tells, without any digest, that nothing but the clock changed; `names` are the files of its stream's folder."""
+    """True if a night's row says, without any digest, that only the clock changed.
+
+    `names` are the files in the folder of its stream.
+    """
     if _stays_as_it_was(job, names):
         return True
     is_made = job.row.get("made_for") == made_for(job) and (
@@ -139,7 +142,7 @@ def is_untouched(job: NightJob, names: Collection[str]) -> bool:
 
 
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
-    """Whether nothing has to be done for a night; arguments as for `_is_untouched`."""
+    """True if nothing is to do for a night; arguments as for `is_untouched`."""
     if is_untouched(job, names):
         return is_as_usual(job.row, job.usual) or is_pruned(job.row, TABLES)
     is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == night_key(
@@ -156,7 +159,7 @@ def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """Whether a night's tables were pruned and its page was not: nothing can make that anew."""
+    """True if a night's tables were pruned and its page was not: it cannot be made again."""
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
@@ -167,7 +170,7 @@ def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
 def made_for(job: NightJob) -> str:
     """Return what a night's row keeps of the run that found its page current.
 
-    It says without any digest that a page needs no look; collecting removes it when the row changes.
+    It says without any digest that the page is current; collecting removes it if the row changes.
     """
     known = digest(issues_key(job.issues)) if job.issues else ""
     around = f"{job.previous} {job.next} {neighbours_key(job)}"
@@ -177,7 +180,7 @@ def made_for(job: NightJob) -> str:
 def night_jobs(
     site: Site, stream: Stream, index: Index, now: datetime.datetime
 ) -> Iterator[NightJob]:
-    """A job for each night of a stream, oldest first, none of which knows yet what is usual."""
+    """Yield a job for each night of a stream, oldest first, still without what is usual."""
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
@@ -211,15 +214,22 @@ def stale_nights(
     names: Collection[str],
     untouched: Collection[datetime.date],
 ) -> list[NightJob]:
-    """The jobs of those nights for which something has to be done; the others' rows keep that they were found current.
+    """Return the jobs of nights that must be judged or published.
 
-    `asked` are jobs, each with the night's row and what is usual for it; `untouched` the nights of which `_is_untouched` holds.
+    Parameters
+    ----------
+    asked : iterable
+        (job, the night's row, what is usual for it). The rows of current nights are marked.
+    names : collection of str
+        The files in the folder of the stream.
+    untouched : collection of date
+        Nights for which `is_untouched` holds.
     """
     stale = []
-    for job, row, edges in asked:
-        if job.night in untouched and (is_as_usual(row, edges) or is_pruned(row, TABLES)):
+    for job, row, limits in asked:
+        if job.night in untouched and (is_as_usual(row, limits) or is_pruned(row, TABLES)):
             continue
-        job = replace(job, row=row, usual=edges)
+        job = replace(job, row=row, usual=limits)
         if _is_current(job, names):
             row["made_for"] = made_for(job)
         else:

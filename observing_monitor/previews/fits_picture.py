@@ -45,6 +45,7 @@ MOST_BYTES = 1_000_000_000  # of a tile or a compressed file, which are held as 
 SLENDER = 8  # longest ratio of the sides: a spectrum is widened to it
 
 TOO_LONG = "reading it took too long"
+ALL_ZERO = "every pixel of it is 0"
 # extensions with these names are images; the others are their masks and variances
 PLANES_SHOWN = ("SCI", "IMAGE")
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
@@ -92,8 +93,12 @@ def open_regular(
         raise PreviewError(f"it cannot be opened: {os_error_text(error)}") from error
 
 
-def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf) -> NDArray[uint8]:
-    """Return the picture of an open FITS file: uint8, top row first.
+def read_picture(
+    file: io.BufferedReader, size: int, deadline: float = math.inf
+) -> tuple[NDArray[uint8], str]:
+    """Return the picture of an open FITS file, and what is odd about it.
+
+    The picture is uint8, top row first. A file full of zeros is odd: `ALL_ZERO`.
 
     Parameters
     ----------
@@ -120,7 +125,9 @@ def read_picture(file: io.BufferedReader, size: int, deadline: float = math.inf)
                 raise PreviewError("it is not a FITS file")
             # memmap=False: a mapped file that is truncated while it is read would kill the process
             hdus = fits.open(file, memmap=False)
-            return _to_grey(_mosaic(_pieces(hdus), size, deadline))
+            means = _mosaic(_pieces(hdus), size, deadline)
+            # NaN is where there is nothing
+            return _to_grey(means), "" if (means[means == means] != 0).any() else ALL_ZERO
         except (PreviewError, ImportError):
             raise
         except MemoryError as error:

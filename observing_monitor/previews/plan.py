@@ -28,6 +28,7 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews import readers
+from observing_monitor.previews.fits_picture import ALL_ZERO
 from observing_monitor.previews.preview import Preview
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.storage import layout
@@ -470,3 +471,6 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         "shown": digest if seen else "",
         "n_pictures": n_pictures,
     }
+    zeros = sorted(one["name"] for one in plan["files"] if one["why"] == ALL_ZERO)
+    if zeros:
+        row["previews"]["zeros"] = zeros

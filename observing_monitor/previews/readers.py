@@ -151,13 +151,13 @@ def read_one(path: str, size: int, seconds: float, roots: Iterable[str] | None) 
     width, height : int
         In pixels.
     why : str
-        Why there is no picture, or "".
+        Why there is no picture, or what is odd about it, or "".
     """
     status = None
     try:
         with fits_picture.open_regular(path, roots) as file:
             status = os.fstat(file.fileno())
-            picture = fits_picture.read_picture(file, size, time.monotonic() + seconds)
-        return status, fits_picture.encode(picture), picture.shape[1], picture.shape[0], ""
+            picture, odd = fits_picture.read_picture(file, size, time.monotonic() + seconds)
+        return status, fits_picture.encode(picture), picture.shape[1], picture.shape[0], odd
     except fits_picture.PreviewError as error:
         return status, b"", 0, 0, str(error)

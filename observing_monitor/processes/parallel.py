@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
@@ -82,33 +83,63 @@ def start_process(function: Callable[..., Result], *arguments: Any) -> Callable[
         it; None if the process could not start, failed or was killed.
     """
     import marshal
-    import subprocess
 
-    place = str(Path(__file__).resolve().parents[2])
-    words = [
-        os.getpid(),
-        function.__module__,
-        function.__name__,
-        PR_SET_PDEATHSIG,
-        int(signal.SIGKILL),
-    ]
-    # -I and -S: without the user's settings and packages, it starts in a third of the time
-    options = ["-I", "-S", *(["-X", "utf8"] if sys.flags.utf8_mode else [])]
     try:
-        process = subprocess.Popen(
-            [sys.executable, *options, "-c", _PROGRAM, *map(str, words)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        process = _start(function)
     except OSError:
         return lambda: None
-    given = marshal.dumps(([place, *filter(None, sys.path)], arguments))
     with contextlib.suppress(OSError):  # it was killed
-        os.write(process.stdin.fileno(), given)  # type: ignore[union-attr]
+        os.write(process.stdin.fileno(), _given(arguments))  # type: ignore[union-attr]
 
     def wait_for_result() -> Result | None:
         output, _ = process.communicate()
         return cast(Result, marshal.loads(output)) if process.returncode == 0 else None
 
     return wait_for_result
+
+
+def call_in_process(
+    function: Callable[..., Result], *arguments: Any, limit_s: float
+) -> Result | None:
+    """Call a function of this package in another process, and wait for its result.
+
+    Arguments and result may be large. Returns None if the process could not start, failed, or was
+    killed because it took longer than `limit_s`.
+    """
+    import marshal
+    import subprocess
+
+    try:
+        process = _start(function)
+    except OSError:
+        return None
+    try:
+        output, _ = process.communicate(_given(arguments), timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return None
+    return cast(Result, marshal.loads(output)) if process.returncode == 0 else None
+
+
+def _given(arguments: tuple[Any, ...]) -> bytes:
+    """Return what the other process reads: where this package is, and the arguments."""
+    import marshal
+
+    place = str(Path(__file__).resolve().parents[2])
+    return marshal.dumps(([place, *filter(None, sys.path)], arguments))
+
+
+def _start(function: Callable[..., Any]) -> subprocess.Popen[bytes]:
+    """Start a process that calls a function with what it reads."""
+    import subprocess
+
+    words = (function.__module__, function.__name__, PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    # -I and -S: without the user's settings and packages, it starts in a third of the time
+    options = ["-I", "-S", *(["-X", "utf8"] if sys.flags.utf8_mode else [])]
+    return subprocess.Popen(
+        [sys.executable, *options, "-c", _PROGRAM, *map(str, (os.getpid(), *words))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )

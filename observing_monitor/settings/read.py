@@ -34,6 +34,7 @@ from observing_monitor.settings.toml import (
     TABLE,
     Section,
     check_keys,
+    folder_of,
     read_settings,
 )
 
@@ -66,7 +67,7 @@ class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]
             if table.get(key) == "":
                 raise UsageError(f"{path}: [{TABLE}] {key}: {EMPTY}")
             if isinstance(table.get(key), str) and not (key in PLACES and is_address(table[key])):
-                table[key] = str(path.parent / Path(table[key]).expanduser())
+                table[key] = str(folder_of(path) / Path(table[key]).expanduser())
         return {key: _as_option(value) for key, value in table.items()}
 
     def get_syntax_description(self) -> str:
@@ -113,8 +114,8 @@ def _read_stream(
     path: Path, name: str, settings: dict[str, Any], storages: dict[str, Storage]
 ) -> Stream:
     """Return a stream with its dated changes."""
-    section = Section(f"{path}: [streams.{name}]", path.parent)
-    dated = Section(f"{path}: [[streams.{name}.from]]", path.parent)
+    section = Section(f"{path}: [streams.{name}]", folder_of(path))
+    dated = Section(f"{path}: [[streams.{name}.from]]", folder_of(path))
     settings, of_address = split_address(dict(settings))
     changes = read_changes(dated, settings.pop("from", []))
     described = section.read(settings, StreamSettings)

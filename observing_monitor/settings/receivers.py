@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from observing_monitor.errors import UsageError
 from observing_monitor.model.finding import LEVELS
 from observing_monitor.model.setting import REQUIRED, setting
-from observing_monitor.settings.toml import Section, read_settings
+from observing_monitor.settings.toml import Section, folder_of, read_settings
 
 if TYPE_CHECKING:
     from typing import Any
@@ -154,7 +154,7 @@ def receivers_of_file(path: str | Path) -> list[Receiver]:
         A receiver's setting is wrong.
     """
     tables = read_settings(path)
-    base = Path(path).absolute().parent
+    base = folder_of(path).absolute()
     receivers = _read_receivers(Section(f"{path}: [notify", base), "", tables.get("notify", {}))
     for name, table in tables.get("streams", {}).items():
         section = Section(f"{path}: [streams.{name}.notify", base)

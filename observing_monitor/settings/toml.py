@@ -15,7 +15,7 @@ import msgspec
 from observing_monitor.errors import UsageError
 from observing_monitor.model.messages import os_error_text, shortened
 from observing_monitor.model.setting import describe_settings, kind_of, toml_text
-from observing_monitor.readers.plain_files import is_address
+from observing_monitor.readers.plain_files import is_address, plain, read_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 TABLE = "observing_monitor"
 EMPTY = "is empty; name a file or a folder, or leave it out"
+# of settings that come through a pipe
+PIPE_BYTES, PIPE_S = 1_000_000, 5.0
 MAX_SHOWN = 60  # characters of a wrong value in a message
 D = TypeVar("D", bound="DataclassInstance")
+# what came through a pipe, by its path
+_from_pipes: dict[str, bytes] = {}
 
 # beginning of a message of tomllib -> our words; {line} is the text of the line
 _TOML_ERRORS = {
@@ -154,9 +158,8 @@ def read_settings(path: str | Path) -> dict[str, Any]:
 def _read_toml(path: str | Path) -> dict[str, Any]:
     text = ""
     try:
-        with open(path, "rb") as file:
-            # some editors begin a file with a byte order mark
-            text = file.read().decode("utf-8-sig")
+        # some editors begin a file with a byte order mark
+        text = _bytes_of(path).decode("utf-8-sig")
         return tomllib.loads(text)
     except OSError as error:
         words = f"{os_error_text(error)}; -c names the settings file"
@@ -166,6 +169,33 @@ def _read_toml(path: str | Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {words}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {_toml_fault(str(error), text)}") from error
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    """Return a settings file's bytes; a pipe, such as `-c <(…)`, is read once."""
+    place = Path(path)
+    if place.is_file() or place.is_dir() or not place.exists():
+        with open(path, "rb", opener=plain) as file:
+            return file.read()
+    name = str(path)
+    if name not in _from_pipes:
+        _from_pipes[name] = read_pipe(path, PIPE_BYTES, PIPE_S)
+    return _from_pipes[name]
+
+
+def forget_pipes() -> None:
+    """Forget what came through pipes, when a run begins."""
+    _from_pipes.clear()
+
+
+def folder_of(path: str | Path) -> Path:
+    """Return the folder that relative paths in a settings file start from.
+
+    For a pipe of the shell, or a device, that is the current folder.
+    """
+    folder = Path(path).parent
+    is_of_system = any(folder.is_relative_to(place) for place in ("/dev", "/proc"))
+    return Path() if is_of_system else folder
 
 
 def _toml_fault(message: str, text: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """A run's question to its sources.
+    """What a run asks its sources for: the stream, its nights, and the time.
 
     Attributes
     ----------
@@ -37,10 +37,10 @@ class Asked:
     look_at_everything: bool = False
 
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
-        """Return True if a night is over and unchanged.
+        """Return True if a night is over and nothing of it has changed for an hour.
 
-        Nothing of it has changed for an hour. The modification times of a settled night's folders
-        then suffice to tell that its files are unchanged. Always False for `--full`.
+        The list of files in a folder of such a night is unchanged if the folder's modification
+        time is. Always False for `--full`.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Source(Protocol):
 
     A source that can't be read raises `errors.SourceError` from `nights`, `look` or `read`, with
     the path and the remedy in its message. The data of its nights then stay as they were. Never
-    return an empty table for "not known": it means that there is nothing.
+    return an empty table if the answer is not known: it means that there is nothing.
 
     The static methods depend on their arguments alone, so that every page can be rewritten while
     all sources are down.
@@ -90,7 +90,7 @@ class Source(Protocol):
     def __init__(self, settings: Any, asked: Asked) -> None:
         """Store the arguments.
 
-        Leave anything that is slow or may fail for later.
+        Do nothing here that is slow or may fail.
 
         Parameters
         ----------
@@ -162,15 +162,15 @@ class Source(Protocol):
         night : date
             The night.
         known : Known
-            The result of the last look at this night with the same settings, perhaps by an
-            earlier version of the program; None at the first look.
+            The result of the last look at this night with the same settings; None at the first
+            look. An earlier version of the program may have written it.
 
         Returns
         -------
         Known
-            A value that JSON can hold. If it is a dict, the value of its key "glance" is kept but
-            not compared: put there what makes the next look faster, such as modification times
-            of folders.
+            A value that JSON can hold. If it is a dict, the value of its key "glance" is stored
+            but not compared. Put there what makes the next look faster, such as modification
+            times of folders.
 
         Raises
         ------
@@ -182,8 +182,8 @@ class Source(Protocol):
     def read(self, night: datetime.date) -> Reading:
         """Return a night's data.
 
-        Called after `look`, if the look of any source of the stream has changed, or the settings
-        or the program have.
+        Called after `look`, if the look of any source of the stream, the settings or the program
+        has changed.
 
         Parameters
         ----------
@@ -275,7 +275,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def numbers(night: datetime.date, tables: Tables, settings: Any) -> dict[str, float | None]:
-        """Return headlines that follow from several rows.
+        """Return headlines that are computed from several rows.
 
         Parameters
         ----------

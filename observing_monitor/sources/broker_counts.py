@@ -7,7 +7,6 @@ have no topic, and a replay makes more than was produced. A topic such as
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from observing_monitor.errors import UsageError
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.night_paths import TextFiles, read_night
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.textfiles import read_csv
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.counts_by_node import to_metrics, with_total
@@ -124,11 +124,8 @@ class BrokerCounts(Telling):
         self.name = "broker_counts"
         completeness.check_aggregates(settings)
         self.files = TextFiles(settings.path)
-        try:
-            self.pattern = re.compile(settings.night_pattern)
-        except re.error as error:
-            raise UsageError(f"night_pattern is no regular expression: {error}") from error
-        if "night" not in self.pattern.groupindex or self.files.has_night:
+        self.pattern = Pattern("night_pattern", settings.night_pattern)
+        if "night" not in self.pattern.names or self.files.has_night:
             raise UsageError(
                 "night_pattern must have a group (?P<night>…), and path no {night}: "
                 "the rows name the night"
@@ -165,8 +162,9 @@ class BrokerCounts(Telling):
             column = settings.night_column or rows.columns[0]
             require(rows, [column, *settings.columns.values()])
             place = rows.columns.index(column)
-            found = [self.pattern.search(row[place]) for row in rows.rows]
-            nights = [read_night(match["night"]) if match else None for match in found]
+            texts = self.pattern.groups([row[place] for row in rows.rows])["night"].to_pylist()
+            nights = [None if text is None else read_night(text) for text in texts]
+            rows.notes += self.pattern.take_notes()
             self._by_night[path] = apart(rows, nights, f" in {column!r}")
         return self._by_night[path]
 
@@ -187,8 +185,8 @@ class BrokerCounts(Telling):
         import pandas as pd
 
         place = rows.columns.index(self.settings.night_column or rows.columns[0])
-        found = (self.pattern.search(row[place]) for row in rows.rows)
-        nodes = [(match and match.groupdict().get("node")) or "" for match in found]
+        groups = self.pattern.groups([row[place] for row in rows.rows])
+        nodes = groups["node"].to_pylist() if "node" in groups else [None] * len(rows.rows)
         noted = Notes(rows.place, rows.word, rows.numbers, notes)
         values = {}
         for metric, column in self._columns(rows).items():
@@ -197,7 +195,7 @@ class BrokerCounts(Telling):
             is_count = pd.Series(True, index=cells.index)
             values[metric] = to_metric(cells, is_count, noted, column)[0]
         counts = pd.DataFrame(values)
-        keys = pd.Series(nodes, dtype="str")
+        keys = pd.Series([node or "" for node in nodes], dtype="str")
         is_again = keys.duplicated() & ~counts.assign(node=keys).duplicated()
         noted.add(is_again, "the night is listed again, with other numbers; the last line counts")
         return counts.set_index(keys.rename("node"))[~keys.duplicated(keep="last").to_numpy()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from observing_monitor.model import columns, frames, names
+from observing_monitor.model import columns, frames
 from observing_monitor.sources.shared.cells import local_to_utc, to_text
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from pandas import DataFrame, Series
+
+    from observing_monitor.readers.patterns import Pattern
 
 
 # The manager's word -> ours. Of events at the very same time the one that is later here is last.
@@ -51,7 +53,7 @@ def replace_unknown(events: DataFrame, where: str) -> tuple[DataFrame, list[str]
     return events.assign(status=events["status"].where(is_known, "UNKNOWN")), notes
 
 
-def to_attempts(events: DataFrame, stage: str, name_pattern: str, zone: ZoneInfo) -> DataFrame:
+def to_attempts(events: DataFrame, stage: str, pattern: Pattern, zone: ZoneInfo) -> DataFrame:
     """Return attempts with the columns `columns.ATTEMPTS`, one per event.
 
     A file without an event becomes an attempt `untried`.
@@ -63,7 +65,7 @@ def to_attempts(events: DataFrame, stage: str, name_pattern: str, zone: ZoneInfo
         `start_time`, `status`, `duration` and `err_message`, null for a file without an event.
     stage
         The stage of the attempts.
-    name_pattern
+    pattern
         Finds obsid, exposure, seq_num and detector in a file's name.
     zone
         The zone of `start_time`.
@@ -77,7 +79,7 @@ def to_attempts(events: DataFrame, stage: str, name_pattern: str, zone: ZoneInfo
     # an event without a duration does not end before an earlier one that took long
     ended = (events["started_at"] + took.fillna(pd.Timedelta(0))).groupby(events["id"]).cummax()
     path = events["relpath"].str.strip("/") + "/" + events["filename"]
-    in_name = names.read_names(events["filename"].astype("str"), name_pattern)
+    in_name = pattern.read_names(events["filename"].astype("str"))
     attempts = {
         "stage": stage,
         "attempted_at": ended,

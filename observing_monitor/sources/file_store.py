@@ -19,6 +19,7 @@ from observing_monitor.model.nights import zone_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.rsync_log import RsyncLog
@@ -92,7 +93,7 @@ class FileStore(Telling):
             settings.whole_folders,
             is_optional=settings.optional,
         )
-        names.named_pattern("name_pattern", settings.name_pattern)
+        self.pattern = Pattern("name_pattern", settings.name_pattern)
         parent = settings.path.parent
         if settings.transfer_log.startswith("/"):
             words = f"is a whole path; write it as it is below {parent}"
@@ -143,10 +144,10 @@ class FileStore(Telling):
             return self._reading(frames.empty(columns.FILES), listing)
         table = self._table(frames.texts(paths), frames.texts(name), numbers)
         if not self.settings.transfer_log:
-            return self._reading(table, listing)
+            return self._reading(table, listing, self.pattern.take_notes())
         logged = self.log.transferred_at(table["file_id"])
         table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, self.log.notes)
+        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -165,7 +166,7 @@ class FileStore(Telling):
         import pandas as pd
 
         has_own_time = (numbers["n_links"] == 1) | (numbers["link_ns"] != ABSENT)
-        in_name = names.read_names(name, self.settings.name_pattern)
+        in_name = self.pattern.read_names(name)
         files = {
             "file_id": paths,
             "name": name,

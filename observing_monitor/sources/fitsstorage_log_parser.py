@@ -57,7 +57,8 @@ STOPPING = re.compile(r"Received signal: \d+\. Attempting to stop nicely")
 GIVEN_UP = re.compile(r"Exportqueue id \d+ DID NOT TRANSFER|Copy failed")
 # messages that change nothing
 HARMLESS = re.compile(
-    r"Popped queue id |Adding (?:new|header|miscfile|\S+ to \w+queue) ?|Adding (?:single file|files)"
+    r"Popped queue id |Adding (?:new|header|miscfile|\S+ to \w+queue) ?|"
+    r"Adding (?:single file|files)"
     r"|Add(?:ed|ing) .* to \w+ ?queue|Problem |File \S+ is not present at destination "
     r"|Attempting pseudo-transfer |Header update |Waiting \d+ seconds |\.\.\. ?(?:found|Waiting)"
     r"|\d+ new files? to check|Doing Initial |Ignoring |[Ss]kipping |.* - skipping$"
@@ -187,7 +188,16 @@ class _ServiceParser:
         elif STARTING_UP.match(message):
             # another process had this number, and never finished these
             self._forget(process)
-        elif message.startswith("Transfer completed"):
+        elif not (
+            self._continue_file(at, process, message)
+            or self._continue_deferred(at, process, message)
+        ):
+            return bool(STOPPING.match(message) or HARMLESS.match(message))
+        return True
+
+    def _continue_file(self, at: datetime.datetime, process: str, message: str) -> bool:
+        """Return True if the message is about the file that the process works on."""
+        if message.startswith("Transfer completed"):
             self.transferred[process] = (at, message)
         elif GIVEN_UP.match(message):
             self._end(process, at, WORKING_STAGES, "failure", message)
@@ -195,8 +205,8 @@ class _ServiceParser:
             self._sample("log_running", found["queue"].lower(), at, float(found["n"]))
         elif ALREADY_THERE.match(message):
             self._end(process, at, ("export", "transfer"), message=message)
-        elif not self._continue_deferred(at, process, message):
-            return bool(STOPPING.match(message) or HARMLESS.match(message))
+        else:
+            return False
         return True
 
     def _continue_deferred(self, at: datetime.datetime, process: str, message: str) -> bool:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames
-from observing_monitor.model.names import named_pattern
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen2_attempts import join_raws, to_attempts
@@ -75,7 +75,7 @@ class Gen2Repository(Telling):
         self.name = "gen2"
         self.registry = Gen2Registry(settings.path / "registry.sqlite3", asked.rule)
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
-        self.pattern = named_pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
+        self.pattern = Pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         # with query_links: read once for all nights
         self._all_links: DataFrame | None = None
 
@@ -128,6 +128,7 @@ class Gen2Repository(Telling):
             words = "no folder is named after a night; if raws lie by run, set query_links"
             notes.append(f"{self.tree.root}: {words}")
         both = join_raws(raws, self._links(listing, night))
+        notes += self.pattern.take_notes()
         if self.settings.query_links:
             both = self._without_other_nights(both, night)
         return Reading(attempts=to_attempts(both), notes=notes)
@@ -150,13 +151,12 @@ class Gen2Repository(Telling):
 
         The columns are those of `links_below`.
         """
-        raw_pattern = self.settings.raw_pattern
         if not self.settings.query_links:
             # without those directly below raw/: their own times are not the night's
             folders = tuple(folder + "/" for folder in self.tree.night_folders().get(night, []))
-            return links_below(listing, raw_pattern, self.pattern, folders)
+            return links_below(listing, self.pattern, folders)
         if self._all_links is None:
-            self._all_links = links_below(listing, raw_pattern, self.pattern, ("",))
+            self._all_links = links_below(listing, self.pattern, ("",))
         return self._all_links
 
     def _without_other_nights(self, both: DataFrame, night: datetime.date) -> DataFrame:

@@ -6,13 +6,14 @@ The mapper names a link after exposure and detector:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import frames
 from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 
 if TYPE_CHECKING:
-    import re
+    from collections.abc import Iterable
     from typing import Any
 
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.readers.listing import Listing
+    from observing_monitor.readers.patterns import Pattern
 
 
 RAW = r"(?P<exposure>\d+)(?:-.*)?-det(?P<detector>\d+)"
@@ -46,19 +48,15 @@ class LinkNames(NamedTuple):
     detectors: NDArray[np.int64]
 
 
-def links_below(
-    listing: Listing, raw_pattern: str, pattern: re.Pattern[str], folders: tuple[str, ...]
-) -> DataFrame:
+def links_below(listing: Listing, pattern: Pattern, folders: tuple[str, ...]) -> DataFrame:
     """Return the links below some folders.
 
     Parameters
     ----------
     listing
         Files of `raw/`.
-    raw_pattern
-        The setting.
     pattern
-        The same, compiled.
+        The setting `raw_pattern`.
     folders
         Beginnings of paths below `raw/`; "" for all.
 
@@ -75,10 +73,12 @@ def links_below(
     import pyarrow.compute as pc
 
     (paths, names, is_ascii), numbers = listing.texts(), listing.columns()
-    if is_ascii and raw_pattern == RAW:
-        found = read_names_together(paths, names, pattern, folders)
+    if is_ascii and pattern.pattern == RAW:
+        found = read_names_together(paths, names, folders)
     else:
-        found = read_names(listing.paths, pattern, folders)
+        groups = pattern.groups(names, at_start=True)
+        pairs = zip(groups["exposure"].to_pylist(), groups["detector"].to_pylist(), strict=True)
+        found = read_names(listing.paths, pairs, folders)
     if len(found.rows) < len(paths):
         rows = pa.array(found.rows, pa.int64())
         paths, names = paths.take(rows), names.take(rows)
@@ -102,29 +102,28 @@ def links_below(
     )
 
 
-def read_names(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, ...]) -> LinkNames:
+def read_names(
+    paths: list[str], pairs: Iterable[tuple[str | None, str | None]], folders: tuple[str, ...]
+) -> LinkNames:
     """Read names one by one; other names are left out.
 
     Parameters
     ----------
     paths
         Paths below `raw/`.
-    pattern
-        With groups `exposure` and `detector`.
+    pairs
+        Exposure and detector in each name; no exposure for other names.
     folders
         Beginnings of the paths to read.
     """
     import numpy as np
 
-    match = pattern.match
     # the text in a name -> the number; a camera has few detectors
-    numbered: dict[str, int | None] = {}
+    numbered: dict[str | None, int | None] = {}
     kept, exposures, detectors = [], [], []
-    for row, path in enumerate(paths):
-        found = match(path[path.rfind("/") + 1 :])
-        if found is None:
+    for row, (path, (exposure, detector)) in enumerate(zip(paths, pairs, strict=True)):
+        if exposure is None:
             continue
-        exposure, detector = found.group("exposure", "detector")
         if detector not in numbered:
             numbered[detector] = _detector_number(detector)
         is_raw = len(exposure) <= EXPOSURE_DIGITS and numbered[detector] is not None
@@ -135,9 +134,7 @@ def read_names(paths: list[str], pattern: re.Pattern[str], folders: tuple[str, .
     return LinkNames(np.array(kept, "int64"), exposures, np.array(detectors, "int64"))
 
 
-def read_names_together(
-    paths: Any, names: Any, pattern: re.Pattern[str], folders: tuple[str, ...]
-) -> LinkNames:
+def read_names_together(paths: Any, names: Any, folders: tuple[str, ...]) -> LinkNames:
     """Read Arrow arrays of ASCII with the pattern `RAW`.
 
     The part after the exposure is the same in many names, and is read once.
@@ -146,10 +143,11 @@ def read_names_together(
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    compiled = re.compile(RAW)
     rests = pc.ascii_ltrim(names, "0123456789")
     n_digits = pc.binary_length(names).to_numpy() - pc.binary_length(rests).to_numpy()
     alike = rests.dictionary_encode()
-    found = [pattern.match(f"0{rest}") for rest in alike.dictionary.to_pylist()]
+    found = [compiled.match(f"0{rest}") for rest in alike.dictionary.to_pylist()]
     numbers = [None if one is None else _detector_number(one["detector"]) for one in found]
     of_rests = np.array([-1 if number is None else number for number in numbers], "int64")
     detectors = of_rests[alike.indices.to_numpy()]

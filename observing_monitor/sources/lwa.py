@@ -2,8 +2,9 @@
 
 A point is the key `/mon/<id>/<name>` with a JSON value
 `{"timestamp": unix seconds, "value": …, "unit": ""}`. The ids are a manager (`drvs`) and its bands
-(`drvs1` … `drvs16`, or by host and port `drvs7601` … `drvs8302`). etcd keeps only the latest value, so each run adds a sample to the history. A
-row has the point's own instant: a value that was not written again is not counted twice.
+(`drvs1` … `drvs16`, or by host and port `drvs7601` … `drvs8302`). etcd keeps only the latest
+value, so each run adds a sample to the history. A row has the point's own instant: a value that
+was not written again is not counted twice.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
+from observing_monitor.readers.patterns import Pattern
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 
@@ -73,7 +74,7 @@ class ObjectFiles(Telling):
         self._loose: frozenset[str] | None = None
         # night -> its objects, until it was read
         self._nights: dict[datetime.date, dict[str, Object]] = {}
-        names.named_pattern("name_pattern", settings.name_pattern)
+        self.pattern = Pattern("name_pattern", settings.name_pattern)
         settings.storage.check()
 
     def nights(self) -> set[datetime.date]:
@@ -115,9 +116,10 @@ class ObjectFiles(Telling):
             "size_bytes": pd.Series([there.size for _, there in listed], dtype="Int64"),
             "transferred_at": pd.to_datetime(written, utc=True),
             "on_disk": True,
-            **names.read_names(name, self.settings.name_pattern).to_dict("series"),
+            **self.pattern.read_names(name).to_dict("series"),
         }
-        return Reading(files=frames.frame(columns.FILES, pd.DataFrame(files)), elsewhere=elsewhere)
+        table = frames.frame(columns.FILES, pd.DataFrame(files))
+        return Reading(files=table, notes=self.pattern.take_notes(), elsewhere=elsewhere)
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)

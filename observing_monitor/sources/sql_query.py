@@ -26,6 +26,7 @@ from observing_monitor.sources.shared.cells import (
     to_zone,
 )
 from observing_monitor.sources.shared.mapped import (
+    OWN_INSTANT,
     Mapped,
     MappedSource,
     check_settings,
@@ -34,10 +35,14 @@ from observing_monitor.sources.shared.mapped import (
 )
 from observing_monitor.sources.shared.mapping import by_night
 from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.sources.sql_instants import Written, compared_columns, how_written, outside
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
     from typing import Any
+
+    from sqlalchemy import Connection
 
     from observing_monitor.model.reading import Known, Reading
     from observing_monitor.sources.base import Asked
@@ -149,7 +154,7 @@ class SqlQuery(MappedSource):
         import sqlalchemy
 
         with self.database.connect() as connection:
-            values = self._values(_parameters(query), night, connection.dialect.name)
+            values, notes = self._values(query, night, connection)
             result = connection.execute(sqlalchemy.text(query), values)
             names = list(result.keys())
             rows = [
@@ -157,23 +162,61 @@ class SqlQuery(MappedSource):
                 for row in result
             ]
         numbers = list(range(1, len(rows) + 1))
-        return Rows(self.database.place, names, rows, numbers, "row")
+        found = Rows(self.database.place, names, rows, numbers, "row", notes)
+        if night is not None and not notes:
+            notes += self._outside(found, query, night)
+        return found
+
+    def _outside(self, rows: Rows, query: str, night: datetime.date) -> list[str]:
+        """Return a note if rows are outside the night, though the query compares their instants.
+
+        The query may select rows in other ways as well: with "or", nothing is said.
+        """
+        column = self.settings.columns.get(OWN_INSTANT[self.settings.feeds], "")
+        is_compared = column.casefold() in {name.casefold() for name in compared_columns(query)}
+        is_whole = {"start", "end"} <= _parameters(query) and column in rows.columns
+        if not (rows.rows and is_compared and is_whole) or re.search(r"\bor\b", query, re.I):
+            return []
+        bounds = self.asked.rule.bounds(night)
+        return outside(rows, column, bounds, self.settings.time_format, self.settings.zone)
 
     def _values(
-        self, parameters: set[str], night: datetime.date | None, dialect: str
-    ) -> dict[str, Any]:
-        """Return the values of a query's parameters."""
+        self, query: str, night: datetime.date | None, connection: Connection
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the values of a query's parameters, and notes about them."""
+        parameters = _parameters(query)
         if not parameters or night is None:
-            return {}
-        start, end = self.asked.rule.bounds(night)
-        values = {
-            "night": write_night(night, self.settings.night_format),
-            "start": self._written(start, dialect),
-            "end": self._written(end, dialect),
-        }
-        return {name: values[name] for name in parameters}
+            return {}, []
+        bounds = self.asked.rule.bounds(night)
+        dialect, written = connection.dialect.name, Written(" ", [])
+        if dialect == "sqlite" and self.settings.time_format == "iso" and parameters - {"night"}:
+            written = self._how_written(query, bounds, connection)
+        start, end = (self._written(bound, dialect, written.separator) for bound in bounds)
+        night_text = write_night(night, self.settings.night_format)
+        values = {"night": night_text, "start": start, "end": end}
+        notes = [f"{self.database.place}: {note}" for note in written.notes]
+        return {name: values[name] for name in parameters}, notes
 
-    def _written(self, instant: datetime.datetime, dialect: str) -> float | str:
+    def _how_written(
+        self,
+        query: str,
+        bounds: tuple[datetime.datetime, datetime.datetime],
+        connection: Connection,
+    ) -> Written:
+        """Return how an SQLite database holds the instants that a query compares."""
+        import sqlalchemy
+
+        def ask(sql: str, values: dict[str, Any]) -> Sequence[Any]:
+            return connection.execute(sqlalchemy.text(sql), values).fetchall()
+
+        try:
+            return how_written(ask, query, bounds, self.settings.zone)
+        except sqlalchemy.exc.DatabaseError:  # such as a view that is broken
+            return Written(" ", [])
+
+    def _written(
+        self, instant: datetime.datetime, dialect: str, separator: str = " "
+    ) -> float | str:
         """Return an instant as the database's column has it."""
         form, zone = self.settings.time_format, self.settings.zone
         if form in NUMERIC_TIMES:
@@ -187,7 +230,7 @@ class SqlQuery(MappedSource):
         # PostgreSQL uses the offset for a column with a zone, and drops it for one without
         if dialect == "postgresql":
             return local.isoformat(" ")
-        return local.replace(tzinfo=None).isoformat(" ")
+        return local.replace(tzinfo=None).isoformat(separator)
 
 
 def _parameters(query: str) -> set[str]:

@@ -259,3 +259,8 @@ def previews_file(stream: str, night: Night) -> str:
     It is in the store, because it has full paths of files.
     """
     return f"{night_store(stream, night)}/previews.json"
+
+
+def spare_page(stream: str, night: Night) -> str:
+    """Return the path of the page that replaces a night's page when its thumbnails go."""
+    return f"{night_store(stream, night)}/page_without_previews.html"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.model.messages import os_error_text
+from observing_monitor.readers.plain_files import plain
 from observing_monitor.storage.layout import LOCK, STORE, UNFINISHED
 from observing_monitor.storage.redact import Redaction
 from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed, without_seal
@@ -75,7 +76,7 @@ class Output:
         path = self.path(LOCK)
         with contextlib.ExitStack() as opened:
             with self._writable():
-                file = opened.enter_context(open(path, "a"))
+                file = opened.enter_context(open(path, "a", opener=plain))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -92,7 +93,7 @@ class Output:
     def is_locked(self) -> bool:
         """Return True if a run holds the lock."""
         try:
-            with open(self.path(LOCK), "rb") as file:
+            with open(self.path(LOCK), "rb", opener=plain) as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -165,7 +166,7 @@ class Output:
             before = None
             # a file that is missing or cannot be read is written
             with contextlib.suppress(OSError):
-                before = opened.enter_context(open(self.path(relative), "rb"))
+                before = opened.enter_context(open(self.path(relative), "rb", opener=plain))
             return self._write_parts(
                 relative, (self._public(relative, part) for part in parts), before
             )
@@ -200,7 +201,7 @@ class Output:
         path = self.path(relative)
         with self._writable():
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "ab") as file:
+            with open(path, "ab", opener=plain) as file:
                 file.write(line + b"\n")
 
     def rename(self, relative: str, to: str) -> None:
@@ -254,7 +255,7 @@ class Output:
         """
         path = self.path(relative)
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=plain) as file:
                 return file.read()
         except FileNotFoundError:
             return None
@@ -438,7 +439,7 @@ def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> bo
     """Write and sync a new file; return True if `before` is the same."""
     is_same = before is not None
     # open() and not mkstemp: the umask decides who may read the file
-    with open(path, "wb") as file:
+    with open(path, "wb", opener=plain) as file:
         for part in parts:
             file.write(part)
             is_same = is_same and before is not None and before.read(len(part)) == part

@@ -19,6 +19,8 @@ from support.sweep_cases import (
     SWEPT,
 )
 
+pytestmark = pytest.mark.long
+
 CASES = [*SWEPT, *OTHER_CHANGES]
 
 
@@ -48,7 +50,7 @@ class Workshop:
     def publish(self, name, changes, files=(), onto=None):
         """Publish an observatory with changed settings; return the folder.
 
-        `onto` is a folder published before. Without it, the store that was only collected is published.
+        `onto` is a folder published before. Without it, a store that was only collected is.
         """
         observatory, collected = self.collected(name)
         self.n_copies += 1

@@ -73,7 +73,7 @@ def test_a_source_that_uses_everything(tmp_path):
     text = (CORPUS / "whole_source_0_1.py").read_text()
     packages.install(tmp_path / "packages", "whole_source", text, kind="whole", object_name="Whole")
     (tmp_path / "whole.txt").write_text("4")
-    (tmp_path / "rain.csv").write_text("time,rh\n2021-12-01T23:00:00,55\n")
+    (tmp_path / "r.csv").write_text("time,r\n2021-12-01T23:00:00,55\n")
     (tmp_path / "site.toml").write_text(
         """
         [observing_monitor]
@@ -81,7 +81,7 @@ def test_a_source_that_uses_everything(tmp_path):
         [streams.one]
         sources = [
             { type = "whole", path = "whole.txt" },
-            { type = "table", path = "rain.csv", columns = { sampled_at = "time" }, values = { humidity = "rh" } },
+            { type = "table", path = "r.csv", columns.sampled_at = "time", values.humidity = "r" },
         ]
         """
     )

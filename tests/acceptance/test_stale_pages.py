@@ -16,7 +16,7 @@ from support.site_contents import assert_same, copy_site, shown, site_of
 DAYS = ("--first_day", FIRST, "--last_day", FIRST)
 
 
-# --- previews ----------------------------------------------------------------------------------------------------
+# --- previews
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_previews_switched_off_and_on(pictured, tmp_path):
     assert_same(again, first)
 
 
-# --- a command line without a settings file ----------------------------------------------------------------------
+# --- a command line without a settings file
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_options_of_a_command_line(flagged, tmp_path, name, value):
     assert_same(publish("back", tmp_path / "after"), before)
 
 
-# --- packages of sources -----------------------------------------------------------------------------------------
+# --- packages of sources
 
 SOURCE = '''
 """A source that says nothing, and finds something."""
@@ -175,7 +175,8 @@ def _command(packages_at, *arguments):
     """Run the program in its own process, with the packages in a folder."""
     path = os.pathsep.join([str(packages_at), os.environ["PYTHONPATH"]])
     clock = f"datetime.datetime.fromisoformat({NOW.isoformat()!r})"
-    code = f"import datetime, sys; from observing_monitor import cli; sys.exit(cli.main(sys.argv[1:], {clock}))"
+    run_it = f"sys.exit(cli.main(sys.argv[1:], {clock}))"
+    code = f"import datetime, sys; from observing_monitor import cli; {run_it}"
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},

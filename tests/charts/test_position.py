@@ -1,35 +1,31 @@
-"""Where an observatory is: the settings that say so, what is refused in them, and the sky and the local time on the charts."""
+"""The position of an observatory: its settings, and the sky and local time on its charts."""
 
-import datetime
 import json
 
 import pytest
-import test_charts
+from chart_nights import BOUNDS, PACHON, check_charts, night_of, sky_charts
 from conftest import CHECKOUT
 from page_samples import at
 
 from observing_monitor.charts import under_the_sky
 from observing_monitor.charts.night import night_charts
 from observing_monitor.errors import UsageError
-from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.settings import read
 
-PACHON = Position(-30.2446, -70.7494)
 HOUR_MS = 3_600_000
 
 
 def stream_of(tmp_path, keys):
-    """The stream of a settings file with these lines in it."""
+    """Return the stream of a settings file with these lines."""
     (tmp_path / "site.toml").write_text(f'[streams.one]\ninput_dir = "x"\n{keys}')
     return read.streams_of_file(tmp_path / "site.toml")[0]
 
 
 def test_position_and_zone(tmp_path):
-    """A stream knows its place and zone where the settings tell them, and neither where they don't."""
-    stream = stream_of(
-        tmp_path, 'latitude_deg = -30\nlongitude_deg = -70.7494\ntimezone = "America/Santiago"\n'
-    )
+    """A stream has the position and the zone of its settings, or none."""
+    keys = 'latitude_deg = -30\nlongitude_deg = -70.7494\ntimezone = "America/Santiago"\n'
+    stream = stream_of(tmp_path, keys)
     assert (stream.position, stream.timezone) == (Position(-30.0, -70.7494), "America/Santiago")
     stream = stream_of(tmp_path, "")
     assert (stream.position, stream.timezone) == (None, "")
@@ -55,89 +51,70 @@ def test_position_and_zone(tmp_path):
         ("latitude = 1", "unknown key 'latitude'; did you mean 'latitude_deg'?"),
     ],
 )
-def test_places_that_cannot_be(tmp_path, keys, words):
-    """What is no place and no zone is refused, with the file and the key named."""
+def test_wrong_settings(tmp_path, keys, words):
+    """A wrong position or zone is refused, with the file and the key."""
     with pytest.raises(UsageError) as refused:
         stream_of(tmp_path, keys)
-    assert words in str(refused.value) and "site.toml: [streams.one]" in str(refused.value)
+    assert words in str(refused.value)
+    assert "site.toml: [streams.one]" in str(refused.value)
 
 
-def test_the_example_has_places():
+def test_the_example_has_positions():
     """In the example every camera's stream has a position and a zone."""
     of = {stream.name: stream for stream in read.streams_of_file(CHECKOUT / "examples/site.toml")}
-    assert all(
-        of[name].position and of[name].timezone
-        for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky")
-    )
-
-
-def drawn(night="2020-02-12", position=PACHON, timezone="America/Santiago", n=500):
-    """The charts of `n` files of the night of 2020-02-12, under the sky of another."""
-    bounds = NightRule().bounds(datetime.date.fromisoformat(night))
-    made = night_charts(test_charts.night(n), *test_charts.BOUNDS)
-    shift = round((bounds[0] - test_charts.BOUNDS[0]).total_seconds() * 1000)
-    for trace in (trace for chart in made[:2] for trace in chart.figure["data"]):
-        trace["x"] = [x + shift for x in trace["x"]]
-    return under_the_sky.under_the_sky(made, *bounds, position, timezone)
+    for name in ("auxTel", "comCam", "lsstCam", "gemini", "ovro_lwa", "allSky"):
+        assert of[name].position and of[name].timezone
 
 
 def test_sky_behind_the_charts():
-    """Twilight, night and Moon are rectangles behind what is drawn against time, and words below the first chart; UTC is below."""
-    made = drawn()
-    test_charts.assert_sound([*made[:2]])
+    """Twilight, night and Moon are rectangles behind what is drawn against time."""
+    made = sky_charts()
+    check_charts([*made[:2]])
+    twilight = [f"{name}-twilight" for name in ("civil", "nautical", "astronomical")]
+    names = [*twilight, "night", *reversed(twilight), "moon", "moon"]
     for chart in made[:2]:
-        shapes = chart.figure["layout"]["shapes"]
-        twilight = [f"{name}-twilight" for name in ("civil", "nautical", "astronomical")]
-        assert [shape["name"] for shape in shapes] == [
-            *twilight,
-            "night",
-            *reversed(twilight),
-            "moon",
-            "moon",
-        ]
-        assert all(
-            left["x1"] == right["x0"] for left, right in zip(shapes[:6], shapes[1:7], strict=True)
-        )
-        low, high = chart.figure["layout"]["xaxis"]["range"]
+        layout = chart.figure["layout"]
+        shapes = layout["shapes"]
+        assert [shape["name"] for shape in shapes] == names
+        for left, right in zip(shapes[:6], shapes[1:7], strict=True):
+            assert left["x1"] == right["x0"]
+        low, high = layout["xaxis"]["range"]
         assert low < shapes[0]["x0"] and shapes[6]["x1"] < high, "the axis has the whole night"
-        assert chart.figure["layout"]["xaxis"]["title"]["text"] == "UTC"
-    # test_sky.py has these instants against astropy's
+        assert layout["xaxis"]["title"]["text"] == "UTC"
+    assert "shapes" not in made[2].figure["layout"], "the histogram of delays has no times"
+
+
+def test_sky_in_words():
+    """The caption of the first chart has the times in UTC; test_sky.py checks such times."""
+    first, second, _ = sky_charts()
     assert (
-        "In UTC: sunset 23:33, astronomical twilight ends 00:59, astronomical twilight begins 08:55, sunrise 10:21"
-        in made[0].caption
+        "In UTC: sunset 23:33, astronomical twilight ends 00:59, "
+        "astronomical twilight begins 08:55, sunrise 10:21" in first.caption
     )
-    assert "; Moon 81 % lit, up until 13:51 and from 02:17 (bar at the top)." in made[0].caption
-    assert made[0].caption.count("sunset") == 1 and "sunset" not in made[1].caption
-    assert "shapes" not in made[2].figure["layout"], "how the delays are spread has no times"
+    assert "; Moon 81 % lit, up until 13:51 and from 02:17 (bar at the top)." in first.caption
+    assert first.caption.count("sunset") == 1 and "sunset" not in second.caption
 
 
-def test_without_a_place():
-    """Without a position and a zone the charts are as they were; with one of them, that alone is added."""
-    plain = night_charts(test_charts.night(50), *test_charts.BOUNDS)
+def test_without_a_position():
+    """Without position and zone the charts stay; with one of them, only that is added."""
+    plain = night_charts(night_of(50), *BOUNDS)
     before = json.dumps([chart.figure for chart in plain])
-    assert (
-        json.dumps(
-            [
-                chart.figure
-                for chart in under_the_sky.under_the_sky(plain, *test_charts.BOUNDS, None, "")
-            ]
-        )
-        == before
-    )
-    only_zone, only_place = (
-        drawn(position=None)[0].figure["layout"],
-        drawn(timezone="")[0].figure["layout"],
-    )
-    assert "shapes" not in only_zone and only_zone["xaxis2"]["title"]["text"] == "local time, UTC−3"
+    same = under_the_sky.under_the_sky(plain, *BOUNDS, None, "")
+    assert json.dumps([chart.figure for chart in same]) == before
+    only_zone = sky_charts(position=None)[0].figure["layout"]
+    only_place = sky_charts(timezone="")[0].figure["layout"]
+    assert "shapes" not in only_zone
+    assert only_zone["xaxis2"]["title"]["text"] == "local time, UTC−3"
     assert "shapes" in only_place and "xaxis2" not in only_place
-    assert under_the_sky.under_the_sky([], *test_charts.BOUNDS, PACHON, "UTC") == []
+    assert under_the_sky.under_the_sky([], *BOUNDS, PACHON, "UTC") == []
 
 
-def test_where_the_sun_does_not_set():
-    """In the far north the words say so, in summer and in winter."""
+def test_polar_day_and_night():
+    """In the far north the words say that the Sun does not set, or does not rise."""
     svalbard = Position(78.22, 15.65)
-    assert "In UTC: the Sun does not set; Moon" in drawn("2021-06-21", svalbard)[0].caption
-    assert "the Sun does not rise; Moon" in drawn("2021-12-21", svalbard)[0].caption
+    summer, winter = (sky_charts(f"2021-{month}-21", svalbard)[0] for month in ("06", "12"))
+    assert "In UTC: the Sun does not set; Moon" in summer.caption
+    assert "the Sun does not rise; Moon" in winter.caption
 
 
 @pytest.mark.parametrize(
@@ -150,11 +127,11 @@ def test_where_the_sun_does_not_set():
     ],
 )
 def test_local_time(night, zone, offsets, words):
-    """The second axis knows what the zone's clocks say, also when they are changed in that night."""
-    layout = drawn(night, timezone=zone)[0].figure["layout"]
+    """The second axis has the zone's offsets, also if clocks are changed in that night."""
+    layout = sky_charts(night, timezone=zone)[0].figure["layout"]
     assert layout["xaxis2"]["title"]["text"] == words
-    assert [offset / HOUR_MS for _, offset in layout["meta"]["local_time"]] == offsets
-    if (
-        night == "2021-04-03"
-    ):  # at midnight of the 4th, when it was 03:00 UTC, Chile's clocks went back to 23:00
-        assert layout["meta"]["local_time"][1][0] == at("2021-04-04T03:00:00").timestamp() * 1000
+    local = layout["meta"]["local_time"]
+    assert [offset / HOUR_MS for _, offset in local] == offsets
+    if night == "2021-04-03":
+        # at 03:00 UTC, which was midnight, Chile's clocks went back to 23:00
+        assert local[1][0] == at("2021-04-04T03:00:00").timestamp() * 1000

@@ -1,4 +1,4 @@
-"""Twilight and the Moon, against astropy, which computes them in another way."""
+"""Twilight and the Moon, compared with astropy, which computes them in another way."""
 
 import datetime
 
@@ -11,10 +11,17 @@ from observing_monitor.model.position import Position
 
 PACHON = Position(-30.2446, -70.7494)
 RULE = NightRule()
+# astropy warns that its table of the Earth's rotation is old; it is right to a second
+ignore_warnings = pytest.mark.filterwarnings("ignore")
+
+
+def sky_at(night, position=PACHON):
+    """Return the sky of a night."""
+    return sky_of(*RULE.bounds(night), position)
 
 
 def heights(body, position, instants):
-    """Heights above the horizon in degrees, as astropy has them, without refraction and without any download."""
+    """Return astropy's heights above the horizon in degrees, without refraction."""
     from astropy import units
     from astropy.coordinates import AltAz, EarthLocation, get_body
     from astropy.time import Time
@@ -29,7 +36,7 @@ def heights(body, position, instants):
 
 
 def lit(text):
-    """The lit share of the Moon, from its distance to the Sun in the sky, as astropy has them."""
+    """Return the lit share of the Moon, from its distance to the Sun in the sky."""
     from astropy.coordinates import get_body
     from astropy.time import Time
 
@@ -38,50 +45,44 @@ def lit(text):
     return float((1 - np.cos(moon.separation(sun, origin_mismatch="ignore").rad)) / 2)
 
 
-@pytest.mark.filterwarnings(
-    "ignore"
-)  # astropy says that its table of the Earth's rotation is old: it is right to a second
+@ignore_warnings
 @pytest.mark.parametrize(
     "night", [datetime.date(2020, 2, 12), datetime.date(2021, 6, 21), datetime.date(2021, 12, 21)]
 )
-def test_sun_is_where_it_should_be(night):
-    """At each change the Sun's centre is as far below the horizon as the change says, to a fiftieth of a degree."""
-    sky = sky_of(*RULE.bounds(night), PACHON)
-    depths = {name: depth for depth, name in DEPTHS}
-    names = [span.name for span in sky.sun]
+def test_sun(night):
+    """At each change the Sun is as far below the horizon as its name says, to 0.02 degrees."""
+    sun = sky_at(night).sun
     evening = ["day", "civil twilight", "nautical twilight", "astronomical twilight", "night"]
-    assert names == [*evening, *evening[-2::-1]]
-    edges = [
-        (b.starts_at, max(depths[a.name], depths[b.name]))
-        for a, b in zip(sky.sun, sky.sun[1:], strict=False)
+    assert [span.name for span in sun] == [*evening, *evening[-2::-1]]
+    depths = {name: depth for depth, name in DEPTHS}
+    changes = [
+        (after.starts_at, max(depths[before.name], depths[after.name]))
+        for before, after in zip(sun, sun[1:], strict=False)
     ]
-    found = heights("sun", PACHON, [at for at, _ in edges])
-    assert found == pytest.approx([-depth for _, depth in edges], abs=0.02)
-    assert (sky.sun[0].starts_at, sky.sun[-1].ends_at) == RULE.bounds(night)
+    found = heights("sun", PACHON, [at for at, _ in changes])
+    assert found == pytest.approx([-depth for _, depth in changes], abs=0.02)
+    assert (sun[0].starts_at, sun[-1].ends_at) == RULE.bounds(night)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_moon_is_where_it_should_be():
-    """At rise and set the Moon's centre is a radius and 34 minutes of arc below the horizon; its lit share is right."""
-    sky = sky_of(*RULE.bounds(datetime.date(2020, 2, 12)), PACHON)
-    edges = [
-        at
-        for span in sky.moon
-        for at in (span.starts_at, span.ends_at)
-        if at not in RULE.bounds(datetime.date(2020, 2, 12))
-    ]
-    assert len(sky.moon) == 2 and len(edges) == 2  # it sets in the morning, and rises in the night
-    assert heights("moon", PACHON, edges) == pytest.approx([-0.567 - 0.26] * 2, abs=0.1)
+@ignore_warnings
+def test_moon():
+    """At rise and set the Moon's centre is a radius and 34 arc minutes below the horizon."""
+    night = datetime.date(2020, 2, 12)
+    sky, bounds = sky_at(night), RULE.bounds(night)
+    ends = [at for span in sky.moon for at in (span.starts_at, span.ends_at) if at not in bounds]
+    # it sets in the morning, and rises in the night
+    assert len(sky.moon) == len(ends) == 2
+    assert heights("moon", PACHON, ends) == pytest.approx([-0.567 - 0.26] * 2, abs=0.1)
     assert sky.moon_lit == pytest.approx(lit("2020-02-13T00:00:00"), abs=0.01)
 
 
-def test_white_nights():
-    """In the far north the Sun doesn't set in June and doesn't rise in December; the spans say so and nothing fails."""
-    north = Position(78.2, 15.6)
-    assert [span.name for span in sky_of(*RULE.bounds(datetime.date(2021, 6, 21)), north).sun] == [
-        "day"
-    ]
-    assert "day" not in [
-        span.name for span in sky_of(*RULE.bounds(datetime.date(2021, 12, 21)), north).sun
-    ]
-    assert sky_of(*RULE.bounds(datetime.date(2021, 12, 21)), Position(-90, 0)).sun[0].name == "day"
+def test_polar_day_and_night():
+    """In the far north the Sun does not set in June and does not rise in December."""
+    north, june, december = (
+        Position(78.2, 15.6),
+        datetime.date(2021, 6, 21),
+        datetime.date(2021, 12, 21),
+    )
+    assert [span.name for span in sky_at(june, north).sun] == ["day"]
+    assert "day" not in [span.name for span in sky_at(december, north).sun]
+    assert sky_at(december, Position(-90, 0)).sun[0].name == "day"

@@ -1,11 +1,15 @@
-"""Coverage-guided input for the parsers of what others wrote: atheris keeps whatever makes them take a way that they had not taken.
+"""Coverage-guided fuzzing of the parsers of input from others.
 
-    pip install atheris    # 35 MB, no wheel for every Python: only this program needs it, so the tests' extra has it not
+    pip install atheris    # 35 MB and no wheel for every Python, so not in the test extra
     python tests/faults/fuzz.py TARGET SECONDS FOLDER
 
-begins with the inputs kept in `tests/corpus/TARGET`, puts new ones into FOLDER, and tells of each kind of break once: its input is kept
-beside FOLDER. `python tests/faults/fuzz.py --keep TARGET FOLDER` then takes the smallest inputs that go all those ways into the corpus, which
-`test_hostile.py` tries at every run of the tests.
+starts from the inputs in `tests/corpus/TARGET` and writes inputs that reach new branches into
+FOLDER. It prints each kind of failure once and keeps its input next to FOLDER.
+
+    python tests/faults/fuzz.py --keep TARGET FOLDER
+
+then copies the smallest inputs that reach all these branches into the corpus, which
+`test_broken_input.py` tries in every run of the tests.
 """
 
 import contextlib
@@ -23,21 +27,23 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(path) for path in (TESTS.parent, TESTS.parent / "examples", TESTS / "support")]
 watched = contextlib.nullcontext()
-is_hunting = __name__ == "__main__" and "--keep" not in sys.argv
-if is_hunting:
+is_fuzzing = __name__ == "__main__" and "--keep" not in sys.argv
+if is_fuzzing:
     import atheris
 
     watched = atheris.instrument_imports(include=["observing_monitor"])
-with watched:  # of what is imported here the ways count
+with watched:  # only the branches of what is imported here count
     import hostile
-    from hostile import KINDS, NIGHT, NOW
+    from breakage import TOKENS, age
     from running import run
+    from small_inputs import KINDS, NIGHT, NOW
 
     from observing_monitor.collecting.sources import make_sources
     from observing_monitor.errors import SourceError, UsageError
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
     from observing_monitor.readers import night_paths, textfiles
+    from observing_monitor.readers.patterns import Pattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
@@ -47,20 +53,18 @@ with watched:  # of what is imported here the ways count
     for kind in BUILT_IN:
         source_class(kind)
 
-MOST_BYTES = 4096  # of an input: every way through a parser is taken in a few lines
+MOST_BYTES = 4096  # of an input: a few lines reach every branch of a parser
 MOST_KEPT = 15_000  # bytes of a target's corpus
+WHOLE_EVERY = 100  # inputs under atheris: one is read as a whole, the others are parsed
 
-
-# --- what is tried: a name -> the inputs to begin with, and a function of a folder that gives a function of an input -----------
-
-
-PARSED = {  # of a source what it does before it makes tables, in a hundredth of the time
+# Only the parsing of a source, which takes a hundredth of the time of a reading.
+PARSERS = {
     "files": lambda source, path: [
         source.log.instant(at) for _, at in rsync_log.read_log(path, path.parent)
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
-    "fitsstorage_logs": lambda source, path: source.lines_of(NIGHT, source.folder.find(None), None),
+    "fitsstorage_logs": lambda source, _: source.lines_of(NIGHT, source.folder.find(None), None),
     "lwa": lambda source, path: lwa_points.PointReader(
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
@@ -72,10 +76,14 @@ PARSED = {  # of a source what it does before it makes tables, in a hundredth of
 }
 
 
-def reading_of(kind):
-    """The first file of one of `hostile.KINDS`: read as a run reads it, matched, classified and checked. SourceError is an answer.
+# --- targets: (function that returns the first inputs, function of a folder that returns a
+# function of an input) ---
 
-    Under atheris most are only parsed: what is kept of them, and every hundredth, is read whole.
+
+def reading_of(kind):
+    """Return the target that reads the first file of one of KINDS.
+
+    It is read, matched, classified and checked as in a run; a SourceError is an answer.
     """
 
     def begin(folder):
@@ -83,30 +91,20 @@ def reading_of(kind):
         stream = hostile.stream_of(sources)
         tries = itertools.count(1)
 
-        def parsed(data):
+        def parse(data):
             target.write_bytes(data)
-            with contextlib.suppress(
-                SourceError, ValueError, RecursionError, OSError
-            ):  # what its caller may know
-                PARSED[kind](make_sources(stream, NOW)[0], target)
-            if next(tries) % 100 == 0:
+            # the exceptions that a parser's callers expect
+            with contextlib.suppress(SourceError, ValueError, RecursionError, OSError):
+                PARSERS[kind](make_sources(stream, NOW)[0], target)
+            if next(tries) % WHOLE_EVERY == 0:
                 once(data)
 
         def once(data):
             target.write_bytes(data)
-            hostile.age(target)
-            readings = {}
-            for source in make_sources(stream, NOW):
-                with contextlib.suppress(SourceError):
-                    source.nights()
-                    json.dumps(source.look(NIGHT, None))
-                    readings[source.name] = source.read(NIGHT)
-            made = merge.update(reading.Tables.empty(), readings)
-            summary.summarise(classify.classify(made.files, made.ingests, classify.Limits(), NOW))
-            for described in stream.sources:
-                source_class(described.kind).check(NIGHT, made, described.settings)
+            age(target)
+            read_night(stream)
 
-        return parsed if is_hunting and kind in PARSED else once
+        return parse if is_fuzzing and kind in PARSERS else once
 
     def valid():
         with tempfile.TemporaryDirectory() as folder:
@@ -115,49 +113,63 @@ def reading_of(kind):
     return valid, begin
 
 
-def of_names(folder):
-    """Names of files, a line each: what stands in them, told all at once and one by one, is the same."""
+def read_night(stream):
+    """Read and judge a stream's night, without a store."""
+    readings = {}
+    for source in make_sources(stream, NOW):
+        with contextlib.suppress(SourceError):
+            source.nights()
+            json.dumps(source.look(NIGHT, None))
+            readings[source.name] = source.read(NIGHT)
+    made = merge.update(reading.Tables.empty(), readings)
+    summary.summarise(classify.classify(made.files, made.ingests, classify.Limits(), NOW))
+    for described in stream.sources:
+        source_class(described.kind).check(NIGHT, made, described.settings)
+
+
+def of_names(_):
+    """Return a target: names of files, one per line.
+
+    Reading all names at once gives the same as reading each one.
+    """
     import pandas as pd
+
+    patterns = (
+        names.RUBIN,
+        r"(?P<seq_num>\d+)",
+        r"(?P<exposure>\w+)-(?P<seq>\S*)(?P<detector>x)?",
+    )
 
     def once(data):
         texts = data.decode("utf-8", "backslashreplace").split("\n")
-        told = pd.Series(frames.texts(texts))
-        for pattern in (
-            names.RUBIN,
-            r"(?P<seq_num>\d+)",
-            r"(?P<exposure>\w+)-(?P<seq>\S*)(?P<detector>x)?",
-        ):
-            made = names.read_names(told, pattern)
-            assert made.iloc[:3].equals(
-                pd.concat(
-                    [
-                        names.read_names(told.iloc[n : n + 1], pattern)
-                        for n in range(min(len(told), 3))
-                    ]
-                )
-            )
-        before, last = names.split(told)
-        assert (before + last == told).all() and list(last) == [
-            text.rpartition("/")[2] for text in texts
-        ]
-        assert list(names.folders(told)) == list(before) and list(names.last_parts(told)) == list(
-            last
-        )
+        column = pd.Series(frames.texts(texts))
+        first = range(min(len(column), 3))
+        for pattern in patterns:
+            read = Pattern("name_pattern", pattern).read_names
+            each = [read(column.iloc[n : n + 1]) for n in first]
+            assert read(column).iloc[:3].equals(pd.concat(each))
+        before, last = names.split(column)
+        assert (before + last == column).all()
+        assert list(last) == [text.rpartition("/")[2] for text in texts]
+        assert list(names.folders(column)) == list(before)
+        assert list(names.last_parts(column)) == list(last)
         assert names.kinds(frames.texts(texts)).tolist() == [names.kind_of(text) for text in texts]
         sorted(texts, key=names.in_number_order)
 
     return once
 
 
-def of_nights(folder):
-    """Nights, rules and instants as others write them: none, an error in words, or one that is written and read again as the same."""
+def of_nights(_):
+    """Return a target: nights, rules and instants as others write them.
+
+    Each is none, an error in words, or read again as the same after it was written.
+    """
 
     def once(data):
         text = data.decode("utf-8", "backslashreplace")
         with contextlib.suppress(UsageError):
-            assert nights.parse_night(nights.parse_night(text).isoformat()) == nights.parse_night(
-                text
-            )
+            night = nights.parse_night(text)
+            assert nights.parse_night(night.isoformat()) == night
         with contextlib.suppress(UsageError):
             rule = nights.NightRule.parse(text)
             assert math.isfinite(rule.offset_s) and nights.NightRule.parse(rule.text)
@@ -167,20 +179,23 @@ def of_nights(folder):
         assert nights.night_named(text) in (None, night_paths.read_night(text))
         for form in ("date", "nid", "mjd", "%Y%m%d", "%d/%m/%Y"):
             night = night_paths.read_night(text, form)
-            # strftime writes the year 810 with three digits
-            assert (
-                night is None
-                or night.year < 1000
-                or night_paths.read_night(str(night_paths.write_night(night, form)), form) == night
-            )
+            if night is None or night.year < 1000:  # strftime writes the year 810 with 3 digits
+                continue
+            written = str(night_paths.write_night(night, form))
+            assert night_paths.read_night(written, form) == night
 
     return once
 
 
 FILES_OF_STORE = (
-    "stream=s/index.json", "stream=s/index.notes", f"stream=s/night={NIGHT}/looked.json",
-    "heartbeat.json", "since.json", "feed.json", "told.json",
-)  # fmt: skip
+    "stream=s/index.json",
+    "stream=s/index.notes",
+    f"stream=s/night={NIGHT}/looked.json",
+    "heartbeat.json",
+    "since.json",
+    "feed.json",
+    "told.json",
+)
 SETTINGS = """
 [observing_monitor]
 output_dir = "site"
@@ -192,7 +207,7 @@ path = "input"
 
 
 def make_site(folder):
-    """A stream of Lasair's and its pages: the arguments of a run."""
+    """Make a site of one Lasair stream; return the arguments of its run."""
     (folder / "input").mkdir()
     KINDS["lasair"](folder / "input")
     (folder / "site.toml").write_text(SETTINGS)
@@ -202,19 +217,22 @@ def make_site(folder):
 
 
 def whole_store():
-    """What the files of a store have in them, without the seal."""
+    """Return the contents of a store's files, without seals, as inputs of `of_store`."""
     with tempfile.TemporaryDirectory() as folder:
         make_site(Path(folder))
         texts = [Path(folder, "site", "data", name) for name in FILES_OF_STORE]
-        told = [json.loads(path.read_text()) if path.is_file() else {} for path in texts]
+        values = [json.loads(path.read_text()) if path.is_file() else {} for path in texts]
     return [
         bytes([n]) + json.dumps({key: of[key] for key in of if key != "seal"}).encode()
-        for n, of in enumerate(told)
+        for n, of in enumerate(values)
     ]
 
 
 def of_store(folder):
-    """A file of the store (the first byte says which) with any JSON in it, sealed as ours are: a run makes its pages all the same."""
+    """Return a target: any JSON, sealed, in a file of the store.
+
+    The first byte of an input chooses the file. The next run makes its pages all the same.
+    """
     given = make_site(folder)
     shutil.move(folder / "site", folder / "whole")
 
@@ -223,69 +241,77 @@ def of_store(folder):
             return
         shutil.rmtree(folder / "site", ignore_errors=True)
         shutil.copytree(folder / "whole", folder / "site")
-        (folder / "site" / "data" / FILES_OF_STORE[data[0] % len(FILES_OF_STORE)]).write_bytes(
-            sealed(data[1:])
-        )
+        name = FILES_OF_STORE[data[0] % len(FILES_OF_STORE)]
+        (folder / "site" / "data" / name).write_bytes(sealed(data[1:]))
         notify._read_told(Output(folder / "site"))
-        with hostile.unforeseen_raised():
+        with hostile.unexpected_raised():
             assert run(*given, now=NOW) in (0, 1)
 
     return once
 
 
+def first_names():
+    """Return the first inputs of `of_names`."""
+    return [
+        b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n"
+        b"3018092000065-det000.fits"
+    ]
+
+
+def first_nights():
+    """Return the first inputs of `of_nights`."""
+    return [
+        b"2020-02-12",
+        b"20200212",
+        b"UTC-12h",
+        b"TAI+1.5h",
+        b"2020-02-12T03:04:05Z",
+        b"1137",
+        b"58891.5",
+    ]
+
+
+READ = (
+    "files",
+    "lasair",
+    "broker_counts",
+    "bucket_listing",
+    "fitsstorage_logs",
+    "lwa",
+    "expected",
+    "summit",
+    "table, CSV",
+    "table, JSON",
+    "table, JSON lines",
+)
 TARGETS = {
-    "names": (
-        lambda: [
-            b"AT_O_20200212_000022.fits.fz\nn/MC_O_20250502_000010_R01_S00.fits\n3018092000065-det000.fits"
-        ],
-        of_names,
-    ),
-    "nights": (
-        lambda: [
-            b"2020-02-12",
-            b"20200212",
-            b"UTC-12h",
-            b"TAI+1.5h",
-            b"2020-02-12T03:04:05Z",
-            b"1137",
-            b"58891.5",
-        ],
-        of_nights,
-    ),
+    "names": (first_names, of_names),
+    "nights": (first_nights, of_nights),
     "store": (whole_store, of_store),
+    **{kind.replace(",", "").replace(" ", "_"): reading_of(kind) for kind in READ},
 }
-for kind in (
-    "files", "lasair", "broker_counts", "bucket_listing", "fitsstorage_logs", "lwa", "expected", "summit",
-    "table, CSV", "table, JSON", "table, JSON lines",
-):  # fmt: skip
-    TARGETS[kind.replace(",", "").replace(" ", "_")] = reading_of(kind)
+
+
+# --- the two commands ---
 
 
 def corpus(target):
-    """The inputs of a target: the valid ones that it begins with, then those that were kept, by name."""
-    there = (
-        sorted((TESTS / "corpus" / target).iterdir())
-        if (TESTS / "corpus" / target).is_dir()
-        else []
-    )
-    return [*TARGETS[target][0](), *(path.read_bytes() for path in there)]
+    """Return a target's inputs: its valid ones, then the kept ones by name."""
+    folder = TESTS / "corpus" / target
+    kept = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [*TARGETS[target][0](), *(path.read_bytes() for path in kept)]
 
 
 def fuzz(target, seconds, folder):
-    """Try for so many seconds; how many kinds of break there were."""
+    """Try inputs for some seconds; print each kind of failure and keep its input."""
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     for number, data in enumerate(corpus(target)):
         (folder / f"begin-{number}").write_bytes(data)
     words = folder.with_suffix(".dict")
-    words.write_text(
-        "".join(
-            '"' + "".join(f"\\x{byte:02x}" for byte in token[:60]) + '"\n'
-            for token in hostile.TOKENS
-            if token
-        )
-    )
-    seen = set()
+    tokens = ["".join(f"\\x{byte:02x}" for byte in token[:60]) for token in TOKENS if token]
+    words.write_text("".join(f'"{token}"\n' for token in tokens))
+    failures = set()
     place = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     once = TARGETS[target][1](Path(place))
 
@@ -293,31 +319,30 @@ def fuzz(target, seconds, folder):
         try:
             once(data)
         except Exception as error:
-            frames = [
-                f"{frame.filename}:{frame.lineno}"
-                for frame in traceback.extract_tb(error.__traceback__)
-            ]
-            key = (type(error), *[frame for frame in frames if "observing_monitor" in frame][-1:])
-            if key not in seen:
-                seen.add(key)
-                kept = folder.with_name(f"{folder.name}-break-{len(seen)}")
+            failure = (type(error), place_of(error))
+            if failure not in failures:
+                failures.add(failure)
+                kept = folder.with_name(f"{folder.name}-break-{len(failures)}")
                 kept.write_bytes(data)
                 print(f"\n{kept}:", "".join(traceback.format_exception(error)[-12:]), flush=True)
 
-    options = [
-        f"-max_total_time={seconds}",
-        f"-max_len={MOST_BYTES}",
-        f"-dict={words}",
-        "-timeout=60",
-    ]
-    atheris.Setup([sys.argv[0], str(folder), *options], try_it)
+    limits = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-timeout=60"]
+    atheris.Setup([sys.argv[0], str(folder), *limits, f"-dict={words}"], try_it)
     atheris.Fuzz()  # ends the process
 
 
-def keep(target, folder):
-    """Take the inputs of a folder that are worth keeping into the corpus, the smallest first: those that take a way of their own."""
-    import coverage
+def place_of(error):
+    """Return the last line of ours that an exception passed, or None."""
+    lines = [
+        f"{frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "observing_monitor" in frame.filename
+    ]
+    return lines[-1] if lines else None
 
+
+def keep(target, folder):
+    """Copy the inputs of a folder that reach new branches into the corpus, smallest first."""
     kept = TESTS / "corpus" / target
     kept.mkdir(parents=True, exist_ok=True)
     found = sorted(
@@ -325,36 +350,34 @@ def keep(target, folder):
     )
     with tempfile.TemporaryDirectory() as place:
         once = TARGETS[target][1](Path(place))
-
-        def ways(data):
-            measured = coverage.Coverage(
-                branch=True,
-                data_file=None,
-                include=[f"{TESTS.parent}/observing_monitor/*"],
-                config_file=False,
-            )
-            with measured.collect():
-                try:
-                    once(data)
-                except Exception as error:
-                    print(f"{target}: {data!r}:", *traceback.format_exception(error)[-3:])
-            told = measured.get_data()
-            return {(path, *arc) for path in told.measured_files() for arc in told.arcs(path)}
-
-        taken, n_bytes = set(), sum(path.stat().st_size for path in kept.iterdir())
+        reached, n_bytes = set(), sum(path.stat().st_size for path in kept.iterdir())
         for data in corpus(target):
-            taken |= ways(data)
+            reached |= branches(once, data)
         for data in found:
-            new = ways(data) - taken
+            new = branches(once, data) - reached
             if new and n_bytes + len(data) <= MOST_KEPT:
-                taken |= new
+                reached |= new
                 n_bytes += len(data)
-                (
-                    kept / f"{len(data):04}-{hashlib.blake2b(data, digest_size=4).hexdigest()}"
-                ).write_bytes(data)
+                digest = hashlib.blake2b(data, digest_size=4).hexdigest()
+                (kept / f"{len(data):04}-{digest}").write_bytes(data)
     print(
         f"{target}: {len(list(kept.iterdir()))} inputs, {n_bytes:,} bytes, of {len(found):,} found"
     )
+
+
+def branches(once, data):
+    """Return the branches of observing_monitor that an input reaches."""
+    import coverage
+
+    package = f"{TESTS.parent}/observing_monitor/*"
+    measured = coverage.Coverage(branch=True, data_file=None, include=[package], config_file=False)
+    with measured.collect():
+        try:
+            once(data)
+        except Exception as error:
+            print(f"{data!r}:", *traceback.format_exception(error)[-3:])
+    reached = measured.get_data()
+    return {(path, *arc) for path in reached.measured_files() for arc in reached.arcs(path)}
 
 
 if __name__ == "__main__":

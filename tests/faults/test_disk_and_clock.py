@@ -1,20 +1,23 @@
-"""A disk that is full or read-only, a clock that jumps, a night that ends during a run: the last good pages, and a line that says it."""
+"""A disk that is full or read-only, a clock that jumps, a night that ends during a run.
 
-import contextlib
+The last good pages stay, and one line names the fault.
+"""
+
 import datetime
 import json
 import os
 import subprocess
 
 import pytest
-from conftest import need
 from gen2tree import later, make_night, small_hours
 from running import contents, counts, nights, run, start
+from small_disk import disk
 
 DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
 
 
 def arguments(folder, output, *more):
+    """Return the arguments of a run over DAYS."""
     return (
         "--input_dir",
         folder / "input",
@@ -28,26 +31,9 @@ def arguments(folder, output, *more):
     )
 
 
-@contextlib.contextmanager
-def disk(folder, size):
-    """A file system of its own, so large."""
-    folder.mkdir()
-    need(os.geteuid() == 0, "only root may mount")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "obsmon", folder],
-        capture_output=True,
-        text=True,
-    )
-    need(done.returncode == 0, f"nothing may be mounted here: {done.stderr}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.fixture
 def tree(tmp_path):
-    """An input of two nights, its clock, and what an undisturbed run makes of it."""
+    """An input of two nights, its clock, and the contents of its site."""
     now = later()
     for night in DAYS:
         make_night(tmp_path / "input", night, {"ingested": 60, "failed": 5, "missing": 5}, now=now)
@@ -57,7 +43,7 @@ def tree(tmp_path):
 
 @pytest.mark.parametrize("left", [0, 20_000, 120_000])
 def test_disk_that_fills(tree, left):
-    """A disk that fills ends the run in one line that names the file; every page and table there is whole; with room it goes on."""
+    """A full disk ends the run in one line; all pages are whole, and with room it goes on."""
     folder, now, expected = tree
     output = folder / "disk" / "site"
     with disk(folder / "disk", "24m"):
@@ -69,37 +55,30 @@ def test_disk_that_fills(tree, left):
             file.write(bytes(max(room.f_bavail * room.f_frsize - left, 0)))
         process = start(*arguments(folder, output), now=now)
         _, error = process.communicate(timeout=60)
-        assert (
-            process.returncode == 2
-            and len(error.splitlines()) == 1
-            and "no space left on device" in error
-        ), error
+        assert process.returncode == 2 and len(error.splitlines()) == 1, error
+        assert "no space left on device" in error
         after = contents(output)
-        assert [name for name in before if name not in after] == [] and os.listdir(
-            output / ".unfinished"
-        ) == []
-        assert all(
-            after[name].rstrip().endswith(b"</html>") for name in after if name.endswith(".html")
-        )
+        assert [name for name in before if name not in after] == []
+        assert os.listdir(output / ".unfinished") == []
+        pages = [data for name, data in after.items() if name.endswith(".html")]
+        assert all(data.rstrip().endswith(b"</html>") for data in pages)
         ballast.unlink()
         assert run(*arguments(folder, output), now=now) == 0
         assert contents(output) == expected
 
 
 def test_check_of_a_disk_that_is_nearly_full(tmp_path, capsys):
-    """`check` tells before a disk is full that there is little room."""
+    """`check` warns of a disk with little room."""
     make_night(tmp_path / "input", DAYS[0], {"ingested": 1}, now=later())
     with disk(tmp_path / "disk", "24m"):
         assert run("check", *arguments(tmp_path, tmp_path / "disk" / "site"), now=later()) == 0
-    said = capsys.readouterr().out
-    assert (
-        f"odd    output {tmp_path}/disk/site" in said
-        and "there is little room: previews and tables need some MB a night" in said
-    )
+    output = capsys.readouterr().out
+    assert f"odd    output {tmp_path}/disk/site" in output
+    assert "there is little room: previews and tables need some MB a night" in output
 
 
 def test_output_that_turns_read_only(tree):
-    """An output that turns read-only is one line that names it and exit code 2; the pages stay, and go on when it turns back."""
+    """A read-only output ends the run with one line and exit code 2; the pages stay."""
     folder, now, expected = tree
     output = folder / "disk" / "site"
     with disk(folder / "disk", "24m"):
@@ -109,22 +88,17 @@ def test_output_that_turns_read_only(tree):
         subprocess.run(["mount", "-o", "remount,ro", folder / "disk"], check=True)
         process = start(*arguments(folder, output), now=now)
         _, error = process.communicate(timeout=60)
-        assert (
-            process.returncode == 2
-            and len(error.splitlines()) == 1
-            and "read-only file system" in error
-        )
+        assert process.returncode == 2 and len(error.splitlines()) == 1
+        assert "read-only file system" in error
         assert contents(output) == before
-        assert (output / "heartbeat.js").read_text() == beat, (
-            "the pages must not say that somebody looked"
-        )
+        assert (output / "heartbeat.js").read_text() == beat, "no page may say that a run looked"
         subprocess.run(["mount", "-o", "remount,rw", folder / "disk"], check=True)
         assert run(*arguments(folder, output), now=now) == 0
         assert contents(output) == expected
 
 
 def test_clock_that_jumps_back(tree):
-    """After runs by a clock that was two days ahead, those by the right one end with the pages of a clock that was never wrong."""
+    """After a run by a clock two days ahead, the next run makes the right pages."""
     folder, now, expected = tree
     output = folder / "site"
     assert run(*arguments(folder, output), now=now + datetime.timedelta(days=2)) == 0
@@ -135,13 +109,13 @@ def test_clock_that_jumps_back(tree):
         for name in expected
         if name.endswith((".html", ".csv", ".parquet")) and made[name] != expected[name]
     }
-    # a page says when its data changed: by the clock of then
+    # a page shows when its data changed, by the wrong clock
     assert {nights(output)[str(day)]["n_missing"] for day in DAYS} == {5}
     assert all(name.endswith(".html") for name in differs)
 
 
 def test_clock_that_was_years_ahead(tmp_path):
-    """Nights that a wrong clock made years ahead hide no fault of tonight's: neither from the stream's status, nor from the site's."""
+    """Nights that a wrong clock made years ahead do not hide tonight's faults."""
     now = small_hours()
     tonight = (now - datetime.timedelta(hours=12)).date()
     make_night(tmp_path / "input", tonight, {"ingested": 2, "failed": 3}, now=now)
@@ -157,14 +131,14 @@ def test_clock_that_was_years_ahead(tmp_path):
 
 
 def test_night_that_ends_during_a_run(tmp_path):
-    """A run that begins before noon and ends after it works on the nights of its beginning; the next one has the new night too."""
+    """A run that begins before noon has the nights of then; the next has the new night too."""
     noon = datetime.datetime(2020, 2, 14, 12, tzinfo=datetime.UTC)
     make_night(tmp_path / "input", DAYS[1], {"ingested": 3}, now=noon)
-    arguments = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
-    assert run(*arguments, now=noon - datetime.timedelta(microseconds=1)) == 0
+    places = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
+    assert run(*places, now=noon - datetime.timedelta(microseconds=1)) == 0
     assert list(nights(tmp_path / "site")) == ["2020-02-12", "2020-02-13"]
     make_night(tmp_path / "input", datetime.date(2020, 2, 14), {"ingested": 4}, now=noon)
-    assert run(*arguments, now=noon) == 0
+    assert run(*places, now=noon) == 0
     assert [counts(night) for night in nights(tmp_path / "site").values()] == [
         {},
         {"ingested": 3},
@@ -173,22 +147,13 @@ def test_night_that_ends_during_a_run(tmp_path):
 
 
 def test_since_survives_a_clock_that_jumps(tmp_path):
-    """A fault that began by a clock ahead is not said to have begun in the future once the clock is right."""
+    """Once the clock is right, no fault has begun in the future."""
     make_night(tmp_path / "input", DAYS[0], {"ingested": 2}, now=later())
-    arguments = (
-        "--input_dir",
-        tmp_path / "input",
-        "--output_dir",
-        tmp_path / "site",
-        "--first_day",
-        DAYS[0],
-        "--last_day",
-        DAYS[0],
-    )
+    given = arguments(tmp_path, tmp_path / "site", "--last_day", DAYS[0])
     registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"
     registry.rename(registry.with_name("away"))
     now = later()
-    assert run(*arguments, now=now + datetime.timedelta(days=30)) == 1
-    assert run(*arguments, now=now) == 1
+    assert run(*given, now=now + datetime.timedelta(days=30)) == 1
+    assert run(*given, now=now) == 1
     finding = json.loads((tmp_path / "site" / "2020-02-12.json").read_text())["findings"][0]
     assert f"could not be read since {now:%Y-%m-%d %H:%M} UTC" in finding["text"]

@@ -1,4 +1,7 @@
-"""Files of others, be they on NFS: read, never written, never locked, never mapped or watched; registries with a write-ahead log."""
+"""Files of others are only read: never written, locked, mapped or watched.
+
+They may be on NFS, and registries may have a write-ahead log.
+"""
 
 import datetime
 import os
@@ -8,16 +11,22 @@ import sqlite3
 import subprocess
 import sys
 
+import gen2
 import pytest
-from conftest import need
 from gen2tree import later, make_night
 from gen3repo import Raw, make_repository, raw_file
+from needs import need
 from running import contents, counts, nights, run
 
 NIGHT = datetime.date(2020, 2, 12)
+TRACED = (
+    "trace=inotify_init,inotify_init1,inotify_add_watch,fanotify_init,mmap,flock,fcntl,"
+    "open,openat,creat,unlink,rename,mkdir"
+)
 
 
 def arguments(folder):
+    """Return the arguments of a run over NIGHT."""
     return (
         "--input_dir",
         folder / "input",
@@ -31,7 +40,7 @@ def arguments(folder):
 
 
 def in_wal_mode(registry):
-    """A writer of a registry that keeps its last rows in a write-ahead log; to be closed."""
+    """Return a writer that keeps its last rows in a write-ahead log; close it."""
     writer = sqlite3.connect(registry)
     assert writer.execute("pragma journal_mode=wal").fetchone() == ("wal",)
     writer.execute("pragma wal_autocheckpoint=0")
@@ -39,7 +48,7 @@ def in_wal_mode(registry):
 
 
 def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
-    """Rows that are in the log yet are seen; nothing beside the registry is made or changed, and no copy of it is left."""
+    """Rows in the log are read; no file next to the registry changes, and no copy is left."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -48,21 +57,13 @@ def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
     writer = in_wal_mode(registry)
     assert run(*arguments(tmp_path), now=later()) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 4, "failed": 3}
-    import gen2
-
     gen2.register(writer, gen2.CAMERAS["latiss"], [made.of("failed")[0].row])
     writer.commit()
     assert (registry.parent / "registry.sqlite3-wal").stat().st_size
-    before = {
-        path.name: (path.stat().st_mtime_ns, path.stat().st_size)
-        for path in registry.parent.iterdir()
-    }
+    before = times_and_sizes(registry.parent)
     assert run(*arguments(tmp_path), now=later()) == 0
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 2}
-    assert {
-        path.name: (path.stat().st_mtime_ns, path.stat().st_size)
-        for path in registry.parent.iterdir()
-    } == before
+    assert times_and_sizes(registry.parent) == before
     assert os.listdir(tmp_path / "temporary") == []
     writer.execute("pragma wal_checkpoint(truncate)")
     writer.close()
@@ -70,8 +71,13 @@ def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
     assert counts(nights(tmp_path / "site")["2020-02-12"]) == {"ingested": 5, "failed": 2}
 
 
-def test_registry_that_somebody_writes(tmp_path):
-    """A writer that holds a registry's lock keeps nobody waiting, and is kept waiting by nobody."""
+def times_and_sizes(folder):
+    """Return the modification time and size of each file in a folder."""
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.iterdir()}
+
+
+def test_registry_that_is_locked(tmp_path):
+    """A run and a writer that holds a registry's lock do not wait for each other."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
     writer = sqlite3.connect(
         tmp_path / "input" / "gen2repo" / "registry.sqlite3", isolation_level=None
@@ -83,12 +89,9 @@ def test_registry_that_somebody_writes(tmp_path):
     writer.close()
 
 
-WATCHED = "trace=inotify_init,inotify_init1,inotify_add_watch,fanotify_init,mmap,flock,fcntl,open,openat,creat,unlink,rename,mkdir"
-
-
 @pytest.mark.parametrize("gen", [2, 3])
 def test_system_calls(tmp_path, gen):
-    """As the kernel sees it: what lies in the input is opened to read alone, never mapped, locked or watched."""
+    """By the kernel's account, input files are opened only to read, never locked or mapped."""
     strace = shutil.which("strace")
     need(strace, "there is no strace (Debian's package strace)")
     if gen == 2:
@@ -98,24 +101,9 @@ def test_system_calls(tmp_path, gen):
         make_repository(tmp_path / "input" / "gen3repo", [raw])
     before = contents(tmp_path / "input")
     trace = tmp_path / "trace"
-    command = [
-        strace,
-        "-f",
-        "-y",
-        "-qq",
-        "-e",
-        WATCHED,
-        "-o",
-        trace,
-        sys.executable,
-        "-m",
-        "observing_monitor",
-    ]
-    done = subprocess.run(
-        [*command, *map(str, arguments(tmp_path)), "--gen", str(gen)],
-        capture_output=True,
-        text=True,
-    )
+    command = [strace, "-f", "-y", "-qq", "-e", TRACED, "-o", trace]
+    command += [sys.executable, "-m", "observing_monitor", *arguments(tmp_path), "--gen", gen]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     need("Operation not permitted" not in done.stderr, "strace may not trace here")
     assert done.returncode == 0, done.stderr
     calls = trace.read_text().splitlines()

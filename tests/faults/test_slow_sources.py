@@ -1,4 +1,7 @@
-"""Sources that hang, answer slowly and come back: the others go on, what is known stays, the pages say so, and the run ends in time."""
+"""Sources that hang, answer slowly and come back.
+
+The others are read, the last data stay, the pages say so, and the run ends in time.
+"""
 
 import datetime
 import json
@@ -14,28 +17,38 @@ import pytest
 from gen2tree import later, make_night
 from running import counts, nights, start
 
+from observing_monitor import cli
 from observing_monitor.processes import timelimit
 
 NIGHTS = [datetime.date(2020, 2, day) for day in (12, 13)]
 DAYS = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1])
+SILENT = "see whether it hangs, or raise time_limit_s if it is only slow"
+# writes a number into a pipe, late, for each run that reads it
+FEEDING = """
+import sys, time
+for n in range(4):
+    time.sleep(0.4)
+    open(sys.argv[1], 'w').write('seeing 0.9\\n')
+"""
 
 
 @pytest.fixture
 def site(tmp_path):
-    """Two streams, one of files, one of numbers in a file; the settings, the environment to run in, and the clock."""
+    """The folder of a stream of files and one of numbers, an environment and the clock."""
     now = later()
     for night in NIGHTS:
         make_night(tmp_path / "camera", night, {"ingested": 3}, now=now)
     (tmp_path / "weather").write_text("seeing 0.8\n")
     (tmp_path / "site.toml").write_text(
         '[observing_monitor]\noutput_dir = "site"\n[streams.dome]\ntime_limit_s = 0.7\n'
-        '[[streams.dome.sources]]\ntype = "numbers"\npath = "weather"\n[streams.camera]\ninput_dir = "camera"\n'
+        '[[streams.dome.sources]]\ntype = "numbers"\npath = "weather"\n'
+        '[streams.camera]\ninput_dir = "camera"\n'
     )
     return tmp_path, numbers_source.install(tmp_path / "packages"), now
 
 
 def run(site, *arguments):
-    """Exit code, stderr and seconds of the real command."""
+    """Run the command in its own process; return its exit code, stderr and seconds."""
     folder, environment, now = site
     began = time.monotonic()
     process = start(*arguments, "-c", folder / "site.toml", now=now, env=environment)
@@ -44,79 +57,73 @@ def run(site, *arguments):
 
 
 def value_of(site, night):
+    """Return the numbers of the stream `dome`, by name, and its findings."""
     data = json.loads((site[0] / "site" / "dome" / f"{night}.json").read_text())
     return {metric["name"]: metric["value"] for metric in data["metrics"]}, data["findings"]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_source_that_hangs(site, jobs):
-    """A source that hangs costs a run its limit once; what it told stays, its silence is on its pages, and the other stream goes on."""
+    """A source that hangs costs a run its limit once and keeps its data; others go on."""
     folder = site[0]
     assert run(site, *DAYS)[:2] == (0, "")
-    (folder / "weather").unlink()
-    os.mkfifo(folder / "weather")
+    make_pipe(folder / "weather")
     shutil.rmtree(folder / "camera")
     for night in NIGHTS:
         make_night(folder / "camera", night, {"ingested": 5}, now=site[2])
     code, error, seconds = run(site, *DAYS, "--jobs", jobs)
-    words = f"{folder}/weather: no answer within 0.7 s; see whether it hangs, or raise time_limit_s if it is only slow"
+    words = f"{folder}/weather: no answer within 0.7 s; {SILENT}"
     assert (code, error) == (1, f"observing_monitor: dome: {words}\n")
     assert seconds < 0.7 + 8, "each night waited for it, or the process did not end"
     for night in NIGHTS:
         values, findings = value_of(site, night)
-        assert (
-            values == {"seeing": 0.8}
-            and "could not be read since" in findings[0]["text"]
-            and words in findings[0]["text"]
-        )
+        text = findings[0]["text"]
+        assert values == {"seeing": 0.8}
+        assert "could not be read since" in text and words in text
         assert words in (folder / "site" / "dome" / f"{night}.html").read_text()
     assert counts(nights(folder / "site" / "camera")["2020-02-13"]) == {"ingested": 5}
-    since = findings[0]["text"]
-    before = {path: path.stat().st_mtime_ns for path in (folder / "site" / "dome").iterdir()}
+    before = times_in(folder / "site" / "dome")
     assert run(site, *DAYS)[0] == 1
-    assert value_of(site, NIGHTS[1])[1][0]["text"] == since
-    assert {
-        path: path.stat().st_mtime_ns for path in (folder / "site" / "dome").iterdir()
-    } == before, "nothing new, and a page was made"
+    assert value_of(site, NIGHTS[1])[1][0]["text"] == text
+    assert times_in(folder / "site" / "dome") == before, "nothing new, and a page was made"
     (folder / "weather").unlink()
     (folder / "weather").write_text("seeing 1.1\n")
     assert run(site, *DAYS)[:2] == (0, "")
     assert value_of(site, NIGHTS[1]) == ({"seeing": 1.1}, [])
 
 
+def make_pipe(path):
+    """Put a pipe without a writer in place of a file: whoever opens it hangs."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def times_in(folder):
+    """Return the modification time of each file in a folder."""
+    return {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("command", ["run", "rebuild", "check"])
 def test_many_sources_that_hang(site, command):
-    """Any number of sources that hang, in one stream or in many, cost a run the limit of one; the others are read."""
-    folder, text = (
-        site[0],
-        '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n',
-    )
+    """Ten sources that hang cost a run the time limit of one; the others are read."""
+    folder = site[0]
+    text = '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n'
     for number in range(5):
         text += f"[streams.dome{number}]\ntime_limit_s = 3\n"
         for name in ("inside", "outside"):
-            os.mkfifo(folder / f"{name}{number}")
-            text += f'[[streams.dome{number}.sources]]\ntype = "numbers"\nname = "{name}"\npath = "{name}{number}"\n'
-    (folder / "site.toml").write_text(
-        text + '[[streams.dome4.sources]]\ntype = "numbers"\npath = "weather"\n'
-    )
+            make_pipe(folder / f"{name}{number}")
+            text += f'[[streams.dome{number}.sources]]\ntype = "numbers"\n'
+            text += f'name = "{name}"\npath = "{name}{number}"\n'
+    text += '[[streams.dome4.sources]]\ntype = "numbers"\npath = "weather"\n'
+    (folder / "site.toml").write_text(text)
     began = time.monotonic()
-    process = start(
-        command,
-        *(DAYS if command == "run" else ()),
-        "-c",
-        folder / "site.toml",
-        "--jobs",
-        "1",
-        now=site[2],
-        env=site[1],
-    )
-    said = "".join(process.communicate(timeout=60))
+    days = DAYS if command == "run" else ()
+    words = (command, *days, "-c", folder / "site.toml", "--jobs", "1")
+    process = start(*words, now=site[2], env=site[1])
+    output = "".join(process.communicate(timeout=60))
     seconds = time.monotonic() - began
-    assert (
-        process.returncode == 1
-        and said.count("no answer within 3 s; see whether it hangs") == 10
-        and "Traceback" not in said
-    ), said
+    assert process.returncode == 1 and "Traceback" not in output, output
+    assert output.count("no answer within 3 s; see whether it hangs") == 10, output
     assert seconds < 1.25 * 3 + 16, "each was waited for by itself"
     if command == "run":
         data = json.loads((folder / "site" / "dome4" / f"{NIGHTS[1]}.json").read_text())
@@ -128,10 +135,8 @@ def test_many_sources_that_hang(site, command):
 def test_slow_answer_is_an_answer(site):
     """A source that takes most of its limit is waited for."""
     folder = site[0]
-    (folder / "weather").unlink()
-    os.mkfifo(folder / "weather")
-    feeding = "import sys, time\nfor n in range(4):\n    time.sleep(0.4)\n    open(sys.argv[1], 'w').write('seeing 0.9\\n')\n"
-    feeder = subprocess.Popen([sys.executable, "-c", feeding, folder / "weather"])
+    make_pipe(folder / "weather")
+    feeder = subprocess.Popen([sys.executable, "-c", FEEDING, folder / "weather"])
     try:
         (folder / "site.toml").write_text((folder / "site.toml").read_text().replace("0.7", "20"))
         assert run(site, *DAYS)[:2] == (0, "")
@@ -143,33 +148,27 @@ def test_slow_answer_is_an_answer(site):
 
 @pytest.mark.parametrize("command", ["check", "rebuild"])
 def test_other_commands_with_a_source_that_hangs(site, command):
-    """`check` and `rebuild` go on without a source that hangs, and say which it is."""
+    """`check` and `rebuild` go on without a source that hangs, and name it."""
     folder = site[0]
-    (folder / "weather").unlink()
-    os.mkfifo(folder / "weather")
+    make_pipe(folder / "weather")
     process = start(command, "-c", folder / "site.toml", now=site[2], env=site[1])
-    told, error = process.communicate(timeout=60)
-    assert (
-        process.returncode == 1
-        and "weather: no answer within 0.7 s" in told + error
-        and "Traceback" not in told + error
-    )
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Traceback" not in output + error
+    assert "weather: no answer within 0.7 s" in output + error
     if command == "check":
-        assert "3 attempts, the last at 2020-02-13 23:01 UTC" in told
+        assert "3 attempts, the last at 2020-02-13 23:01 UTC" in output
     else:
         assert counts(nights(folder / "site" / "camera")["2020-02-12"]) == {"ingested": 3}
 
 
-def test_lock_is_free_when_a_run_ends_beside_a_source_that_hangs(site):
-    """The process ends though the source still hangs, and the next run finds no lock."""
-    folder = site[0]
-    (folder / "weather").unlink()
-    os.mkfifo(folder / "weather")
+def test_lock_is_free_after_a_source_hangs(site):
+    """The process ends although the source still hangs, and the next run finds no lock."""
+    make_pipe(site[0] / "weather")
     assert [run(site, *DAYS)[0] for _ in range(2)] == [1, 1]
 
 
 def test_run_that_is_too_long(tmp_path):
-    """A run stops at its limit, tonight first in every stream; what it had no time for is said, and comes with the next runs."""
+    """A run stops at its limit, after tonight in each stream; the next run does the rest."""
     now = later()
     text = '[observing_monitor]\noutput_dir = "site"\n'
     every = [datetime.date(2020, 1, 1) + datetime.timedelta(days=n) for n in range(40)]
@@ -189,10 +188,8 @@ def test_run_that_is_too_long(tmp_path):
     for name in ("comCam", "auxTel"):
         made = nights(tmp_path / "site" / name)
         assert "2020-02-09" in made, "tonight comes first"
-        assert (
-            f"observing_monitor: {name}: " in error
-            and "the run's time was up; they stay as they were, the next run goes on" in error
-        )
+        assert f"observing_monitor: {name}: " in error
+        assert "the run's time was up; they stay as they were, the next run goes on" in error
         page = (tmp_path / "site" / name / "index.html").read_text()
         assert "nights not looked at, 2020-01-01 to " in page and "status warning" in page
     assert done(600) == ("", 0)
@@ -225,19 +222,16 @@ def test_run_that_is_too_long(tmp_path):
         ),
     ],
 )
-def test_limits_that_are_none(tmp_path, capsys, line, words):
-    """A limit that is none is refused in words that name the key."""
-    from observing_monitor import cli
-
+def test_limits_that_are_wrong(tmp_path, capsys, line, words):
+    """A wrong time limit is refused with a message that names the key."""
     (tmp_path / "site.toml").write_text(f"[streams.dome]\ninput_dir = 'x'\n{line}\n")
-    assert (
-        cli.main(["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]) == 2
-    )
+    given = ["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]
+    assert cli.main(given) == 2
     assert words in capsys.readouterr().err
 
 
-def test_a_look_that_hangs_is_answered_for():
-    """A look at a disk that gives no answer in time counts as said, one that answers as it answers; whoever fails is told so."""
+def test_a_look_that_hangs_has_a_default():
+    """A call without an answer in time gives the default; otherwise its result or exception."""
     come_back = threading.Event()
     assert timelimit.within(0.05, come_back.wait, "otherwise") == "otherwise"
     come_back.set()
@@ -247,24 +241,12 @@ def test_a_look_that_hangs_is_answered_for():
 
 
 def gone():
+    """Raise OSError."""
     raise OSError("gone")
 
 
 def test_run_without_length(tmp_path, capsys):
-    """A run's limit of no seconds is refused."""
-    from observing_monitor import cli
-
-    assert (
-        cli.main(
-            [
-                "--max_run_s",
-                "0",
-                "--input_dir",
-                str(tmp_path),
-                "--output_dir",
-                str(tmp_path / "site"),
-            ]
-        )
-        == 2
-    )
+    """A run limit of 0 s is refused."""
+    places = ["--input_dir", str(tmp_path), "--output_dir", str(tmp_path / "site")]
+    assert cli.main(["--max_run_s", "0", *places]) == 2
     assert "--max_run_s 0 is no length of a run" in capsys.readouterr().err

@@ -1,4 +1,7 @@
-"""SQLite files of others while they are written: real writers, killed ones, and what they leave; read without any lock of ours."""
+"""SQLite files that other processes write, or wrote until they were killed.
+
+They are read without a lock.
+"""
 
 import contextlib
 import itertools
@@ -13,8 +16,9 @@ import threading
 import time
 
 import pytest
-from conftest import need
-from test_disk_and_clock import disk
+from needs import need
+from small_disk import disk
+from sqlalchemy import text
 
 from observing_monitor.errors import SourceError
 from observing_monitor.readers import sqlite
@@ -59,8 +63,15 @@ connection.execute("commit")
 """
 
 
+ASK = """
+import sys
+from observing_monitor.readers import sqlite
+sqlite.ask(sys.argv[1], sys.argv[2])
+"""
+
+
 def make(path, n_rows=600):
-    """A file of some 600 kB whose rows all have the same value, 0."""
+    """Make a file of about 600 kB whose rows all have the value 0; return its path."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("pragma synchronous=off")
         connection.execute("create table numbers (n integer primary key, value int, filling blob)")
@@ -72,7 +83,7 @@ def make(path, n_rows=600):
 
 @contextlib.contextmanager
 def writing(code, *arguments):
-    """A process that runs `code`, once it writes; killed at the end."""
+    """Run a process during the block, which begins at its first write; then kill it."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -85,7 +96,7 @@ def writing(code, *arguments):
 
 
 def states(folder):
-    """Name, time, size, mode and bytes of all that lies in a folder."""
+    """Return the time, mode and bytes of each file in a folder."""
     return {
         path.name: (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes())
         for path in folder.iterdir()
@@ -94,7 +105,7 @@ def states(folder):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """A file in a folder of its own; the folder for temporary files is empty at the end."""
+    """A file in a folder of its own; no test may leave a temporary file."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "there").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -113,7 +124,7 @@ def file(tmp_path, monkeypatch):
     ],
 )
 def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
-    """Every answer is of one state of the file, however often it is committed to, and of a later one than the answer before."""
+    """Every answer is of one state of the file, and never of an older one than the last."""
     seen = []
     with (
         writing(WRITER, file, mode, synchronous, gap_s),
@@ -128,8 +139,8 @@ def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-def test_a_snapshot_beside_a_writer(file, mode):
-    """A copy of a file that is written all the while is of one state, and stays so for all that is asked of it."""
+def test_a_snapshot_during_writes(file, mode):
+    """A copy of a file that is being written is of one state for all queries."""
     with writing(WRITER, file, mode, "off", 0.05):
         for _ in range(5):
             with contextlib.closing(sqlite.snapshot(str(file))) as copy:
@@ -140,17 +151,17 @@ def test_a_snapshot_beside_a_writer(file, mode):
 
 
 def test_a_file_that_is_replaced_all_the_time(file):
-    """A registry that its writer makes beside and renames is read whole, the old or the new one."""
+    """A file that its writer replaces by renaming is read whole, the old or the new one."""
     stop = threading.Event()
 
     def replace():
         for number in itertools.count(1):
-            beside = file.parent / "beside"
-            shutil.copyfile(file, beside)
-            with contextlib.closing(sqlite3.connect(beside)) as connection, connection:
+            new = file.parent / "new"
+            shutil.copyfile(file, new)
+            with contextlib.closing(sqlite3.connect(new)) as connection, connection:
                 connection.execute("pragma synchronous=off")
                 connection.execute("update numbers set value = ?", [number])
-            os.replace(beside, file)
+            os.replace(new, file)
             if stop.wait(0.005):
                 return
 
@@ -169,27 +180,28 @@ def test_a_file_that_is_replaced_all_the_time(file):
 
 @pytest.mark.parametrize("synchronous", ["off", "full"])
 def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
-    """What a killed writer had changed in the file is undone in what is read, not in the file: until somebody who may opens it."""
+    """The changes of a killed writer are undone in answers, but not in the file.
+
+    The next writer undoes them there.
+    """
     with writing(SPILL, file, synchronous) as writer:
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
     before = states(file.parent)
-    assert (
-        file.parent / "registry.sqlite3-journal"
-    ).stat().st_size > 10_000 and file.stat().st_size > 700_000
+    assert (file.parent / "registry.sqlite3-journal").stat().st_size > 10_000
+    assert file.stat().st_size > 700_000
     with (
         contextlib.closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as plain,
         contextlib.suppress(sqlite3.DatabaseError),
     ):
-        assert plain.execute(ONE_VALUE).fetchone() != (1, 0, 600)  # or it would need no undoing
+        assert plain.execute(ONE_VALUE).fetchone() != (1, 0, 600)  # or nothing is to undo
     with contextlib.closing(sqlite.Reader(str(file), 10)) as reader:
         assert reader.ask(ONE_VALUE) == [(1, 0, 600)]
         monkeypatch.setattr(sqlite, "JOURNAL_S", 120)
         started = time.monotonic()
         assert reader.ask(ONE_VALUE) == sqlite.ask(str(file), ONE_VALUE) == [(1, 0, 600)]
-        assert (
-            time.monotonic() - started < sqlite.JOURNAL_S / 2
-        )  # from the copy, nor is the journal waited for again
+        # from the copy: the journal is not waited for again
+        assert time.monotonic() - started < sqlite.JOURNAL_S / 2
         assert states(file.parent) == before
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as next_writer:
             next_writer.execute("update numbers set value = 8")
@@ -197,7 +209,7 @@ def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
 
 
 def test_a_writer_in_a_long_transaction(file):
-    """What a transaction has changed so far is not read, neither is it in the way; what it came to is read once it is committed."""
+    """The changes of a transaction are read once it is committed, and not before."""
     with (
         writing(SPILL, file, "full") as writer,
         contextlib.closing(sqlite.Reader(str(file), 10)) as reader,
@@ -212,7 +224,7 @@ def test_a_writer_in_a_long_transaction(file):
 
 
 def test_a_journal_without_a_change(file, monkeypatch):
-    """A writer that has changed nothing in the file yet, and a journal that was kept for the next time, cost no copy and no waiting."""
+    """A journal without a change in the file costs neither a copy nor a wait."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("pragma journal_mode=persist")
         writer.execute("update numbers set value = 1")
@@ -229,47 +241,32 @@ def test_a_journal_without_a_change(file, monkeypatch):
 
 @pytest.mark.parametrize(("when", "value"), [(1, 0), (2, 7)])
 def test_a_writer_of_several_files_that_was_killed(file, when, value):
-    """Killed before the common journal of two files is gone, their change is undone; killed after, it is done. Their journals stay."""
+    """A change of two files counts if the writer was killed after removing their journal.
+
+    Killed before, it is undone in both. All journals stay.
+    """
     strace = shutil.which("strace")
     need(strace, "there is no strace (Debian's package strace)")
     other = make(file.parent / "other.sqlite3")
-    kill = [
-        "-e",
-        "trace=unlink,unlinkat",
-        "-e",
-        f"inject=unlink,unlinkat:error=EIO:signal=KILL:when={when}",
-    ]
-    done = subprocess.run(
-        [strace, "-f", "-qq", *kill, sys.executable, "-c", TOGETHER, file, other],
-        capture_output=True,
-        text=True,
-    )
+    inject = f"inject=unlink,unlinkat:error=EIO:signal=KILL:when={when}"
+    kill = [strace, "-f", "-qq", "-e", "trace=unlink,unlinkat", "-e", inject]
+    program = [sys.executable, "-c", TOGETHER, file, other]
+    done = subprocess.run([*kill, *program], capture_output=True, text=True)
     need("Operation not permitted" not in done.stderr, "strace may not trace here")
     before = states(file.parent)
     assert len(before) == (5 if when == 1 else 4), "two files, two journals, and the one in common"
     for path in (file, other):
         assert sqlite.ask(str(path), ONE_VALUE) == [(1, value, 600)]
-    code = f"import sys; from observing_monitor.readers import sqlite; sqlite.ask(sys.argv[1], {ONE_VALUE!r})"
-    watch = [
-        strace,
-        "-f",
-        "-qq",
-        "-e",
-        "trace=open,openat,unlink,unlinkat",
-        sys.executable,
-        "-c",
-        code,
-        file,
-    ]
-    calls = subprocess.run(watch, capture_output=True, text=True, check=True).stderr
-    assert "registry.sqlite3-journal" in calls and "-mj" not in calls, (
-        "SQLite may remove the common journal where it finds it"
-    )
+    watch = [strace, "-f", "-qq", "-e", "trace=open,openat,unlink,unlinkat"]
+    program = [sys.executable, "-c", ASK, file, ONE_VALUE]
+    calls = subprocess.run([*watch, *program], capture_output=True, text=True, check=True).stderr
+    assert "registry.sqlite3-journal" in calls
+    assert "-mj" not in calls, "SQLite may remove the common journal if it finds it"
     assert states(file.parent) == before
 
 
 def test_no_room_for_a_copy(file, monkeypatch):
-    """Where a copy has no room, the message names the file, the folder that is full, and what to set."""
+    """If a copy has no room, the message names the file, the full folder and TMPDIR."""
     with (
         disk(file.parent.parent / "small", "200k"),
         contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer,
@@ -277,16 +274,17 @@ def test_no_room_for_a_copy(file, monkeypatch):
         writer.execute("pragma journal_mode=wal")
         writer.execute("update numbers set value = 5")
         monkeypatch.setattr("tempfile.tempdir", str(file.parent.parent / "small"))
-        with pytest.raises(
-            SourceError,
-            match=r"registry.sqlite3: is copied .* no room in .*/small; let TMPDIR name a folder that has it",
-        ):
+        words = (
+            r"registry.sqlite3: is copied .* no room in .*/small; "
+            r"let TMPDIR name a folder that has it"
+        )
+        with pytest.raises(SourceError, match=words):
             sqlite.ask(str(file), ONE_VALUE)
         assert os.listdir(file.parent.parent / "small") == []
 
 
 def test_a_link_to_a_file(file):
-    """What lies beside the file that a link leads to belongs to it, not what lies beside the link."""
+    """The log of a linked file is next to the file, not next to the link."""
     link = file.parent.parent / "link.sqlite3"
     link.symlink_to(file)
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
@@ -296,32 +294,25 @@ def test_a_link_to_a_file(file):
 
 
 def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
-    """In the end it is read under SQLite's own lock, which is said; where that can't be had, the source is silent in words."""
+    """A file that changes at every try is read under SQLite's lock, which is logged.
+
+    If the lock can't be had either, that is a fault in words.
+    """
     counting = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 300000)"
     slow = f"{counting} select max(i), 5 from n, (select max(value) from numbers)"
     caplog.set_level("INFO")
     monkeypatch.setattr(sqlite, "PATIENCE_S", 0.3)
     with writing(WRITER, file, "delete", "off", 0.001):
         assert sqlite.ask(str(file), slow) == [(300000, 5)]
-    assert (
-        "registry.sqlite3: changes faster than it can be read, and was read under SQLite's shared lock"
-        in caplog.text
-    )
-    stop = threading.Event()
-
-    def touch():
-        while not stop.wait(0.001):
-            os.utime(file)
-
-    toucher = threading.Thread(target=touch)
-    toucher.start()
-    try:
+    words = "changes faster than it can be read, and was read under SQLite's shared lock"
+    assert f"registry.sqlite3: {words}" in caplog.text
+    with touched_all_the_time(file):
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("begin exclusive")
-            with pytest.raises(
-                SourceError,
-                match=r"and can't be locked meanwhile \(database is locked\); the next run tries again",
-            ):
+            words = (
+                r"and can't be locked meanwhile \(database is locked\); the next run tries again"
+            )
+            with pytest.raises(SourceError, match=words):
                 sqlite.Reader(str(file), 0.1).ask(slow)
             writer.execute("rollback")
             with (
@@ -331,47 +322,58 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
                 plain.ask("select * from other", {})
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("pragma journal_mode=wal")
-        with pytest.raises(
-            SourceError, match=r"changes faster than it can be read; the next run tries again"
-        ):
+        words = r"changes faster than it can be read; the next run tries again"
+        with pytest.raises(SourceError, match=words):
             sqlite.ask(str(file), slow)
         assert sorted(path.name for path in file.parent.iterdir()) == ["registry.sqlite3"]
+
+
+@contextlib.contextmanager
+def touched_all_the_time(file):
+    """Change a file's time a thousand times a second during the block."""
+    stop = threading.Event()
+
+    def touch():
+        while not stop.wait(0.001):
+            os.utime(file)
+
+    thread = threading.Thread(target=touch)
+    thread.start()
+    try:
+        yield
     finally:
         stop.set()
-        toucher.join()
+        thread.join()
 
 
-@pytest.mark.parametrize("beside", ["-journal", "-wal"])
-def test_what_lies_beside_a_file_is_damaged(file, beside, monkeypatch, n_tries=25):
-    """Of a journal or log that is cut or has another byte somewhere, what SQLite makes of it is read, or it is a fault in words."""
-    monkeypatch.setattr(sqlite, "JOURNAL_S", 0)
-    if beside == "-journal":
+def leave_files(file, ending):
+    """Let a writer leave a journal or a log; return the bytes of the folder's files."""
+    if ending == "-journal":
         with writing(SPILL, file, "full") as writer:
             os.kill(writer.pid, signal.SIGKILL)
             writer.wait()
-        kept = {path.name: path.read_bytes() for path in file.parent.iterdir()}
-    else:
-        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
-            writer.execute("pragma journal_mode=wal")
-            writer.execute("update numbers set value = 1")
-            kept = {
-                path.name: path.read_bytes()
-                for path in file.parent.iterdir()
-                if not path.name.endswith("-shm")
-            }
+        return {path.name: path.read_bytes() for path in file.parent.iterdir()}
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("pragma journal_mode=wal")
+        writer.execute("update numbers set value = 1")
+        return {
+            path.name: path.read_bytes()
+            for path in file.parent.iterdir()
+            if not path.name.endswith("-shm")
+        }
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+def test_a_damaged_journal_or_log(file, ending, monkeypatch, n_tries=25):
+    """A damaged journal or log gives SQLite's own answer, or is a fault in words."""
+    monkeypatch.setattr(sqlite, "JOURNAL_S", 0)
+    kept = leave_files(file, ending)
     chance, outcomes = random.Random(6), set()
     for number in range(n_tries):
         folder = file.parent.parent / str(number)
         folder.mkdir()
         for name, data in kept.items():
-            if name.endswith(beside):
-                at = chance.choice((chance.randrange(32), chance.randrange(len(data))))
-                data = data[:at] + (
-                    bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
-                    if chance.random() < 0.7
-                    else b""
-                )
-            (folder / name).write_bytes(data)
+            (folder / name).write_bytes(damaged(data, chance) if name.endswith(ending) else data)
         before = states(folder)
         try:
             outcomes.add(sqlite.ask(str(folder / file.name), ONE_VALUE)[0][2] >= 0)
@@ -382,9 +384,20 @@ def test_what_lies_beside_a_file_is_damaged(file, beside, monkeypatch, n_tries=2
     assert True in outcomes
 
 
+def damaged(data, chance):
+    """Return bytes with one bit changed, or cut; often among the first 32."""
+    at = chance.choice((chance.randrange(32), chance.randrange(len(data))))
+    if chance.random() < 0.7:
+        return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+    return data[:at]
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_a_file_that_changes_in_the_middle_of_a_query(file, is_gone):
-    """A query in whose middle the file is replaced is answered from the new one; where it is gone it is no file, and said so."""
+def test_a_file_that_changes_during_a_query(file, is_gone):
+    """If a file is replaced during a query, the answer is from the new file.
+
+    If it is removed, the query fails.
+    """
     other, asked = make(file.parent / "other.sqlite3", n_rows=5), []
 
     def meanwhile():
@@ -406,7 +419,7 @@ def test_a_file_that_changes_in_the_middle_of_a_query(file, is_gone):
 
 
 def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
-    """What is wrong with a query itself is said, though the file changed at every try."""
+    """A wrong query is reported as such, although the file changes at every try."""
     monkeypatch.setattr(sqlite, "TRIES", 2)
 
     def fail():
@@ -421,20 +434,16 @@ def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
             reader.ask("select fail()")
 
 
-def test_sqlalchemy_reads_it_so_as_well(file):
-    """Whoever asks by SQLAlchemy has the same: rows one by one or at once, its `regexp`, and a URL with options of SQLite's."""
-    from sqlalchemy import text
-
+def test_sqlalchemy_reads_the_same_way(file):
+    """SQLAlchemy has rows one by one or at once, its `regexp`, and SQLite's URL options."""
     with Database(f"sqlite:///file:{file}?mode=rwc&uri=true").connect() as connection:
         asked = connection.execute(
             text("select n, value from numbers where cast(n as text) regexp '^5.$' order by n")
         )
         assert list(asked.keys()) == ["n", "value"]
-        assert (
-            asked.fetchone() == (50, 0)
-            and asked.fetchmany(2) == [(51, 0), (52, 0)]
-            and len(asked.fetchall()) == 7
-        )
+        assert asked.fetchone() == (50, 0)
+        assert asked.fetchmany(2) == [(51, 0), (52, 0)]
+        assert len(asked.fetchall()) == 7
         with contextlib.closing(sqlite3.connect(file)) as writer, writer:
             writer.execute("update numbers set value = 3")
         assert connection.execute(text("select distinct value from numbers")).scalars().all() == [3]

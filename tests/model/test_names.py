@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from python_groups import groups_by_python
 
 from observing_monitor.model import frames, names
+from observing_monitor.readers.patterns import Pattern
 
 PARTS = (
     "AT_O_",
@@ -77,7 +79,9 @@ nearly_names = st.builds(
 def test_both_engines_agree(made_up):
     """Arrow's and Python's engines read the default pattern the same way."""
     told = names.read_names(pd.Series(made_up, dtype="str"))
-    by_python = names.read_names(pd.Series(made_up, dtype="str"), f"(?a:{names.RUBIN})")
+    by_python = names.read_names(
+        pd.Series(made_up, dtype="str"), groups_by_python(f"(?a:{names.RUBIN})", made_up)
+    )
     pd.testing.assert_frame_equal(told, by_python)
 
 
@@ -102,10 +106,8 @@ def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
 
 def test_pattern_of_the_settings():
     """A pattern of the settings may use all of Python's syntax."""
-    told = names.read_names(
-        pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"),
-        r"_(?P<seq_num>\d+)(?=_b)",
-    )
+    pattern = Pattern("name_pattern", r"_(?P<seq_num>\d+)(?=_b)")
+    told = pattern.read_names(pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"))
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)
     assert re.compile(names.RUBIN).groupindex.keys() >= {"obsid", "exposure", "detector"}
@@ -132,3 +134,19 @@ def test_kind_of_a_name(name, kind):
     """A name's ending is its kind, alone and among many."""
     assert names.kinds(frames.texts([name, "b.txt", name])).tolist() == [kind, "txt", kind]
     assert name is None or names.kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["2", "10"],
+        ["drvs2", "drvs10"],
+        ["a1-b2", "a1-b10", "a2-b1"],
+        ["x07", "x8"],
+        ["", "1" * 9000],
+    ],
+)
+def test_names_in_the_order_of_their_numbers(ordered):
+    """Names of nodes are sorted by the numbers in them, however long these are."""
+    assert max(ordered, key=names.in_number_order) == ordered[-1]
+    assert min(ordered, key=names.in_number_order) == ordered[0]

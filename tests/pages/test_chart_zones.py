@@ -3,22 +3,19 @@
 import datetime
 import json
 import re
-import shutil
-from pathlib import Path
 
-import plotly
 import pytest
-import test_charts
-import test_position
 import zones
-from page_samples import night_page, summary
-from test_file_list import table
+from chart_nights import BOUNDS, sky_charts
+from file_tables import file_table
+from night_samples import night_page
+from page_samples import summary
+from script_site import write_assets, write_night
 
 from observing_monitor.charts.night import night_charts
 from observing_monitor.charts.under_the_sky import under_the_sky
-from observing_monitor.pages import assets, file_list, render
+from observing_monitor.pages import file_list
 
-ASSETS = {name: name for name in (assets.STYLE, assets.SCRIPT, assets.PLOTLY)}
 DAY_S = 86_400
 # UTC minus local time at the observatory; and the nights on which clocks change in Europe
 SANTIAGO = {"2020-02-12": 3, "2026-03-28": 3, "2026-10-24": 3}
@@ -46,15 +43,11 @@ DRAWN = """place => {
 def site(tmp_path_factory):
     """A folder with the assets and with pages of nights with charts and 101 files."""
     root = tmp_path_factory.mktemp("site")
-    (root / "assets").mkdir()
-    for name in (assets.STYLE, assets.SCRIPT):
-        (root / "assets" / name).write_bytes(assets.asset_bytes(name))
-    shutil.copy(Path(plotly.__file__).parent / "package_data/plotly.min.js", root / "assets")
+    write_assets(root, with_plotly=True)
     (root / "auxTel").mkdir()
     for night in SANTIAGO:
-        page = night_page(charts=test_position.drawn(night), files_js="")
-        text = render.render_night(page, ASSETS)
-        (root / f"auxTel/{night}.html").write_text(text, encoding="utf-8")
+        page = night_page(charts=sky_charts(night), files_js="")
+        write_night(root / f"auxTel/{night}.html", page)
     return root
 
 
@@ -112,7 +105,7 @@ def drag(page, plot, start, end):
 
 @pytest.mark.parametrize(("zone", "night"), READERS)
 def test_axes_in_every_zone(browser, site, zone, night):
-    """Both axes have every point at its time: at first, after a zoom, a pan and a change of colours."""
+    """Both axes have every point at its time, also after a zoom, a pan and a change of colours."""
     page, plot = open_chart(browser, site / f"auxTel/{night}.html", zone)
     offset_h = SANTIAGO[night]
     _, whole = check_axes(plot, offset_h)
@@ -156,11 +149,11 @@ def test_hover_shows_utc(browser, site, zone, night):
 @pytest.fixture(scope="module")
 def clicked(site):
     """The page of a night with 101 files whose charts lead to the table of files."""
-    made = night_charts(table(101), *test_charts.BOUNDS)
-    charts = under_the_sky(made, *test_charts.BOUNDS, None, "America/Santiago")
+    files = file_table(101)
+    charts = under_the_sky(night_charts(files, *BOUNDS), *BOUNDS, None, "America/Santiago")
     page = night_page(charts=charts, files_js="click.files.js", summary=summary(n_files=101))
-    (site / "auxTel/click.html").write_text(render.render_night(page, ASSETS), encoding="utf-8")
-    payload = file_list.render_files_js(table(101))
+    write_night(site / "auxTel/click.html", page)
+    payload = file_list.render_files_js(files)
     (site / "auxTel/click.files.js").write_text(payload, encoding="utf-8")
     return site / "auxTel/click.html"
 

@@ -1,4 +1,4 @@
-"""From sources of numbers, stages and images to their pages: what the tables have stands on the page and in its data."""
+"""Numbers, stages and images: a night's page and data have what its tables have."""
 
 import csv
 import datetime
@@ -60,7 +60,7 @@ def data_of(site, page):
 
 
 def test_numbers_alone(site):
-    """Lasair's nights have its headlines everywhere, null where one is not available; no file, and no list of files."""
+    """Lasair's nights have its headlines, null if not available, and no list of files."""
     text, data = data_of(site, "lasair/2026-11-18")
     assert (
         "No files" not in text
@@ -96,7 +96,7 @@ def test_each_source_judges_its_own(site):
 
 
 def test_images_are_files(site, tmp_path):
-    """An image is a PNG beside the night that the page loads lazily; one that is lost is made again, a stale one goes."""
+    """An image is a PNG next to its page: a lost one is made again, a stale one is removed."""
     text, data = data_of(site, "recorders/2026-11-20")
     assert data["images"] and text.count('loading="lazy"') == len(data["images"])
     folder = site / "recorders/2026-11-20.images"
@@ -113,7 +113,7 @@ def test_images_are_files(site, tmp_path):
 
 
 def test_stages(site):
-    """Every stage has its row and its column in the list of files; what failed in one opens to its message; findings name their source."""
+    """Every stage has a row, a column in the list of files, and messages of its failures."""
     text, data = data_of(site, "gemini/2026-11-18")
     assert [stage["name"] for stage in data["stages"]] == [
         "copy",

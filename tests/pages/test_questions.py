@@ -1,4 +1,4 @@
-"""The questions that observers ask, each answered on the example's pages, at most one click away from the stream's page."""
+"""Observers' questions, answered at most one click away from the stream's page."""
 
 import re
 
@@ -10,7 +10,7 @@ from observing_monitor.model import wording
 
 @pytest.fixture(scope="module")
 def at_night(demo, browser, served):
-    """Opens the page of the stream's first night that `holds`, by its link on the stream's page; the page and the night's numbers."""
+    """Open a stream's first night that `holds` by its link; give its page and numbers."""
     opened = []
 
     def open_it(stream, holds=lambda night: True):
@@ -58,7 +58,7 @@ def test_is_this_page_current(stream_page):
 
 
 def test_how_many(at_night):
-    """3. Files taken, transferred and ingested are numbers of the night, the same as in its data."""
+    """3. Files taken, transferred and ingested: a night shows the numbers of its data."""
     page, night = at_night("auxTel", lambda night: night["n_failed"])
     text = words(page)
     assert f"{night['n_files']} created" in text and re.search(
@@ -127,7 +127,7 @@ def test_where_is_this_file(at_night):
 
 
 def test_what_the_pipelines_say(at_night):
-    """12. Alerts in and out and the time that each node took; and how deep the queues of another stream are."""
+    """12. Alerts in and out, the time of each node, and the depth of queues."""
     page, night = at_night("lasair", lambda night: night["today_alert"])
     assert f"{night['today_alert']:.0f}" in words(page)
     assert page.locator(".plot[data-figure^='chart-stack']").count() >= 1

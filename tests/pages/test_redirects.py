@@ -1,8 +1,9 @@
-"""The prototype's addresses lead to our pages, in a real browser, from disk and from a server."""
+"""The prototype's addresses redirect to our pages, in a browser, from disk and from a server."""
 
 import datetime
 import functools
 import http.server
+import shutil
 import threading
 
 import pytest
@@ -11,30 +12,30 @@ from prototype import BOTH, database
 from running import contents, run, times
 
 DAYS = [datetime.date(2020, 2, day) for day in (12, 13)]
+SPAN = ("--first_day", DAYS[0], "--last_day", DAYS[-1])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the input of two nights, and a database of the prototype's."""
+    """A folder with the input of two nights, and a database of the prototype."""
     made = tmp_path_factory.mktemp("old")
     for night in DAYS:
         make_night(made / "input", night, {"ingested": 3}, now=later())
-    database(
-        made / "observing_monitor.sqlite3",
-        BOTH,
-        [("FILE_COUNT", ("2020-02-11", None, 0, None, 0, 0, 0, 0, None))],
-    )
+    row = ("2020-02-11", None, 0, None, 0, 0, 0, 0, None)
+    database(made / "observing_monitor.sqlite3", BOTH, [("FILE_COUNT", row)])
     return made
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server that logs nothing."""
+
     def log_message(self, *_):
-        pass
+        """Log nothing."""
 
 
 @pytest.fixture
-def opened(browser, tmp_path):
-    """A function that opens an address of tmp_path/site from disk and from a server, and tells where a browser ends up in each."""
+def check_redirect(browser, tmp_path):
+    """A function that opens an address from disk and a server, and checks where it leads."""
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "site")
     )
@@ -43,96 +44,116 @@ def opened(browser, tmp_path):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
 
-    def open_(address, expected):
+    def check(address, expected):
         for root in roots:
             page.goto(f"{root}/{address}")
             page.wait_for_url(f"{root}/{expected}", timeout=10_000)
-            assert page.locator("h1").count() == 1, f"{root}/{expected} is a page of ours"
+            assert page.locator("h1").count() == 1, f"{root}/{expected} is one of our pages"
 
-    yield open_
+    yield check
     context.close()
     server.shutdown()
     server.server_close()
 
 
-def runs(*arguments):
-    asked = ("--first_day", DAYS[0], "--last_day", DAYS[-1])
-    assert run(*arguments, *asked, now=later()) == 0
+def run_nights(*arguments):
+    """Run for both nights, without a problem."""
+    assert run(*arguments, *SPAN, now=later()) == 0
 
 
-def test_one_stream_by_flags(folder, tmp_path, opened):
-    """Where the prototype's database lies beside the pages, the addresses of both Butlers' pages lead on, without a script."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "observing_monitor.sqlite3").write_bytes(
-        (folder / "observing_monitor.sqlite3").read_bytes()
-    )
-    (tmp_path / "site" / "index_gen3.html").write_text("<h1>the prototype's own</h1>")
-    arguments = ("--input_dir", folder / "input", "--output_dir", tmp_path / "site")
-    runs(*arguments)
+def test_one_stream_by_flags(folder, tmp_path, check_redirect):
+    """If the prototype's database is next to the pages, the addresses of both Butlers redirect."""
+    site = tmp_path / "site"
+    site.mkdir()
+    shutil.copy(folder / "observing_monitor.sqlite3", site)
+    (site / "index_gen3.html").write_text("<h1>the prototype's own</h1>")
+    arguments = ("--input_dir", folder / "input", "--output_dir", site)
+    run_nights(*arguments)
     for ending in ("_gen2", "_gen3"):
-        opened(f"index{ending}.html", "index.html")
-        opened(f"2020-02-12{ending}.html", "2020-02-12.html")
-    seen = times(tmp_path / "site")
-    runs(*arguments)
-    assert times(tmp_path / "site") == seen
-    (tmp_path / "site" / "2020-02-12_gen3.html").unlink()
-    runs(*arguments)
-    opened("2020-02-12_gen3.html", "2020-02-12.html")
+        check_redirect(f"index{ending}.html", "index.html")
+        check_redirect(f"2020-02-12{ending}.html", "2020-02-12.html")
+    seen = times(site)
+    run_nights(*arguments)
+    assert times(site) == seen
+    (site / "2020-02-12_gen3.html").unlink()
+    run_nights(*arguments)
+    check_redirect("2020-02-12_gen3.html", "2020-02-12.html")
 
 
-def test_two_streams_of_one_folder(folder, tmp_path, opened):
-    """A folder of the prototype's that two streams came from leads to each by its Butler; one with another name now leads there whole."""
-    (tmp_path / "site.toml").write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[streams.auxTel]\ninput_dir = "{folder}/input"\nprototype_urls = true\n'
-        f'[streams.auxTel3]\nprototype_urls = "auxTel"\n[[streams.auxTel3.sources]]\ntype = "files"\npath = "{folder}/input/storage"\n'
-        f'[[streams.auxTel3.sources]]\ntype = "gen3"\npath = "{folder}/nowhere"\n'
-        f'[streams.bot]\ninput_dir = "{folder}/input"\nprototype_urls = "LSSTCam-bot"\n'
-    )
-    asked = ("--first_day", DAYS[0], "--last_day", DAYS[-1])
-    assert run("-c", tmp_path / "site.toml", *asked, now=later()) == 1, (
-        "there is no Gen3 repository"
-    )
-    opened("auxTel/index_gen3.html", "auxTel3/index.html")
-    opened("auxTel/2020-02-13_gen3.html", "auxTel3/2020-02-13.html")
-    opened("auxTel/index_gen2.html", "auxTel/index.html")
-    opened("auxTel/2020-02-13_gen2.html", "auxTel/2020-02-13.html")
-    opened("auxTel/2020-02-13.html", "auxTel/2020-02-13.html")
-    opened("LSSTCam-bot/index.html", "bot/index.html")
-    opened("LSSTCam-bot/2020-02-12.html", "bot/2020-02-12.html")
-    opened("LSSTCam-bot/2020-02-12_gen3.html", "bot/2020-02-12.html")
-    before = contents(tmp_path / "site")
-    assert (
-        run("-c", tmp_path / "site.toml", *asked, now=later()) == 1
-        and contents(tmp_path / "site") == before
-    )
+def test_two_streams_of_one_folder(folder, tmp_path, check_redirect):
+    """Addresses in a folder from which two streams came lead to each by its Butler.
 
-
-def test_after_an_import(folder, tmp_path, opened):
-    """A stream whose history was taken over keeps its addresses, unless the settings say otherwise; other streams have none."""
+    Those of a folder with another name now lead to the stream.
+    """
     config = tmp_path / "site.toml"
-    config.write_text(
-        f'[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "{folder}/input"\n[streams.b]\ninput_dir = "gone"\n'
-    )
-    assert (
-        run("import-prototype", "-c", config, "--stream", "a", "--database", folder, now=later())
-        == 0
-    )
-    opened("a/index_gen3.html", "a/index.html")
-    opened("a/2020-02-11_gen2.html", "a/2020-02-11.html")
-    assert not list((tmp_path / "site" / "b").glob("*_gen?.html"))
-    config.write_text(
-        config.read_text().replace('/input"\n[', '/input"\nprototype_urls = false\n[')
-    )
-    (tmp_path / "site" / "a" / "index_gen3.html").unlink()
-    runs("publish", "-c", config)
-    assert not (tmp_path / "site" / "a" / "index_gen3.html").exists()
+    config.write_text(f"""
+        [observing_monitor]
+        output_dir = "site"
+        [streams.auxTel]
+        input_dir = "{folder}/input"
+        prototype_urls = true
+        [streams.auxTel3]
+        prototype_urls = "auxTel"
+        [[streams.auxTel3.sources]]
+        type = "files"
+        path = "{folder}/input/storage"
+        [[streams.auxTel3.sources]]
+        type = "gen3"
+        path = "{folder}/nowhere"
+        [streams.bot]
+        input_dir = "{folder}/input"
+        prototype_urls = "LSSTCam-bot"
+    """)
+    without_gen3 = 1
+    assert run("-c", config, *SPAN, now=later()) == without_gen3
+    for address, expected in {
+        "auxTel/index_gen3.html": "auxTel3/index.html",
+        "auxTel/2020-02-13_gen3.html": "auxTel3/2020-02-13.html",
+        "auxTel/index_gen2.html": "auxTel/index.html",
+        "auxTel/2020-02-13_gen2.html": "auxTel/2020-02-13.html",
+        "auxTel/2020-02-13.html": "auxTel/2020-02-13.html",
+        "LSSTCam-bot/index.html": "bot/index.html",
+        "LSSTCam-bot/2020-02-12.html": "bot/2020-02-12.html",
+        "LSSTCam-bot/2020-02-12_gen3.html": "bot/2020-02-12.html",
+    }.items():
+        check_redirect(address, expected)
+    before = contents(tmp_path / "site")
+    assert run("-c", config, *SPAN, now=later()) == without_gen3
+    assert contents(tmp_path / "site") == before
+
+
+def test_after_an_import(folder, tmp_path, check_redirect):
+    """A stream with an imported history keeps its addresses, unless the settings say otherwise."""
+    config, site = tmp_path / "site.toml", tmp_path / "site"
+    text = f"""
+        [observing_monitor]
+        output_dir = "site"
+        [streams.a]
+        input_dir = "{folder}/input"
+        [streams.b]
+        input_dir = "gone"
+    """
+    config.write_text(text)
+    arguments = ("-c", config, "--stream", "a", "--database", folder)
+    assert run("import-prototype", *arguments, now=later()) == 0
+    check_redirect("a/index_gen3.html", "a/index.html")
+    check_redirect("a/2020-02-11_gen2.html", "a/2020-02-11.html")
+    assert not list((site / "b").glob("*_gen?.html"))
+    config.write_text(text.replace("[streams.b]", "prototype_urls = false\n[streams.b]"))
+    (site / "a" / "index_gen3.html").unlink()
+    run_nights("publish", "-c", config)
+    assert not (site / "a" / "index_gen3.html").exists()
 
 
 @pytest.mark.parametrize("value", ['"../elsewhere"', '"/www"', '""', "3", "'data'", "'assets'"])
-def test_folder_that_cannot_be(tmp_path, capsys, value):
-    """Addresses outside the output, or among what is the program's own there, can't be asked for."""
-    (tmp_path / "site.toml").write_text(
-        f'[observing_monitor]\noutput_dir = "s"\n[streams.a]\ninput_dir = "x"\nprototype_urls = {value}\n'
-    )
+def test_impossible_folder(tmp_path, capsys, value):
+    """Addresses outside the output, or in the program's own folders, are refused."""
+    (tmp_path / "site.toml").write_text(f"""
+        [observing_monitor]
+        output_dir = "s"
+        [streams.a]
+        input_dir = "x"
+        prototype_urls = {value}
+    """)
     assert run("check", "-c", tmp_path / "site.toml") == 2
     assert "[streams.a] prototype_urls: " in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""An open page shows the newer one when there is one: at the same place, with the same filter, and never in the reader's way."""
+"""An open page is replaced by a newer one, without disturbing its reader."""
 
 import datetime
 import json
@@ -14,7 +14,7 @@ A_POLL_MS = 61_000
 
 @pytest.fixture
 def observatory(tmp_path):
-    """A stream of three nights and its pages; `go_on()` adds three files that nobody tries and a small one, and runs again."""
+    """Make a stream of three nights; `go_on()` adds four files and runs again."""
     start = later()
 
     def add(night, counts, now):
@@ -79,12 +79,12 @@ def made_of(page):
 
 
 def wait_for_another(page, before):
-    """Wait until the page is another. By selectors: what `wait_for_function` evaluates in Playwright before 1.55 the policy forbids."""
+    """Wait for another page, by selectors: the policy forbids what Playwright would evaluate."""
     page.wait_for_selector(f"body:not([data-made-of='{before}'])")
 
 
 def wait_for_renewal(page, before):
-    """Let a minute pass, in which the page looks whether there is a newer one, and wait until that is there."""
+    """Let a minute pass, so that the page looks for a newer one, and wait for it."""
     page.clock.fast_forward(A_POLL_MS)
     wait_for_another(page, before)
     page.wait_for_load_state()
@@ -93,7 +93,7 @@ def wait_for_renewal(page, before):
 
 @pytest.mark.parametrize("address", ["disk", "server"], indirect=True)
 def test_tonight_renews_itself_in_place(observatory, opened):
-    """What was on top stays there though lines came above it; open groups, the filter, the order, the focus and the caret stay."""
+    """The place, open groups, filter, order, focus and caret stay as they are."""
     page = opened("2020-02-14.html#files?class=missing&q=fits&sort=-created_at")
     page.wait_for_selector("#all-files[data-ready]")
     page.locator("#failed > summary").click()
@@ -125,7 +125,7 @@ def test_tonight_renews_itself_in_place(observatory, opened):
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)
 def test_the_table_is_as_new_as_its_page(observatory, opened):
-    """A browser that keeps the table's file, for its server says nothing against that and it was long the same, asks for it anew."""
+    """A browser that has cached the table's file asks for it again."""
     os.utime(observatory.site / "2020-02-14.files.js", (observatory.long_ago, observatory.long_ago))
     page = opened("2020-02-14.html#files?class=missing")
     page.wait_for_selector("#all-files[data-ready]")
@@ -138,7 +138,7 @@ def test_the_table_is_as_new_as_its_page(observatory, opened):
 
 
 def test_a_reader_is_not_disturbed(observatory, opened):
-    """While text is selected, or somebody types, the page says in a line that there is a newer one; a press shows that."""
+    """While somebody types or selects text, the page only offers the newer one."""
     page = opened("2020-02-14.html")
     before = made_of(page)
     page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
@@ -175,7 +175,7 @@ def test_the_top_stays_the_top(observatory, opened):
 
 
 def test_nothing_new_no_renewal(observatory, opened):
-    """A run that found nothing new reloads nothing; nor does an old page whose server still gives it, though the heartbeat has another."""
+    """Nothing is reloaded after a run without news, or if the server still has the old page."""
     page = opened("2020-02-14.html")
     page.evaluate("window.is_the_same = true")
     observatory.look_again()
@@ -206,7 +206,7 @@ def test_an_older_night_stays(observatory, opened):
 
 
 def test_latest_follows_the_nights(observatory, opened):
-    """Who came by latest.html is led on when the next night has begun; who came by the night's own address stays there."""
+    """A reader of latest.html is led to the next night; one of a night's own address stays."""
     page, stays = opened("latest.html"), opened("2020-02-14.html")
     page.wait_for_url("**/2020-02-14.html?latest")
     observatory.go_on(TONIGHT + datetime.timedelta(days=1))
@@ -218,7 +218,7 @@ def test_latest_follows_the_nights(observatory, opened):
 
 
 def test_the_heartbeat_is_small_and_right(observatory):
-    """The heartbeat tells of the stream's page and of the newest two nights what these pages say of themselves; a run without news, too."""
+    """The heartbeat has the fingerprints of the stream's page and its newest two nights."""
     for step in (observatory.go_on, observatory.look_again):
         step()
         text = (observatory.site / "heartbeat.js").read_text()

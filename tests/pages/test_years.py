@@ -1,4 +1,4 @@
-"""The pages over years: the calendar, months and years in numbers, and what a change of one night writes of them."""
+"""Pages of years: calendar, months and years in numbers, and what one change rewrites."""
 
 import datetime
 import json
@@ -30,7 +30,7 @@ COUNTS = [
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Five nights of two years, two years apart: the folder, its clock, the arguments for each night's own run."""
+    """Make five nights of two years, two years apart; give folder, clock and arguments."""
     folder = tmp_path_factory.mktemp("years")
     now = later()
     for night, counts in zip(DAYS, COUNTS, strict=True):
@@ -42,7 +42,7 @@ def made(tmp_path_factory):
 
 
 def test_calendar_months():
-    """A calendar has each day of each month between its first and last night once, on its weekday; nights with a page are links."""
+    """A calendar has each day once, on its weekday; nights with a page are links."""
     told = [
         summary("2019-12-31", status="normal", info=""),
         summary("2020-02-29", n_files=0, status="normal", info=""),
@@ -64,7 +64,7 @@ def test_calendar_months():
 
 
 def test_empty_night_that_is_not_well_keeps_its_status():
-    """A night without a file whose source is silent is an error in the calendar, not merely empty."""
+    """A night without files is an error in the calendar if its source is silent."""
     (month,) = year_pages.months(
         [summary("2020-02-29", n_files=0, status="error", info="files could not be read")], True
     )
@@ -73,7 +73,7 @@ def test_empty_night_that_is_not_well_keeps_its_status():
 
 
 def test_numbers_of_periods(made):
-    """Months and years are the sums of their nights: files, classes, nights by status; the share is of all that should be."""
+    """Months and years are the sums of their nights; shares are of all files expected."""
     pages, _, _ = made
     data = json.loads((pages / "2020.json").read_text())
     assert {row["night"]: row for row in data["nights"]} == {
@@ -96,7 +96,7 @@ def test_numbers_of_periods(made):
 
 
 def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
-    """The nights' data have the lines of the years' below one head; what somebody spoiled of these doesn't come into it."""
+    """The data of all nights have the years' lines, except damaged ones, below one heading."""
     pages, now, arguments = made
     shutil.copytree(pages, tmp_path / "pages")
     shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)
@@ -131,7 +131,7 @@ def test_data_of_all_nights_are_those_of_the_years(made, tmp_path):
 
 
 def test_years_lead_to_each_other(made):
-    """A year has the years beside it by link, even with empty ones between; a night has its month; a night's square its page."""
+    """Years link to their neighbours, nights to their month, and squares to their page."""
     pages, _, _ = made
     of_2018, of_2020 = ((pages / f"{year}.html").read_text() for year in (2018, 2020))
     assert 'href="2020.html" rel="next"' in of_2018 and 'rel="prev"' not in of_2018
@@ -151,7 +151,7 @@ def test_years_lead_to_each_other(made):
 
 
 def test_one_night_changes_its_year_alone(made, tmp_path):
-    """A night that changed writes its own page, its year's and the stream's; the other years stay as they are."""
+    """A changed night rewrites its own page, its year's and the stream's, and no other."""
     pages, now, arguments = made
     shutil.copytree(pages, tmp_path / "pages")
     shutil.copytree(pages.parent / "input", tmp_path / "input", symlinks=True)

@@ -20,7 +20,8 @@ nicely.
 2024-01-10 04:50:59,240 2:ingester:90 ERROR: Cannot access N20240110S0002.fits
 2024-01-10 04:50:59,260 2:service_ingest_queue:224 INFO: *********    service_ingest_queue.py - \
 exiting at 2024-01-10 04:50:59.260737
-2024-01-10 04:51:00,000 3:service_ingest_queue:91 ERROR: Received signal: 1. Attempting to stop nicely
+2024-01-10 04:51:00,000 3:service_ingest_queue:91 ERROR: Received signal: 1. Attempting to stop \
+nicely
 2024-01-10 04:52:00,000 4:service_ingest_queue:136 INFO: Ingesting N20240110S0003.fits - 24
 2024-01-10 04:52:00,100 4:service_ingest_queue:81 ERROR: Received signal: 11. Crashing out.
 2024-01-10 04:53:00,000 5:service_ingest_queue:136 INFO: Ingesting N20240110S0004.fits - 25

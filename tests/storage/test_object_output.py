@@ -8,8 +8,8 @@ import subprocess
 import sys
 import uuid
 
+import exposure_nights as exposures
 import pytest
-import test_exposures as exposures
 from buckets import (
     DAYS,
     EVERY_RUN,
@@ -26,7 +26,7 @@ from running import run
 
 from observing_monitor.commands.exit_codes import LOCKED, USAGE
 from observing_monitor.errors import OutputError, UsageError
-from observing_monitor.pages.night import MAX_GROUPS, MAX_OF_PART
+from observing_monitor.pages.night_page import MAX_GROUPS, MAX_OF_PART
 from observing_monitor.readers import object_store
 from observing_monitor.readers.object_store import Storage
 from observing_monitor.storage import lease

@@ -1,4 +1,4 @@
-"""A private Ceph for the tests: a monitor, one object daemon that keeps all in memory, and its S3 gateway, on loopback."""
+"""A private Ceph: a monitor, one object daemon in memory, and its S3 gateway."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from servers import Server, free_port
 
-# An auth of "none" is of Ceph's own programs among each other; the gateway asks its users for their keys all the same.
+# "auth ... = none" is for Ceph's programs among each other; the gateway still asks for keys.
 SETTINGS = """[global]
 fsid = {fsid}
 mon host = v2:127.0.0.1:{mon_port}
@@ -54,15 +54,18 @@ debug rgw = 1
 
 
 class Ceph(Server):
-    """Debian's Ceph; users' keys are made with `user`. It starts in about a second, and takes 130 MB of memory."""
+    """Debian's Ceph on loopback; `user` makes users and their keys.
+
+    It starts in about a second and takes 130 MB of memory.
+    """
 
     users = ("ceph",)
-    stop_signal = signal.SIGKILL  # nothing of it is kept
+    stop_signal = signal.SIGKILL  # it keeps nothing
 
     def __init__(self):
         super().__init__()
         self.mon_port = free_port()
-        self.others = []  # the processes beside the gateway
+        self.others = []  # all processes but the gateway
 
     @staticmethod
     def is_there():
@@ -73,34 +76,18 @@ class Ceph(Server):
 
     @property
     def endpoint(self):
-        """Where the gateway listens."""
+        """The gateway's address."""
         return f"http://127.0.0.1:{self.port}"
 
     def prepare(self):
-        """Make the cluster, and start all of it but the gateway."""
+        """Make the cluster and start all of it but the gateway."""
         fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
-        for name in ("mon", "osd"):
-            folder = self.folder / name
-            folder.mkdir()
-            if self._user is not None:
-                shutil.chown(folder, self._user)
-        settings = SETTINGS.format(
-            fsid=fsid, mon_port=self.mon_port, port=self.port, folder=self.folder
-        )
-        (self.folder / "ceph.conf").write_text(settings)
+        self._write_settings(fsid)
+        monitor_map = f"{self.folder}/monmap"
         monitor = f"[v2:127.0.0.1:{self.mon_port}]"
-        self.run(
-            "monmaptool",
-            "--create",
-            "--fsid",
-            fsid,
-            "--addv",
-            "a",
-            monitor,
-            "--enable-all-features",
-            f"{self.folder}/monmap",
-        )
-        self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", f"{self.folder}/monmap")
+        where = ["--addv", "a", monitor, "--enable-all-features", monitor_map]
+        self.run("monmaptool", "--create", "--fsid", fsid, *where)
+        self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", monitor_map)
         self._start_other("ceph-mon", "-i", "a", "-f")
         self.run("ceph", "--connect-timeout", "20", "osd", "new", osd)
         self.run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
@@ -110,6 +97,17 @@ class Ceph(Server):
             if time.monotonic() > give_up:
                 raise RuntimeError("Ceph's object daemon did not come up")
             time.sleep(0.05)
+
+    def _write_settings(self, fsid):
+        for name in ("mon", "osd"):
+            folder = self.folder / name
+            folder.mkdir()
+            if self._user is not None:
+                shutil.chown(folder, self._user)
+        settings = SETTINGS.format(
+            fsid=fsid, mon_port=self.mon_port, port=self.port, folder=self.folder
+        )
+        (self.folder / "ceph.conf").write_text(settings)
 
     def command(self):
         return ["radosgw", "-n", "client.rgw", "-f"]
@@ -129,14 +127,17 @@ class Ceph(Server):
         self.others = []
 
     def user(self, name):
-        """Make a user of the gateway; its access key and its secret."""
+        """Make a user of the gateway; return its access key and secret."""
         made = json.loads(
             self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}")
         )
         return made["keys"][0]["access_key"], made["keys"][0]["secret_key"]
 
     def requests(self, bucket):
-        """What the gateway was asked about a bucket, by its own log: (method, path with query, status) in order."""
+        """Return the requests about a bucket, in order, from the gateway's log.
+
+        Each is (method, path with query, status).
+        """
         lines = (self.folder / "client.rgw.log").read_text(errors="replace")
         found = re.findall(rf'"([A-Z]+) (/{re.escape(bucket)}(?:[/?]\S*)?) HTTP/1\.1" (\d+)', lines)
         return [(method, path, int(status)) for method, path, status in found]

@@ -1,4 +1,4 @@
-"""A private etcd for tests: on free ports of the loopback, in a folder of its own, stopped by its process."""
+"""A private etcd on free ports of loopback, in a folder of its own."""
 
 import base64
 import contextlib
@@ -8,13 +8,13 @@ import subprocess
 import time
 import urllib.request
 
-from conftest import need
+from needs import need
 from servers import free_port
 
 
 @contextlib.contextmanager
 def running(folder):
-    """A `Server`, ready, that ends with the block."""
+    """Run an etcd during the block; gives a `Server` that is ready."""
     program = shutil.which("etcd")
     need(program, "there is no etcd (Debian's package etcd-server)")
     url, peers = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
@@ -38,7 +38,7 @@ def running(folder):
 
 
 class Server:
-    """A running etcd."""
+    """A running etcd, asked through its JSON gateway."""
 
     def __init__(self, url, process, log):
         self.url = url
@@ -57,7 +57,7 @@ class Server:
                 time.sleep(0.05)
 
     def post(self, path, body):
-        """What the gateway answers."""
+        """Return the gateway's answer to a request."""
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), self.headers)
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
             request, timeout=10
@@ -65,13 +65,13 @@ class Server:
             return json.loads(answer.read())
 
     def put(self, values):
-        """Write values by key; text as it is, all else as JSON."""
+        """Write values by key: text as it is, all else as JSON."""
         for key, value in values.items():
             text = value if isinstance(value, str) else json.dumps(value)
             self.post("/v3/kv/put", {"key": b64(key), "value": b64(text)})
 
     def delete(self, prefix):
-        """Remove all keys that begin with a prefix of ASCII letters and signs."""
+        """Remove all keys with a prefix, which is ASCII."""
         self.post(
             "/v3/kv/deleterange",
             {"key": b64(prefix), "range_end": b64(prefix[:-1] + chr(ord(prefix[-1]) + 1))},
@@ -79,4 +79,5 @@ class Server:
 
 
 def b64(text):
+    """Return a text's bytes in base64, as the gateway takes them."""
     return base64.b64encode(text.encode()).decode()

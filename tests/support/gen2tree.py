@@ -1,8 +1,9 @@
-"""Builds Gen2 input directories with a known number of files in each class, quickly: files are sparse.
+"""Builds Gen2 input trees with a known number of files in each class; files are sparse.
 
-A change time can't be set, so whatever is made here changed just now: a hard link's age, and the age of a file without a
-transfer log. A test therefore gives the program a clock that is some hours ahead (`later()`): then all that is made here
-is old, but for the pending files, whose creation time is set to shortly before that clock.
+Change times can't be set, so all files made here changed just now. The age of a hard link, and of
+a file without a transfer log, is its change time. Tests therefore give the program a clock that
+is some hours ahead (`later()`): by it all files are old except pending ones, whose creation time
+is set to shortly before that clock.
 """
 
 import datetime
@@ -22,36 +23,39 @@ KINDS = ("ingested", "lost", "failed", "missing", "pending", "small", "not_fits"
 
 @dataclass
 class Made:
-    """One file that was made, or that only its link tells of (kind `lost`)."""
+    """One file that was made; of kind `lost` only its link is there."""
 
     kind: str
-    path: Path  # the file, in full
+    path: Path  # of the file, absolute
     created_at: datetime.datetime
     size_bytes: int
-    row: dict  # what the registry says, or would say, of it
-    link: Path | None = None  # where it lies below raw/
+    row: dict  # the registry's row, even if the registry lacks it
+    link: Path | None = None  # below raw/
 
 
 @dataclass
 class MadeNight:
-    """One night: its files in the order of their creation; `counts` are those that were asked for."""
+    """One night: its files in order of creation, and the counts that were asked for."""
 
     night: datetime.date
     counts: dict[str, int]
     files: list[Made] = field(default_factory=list)
 
     def of(self, kind):
-        """The files of one kind."""
+        """Return the files of one kind."""
         return [made for made in self.files if made.kind == kind]
 
 
 def later(hours=3):
-    """An instant ahead of the real clock, on a whole second: by it, all that was made just now is old."""
+    """Return a whole second some hours ahead, at which files made just now are old."""
     return datetime.datetime.now(UTC).replace(microsecond=0) + datetime.timedelta(hours=hours)
 
 
 def small_hours():
-    """Four in the morning (UTC) of a day to come: by it, at any hour of the real clock, what `make_night` makes of its night is past."""
+    """Return 04:00 UTC of a coming day.
+
+    The files of `make_night` for its night are past then, whatever the real time is.
+    """
     return (later() + datetime.timedelta(days=1)).replace(hour=4, minute=0, second=0)
 
 
@@ -68,7 +72,7 @@ def make_night(
     transfer_log=False,
     apart_s=15,
 ):
-    """Add a night to the input directory `root`, making it where it is new.
+    """Add a night to the input tree `root`, which is made if it is new.
 
     Parameters
     ----------
@@ -77,20 +81,22 @@ def make_night(
     night : date
         A past one: all files but the pending ones are created from 23:00 UTC on, `apart_s` apart.
     counts : dict
-        How many files of each of KINDS. `lost` have a row and a link, but no file (with copies: no link either);
-        `ignored` match IGNORE.
+        The number of files of each of KINDS. `lost` have a row and a link, but no file (with
+        copies: no link either); `ignored` match IGNORE.
     now : datetime
-        The clock that the program will be given, see `later`; pending files are created in the ten minutes before it.
+        The program's clock, see `later`. Pending files are created in the ten minutes before it.
     link : {"symlink", "hardlink", "copy"}
-        How raws lie below `raw/`. A symlink's own modification time is a minute after the file's creation.
+        The form of raws below `raw/`. A symlink's own modification time is a minute after the
+        file's creation.
     layout : {"night", "run"}, optional
-        What names the folders below `raw/`; the camera's own way by default.
+        The names of folders below `raw/`; by default the camera's.
     camera : {"latiss", "comCam", "testStand"}
-        testStand's registry has neither dayObs nor seqNum; the two others' have both.
+        testStand's registry has neither dayObs nor seqNum; the others have both.
     names : {"obsid", "raw"}, optional
-        What the files in storage are called: as the camera sends them (default), or as the raws (default with copies).
+        The names of files in storage: those that the camera sends (default), or those of raws
+        (default with copies).
     transfer_log : bool
-        Whether to add the files, five seconds after their creation, to `rsync.log` beside storage: `transfer_log = "rsync.log"`.
+        If true, list the files in `rsync.log` next to storage, five seconds after their creation.
 
     Returns
     -------
@@ -98,43 +104,35 @@ def make_night(
     """
     unknown = set(counts) - set(KINDS)
     assert not unknown, f"no such kinds: {unknown}"
+    camera = gen2.CAMERAS[camera]
+    names = names or ("raw" if link == "copy" else "obsid")
+    by = {"night": "dayObs", "run": "run", None: None}[layout]
     made = MadeNight(night, dict(counts))
-    folder = root / "storage" / night.isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
-    (root / "gen2repo" / "raw").mkdir(parents=True, exist_ok=True)
-
     kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
     for number, kind in enumerate(kinds):
-        file = _plan(
-            kind,
-            number,
-            night,
-            folder,
-            now,
-            gen2.CAMERAS[camera],
-            names or ("raw" if link == "copy" else "obsid"),
-            apart_s,
-        )
+        file = _plan(root, kind, number, night, now, camera, names, apart_s)
         if kind in ("ingested", "lost", "failed"):
-            by = {"night": "dayObs", "run": "run", None: None}[layout]
-            file.link = root / "gen2repo" / gen2.raw_path(gen2.CAMERAS[camera], file.row, by)
+            file.link = root / "gen2repo" / gen2.raw_path(camera, file.row, by)
         made.files.append(file)
-
-    for file in made.files:
-        _write(file, link)
-    with gen2.open_registry(root / "gen2repo", gen2.CAMERAS[camera]) as registry:
-        gen2.register(
-            registry,
-            gen2.CAMERAS[camera],
-            [file.row for file in made.files if file.kind in ("ingested", "lost")],
-        )
+    _write_night(root, made, link, camera)
     if transfer_log:
         _log_transfers(root, made)
     return made
 
 
-def _plan(kind, number, night, folder, now, camera, names, apart_s):
-    """The file that will be made; nothing is written yet."""
+def _write_night(root, made, link, camera):
+    """Write a night's files, links and rows."""
+    (root / "storage" / made.night.isoformat()).mkdir(parents=True, exist_ok=True)
+    (root / "gen2repo" / "raw").mkdir(parents=True, exist_ok=True)
+    for file in made.files:
+        _write(file, link)
+    rows = [file.row for file in made.files if file.kind in ("ingested", "lost")]
+    with gen2.open_registry(root / "gen2repo", camera) as registry:
+        gen2.register(registry, camera, rows)
+
+
+def _plan(root, kind, number, night, now, camera, names, apart_s):
+    """Return a file that is still to be written."""
     exposure, detector = divmod(number, len(camera.detectors))
     start = datetime.datetime.combine(night, datetime.time(23), UTC)
     created_at = start + datetime.timedelta(seconds=apart_s * number)
@@ -150,11 +148,12 @@ def _plan(kind, number, night, folder, now, camera, names, apart_s):
         name = name.removesuffix(".fits") + (".json", ".txt")[number % 2]
     size_bytes = 5_000 + number % 4_000 if kind == "small" else 20_000 + number
     assert kind != "small" or size_bytes < 10_000
-    return Made(kind, folder / name, created_at, size_bytes, row)
+    path = root / "storage" / night.isoformat() / name
+    return Made(kind, path, created_at, size_bytes, row)
 
 
 def _write(file, link):
-    """The file, with its size and time, and its link."""
+    """Write a file, with its size and time, and its link."""
     if file.kind != "lost":
         with open(file.path, "wb") as opened:
             opened.truncate(file.size_bytes)
@@ -172,7 +171,7 @@ def _write(file, link):
 
 
 def _log_transfers(root, made):
-    """Add the night's files to the log of rsync."""
+    """Add the night's files to rsync's log."""
     with open(root / "rsync.log", "a", encoding="utf-8") as opened:
         for file in made.files:
             arrived_at = file.created_at + datetime.timedelta(seconds=5)

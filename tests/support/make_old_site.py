@@ -3,10 +3,11 @@
     git worktree add /tmp/checkout 27486d5
     python tests/support/make_old_site.py /tmp/checkout
 
-Everything is made by the checkout's own code, from its examples' generators and its tests' helpers: a history taken over
-from the prototype, the nights up to 2021-01-01 by `rebuild`, the next one by `run`, then `prune`. The clock is fixed; in
-that run one source is silent. The archive has the settings and the site, but no input: whoever takes it over finds all
-sources gone. Another archive differs in the numbers and change times that the file system gives the input.
+The checkout's own code makes everything, with its examples' generators and its tests' helpers: a
+history taken over from the prototype, the nights up to 2021-01-01 by `rebuild`, the next one by
+`run`, then `prune`. The clock is fixed; in that run one source is silent. The archive has the
+settings and the site, but no input, so all sources are gone. Another archive differs in the
+numbers and change times that the file system gives the input.
 
 plotly.min.js, which is 4 MB, is replaced by a line of text.
 """

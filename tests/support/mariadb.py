@@ -8,9 +8,10 @@ from servers import Server
 
 
 class MariaDB(Server):
-    """Debian's MariaDB on loopback and on a socket in its folder, with a user `lasair` who has a password.
+    """Debian's MariaDB on loopback and on a socket in its folder.
 
-    Nothing is kept safe from a power cut: it starts and stops in about two seconds.
+    The user `lasair` has a password. Nothing is safe from a power cut, so it starts and stops in
+    about two seconds.
     """
 
     users = ("mysql",)
@@ -18,7 +19,7 @@ class MariaDB(Server):
 
     @staticmethod
     def programs():
-        """The paths of the server and of what makes its folder; None where one of them lacks."""
+        """Return the paths of the server and of the program that makes its folder, or None."""
         path = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
         found = [
             shutil.which(name) or shutil.which(name, path=path)
@@ -31,7 +32,7 @@ class MariaDB(Server):
         return self.folder / "sock"
 
     def prepare(self):
-        """Make the system's tables."""
+        """Make the system tables."""
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
         self.run(
             self.programs()[1],
@@ -42,7 +43,7 @@ class MariaDB(Server):
         )
 
     def command(self):
-        """The server, in strict mode as it comes."""
+        """Return the server's command line; its mode is the default, strict."""
         return [
             self.programs()[0],
             "--no-defaults",
@@ -59,12 +60,12 @@ class MariaDB(Server):
         ]
 
     def is_ready(self):
-        """Whether it takes connections: it listens once it does."""
+        """True if it takes connections; it listens only then."""
         with socket.socket(socket.AF_UNIX) as asked:
             return asked.connect_ex(str(self.socket)) == 0
 
     def execute(self, *statements, database=None):
-        """Run statements as root, each committed by itself; the rows of the last one as a list."""
+        """Run statements as root, each committed by itself; return the rows of the last."""
         import pymysql
 
         connection = pymysql.connect(
@@ -79,7 +80,10 @@ class MariaDB(Server):
             connection.close()
 
     def url(self, database, password=None):
-        """The address of a database for the user lasair, as SQLAlchemy takes it; with "" for a password, without one."""
+        """Return SQLAlchemy's URL of a database for the user lasair.
+
+        An empty `password` leaves the password out.
+        """
         from urllib.parse import quote
 
         password = self.password if password is None else password
@@ -87,9 +91,9 @@ class MariaDB(Server):
         return f"mysql://lasair{secret}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database):
-        """Make an empty database, in place of any of that name, which the user lasair may use; its address.
+        """Make an empty database that the user lasair may use; return its URL.
 
-        The server is in our time zone from then on.
+        A database of the same name is dropped. The server gets the time zone of this process.
         """
         password = self.password.replace("'", "''")
         offset = time.strftime("%z")

@@ -1,7 +1,7 @@
-"""A source of another package, as it would be installed: the numbers in a text file, one `NAME VALUE` a line.
+"""A source of another package: the numbers in a text file of lines `NAME VALUE`.
 
-The file may be a FIFO: opened without a writer it hangs just as a file on a file server that is down, in the kernel,
-where no exception reaches it.
+The file may be a pipe. Opened without a writer it hangs in the kernel, where no exception reaches
+it, like a file on a file server that is down.
 """
 
 import sys
@@ -18,7 +18,7 @@ NAME = "numbers"
 
 
 class Numbers(Telling):
-    """The numbers of a file, whatever the night."""
+    """The numbers of a file, the same for every night."""
 
     @dataclass
     class Settings:
@@ -61,7 +61,13 @@ class Numbers(Telling):
 
 
 def install(folder):
-    """Install it into a folder, as pip would; the environment of a process that is to find it."""
+    """Install this module into a folder, as pip would.
+
+    Returns
+    -------
+    dict
+        The environment of a process that finds it.
+    """
     import os
 
     about = folder / "numbers_source-1.dist-info"

@@ -1,8 +1,8 @@
 """Small observatories whose stores are collected in a moment.
 
-An `Observatory` has the settings that it is published with and what its sources say. Every source is collected through a
-stand-in of the same name (`told_source`), so none needs a server. Publishing reads no source, so what it makes of the
-store is what it would make of the real source's.
+An `Observatory` has the settings that it is published with and what its sources say. Every source
+is collected through a stand-in of the same name (`told_source`), so none needs a server.
+Publishing reads no source, so its pages are those of the real source.
 """
 
 import copy

@@ -1,11 +1,17 @@
-"""Contexts of pages to render: of an ordinary night, and of one where everything that others wrote is nasty."""
+"""Records of pages over nights, as the templates get them; `night_samples` has those of a night."""
 
-import dataclasses
 import datetime
 
 from observing_monitor.charts.figure import Chart
-from observing_monitor.model import columns, finding
+from observing_monitor.model import columns
+from observing_monitor.model.digest import instants_as_text
 from observing_monitor.pages import contexts, glossary
+from observing_monitor.pages.glossary import WORDS
+from observing_monitor.pages.labels import SourceCell
+from observing_monitor.pages.night_tables import delays_table
+from observing_monitor.pages.periods import Period
+from observing_monitor.pages.stream_tables import StreamTables
+from observing_monitor.pages.tables import EMPTY, Table, TableColumn
 from observing_monitor.settings.headlines import Headline
 
 ASSETS = {
@@ -82,44 +88,6 @@ def chart(text="Files over the night", **changed):
     )
 
 
-def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
-    """A failed file with a traceback."""
-    facts = {
-        "anchor": f"file-{number}",
-        "path": text,
-        "file_class": "failed",
-        "reason": f"failed: {text}",
-        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
-        "size_bytes": 95_130,
-        "exposure": text,
-        "obsid": "AT_O_20200212_000022",
-        "seq_num": 22,
-        "detector": "0",
-        "created_at": at("2020-02-13T03:12:41"),
-        "transferred_at": at("2020-02-13T03:12:45"),
-        "tried_at": None,
-        "n_attempts": 2,
-    }
-    facts |= changed
-    return contexts.FileRow(facts, facts["detail"])
-
-
-def error_group(text="KeyError: 'DATE-OBS'", **changed):
-    """Fourteen failed files, of which one is shown."""
-    values = {
-        "anchor": "failed",
-        "file_class": "failed",
-        "words": text,
-        "n_files": 14,
-        "first_at": at("2020-02-13T03:12:50"),
-        "last_at": at("2020-02-13T04:00:00"),
-        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
-        "files": [file_row(text=text)],
-        "is_open": False,
-    }
-    return contexts.ErrorGroup(**values | changed)
-
-
 def headlines(text="Alerts produced"):
     """Three numbers that sources put first; the sample night knows the first alone."""
     return [
@@ -129,261 +97,62 @@ def headlines(text="Alerts produced"):
     ]
 
 
-def entry(text="N20200212S0001.fits", **changed):
-    """A failed entry of a queue, with its traceback."""
-    values = {
-        "path": text,
-        "state": "failure",
-        "since": at("2020-02-13T03:10:00"),
-        "reason": "Traceback (most recent call last):",
-        "detail": f"Traceback (most recent call last):\n  {text}\nValueError",
-        "destination": text,
-    }
-    return contexts.QueueEntry(**values | changed)
-
-
-def queue(text="ingest", number=1, **changed):
-    """A queue in which one of 26 entries is shown, and both of its errors."""
-    values = {
-        "name": text,
-        "anchor": f"queue-{number}",
-        "n_waiting": 26,
-        "n_errors": 2,
-        "waiting": [entry(text, state="deferred", detail="", reason=f"put off: {text}")],
-        "errors": [entry(text), entry("N20200212S0002.fits", destination="")],
-        "error_words": "2 errors",
-    }
-    return contexts.Queue(**values | changed)
-
-
-def stage_row(text="copy", failures=(), number=1):
-    """A stage that 120 files passed, and in which one failed."""
-    counts = {
-        "n_done": 120,
-        "n_failed": 1,
-        "n_waiting": 2,
-        "n_running": 3,
-        "n_deferred": 4,
-        "n_attempts": 125,
-    }
-    known = {"last_done_at": at("2020-02-13T03:12:41"), "median_s": 3.0, "p90_s": 61.0}
-    return contexts.StageRow(
-        {"name": text, **counts, **known}, f"stage-{number}", list(failures), "1 file"
+def sources(text="files", **changed):
+    """The table of a source with a fault."""
+    fault = SourceCell(text, f"cannot read {text}", at("2020-02-13T01:00:00"))._replace(**changed)
+    words = WORDS["source"]
+    return Table(
+        [
+            TableColumn(words["name"], [text], is_foreign=True),
+            TableColumn(words["kind"], ["directory"]),
+            TableColumn(words["place"], ["/data/auxTel/storage"], "path", is_foreign=True),
+            TableColumn(words["answered_at"], [SourceCell(text)], draw="answered"),
+            TableColumn(words["problem"], [fault], draw="fault"),
+        ],
+        "Sources; times in UTC",
     )
 
 
-def metric_group(text="queue_depth", **changed):
-    """A metric of a whole and of 61 nodes, two of which are shown."""
-    values = {
-        "name": text,
-        "value": "12.5",
-        "spread": f"0.4 to 0.7 {text}",
-        "nodes": [contexts.MetricNode(text, "0.4"), contexts.MetricNode("node2", text)],
-        "n_nodes": 61,
-        "unit": "s",
-        "sampled_at": at("2020-02-13T03:00:00"),
-        "meaning": "Length of the queue",
-        "source": text,
-    }
-    return contexts.MetricGroup(**values | changed)
-
-
-def source_line(text="files", **changed):
-    """A source with a fault."""
-    values = {
-        "name": text,
-        "kind": "directory",
-        "place": "/data/auxTel/storage",
-        "problem": f"can't read {text}",
-    }
-    return contexts.SourceLine(**values | {"problem_since": at("2020-02-13T01:00:00")} | changed)
-
-
-def exposed(text, n=1, **changed):
-    """Exposures of nine files, of which one failed."""
-    values = {
-        "names": [text] * n,
-        "seq_nums": ["22"] * n,
-        "n_files": ["9"] * n,
-        "counts": [(("ingested", 8), ("failed", 1))] * n,
-        "created_at": ["02-13 03:12:41"] * n,
-        "transferred_at": ["–"] * n,
-        "ingested_at": ["2021-02-13 03:12:41"] * n,
-    }
-    return contexts.ExposureTable(**values | changed)
-
-
-def exposures_page(text="AT_O_20200212_000022", **changed):
-    """The second of two pages of a night's exposures."""
-    night = night_page(text)
-    around = {
-        field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
-    }
-    values = {
-        "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
-        "exposed": exposed(text),
-        "n_exposed": 2001,
-        "parts": [
-            contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
-            contexts.Link("2,001 to 2,001", ""),
-        ],
-    }
-    return contexts.ExposuresPage(**around | values | changed)
-
-
-def night_page(text="AT_O_20200212_000022.fits", **changed):
-    """A night with one of everything; `text` stands wherever others wrote."""
-    values = {
-        "frame": frame(),
-        "site": contexts.Link("All streams", "../index.html"),
-        "calendar": contexts.Link("February 2020", "2020.html#month-2020-02"),
-        "index": contexts.Link("auxTel", "index.html"),
-        "previous": contexts.Link("2020-02-11", "2020-02-11.html"),
-        "next": contexts.Link("2020-02-13", "2020-02-13.html"),
-        "night": "2020-02-12",
-        "starts_at": at("2020-02-12T12:00:00"),
-        "ends_at": at("2020-02-13T12:00:00"),
-        "rule": "UTC−12h",
-        "changed_at": at("2020-02-13T09:44:02"),
-        "summary": summary(),
-        "findings": [
-            finding.Finding(
-                "error",
-                f"14 files failed, the first: {text}",
-                "#attention",
-                "files",
-                anchor="finding-a",
-            ),
-            finding.Finding(
-                "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
-            ),
-        ],
-        "charts": [chart(text)],
-        "attention": [
-            error_group(text),
-            error_group(
-                "never tried; here since …",
-                anchor="missing",
-                file_class="missing",
-                n_files=3,
-                detail="",
-                files=[
-                    file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
-                ],
-                is_open=True,
-            ),
-        ],
-        "n_attention": 17,
-        "n_attention_groups": 3,
-        "exposed": exposed(text),
-        "n_exposed": 130,
-        "exposures": "2020-02-12.exposures.html",
-        "more_findings": [
-            finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
-        ],
-        "has_files": True,
-        "has_ingest": True,
-        "headlines": headlines(text),
-        "stages": [stage_row(text, [entry(text)]), stage_row("ingest", [], number=2)],
-        "queues": [
-            queue(text, 1),
-            queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
-        ],
-        "images": [
-            contexts.Image(
-                text,
-                "drvs1",
-                "2020-02-12.images/drvs1-spectra-0123456789.png",
-                at("2020-02-13T03:00:00"),
-            )
-        ],
-        "n_images": 70,
-        "metrics": [metric_group(text)],
-        "n_metrics": 301,
-        "notes": [f"not readable: {text}"],
-        "sources": [source_line(text)],
-        "files_js": "2020-02-12.files.js",
-        "data": [
-            contexts.Link("2020-02-12.json", "2020-02-12.json"),
-            contexts.Link("2020-02-12.csv", "2020-02-12.csv"),
-        ],
-    }
-    return contexts.NightPage(**values | changed)
-
-
-def empty_night_page():
-    """A night without files, and the only one of its stream."""
-    nothing = dict.fromkeys(summary()) | {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
-    return night_page(
-        frame=frame(status="normal", info=""),
-        site=None,
-        previous=None,
-        next=None,
-        changed_at=None,
-        summary=nothing | {"night": "2020-02-12", "status": "normal", "info": ""},
-        findings=[],
-        charts=[],
-        attention=[],
-        n_attention=0,
-        n_attention_groups=0,
-        exposed=exposed("", 0),
-        n_exposed=0,
-        exposures="",
-        headlines=[],
-        more_findings=[],
-        stages=[],
-        queues=[],
-        images=[],
-        n_images=0,
-        metrics=[],
-        n_metrics=0,
-        notes=[],
-        sources=[source_line(problem="", problem_since=None)],
-        files_js="",
-        data=[],
-    )
-
-
-def night_rows(text="14 files failed, 3 are missing"):
-    """Three nights, newest first: a bad one, a good one, an empty one."""
-    return [
-        contexts.NightRow("2020-02-12.html", summary(info=text)),
-        contexts.NightRow(
-            "2020-02-11.html",
-            summary(
-                "2020-02-11",
-                status="normal",
-                info="",
-                n_failed=0,
-                n_missing=0,
-                n_error=0,
-                n_pending=0,
-                completeness=1.0,
-            ),
-        ),
-        contexts.NightRow(
-            "2020-02-10.html", summary("2020-02-10", status="warning", info="no files", n_files=0)
-        ),
+def nights(text="14 files failed, 3 are missing"):
+    """Three nights of the index, newest first: a bad one, a good one, an empty one."""
+    good = dict.fromkeys(("n_failed", "n_missing", "n_error", "n_pending"), 0)
+    made = [
+        summary(info=text),
+        summary("2020-02-11", status="normal", info="", **good, completeness=1.0),
+        summary("2020-02-10", status="warning", info="no files", n_files=0),
     ]
+    return list(map(instants_as_text, made))
 
 
-def stream_page(text="auxTel", **changed):
+def tables(text="auxTel", has_files=True, has_ingest=True):
+    """What the tables of a stream of three headlines are made by."""
+    return StreamTables(headlines(text), has_files, has_ingest)
+
+
+def latest_night(text, folder="", has_ingest=True):
+    """The newest night of a stream."""
+    values = summary(info=text)
+    delays = delays_table(values, has_ingest)
+    return contexts.LatestNight(f"{folder}2020-02-12.html", values, delays)
+
+
+def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
     """A stream of three nights."""
+    made = tables(text, has_files, has_ingest)
     values = {
         "frame": frame(title="auxTel"),
         "site": contexts.Link("All streams", "../index.html"),
         "rule": "UTC−12h",
         "stage": "ingest",
-        "latest": night_rows(text)[0],
-        "nights": night_rows(text),
-        "n_nights": 3,
+        "latest": latest_night(text, has_ingest=has_ingest),
+        "nights": made.nights(nights(text), "All nights"),
         "months": [month(text)],
-        "years": [roll_up(text)],
+        "years": made.periods([period(text)], "Years"),
         "charts": [chart(text)],
-        "sources": [source_line(text)],
+        "sources": sources(text),
         "data": [contexts.Link("nights.json", "nights.json")],
-        "has_files": True,
-        "has_ingest": True,
+        "has_files": has_files,
+        "has_ingest": has_ingest,
         "headlines": headlines(text),
     }
     return contexts.StreamPage(**values | changed)
@@ -399,7 +168,7 @@ def glossary_page(text="Alerts"):
 
 
 def month(text="February 2020"):
-    """A month of one week: another month's day, one without a page, a night that is well, a bad one, one without files."""
+    """A month of one week: days without and with a page, of each status."""
     days = [
         contexts.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
         contexts.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
@@ -408,84 +177,74 @@ def month(text="February 2020"):
     return contexts.Month(
         text,
         "month-2020-02",
-        [[None, contexts.Day(9, "", "", "", f"not looked at {text}"), *days, None, None]],
+        [[None, contexts.Day(9, "", "", "", f"not read {text}"), *days, None, None]],
     )
 
 
-def roll_up(text="2020"):
+def period(text="2020"):
     """A year in numbers."""
-    values = dict.fromkeys((c.name for c in columns.PERIODS), 3) | {
-        "period": text,
-        "completeness": 0.5,
-        "seeing": 0.8,
-    }
-    return contexts.RollUp(text, "2020.html", values)
+    values = dict.fromkeys((c.name for c in columns.PERIODS), 3)
+    values |= {"period": text, "completeness": 0.5, "seeing": 0.8}
+    return Period("2020.html", values)
 
 
-def year_page(text="auxTel"):
+def year_page(text="auxTel", has_ingest=True):
     """A year of one month."""
+    made = tables(text, has_ingest=has_ingest)
     return contexts.YearPage(
         frame=frame(title="2020 auxTel", name="2020.html"),
         site=contexts.Link("All streams", "../index.html"),
         index=contexts.Link(text, "index.html"),
         previous=contexts.Link("2019", "2019.html"),
         next=None,
-        year="2020",
         rule="UTC−12h",
         months=[month(text)],
-        periods=[roll_up(text)],
-        total=roll_up(text),
-        nights=night_rows(text),
+        periods=made.periods([period(text)], "Months of 2020", period(text)),
+        nights=made.nights(nights(text), "All nights of 2020"),
         charts=[chart(text)],
         data=[contexts.Link("JSON", "2020.json")],
-        has_files=True,
-        has_ingest=True,
-        headlines=headlines(text),
     )
+
+
+def card(text="auxTel", **changed):
+    """A stream with problems on the page of the site."""
+    values = {
+        "stream": "auxTel",
+        "name": text,
+        "href": "auxTel/index.html",
+        "status": "error",
+        "info": f"14 files failed {text}",
+        "trouble": f"14 files failed since 03:12 {text}",
+        "trouble_href": "auxTel/2020-02-12.html#findings",
+        "latest": latest_night(text, "auxTel/"),
+        "nights": tables(text).recent(nights(text), "auxTel"),
+        "chart": contexts.SmallChart(
+            f"2020-02-12: {text}",
+            [contexts.Link(text, "failed")],
+            [contexts.Bar(1, text, [contexts.BarPart("failed", 10.0, 50.0)], "✕")],
+        ),
+        "has_files": True,
+        "has_ingest": True,
+        "headlines": headlines(text),
+    }
+    return contexts.StreamCard(**values | changed)
 
 
 def site_page(text="auxTel"):
-    """Two streams, one of which has no night."""
-    cards = [
-        contexts.StreamCard(
-            stream="auxTel",
-            name=text,
-            href="auxTel/index.html",
-            status="error",
-            info=f"14 files failed {text}",
-            trouble=f"14 files failed since 03:12 {text}",
-            trouble_href="auxTel/2020-02-12.html#findings",
-            latest=night_rows(text)[0],
-            nights=night_rows(text),
-            chart=contexts.SmallChart(
-                f"2020-02-12: {text}",
-                [contexts.Link(text, "failed")],
-                [contexts.Bar(1, text, [contexts.BarPart("failed", 10.0, 50.0)], "✕")],
-            ),
-            has_files=True,
-            has_ingest=True,
-            headlines=headlines(text),
-        ),
-        contexts.StreamCard(
-            "comCam",
-            "comCam",
-            "comCam/index.html",
-            "normal",
-            "",
-            "",
-            "",
-            None,
-            [],
-            None,
-            True,
-            True,
-            [],
-        ),
-    ]
-    line = "1 stream needs attention"
-    return contexts.SitePage(
-        frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}"),
-        line,
-        cards[:1],
-        cards,
+    """A page of two streams, one of which has no night."""
+    nothing = dict.fromkeys(("info", "trouble", "trouble_href"), "")
+    empty = card(
+        "comCam",
+        stream="comCam",
+        href="comCam/index.html",
+        status="normal",
+        latest=None,
+        nights=EMPTY,
+        chart=None,
+        headlines=[],
+        **nothing,
     )
+    line = "1 stream needs attention"
+    around = frame(title="Observing monitor", root="", stream="", info=f"{line}: {text}")
+    cards = [card(text), empty]
+    return contexts.SitePage(around, line, cards[:1], cards)

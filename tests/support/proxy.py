@@ -1,4 +1,4 @@
-"""A TCP proxy that does to a connection what networks do: cut it, or let it hang, in the middle of an answer."""
+"""A TCP proxy that cuts connections, or lets them hang, in the middle of an answer."""
 
 import contextlib
 import socket
@@ -6,9 +6,10 @@ import threading
 
 
 class Proxy:
-    """Listens on a port of loopback while the `with` block runs, and passes all on to another.
+    """Forwards a port of loopback to another one during the `with` block.
 
-    `after` is how many bytes of an answer come through, None for all; `then` what happens to the rest: "cut", or "hang".
+    `after` is the number of bytes of an answer that get through, None for all. `then` says what
+    happens to the rest: "cut" or "hang".
     """
 
     def __init__(self, port):
@@ -27,7 +28,7 @@ class Proxy:
         self.drop()
 
     def drop(self):
-        """Close all connections: what a run that ended would have done with its own."""
+        """Close all connections, as a run does when it ends."""
         for one in self._open:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Private servers for the tests: real ones, on loopback, in a folder of their own, gone when the test is."""
+"""Private servers for tests: real programs on loopback, each in a folder of its own."""
 
 import abc
 import getpass
@@ -15,27 +15,31 @@ from pathlib import Path
 
 
 def free_port():
-    """A TCP port of loopback that nobody listens on now."""
+    """Return a TCP port of loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def unprivileged_user(*names):
-    """The name of a user that a server may run as: ourselves, but where we are root the first of `names` that exists."""
+    """Return the user that a server runs as.
+
+    This is the current user; for root, the first of `names` that exists.
+    """
     if os.geteuid() != 0:
         return getpass.getuser()
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in (*names, "nobody") if name in known), None)
+    existing = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in (*names, "nobody") if name in existing), None)
 
 
 class Server(abc.ABC):
-    """A program that runs in its own temporary folder while the `with` block does; stopped by its process id.
+    """A program that runs in a temporary folder during the `with` block.
 
-    `folder` belongs to the user that the program runs as, and is gone afterwards; `log` has what the program said.
+    `folder` belongs to the program's user and is removed afterwards; `log` has the program's
+    output.
     """
 
-    users = ()  # the users to run as where we are root, the best first
+    users = ()  # the users to run as if we are root, the best first
     stop_signal = signal.SIGTERM
 
     def __init__(self):
@@ -45,25 +49,24 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self):
-        """Make what the program needs before it starts, below `folder`."""
+        """Make the files that the program needs, below `folder`."""
 
     @abc.abstractmethod
     def command(self):
-        """The program and its arguments: a list of texts."""
+        """Return the program and its arguments, a list of texts."""
 
     @abc.abstractmethod
     def is_ready(self):
-        """Whether it answers."""
+        """True if the program answers."""
 
     @property
     def log(self):
-        """Where the program's output goes."""
+        """The path of the program's output."""
         return self.folder / "log"
 
     def __enter__(self):
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="obsmon-")
-        )  # short: a socket's path may have 107 bytes
+        # short: a socket's path may have 107 bytes
+        self.folder = Path(tempfile.mkdtemp(prefix="obsmon-"))
         try:
             if self._user is not None:
                 shutil.chown(self.folder, self._user)
@@ -80,11 +83,17 @@ class Server(abc.ABC):
 
     @property
     def _user(self):
-        """The user to change to: None where we needn't."""
+        """The user to change to, or None."""
         return unprivileged_user(*self.users) if os.geteuid() == 0 else None
 
     def run(self, *command):
-        """Run a program to its end as the server's user; RuntimeError with its words if it fails."""
+        """Run a program as the server's user; return its output.
+
+        Raises
+        ------
+        RuntimeError
+            If it fails; the message has its output.
+        """
         done = subprocess.run(
             command, **self._how(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -93,7 +102,7 @@ class Server(abc.ABC):
         return done.stdout
 
     def start(self, timeout_s=30):
-        """Start the program, and wait until it answers."""
+        """Start the program and wait until it answers."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -106,13 +115,12 @@ class Server(abc.ABC):
         give_up = time.monotonic() + timeout_s
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(
-                    f"{self.command()[0]} did not start: {self.log.read_text(errors='replace')[-2000:]}"
-                )
+                output = self.log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.command()[0]} did not start: {output}")
             time.sleep(0.02)
 
     def stop(self):
-        """Stop the program; nothing if it doesn't run."""
+        """Stop the program if it runs."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(self.stop_signal)
@@ -123,7 +131,7 @@ class Server(abc.ABC):
             self.process.wait()
 
     def _how(self):
-        """How every program of the server runs: as its user, in its folder, with no settings of ours."""
+        """Return Popen's options: the server's user and folder, and a clean environment."""
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
@@ -142,15 +150,14 @@ class Server(abc.ABC):
 
 
 class PostgreSQL(Server):
-    """Debian's PostgreSQL, with one superuser `tester`; a `password` is asked of everybody, without one nobody is asked.
+    """Debian's PostgreSQL with one superuser, `tester`.
 
-    `settings` are the server's own, in place of ours.
-
-    Nothing is kept safe from a power cut (fsync off): it starts and stops in about a second.
+    With a `password` all clients need it; without one, none do. `settings` are settings of the
+    server. Nothing is safe from a power cut, so it starts and stops in about a second.
     """
 
     users = ("postgres",)
-    stop_signal = signal.SIGINT  # "fast": doesn't wait for clients
+    stop_signal = signal.SIGINT  # does not wait for clients
 
     def __init__(self, password=None, **settings):
         super().__init__()
@@ -159,7 +166,7 @@ class PostgreSQL(Server):
 
     @staticmethod
     def bin():
-        """The folder of the newest PostgreSQL's programs, a Path; None if there is none."""
+        """Return the folder of the newest PostgreSQL's programs, or None."""
         found = [Path(path).parent for path in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
         if not found and (initdb := shutil.which("initdb")):
             found = [Path(initdb).resolve().parent]
@@ -190,7 +197,7 @@ class PostgreSQL(Server):
         )
 
     def command(self):
-        """The server, on loopback and on a socket in its folder."""
+        """Return the command line of a server on loopback and on a socket in its folder."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -206,7 +213,7 @@ class PostgreSQL(Server):
         return [str(self.bin() / "postgres"), "-D", str(self.folder / "data"), *options]
 
     def is_ready(self):
-        """Whether it takes connections."""
+        """True if it takes connections."""
         asked = [
             str(self.bin() / "pg_isready"),
             "-q",
@@ -220,13 +227,16 @@ class PostgreSQL(Server):
         return subprocess.run(asked, check=False).returncode == 0
 
     def url(self, dbname="postgres", user="tester", password=None):
-        """The address of a database as SQLAlchemy takes it, with the server's password or another."""
+        """Return SQLAlchemy's URL of a database, with the server's password or another."""
         password = self.password if password is None else password
         secret = f":{password}" if password else ""
         return f"postgresql+psycopg2://{user}{secret}@127.0.0.1:{self.port}/{dbname}"
 
     def create(self, dbname):
-        """Make an empty database, in place of any of that name, in our time zone; its address."""
+        """Make an empty database in the time zone of this process; return its URL.
+
+        A database of the same name is dropped.
+        """
         self.execute(
             f'drop database if exists "{dbname}" with (force)',
             f'create database "{dbname}"',
@@ -235,7 +245,7 @@ class PostgreSQL(Server):
         return self.url(dbname)
 
     def execute(self, *statements, dbname="postgres"):
-        """Run statements, each committed by itself; the rows of the last one as a list, None if it gives none."""
+        """Run statements, each committed by itself; return the rows of the last, or None."""
         import psycopg2
 
         connection = psycopg2.connect(

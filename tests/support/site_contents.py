@@ -12,8 +12,8 @@ from running import contents
 def site_of(folder):
     """Return the bytes of each file of a site, by its path.
 
-    Left out are the store, and when an entry of the feed changed: a night first judged with other settings changed
-    when these did.
+    Left out are the store and the times of the feed's entries: a night first judged with other
+    settings changed when these did.
     """
     found = {name: data for name, data in contents(folder).items() if not name.startswith("data/")}
     if "changes.atom" in found:

@@ -1,7 +1,7 @@
 """How the sweep changes each setting, or why it need not.
 
-A setting of a source that only says how the source reads is in `READING`. The next run that collects then reads anew;
-what is stored does not change by publishing.
+A setting of a source that only says how the source reads is in `READING`. The next run that
+collects then reads anew; publishing does not change the store.
 """
 
 import datetime
@@ -74,14 +74,14 @@ _OF_FILES = {
 }
 
 SWEPT = [
-    # --- of the site -------------------------------------------------------------------------------------
+    # --- of the site ---
     _site("title", "Another observatory"),
     _site("site_url", "https://night.example/site"),
     _site("redact", ["/gone/storage"]),
     _site("redact", ["DATE-OBS"], note="in a finding"),
     _site("known_issues", "issues.yaml", files={"issues.yaml": KNOWN}),
     Case("known.yaml", "known.yaml", "camera", {}, files={"known.yaml": KNOWN}),
-    # --- of a stream -------------------------------------------------------------------------------------
+    # --- of a stream ---
     _stream("title", "Another camera"),
     _stream("night_rule", "UTC"),
     _stream("pending_limit_s", 3e9),
@@ -106,7 +106,7 @@ SWEPT = [
     Case("streams", "input_dir", "input_dir", {"streams.one.input_dir": "/elsewhere"}),
     Case("streams", "gen", "input_dir", {"streams.one.gen": 3}),
     _stream("sources", [{"type": "files", "name": "files", "path": "/gone/storage"}]),
-    # --- of a stream from a night on ---------------------------------------------------------------------
+    # --- of a stream from a night on ---
     Case(
         "from",
         "night",
@@ -119,10 +119,10 @@ SWEPT = [
     _from("delay_warning_s", delay_warning_s=60),
     _from("last_stage", last_stage="archive"),
     _from("sources", sources={"expected": {"detectors": ["0", "1"]}}),
-    # --- of every source ---------------------------------------------------------------------------------
+    # --- of every source ---
     Case("every source", "name", "camera", {"streams.camera.sources.gen2.name": "repository"}),
     Case("every source", "type", "camera", {"streams.camera.sources.gen2.type": "gen3"}),
-    # --- of one kind of source ---------------------------------------------------------------------------
+    # --- of one kind of source ---
     *_sources("files", path="/gone/elsewhere", optional=True),
     *_sources("objects", path="s3://night/elsewhere", optional=True),
     *_sources("gen2", path="/gone/elsewhere"),

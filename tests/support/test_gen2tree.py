@@ -1,4 +1,4 @@
-"""The builder of test trees makes what it is asked for."""
+"""Test trees have the files that their counts ask for."""
 
 import datetime
 import os
@@ -23,7 +23,7 @@ COUNTS = {
 
 
 def registered(root):
-    """The registry's number of raws."""
+    """Return the registry's number of raws."""
     with closing(sqlite3.connect(root / "gen2repo" / "registry.sqlite3")) as registry:
         return registry.execute("select count(*) from raw").fetchone()[0]
 
@@ -34,7 +34,7 @@ def registered(root):
     [("latiss", None), ("comCam", "night"), ("comCam", "run"), ("testStand", "run")],
 )
 def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
-    """Files, links and rows are as many as the counts say, night after night."""
+    """Numbers of files, links and rows match the counts, night after night."""
     now = gen2tree.later()
     nights = (NIGHT, NIGHT + datetime.timedelta(days=1))
     made = [
@@ -62,7 +62,7 @@ def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
 
 @pytest.mark.parametrize("link", ["symlink", "hardlink"])
 def test_links_lead_to_their_files(tmp_path, link):
-    """A link is its file, by device and inode, and has the size and the creation time that are told of it."""
+    """A link leads to its file, whose size and time are those of `Made`."""
     made = gen2tree.make_night(
         tmp_path, NIGHT, {"ingested": 3, "failed": 2}, now=gen2tree.later(), link=link
     )

@@ -2,7 +2,8 @@
 
     FOLDER/YYYY-MM-DD.json      {"files": [row, ...], "attempts": [row, ...], "metrics": [row, ...]}
 
-A store collected through it can be published with any other kind of source of the same name: publishing reads no source.
+A store collected through it can be published with any other kind of source of the same name,
+because publishing reads no source.
 """
 
 import datetime

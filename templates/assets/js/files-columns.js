@@ -108,6 +108,14 @@ function columnWidth(column) {
 }
 
 /**
+ * Return a text that no spreadsheet runs as a formula: as observing_monitor/tables/to_csv.py.
+ * @param {string} text
+ */
+function withoutFormula(text) {
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? "'" + text : text;
+}
+
+/**
  * Return rows as CSV, sizes in bytes.
  * @param {Column[]} columns
  * @param {Int32Array} rows
@@ -115,8 +123,11 @@ function columnWidth(column) {
 function csvText(columns, rows) {
   const quoted = (/** @type {string} */ text) => (
     /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text);
-  const plain = (/** @type {Column} */ column, /** @type {number} */ row) => (
-    column.kind === "bytes" ? String(column.values[row] ?? "") : cellText(column, row));
+  const plain = (/** @type {Column} */ column, /** @type {number} */ row) => {
+    if (column.kind === "bytes") return String(column.values[row] ?? "");
+    const text = cellText(column, row);
+    return column.kind === "path" || column.kind === "word" ? withoutFormula(text) : text;
+  };
   const lines = Array.from(rows, (row) => (
     columns.map((column) => quoted(plain(column, row))).join(",")));
   return [columns.map((column) => column.name).join(","), ...lines].join("\r\n") + "\r\n";

@@ -1,21 +1,21 @@
-"""The servers that tests run against are real, private, and leave nothing behind."""
+"""The servers of the tests are private and leave nothing behind."""
 
 import os
 
 import pytest
-from conftest import need
+from needs import need
 from servers import PostgreSQL
 
 
 def test_postgres_answers_on_loopback_only(postgres):
-    """The shared server takes connections without a password, and listens nowhere but on loopback."""
+    """The shared server needs no password and listens only on loopback."""
     postgres.create("probe")
     assert postgres.execute("select 1", "select current_database()", dbname="probe") == [("probe",)]
     assert postgres.execute("show listen_addresses") == [("127.0.0.1",)]
 
 
 def test_postgres_can_ask_for_a_password_and_leaves_nothing():
-    """A server with a password refuses another one; stopped, its process and its folder are gone."""
+    """A server refuses a wrong password; once stopped, its process and folder are gone."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     import psycopg2
 

@@ -1,0 +1,155 @@
+"""The example's pages: what they say, where their links lead, what they load."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+from demo_site import STREAMS
+from running import CLASSES, counts, nights
+
+# what some night of the stream says
+INFOS = {
+    "lsstCam": (
+        "missing: 17–19, 42; exposure 65: 8 of 9 detectors, lacking R22_S11",
+        "27 files never tried",
+        "1 file ingested, but since gone",
+    ),
+    "summit": ("4 of 70 expected exposures never came; missing: 17–19, 42",),
+    "gemini": ("export: 5 files failed; transfer: 5 files failed", "1 file failed"),
+    "ztf": ("alerts stored: 4", "×2: a replay", "no data: alerts_produced"),
+    "lasair": ("were not filtered (8.3 %)", "node 2 is out of line"),
+    "ovro_lwa": (
+        "1 sub-band has not updated in 120 s: drvs3",
+        "2 sub-bands error: drvs4=Low recording space",
+        "15 of 16 sub-bands, lacking 64MHz",
+    ),
+    "allSky": ("1 file failed",),
+}
+ADDRESS = re.compile(r'\s(?:href|src|data-plotly|data-files)="([^"]+)"')
+REDIRECT = re.compile(r'http-equiv="refresh" content="0; url=([^"]+)"')
+# where a click on a chart of nights leads
+POINT = re.compile(r'"(\d{4}-\d\d-\d\d\.html)"')
+# pages that only bookmarks lead to
+BOOKMARKED = re.compile(r"latest|.*_gen[23]")
+
+
+def pages_of(site):
+    """Return every page of the site."""
+    return sorted(site.rglob("*.html"))
+
+
+def test_numbers_of_the_demo(demo):
+    """Every stream and class that the example promises is there; classes add up everywhere."""
+    site, seen = demo / "site", {}
+    assert {path.parent.name for path in site.glob("*/nights.json")} == set(STREAMS)
+    for stream in STREAMS:
+        for night in nights(site / stream).values():
+            assert sum(night[f"n_{name}"] for name in CLASSES) == night["n_files"]
+            for name, number in counts(night).items():
+                seen[name] = seen.get(name, 0) + number
+    wanted = {"ingested", "pending", "failed", "missing", "small", "not_fits", "ignored"}
+    assert wanted <= set(seen)
+    assert any(night["n_files"] == 0 for night in nights(site / "auxTel").values())
+
+
+def test_no_source_fails(demo):
+    """Every source answered, and none noted anything odd."""
+    for stream in STREAMS:
+        index = json.loads((demo / f"site/data/stream={stream}/index.json").read_text())
+        assert [name for name, fault in index["sources"].items() if fault] == [], stream
+        notes = [row.get("notes") or {} for row in index["nights"].values()]
+        assert [note for of_night in notes for note in of_night.values()] == [], stream
+
+
+@pytest.mark.parametrize("stream", INFOS)
+def test_incidents(demo, stream):
+    """Each of the example's incidents is on the page of a night of its stream."""
+    of_nights = nights(demo / "site" / stream).values()
+    for words in INFOS[stream]:
+        found = [night["night"] for night in of_nights if words in night["info"]]
+        assert found, words
+        page = (demo / "site" / stream / f"{found[0]}.html").read_text()
+        assert words.partition(";")[0] in page
+
+
+def test_numbers_besides_files(demo):
+    """Numbers of sources are in the nights' data: seeing, alerts, completeness, bands in error."""
+    of = {stream: nights(demo / "site" / stream) for stream in STREAMS}
+    assert sum(0.3 <= (night["seeing"] or 0) < 2 for night in of["weather"].values()) >= 8
+    assert sum((night["today_alert"] or 0) > 100_000 for night in of["lasair"].values()) >= 9
+    assert any(0.4 < (night["completeness"] or 0) < 0.42 for night in of["ztf"].values())
+    # two in error, one booting
+    assert of["ovro_lwa"][max(of["ovro_lwa"])]["bands_error"] == 3
+
+
+def test_every_link_resolves(demo):
+    """Every address on every page leads to a file and a place in it; every page is reachable."""
+    site, loaded, ids, n_checked = demo / "site", set(), {}, 0
+    for page in pages_of(site):
+        text = page.read_text()
+        addresses = [*ADDRESS.findall(text), *REDIRECT.findall(text), *POINT.findall(text)]
+        for address in addresses:
+            if address.startswith("data:"):
+                continue
+            assert not urlsplit(address).scheme, address
+            path, fragment = urldefrag(address)
+            target = (page.parent / unquote(path.partition("?")[0])).resolve() if path else page
+            assert target.is_file(), f"{page}: {address}"
+            loaded.add(target)
+            if fragment:
+                ids.setdefault(target, set(re.findall(r'\sid="([^"]+)"', target.read_text())))
+                assert fragment in ids[target], f"{page}: {address}"
+            n_checked += 1
+    assert n_checked > 10_000
+    unreachable = {path for path in pages_of(site) if path not in loaded}
+    assert {path for path in unreachable if not BOOKMARKED.fullmatch(path.stem)} == set()
+
+
+def test_every_night_has_its_page(demo):
+    """Each night has a page; that of a night without files says so, or has numbers."""
+    said = ("No files in this night", "headline", "No data of this night")
+    for stream in STREAMS:
+        for night, values in nights(demo / "site" / stream).items():
+            text = (demo / "site" / stream / f"{night}.html").read_text()
+            assert values["n_files"] or any(words in text for words in said)
+
+
+def test_a_row_for_every_exposure(demo):
+    """Each exposure has one row of plain HTML, on its night's page or on those that it links."""
+    site, n_pages = demo / "site", 0
+    for night, values in nights(site / "auxTel").items():
+        parts = sorted((site / "auxTel").glob(f"{night}.exposures*"))
+        texts = [path.read_text() for path in parts or [site / "auxTel" / f"{night}.html"]]
+        rows = re.findall(
+            r'<tr><th scope="row"><bdi>([^<]+)</bdi></th><td>[^<]*</td><td>(\d+)</td>',
+            "".join(texts),
+        )
+        assert sum(int(n) for _, n in rows) == values["n_files"], night
+        assert len(rows) == len(set(rows)), night
+        n_pages += len(parts)
+    assert n_pages > 5
+
+
+def test_pages_are_light(demo):
+    """No page is above 500 kB."""
+    assert max(path.stat().st_size for path in pages_of(demo / "site")) < 500_000
+
+
+def test_no_script_in_the_pages(demo):
+    """Pages load scripts by address only; a file's name with markup stays text."""
+    for path in pages_of(demo / "site"):
+        text = path.read_text()
+        for attributes in re.findall(r"<script([^>]*)>", text):
+            assert "src=" in attributes or 'type="application/json"' in attributes, path
+        assert not re.search(r"\son\w+=", text), path
+    named = [path for path in (demo / "site").rglob("*.csv") if "<b>" in path.read_text()]
+    assert named, "the example has a file with <b> in its name"
+    page = Path(named[0]).with_suffix(".html").read_text()
+    assert "<b>" not in re.sub(r"<b>[^<]*</b>", "", page)
+
+
+def test_plotly_is_shared(demo):
+    """plotly's script is there once for the whole site."""
+    assert len(list((demo / "site").rglob("*plotly*"))) == 1

@@ -1,0 +1,160 @@
+"""A night's page: what it shows of its record, with and without files, ingest and a script."""
+
+import dataclasses
+import re
+
+import night_samples
+import page_samples as samples
+import pytest
+from page_reader import Reader, read, render
+
+from observing_monitor.model import columns
+from observing_monitor.model.finding import Finding
+from observing_monitor.pages.night_page import without_dead_ends
+from observing_monitor.pages.render import render_night
+
+
+def render_sample(page):
+    """Return a night's page as a parser reads it."""
+    return Reader(render_night(page, samples.ASSETS))
+
+
+def test_all_classes_with_files():
+    """Every class with files is shown with its number, which leads to its rows."""
+    counts = {f"n_{c.name}": 1000 + i for i, c in enumerate(columns.CLASSES)}
+    page = read("night", summary=samples.summary(**counts))
+    for i, column in enumerate(columns.CLASSES):
+        assert f"{1000 + i:,} {column.label}" in page.words
+        assert f"#files?class={column.name}" in page.links
+
+
+def test_times_and_delays():
+    """The latest times and the delays are shown to the second, and for machines as well."""
+    text = render("night")
+    assert '<time datetime="2020-02-13T09:44:02Z">2020-02-13 09:44:02 UTC</time>' in text
+    delays = "Ingest: arrival to ingest 1 min 02 s 3 min 12 s 2 h 30 min"
+    assert delays in Reader(text).words
+
+
+def test_ages_of_tonight():
+    """Only the newest night has the ages of its latest times."""
+    assert "data-age>2020-02-13 09:41:31" in render("night", next=None)
+    assert "data-age>2020-02-13 09:41:31" not in render("night")
+
+
+def test_files_that_need_attention():
+    """They are grouped by message, with full messages and addresses; small groups are open."""
+    page = read("night")
+    assert "file-1" in page.ids and "#file-1" in page.links
+    assert "14 Failed AT_O_20200212_000022.fits 02-13 03:12:50 to 02-13 04:00:00" in page.words
+    assert "Traceback (most recent call last):" in page.words
+    assert "The first 1 of 14. The table “All files” has the others." in page.words
+    assert "17 files, grouped by message" in page.words
+    assert "The first 2 of 3 groups" in page.words
+    groups = {
+        attrs["id"]: "open" in attrs
+        for tag, attrs in page.tags
+        if tag == "details" and "id" in attrs
+    }
+    assert groups == {"failed": False, "missing": True}
+
+
+def test_facts_of_a_file():
+    """A file has its observation, exposure, number and detector, if they are known and differ."""
+    page = read("night", "E22")
+    assert "E22 AT_O_20200212_000022 exposure E22 no. 22 detector 0" in page.words
+    row = night_samples.file_row(obsid="", exposure="", seq_num=None, detector="")
+    group = night_samples.error_group(table=night_samples.file_table(1, row), n_files=1)
+    page = read("night", attention=[group])
+    assert "detector" not in page.words.partition("Metrics")[0]
+
+
+def test_night_without_files():
+    """A night without files says so, and has no tables of files and no dead links."""
+    page = render_sample(night_samples.empty_night_page())
+    assert "No files in this night" in page.words
+    assert not {"files", "attention", "charts", "exposures", "numbers"} & set(page.ids)
+    assert "no earlier night" in page.words and "no later night" in page.words
+
+
+def test_night_of_numbers_alone():
+    """If no source reports files, the page has headlines and metrics, and no word of files."""
+    night = dataclasses.replace(
+        night_samples.empty_night_page(),
+        has_files=False,
+        metrics=night_samples.metrics(),
+        n_metrics=1,
+        headlines=samples.headlines(),
+        summary=samples.summary(n_files=0),
+    )
+    words = render_sample(night).words
+    assert not any(word in words for word in ("No files", "Ingested", "How late"))
+    assert "0 Alerts produced" in words and "– Min delay" in words
+    assert "61 nodes: 0.4 to 0.7" in words
+    nothing = dataclasses.replace(
+        night_samples.empty_night_page(), has_files=False, headlines=[], n_metrics=0
+    )
+    assert "No data of this night" in render_sample(nothing).words
+
+
+def test_findings_link_only_to_parts_of_the_page():
+    """A finding about a part or a row that the page does not have is no link."""
+    hrefs = ("#queues", "#failed", "#file-1", "#sources", "#metrics", "#file-9", "#nothing")
+    findings = [Finding("error", "a finding", href) for href in hrefs]
+    page = night_samples.night_page(findings=findings[:2], more_findings=findings[2:], queues=[])
+    made = without_dead_ends(page)
+    linked = [finding.href for finding in [*made.findings, *made.more_findings] if finding.href]
+    assert linked == ["#failed", "#file-1", "#sources", "#metrics"]
+
+
+def test_links_to_neighbours():
+    """The nights before and after, the stream and the site are linked at the top and the end."""
+    links = read("night").links
+    for href in ("2020-02-11.html", "2020-02-13.html", "index.html", "../index.html"):
+        assert links.count(href) == 2
+
+
+def test_without_a_script():
+    """Without a script, the table of all files points to the data files and the exposures."""
+    page = read("night")
+    assert "This table needs JavaScript" in page.words
+    wanted = {"2020-02-12.csv", "2020-02-12.json", "2020-02-12.exposures.html"}
+    assert wanted <= set(page.links)
+    assert "#exposures" in read("night", exposures="").links
+
+
+def test_queues():
+    """A queue's tab shows its numbers; its entries open to the full traceback without a script."""
+    page = read("night")
+    assert "AT_O_20200212_000022.fits: 26, 2 errors" in page.words
+    assert "export: 0" in page.words
+    inputs = [attrs for tag, attrs in page.tags if tag == "input"]
+    tabs = [attrs["id"] for attrs in inputs if attrs.get("type") == "radio"]
+    assert tabs == ["queue-1", "queue-2"]
+    assert "The first 1 of 26. The data files have all." in page.words
+    assert "ValueError" in page.words
+
+
+def test_stages():
+    """A stage has its numbers in one row, and below the table the files that failed in it."""
+    page = read("night", "copy")
+    assert "copy 120 1 2 3 4 125 02-13 03:12:41 3.0 s 1 min 01 s" in page.words
+    assert "copy: 1 file failed" in page.words
+    assert {"stage-1", "stage-2"} <= set(page.ids)
+
+
+def test_sources():
+    """A source has its fault and since when; a script finds the places for the heartbeat's news."""
+    text = render("night", "files")
+    assert "cannot read files since 2020-02-13 01:00:00 UTC" in Reader(text).words
+    assert text.count('data-source="files"') == text.count('data-fault="files"') == 1
+    page = render_sample(night_samples.empty_night_page())
+    assert re.search("/data/auxTel/storage – none", page.words)
+
+
+@pytest.mark.parametrize("has_ingest", [True, False])
+def test_words_of_arrival(has_ingest):
+    """Without a stage after arrival the page speaks of arrival, never of ingest."""
+    words = read("night", has_ingest=has_ingest).words
+    assert ("arrival to ingest" in words) == ("Last ingested" in words) == has_ingest
+    assert ("Arrived" in words) == (not has_ingest)

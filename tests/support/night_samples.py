@@ -1,0 +1,277 @@
+"""Records of a night's pages, as the templates get them: one with everything, one without files."""
+
+import dataclasses
+
+from page_samples import at, chart, frame, headlines, sources, summary
+
+from observing_monitor.model import columns, finding
+from observing_monitor.pages import contexts
+from observing_monitor.pages.glossary import WORDS, column_words
+from observing_monitor.pages.night_tables import (
+    MetricName,
+    Nodes,
+    attention_table,
+    delays_table,
+    stages_table,
+)
+from observing_monitor.pages.tables import EMPTY, Cell, Table, TableColumn, time_cell
+
+NIGHT = "2020-02-12"
+
+
+def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **changed):
+    """A failed file with a traceback."""
+    values = {
+        "anchor": f"file-{number}",
+        "path": text,
+        "file_class": "failed",
+        "reason": f"failed: {text}",
+        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
+        "size_bytes": 95_130,
+        "exposure": text,
+        "obsid": "AT_O_20200212_000022",
+        "seq_num": 22,
+        "detector": "0",
+        "created_at": at("2020-02-13T03:12:41"),
+        "transferred_at": at("2020-02-13T03:12:45"),
+        "tried_at": None,
+        "n_attempts": 2,
+    }
+    return values | changed
+
+
+def file_table(n_files, *rows):
+    """The table of a group of `n_files` files, of which some are shown."""
+    return attention_table(rows, [row["detail"] for row in rows], NIGHT, n_files)
+
+
+def error_group(text="KeyError: 'DATE-OBS'", **changed):
+    """Fourteen failed files, of which one is shown."""
+    values = {
+        "anchor": "failed",
+        "file_class": "failed",
+        "words": text,
+        "n_files": 14,
+        "first_at": at("2020-02-13T03:12:50"),
+        "last_at": at("2020-02-13T04:00:00"),
+        "detail": f"Traceback (most recent call last):\n  {text}\nKeyError: 'DATE-OBS'",
+        "table": file_table(14, file_row(text=text)),
+        "is_open": False,
+    }
+    return contexts.ErrorGroup(**values | changed)
+
+
+def entry(text="N20200212S0001.fits", **changed):
+    """A failed entry of a queue, with its traceback."""
+    values = {
+        "path": text,
+        "state": "failure",
+        "since": at("2020-02-13T03:10:00"),
+        "reason": "Traceback (most recent call last):",
+        "detail": f"Traceback (most recent call last):\n  {text}\nValueError",
+        "destination": text,
+    }
+    return contexts.QueueEntry(**values | changed)
+
+
+def queue(text="ingest", number=1, **changed):
+    """A queue in which one of 26 entries is shown, and both of its errors."""
+    values = {
+        "name": text,
+        "anchor": f"queue-{number}",
+        "n_waiting": 26,
+        "n_errors": 2,
+        "waiting": [entry(text, state="deferred", detail="", reason=f"put off: {text}")],
+        "errors": [entry(text), entry("N20200212S0002.fits", destination="")],
+        "error_words": "2 errors",
+    }
+    return contexts.Queue(**values | changed)
+
+
+def stages(text="copy"):
+    """The table of two stages, each passed by 120 files, and one file that failed."""
+    counts = {
+        "n_done": 120,
+        "n_failed": 1,
+        "n_waiting": 2,
+        "n_running": 3,
+        "n_deferred": 4,
+        "n_attempts": 125,
+        "last_done_at": at("2020-02-13T03:12:41"),
+        "median_s": 3.0,
+        "p90_s": 61.0,
+    }
+    rows = [{"name": name, **counts} for name in (text, "ingest")]
+    return stages_table(rows, ["stage-1", "stage-2"], NIGHT)
+
+
+def metrics(text="queue_depth"):
+    """The table of a metric of a whole and of 61 nodes, two of which are shown."""
+    shown = ((text, "0.4"), ("node2", text))
+    cells = {
+        "name": (MetricName(text, "Length of the queue", text), "metric"),
+        "value": ("12.5", "cell"),
+        "by_node": (Nodes("61", f"0.4 to 0.7 {text}", shown, "The first 2."), "nodes"),
+        "unit": ("s", "cell"),
+        "sampled_at": (time_cell(at("2020-02-13T03:00:00"), NIGHT), "cell"),
+    }
+    made = [
+        TableColumn(WORDS["number"][name], [cell], draw=draw)
+        for name, (cell, draw) in cells.items()
+    ]
+    return Table(made, "Latest values, times in UTC", css="metrics")
+
+
+def exposed(text, n=1, has_ingest=True):
+    """The table of exposures of nine files each, of which one failed."""
+    words = column_words("night", has_ingest)
+    chips = (Cell(f"8 {words['n_ingested'].label}", "ingested"), Cell("1 Failed", "failed"))
+    ingested = TableColumn(WORDS["night"]["last_ingested_at"], ["2021-02-13 03:12:41"] * n, "num")
+    return Table(
+        [
+            TableColumn(WORDS["exposure"]["name"], [text] * n, is_foreign=True),
+            TableColumn(WORDS["file"]["seq_num"], ["22"] * n, "num"),
+            TableColumn(words["n_files"], ["9"] * n, "num"),
+            TableColumn(WORDS["exposure"]["counts"], [chips] * n, draw="chips"),
+            TableColumn(words["last_created_at"], ["02-13 03:12:41"] * n, "num"),
+            TableColumn(words["last_transferred_at"], ["–"] * n, "num"),
+            *([ingested] if has_ingest else []),
+        ],
+        "One row per exposure, times in UTC",
+        css="exposures",
+        is_light=True,
+    )
+
+
+def exposures_page(text="AT_O_20200212_000022", **changed):
+    """The second of two pages of a night's exposures."""
+    night = night_page(text)
+    around = {
+        field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
+    }
+    values = {
+        "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
+        "exposed": exposed(text),
+        "n_exposed": 2001,
+        "parts": [
+            contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
+            contexts.Link("2,001 to 2,001", ""),
+        ],
+    }
+    return contexts.ExposuresPage(**around | values | changed)
+
+
+def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
+    """A night with one of everything; `text` stands wherever others wrote."""
+    values = {
+        "frame": frame(),
+        "site": contexts.Link("All streams", "../index.html"),
+        "calendar": contexts.Link("February 2020", "2020.html#month-2020-02"),
+        "index": contexts.Link("auxTel", "index.html"),
+        "previous": contexts.Link("2020-02-11", "2020-02-11.html"),
+        "next": contexts.Link("2020-02-13", "2020-02-13.html"),
+        "night": "2020-02-12",
+        "starts_at": at("2020-02-12T12:00:00"),
+        "ends_at": at("2020-02-13T12:00:00"),
+        "rule": "UTC−12h",
+        "changed_at": at("2020-02-13T09:44:02"),
+        "summary": summary(),
+        "delays": delays_table(summary(), has_ingest),
+        "findings": [
+            finding.Finding(
+                "error",
+                f"14 files failed, the first: {text}",
+                "#attention",
+                "files",
+                anchor="finding-a",
+            ),
+            finding.Finding(
+                "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
+            ),
+        ],
+        "charts": [chart(text)],
+        "attention": [
+            error_group(text),
+            error_group(
+                "never tried; here since …",
+                anchor="missing",
+                file_class="missing",
+                n_files=3,
+                detail="",
+                table=file_table(
+                    3, file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
+                ),
+                is_open=True,
+            ),
+        ],
+        "n_attention": 17,
+        "n_attention_groups": 3,
+        "exposed": exposed(text, has_ingest=has_ingest),
+        "n_exposed": 130,
+        "exposures": "2020-02-12.exposures.html",
+        "more_findings": [
+            finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
+        ],
+        "has_files": True,
+        "has_ingest": has_ingest,
+        "headlines": headlines(text),
+        "stages": stages(text),
+        "failures": [contexts.StageFailures(text, "1 file", 1, [entry(text)])],
+        "queues": [
+            queue(text, 1),
+            queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
+        ],
+        "images": [
+            contexts.Image(
+                text,
+                "drvs1",
+                "2020-02-12.images/drvs1-spectra-0123456789.png",
+                at("2020-02-13T03:00:00"),
+            )
+        ],
+        "n_images": 70,
+        "metrics": metrics(text),
+        "n_metrics": 301,
+        "notes": [f"not readable: {text}"],
+        "sources": sources(text),
+        "files_js": "2020-02-12.files.js",
+        "data": [
+            contexts.Link("2020-02-12.json", "2020-02-12.json"),
+            contexts.Link("2020-02-12.csv", "2020-02-12.csv"),
+        ],
+    }
+    return contexts.NightPage(**values | changed)
+
+
+def empty_night_page():
+    """A night without files, and the only one of its stream."""
+    nothing = dict.fromkeys(summary()) | {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
+    return night_page(
+        frame=frame(status="normal", info=""),
+        site=None,
+        previous=None,
+        next=None,
+        changed_at=None,
+        summary=nothing | {"night": "2020-02-12", "status": "normal", "info": ""},
+        findings=[],
+        charts=[],
+        attention=[],
+        n_attention=0,
+        n_attention_groups=0,
+        exposed=exposed("", 0),
+        n_exposed=0,
+        exposures="",
+        headlines=[],
+        more_findings=[],
+        stages=EMPTY,
+        failures=[],
+        queues=[],
+        images=[],
+        n_images=0,
+        metrics=EMPTY,
+        n_metrics=0,
+        notes=[],
+        sources=sources(problem="", since=None),
+        files_js="",
+        data=[],
+    )

@@ -1,0 +1,16 @@
+"""What Python's own engine finds: the reference for RE2."""
+
+import re
+
+import pyarrow as pa
+
+
+def groups_by_python(pattern, texts, at_start=False):
+    """Return the named groups of a pattern's first match in each text; null for null."""
+    compiled = re.compile(pattern)
+    find = compiled.match if at_start else compiled.search
+    found = [None if text is None else find(text) for text in texts]
+    return {
+        name: pa.array([one and one.group(name) for one in found], pa.large_string())
+        for name in compiled.groupindex
+    }
