@@ -1,4 +1,4 @@
-"""The parser of all commands: arguments, environment and settings file become options."""
+"""The parser of all commands."""
 
 from __future__ import annotations
 

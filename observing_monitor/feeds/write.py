@@ -41,7 +41,12 @@ def write_feeds(
     site_url: str = "",
     prometheus_file: Path | None = None,
 ) -> list[str]:
-    """Write all feeds; return a line if prometheus_file could not be written.
+    """Write all feeds.
+
+    Returns
+    -------
+    list of str
+        A line if prometheus_file could not be written.
 
     Raises
     ------

@@ -29,12 +29,12 @@ def import_ahead(modules: Iterable[str]) -> None:
 
 
 def start_thread(function: Callable[[], object]) -> None:
-    """Call a function in a thread that does not keep the process from ending."""
+    """Call a function in a daemon thread."""
     threading.Thread(target=function, daemon=True).start()
 
 
 def helper_threads(number: int) -> ThreadPoolExecutor:
-    """Return an executor of a few threads, for calls without Python's lock.
+    """Return an executor of a few threads.
 
     Packing and unpacking a large night's Parquet files does: this process can read sources
     meanwhile.
