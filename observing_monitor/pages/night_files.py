@@ -54,11 +54,6 @@ def base_path(job: NightJob) -> str:
     return layout.in_folder(job.stream.folder, job.night.isoformat())
 
 
-def beside(stream: Stream, night: str, ending: str) -> str:
-    """Return the path of a night's file, by its ending."""
-    return layout.in_folder(stream.folder, f"{night}{ending}")
-
-
 def images_path(job: NightJob) -> str:
     """Return the path of a night's images."""
     return layout.in_folder(job.stream.folder, layout.images_folder(job.night))
@@ -78,8 +73,8 @@ def is_complete(job: NightJob, row: IndexRow) -> bool:
     return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
 
 
-def remove_beside_pruned(stream: Stream, output: Output, night: str) -> None:
-    """Remove the files beside a pruned page."""
+def remove_other_files(stream: Stream, output: Output, night: str) -> None:
+    """Remove the files next to a pruned page."""
     # the last page of exposures first: a run that is killed leaves no gap in their numbers
     for path in reversed(files_to_prune(stream, output, night, PAGE)):
         output.remove(path)
