@@ -1,4 +1,4 @@
-"""Measures what runs cost, next to the least that the machine needs: `make bench`.
+"""Measures runs and what the machine needs: `make bench`.
 
 Input trees are made once, in the folder `--work`, and used again. Every command runs as a user
 would run it, in a process of its own, several times; the table shows medians. Processor time
@@ -109,7 +109,7 @@ def _parser():
 
 
 def main(words=None):
-    """Run the benchmarks that the command line names and print a table."""
+    """Run the benchmarks of a command line; print a table."""
     options = _parser().parse_args(words)
     work = options.work.absolute()
     work.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ with sqlalchemy.create_engine(sys.argv[1]).connect() as connection:
 
 
 def bench_gen3(trial):
-    """Measure a night of 100,000 raws among 10 million on SQLite.
+    """Measure a night among 10 million raws on SQLite.
 
     The floor is the bare query of the night's rows.
     """
@@ -136,7 +136,7 @@ def bench_gen3(trial):
 
 
 def _n_rows(bare, alone):
-    """Return the number of rows read, which both ways must agree on."""
+    """Return the number of rows, equal by both ways."""
     n_rows, of_source = (int(runs[-1].output.split()[-1]) for runs in (bare, alone))
     if n_rows != of_source:
         raise SystemExit(f"gen3: the bare query has {n_rows} rows, the source {of_source}")
@@ -144,7 +144,7 @@ def _n_rows(bare, alone):
 
 
 def bench_gen3_postgresql(trial):
-    """Measure the same on a PostgreSQL that is started and filled here.
+    """Measure the same on a PostgreSQL.
 
     The server's statistics show which large tables the source reads as a whole.
     """
@@ -180,7 +180,7 @@ def bench_gen3_postgresql(trial):
 
 
 def _grown_repository(trial, server, last, n_exposures):
-    """Make a repository in a server's database; return its URL and folder."""
+    """Make a repository on a server; return URL and folder."""
     import gen3repo
 
     folder = trial.own("gen3_postgresql")
@@ -195,7 +195,7 @@ def _grown_repository(trial, server, last, n_exposures):
 
 
 def bench_queue(trial):
-    """Measure FitsStorage's tables and a queue on a PostgreSQL.
+    """Measure FitsStorage's tables and queue.
 
     The floor is the night's rows by the same client.
     """

@@ -1,4 +1,4 @@
-"""Benchmarks over trees of files: `full`, `long`, `rebuild` and `lasair`."""
+"""Benchmarks of files: `full`, `long`, `rebuild`, `lasair`."""
 
 import datetime
 import functools
@@ -21,7 +21,7 @@ for path in pathlib.Path(sys.argv[1]).iterdir():
 
 
 def bench_full(trial):
-    """Measure a first run over two full nights and the next runs.
+    """Measure a first run and the next runs.
 
     The next runs find nothing new, then 100 new files. Also reports the bytes of a night's page.
     """
@@ -80,7 +80,10 @@ def _page_bytes(site):
 
 
 def bench_long(trial):
-    """Measure one changed night, then nothing new, in 10 nights and in 3,000."""
+    """Measure one changed night of 10 and of 3,000 nights.
+
+    The runs after it find nothing new.
+    """
     last = LAST_OF_LONG
     sites, changed, same = {}, {}, {}
     for n_nights in (10, trial.sized(3000)):
@@ -114,7 +117,7 @@ def bench_long(trial):
 
 
 def _six_streams(trial, folder, _, now):
-    """Measure runs with nothing new over six streams of one tree."""
+    """Measure runs with nothing new over six streams."""
     path = trial.own("six").with_suffix(".toml")
     stream = "[streams.s{}]\ninput_dir = {}\n"
     path.write_text("".join(stream.format(n, json.dumps(str(folder))) for n in range(6)))
@@ -129,7 +132,7 @@ def _six_streams(trial, folder, _, now):
 
 
 def bench_rebuild(trial):
-    """Measure a rebuild of 1,000 nights by one process and by two.
+    """Measure a rebuild by one process and by two.
 
     A rebuild of a tenth of the nights shows if the time is linear.
     """
@@ -159,7 +162,7 @@ def bench_rebuild(trial):
 
 
 def bench_lasair(trial):
-    """Measure Lasair's status files: all nights, and one that changed.
+    """Measure Lasair's files: all nights, then one changed.
 
     The floor is reading the files and parsing their JSON.
     """

@@ -11,7 +11,7 @@ UTC = datetime.UTC
 
 
 def bench_night(trial):
-    """Measure a night of 200,000 files: its run, its pages, its bytes."""
+    """Measure a night of 200,000 files and its bytes."""
     n_files = trial.sized(200_000)
     folder = trial.own(f"night_{n_files}")
     shutil.rmtree(folder, ignore_errors=True)
@@ -40,7 +40,7 @@ def bench_night(trial):
 
 
 def _sizes(folder, page):
-    """Return the sizes of a night's store and files, in words."""
+    """Return the sizes of a night's files in words."""
     stored = (folder / "site" / "data").glob("stream=*/night=*/*")
     sizes = {
         "store": sum(path.stat().st_size for path in stored),
@@ -53,7 +53,7 @@ def _sizes(folder, page):
 
 
 def bench_browser(trial):
-    """Measure a night of 200,000 files in a browser; see browser.py."""
+    """Measure a night of 200,000 files in a browser."""
     n_files = trial.sized(200_000)
     folder = trial.own(f"browser_{n_files}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -144,7 +144,7 @@ class Figure:
 
 
 def make_site(folder, n_files, program):
-    """Make the pages of a night of 45 detectors; return its page's path."""
+    """Make the pages of a night; return its page's path."""
     chance, start = random.Random(1), datetime.datetime.combine(NIGHT, datetime.time(22), UTC)
     folder.mkdir(parents=True)
     _write_files(folder, n_files, chance, start)
@@ -158,7 +158,7 @@ def make_site(folder, n_files, program):
 
 
 def _write_files(folder, n_files, chance, start):
-    """Write the tables of the night's files and of their ingest attempts."""
+    """Write the tables of a night's files and attempts."""
     apart_s = 40_000 / (n_files / len(DETECTORS))
     with open(folder / "files.csv", "w") as files, open(folder / "ingests.csv", "w") as ingests:
         files.write("path,size,created,came,obsid,number,detector\n")
@@ -181,7 +181,7 @@ def _write_files(folder, n_files, chance, start):
 
 
 def opened(browser, page_path):
-    """Open a page in a new context; an error in the page ends the program."""
+    """Open a page in a new context; its errors end the program."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     page.on("pageerror", lambda error: sys.exit(f"{page_path}: {error}"))
@@ -190,7 +190,7 @@ def opened(browser, page_path):
 
 
 def time_to_ready(browser, page_path):
-    """Return the milliseconds from asking for the table to its first rows."""
+    """Return the milliseconds until the table's first rows."""
     context, page = opened(browser, page_path)
     took = page.evaluate(READY)
     context.close()
@@ -198,7 +198,7 @@ def time_to_ready(browser, page_path):
 
 
 def time_to_filter(browser, page_path):
-    """Return the milliseconds of each way to filter: name -> list.
+    """Return the milliseconds of each way to filter.
 
     The page is left alone for some seconds first, as by a reader.
     """
@@ -232,7 +232,7 @@ def time_to_filter(browser, page_path):
 
 
 def time_to_draw(browser, page_path, n_charts):
-    """Return the milliseconds from opening until the first charts are drawn.
+    """Return the milliseconds until charts are drawn.
 
     The window is high enough to show them all.
     """
@@ -247,7 +247,7 @@ def time_to_draw(browser, page_path, n_charts):
 
 
 def measure(page_path, rounds):
-    """Yield the figures of a night's page and of the files that it loads."""
+    """Yield the figures of a night's page."""
     from playwright.sync_api import sync_playwright
 
     chromium = _chromium()
@@ -276,7 +276,7 @@ def _chromium():
 
 
 def _size_figures(page_path):
-    """Yield the sizes of the page, its largest part and its table."""
+    """Yield the sizes of a page and its parts."""
     parts = page_path.parent.glob(f"{page_path.stem}.exposures*.html")
     largest = max((path.stat().st_size for path in parts), default=0)
     table = page_path.with_suffix(".files.js").stat().st_size
@@ -286,7 +286,7 @@ def _size_figures(page_path):
 
 
 def _filter_figures(rounds):
-    """Yield the median and the worst time of each way to filter.
+    """Yield the median and worst times of each filter.
 
     The worst is that of the median round, which leaves out the waits for other programs.
     """
@@ -299,7 +299,7 @@ def _filter_figures(rounds):
 
 
 def main(words=None):
-    """Make the night, measure it, and print a table."""
+    """Make and measure the night; print a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""A Gen3 repository of millions of raws on SQLite, made by copying rows."""
+"""A Gen3 repository of millions of raws on SQLite."""
 
 import contextlib
 import datetime
@@ -78,7 +78,7 @@ def first_raws(storage):
 
 
 def make_raws(root, night, n_exposures):
-    """Make the files of a night's exposures, which are numbered from 2."""
+    """Make the files of a night's exposures from number 2 on."""
     import gen3repo
 
     for number in range(2, n_exposures + 2):
@@ -88,7 +88,10 @@ def make_raws(root, night, n_exposures):
 
 @contextlib.contextmanager
 def _without_indexes(registry):
-    """Drop all indexes and make them anew afterwards, which is faster."""
+    """Drop all indexes and make them anew at the end.
+
+    This is faster than to keep them.
+    """
     indexes = registry.execute(
         "select name, sql from sqlite_master where type = 'index' and sql is not null"
     ).fetchall()
@@ -100,7 +103,7 @@ def _without_indexes(registry):
 
 
 def _copy_night(registry, n, n_exposures):
-    """Insert the rows of a night's exposures, from number 2 on."""
+    """Insert the rows of a night's exposures."""
     night = FIRST + datetime.timedelta(days=n)
     values = {
         "day": int(f"{night:%Y%m%d}"),

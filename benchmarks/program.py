@@ -1,4 +1,4 @@
-"""Runs commands in processes of their own and measures each."""
+"""Runs commands and measures each."""
 
 import os
 import statistics
@@ -35,7 +35,7 @@ while to_do:
 
 @dataclass(frozen=True)
 class Took:
-    """The time and memory that one command took, and its output."""
+    """The time, memory and output of one command."""
 
     wall_s: float
     cpu_s: float  # user and system, with children
@@ -44,7 +44,7 @@ class Took:
 
 
 def spawn(*command, checkout=CHECKOUT):
-    """Run a command to its end; a Python command imports from `checkout`.
+    """Run a command; Python commands import from `checkout`.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def spawn(*command, checkout=CHECKOUT):
 
 
 class Program:
-    """The observing_monitor of a checkout: of this one, or of an older commit."""
+    """The observing_monitor of a checkout."""
 
     def __init__(self, checkout=CHECKOUT):
         self.checkout = Path(checkout).resolve()
@@ -86,11 +86,11 @@ class Program:
         self.processes = f"observing_monitor{'.processes' if in_layers else ''}"
 
     def run(self, now, *arguments):
-        """Run the program as a user would, with the clock at `now`."""
+        """Run the program with the clock at `now`."""
         return self.python(RUN + LEAVE, now.isoformat(), *arguments)
 
     def heavy_imports(self, now, *arguments):
-        """Return the names of the heavy packages that a run imports."""
+        """Return the heavy packages that a run imports."""
         return self.python(RUN + PRINT_HEAVY, now.isoformat(), *arguments).output.strip()
 
     def module(self, name, *arguments):
@@ -107,7 +107,7 @@ class Program:
 
 
 def median(runs):
-    """Return the median of each number of several runs."""
+    """Return the median of each number."""
     return Took(
         *(
             statistics.median(getattr(run, name) for run in runs)
@@ -117,10 +117,10 @@ def median(runs):
 
 
 def scan(*folders):
-    """List folders and `stat` every entry once, by os.scandir."""
+    """List folders and `stat` all entries by os.scandir."""
     return spawn(sys.executable, "-c", SCAN, *folders)
 
 
 def find(*folders):
-    """List folders and `stat` every entry once, by the program `find`."""
+    """List folders and `stat` all entries by `find`."""
     return spawn("find", *folders, "-printf", r"%s %T@ %C@ %i\n")

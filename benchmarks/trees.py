@@ -1,4 +1,4 @@
-"""Input trees for the benchmarks; each is made once and used again."""
+"""Input trees, made once and used again."""
 
 import datetime
 import json
@@ -13,7 +13,7 @@ LAST_OF_LONG = datetime.date(2026, 6, 30)
 
 
 def made_once(folder, make):
-    """Make a tree by `make(folder)` unless it is there.
+    """Make a tree unless it is there.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def made_once(folder, make):
 
 
 def full_nights(n_nights, n_files, folder):
-    """Make nights of a camera of nine detectors, with a link per ingested file."""
+    """Make nights of a camera of nine detectors."""
     import gen2tree
 
     few = n_files // 1000
@@ -51,7 +51,7 @@ def full_nights(n_nights, n_files, folder):
 
 
 def history(first, n_nights, n_files, folder):
-    """Make many nights of a camera of one detector, in one registry."""
+    """Make many nights of a camera of one detector."""
     import gen2
 
     camera = gen2.CAMERAS["latiss"]
@@ -65,7 +65,7 @@ def history(first, n_nights, n_files, folder):
 
 
 def _history_night(folder, camera, night, n_files):
-    """Make the files and links of a night; return the registry's rows."""
+    """Make a night's files and links; return its rows."""
     import gen2
 
     storage = folder / "storage" / night.isoformat()
@@ -111,13 +111,13 @@ def add_files(folder, night, n_files, tag):
 
 
 def arguments(folder, site, n_nights, first=FIRST):
-    """Return the arguments of a run over the nights of a tree."""
+    """Return the arguments of a run over a tree."""
     last = first + datetime.timedelta(days=n_nights - 1)
     return ("--input_dir", folder, "--output_dir", site, "--first_day", first, "--last_day", last)
 
 
 def one_source(path, name, rule, /, **source):
-    """Write a settings file with one stream of one source; return its path."""
+    """Write settings of one source; return their path."""
     lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in source.items())
     path.write_text(
         f'[streams.{name}]\nnight_rule = "{rule}"\n[[streams.{name}.sources]]\n{lines}\n'

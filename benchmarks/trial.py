@@ -1,4 +1,4 @@
-"""The benchmarks' common terms: a trial, and a row of the table."""
+"""A trial of a program, and a row of the table."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,10 @@ DEFAULT_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; a row without `took` says all in its name."""
+    """One line of the table.
+
+    A row without `took` says all in its name.
+    """
 
     name: str
     took: Took | None = None
@@ -33,7 +36,7 @@ class Trial:
     suffix: str = ""  # of the folders that trials must not share
 
     def own(self, name):
-        """Return the path of a folder or file of this trial alone."""
+        """Return the path of a file of this trial alone."""
         return self.work / f"{name}{self.suffix}"
 
     def sized(self, number):
@@ -46,7 +49,7 @@ class Trial:
 
 
 def alternate(benchmarks):
-    """Run generators in turn, a step of each; return the rows of each."""
+    """Run generators in turn; return the rows of each."""
     benchmarks = list(benchmarks)
     rows = {}
     while len(rows) < len(benchmarks):

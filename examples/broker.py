@@ -1,4 +1,4 @@
-"""The example's alert broker: a table of counts, and a bucket listing per night.
+"""The example's alert broker: counts and bucket listings.
 
     counts.csv                 night,alerts_produced,messages_published; one row per past night
     listings/YYYYMMDD.txt.gz   the output of `gsutil ls -l`
@@ -23,7 +23,7 @@ INCIDENTS = {
 
 
 def make_broker(folder, now, first_night, seed=1):
-    """Write the files that the broker has at `now`, from `first_night` on.
+    """Write the broker's files as they are at `now`.
 
     The table is written anew; listings that are there stay.
     """

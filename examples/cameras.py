@@ -71,7 +71,7 @@ STREAMS = {
 
 @dataclass
 class Item:
-    """The life of one file: its path, and when it was made, arrived and was ingested."""
+    """One file and the times of its life."""
 
     path: str  # below storage/
     size_bytes: int
@@ -84,7 +84,7 @@ class Item:
 
 
 def exposure_times(stream, night, chance):
-    """Yield the instants at which a night's exposures end, in order."""
+    """Yield the ends of a night's exposures, in order."""
     start, _ = RULE.bounds(night)
     at = start + stream.starts_h * HOUR
     while at < start + stream.ends_h * HOUR:
@@ -95,7 +95,10 @@ def exposure_times(stream, night, chance):
 
 
 def plan_night(name, night, number, seed):
-    """Return all files of a stream's night; the first night has the number 0."""
+    """Return all files of a stream's night.
+
+    The first night has the number 0.
+    """
     stream, chance = STREAMS[name], random.Random(f"{seed} {name} {night}")
     if number % 10 == EMPTY_NIGHT:
         return []
@@ -114,7 +117,7 @@ def plan_night(name, night, number, seed):
 
 
 def exposure_row(name, night, number, seq_num, at):
-    """Return what all rows of an exposure share in the registry."""
+    """Return the values that an exposure's rows share."""
     is_dark = 11 <= (at - RULE.bounds(night)[0]) / HOUR < 21.5
     image_type = (
         "OBJECT" if is_dark and name != "testStand" else ("BIAS", "DARK", "FLAT")[seq_num // 10 % 3]
@@ -130,7 +133,7 @@ def exposure_row(name, night, number, seq_num, at):
 
 
 def plan_exposure(name, night, at, exposure, fate, chance):
-    """Return the files of one exposure, one for each detector."""
+    """Return an exposure's files, one per detector."""
     stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     items = []
     for detector in range(len(camera.detectors)):
@@ -175,7 +178,7 @@ def plan_notes(name, night, items):
 
 
 def delay_items(items, night):
-    """Delay the files that were made while the network was down; they keep their order."""
+    """Delay the files of the time without a network."""
     down = RULE.bounds(night)[0] + 14 * HOUR
     up = down + 3 * HOUR
     for item in items:
@@ -186,7 +189,7 @@ def delay_items(items, night):
 
 
 def write_link(link, path, item, is_hard):
-    """Make a link to the item's file; a symlink gets the time of the ingest."""
+    """Make a link; a symlink gets the time of the ingest."""
     link.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # an interrupted run starts again
         if is_hard:
@@ -201,7 +204,7 @@ def write_link(link, path, item, is_hard):
 
 
 def run_stream(folder, name, items, clock):
-    """Write a stream's files and ingests since the last run; return the number of new files."""
+    """Write what is due; return the number of new files."""
     stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     storage, repository = (folder / "storage").resolve(), (folder / "gen2repo").resolve()
     storage.mkdir(parents=True, exist_ok=True)
@@ -232,7 +235,7 @@ def run_stream(folder, name, items, clock):
 
 
 def make_cameras(folder, clock):
-    """Write the files and ingests of all three; return the number of new files."""
+    """Write what is due; return the number of new files."""
     n_new, nights = 0, clock.nights(RULE)
     for name in STREAMS:
         items = [

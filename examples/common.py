@@ -1,4 +1,4 @@
-"""Shared by all parts of the example observatory: its clock and ways to write."""
+"""The example observatory's clock and ways to write."""
 
 import datetime
 import os
@@ -10,7 +10,10 @@ from observing_monitor.model.nights import ONE_DAY, nights_between
 
 @dataclass(frozen=True)
 class Clock:
-    """The span of time that a run fills: everything planned after `since`, up to `until`."""
+    """The span of time that a run fills.
+
+    This is all that was planned after `since`, up to `until`.
+    """
 
     first_night: datetime.date
     since: datetime.datetime
@@ -19,7 +22,7 @@ class Clock:
     seed: int = 1
 
     def nights(self, rule, skip=0):
-        """Return the nights that may have changed, each with its number.
+        """Return the nights that may have changed, with their numbers.
 
         The first night has the number 0; the first `skip` nights are left out. The night before
         `since` is included, because its last files may be ingested after it has ended.
@@ -31,12 +34,12 @@ class Clock:
         ]
 
     def has_come(self, at):
-        """True if an instant lies in this run's span; None is never."""
+        """True if an instant, None for never, is in this span."""
         return at is not None and self.since < at <= self.until
 
 
 def write_whole(path, data):
-    """Write a file next to its place and rename it; an equal file keeps its time."""
+    """Write a file in one step; an equal file keeps its time."""
     path = Path(path)
     if path.exists() and path.read_bytes() == data:
         return
@@ -47,7 +50,7 @@ def write_whole(path, data):
 
 
 def write_hollow(path, size_bytes, at):
-    """Write a sparse file, which takes no room on disk, with its creation time."""
+    """Write a sparse file with its creation time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as opened:
         opened.truncate(size_bytes)
@@ -68,5 +71,5 @@ def append_lines(path, lines):
 
 
 def rsync_line(path, at):
-    """Return the line of `rsync --log-file` for a new file; times are UTC."""
+    """Return the line of `rsync --log-file` for a new file (UTC)."""
     return f"{at:%Y/%m/%d %H:%M:%S} [4242] >f+++++++++ {path}\n"

@@ -1,4 +1,4 @@
-"""The example's FitsStorage logs: copying, ingest and export of its nights.
+"""The example's FitsStorage logs.
 
 They depend only on the seed, the nights' dates and the clock. Logs of the nights before yesterday
 are rotated and compressed. Of every ten nights, one has slow ingests and a long queue, one a
@@ -32,7 +32,7 @@ EXPORT_LOG = "service_export_queue.py-seq1.log"
 
 
 def plan_night(night, number, seed=1):
-    """Yield a night's log records in any order; the first night has the number 0.
+    """Yield a night's log records in any order.
 
     Each is (log, instant, module:line, level, message).
     """

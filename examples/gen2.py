@@ -1,4 +1,4 @@
-"""Writes small Gen2 repositories with the real columns, paths and file names.
+"""Writes small Gen2 repositories of real form.
 
 The columns are those of lsst.obs.lsst's registries of 2019 and 2020. A registry does not record
 when a raw was ingested.
@@ -77,7 +77,7 @@ CAMERAS = {
 
 
 def raw_row(camera, night, seq_num, detector, date_obs, **others):
-    """Return the registry's row of a raw: one detector of one exposure.
+    """Return a raw's row: one detector of one exposure.
 
     It has the columns of all cameras; `others` are values other than the usual.
     """
@@ -111,7 +111,7 @@ def raw_row(camera, night, seq_num, detector, date_obs, **others):
 
 
 def file_name(camera, row):
-    """Return the name under which the camera sends a raw."""
+    """Return the name of a file that the camera sends."""
     sensor = f"_{row['raftName']}_{row['detectorName']}" if camera.raft else ""
     return f"{row['obsid']}{sensor}.fits"
 
@@ -133,7 +133,7 @@ def raw_path(camera, row, by=None):
 
 @contextlib.contextmanager
 def open_registry(repository, camera):
-    """Open a copy of the registry, which replaces it at the end.
+    """Open a copy of the registry, which replaces it.
 
     The real ingester does the same.
     """
@@ -157,7 +157,7 @@ def open_registry(repository, camera):
 
 
 def register(connection, camera, rows):
-    """Add rows of `raw_row` to the registry; rows that it has stay as they are."""
+    """Add rows of `raw_row`; existing ones stay."""
     for table, columns in (("raw", camera.raw_columns), ("raw_visit", camera.visit_columns)):
         names = [column.split()[0] for column in columns.split(",")]
         slots = ", ".join(f":{name}" for name in names)

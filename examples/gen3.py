@@ -1,4 +1,4 @@
-"""The example's Gen3 repository: a camera's central raft, ingested in place.
+"""The example's Gen3 repository: a camera's central raft.
 
     storage/YYYY-MM-DD/MC_O_YYYYMMDD_NNNNNN_R22_Snn.fits    sent by the camera, listed in rsync.log
     gen3repo/butler.yaml, gen3repo/gen3.sqlite3             the registry, with a Butler's tables
@@ -123,7 +123,7 @@ create table file_datastore_records (
 
 @dataclass
 class Raw:
-    """One detector's image and the times of its life; None is never."""
+    """One detector's image and its times (None: never)."""
 
     night: datetime.date
     seq_num: int
@@ -155,7 +155,10 @@ class Raw:
 
 
 def plan_night(night, number, seed):
-    """Return all raws of a night in order; the example's first night has the number 0."""
+    """Return all raws of a night in order.
+
+    The example's first night has the number 0.
+    """
     chance, start = random.Random(f"{seed} gen3 {night}"), RULE.bounds(night)[0]
     fates = {n: kind for kind, numbers in INCIDENTS.get(number % 10, {}).items() for n in numbers}
     n_exposures = LONG_NIGHT if fates else chance.randint(*EXPOSURES)
@@ -185,7 +188,7 @@ def plan_night(night, number, seed):
 
 
 def make_gen3(folder, clock, backlog=datetime.timedelta()):
-    """Write the files and ingests that are due; return the number of new files.
+    """Write what is due; return the number of new files.
 
     Files that arrived less than `backlog` ago are not ingested yet.
     """
@@ -224,7 +227,7 @@ def open_registry(path):
 
 
 def fill_registry(connection):
-    """Add the rows of an empty registry: managers, a camera, a dataset type, a run."""
+    """Add the rows of an empty registry."""
     for role, (manager, version) in MANAGERS.items():
         manager = f"lsst.daf.butler.registry.{manager}"
         insert(
@@ -246,7 +249,7 @@ def fill_registry(connection):
 
 
 def register(connection, storage, raws):
-    """Add raws to the registry; rows that it has stay as they are.
+    """Add raws to the registry; existing rows stay.
 
     The rows are those of `butler ingest-raws --transfer direct`.
     """
@@ -291,11 +294,11 @@ def register(connection, storage, raws):
 
 
 def insert(connection, table, rows):
-    """Add rows to a table; rows that it has stay as they are."""
+    """Add rows to a table; existing ones stay."""
     slots = ", ".join("?" * len(rows[0]))
     connection.executemany(f"insert or ignore into {table} values ({slots})", rows)
 
 
 def tai_ns(at):
-    """Return an aware datetime as nanoseconds in TAI since 1970."""
+    """Return an aware datetime as TAI nanoseconds since 1970."""
     return ((at - EPOCH) // datetime.timedelta(microseconds=1) + TAI_MINUS_UTC_S * 1_000_000) * 1000

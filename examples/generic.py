@@ -1,4 +1,4 @@
-"""The example's systems without a source of their own: weather and all-sky camera.
+"""The example's weather station and all-sky camera.
 
 weather/YYYYMMDD.csv     time,rh,wind_speed,temp_c every ten minutes; blank if a sensor is off
 seeing/YYYYMMDD.jsonl    a seeing monitor's measurements, every ten minutes of a clear night
@@ -30,7 +30,7 @@ create table archive_log (
 
 
 def make_weather(folder, clock):
-    """Write the nights' weather and seeing as they are at the clock's time."""
+    """Write the nights' weather and seeing."""
     for night, number in clock.nights(RULE):
         weather, seeing = list(HEADINGS), []
         for at, numbers, measured in plan_weather(night, number % 10, clock.seed):
@@ -46,7 +46,7 @@ def make_weather(folder, clock):
 
 
 def plan_weather(night, number, seed):
-    """Yield a night's measurements: (instant, CSV cells, seeing or None)."""
+    """Yield measurements: (instant, CSV cells, seeing or None)."""
     chance, start = random.Random(f"{seed} weather {night}"), RULE.bounds(night)[0]
     humidity = 85 if number == CLOUDY else chance.uniform(20, 45)
     fwhm, wind = 0.9, chance.uniform(2, 9)
@@ -65,7 +65,7 @@ def plan_weather(night, number, seed):
 
 
 def make_all_sky(path, clock):
-    """Add the frames and archive attempts since the last run to the database."""
+    """Add the frames and attempts since the last run."""
     is_new = not path.exists()
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("pragma synchronous = off")

@@ -1,4 +1,4 @@
-"""The example's guide camera: small FITS files of three forms, for previews.
+"""The example's guide camera: FITS files for previews.
 
     images/YYYY-MM-DD/guider_YYYYMMDD_NNN.fits     plain, or with one extension per amplifier;
                                                    .fits.fz if compressed
@@ -21,7 +21,7 @@ CUT_SHORT = {4: 3, 9: 1}  # night's number, modulo ten -> file's number
 
 
 def make_images(folder, clock):
-    """Write the images that arrived since the last run; return their number."""
+    """Write the images that are due; return their number."""
     came = []
     for night, number in clock.nights(RULE):
         chance, start = random.Random(f"{clock.seed} guider {night}"), RULE.bounds(night)[0]
@@ -41,7 +41,7 @@ def make_images(folder, clock):
 
 
 def image(form, seed):
-    """Return the ending and the bytes of an image of a few stars.
+    """Return the ending and bytes of an image of stars.
 
     `form` is plain, amplifiers or compressed.
     """

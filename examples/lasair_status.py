@@ -1,4 +1,4 @@
-"""Makes ten nights of Lasair's status files in a folder, to try the source.
+"""Makes ten nights of Lasair's status files.
 
     python examples/lasair_status.py FOLDER
 
@@ -63,7 +63,7 @@ def make_night(n, night, updated_at, seed=1):
 
 
 def make_status(folder, now, first_night=None, seed=1):
-    """Write the files of all nights from `first_night` to that of `now`.
+    """Write the files of all nights up to that of `now`.
 
     `now` is an aware datetime. Without `first_night` there are ten nights.
     """

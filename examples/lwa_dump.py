@@ -1,4 +1,4 @@
-"""Makes a dump of a station's monitor points for a source of type `lwa`.
+"""Makes a dump of a station's monitor points.
 
     python examples/lwa_dump.py demo/input/recorders/mon.json
 
@@ -29,7 +29,7 @@ TROUBLES = {  # band -> age of its points (s), summary, info
 
 
 def write_dump(path, at):
-    """Write the points as of `at`, an aware datetime, which is also the file's time."""
+    """Write the points as of `at`, also the file's time."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
@@ -39,7 +39,7 @@ def write_dump(path, at):
 
 
 def points(at):
-    """Return the points of a unix time by key; equal times give equal points."""
+    """Return the points of a unix time by key."""
     image = base64.urlsafe_b64encode(waterfall(random.Random(f"{at:.0f}"))).decode()
     made = {
         "/mon/drvs/summary": point(at - 4, "error"),

@@ -1,4 +1,4 @@
-"""The example station's visibilities: a packed measurement set per sub-band.
+"""The example station's visibilities, per sub-band.
 
     slow/34MHz/YYYY-MM-DD/HH/YYYYMMDD_HHMMSS_34MHz.ms.tar       listed in rsync.log
 
@@ -25,7 +25,7 @@ LACKING = {
 
 
 def make_visibilities(folder, clock):
-    """Write the sets that arrived since the last run; return their number."""
+    """Write the sets that are due; return their number."""
     came = []
     for night, number in clock.nights(RULE):
         chance = random.Random(f"{clock.seed} lwa {night}")

@@ -1,4 +1,4 @@
-"""Makes an example observatory in a folder, and its pages: `make demo`.
+"""Makes an example observatory and its pages: `make demo`.
 
     python examples/make_observatory.py demo
 
@@ -43,7 +43,7 @@ GEN3_BACKLOG = 5 * MINUTE  # the Gen3 ingester is always late by so much
 
 
 def make_input(folder, now, n_nights=10, seed=1):
-    """Make the observatory's files, or continue them, up to shortly before `now`.
+    """Make or continue the observatory's files.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def make_input(folder, now, n_nights=10, seed=1):
 
 
 def read_clock(path, now):
-    """Return the clock of a further run; None if this is the first."""
+    """Return a further run's clock; None for the first run."""
     if not path.exists():
         return None
     state = json.loads(path.read_text())
@@ -87,7 +87,7 @@ def read_clock(path, now):
 
 
 def copy_settings(folder):
-    """Copy the example's settings file into `folder`; a newer one there stays."""
+    """Copy the example's settings unless newer ones are there."""
     source, target = HERE / "site.toml", folder / "site.toml"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         shutil.copyfile(source, target)
@@ -95,14 +95,14 @@ def copy_settings(folder):
 
 
 def monitor(*arguments, **options):
-    """Print the program's command line and run it; return its exit code."""
+    """Print and run a command line; return its exit code."""
     words = [str(argument) for argument in arguments]
     print("observing_monitor", *words, flush=True)
     return subprocess.run([sys.executable, "-m", "observing_monitor", *words], **options).returncode
 
 
 def main(arguments=None):
-    """Make or continue the example and its pages; return the program's exit code."""
+    """Make the example and its pages; return the exit code."""
     parser = argparse.ArgumentParser(
         description="Make an example observatory in a folder, and its pages."
     )

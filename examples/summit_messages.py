@@ -1,4 +1,4 @@
-"""The summit's messages about the exposures of the example's Gen3 camera.
+"""The summit's messages about the Gen3 camera's exposures.
 
     YYYYMMDD/readouts.jsonl     ends of readout, one message per line, in order of arrival
     YYYYMMDD/notices.jsonl      the object store's notices, likewise
@@ -36,7 +36,7 @@ def make_messages(folder, clock):
 
 
 def readout_of(raw):
-    """Return the camera's message at the end of readout; its times are TAI."""
+    """Return the camera's message at the end of readout (TAI)."""
     return {
         "imageName": raw.obsid,
         "imageDate": f"{raw.night:%Y%m%d}",
@@ -49,7 +49,7 @@ def readout_of(raw):
 
 
 def notice_of(raw):
-    """Return the object store's notice of a new object, in the form of S3."""
+    """Return the object store's notice, in the form of S3."""
     key = f"{gen3.CAMERA}/{raw.night:%Y%m%d}/{raw.obsid}/{raw.path.rpartition('/')[2]}"
     record = {
         "eventTime": f"{raw.came_at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",

@@ -1,4 +1,4 @@
-"""Takes the pictures of README.md from the example's pages: `make pictures`.
+"""Takes the pictures of README.md: `make pictures`.
 
 Needs Chromium, and playwright and Pillow from the test extra.
 """
@@ -21,7 +21,7 @@ SWITCHES = [
 
 
 def take(browser, page, picture, width, height, colours="light"):
-    """Write a picture of the top of a page, with its charts drawn."""
+    """Write a picture of the top of a page with its charts."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
     tab = context.new_page()
     tab.goto(page.resolve().as_uri())
@@ -38,7 +38,7 @@ def take(browser, page, picture, width, height, colours="light"):
 
 
 def main():
-    """Take the pictures from the site that `make demo` makes."""
+    """Take pictures of the site that `make demo` makes."""
     parser = argparse.ArgumentParser(
         description="Take the pictures of README.md from the example's pages."
     )

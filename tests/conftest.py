@@ -18,12 +18,7 @@ CHECKOUT = TESTS.parent
 with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path[:0] = [
-    str(CHECKOUT),
-    str(CHECKOUT / "examples"),
-    str(TESTS / "support"),
-    *(str(path) for path in sorted(TESTS.iterdir()) if path.is_dir()),
-]
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "examples"), str(TESTS / "support")]
 # Commands that tests start import this checkout too, not an installed package.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
@@ -46,20 +41,20 @@ CHROMIUM_SWITCHES = [
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures, which may start servers
 def pytest_runtest_setup(item):
-    """Give each test its time zone, and name it if the test fails."""
+    """Give each test its time zone; name it if the test fails."""
     zones.use_zone(zones.zone_of(item))
     item.add_report_section("setup", "time zone", os.environ["TZ"])
 
 
 @pytest.fixture(params=zones.ZONES)
 def zone(request):
-    """Each of the three time zones, for tests about times: they run in all."""
+    """Each of the three time zones, for tests about times."""
     return request.param
 
 
 @pytest.fixture
 def write(tmp_path):
-    """A function that writes a text, gzipped if the name ends so, and returns its path."""
+    """A function that writes a text, gzipped for *.gz; gives its path."""
 
     def write(name, text):
         path = tmp_path / name
@@ -71,7 +66,10 @@ def write(tmp_path):
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """The folder of real data: `shared/data` beside the checkout, or OBSMON_SHARED_DATA."""
+    """The folder of real data, `shared/data` by default.
+
+    It is beside the checkout; OBSMON_SHARED_DATA names another.
+    """
     folder = Path(os.environ.get("OBSMON_SHARED_DATA") or CHECKOUT.parent / "shared" / "data")
     need(folder.is_dir(), f"the real data are not there ({folder}); set OBSMON_SHARED_DATA")
     return folder
@@ -88,7 +86,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def browser(chromium):
-    """One headless Chromium for all tests; each sees it in its own time zone."""
+    """One headless Chromium, in the time zone of each test."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
@@ -99,7 +97,7 @@ def browser(chromium):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The example observatory's folder, with its pages, from `make demo`'s program."""
+    """The example observatory's folder, with its pages."""
     import make_observatory
 
     folder = tmp_path_factory.mktemp("demo")
@@ -109,7 +107,7 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def strict():
-    """A context manager that serves a folder with a strict policy and gives the address."""
+    """A context manager that serves a folder strictly."""
     import strict_server
 
     return strict_server.serve
@@ -117,7 +115,7 @@ def strict():
 
 @pytest.fixture(scope="session")
 def served(demo, strict):
-    """The address of the example's pages on a strict server."""
+    """The address of the example's pages on a server."""
     with strict(demo / "site") as address:
         yield address
 
@@ -132,7 +130,7 @@ def rsync():
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A private PostgreSQL without passwords; each test makes its own databases."""
+    """A private PostgreSQL without passwords."""
     from servers import PostgreSQL
 
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
@@ -142,7 +140,7 @@ def postgres():
 
 @pytest.fixture(scope="session")
 def mariadb():
-    """A private MariaDB; each test makes its own databases."""
+    """A private MariaDB."""
     from mariadb import MariaDB
 
     need(MariaDB.programs(), "there is no MariaDB (Debian's package mariadb-server)")
@@ -152,7 +150,7 @@ def mariadb():
 
 @pytest.fixture(scope="session")
 def ceph():
-    """A private Ceph; each test makes its own buckets."""
+    """A private Ceph."""
     from ceph import Ceph
 
     need(Ceph.is_there(), "there is no Ceph (Debian's packages radosgw, ceph-mon and ceph-osd)")

@@ -1,4 +1,4 @@
-"""The benchmarks run, for one checkout and for two in turn."""
+"""The benchmarks run for one checkout and for two."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from conftest import CHECKOUT
 
 
 def bench(folder, *arguments):
-    """Run the benchmarks at a tiny size; return the process, which has ended."""
+    """Run benchmarks at a tiny size; return the process."""
     command = [sys.executable, CHECKOUT / "benchmarks" / "bench.py"]
     size = ["--scale", "0.002", "--rounds", "1", "--work", folder]
     return subprocess.run(
@@ -16,14 +16,14 @@ def bench(folder, *arguments):
 
 
 def table(done):
-    """Return the cells of a printed table without its heading, by row."""
+    """Return the cells of a printed table, by row."""
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[2:]]
 
 
 def test_one_checkout(tmp_path):
-    """Each row of `full` has its times, those of the floor and their ratio."""
+    """Each row has its times, its floor and their ratio."""
     *rows, page = table(bench(tmp_path, "full"))
     assert [row[0] for row in rows] == [
         "first run, 2 nights × 200 files",
@@ -38,7 +38,7 @@ def test_one_checkout(tmp_path):
 
 
 def test_two_checkouts(tmp_path):
-    """`--vs` measures another checkout in turn and prints the ratios."""
+    """`--vs` measures two checkouts and prints the ratios."""
     *rows, _ = table(bench(tmp_path, "full", "--vs", CHECKOUT))
     assert len(rows) == 5
     for row in rows:
@@ -48,7 +48,7 @@ def test_two_checkouts(tmp_path):
 
 
 def test_no_checkout(tmp_path):
-    """A folder without the program is refused in one line."""
+    """A folder without the program is refused."""
     done = bench(tmp_path, "full", "--checkout", tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"{tmp_path}: is no checkout of observing_monitor\n"

@@ -1,4 +1,4 @@
-"""The script for the crontab: exit codes, the log, and silence when all is well."""
+"""The cron script: exit codes, log and silence."""
 
 import datetime
 import os
@@ -15,7 +15,7 @@ NAME = "cron_observing_monitor.sh"
 
 
 def put_command(folder, text):
-    """Write a command `observing_monitor` that runs a shell script."""
+    """Write a command `observing_monitor` in shell."""
     folder.mkdir(exist_ok=True)
     path = folder / "observing_monitor"
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -23,7 +23,10 @@ def put_command(folder, text):
 
 
 def run(tmp_path, *arguments, **env):
-    """Run the script as cron does, with little environment; `tmp_path/bin` is in its PATH."""
+    """Run the script as cron does, with little environment.
+
+    `tmp_path/bin` is in its PATH.
+    """
     # a copy, since next to the original there may be a .venv
     script = shutil.copy(CHECKOUT / NAME, tmp_path / NAME)
     kept = {
@@ -48,7 +51,7 @@ def run(tmp_path, *arguments, **env):
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 137])
 def test_exit_code_is_passed_on(tmp_path, code):
-    """The exit code is the program's; unless it is 0 or 75, the run's lines are printed."""
+    """The exit code is the program's; errors are printed."""
     put_command(tmp_path / "bin", f'echo "got $*"; echo trouble >&2; exit {code}')
     (tmp_path / "site.log").write_text("of an earlier run\n")
     done = run(tmp_path, "--num_days", "3")
@@ -63,7 +66,7 @@ def test_exit_code_is_passed_on(tmp_path, code):
 
 
 def test_log_is_bounded(tmp_path):
-    """A log past its limit is renamed, and the next run begins a new one."""
+    """A log past its limit is renamed."""
     put_command(tmp_path / "bin", "echo 0123456789")
     for _ in range(20):
         assert run(tmp_path, OBSMON_LOG_BYTES="500").returncode == 0
@@ -74,14 +77,14 @@ def test_log_is_bounded(tmp_path):
 
 
 def test_run_that_found_the_lock_leaves_the_log(tmp_path):
-    """A run that exits 75 does not move the log away from the run that is writing to it."""
+    """A run that exits with 75 does not rename the log."""
     put_command(tmp_path / "bin", "exit 75")
     run(tmp_path, OBSMON_LOG_BYTES="1")
     assert [path.name for path in tmp_path.glob("site.log*")] == ["site.log"]
 
 
 def test_virtual_environment_is_activated(tmp_path):
-    """The command of OBSMON_VENV runs; an environment that is not there is named."""
+    """The command is that of OBSMON_VENV."""
     put_command(tmp_path / "bin", "exit 3")
     put_command(tmp_path / "my venv", "exit 0")
     (tmp_path / "my venv" / "bin").mkdir()
@@ -94,7 +97,7 @@ def test_virtual_environment_is_activated(tmp_path):
 
 
 def test_log_that_cannot_be_written(tmp_path):
-    """If the log's folder does not exist, nothing runs, and the path is named."""
+    """If the log's folder is missing, nothing runs."""
     put_command(tmp_path / "bin", f"touch {tmp_path}/was_run")
     done = run(tmp_path, OBSMON_LOG=str(tmp_path / "nowhere" / "site.log"))
     assert done.returncode == 2
@@ -103,7 +106,7 @@ def test_log_that_cannot_be_written(tmp_path):
 
 
 def test_real_program(tmp_path):
-    """Run with the real program, wrong settings are named; right ones make pages silently."""
+    """The real program makes pages silently."""
     put_command(tmp_path / "bin", f'exec "{sys.executable}" -m observing_monitor "$@"')
     done = run(tmp_path)
     assert done.returncode == 2

@@ -24,7 +24,7 @@ TONIGHT = "2021-03-10"
 
 
 def listing(folder):
-    """Return the size and time of every file below a folder, and the targets of links."""
+    """Return each file's size and time, and targets of links."""
     found = {}
     for path in sorted(folder.rglob("*")):
         key = path.relative_to(folder).as_posix()
@@ -40,7 +40,7 @@ def listing(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The example's input at NOW; tests do not change it."""
+    """The example's input at NOW, which tests do not change."""
     folder = tmp_path_factory.mktemp("input")
     make_observatory.make_input(folder, NOW)
     return folder
@@ -53,7 +53,7 @@ def test_same_seed_and_clock_make_the_same(made, tmp_path):
 
 
 def test_nights_and_sizes(made):
-    """There are ten nights, one without files; sizes look real, but take no room on disk."""
+    """There are ten nights, whose files take no room on disk."""
     nights = [path for path in (made / "auxTel" / "storage").iterdir() if path.is_dir()]
     assert len(nights) == 10
     assert [path.name for path in nights if not any(path.iterdir())] == ["2021-03-04"]
@@ -65,7 +65,7 @@ def test_nights_and_sizes(made):
 
 
 def test_incidents(made):
-    """There are lost, failed, missing and small files, and a name with an HTML tag."""
+    """There are lost, failed, missing, small and odd files."""
     raws = list((made / "auxTel" / "gen2repo" / "raw").rglob("*.fits"))
     (lost,) = (path for path in raws if not path.exists())
     with closing(sqlite3.connect(made / "auxTel" / "gen2repo" / "registry.sqlite3")) as registry:
@@ -84,7 +84,7 @@ def test_incidents(made):
 
 
 def test_next_run_goes_on(made, tmp_path):
-    """A further run adds to tonight's files, ingests, numbers and logs, and to nothing else."""
+    """A further run adds to tonight and changes no other night."""
     make_observatory.make_input(tmp_path, NOW)
     before, logs = listing(tmp_path), read_log(tmp_path)
     status = tmp_path / "lasair" / f"status_{nid_of(NOW.date())}.json"
@@ -129,7 +129,7 @@ def read_log(folder):
 
 
 def test_continued_days_later(tmp_path):
-    """An example that was not run for two days gets the same nights as one that was."""
+    """Two days without a run make no difference."""
     make_observatory.make_input(tmp_path / "left", NOW)
     make_observatory.make_input(tmp_path / "left", NOW + datetime.timedelta(days=2))
     make_observatory.make_input(tmp_path / "whole", NOW + datetime.timedelta(days=2), n_nights=12)
@@ -151,7 +151,7 @@ def test_continued_days_later(tmp_path):
 
 
 def test_gen3_as_the_butler_makes_it(made, tmp_path):
-    """The example's Gen3 registry has the tables and managers of a real Butler's."""
+    """The Gen3 registry has the tables of a real Butler's."""
     night = datetime.date(2021, 3, 10)
     raw = gen3repo.Raw(gen3repo.raw_file(tmp_path / "storage", night, 1), 1, night)
     gen3repo.make_repository(tmp_path / "gen3repo", [raw])
@@ -172,7 +172,7 @@ def test_gen3_as_the_butler_makes_it(made, tmp_path):
 
 
 def test_logs_have_their_incidents(made):
-    """Of ten nights of logs one has a traceback and one a destination that was down.
+    """Logs have a traceback and a destination that is down.
 
     Old logs are rotated and compressed.
     """
@@ -191,13 +191,13 @@ def test_logs_have_their_incidents(made):
     "path", sorted((CHECKOUT / "examples").glob("*.toml")), ids=lambda path: path.name
 )
 def test_settings_are_right(path):
-    """Each example of settings is valid, and so are those of its sources."""
+    """Each example of settings is valid."""
     for stream in read.streams_of_file(path):
         assert make_sources(stream, NOW), stream.name
 
 
 def test_every_source_is_shown():
-    """The example has a stream of every source that needs no server, each with a title."""
+    """The example has every source that needs no server."""
     streams = read.streams_of_file(CHECKOUT / "examples" / "site.toml")
     assert set(BUILT_IN) - {source.kind for stream in streams for source in stream.sources} == {
         "dbb",

@@ -1,4 +1,4 @@
-"""The templates are found from a wheel, an editable install and a plain checkout."""
+"""Templates are found from every kind of installation."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ sys.path.append({others!r})
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the files of an installation, so that builds leave the checkout clean."""
+    """A copy of the files of an installation."""
     folder = tmp_path_factory.mktemp("install") / "checkout"
     skip = shutil.ignore_patterns("__pycache__")
     for name in ("observing_monitor", "templates"):
@@ -37,7 +37,7 @@ def copy(tmp_path_factory):
 
 
 def run(*command, cwd, **env):
-    """Run a command without the checkout on the path; return its output."""
+    """Run a command without the checkout; return its output."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=clean | env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,7 +45,7 @@ def run(*command, cwd, **env):
 
 
 def pip(*arguments, cwd):
-    """Run pip without a network; builds use this environment's setuptools."""
+    """Run pip without a network."""
     quiet = (
         "--quiet",
         "--no-index",
@@ -57,7 +57,7 @@ def pip(*arguments, cwd):
 
 
 def ask(site, cwd):
-    """Return the paths of the package in `site` and of its templates.
+    """Return the paths of an installed package and its templates.
 
     Other packages come from this environment.
     """
@@ -67,7 +67,7 @@ def ask(site, cwd):
 
 
 def names(folder, *patterns):
-    """Return the relative paths of a folder's files that match."""
+    """Return the relative paths of matching files."""
     return {
         path.relative_to(folder).as_posix()
         for pattern in patterns
@@ -77,7 +77,7 @@ def names(folder, *patterns):
 
 
 def test_wheel(copy, tmp_path):
-    """A wheel has all modules, templates and assets, and installs the command."""
+    """A wheel has all modules, templates and assets."""
     pip("wheel", "--wheel-dir", str(tmp_path), str(copy), cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"
@@ -100,7 +100,7 @@ def test_wheel(copy, tmp_path):
 
 
 def test_editable(copy, tmp_path):
-    """An editable install uses the checkout's modules and templates."""
+    """An editable install uses the checkout's files."""
     site = tmp_path / "site"
     pip("install", "--target", str(site), "--editable", str(copy), cwd=tmp_path)
 
@@ -111,7 +111,7 @@ def test_editable(copy, tmp_path):
 
 
 def test_plain_checkout(copy, tmp_path):
-    """A plain checkout runs by `python -m` in its folder, elsewhere with PYTHONPATH."""
+    """A plain checkout runs by `python -m`."""
     module, templates = map(Path, run(sys.executable, "-c", ASK, cwd=copy).splitlines())
     assert module.parents[1] == copy / "observing_monitor"
     assert templates == copy / "templates"

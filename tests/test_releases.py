@@ -1,4 +1,4 @@
-"""Releases: wheel and source archive install and build the demo."""
+"""Wheel and source archive install and build the demo."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 def run(*command, cwd, **env):
-    """Run a command without the checkout on the path; return its output."""
+    """Run a command without the checkout; return its output."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=clean | env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -39,7 +39,7 @@ def release(tmp_path_factory):
 
 
 def test_both_are_valid(release):
-    """A package index would accept both files and show the README."""
+    """An index would accept both and show the README."""
     files = sorted(map(str, release.iterdir()))
     assert [name.rpartition(".")[2] for name in files] == ["whl", "gz"]
     output = run(sys.executable, "-m", "twine", "check", "--strict", *files, cwd=release)
@@ -47,7 +47,7 @@ def test_both_are_valid(release):
 
 
 def test_source_archive_has_what_the_readme_names(release, tmp_path):
-    """The source archive has the files that the README names."""
+    """The source archive has the files of the README."""
     (archive,) = release.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
@@ -60,7 +60,7 @@ def test_source_archive_has_what_the_readme_names(release, tmp_path):
 
 @pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
 def test_installs_and_builds_the_demo(release, tmp_path, pattern):
-    """Each of them, installed alone, makes the example's pages."""
+    """Each of them alone makes the example's pages."""
     (file,) = release.glob(pattern)
     environment = tmp_path / "venv"
     uv = (sys.executable, "-m", "uv")

@@ -14,7 +14,7 @@ def lines(section, option):
 
 
 def test_mutmut_paths_exist():
-    """`make mutants` changes modules, and runs tests, that exist."""
+    """`make mutants` names modules and tests that exist."""
     for option in ("source_paths", "only_mutate", "also_copy"):
         for pattern in lines("mutmut", option):
             assert list(CHECKOUT.glob(pattern)), f"{option}: there is no {pattern}"

@@ -15,11 +15,11 @@ from observing_monitor.sources import Reading, Telling
 
 
 class Seeing(Telling):
-    """A log of any number of nights, with lines such as `2021-12-01T03:12:00 0.82`."""
+    """A log of lines such as `2021-12-01T03:12:00 0.82`."""
 
     @dataclass
     class Settings:
-        """The keys of the source's table in the settings file."""
+        """The keys of the source's table of settings."""
 
         path: Path  # the log; relative to the settings file
         warning_above_arcsec: float = 1.5  # warn if the night's median seeing is worse
@@ -33,7 +33,7 @@ class Seeing(Telling):
 
     @staticmethod
     def tells_of_files(settings):
-        """Return False: this source has only numbers, so its pages need no file tables."""
+        """Return False: this source has only numbers."""
         return False
 
     @staticmethod
@@ -43,7 +43,7 @@ class Seeing(Telling):
 
     @staticmethod
     def place_of(settings):
-        """Return the source's place, as the pages show it."""
+        """Return the place that the pages show."""
         return str(settings.path)
 
     @staticmethod
@@ -76,7 +76,10 @@ class Seeing(Telling):
         return {self.asked.rule.night_of(instant) for instant, _ in measured}
 
     def look(self, night, known):
-        """Return the log's size and time; if they are as before, it is not read."""
+        """Return the log's size and time.
+
+        If they are as before, the log is not read.
+        """
         with self._readable():
             state = self.settings.path.stat()
         return [state.st_size, state.st_mtime_ns]
@@ -107,7 +110,7 @@ class Seeing(Telling):
         return Reading(metrics=metrics, notes=notes)
 
     def _measured(self):
-        """Return all measurements as (instant, arcsec), and notes about other lines."""
+        """Return all measurements, and notes about other lines."""
         with self._readable():
             lines = self.settings.path.read_text(errors="replace").splitlines()
         measured, odd = [], []

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the parsers of input from others.
+"""Coverage-guided fuzzing of the parsers of input.
 
     pip install atheris    # 35 MB and no wheel for every Python, so not in the test extra
     python tests/faults/fuzz.py TARGET SECONDS FOLDER
@@ -81,7 +81,7 @@ PARSERS = {
 
 
 def reading_of(kind):
-    """Return the target that reads the first file of one of KINDS.
+    """Return the target that reads a source's first file.
 
     It is read, matched, classified and checked as in a run; a SourceError is an answer.
     """
@@ -114,7 +114,7 @@ def reading_of(kind):
 
 
 def read_night(stream):
-    """Read and judge a stream's night, without a store."""
+    """Read and judge a night without a store."""
     readings = {}
     for source in make_sources(stream, NOW):
         with contextlib.suppress(SourceError):
@@ -128,7 +128,7 @@ def read_night(stream):
 
 
 def of_names(_):
-    """Return a target: names of files, one per line.
+    """Return a target: file names, one per line.
 
     Reading all names at once gives the same as reading each one.
     """
@@ -160,7 +160,7 @@ def of_names(_):
 
 
 def of_nights(_):
-    """Return a target: nights, rules and instants as others write them.
+    """Return a target: nights, rules and instants in any form.
 
     Each is none, an error in words, or read again as the same after it was written.
     """
@@ -207,7 +207,7 @@ path = "input"
 
 
 def make_site(folder):
-    """Make a site of one Lasair stream; return the arguments of its run."""
+    """Make a site of Lasair; return the run's arguments."""
     (folder / "input").mkdir()
     KINDS["lasair"](folder / "input")
     (folder / "site.toml").write_text(SETTINGS)
@@ -217,7 +217,7 @@ def make_site(folder):
 
 
 def whole_store():
-    """Return the contents of a store's files, without seals, as inputs of `of_store`."""
+    """Return the unsealed contents of a store's files."""
     with tempfile.TemporaryDirectory() as folder:
         make_site(Path(folder))
         texts = [Path(folder, "site", "data", name) for name in FILES_OF_STORE]
@@ -229,7 +229,7 @@ def whole_store():
 
 
 def of_store(folder):
-    """Return a target: any JSON, sealed, in a file of the store.
+    """Return a target: any sealed JSON in the store.
 
     The first byte of an input chooses the file. The next run makes its pages all the same.
     """
@@ -296,14 +296,14 @@ TARGETS = {
 
 
 def corpus(target):
-    """Return a target's inputs: its valid ones, then the kept ones by name."""
+    """Return a target's inputs: the first ones, then those kept."""
     folder = TESTS / "corpus" / target
     kept = sorted(folder.iterdir()) if folder.is_dir() else []
     return [*TARGETS[target][0](), *(path.read_bytes() for path in kept)]
 
 
 def fuzz(target, seconds, folder):
-    """Try inputs for some seconds; print each kind of failure and keep its input."""
+    """Try inputs for some seconds and print each kind of failure."""
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     for number, data in enumerate(corpus(target)):
@@ -332,7 +332,7 @@ def fuzz(target, seconds, folder):
 
 
 def place_of(error):
-    """Return the last line of ours that an exception passed, or None."""
+    """Return the last line of ours in a traceback, or None."""
     lines = [
         f"{frame.filename}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)
@@ -342,7 +342,7 @@ def place_of(error):
 
 
 def keep(target, folder):
-    """Copy the inputs of a folder that reach new branches into the corpus, smallest first."""
+    """Copy inputs that reach new branches into the corpus."""
     kept = TESTS / "corpus" / target
     kept.mkdir(parents=True, exist_ok=True)
     found = sorted(
@@ -366,7 +366,7 @@ def keep(target, folder):
 
 
 def branches(once, data):
-    """Return the branches of observing_monitor that an input reaches."""
+    """Return the program's branches that an input reaches."""
     import coverage
 
     package = f"{TESTS.parent}/observing_monitor/*"

@@ -1,4 +1,4 @@
-"""Kills runs at random moments with SIGKILL and checks the next run.
+"""Kills runs with SIGKILL at random moments.
 
     PYTHONPATH=. python tests/faults/kills.py 300 SEED
 
@@ -32,7 +32,7 @@ WAYS = ("command", "group", "command of workers", "group of workers", "worker")
 
 
 class Campaign:
-    """An input of two streams, the output of a run that is left alone, and its duration."""
+    """An input of two streams, and the output of a whole run."""
 
     def __init__(self, folder, seed):
         self.folder, self.random, self.now = Path(folder), random.Random(seed), later()
@@ -49,7 +49,7 @@ class Campaign:
         self.expected = contents(self.folder / "whole")
 
     def _start(self, output, jobs=1):
-        """Start a run; return its process and the instant at which it has the lock."""
+        """Start a run; return its process and when it has the lock."""
         days = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1])
         arguments = ("-c", self.folder / f"{output}.toml", *days, "--jobs", jobs)
         process = start(*arguments, now=self.now, start_new_session=True)
@@ -64,7 +64,7 @@ class Campaign:
         return time.monotonic() - began
 
     def kill_one(self, way=None):
-        """Kill a run at a random moment and run again; return a list of faults."""
+        """Kill a run at a random moment; return all faults."""
         way, moment = way or self.random.choice(WAYS), self.random.random()
         jobs = 2 if "worker" in way else 1
         shutil.rmtree(self.folder / "killed", ignore_errors=True)
@@ -81,7 +81,7 @@ class Campaign:
         return [f"{way} at {moment:.3f}: {text}" for text in faults]
 
     def _kill(self, process, workers, way):
-        """Kill a run in one of WAYS; return the way in which it ended."""
+        """Kill a run in one of WAYS; return how it ended."""
         if process.poll() is not None:
             return f"{way}: had ended"
         if way == "worker":
@@ -96,7 +96,10 @@ class Campaign:
         return way
 
     def _faults_of_killed(self, process, way, error):
-        """Yield the faults of a killed run; it has to survive the death of a worker."""
+        """Yield the faults of a killed run.
+
+        A run has to survive the death of a worker.
+        """
         if way == "worker" and process.returncode != 0:
             yield f"a run whose worker was killed ended with {process.returncode}: {error}"
         if process.returncode == 0 and contents(self.folder / "killed") != self.expected:
@@ -104,7 +107,7 @@ class Campaign:
         yield from (f"left half a file: {name}" for name in torn(self.folder / "killed"))
 
     def _faults_of_next(self):
-        """Run again; yield the faults of this run and of its output."""
+        """Yield the faults of the next run."""
         after, _ = self._start("killed")
         output = after.communicate(timeout=120)
         if output != ("", "") or after.returncode:
@@ -127,7 +130,7 @@ def children(pid):
 
 
 def command_of(pid):
-    """Return a process's command line; empty if it has ended."""
+    """Return a process's command line, empty if it ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -135,7 +138,7 @@ def command_of(pid):
 
 
 def torn(folder):
-    """Return the names of pages and tables that are not whole, as a reader finds them."""
+    """Return the pages and tables that are not whole."""
     import pyarrow.parquet
 
     found = []

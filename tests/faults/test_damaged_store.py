@@ -1,4 +1,4 @@
-"""Damaged files of the store: the next run notices and makes the same pages."""
+"""After damage to the store, runs make the same pages."""
 
 import json
 import os
@@ -25,7 +25,7 @@ RECORDS = {
 
 
 def of_pages(folder):
-    """Return the bytes of all pages and their data, without the times of runs."""
+    """Return the bytes of all pages, without times of runs."""
     found = {}
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
@@ -38,7 +38,7 @@ def of_pages(folder):
 
 
 def site_with_all_records(tmp_path):
-    """Make a site whose store has all records; return the arguments of its run."""
+    """Make a site with all records; return the run's arguments."""
     KINDS["gen2"](tmp_path / "input")
     (tmp_path / "site.toml").write_text(
         '[observing_monitor]\noutput_dir = "site"\n'
@@ -50,7 +50,7 @@ def site_with_all_records(tmp_path):
 
 
 def test_records_with_any_bit_changed(tmp_path):
-    """A record with one changed bit is read as it was or not at all."""
+    """A record with a changed bit is read right or not at all."""
     site_with_all_records(tmp_path)
     output = Output(tmp_path / "site")
     records = sorted((tmp_path / "site" / "data").rglob("*.json"))
@@ -67,7 +67,7 @@ def test_records_with_any_bit_changed(tmp_path):
 
 
 def test_store_with_any_byte_changed(tmp_path, capfd):
-    """After any damage to a file of the store the second run ends well with the same pages."""
+    """The second run after any damage makes the same pages."""
     given = site_with_all_records(tmp_path)
     shutil.copytree(tmp_path / "site", tmp_path / "good")
     expected = of_pages(tmp_path / "good")
@@ -89,7 +89,7 @@ def test_store_with_any_byte_changed(tmp_path, capfd):
 
 
 def test_notes_of_a_killed_run_with_any_byte_changed(tmp_path):
-    """Rows that a killed run left are used if they are whole, and ignored if any byte changed."""
+    """A killed run's rows are ignored if any byte changed."""
     output = Output(tmp_path)
     output.make()
     store = Store(output, "s")
@@ -105,7 +105,7 @@ def test_notes_of_a_killed_run_with_any_byte_changed(tmp_path):
 
 
 def test_a_damaged_table_costs_only_itself(tmp_path, capfd):
-    """A damaged table is set aside and named; the night's other tables stay."""
+    """A damaged table is set aside; the others stay."""
     (tmp_path / "input").mkdir()
     KINDS["lasair"](tmp_path / "input")
     (tmp_path / "site.toml").write_text(

@@ -1,4 +1,4 @@
-"""A file server that is down: every `stat` on its files waits in the kernel.
+"""A file server that is down hangs every `stat`.
 
 The file system is a real one, bindfs by FUSE, whose server is stopped.
 """
@@ -48,7 +48,7 @@ def site(tmp_path):
 
 @contextlib.contextmanager
 def mounted(folder, target, log_path):
-    """Mount a folder at a new one by a file server during the block; gives its process."""
+    """Mount a folder by a file server; gives its process."""
     target.mkdir()
     with open(log_path, "wb") as log:
         command = ["bindfs", "-f", "-o", UNCACHED, folder, target]
@@ -74,7 +74,7 @@ def mounted(folder, target, log_path):
 
 
 def run(site, *arguments):
-    """Run the command; return its exit code, its output and its seconds."""
+    """Run the command; return exit code, output and seconds."""
     folder, _, now = site
     began = time.monotonic()
     process = start(*arguments, "-c", folder / "site.toml", now=now)
@@ -83,7 +83,7 @@ def run(site, *arguments):
 
 
 def check_outage(site):
-    """Run while the server is down: the pages say so, and the other stream goes on."""
+    """Check two runs while the server is down."""
     folder, _, _ = site
     days = ("--first_day", "2020-02-12", "--last_day", "2020-02-14")
     for command in (("run",), ("rebuild", "--jobs", "2")):
@@ -103,7 +103,7 @@ def check_outage(site):
 
 @pytest.mark.long
 def test_file_server_that_is_down(site):
-    """A `stat` that hangs is given up in time, however many sources are on the server."""
+    """A `stat` that hangs is given up in time."""
     folder, server, now = site
     assert run(site, *DAYS)[:2] == (0, "")
     server.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only, a clock that jumps, a night that ends during a run.
+"""Full disks, read-only disks and clocks that jump.
 
 The last good pages stay, and one line names the fault.
 """
@@ -33,7 +33,7 @@ def arguments(folder, output, *more):
 
 @pytest.fixture
 def tree(tmp_path):
-    """An input of two nights, its clock, and the contents of its site."""
+    """An input of two nights, its clock and its site's contents."""
     now = later()
     for night in DAYS:
         make_night(tmp_path / "input", night, {"ingested": 60, "failed": 5, "missing": 5}, now=now)
@@ -43,7 +43,7 @@ def tree(tmp_path):
 
 @pytest.mark.parametrize("left", [0, 20_000, 120_000])
 def test_disk_that_fills(tree, left):
-    """A full disk ends the run in one line; all pages are whole, and with room it goes on."""
+    """A full disk ends the run in one line and tears no page."""
     folder, now, expected = tree
     output = folder / "disk" / "site"
     with disk(folder / "disk", "24m"):
@@ -78,7 +78,7 @@ def test_check_of_a_disk_that_is_nearly_full(tmp_path, capsys):
 
 
 def test_output_that_turns_read_only(tree):
-    """A read-only output ends the run with one line and exit code 2; the pages stay."""
+    """A read-only output ends the run in one line."""
     folder, now, expected = tree
     output = folder / "disk" / "site"
     with disk(folder / "disk", "24m"):
@@ -98,7 +98,7 @@ def test_output_that_turns_read_only(tree):
 
 
 def test_clock_that_jumps_back(tree):
-    """After a run by a clock two days ahead, the next run makes the right pages."""
+    """A clock that was ahead leaves no trace."""
     folder, now, expected = tree
     output = folder / "site"
     assert run(*arguments(folder, output), now=now + datetime.timedelta(days=2)) == 0
@@ -115,7 +115,7 @@ def test_clock_that_jumps_back(tree):
 
 
 def test_clock_that_was_years_ahead(tmp_path):
-    """Nights that a wrong clock made years ahead do not hide tonight's faults."""
+    """Nights in the far future do not hide tonight's faults."""
     now = small_hours()
     tonight = (now - datetime.timedelta(hours=12)).date()
     make_night(tmp_path / "input", tonight, {"ingested": 2, "failed": 3}, now=now)
@@ -131,7 +131,7 @@ def test_clock_that_was_years_ahead(tmp_path):
 
 
 def test_night_that_ends_during_a_run(tmp_path):
-    """A run that begins before noon has the nights of then; the next has the new night too."""
+    """A run has the nights of its beginning."""
     noon = datetime.datetime(2020, 2, 14, 12, tzinfo=datetime.UTC)
     make_night(tmp_path / "input", DAYS[1], {"ingested": 3}, now=noon)
     places = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site")
@@ -147,7 +147,7 @@ def test_night_that_ends_during_a_run(tmp_path):
 
 
 def test_since_survives_a_clock_that_jumps(tmp_path):
-    """Once the clock is right, no fault has begun in the future."""
+    """No fault has begun in the future."""
     make_night(tmp_path / "input", DAYS[0], {"ingested": 2}, now=later())
     given = arguments(tmp_path, tmp_path / "site", "--last_day", DAYS[0])
     registry = tmp_path / "input" / "gen2repo" / "registry.sqlite3"

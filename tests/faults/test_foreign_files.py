@@ -1,4 +1,4 @@
-"""Files of others are only read: never written, locked, mapped or watched.
+"""Files of others are read and nothing else.
 
 They may be on NFS, and registries may have a write-ahead log.
 """
@@ -40,7 +40,7 @@ def arguments(folder):
 
 
 def in_wal_mode(registry):
-    """Return a writer that keeps its last rows in a write-ahead log; close it."""
+    """Return a writer with a write-ahead log, to be closed."""
     writer = sqlite3.connect(registry)
     assert writer.execute("pragma journal_mode=wal").fetchone() == ("wal",)
     writer.execute("pragma wal_autocheckpoint=0")
@@ -48,7 +48,7 @@ def in_wal_mode(registry):
 
 
 def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
-    """Rows in the log are read; no file next to the registry changes, and no copy is left."""
+    """Rows in a write-ahead log are read; no file changes."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -72,12 +72,12 @@ def test_registry_with_a_write_ahead_log(tmp_path, monkeypatch):
 
 
 def times_and_sizes(folder):
-    """Return the modification time and size of each file in a folder."""
+    """Return each file's modification time and size."""
     return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.iterdir()}
 
 
 def test_registry_that_is_locked(tmp_path):
-    """A run and a writer that holds a registry's lock do not wait for each other."""
+    """A run and a writer do not wait for each other."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
     writer = sqlite3.connect(
         tmp_path / "input" / "gen2repo" / "registry.sqlite3", isolation_level=None
@@ -91,7 +91,7 @@ def test_registry_that_is_locked(tmp_path):
 
 @pytest.mark.parametrize("gen", [2, 3])
 def test_system_calls(tmp_path, gen):
-    """By the kernel's account, input files are opened only to read, never locked or mapped."""
+    """The kernel sees input opened only to read."""
     strace = shutil.which("strace")
     need(strace, "there is no strace (Debian's package strace)")
     if gen == 2:

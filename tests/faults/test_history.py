@@ -26,14 +26,14 @@ def of_night(folder):
 
 @pytest.fixture
 def night(tmp_path):
-    """A collected night of six ingested files: folder, input and the run's arguments."""
+    """A collected night: folder, files and the run's arguments."""
     made = make_night(tmp_path / "input", NIGHT, {"ingested": 6}, now=later())
     assert run(*of_night(tmp_path), now=later()) == 0
     return tmp_path, made, of_night(tmp_path)
 
 
 def found(folder):
-    """Return the levels and texts of the night's findings, which its page shows."""
+    """Return the night's findings, which its page shows."""
     findings = json.loads((folder / "site" / "2020-02-12.json").read_text())["findings"]
     page = html.unescape((folder / "site" / "2020-02-12.html").read_text())
     assert all(finding["text"] in page for finding in findings)
@@ -41,7 +41,7 @@ def found(folder):
 
 
 def test_size_changed_after_ingest(night):
-    """A file whose size changed after its ingest stays a warning with both sizes."""
+    """A file that changed after its ingest stays a warning."""
     folder, made, arguments = night
     path = made.files[2].path
     os.truncate(path, 30_000)
@@ -65,7 +65,7 @@ def test_size_changed_after_ingest(night):
     "how", [os.rename, lambda old, new: (shutil.copy2(old, new), old.unlink())]
 )
 def test_night_whose_files_were_moved(night, how):
-    """Files moved within their night stay the same files with their arrival times.
+    """Files moved within their night stay the same files.
 
     They may be moved by renaming or, from disk to disk, by copying.
     """
@@ -90,7 +90,7 @@ def test_night_whose_files_were_moved(night, how):
 
 
 def test_transfer_a_week_late(night):
-    """A file that arrives long after its night is on its page, which says how late it was."""
+    """A late file's page says how late it was."""
     folder, _, arguments = night
     path = folder / "input" / "storage" / "2020-02-12" / "AT_O_20200212_000099.fits"
     path.write_bytes(bytes(20_000))
@@ -104,7 +104,7 @@ def test_transfer_a_week_late(night):
 
 
 def test_store_that_is_purged(night):
-    """Files that are purged after their ingest stay ingested and are said to be gone."""
+    """Purged files stay ingested and are said to be gone."""
     folder, made, arguments = night
     for file in made.files:  # a repository of its own copies
         file.link.unlink()
@@ -120,7 +120,7 @@ def test_store_that_is_purged(night):
 
 
 def test_whole_store_that_is_purged(night):
-    """If a night's folder is gone, its data stay, and the page says since when."""
+    """A night whose folder is gone keeps its data."""
     folder, _, arguments = night
     shutil.rmtree(folder / "input" / "storage" / "2020-02-12")
     assert run(*arguments, now=later(4)) == 1
@@ -133,7 +133,7 @@ def test_whole_store_that_is_purged(night):
 
 
 def test_repository_remade(night):
-    """Files of a repository that was remade are ingested anew; the page has both times."""
+    """Files of a remade repository have both ingest times."""
     folder, made, arguments = night
     shutil.rmtree(folder / "input" / "gen2repo")
     shutil.rmtree(folder / "input" / "storage")
@@ -149,7 +149,7 @@ def test_repository_remade(night):
 
 
 def test_repository_remade_empty(night):
-    """Files that the repository no longer has are missing, with their earlier ingest."""
+    """Files that a repository lost are missing again."""
     folder, _, arguments = night
     shutil.rmtree(folder / "input" / "gen2repo")
     shutil.rmtree(folder / "input" / "storage")
@@ -162,7 +162,7 @@ def test_repository_remade_empty(night):
 
 
 def test_file_from_the_future(tmp_path):
-    """A file with a time in the future is not pending; its night is its folder's."""
+    """A file with a time in the future is not pending."""
     now = later()
     made = make_night(tmp_path / "input", NIGHT, {"missing": 2}, now=now)
     ahead = (now + datetime.timedelta(days=4000)).timestamp()
@@ -174,7 +174,7 @@ def test_file_from_the_future(tmp_path):
 
 
 def settings(folder, sources):
-    """Write settings of a stream of sources; return a run's arguments."""
+    """Write settings of sources; return a run's arguments."""
     text = '[observing_monitor]\noutput_dir = "site"\n[streams.a]\n'
     for kind, name, path in sources:
         text += f'[[streams.a.sources]]\ntype = "{kind}"\nname = "{name}"\npath = "{path}"\n'
@@ -183,7 +183,7 @@ def settings(folder, sources):
 
 
 def test_source_that_is_renamed_or_removed(tmp_path):
-    """Data of a removed source are kept; those of a renamed source count once."""
+    """Data of removed sources stay; renamed ones count once."""
     make_night(
         tmp_path / "input",
         NIGHT,
@@ -211,7 +211,7 @@ def test_source_that_is_renamed_or_removed(tmp_path):
 
 
 def test_stream_that_is_removed(tmp_path, capsys):
-    """`check` names a stream that has pages but no settings; a run leaves it as it is."""
+    """`check` names a stream that the settings lack."""
     for name in ("input", "other"):
         make_night(tmp_path / name, NIGHT, {"ingested": 2}, now=later())
     text = '[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n'

@@ -1,4 +1,4 @@
-"""Names and messages that nobody would make on purpose: pages stay whole and run none of them.
+"""Hostile names and messages do nothing to the pages.
 
 The pages are opened in a browser.
 """
@@ -74,7 +74,7 @@ OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = t
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The pages of two streams in which all texts of others are PAYLOADS."""
+    """The pages of two streams full of PAYLOADS."""
     folder = tmp_path_factory.mktemp("hostile")
     hostile.make_names(folder / "names", PAYLOADS)
     place = folder / "names" / "storage" / NIGHT.isoformat()
@@ -94,7 +94,7 @@ def site(tmp_path_factory):
 
 
 def write_attempts(path, place):
-    """Write failed attempts with hostile messages, one of a megabyte."""
+    """Write failed attempts with hostile messages."""
     chance = random.Random(1)
     names = sorted(
         path.name
@@ -117,7 +117,7 @@ def write_attempts(path, place):
 
 
 def write_metrics(path):
-    """Write metrics with hostile names, nodes, units and texts."""
+    """Write metrics with hostile names, nodes and texts."""
     rows = []
     for number, payload in enumerate(PAYLOADS):
         for hour in (1, 2):
@@ -132,7 +132,7 @@ def write_metrics(path):
 
 
 def write_points(path):
-    """Write monitor points with hostile names, values and units."""
+    """Write monitor points with hostile names and values."""
     at, points = 1581559200, {}
     for number, payload in enumerate(PAYLOADS):
         values = {"summary": payload, "info": payload, payload: payload, f"n{number}": number}
@@ -146,7 +146,7 @@ def write_points(path):
 
 
 def watched(context, address, wrong):
-    """Return a new page whose errors and foreign requests are added to `wrong`."""
+    """Return a new page that adds its faults to `wrong`."""
     page = context.new_page()
 
     def on_console(message):
@@ -165,7 +165,7 @@ def watched(context, address, wrong):
 
 
 def look_at(browser, address, site):
-    """Open every page of a site, with its charts and tables; return what went wrong."""
+    """Return the faults of a site's pages in a browser."""
     wrong = []
     context = browser.new_context()
     for path in sorted(site.rglob("*.html")):
@@ -181,7 +181,7 @@ def look_at(browser, address, site):
 
 
 def open_everything(page):
-    """Draw a page's charts, open its tables and details, move over all of it."""
+    """Draw a page's charts and open its tables."""
     for place in page.query_selector_all(".plot"):
         place.scroll_into_view_if_needed()
         place.wait_for_selector("svg.main-svg", state="attached")
@@ -194,7 +194,7 @@ def open_everything(page):
 
 
 def faults_of(page, address):
-    """Yield what a page runs, leads to or shows of the data but must not."""
+    """Yield the faults of an opened page."""
     if page.evaluate("window.pwned !== undefined"):
         yield "a script of the data ran"
     links = page.eval_on_selector_all("a[href]", "all => all.map((one) => one.href)")
@@ -206,24 +206,24 @@ def faults_of(page, address):
 
 
 def test_no_script_of_the_data_runs_from_disk(browser, site):
-    """From disk, where no policy holds, no page runs, loads or links to hostile data."""
+    """From disk, pages run, load and link no hostile data."""
     assert look_at(browser, site.as_uri(), site) == []
 
 
 def test_no_script_of_the_data_runs_under_a_policy(browser, site, strict):
-    """A server's policy against inline scripts finds nothing to forbid."""
+    """A policy against inline scripts finds nothing to forbid."""
     with strict(site) as address:
         assert look_at(browser, address, site) == []
 
 
 def test_pages_stay_small(site):
-    """Messages of a megabyte are cut on the page and whole in its data."""
+    """Long messages are cut on pages, but not in data."""
     assert all(path.stat().st_size < MEGABYTE for path in site.rglob("*.html"))
     assert "x" * MEGABYTE in (site / "names" / f"{NIGHT}.json").read_text()
 
 
 def test_no_cell_is_a_formula(site):
-    """No text in a CSV file begins like a spreadsheet's formula."""
+    """No text in a CSV file begins like a formula."""
     for path in site.rglob("*.csv"):
         with open(path, newline="", encoding="utf-8") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
@@ -237,13 +237,13 @@ def test_no_cell_is_a_formula(site):
 
 
 def one_night_of(folder):
-    """Return the arguments of a run over a folder's night."""
+    """Return the arguments of a run over NIGHT."""
     days = ("--first_day", NIGHT, "--last_day", NIGHT)
     return ("--input_dir", folder, "--output_dir", folder / "site", *days)
 
 
 def test_ten_thousand_names_in_one_folder(tmp_path):
-    """Ten thousand files with odd names are counted once each."""
+    """Ten thousand odd names are counted once each."""
     place = tmp_path / "storage" / NIGHT.isoformat()
     place.mkdir(parents=True)
     for number in range(10_000):
@@ -254,7 +254,7 @@ def test_ten_thousand_names_in_one_folder(tmp_path):
 
 
 def test_names_that_look_alike_stay_apart(tmp_path):
-    """A name that is no text, and the name that it is shown as, are two files."""
+    """Two names that look the same are two files."""
     place = os.fsencode(tmp_path / "storage" / NIGHT.isoformat())
     os.makedirs(place)
     for name in (b"\x80.fits", b"\\x80.fits", b"a\xff", b"a\\xff"):
@@ -265,7 +265,7 @@ def test_names_that_look_alike_stay_apart(tmp_path):
 
 
 def test_terminals_get_no_commands(tmp_path, capfd):
-    """Control characters of a file's name are shown on stderr as symbols, in one line."""
+    """Control characters reach stderr as symbols."""
     name = "x\x1b]0;title\x07\x1b[31m\u202e\nobserving_monitor: all is well.json"
     (tmp_path / "site.toml").write_text(
         '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "table"\n'
@@ -280,14 +280,14 @@ def test_terminals_get_no_commands(tmp_path, capfd):
 
 
 def test_invisible_characters_are_shown():
-    """Characters that are invisible, or change the writing direction, are shown as numbers."""
+    """Invisible characters are shown as numbers."""
     hidden = "a\u202egpj\u200b\ufeff\U000e0041.\x1b[0m\x7f\x85"
     assert wording.visible(hidden) == "a⟨U+202E⟩gpj⟨U+200B⟩⟨U+FEFF⟩⟨U+E0041⟩.␛[0m␡�"
     assert wording.visible("漢字 שלום é\n\t") == "漢字 שלום é\n\t"
 
 
 def test_headlines_are_no_formulas(tmp_path):
-    """A metric's name that begins like a formula is text in nights.csv; -2.5 stays a number."""
+    """A metric's name in nights.csv is no formula."""
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "t.csv").write_text("n,a\n2020-02-12,-2.5\n")
     (tmp_path / "site.toml").write_text(

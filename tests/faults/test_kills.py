@@ -1,4 +1,4 @@
-"""Runs that are killed, race each other or meet a running rsync: pages stay whole."""
+"""Runs that are killed, race each other or meet rsync."""
 
 import datetime
 import os
@@ -31,7 +31,7 @@ def arguments(folder, output):
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """An input of two nights, its clock, and the contents of its site."""
+    """An input of two nights, its clock and its site's contents."""
     folder = tmp_path_factory.mktemp("killed")
     now = later()
     for night in DAYS:
@@ -56,12 +56,12 @@ def campaign(tmp_path_factory):
 @pytest.mark.parametrize("way", kills.WAYS)
 @pytest.mark.parametrize("number", range(3))
 def test_killed_and_run_again(campaign, way, number):
-    """After a kill at a random moment, the next run makes the right pages."""
+    """The run after a kill makes the right pages."""
     assert campaign.kill_one(way) == []
 
 
 def test_ten_runs_at_once(tree, tmp_path):
-    """Of ten runs at once, those that find the lock taken exit with 75; the pages are whole."""
+    """Of ten runs at once, one works; others exit with 75."""
     folder, now, expected = tree
     output = tmp_path / "site"
     processes = [start(*arguments(folder, output), now=now) for _ in range(10)]
@@ -74,7 +74,7 @@ def test_ten_runs_at_once(tree, tmp_path):
 
 
 def test_interrupted(tree, tmp_path):
-    """Ctrl-C ends a run with one line, and the next goes on from there."""
+    """Ctrl-C ends a run in one line; the next goes on."""
     folder, now, expected = tree
     output = tmp_path / "site"
     process = start(*arguments(folder, output), now=now)
@@ -89,7 +89,7 @@ def test_interrupted(tree, tmp_path):
 
 
 def test_rsync_while_it_runs(tmp_path, rsync):
-    """Runs during a transfer by rsync do not fail and count no temporary file."""
+    """Runs during a transfer count no temporary file."""
     made = make_night(tmp_path / "summit", DAYS[0], {"missing": 40, "not_fits": 3}, now=later())
     source = tmp_path / "summit" / "storage"
     for file in made.files:  # real bytes, so that a copy takes its time
@@ -127,7 +127,7 @@ def test_rsync_while_it_runs(tmp_path, rsync):
 
 
 def test_links_made_while_it_runs(tmp_path):
-    """Runs between changes of registry and links count what is there."""
+    """Runs between changes count what is there."""
     now = later()
     counted = {"ingested": 0}
     for _ in range(5):
@@ -139,7 +139,7 @@ def test_links_made_while_it_runs(tmp_path):
 
 
 def test_pages_have_the_umasks_mode(tree, tmp_path):
-    """Pages have the modes that the umask allows, so that a web server can read them."""
+    """The umask decides the modes of pages."""
     folder, now, _ = tree
     process = start(*arguments(folder, tmp_path / "site"), now=now, umask=0o022)
     process.communicate()

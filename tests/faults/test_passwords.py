@@ -1,4 +1,4 @@
-"""No page, file or line of output has a password of a database."""
+"""No output has a password of a database."""
 
 import sqlite3
 
@@ -18,7 +18,7 @@ QUERY = 'query = "select 1"\nnight_column = "n"\nvalues = { a = "b" }\n'
 
 
 def settings(way, addresses):
-    """Return settings with sources of four kinds at each address.
+    """Return settings with four sources at each address.
 
     `way` says how they name the password.
     """
@@ -39,7 +39,7 @@ def settings(way, addresses):
 
 @pytest.mark.parametrize("way", ["url", "password_env", "query"])
 def test_a_password_is_never_shown(tmp_path, monkeypatch, way):
-    """Sources that a server refuses, or that find none, do not show the password."""
+    """Failing connections do not show the password."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     if way == "password_env":
         monkeypatch.setenv("OUR_SECRET", SECRET)
@@ -64,7 +64,7 @@ def test_a_password_is_never_shown(tmp_path, monkeypatch, way):
 
 
 def test_an_unexpected_fault_shows_no_password(tmp_path, monkeypatch):
-    """An exception while a database is read loses the password from its whole chain."""
+    """An exception loses the password from its whole chain."""
     path = tmp_path / "a.sqlite3"
     sqlite3.connect(path).close()
     monkeypatch.setenv("OUR_SECRET", "zzz-secret")

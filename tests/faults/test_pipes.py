@@ -1,4 +1,4 @@
-"""Nothing waits for a named pipe in the place of a file; the settings may come through one."""
+"""A named pipe in place of a file holds nothing up."""
 
 import datetime
 import os
@@ -39,7 +39,7 @@ def make_site(folder, options="", tables=""):
 
 
 def finished(*arguments, **options):
-    """Run the command in a process; return its exit code and what it said, within a limit."""
+    """Run the command in a process; return exit code and output."""
     process = start(*arguments, now=NOW, **options)
     try:
         out, err = process.communicate(timeout=LIMIT_S)
@@ -60,7 +60,7 @@ def pipe_at(path):
 
 @pytest.mark.parametrize("is_named", [True, False])
 def test_known_issues(tmp_path, is_named):
-    """A pipe instead of known.yaml is a problem that the run names."""
+    """A pipe instead of known.yaml is a named problem."""
     settings = make_site(tmp_path, 'known_issues = "known.yaml"' if is_named else "")
     pipe_at(tmp_path / "known.yaml")
     code, said = finished("-c", settings, *DAYS)
@@ -71,7 +71,7 @@ def test_known_issues(tmp_path, is_named):
 
 @pytest.mark.parametrize("setting", ["url_file", "token_file", "password_file"])
 def test_secrets(tmp_path, setting):
-    """A pipe instead of a secret's file is a delivery that failed."""
+    """A pipe instead of a secret's file fails the delivery."""
     mail = 'type = "mail"\nserver = "127.0.0.1"\nsender = "a@b.c"\nto = ["d@e.f"]\nuser = "u"\n'
     webhook = 'type = "webhook"\n'
     webhook += "" if setting == "url_file" else 'url = "http://127.0.0.1:9/"\n'
@@ -98,7 +98,7 @@ FILES = [
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_of_the_output(tmp_path, name):
-    """A pipe instead of any file of the output is replaced, or named in a message."""
+    """A pipe instead of a file of the output is replaced or named."""
     settings = make_site(tmp_path)
     assert run("-c", settings, *DAYS, now=NOW) == 0
     path = tmp_path / name
@@ -115,7 +115,7 @@ def test_files_of_the_output(tmp_path, name):
 
 
 def test_all_files_of_the_output_at_once(tmp_path):
-    """Whatever file of the output is a pipe, neither a run nor another command waits for it."""
+    """Pipes instead of all files of the output hold nothing up."""
     settings = make_site(tmp_path)
     assert run("-c", settings, *DAYS, now=NOW) == 0
     for path in sorted((tmp_path / "site").rglob("*")):
@@ -126,7 +126,7 @@ def test_all_files_of_the_output_at_once(tmp_path):
 
 
 def test_check_does_not_wait_for_a_lock(tmp_path):
-    """`check` of an output whose lock is a pipe ends."""
+    """`check` does not wait for a lock that is a pipe."""
     settings = make_site(tmp_path)
     (tmp_path / "site").mkdir()
     pipe_at(tmp_path / "site" / ".lock")
@@ -137,7 +137,7 @@ def test_check_does_not_wait_for_a_lock(tmp_path):
 
 
 def test_textfile(tmp_path):
-    """A pipe instead of prometheus_file, or of its unfinished copy, stays, and is named."""
+    """A pipe instead of prometheus_file stays and is named."""
     settings = make_site(tmp_path, 'prometheus_file = "told.prom"')
     pipe = pipe_at(tmp_path / "told.prom")
     code, said = finished("-c", settings, *DAYS)
@@ -150,7 +150,7 @@ def test_textfile(tmp_path):
 
 
 def test_log_that_nobody_reads(tmp_path):
-    """A pipe that nobody reads is no log; the pages are written all the same."""
+    """Without a reader, a pipe is no log; pages are written."""
     settings = make_site(tmp_path, 'log_file = "log"')
     pipe_at(tmp_path / "log")
     code, said = finished("-c", settings, *DAYS)
@@ -159,7 +159,7 @@ def test_log_that_nobody_reads(tmp_path):
 
 
 def test_log_that_is_a_pipe_of_a_reader(tmp_path):
-    """A log may go to a pipe that somebody reads, such as /dev/stdout, and never waits for it."""
+    """A log may go to a pipe with a reader, without a wait."""
     settings = make_site(tmp_path, 'log_file = "/dev/stdout"')
     code, said = finished("-c", settings, *DAYS)
     assert code == 0 and "command=run" in said
@@ -177,7 +177,7 @@ def test_log_that_is_a_pipe_of_a_reader(tmp_path):
 
 @pytest.mark.parametrize("name", [".status.lock", "status_1507.json", ".status_1507.json.new"])
 def test_metrics(tmp_path, name):
-    """A pipeline that records numbers does not wait for a pipe either."""
+    """Recording numbers does not wait for a pipe."""
     pipe_at(tmp_path / name)
     failed = []
 
@@ -195,7 +195,7 @@ def test_metrics(tmp_path, name):
 
 @pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
 def test_sqlite_side_files(tmp_path, ending):
-    """A pipe next to an SQLite database does not hold up the run."""
+    """A pipe next to an SQLite database holds nothing up."""
     database = tmp_path / "d.sqlite3"
     with sqlite3.connect(database) as connection:
         connection.execute("create table f (p text, t text)")
@@ -217,7 +217,7 @@ columns = { path = "p", created_at = "t" }
 
 
 def shell(command, folder):
-    """Run a command of bash in a folder; return its exit code and what it said."""
+    """Run a command of bash; return its exit code and output."""
     program = (
         "import datetime, sys; from observing_monitor import cli; "
         f"sys.exit(cli.main(sys.argv[1:], datetime.datetime.fromisoformat({NOW.isoformat()!r})))"
@@ -240,7 +240,10 @@ OM = '"$1" -c "$2"'
     ],
 )
 def test_settings_through_a_pipe(tmp_path, command):
-    """Settings may come through a pipe; their relative paths start from the current folder."""
+    """Settings may come through a pipe.
+
+    Their relative paths start from the current folder.
+    """
     tables = '[notify.x]\ntype = "command"\ncommand = ["true"]\n[storage]\nanonymous = true'
     make_site(tmp_path, 'log_file = "log"', tables)
     code, said = shell(command, tmp_path)
@@ -250,7 +253,10 @@ def test_settings_through_a_pipe(tmp_path, command):
 
 
 def test_settings_that_do_not_come(tmp_path):
-    """A pipe without settings is given up after 5 s, one with too much at once."""
+    """A pipe without settings is given up after 5 s.
+
+    One with too much is refused at once.
+    """
     began = time.monotonic()
     code, said = shell(f"mkfifo pipe; {OM} -c pipe", tmp_path)
     assert code == 2 and "pipe: what comes through it has not ended after 5 s; -c names" in said
@@ -262,7 +268,7 @@ def test_settings_that_do_not_come(tmp_path):
 
 
 def test_settings_of_a_second_run(tmp_path):
-    """Each run reads its own settings, though they come through the same pipe."""
+    """Each run reads its own settings through the same pipe."""
     settings = make_site(tmp_path).read_text()
     pipe = pipe_at(tmp_path / "pipe")
     for title in ("first", "second"):

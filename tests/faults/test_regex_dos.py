@@ -1,4 +1,4 @@
-"""A pattern of the settings that takes for ever on some name holds up neither run nor `check`."""
+"""Slow patterns of the settings do not stop a run."""
 
 import time
 
@@ -17,7 +17,7 @@ GOOD = "AT_O_20210216_000001.fits"
 
 
 def make_site(folder, pattern):
-    """Two streams of files; the names of one are matched with a pattern."""
+    """Write two streams of files, one matched by a pattern."""
     for name in (f"in/2021-02-16/{GOOD}", f"in/2021-02-16/{ODD}", "good/2021-02-16/g.fits"):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ path = "good"
 
 @pytest.mark.parametrize("pattern", [NESTED, LOOKING])
 def test_a_run_ends_whatever_the_names(tmp_path, pattern):
-    """One odd name costs a second at most: the run ends, and both streams have their files."""
+    """A run with an odd name ends and has all files."""
     settings = make_site(tmp_path, pattern)
     process = start("-c", settings, *DAYS)
     out, err = process.communicate(timeout=60)
@@ -50,7 +50,7 @@ def test_a_run_ends_whatever_the_names(tmp_path, pattern):
 
 
 def test_a_name_that_takes_too_long_is_reported(tmp_path):
-    """The page names the file and the setting; the facts in other names are read."""
+    """The page names the file and the setting."""
     run("-c", make_site(tmp_path, LOOKING), *DAYS)
     page = (tmp_path / "site" / "a" / "2021-02-16.html").read_text()
     assert "name_pattern took too long for 1 of 2 texts" in page and ODD[:60] in page
@@ -60,14 +60,14 @@ def test_a_name_that_takes_too_long_is_reported(tmp_path):
 
 
 def test_check_says_that_a_pattern_is_matched_in_a_process(tmp_path, capsys):
-    """`check` names what RE2 lacks, and ends though a name takes too long."""
+    """`check` names what RE2 lacks and ends."""
     run("check", "-c", make_site(tmp_path, LOOKING), *DAYS)
     out = capsys.readouterr().out
     assert "name_pattern has a look-ahead" in out and "took too long for 1 of 2" in out
 
 
 def test_many_hostile_names_have_a_limit(monkeypatch):
-    """The time for all hostile names is bounded; ordinary names before them are read."""
+    """The time for all hostile names is bounded."""
     monkeypatch.setattr(slow_patterns, "NAME_S", 0.1)
     monkeypatch.setattr(slow_patterns, "LATE_S", 1.0)
     texts = [GOOD, *(ODD for _ in range(1000)), GOOD]
@@ -86,7 +86,7 @@ def test_a_few_hostile_names_cost_the_others_nothing(monkeypatch):
 
 
 def test_unusual_names_of_an_ordinary_pattern_have_a_limit():
-    """RE2 and Python differ beyond ASCII, so a process matches such names."""
+    """A process matches names beyond ASCII."""
     made = Pattern("name_pattern", NESTED)
     found = made.groups([GOOD, f"é{ODD}", f"{ODD}\n"])
     assert made.remarks() == []
@@ -94,7 +94,7 @@ def test_unusual_names_of_an_ordinary_pattern_have_a_limit():
 
 
 def test_a_process_that_cannot_be_interrupted_is_killed(monkeypatch):
-    """If the limit of one text fails, the limit of the whole process ends it."""
+    """The limit of the whole process ends it."""
     began = time.monotonic()
     answer = slow_patterns.call_in_process(time.sleep, 600, limit_s=1)
     assert answer is None and time.monotonic() - began < 30

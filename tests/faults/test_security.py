@@ -1,4 +1,4 @@
-"""The promises of SECURITY.md: sources are only read, links lead nowhere, no data are run."""
+"""Sources are only read, and no data are run."""
 
 import contextlib
 import datetime
@@ -72,7 +72,7 @@ def as_toml(value):
 
 
 def every_kind(folder):
-    """Write settings with a stream of each of KINDS; return the folder that they read."""
+    """Write settings of every kind of source; return its input."""
     lines = ['[observing_monitor]\noutput_dir = "site"']
     for number, (kind, make) in enumerate(KINDS.items()):
         (folder / "input" / str(number)).mkdir(parents=True)
@@ -87,7 +87,7 @@ def every_kind(folder):
 
 
 def states(folder):
-    """Return the bytes of every file and folder, and all of `stat` but the access time."""
+    """Return the bytes and `stat` of every file and folder."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         state = path.lstat()
@@ -127,12 +127,12 @@ sys.addaudithook(_hook)
 
 
 def unmeasured():
-    """Return the environment without coverage, which writes files of its own."""
+    """Return the environment without coverage."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def test_a_run_is_watched(tmp_path):
-    """A run writes only to its output, starts only workers, calls no address and runs no data."""
+    """A run writes only its output and starts only workers."""
     every_kind(tmp_path)
     code = f"23:00:00 __import__('os').system('{MARK}')".encode()
     for path in (tmp_path / "input").rglob("*.csv"):
@@ -169,7 +169,7 @@ def test_a_run_is_watched(tmp_path):
 
 
 def test_a_run_is_watched_from_outside(tmp_path):
-    """The same by the kernel's account, which includes C libraries."""
+    """The same by the kernel's account."""
     strace = shutil.which("strace")
     need(strace, "there is no strace (Debian's package strace)")
     probe = subprocess.run([strace, "-o", "/dev/null", "true"], check=False, capture_output=True)
@@ -197,7 +197,7 @@ def test_a_run_is_watched_from_outside(tmp_path):
 
 
 def read_account(account):
-    """Return the programs started, paths changed and addresses called, by strace."""
+    """Return programs started, paths changed, addresses called."""
     programs, touched, called = set(), set(), []
     for line in account.read_text(errors="replace").splitlines():
         call, _, rest = line.split(maxsplit=1)[1].partition("(")
@@ -214,7 +214,7 @@ def read_account(account):
 
 
 def test_sources_are_left_as_they_were(tmp_path):
-    """No byte, time or mode of a source's files changes, even of databases in WAL mode."""
+    """No byte, time or mode of a source's files changes."""
     folder = every_kind(tmp_path)
     for path in folder.rglob("*.sqlite3"):
         with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -226,7 +226,7 @@ def test_sources_are_left_as_they_were(tmp_path):
 
 
 def test_a_writer_is_not_in_the_way(tmp_path, monkeypatch):
-    """Rows that are still in a write-ahead log are read, and no file there changes."""
+    """Rows in a write-ahead log are read; no file changes."""
 
     def n_rows():
         with Database(f"sqlite:///{path}").connect() as reader:
@@ -252,7 +252,7 @@ def test_a_writer_is_not_in_the_way(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
 def test_a_database_refuses_what_a_source_would_write(tmp_path, request, kind):
-    """The connection of sources is read-only, even if its user may write."""
+    """The connection of sources is read-only."""
     if kind == "postgresql":
         url = request.getfixturevalue("postgres").create("readonly")
     elif kind == "mariadb":
@@ -278,7 +278,7 @@ def test_a_database_refuses_what_a_source_would_write(tmp_path, request, kind):
 
 
 def linked(kind, folder, elsewhere):
-    """Move a source's files to another folder, with links in their place; return the source."""
+    """Replace a source's files by links; return the source."""
     sources, targets = KINDS[kind](folder)
     for number, target in enumerate(targets):
         moved = elsewhere / f"{number}{target.name}"
@@ -293,7 +293,7 @@ def linked(kind, folder, elsewhere):
     ["files", "lasair", "bucket_listing", "fitsstorage_logs", "expected", "summit", "table, CSV"],
 )
 def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
-    """A link that leads out of a source's folder is not followed, and the page says so."""
+    """Links out of a source's folder are not followed."""
     (tmp_path / "in").mkdir()
     (tmp_path / "secret").mkdir()
     sources = linked(kind, tmp_path / "in", tmp_path / "secret")
@@ -330,7 +330,7 @@ def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
     ],
 )
 def test_pipes_are_not_waited_for(tmp_path, kind):
-    """A pipe in place of a file is a fault in words; it is not opened, which would hang."""
+    """A pipe in place of a file is not opened."""
     sources, targets = KINDS[kind](tmp_path)
     for target in targets:
         target.unlink()
@@ -344,5 +344,5 @@ def test_pipes_are_not_waited_for(tmp_path, kind):
 
 
 def test_every_kind_of_source_is_tried():
-    """KINDS has every kind of source but those that need a server."""
+    """KINDS has every source that needs no server."""
     assert {kind.partition(",")[0] for kind in KINDS} | {"fitsstorage", "objects"} == set(BUILT_IN)

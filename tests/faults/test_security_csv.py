@@ -1,4 +1,4 @@
-"""The CSV file that a browser saves runs nothing in a spreadsheet, as the one on the server."""
+"""CSV files run nothing in a spreadsheet, even if the browser saves them."""
 
 import csv
 
@@ -6,10 +6,10 @@ import pytest
 from file_tables import file_table
 from night_samples import night_page
 from page_samples import summary
-from script_site import ASSETS, open_night, shown_rows
+from script_site import open_night, shown_rows, write_assets, write_night
 
 from observing_monitor.model import columns
-from observing_monitor.pages import assets, file_list, render
+from observing_monitor.pages import file_list
 from observing_monitor.tables.to_csv import to_csv
 
 PATHS = [
@@ -29,29 +29,28 @@ PATHS = [
 
 @pytest.fixture
 def site(tmp_path):
-    """A page of files whose paths and reasons begin as formulas do, beside its assets."""
-    (tmp_path / "assets").mkdir()
-    for name in (assets.STYLE, assets.SCRIPT):
-        (tmp_path / "assets" / name).write_bytes(assets.asset_bytes(name))
+    """A page of files with paths and reasons like formulas."""
+    write_assets(tmp_path)
     files = file_table(len(PATHS), path=PATHS, reason=PATHS[::-1])
     counts = summary(n_files=len(PATHS))
     page = night_page(charts=[], files_js="2020-02-12.files.js", summary=counts)
-    place = tmp_path / "auxTel"
-    place.mkdir()
-    (place / "2020-02-12.html").write_text(render.render_night(page, ASSETS), encoding="utf-8")
+    folder = tmp_path / "auxTel"
+    folder.mkdir()
+    write_night(folder / "2020-02-12.html", page)
     script = file_list.render_files_js(files)
-    (place / "2020-02-12.files.js").write_text(script, encoding="utf-8")
-    (place / "2020-02-12.csv").write_bytes(b"".join(to_csv(files)))
+    (folder / "2020-02-12.files.js").write_text(script, encoding="utf-8")
+    (folder / "2020-02-12.csv").write_bytes(b"".join(to_csv(files)))
     return tmp_path
 
 
 def rows_of(path):
+    """Return the rows of a CSV file."""
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def test_saved_csv_runs_no_formula(browser, site):
-    """Text that a spreadsheet would run has an apostrophe before it, as in the server's file."""
+    """Text like a formula gets an apostrophe, as in the server's file."""
     page = open_night(browser, site, "#files?q=fits")
     shown_rows(page)
     with page.expect_download() as saved:
@@ -69,6 +68,7 @@ def test_saved_csv_runs_no_formula(browser, site):
 def test_shown_text_has_no_apostrophe(browser, site):
     """The table on the page shows names as they are."""
     page = open_night(browser, site, "#files?q=SUM")
-    assert any("@SUM(1).fits" in cell for row in shown_rows(page) for cell in row)
-    assert not any("'@SUM" in cell for row in shown_rows(page) for cell in row)
+    cells = [cell for row in shown_rows(page) for cell in row]
+    assert any("@SUM(1).fits" in cell for cell in cells)
+    assert not any("'@SUM" in cell for cell in cells)
     page.close()

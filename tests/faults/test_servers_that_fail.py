@@ -1,4 +1,4 @@
-"""Servers that are stopped, cut off during an answer, or changed.
+"""Servers that stop, change or cut connections.
 
 Their last data stay, the pages say so, and the servers are read again once they are back.
 """
@@ -27,7 +27,7 @@ columns = { name = "name", value = "value" }
 
 @contextlib.contextmanager
 def stopped(*pids):
-    """Stop processes during the block: connections are accepted, but not answered."""
+    """Stop processes; their connections get no answer."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -39,7 +39,7 @@ def stopped(*pids):
 
 @pytest.fixture(params=["postgres", "mariadb"])
 def database(request):
-    """A database with one large table: its URL, a function to change it, and its server."""
+    """A database's URL, a function to change it, its server."""
     server = request.getfixturevalue(request.param)
     url = server.create("faults")
     where = {"dbname" if request.param == "postgres" else "database": "faults"}
@@ -56,7 +56,7 @@ def database(request):
 
 
 def settings(folder, url, limit_s):
-    """Write settings with one database; return a run's arguments."""
+    """Write settings of a database; return a run's arguments."""
     folder.joinpath("site.toml").write_text(
         f"""[observing_monitor]
 output_dir = "site"
@@ -75,7 +75,7 @@ columns = {{ name = "name", value = "value", text = "more" }}
 
 
 def read_page(folder, stream="pipeline"):
-    """Return the metrics of the night's page, by name, and its findings' texts."""
+    """Return the night's metrics and its findings' texts."""
     data = json.loads((folder / "site" / stream / f"{NIGHT}.json").read_text())
     page = (folder / "site" / stream / f"{NIGHT}.html").read_text()
     findings = [finding["text"] for finding in data["findings"]]
@@ -85,7 +85,7 @@ def read_page(folder, stream="pipeline"):
 
 
 def test_database_that_fails_and_comes_back(database, tmp_path, capfd):
-    """However a database fails, its last numbers stay, with the reason and since when."""
+    """A failing database keeps its last numbers."""
     url, execute, server = database
     whole = {f"n{number}": number for number in range(N_ROWS)}
     password = urllib.parse.quote(getattr(server, "password", None) or "none")
@@ -128,7 +128,7 @@ def test_database_that_fails_and_comes_back(database, tmp_path, capfd):
 
 
 def test_etcd_that_is_stopped(tmp_path, capfd):
-    """If etcd does not answer, the recorders' last state stays, with since when."""
+    """Recorders keep their last state if etcd is silent."""
     (tmp_path / "etcd").mkdir()
     with etcd.running(tmp_path / "etcd") as server:
         server.put({"/mon/drvs1/op-type": {"timestamp": NOW.timestamp(), "value": "recording"}})
@@ -153,7 +153,7 @@ def test_etcd_that_is_stopped(tmp_path, capfd):
 
 
 def test_servers_that_are_stopped_together(tmp_path, postgres, mariadb, capfd):
-    """Two stopped servers of eight streams cost a run the time limit of one source."""
+    """Two stopped servers cost a run one time limit."""
     urls, limit_s = {}, 4
     for number in range(4):
         for kind, server, where in (("pg", postgres, "dbname"), ("my", mariadb, "database")):

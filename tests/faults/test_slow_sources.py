@@ -34,7 +34,7 @@ for n in range(4):
 
 @pytest.fixture
 def site(tmp_path):
-    """The folder of a stream of files and one of numbers, an environment and the clock."""
+    """A folder with two streams, an environment and a clock."""
     now = later()
     for night in NIGHTS:
         make_night(tmp_path / "camera", night, {"ingested": 3}, now=now)
@@ -48,7 +48,7 @@ def site(tmp_path):
 
 
 def run(site, *arguments):
-    """Run the command in its own process; return its exit code, stderr and seconds."""
+    """Run the command; return exit code, stderr and seconds."""
     folder, environment, now = site
     began = time.monotonic()
     process = start(*arguments, "-c", folder / "site.toml", now=now, env=environment)
@@ -57,14 +57,14 @@ def run(site, *arguments):
 
 
 def value_of(site, night):
-    """Return the numbers of the stream `dome`, by name, and its findings."""
+    """Return the numbers of the stream `dome` and its findings."""
     data = json.loads((site[0] / "site" / "dome" / f"{night}.json").read_text())
     return {metric["name"]: metric["value"] for metric in data["metrics"]}, data["findings"]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_source_that_hangs(site, jobs):
-    """A source that hangs costs a run its limit once and keeps its data; others go on."""
+    """A source that hangs costs its limit once."""
     folder = site[0]
     assert run(site, *DAYS)[:2] == (0, "")
     make_pipe(folder / "weather")
@@ -93,19 +93,19 @@ def test_source_that_hangs(site, jobs):
 
 
 def make_pipe(path):
-    """Put a pipe without a writer in place of a file: whoever opens it hangs."""
+    """Replace a file by a pipe, which hangs when opened."""
     path.unlink(missing_ok=True)
     os.mkfifo(path)
 
 
 def times_in(folder):
-    """Return the modification time of each file in a folder."""
+    """Return each file's modification time."""
     return {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("command", ["run", "rebuild", "check"])
 def test_many_sources_that_hang(site, command):
-    """Ten sources that hang cost a run the time limit of one; the others are read."""
+    """Ten sources that hang cost the limit of one."""
     folder = site[0]
     text = '[observing_monitor]\noutput_dir = "site"\n[streams.camera]\ninput_dir = "camera"\n'
     for number in range(5):
@@ -133,7 +133,7 @@ def test_many_sources_that_hang(site, command):
 
 
 def test_slow_answer_is_an_answer(site):
-    """A source that takes most of its limit is waited for."""
+    """A source within its limit is waited for."""
     folder = site[0]
     make_pipe(folder / "weather")
     feeder = subprocess.Popen([sys.executable, "-c", FEEDING, folder / "weather"])
@@ -148,7 +148,7 @@ def test_slow_answer_is_an_answer(site):
 
 @pytest.mark.parametrize("command", ["check", "rebuild"])
 def test_other_commands_with_a_source_that_hangs(site, command):
-    """`check` and `rebuild` go on without a source that hangs, and name it."""
+    """`check` and `rebuild` name a source that hangs."""
     folder = site[0]
     make_pipe(folder / "weather")
     process = start(command, "-c", folder / "site.toml", now=site[2], env=site[1])
@@ -162,13 +162,13 @@ def test_other_commands_with_a_source_that_hangs(site, command):
 
 
 def test_lock_is_free_after_a_source_hangs(site):
-    """The process ends although the source still hangs, and the next run finds no lock."""
+    """The next run finds no lock of a source that hangs."""
     make_pipe(site[0] / "weather")
     assert [run(site, *DAYS)[0] for _ in range(2)] == [1, 1]
 
 
 def test_run_that_is_too_long(tmp_path):
-    """A run stops at its limit, after tonight in each stream; the next run does the rest."""
+    """A run stops at its limit, after tonight in each stream."""
     now = later()
     text = '[observing_monitor]\noutput_dir = "site"\n'
     every = [datetime.date(2020, 1, 1) + datetime.timedelta(days=n) for n in range(40)]
@@ -223,7 +223,7 @@ def test_run_that_is_too_long(tmp_path):
     ],
 )
 def test_limits_that_are_wrong(tmp_path, capsys, line, words):
-    """A wrong time limit is refused with a message that names the key."""
+    """A wrong time limit is refused by name."""
     (tmp_path / "site.toml").write_text(f"[streams.dome]\ninput_dir = 'x'\n{line}\n")
     given = ["-c", str(tmp_path / "site.toml"), "--output_dir", str(tmp_path / "site")]
     assert cli.main(given) == 2
@@ -231,7 +231,7 @@ def test_limits_that_are_wrong(tmp_path, capsys, line, words):
 
 
 def test_a_look_that_hangs_has_a_default():
-    """A call without an answer in time gives the default; otherwise its result or exception."""
+    """A call that takes too long gives the default."""
     come_back = threading.Event()
     assert timelimit.within(0.05, come_back.wait, "otherwise") == "otherwise"
     come_back.set()

@@ -1,4 +1,4 @@
-"""SQLite files that other processes write, or wrote until they were killed.
+"""SQLite files that are being written, or were.
 
 They are read without a lock.
 """
@@ -71,7 +71,7 @@ sqlite.ask(sys.argv[1], sys.argv[2])
 
 
 def make(path, n_rows=600):
-    """Make a file of about 600 kB whose rows all have the value 0; return its path."""
+    """Make a file whose rows have the value 0; return its path."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("pragma synchronous=off")
         connection.execute("create table numbers (n integer primary key, value int, filling blob)")
@@ -83,7 +83,7 @@ def make(path, n_rows=600):
 
 @contextlib.contextmanager
 def writing(code, *arguments):
-    """Run a process during the block, which begins at its first write; then kill it."""
+    """Run a process that writes during the block; kill it."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -96,7 +96,7 @@ def writing(code, *arguments):
 
 
 def states(folder):
-    """Return the time, mode and bytes of each file in a folder."""
+    """Return each file's time, mode and bytes."""
     return {
         path.name: (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes())
         for path in folder.iterdir()
@@ -105,7 +105,7 @@ def states(folder):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """A file in a folder of its own; no test may leave a temporary file."""
+    """A file in its own folder; tests leave no other file."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "there").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -124,7 +124,7 @@ def file(tmp_path, monkeypatch):
     ],
 )
 def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
-    """Every answer is of one state of the file, and never of an older one than the last."""
+    """Every answer is of one state, never of an older one."""
     seen = []
     with (
         writing(WRITER, file, mode, synchronous, gap_s),
@@ -140,7 +140,7 @@ def test_a_writer_that_commits_all_the_time(file, mode, synchronous, gap_s):
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_a_snapshot_during_writes(file, mode):
-    """A copy of a file that is being written is of one state for all queries."""
+    """A copy is of one state for all queries."""
     with writing(WRITER, file, mode, "off", 0.05):
         for _ in range(5):
             with contextlib.closing(sqlite.snapshot(str(file))) as copy:
@@ -151,7 +151,7 @@ def test_a_snapshot_during_writes(file, mode):
 
 
 def test_a_file_that_is_replaced_all_the_time(file):
-    """A file that its writer replaces by renaming is read whole, the old or the new one."""
+    """A file that is being replaced is read whole."""
     stop = threading.Event()
 
     def replace():
@@ -180,7 +180,7 @@ def test_a_file_that_is_replaced_all_the_time(file):
 
 @pytest.mark.parametrize("synchronous", ["off", "full"])
 def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
-    """The changes of a killed writer are undone in answers, but not in the file.
+    """A killed writer's changes are undone in answers only.
 
     The next writer undoes them there.
     """
@@ -209,7 +209,7 @@ def test_a_writer_that_was_killed(file, synchronous, monkeypatch):
 
 
 def test_a_writer_in_a_long_transaction(file):
-    """The changes of a transaction are read once it is committed, and not before."""
+    """Changes are read once they are committed."""
     with (
         writing(SPILL, file, "full") as writer,
         contextlib.closing(sqlite.Reader(str(file), 10)) as reader,
@@ -224,7 +224,7 @@ def test_a_writer_in_a_long_transaction(file):
 
 
 def test_a_journal_without_a_change(file, monkeypatch):
-    """A journal without a change in the file costs neither a copy nor a wait."""
+    """A journal without a change costs no copy and no wait."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("pragma journal_mode=persist")
         writer.execute("update numbers set value = 1")
@@ -241,7 +241,7 @@ def test_a_journal_without_a_change(file, monkeypatch):
 
 @pytest.mark.parametrize(("when", "value"), [(1, 0), (2, 7)])
 def test_a_writer_of_several_files_that_was_killed(file, when, value):
-    """A change of two files counts if the writer was killed after removing their journal.
+    """A change of two files counts in both or in none.
 
     Killed before, it is undone in both. All journals stay.
     """
@@ -266,7 +266,7 @@ def test_a_writer_of_several_files_that_was_killed(file, when, value):
 
 
 def test_no_room_for_a_copy(file, monkeypatch):
-    """If a copy has no room, the message names the file, the full folder and TMPDIR."""
+    """If a copy has no room, the message names TMPDIR."""
     with (
         disk(file.parent.parent / "small", "200k"),
         contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer,
@@ -284,7 +284,7 @@ def test_no_room_for_a_copy(file, monkeypatch):
 
 
 def test_a_link_to_a_file(file):
-    """The log of a linked file is next to the file, not next to the link."""
+    """The log of a linked file is next to the file."""
     link = file.parent.parent / "link.sqlite3"
     link.symlink_to(file)
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
@@ -294,7 +294,7 @@ def test_a_link_to_a_file(file):
 
 
 def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
-    """A file that changes at every try is read under SQLite's lock, which is logged.
+    """A file that changes too fast is read under a lock.
 
     If the lock can't be had either, that is a fault in words.
     """
@@ -330,7 +330,7 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
 
 @contextlib.contextmanager
 def touched_all_the_time(file):
-    """Change a file's time a thousand times a second during the block."""
+    """Change a file's time all the time during the block."""
     stop = threading.Event()
 
     def touch():
@@ -347,7 +347,7 @@ def touched_all_the_time(file):
 
 
 def leave_files(file, ending):
-    """Let a writer leave a journal or a log; return the bytes of the folder's files."""
+    """Let a writer leave a journal or a log; return all bytes."""
     if ending == "-journal":
         with writing(SPILL, file, "full") as writer:
             os.kill(writer.pid, signal.SIGKILL)
@@ -365,7 +365,7 @@ def leave_files(file, ending):
 
 @pytest.mark.parametrize("ending", ["-journal", "-wal"])
 def test_a_damaged_journal_or_log(file, ending, monkeypatch, n_tries=25):
-    """A damaged journal or log gives SQLite's own answer, or is a fault in words."""
+    """A damaged journal gives SQLite's own answer or a fault."""
     monkeypatch.setattr(sqlite, "JOURNAL_S", 0)
     kept = leave_files(file, ending)
     chance, outcomes = random.Random(6), set()
@@ -385,7 +385,7 @@ def test_a_damaged_journal_or_log(file, ending, monkeypatch, n_tries=25):
 
 
 def damaged(data, chance):
-    """Return bytes with one bit changed, or cut; often among the first 32."""
+    """Return bytes that are cut or have one changed bit."""
     at = chance.choice((chance.randrange(32), chance.randrange(len(data))))
     if chance.random() < 0.7:
         return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
@@ -394,7 +394,7 @@ def damaged(data, chance):
 
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_file_that_changes_during_a_query(file, is_gone):
-    """If a file is replaced during a query, the answer is from the new file.
+    """A query of a replaced file reads the new one.
 
     If it is removed, the query fails.
     """
@@ -419,7 +419,7 @@ def test_a_file_that_changes_during_a_query(file, is_gone):
 
 
 def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
-    """A wrong query is reported as such, although the file changes at every try."""
+    """A wrong query is reported although the file changes."""
     monkeypatch.setattr(sqlite, "TRIES", 2)
 
     def fail():
@@ -435,7 +435,7 @@ def test_a_query_that_fails_while_the_file_changes(file, monkeypatch):
 
 
 def test_sqlalchemy_reads_the_same_way(file):
-    """SQLAlchemy has rows one by one or at once, its `regexp`, and SQLite's URL options."""
+    """SQLAlchemy gets the same rows."""
     with Database(f"sqlite:///file:{file}?mode=rwc&uri=true").connect() as connection:
         asked = connection.execute(
             text("select n, value from numbers where cast(n as text) regexp '^5.$' order by n")

@@ -1,4 +1,4 @@
-"""Ways to break files: the same seed gives the same breakage."""
+"""Ways to break files; equal seeds break equally."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ NIGHT_S = 1_581_580_000  # a unix time in the night of small_inputs
 
 
 def age(path):
-    """Set a file's modification time to one in the night."""
+    """Set a file's time to one in the night."""
     os.utime(path, (NIGHT_S, NIGHT_S))
 
 
@@ -67,7 +67,7 @@ def _broken_at(data, at, how, chance):
 
 
 def upset(path, seed):
-    """Put one of VALUES into cells or columns of an SQLite database, one to three times.
+    """Put some of VALUES into an SQLite database.
 
     SQLite keeps any type in any column.
     """

@@ -1,4 +1,4 @@
-"""Nights of an alert broker, and sources that read them, for tests."""
+"""Nights of an alert broker, and sources that read them."""
 
 import datetime
 
@@ -19,7 +19,7 @@ THREE_FORMS = [
 
 
 def asked(rule=UTC):
-    """Return what a run tells the sources of a stream."""
+    """Return the context that a run gives its sources."""
     return Asked("broker", rule, NOW)
 
 

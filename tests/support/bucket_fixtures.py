@@ -1,4 +1,4 @@
-"""Fixtures of tests with buckets, which name it in `pytest_plugins`."""
+"""Fixtures with buckets, for `pytest_plugins`."""
 
 import os
 import uuid
@@ -11,7 +11,7 @@ from running import run
 
 @pytest.fixture
 def account(ceph, monkeypatch):
-    """A user of the server, whose keys are in the environment."""
+    """A user of the server, with keys in the environment."""
     key, secret = ceph.user(f"user{uuid.uuid4().hex[:8]}")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -26,7 +26,7 @@ def bucket(ceph, account):
 
 @pytest.fixture
 def go(capfd):
-    """Runs the command here; returns its exit code and stderr."""
+    """A function that runs the command; gives exit code and stderr."""
 
     def go(*arguments, now=None):
         return run(*arguments, now=now), capfd.readouterr().err

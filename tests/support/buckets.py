@@ -47,7 +47,7 @@ class Bucket:
         return self.client.head_object(Bucket=self.name, Key=name)
 
     def listed(self, prefix=""):
-        """Return the listing below a prefix, by the rest of the names."""
+        """Return the listing below a prefix, without the prefix."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix
         )
@@ -96,7 +96,7 @@ def on_disk(folder):
 
 
 def set_environment(monkeypatch, ceph, key, secret):
-    """Set the variables that the program needs to reach a server as a user."""
+    """Set the environment of a user of a server."""
     values = {
         "ACCESS_KEY_ID": key,
         "SECRET_ACCESS_KEY": secret,
@@ -129,7 +129,7 @@ def command(*arguments, now=None):
 
 
 def begin(bucket, prefix, wanted, *arguments, now, **options):
-    """Start a rebuild, and return when it has collected some nights."""
+    """Start a rebuild; return once it has collected some nights."""
     process = start(*arguments, now=now, **options)
     while (
         process.poll() is None

@@ -1,4 +1,4 @@
-"""A private Ceph: a monitor, one object daemon in memory, and its S3 gateway."""
+"""A private Ceph with its S3 gateway."""
 
 import json
 import os
@@ -54,7 +54,7 @@ debug rgw = 1
 
 
 class Ceph(Server):
-    """Debian's Ceph on loopback; `user` makes users and their keys.
+    """Debian's Ceph on loopback.
 
     It starts in about a second and takes 130 MB of memory.
     """
@@ -80,7 +80,7 @@ class Ceph(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def prepare(self):
-        """Make the cluster and start all of it but the gateway."""
+        """Make the cluster; start all but the gateway."""
         fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
         self._write_settings(fsid)
         monitor_map = f"{self.folder}/monmap"
@@ -127,14 +127,14 @@ class Ceph(Server):
         self.others = []
 
     def user(self, name):
-        """Make a user of the gateway; return its access key and secret."""
+        """Make a user; return its access key and secret."""
         made = json.loads(
             self.run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}")
         )
         return made["keys"][0]["access_key"], made["keys"][0]["secret_key"]
 
     def requests(self, bucket):
-        """Return the requests about a bucket, in order, from the gateway's log.
+        """Return the requests about a bucket, in order.
 
         Each is (method, path with query, status).
         """

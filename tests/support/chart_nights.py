@@ -1,4 +1,4 @@
-"""Nights of files for charts, and what must hold for every chart."""
+"""Nights of files for charts, and checks of all charts."""
 
 import datetime
 import json
@@ -31,7 +31,10 @@ def files_at(created, transferred, ingested):
 
 
 def night_of(n):
-    """Return `n` files of ten hours, moved in 3 to 20 s, ingested in 1 to 17 minutes."""
+    """Return `n` files of ten hours.
+
+    They arrive after 3 to 20 s and are ingested after 1 to 17 minutes.
+    """
     number = np.arange(n)
     evening = np.datetime64("2020-02-12T22:00:00", "us")
     created = evening + _seconds(np.linspace(0, 36_000, n))
@@ -44,7 +47,7 @@ def _seconds(numbers):
 
 
 def sky_charts(night="2020-02-12", position=PACHON, timezone="America/Santiago", n=500):
-    """Return the charts of `n` files, moved to a night, under the sky of that night."""
+    """Return the charts of `n` files under a night's sky."""
     bounds = NightRule().bounds(datetime.date.fromisoformat(night))
     made = night_charts(night_of(n), *BOUNDS)
     shift = round((bounds[0] - BOUNDS[0]).total_seconds() * 1000)
@@ -54,7 +57,7 @@ def sky_charts(night="2020-02-12", position=PACHON, timezone="America/Santiago",
 
 
 def check_charts(charts):
-    """Check that plotly and JSON take each chart, that it is small and has words."""
+    """Check that charts are valid, small and have words."""
     assert len({chart.chart_id for chart in charts}) == len(charts)
     for chart in charts:
         go.Figure(chart.figure)

@@ -5,7 +5,7 @@ import urllib.parse
 
 
 def dead_links(folder):
-    """Return the local addresses on pages below a folder that lead to no file."""
+    """Return the local links of pages that lead to no file."""
     dead = []
     for page in folder.rglob("*.html"):
         for address in re.findall(r'(?:href|src|data-plotly)="([^"#]+)', page.read_text()):

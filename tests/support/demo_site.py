@@ -1,4 +1,4 @@
-"""The pages of the example observatory, by kind, and how a browser opens them."""
+"""The example's pages by kind, opened in a browser."""
 
 from pathlib import Path
 
@@ -40,13 +40,13 @@ KINDS = (
 
 
 def fullest(site, stream):
-    """Return the page of the stream's night that has the most to show."""
+    """Return the stream's night with the most to show."""
     pages = [site / f"{stream}/{night}.html" for night in nights(site / stream)]
     return max(pages, key=lambda path: path.stat().st_size)
 
 
 def page_of_kind(site, kind):
-    """Return a page of a kind: with much, with little, or with something that is rare."""
+    """Return a page with much, little or rare content."""
     of_nights = nights(site / "auxTel")
     newest = max(of_nights)
     worst = max(of_nights, key=lambda night: of_nights[night]["n_error"])
@@ -75,7 +75,7 @@ def page_of_kind(site, kind):
 
 
 def _with_something_rare(site, kind):
-    """Return the pages with something that only some nights of one stream have."""
+    """Return pages with content of only a few nights."""
     if kind == "exposures":
         return list((site / "auxTel").glob("*.exposures.html"))
     if kind == "moved":
@@ -88,7 +88,7 @@ def _with_something_rare(site, kind):
 
 
 def open_page(context, path):
-    """Open a page; return it and the list of what its console says, which must stay empty."""
+    """Open a page; return it and its console, to stay empty."""
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -97,7 +97,7 @@ def open_page(context, path):
 
 
 def show_all(page):
-    """Scroll through a page, so that it draws its charts and opens its table.
+    """Scroll through a page, so that it draws all.
 
     It waits by selectors, which a strict policy of the server allows.
     """

@@ -1,4 +1,4 @@
-"""A private etcd on free ports of loopback, in a folder of its own."""
+"""A private etcd on free ports of loopback."""
 
 import base64
 import contextlib
@@ -14,7 +14,7 @@ from servers import free_port
 
 @contextlib.contextmanager
 def running(folder):
-    """Run an etcd during the block; gives a `Server` that is ready."""
+    """Run an etcd during the block; gives a `Server`."""
     program = shutil.which("etcd")
     need(program, "there is no etcd (Debian's package etcd-server)")
     url, peers = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
@@ -65,13 +65,13 @@ class Server:
             return json.loads(answer.read())
 
     def put(self, values):
-        """Write values by key: text as it is, all else as JSON."""
+        """Write values by key: text as it is, others as JSON."""
         for key, value in values.items():
             text = value if isinstance(value, str) else json.dumps(value)
             self.post("/v3/kv/put", {"key": b64(key), "value": b64(text)})
 
     def delete(self, prefix):
-        """Remove all keys with a prefix, which is ASCII."""
+        """Remove all keys with an ASCII prefix."""
         self.post(
             "/v3/kv/deleterange",
             {"key": b64(prefix), "range_end": b64(prefix[:-1] + chr(ord(prefix[-1]) + 1))},
@@ -79,5 +79,5 @@ class Server:
 
 
 def b64(text):
-    """Return a text's bytes in base64, as the gateway takes them."""
+    """Return a text in base64, as the gateway takes it."""
     return base64.b64encode(text.encode()).decode()

@@ -33,7 +33,7 @@ def exposure_name(number):
 
 
 def observe(folder, n_exposures, code=0):
-    """Run with so many exposures, of two files each; the run must end with this exit code."""
+    """Run with a number of exposures of two files each."""
     lines = ["path,size,created,came,exposure,number\n"]
     for number in range(n_exposures):
         name = exposure_name(number)
@@ -48,6 +48,6 @@ def observe(folder, n_exposures, code=0):
 
 
 def run_again(folder, code=0):
-    """Run with the files as they are; the run must end with this exit code."""
+    """Run with the files as they are."""
     days = ("--first_day", NIGHT, "--last_day", NIGHT)
     assert run("-c", folder / "site.toml", *days, now=NOW) == code

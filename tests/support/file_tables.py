@@ -1,4 +1,4 @@
-"""Lists of files for the table of all files, and its script unpacked."""
+"""Lists of files, and the script of such a list unpacked."""
 
 import base64
 import gzip
@@ -19,7 +19,10 @@ KINDS = {c.name: c.kind for c in columns.FILES} | {
 
 
 def file_table(n, **changed):
-    """Return `n` files of nine detectors, five a second; the last one is not ingested."""
+    """Return `n` files of nine detectors, five per second.
+
+    The last one is not ingested.
+    """
     number = np.arange(n)
     created = pd.Timestamp("2020-02-12T22:00:00Z") + pd.to_timedelta(number * 0.2, unit="s")
     ingested = pd.Series(created + pd.to_timedelta(61 + number % 977, unit="s"))
@@ -58,7 +61,7 @@ def unpacked(script):
 
 
 def rows_of(table):
-    """Return the rows of an unpacked table, as the page's script reads them."""
+    """Return an unpacked table's rows as the script reads them."""
     names = [column["name"] for column in table["columns"]]
     values = [_values(column) for column in table["columns"]]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]

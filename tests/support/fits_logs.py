@@ -1,4 +1,4 @@
-"""A source on a folder of FitsStorage logs, and what it read."""
+"""A source on a folder of FitsStorage logs."""
 
 import datetime
 
@@ -19,7 +19,7 @@ def source(folder, now=NOW, rule="UTC", **settings):
 
 
 def attempts(reading, stage):
-    """Return a reading's attempts of one stage: (name, status) in order."""
+    """Return a stage's attempts: (name, status) in order."""
     own = reading.attempts[reading.attempts["stage"] == stage]
     return list(zip(own["path"], own["status"], strict=True))
 

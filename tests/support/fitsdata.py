@@ -1,4 +1,4 @@
-"""A FitsStorage database on PostgreSQL, and a source on it, for tests."""
+"""A FitsStorage database on PostgreSQL, and its source."""
 
 import datetime
 
@@ -57,7 +57,7 @@ OSError: second try"""
 
 
 def made_database(postgres, test):
-    """Yield a function that runs statements in an empty database.
+    """Yield a function that changes an empty database.
 
     Its `url` is the database's address. Use it in a fixture, with the name of the test.
     """
@@ -81,7 +81,7 @@ def sql_text(value):
 
 
 def put(do, table, **values):
-    """Insert a row; one of a queue is waiting by default."""
+    """Insert a row; an entry of a queue is waiting."""
     if table.endswith("queue"):
         values = {"fail_dt": NEVER, "inprogress": False, **values}
     names, cells = ", ".join(values), ", ".join(map(sql_text, values.values()))
@@ -89,7 +89,10 @@ def put(do, table, **values):
 
 
 def put_file(do, number, name, entered, *, came=None, label=None, **more):
-    """Insert a file into `file`, `diskfile` and, with a data label, `header`."""
+    """Insert a file into `file`, `diskfile` and `header`.
+
+    Only files with a data label have a `header`.
+    """
     put(do, "file", id=number, name=plain_name(name))
     row = {
         "id": number,
@@ -112,7 +115,7 @@ def put_file(do, number, name, entered, *, came=None, label=None, **more):
 
 
 def put_entries(do, queue, *rows, **common):
-    """Insert entries of a queue, with values that are common to all."""
+    """Insert entries of a queue with common values."""
     for row in rows:
         put(do, f"{queue}queue", **{**common, **row})
 

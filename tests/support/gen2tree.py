@@ -1,4 +1,4 @@
-"""Builds Gen2 input trees with a known number of files in each class; files are sparse.
+"""Builds Gen2 trees with a number of files of each class.
 
 Change times can't be set, so all files made here changed just now. The age of a hard link, and of
 a file without a transfer log, is its change time. Tests therefore give the program a clock that
@@ -23,7 +23,7 @@ KINDS = ("ingested", "lost", "failed", "missing", "pending", "small", "not_fits"
 
 @dataclass
 class Made:
-    """One file that was made; of kind `lost` only its link is there."""
+    """One file that was made; kind `lost` is only a link."""
 
     kind: str
     path: Path  # of the file, absolute
@@ -35,7 +35,7 @@ class Made:
 
 @dataclass
 class MadeNight:
-    """One night: its files in order of creation, and the counts that were asked for."""
+    """One night: its files in order of creation, and its counts."""
 
     night: datetime.date
     counts: dict[str, int]
@@ -47,7 +47,7 @@ class MadeNight:
 
 
 def later(hours=3):
-    """Return a whole second some hours ahead, at which files made just now are old."""
+    """Return an instant at which files made just now are old."""
     return datetime.datetime.now(UTC).replace(microsecond=0) + datetime.timedelta(hours=hours)
 
 
@@ -72,7 +72,7 @@ def make_night(
     transfer_log=False,
     apart_s=15,
 ):
-    """Add a night to the input tree `root`, which is made if it is new.
+    """Add a night to the input tree `root`.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _plan(root, kind, number, night, now, camera, names, apart_s):
 
 
 def _write(file, link):
-    """Write a file, with its size and time, and its link."""
+    """Write a file and its link."""
     if file.kind != "lost":
         with open(file.path, "wb") as opened:
             opened.truncate(file.size_bytes)

@@ -1,4 +1,4 @@
-"""Builds Gen3 repositories with lsst-daf-butler, on SQLite or PostgreSQL."""
+"""Builds Gen3 repositories with lsst-daf-butler."""
 
 import contextlib
 import datetime
@@ -44,7 +44,7 @@ class Raw:
 
 
 def raw_file(folder, night, seq_num, *, detector=None, obsid="AT_O"):
-    """Make a file of 20,000 bytes, as the camera sends it; return its path.
+    """Make a file of 20,000 bytes; return its path.
 
     It is FOLDER/NIGHT/AT_O_YYYYMMDD_NNNNNN[-R22Sdd].fits.
     """
@@ -58,7 +58,7 @@ def raw_file(folder, night, seq_num, *, detector=None, obsid="AT_O"):
 
 @contextlib.contextmanager
 def butler(root, db=None, namespace=None):
-    """Open the repository at `root` for writing; make it if there is none.
+    """Open or make the repository at `root` for writing.
 
     The test is skipped if lsst-daf-butler is not installed.
     """
@@ -82,7 +82,7 @@ def butler(root, db=None, namespace=None):
 
 
 def ingest(opened, raws, transfer="direct", run="raw/all"):
-    """Ingest raws, with their exposures, into an open repository.
+    """Ingest raws and their exposures into a repository.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
     from lsst.daf.butler.formatters.json import JsonFormatter
 
     class RawFormatter(JsonFormatter):
-        """The formatter that a Butler requires; nobody reads these files."""
+        """The formatter that a Butler requires."""
 
         supported_extensions = frozenset({".fits"})
         default_extension = ".fits"
@@ -127,7 +127,7 @@ def ingest(opened, raws, transfer="direct", run="raw/all"):
 
 
 def _dimension_records(raw):
-    """Yield the records of a raw's dimensions: (element, record)."""
+    """Yield a raw's dimension records: (element, record)."""
     of = {"instrument": raw.instrument}
     day = int(raw.night.strftime("%Y%m%d"))
     limits = dict.fromkeys(("visit_max", "exposure_max", "detector_max"), 10**14)
@@ -162,7 +162,7 @@ def _timespan(raw):
 
 
 def make_repository(root, raws, *, transfer="direct", db=None, namespace=None):
-    """Make a repository at `root` and ingest raws; return their dataset references."""
+    """Make a repository of raws; return their dataset references."""
     with butler(root, db, namespace) as opened:
         return ingest(opened, raws, transfer)
 
@@ -213,7 +213,7 @@ where schemaname = '{schema}' and tablename in
 
 
 def grow(server, dbname, schema, first, n_nights, n_exposures):
-    """Copy rows of a registry on PostgreSQL into many nights of exposures, from `first` on.
+    """Copy a registry's rows into many nights, on PostgreSQL.
 
     The repository has one raw of each detector, which a Butler ingested; each exposure gets as
     many. Exposures are numbered from 2; their files are not made.
@@ -243,7 +243,7 @@ def grow(server, dbname, schema, first, n_nights, n_exposures):
 
 
 def edit(root, *statements):
-    """Change the registry of a repository on SQLite, without the Butler."""
+    """Change a registry on SQLite, without the Butler."""
     connection = sqlite3.connect(root / "gen3.sqlite3")
     with contextlib.closing(connection), connection:
         for statement in statements:
@@ -253,7 +253,7 @@ def edit(root, *statements):
 
 
 def records(root, sql):
-    """Return rows of a registry on SQLite, which is only read."""
+    """Return rows of a registry on SQLite."""
     address = f"file:{urllib.parse.quote(str(root / 'gen3.sqlite3'))}?mode=ro&immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
         return connection.execute(sql).fetchall()
@@ -266,7 +266,7 @@ def age(path, at):
 
 @pytest.fixture
 def three(tmp_path):
-    """The raws of an input directory: of three files, two are ingested in place."""
+    """The raws of an input with three files, two ingested."""
     night = datetime.date(2024, 1, 2)
     files = [raw_file(tmp_path / "input" / "storage", night, number) for number in (1, 2, 3)]
     raws = [Raw(path, number, night) for number, path in enumerate(files[:2], 1)]

@@ -9,7 +9,7 @@ DAYS = [datetime.date(2020, 2, 1) + datetime.timedelta(days=n) for n in range(12
 
 
 def make_history(folder):
-    """Make twelve nights; return the clock, and what a rebuild in one process writes."""
+    """Make twelve nights; return the clock and a rebuild's output."""
     now = later()
     for night in DAYS:
         # The tenth night is worse than usual: its findings depend on the nights before it.

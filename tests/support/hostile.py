@@ -1,4 +1,4 @@
-"""Input that nobody would make on purpose, and a night collected from it."""
+"""Input that nobody would make on purpose."""
 
 import contextlib
 import logging
@@ -56,14 +56,14 @@ PAYLOADS = (
 
 
 def stream_of(sources, name="s", rule="UTC-12h"):
-    """Return a Stream of some sources, as if read from a settings file."""
+    """Return a Stream, as if read from a settings file."""
     described = StreamSettings(night_rule=rule, sources=sources)
     return build_stream(StreamTable(Section("here:", Path("/")), name, name, described, {}))
 
 
 @contextlib.contextmanager
 def unexpected_raised():
-    """Raise the first exception that the block logs with a traceback.
+    """Raise the first exception that the block logs.
 
     The program catches unexpected exceptions at the boundary of a night and logs them.
     """
@@ -85,7 +85,7 @@ def unexpected_raised():
 
 
 def one_night(stream, folder, night=NIGHT, now=NOW):
-    """Collect and publish a night; return an Outcome and a NightDone.
+    """Collect and publish a night; return Outcome and NightDone.
 
     Faults of a source are part of the outcome. Any other exception is raised.
     """
@@ -105,7 +105,7 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
 
 
 def make_names(folder, payloads):
-    """Fill a night's folder with all that a file system allows; return the number of files.
+    """Fill a night's folder with odd names; return their number.
 
     Names have every byte and many lengths. There are a deep folder, a pipe and links in circles.
     """

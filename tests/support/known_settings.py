@@ -1,4 +1,4 @@
-"""Asks the program for its settings, by keys that it does not know."""
+"""Asks the program for its settings by unknown keys."""
 
 import re
 
@@ -22,7 +22,7 @@ def receivers(folder, capsys):
 
 
 def tables(folder, capsys):
-    """Return the settings that each table of a settings file may hold."""
+    """Return the settings of each table of a settings file."""
     own = {"observing_monitor": {UNKNOWN: 1}, "storage": {UNKNOWN: 1}}
     asked = {
         "observing_monitor": own | {"storage": {}},
@@ -43,7 +43,7 @@ def _of_source(source):
 
 
 def _complaint(folder, capsys, settings):
-    """Return the names at the end of the program's complaint about settings."""
+    """Return the names in the program's complaint."""
     path = folder / "asked.toml"
     whole = {"observing_monitor": {}, "streams": {"x": {"input_dir": "x"}}} | settings
     path.write_text(to_toml(whole))

@@ -32,7 +32,7 @@ def source(now=NOW, rule="UTC", **settings):
 
 
 def site(folder, **settings):
-    """Write a settings file with one such source, and return its path."""
+    """Write settings of one Lasair source; return their path."""
     path = folder / "site.toml"
     lines = [
         f"{key} = {value if isinstance(value, (int, float)) else json.dumps(str(value))}"

@@ -1,4 +1,4 @@
-"""Monitor points of an OVRO-LWA station, and an `lwa` source, for tests."""
+"""Monitor points of an OVRO-LWA station, and their source."""
 
 import datetime
 import struct
@@ -38,7 +38,7 @@ def point(value, at, unit="", **more):
 
 
 def station(at, bands=BANDS):
-    """Return the points of a manager and of healthy bands, as of a unix time."""
+    """Return a manager's and healthy bands' points."""
     points = {
         "/mon/drvs/summary": point("normal", at),
         "/mon/drvs/op-type": point("16 recording", at),
@@ -57,7 +57,7 @@ def station(at, bands=BANDS):
 
 
 def sample(now, known=None, **settings):
-    """Read tonight as of a unix time; return the night's tables and the notes."""
+    """Read tonight as of a unix time; return tables and notes."""
     settings = {"recorders": ["drvs1-16"], **settings}
     source = LwaRecorders(LwaRecorders.Settings(**settings), asked(now))
     night = source.asked.rule.night_of(source.asked.now)
@@ -67,7 +67,7 @@ def sample(now, known=None, **settings):
 
 
 def asked(now):
-    """Return what a run at a unix time tells its sources."""
+    """Return the context that a run gives its sources."""
     return Asked("lwa", NightRule(), datetime.datetime.fromtimestamp(now, UTC))
 
 

@@ -187,7 +187,7 @@ def make_others(since, until):
 
 
 def make_weather(until):
-    """Make the weather station's file: two lines a night."""
+    """Make a weather file with two lines per night."""
     lines = ["time,rh,wind\n"]
     night = FIRST
     while night < until.date():
@@ -197,7 +197,7 @@ def make_weather(until):
 
 
 def make_prototype():
-    """Make the prototype's database, of a night before all others."""
+    """Make the prototype's database of an earlier night."""
     from test_prototype import BOTH, database
 
     night, update = "2020-12-28", "2020-12-29T12:00:03"

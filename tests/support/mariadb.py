@@ -8,7 +8,7 @@ from servers import Server
 
 
 class MariaDB(Server):
-    """Debian's MariaDB on loopback and on a socket in its folder.
+    """Debian's MariaDB on loopback and on a socket.
 
     The user `lasair` has a password. Nothing is safe from a power cut, so it starts and stops in
     about two seconds.
@@ -19,7 +19,7 @@ class MariaDB(Server):
 
     @staticmethod
     def programs():
-        """Return the paths of the server and of the program that makes its folder, or None."""
+        """Return the paths of the two programs, or None."""
         path = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
         found = [
             shutil.which(name) or shutil.which(name, path=path)
@@ -43,7 +43,7 @@ class MariaDB(Server):
         )
 
     def command(self):
-        """Return the server's command line; its mode is the default, strict."""
+        """Return the server's command line."""
         return [
             self.programs()[0],
             "--no-defaults",
@@ -60,12 +60,12 @@ class MariaDB(Server):
         ]
 
     def is_ready(self):
-        """True if it takes connections; it listens only then."""
+        """True if it takes connections."""
         with socket.socket(socket.AF_UNIX) as asked:
             return asked.connect_ex(str(self.socket)) == 0
 
     def execute(self, *statements, database=None):
-        """Run statements as root, each committed by itself; return the rows of the last."""
+        """Run and commit statements as root; return the last rows."""
         import pymysql
 
         connection = pymysql.connect(
@@ -80,7 +80,7 @@ class MariaDB(Server):
             connection.close()
 
     def url(self, database, password=None):
-        """Return SQLAlchemy's URL of a database for the user lasair.
+        """Return the URL of a database for the user lasair.
 
         An empty `password` leaves the password out.
         """
@@ -91,7 +91,7 @@ class MariaDB(Server):
         return f"mysql://lasair{secret}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database):
-        """Make an empty database that the user lasair may use; return its URL.
+        """Make an empty database for the user lasair; return its URL.
 
         A database of the same name is dropped. The server gets the time zone of this process.
         """

@@ -20,7 +20,7 @@ for n in range(int(sys.argv[2])):
 
 
 def make_place(request, tmp_path):
-    """Return an empty place of the kind that a fixture's parameter names."""
+    """Return an empty place of the fixture's kind."""
     if request.param == "folder":
         return tmp_path
     url = f"sqlite:///{tmp_path / 'numbers.db'}"
@@ -33,6 +33,6 @@ def make_place(request, tmp_path):
 
 
 def start_adders(where, n_processes, n):
-    """Start processes that add n times each, and return them."""
+    """Start and return processes that add n times each."""
     command = [sys.executable, "-c", ADDER, str(where), str(n)]
     return [subprocess.Popen(command) for _ in range(n_processes)]

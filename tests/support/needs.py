@@ -6,7 +6,10 @@ import pytest
 
 
 def need(condition, reason):
-    """Skip the test unless `condition` holds; with OBSMON_REQUIRE=all (CI), fail it."""
+    """Skip the test unless `condition` holds.
+
+    With OBSMON_REQUIRE=all (CI), fail it instead.
+    """
     if condition:
         return
     if os.environ.get("OBSMON_REQUIRE") == "all":

@@ -1,4 +1,4 @@
-"""Records of a night's pages, as the templates get them: one with everything, one without files."""
+"""Records of a night's pages, as templates get them."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
 
 
 def file_table(n_files, *rows):
-    """The table of a group of `n_files` files, of which some are shown."""
+    """Return the table of `n_files` files, some of them shown."""
     return attention_table(rows, [row["detail"] for row in rows], NIGHT, n_files)
 
 
@@ -62,7 +62,7 @@ def error_group(text="KeyError: 'DATE-OBS'", **changed):
 
 
 def entry(text="N20200212S0001.fits", **changed):
-    """A failed entry of a queue, with its traceback."""
+    """Return a failed entry of a queue, with its traceback."""
     values = {
         "path": text,
         "state": "failure",
@@ -75,7 +75,7 @@ def entry(text="N20200212S0001.fits", **changed):
 
 
 def queue(text="ingest", number=1, **changed):
-    """A queue in which one of 26 entries is shown, and both of its errors."""
+    """Return a queue of 26 entries, of which one is shown."""
     values = {
         "name": text,
         "anchor": f"queue-{number}",
@@ -89,7 +89,7 @@ def queue(text="ingest", number=1, **changed):
 
 
 def stages(text="copy"):
-    """The table of two stages, each passed by 120 files, and one file that failed."""
+    """Return the table of two stages with one failure."""
     counts = {
         "n_done": 120,
         "n_failed": 1,
@@ -106,7 +106,7 @@ def stages(text="copy"):
 
 
 def metrics(text="queue_depth"):
-    """The table of a metric of a whole and of 61 nodes, two of which are shown."""
+    """Return the table of a metric with 61 nodes."""
     shown = ((text, "0.4"), ("node2", text))
     cells = {
         "name": (MetricName(text, "Length of the queue", text), "metric"),
@@ -123,7 +123,7 @@ def metrics(text="queue_depth"):
 
 
 def exposed(text, n=1, has_ingest=True):
-    """The table of exposures of nine files each, of which one failed."""
+    """Return the table of exposures of nine files each."""
     words = column_words("night", has_ingest)
     chips = (Cell(f"8 {words['n_ingested'].label}", "ingested"), Cell("1 Failed", "failed"))
     ingested = TableColumn(WORDS["night"]["last_ingested_at"], ["2021-02-13 03:12:41"] * n, "num")
@@ -144,7 +144,7 @@ def exposed(text, n=1, has_ingest=True):
 
 
 def exposures_page(text="AT_O_20200212_000022", **changed):
-    """The second of two pages of a night's exposures."""
+    """Return the second of two pages of exposures."""
     night = night_page(text)
     around = {
         field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
@@ -162,7 +162,10 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
 
 
 def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
-    """A night with one of everything; `text` stands wherever others wrote."""
+    """Return a night with one of everything.
+
+    `text` is in all that others wrote.
+    """
     values = {
         "frame": frame(),
         "site": contexts.Link("All streams", "../index.html"),
@@ -244,7 +247,7 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
 
 
 def empty_night_page():
-    """A night without files, and the only one of its stream."""
+    """Return a night without files, its stream's only one."""
     nothing = dict.fromkeys(summary()) | {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
     return night_page(
         frame=frame(status="normal", info=""),

@@ -1,4 +1,4 @@
-"""Tables of a night made of a few facts: what is not given is usual."""
+"""Tables of a night with usual values by default."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ HOUR = pd.Timedelta(hours=1)
 
 
 def files(*rows, **common):
-    """Return files: usually FITS files of 1 MB, ten hours old, on disk."""
+    """Return files: by default FITS files of 1 MB on disk."""
     usual = {
         "kind": "fits",
         "size_bytes": 1_000_000,
@@ -23,7 +23,7 @@ def files(*rows, **common):
 
 
 def attempts(*rows):
-    """Return attempts of a source: usually successful ingests of raw/x."""
+    """Return a source's attempts: by default ingests of raw/x."""
     usual = {
         "stage": "ingest",
         "status": "success",
@@ -39,7 +39,7 @@ def attempts(*rows):
 
 
 def ingests(*rows):
-    """Return attempts of a night: usually successful ingests, nine hours ago."""
+    """Return a night's attempts: by default ingests."""
     usual = {
         "stage": "ingest",
         "status": "success",
@@ -72,7 +72,7 @@ def reading(*rows, **options):
 
 
 def gen2(*rows, **options):
-    """Return a reading of attempts, made now, each on the one file `names`."""
+    """Return a reading of attempts on one file each, made now."""
     made = attempts(
         *({"attempted_at": NOW, "path": f"raw/{row['names']}", **row} for row in rows)
     ).drop(columns="source")

@@ -1,4 +1,4 @@
-"""A site whose receivers are told of a change, and a command that keeps what it is told."""
+"""A site with receivers that keep their notifications."""
 
 import datetime
 import json
@@ -12,7 +12,7 @@ PASSWORD = "correct horse battery"
 
 
 class NotifySite:
-    """A stream with one night, which is normal at `now` and an error two hours later."""
+    """A stream with one night, which turns bad after two hours."""
 
     def __init__(self, folder):
         self.now = later()
@@ -22,7 +22,7 @@ class NotifySite:
         self.made = make_night(folder / "input", NIGHT, counts, now=self.now, transfer_log=True)
 
     def write(self, tables, title="Observing monitor"):
-        """Write the settings file, with tables added to those of the stream."""
+        """Write the settings file with more tables of the stream."""
         self.settings.write_text(
             f'[observing_monitor]\noutput_dir = "site"\ntitle = {json.dumps(title)}\n'
             f'site_url = "https://example.org/n/"\n'
@@ -31,7 +31,7 @@ class NotifySite:
         )
 
     def run(self, hours=0.0, command="run"):
-        """Run a command so many hours after `now`; return its exit code."""
+        """Run a command some hours after `now`; return its exit code."""
         return run(command, "-c", self.settings, now=self.now + hours * HOUR)
 
 
@@ -43,7 +43,10 @@ def script(path, text):
 
 
 def command(path, more=""):
-    """Return a receiver that adds to `path`.told a line of JSON, to `path`.env its environment."""
+    """Return a receiver that records its input and environment.
+
+    It adds a line of JSON to `path`.told, and its environment to `path`.env.
+    """
     tell = script(
         path,
         f'cat >>"{path}.told"\nenv | grep ^OBSERVING_MONITOR_ | sort >>"{path}.env"\n'
@@ -59,7 +62,7 @@ def told(path):
 
 
 def assert_nowhere(folder, *secrets):
-    """Fail if a file below a folder has one of the secrets."""
+    """Fail if a file in a folder has a secret."""
     for path in folder.rglob("*"):
         data = path.read_bytes() if path.is_file() else b""
         assert not [secret for secret in secrets if secret.encode() in data], path

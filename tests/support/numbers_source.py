@@ -1,4 +1,4 @@
-"""A source of another package: the numbers in a text file of lines `NAME VALUE`.
+"""A source of another package: numbers in a text file.
 
 The file may be a pipe. Opened without a writer it hangs in the kernel, where no exception reaches
 it, like a file on a file server that is down.

@@ -22,7 +22,7 @@ DROP = object()  # as a value of `changed`: remove the key
 
 @dataclass
 class Observatory:
-    """What one is published with, and what its sources say."""
+    """The settings of a site and the data of its sources."""
 
     settings: dict
     said: dict[str, dict]  # "stream/source" -> night -> table -> rows
@@ -110,7 +110,7 @@ def file_row(name, night, **more):
 
 
 def image_row(number, night, **more):
-    """Return one image of a night, with all that its name tells."""
+    """Return one image of a night, with parts of its name."""
     obsid = f"AT_O_{night.replace('-', '')}_{number:06d}"
     told = {"obsid": obsid, "exposure": obsid, "seq_num": number, "detector": "0"}
     return file_row(f"{obsid}.fits", night, **told, **more)
@@ -142,14 +142,14 @@ def metric_row(name, value, night, node=None, text=None, unit=None, at="23:30:00
 
 
 def images(night, numbers=(1, 2, 4, 5)):
-    """Return images of a night: the last is small, and one number lacks."""
+    """Return images of a night, one small and one missing."""
     rows = [image_row(number, night) for number in numbers]
     rows[-1]["size_bytes"] = 2_000
     return rows
 
 
 def camera_night(night):
-    """Return what a camera's sources say of a night, by source."""
+    """Return the data of a camera's sources for a night."""
     rows = [*images(night), file_row("notes.txt", night)]
     rows.append(image_row(7, night, created_at=NOW.isoformat()))  # pending
     late = {"attempted_at": f"{night}T23:59:00+00:00"}
@@ -167,7 +167,7 @@ def camera_night(night):
 
 
 def weather_night(night):
-    """Return what a weather station says of a night."""
+    """Return the data of a weather station for a night."""
     rows = [
         metric_row("humidity", value, night, unit="%", at=at)
         for value, at in ((40, "23:00:00"), (55, "23:30:00"))
@@ -224,7 +224,7 @@ def camera():
 
 
 def of_input_dir():
-    """Return a camera whose sources are given by `input_dir` alone."""
+    """Return a camera with its sources given by `input_dir`."""
     night = camera_night(FIRST)
     return beside_weather(
         {"input_dir": "/gone"},

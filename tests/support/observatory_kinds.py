@@ -27,7 +27,7 @@ def _attempts(stage="ingest"):
 
 
 def _counts(*names):
-    """Return counts: the first is 100, the others are 95, 30 and 3."""
+    """Return counts 100, 95, 30 and 3 by name."""
     numbers = zip(names, (100, 95, 30, 3), strict=False)
     return _metrics(*(metric_row(name, number, FIRST) for name, number in numbers))
 
@@ -37,7 +37,7 @@ def _as_of(state):
 
 
 def _expected(state="over"):
-    """Return lists of sensors and of exposures, one of which lacks."""
+    """Return lists of sensors and exposures, one missing."""
     names = [row["obsid"] for row in images(FIRST, (1, 2, 3, 9))]
     sensors = (
         metric_row("expected_detectors", 2, FIRST, node=name, text="0\n1") for name in names[:2]
@@ -134,7 +134,7 @@ KINDS = {
 
 
 def of_kind(kind):
-    """Return a stream with a source of one kind, and a weather station."""
+    """Return a stream of one source, and a weather station."""
     settings, said, stages = KINDS[kind]
     sources, all_said = [{"type": kind, **settings, "name": "it"}], {"it": said}
     if settings.get("type", kind) == "expected":

@@ -2,6 +2,9 @@
 
 
 def arguments(folder, first, last=None, output="site"):
-    """Return the arguments of a run over `folder`/input, into an output below the folder."""
+    """Return the arguments of a run over `folder`/input.
+
+    The output is below the folder too.
+    """
     places = ("--input_dir", folder / "input", "--output_dir", folder / output)
     return (*places, "--first_day", first, "--last_day", last or first)

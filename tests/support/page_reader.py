@@ -27,7 +27,10 @@ PAGES = {
 
 
 class Reader(HTMLParser):
-    """Elements, ids, links and texts of a page; elements that overlap are an error."""
+    """The elements, ids, links and texts of a page.
+
+    Elements that overlap are an error.
+    """
 
     def __init__(self, text):
         super().__init__()
@@ -47,11 +50,11 @@ class Reader(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        """Check that the element that closes is the last one that opened."""
+        """Check that the last opened element closes."""
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        """Note a text of a script, or one that is shown."""
+        """Keep a text of a script, or a shown one."""
         (self.scripts if self.open[-1:] == ["script"] else self.shown).append(data)
 
     @property
@@ -61,7 +64,7 @@ class Reader(HTMLParser):
 
 
 def render(name, *args, **changed):
-    """Return the text of a sample page, by the name of its kind."""
+    """Return the text of a sample page of a kind."""
     renderer, sample = PAGES[name]
     return renderer(sample(*args, **changed), page_samples.ASSETS)
 

@@ -1,4 +1,4 @@
-"""Records of pages over nights, as the templates get them; `night_samples` has those of a night."""
+"""Records of pages over nights, as templates get them."""
 
 import datetime
 
@@ -28,7 +28,10 @@ def at(text):
 
 
 def summary(night="2020-02-12", **changed):
-    """A night's values by the names of columns.NIGHTS: 1,234 files, 1,200 of them ingested."""
+    """Return a night's values by the names of columns.NIGHTS.
+
+    Of 1,234 files 1,200 are ingested.
+    """
     values = dict.fromkeys(c.name for c in columns.NIGHTS)
     values |= {c.name: 0 for c in columns.NIGHTS if c.kind == "int"}
     values |= {
@@ -61,7 +64,7 @@ def summary(night="2020-02-12", **changed):
 
 
 def frame(**changed):
-    """A frame of a page of the stream auxTel."""
+    """Return the frame of a page of the stream auxTel."""
     values = {
         "title": "auxTel, night of 2020-02-12",
         "root": "../",
@@ -77,7 +80,7 @@ def frame(**changed):
 
 
 def chart(text="Files over the night", **changed):
-    """A chart of two points, one of them NaN."""
+    """Return a chart of two points, one of them NaN."""
     figure = {
         "data": [{"type": "scatter", "x": [1, 2], "y": [1.0, float("nan")], "name": text}],
         "layout": {},
@@ -89,7 +92,10 @@ def chart(text="Files over the night", **changed):
 
 
 def headlines(text="Alerts produced"):
-    """Three numbers that sources put first; the sample night knows the first alone."""
+    """Return three headline numbers.
+
+    The sample night has only the first.
+    """
     return [
         Headline("alerts_produced", text, f"Alerts that the survey issued: {text}"),
         Headline("min_delay", "Min delay", "Time since the most recent alert", "s"),
@@ -114,7 +120,7 @@ def sources(text="files", **changed):
 
 
 def nights(text="14 files failed, 3 are missing"):
-    """Three nights of the index, newest first: a bad one, a good one, an empty one."""
+    """Return three nights of the index: bad, good and empty."""
     good = dict.fromkeys(("n_failed", "n_missing", "n_error", "n_pending"), 0)
     made = [
         summary(info=text),
@@ -125,7 +131,7 @@ def nights(text="14 files failed, 3 are missing"):
 
 
 def tables(text="auxTel", has_files=True, has_ingest=True):
-    """What the tables of a stream of three headlines are made by."""
+    """Return the tables of a stream of three headlines."""
     return StreamTables(headlines(text), has_files, has_ingest)
 
 
@@ -159,7 +165,7 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
 
 
 def glossary_page(text="Alerts"):
-    """The words that every site has, and one of a source."""
+    """Return the words of every site and one of a source."""
     told = [glossary.Word("alerts", text, f"Alerts: {text}", "number-table-alerts")]
     nothing = frame(title="Glossary", root="", stream="", status="", info="", name="glossary.html")
     return contexts.GlossaryPage(
@@ -168,7 +174,7 @@ def glossary_page(text="Alerts"):
 
 
 def month(text="February 2020"):
-    """A month of one week: days without and with a page, of each status."""
+    """Return a month of one week, with days of each status."""
     days = [
         contexts.Day(10, "2020-02-10.html", "normal", "normal", f"2020-02-10: normal {text}"),
         contexts.Day(11, "2020-02-11.html", "error", "error", f"2020-02-11: error, {text}"),
@@ -207,7 +213,7 @@ def year_page(text="auxTel", has_ingest=True):
 
 
 def card(text="auxTel", **changed):
-    """A stream with problems on the page of the site."""
+    """Return a stream with problems on the site's page."""
     values = {
         "stream": "auxTel",
         "name": text,
@@ -231,7 +237,7 @@ def card(text="auxTel", **changed):
 
 
 def site_page(text="auxTel"):
-    """A page of two streams, one of which has no night."""
+    """Return two streams, one of which has no night."""
     nothing = dict.fromkeys(("info", "trouble", "trouble_href"), "")
     empty = card(
         "comCam",

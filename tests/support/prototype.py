@@ -1,4 +1,4 @@
-"""The database of Rubin's prototype, and the import of it."""
+"""The prototype's database, and its import."""
 
 import datetime
 import sqlite3
@@ -54,7 +54,10 @@ CREATE TABLE IMAGE_DATA (Id INTEGER PRIMARY KEY AUTOINCREMENT, EfdHost TEXT NOT 
 
 
 def database(path, schema, rows):
-    """Make a database of the prototype with rows, a list of (table, values); return its path."""
+    """Make a prototype's database of rows; return its path.
+
+    A row is (table, values).
+    """
     with sqlite3.connect(path) as connection:
         connection.executescript(schema)
         for table, values in rows:
@@ -73,7 +76,7 @@ def settings(folder, text='[streams.latiss]\ninput_dir = "input"\n'):
 
 
 def take_over(folder, config, *more, now=None):
-    """Import the database of a folder; return the exit code."""
+    """Import a folder's database; return the exit code."""
     return run(
         "import-prototype",
         "-c",
@@ -93,7 +96,7 @@ def stored(folder, night, table):
 
 
 def observed(folder, now):
-    """Make an input of one night, and the database that the prototype would have made of it.
+    """Make a night's input and the prototype's database of it.
 
     Returns what `make_night` made, and the path of the database.
     """

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections, or lets them hang, in the middle of an answer."""
+"""A TCP proxy that cuts connections or lets them hang."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import threading
 
 
 class Proxy:
-    """Forwards a port of loopback to another one during the `with` block.
+    """Forwards a port of loopback to another one.
 
     `after` is the number of bytes of an answer that get through, None for all. `then` says what
     happens to the rest: "cut" or "hang".
@@ -28,7 +28,7 @@ class Proxy:
         self.drop()
 
     def drop(self):
-        """Close all connections, as a run does when it ends."""
+        """Close all connections, as a run does at its end."""
         for one in self._open:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What Python's own engine finds: the reference for RE2."""
+"""Matches of Python's own engine, the reference for RE2."""
 
 import re
 
@@ -6,7 +6,10 @@ import pyarrow as pa
 
 
 def groups_by_python(pattern, texts, at_start=False):
-    """Return the named groups of a pattern's first match in each text; null for null."""
+    """Return the named groups of each text's first match.
+
+    For null they are null.
+    """
     compiled = re.compile(pattern)
     find = compiled.match if at_start else compiled.search
     found = [None if text is None else find(text) for text in texts]

@@ -1,4 +1,4 @@
-"""Runs the program with any clock, in this process or in another, and reads its output."""
+"""Runs the program with any clock and reads its output."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run(*arguments, now=None):
 
 
 def start(*arguments, now=None, **options):
-    """Start the program in a process of its own, with the clock at `now`.
+    """Start the program in a process, with the clock at `now`.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def start(*arguments, now=None, **options):
 
 
 def nights(folder):
-    """Return the nights of a stream's nights.json by date."""
+    """Return the nights of a nights.json by date."""
     return {
         night["night"]: night
         for night in json.loads(Path(folder, "nights.json").read_text())["nights"]
@@ -48,12 +48,15 @@ def nights(folder):
 
 
 def counts(night):
-    """Return the numbers of a night's files by class, without zeros."""
+    """Return the numbers of files by class, without zeros."""
     return {name: night[f"n_{name}"] for name in CLASSES if night[f"n_{name}"]}
 
 
 def times(folder):
-    """Return the modification times of all files that not every run rewrites."""
+    """Return the modification times of files.
+
+    Files that every run rewrites are left out.
+    """
     found = {}
     for place, _, names in os.walk(folder):
         for name in names:
@@ -64,7 +67,10 @@ def times(folder):
 
 
 def contents(folder):
-    """Return the bytes of all files, without the times of runs and the feed's ids."""
+    """Return the bytes of files.
+
+    The times of runs and the feed's ids are left out.
+    """
     found = {}
     for relative in times(folder):
         path = Path(folder, relative)

@@ -1,4 +1,4 @@
-"""Sample pages on disk with the pages' script, for a browser."""
+"""Sample pages with their script, for a browser."""
 
 import json
 import random
@@ -21,7 +21,7 @@ ASSETS = {name: name for name in (assets.STYLE, assets.SCRIPT, assets.PLOTLY)}
 
 
 def write_assets(root, with_plotly=False):
-    """Write the style sheet and the script, and plotly if charts are drawn."""
+    """Write the style sheet, the script and perhaps plotly."""
     (root / "assets").mkdir(exist_ok=True)
     for name in (assets.STYLE, assets.SCRIPT):
         (root / "assets" / name).write_bytes(assets.asset_bytes(name))
@@ -41,7 +41,7 @@ def write_glossary(root):
 
 
 def write_site(root):
-    """Write a night's page with 101 files: three failed, of which one has a nasty name."""
+    """Write a night's page with 101 files, one with a nasty name."""
     write_assets(root)
     images = root / "auxTel/2020-02-12.images"
     images.mkdir(parents=True)
@@ -58,7 +58,7 @@ def write_site(root):
 
 
 def write_gallery(root):
-    """Write one page of each kind, with charts, and plotly; return the pages' names."""
+    """Write one page of each kind; return their names."""
     write_assets(root, with_plotly=True)
     write_glossary(root)
     stream = stream_page(charts=stream_charts(nights()))
@@ -75,7 +75,10 @@ def write_gallery(root):
 
 
 def open_night(browser, root, address="", run_at="2020-02-13T03:12:41Z"):
-    """Open the night's page after a run at `run_at`; an error on its console fails the test."""
+    """Open the night's page; an error on its console fails.
+
+    The last run was at `run_at`.
+    """
     heartbeat = {"run_at": run_at, "streams": {"auxTel": {"read_at": run_at, "sources": {}}}}
     script = f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};"
     (root / "heartbeat.js").write_text(script)
@@ -87,7 +90,7 @@ def open_night(browser, root, address="", run_at="2020-02-13T03:12:41Z"):
 
 
 def shown_rows(page):
-    """Return the rows of the table of all files that exist now, as lists of texts."""
+    """Return the visible rows of the table of all files."""
     page.wait_for_selector("#all-files[data-ready]")
     return page.eval_on_selector_all(
         "#files-scroll tbody tr:not(.spacer)",
@@ -96,6 +99,6 @@ def shown_rows(page):
 
 
 def wait_for_count(page, n):
-    """Wait until the table of all files shows `n` of its 101 files."""
+    """Wait until the table of all files shows `n` files."""
     text = f"{n} of 101 files"
     page.wait_for_function(f"document.getElementById('files-shown').textContent === '{text}'")

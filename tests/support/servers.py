@@ -1,4 +1,4 @@
-"""Private servers for tests: real programs on loopback, each in a folder of its own."""
+"""Private servers: real programs on loopback."""
 
 import abc
 import getpass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def free_port():
-    """Return a TCP port of loopback that is free now."""
+    """Return a free TCP port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -33,7 +33,7 @@ def unprivileged_user(*names):
 
 
 class Server(abc.ABC):
-    """A program that runs in a temporary folder during the `with` block.
+    """A program that runs in a temporary folder.
 
     `folder` belongs to the program's user and is removed afterwards; `log` has the program's
     output.
@@ -131,7 +131,7 @@ class Server(abc.ABC):
             self.process.wait()
 
     def _how(self):
-        """Return Popen's options: the server's user and folder, and a clean environment."""
+        """Return Popen's options: user, folder and environment."""
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
@@ -166,7 +166,7 @@ class PostgreSQL(Server):
 
     @staticmethod
     def bin():
-        """Return the folder of the newest PostgreSQL's programs, or None."""
+        """Return the folder of the newest PostgreSQL, or None."""
         found = [Path(path).parent for path in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
         if not found and (initdb := shutil.which("initdb")):
             found = [Path(initdb).resolve().parent]
@@ -197,7 +197,7 @@ class PostgreSQL(Server):
         )
 
     def command(self):
-        """Return the command line of a server on loopback and on a socket in its folder."""
+        """Return the command line of a server on loopback and a socket."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -227,7 +227,7 @@ class PostgreSQL(Server):
         return subprocess.run(asked, check=False).returncode == 0
 
     def url(self, dbname="postgres", user="tester", password=None):
-        """Return SQLAlchemy's URL of a database, with the server's password or another."""
+        """Return a database's URL with the server's password or another."""
         password = self.password if password is None else password
         secret = f":{password}" if password else ""
         return f"postgresql+psycopg2://{user}{secret}@127.0.0.1:{self.port}/{dbname}"
@@ -245,7 +245,7 @@ class PostgreSQL(Server):
         return self.url(dbname)
 
     def execute(self, *statements, dbname="postgres"):
-        """Run statements, each committed by itself; return the rows of the last, or None."""
+        """Run and commit statements; return the last rows, or None."""
         import psycopg2
 
         connection = psycopg2.connect(

@@ -1,4 +1,4 @@
-"""Compares sites, apart from their stores and what every run writes."""
+"""Compares sites, without their stores."""
 
 import fnmatch
 import json
@@ -28,7 +28,7 @@ def shown(site):
 
 
 def _feed(data):
-    """Return a feed without its ids and times, its entries in one order."""
+    """Return a feed without ids and times, in one order."""
     plain = re.sub(rb"<(id|updated)>[^<]*</\1>\n?", b"", data)
     entries = re.findall(rb"<entry>.*?</entry>\n", plain, re.DOTALL)
     head = plain.partition(b"<entry>")[0]
@@ -36,7 +36,7 @@ def _feed(data):
 
 
 def copy_site(folder, target):
-    """Copy a site; files of `assets/`, which never change, become links."""
+    """Copy a site; files of `assets/` become links."""
 
     def copy(source, made):
         if Path(source).parent.name == "assets":

@@ -9,7 +9,7 @@ from needs import need
 
 @contextlib.contextmanager
 def disk(folder, size):
-    """Mount a file system of a size such as "24m" at a new folder."""
+    """Mount a file system of a size such as "24m"."""
     folder.mkdir()
     need(os.geteuid() == 0, "only root may mount")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A web server that forbids all that the pages do not need."""
+"""A web server with a strict policy."""
 
 import contextlib
 import threading
@@ -24,7 +24,7 @@ class StrictHandler(SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve(folder):
-    """Serve a folder on loopback during the block; gives the address."""
+    """Serve a folder during the block; gives the address."""
     handler = partial(StrictHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)

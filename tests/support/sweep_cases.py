@@ -1,4 +1,4 @@
-"""How the sweep changes each setting, or why it need not.
+"""Changes of each setting, or why there is none.
 
 A setting of a source that only says how the source reads is in `READING`. The next run that
 collects then reads anew; publishing does not change the store.
@@ -13,7 +13,7 @@ from support.observatory_kinds import KINDS, of_kind
 
 @dataclass(frozen=True)
 class Case:
-    """One setting changed: what of which table, in which observatory, to what."""
+    """One setting changed in one observatory."""
 
     table: str  # as `known_settings.tables` names it
     setting: str

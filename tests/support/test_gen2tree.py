@@ -1,4 +1,4 @@
-"""Test trees have the files that their counts ask for."""
+"""Test trees have the files of their counts."""
 
 import datetime
 import os
@@ -34,7 +34,7 @@ def registered(root):
     [("latiss", None), ("comCam", "night"), ("comCam", "run"), ("testStand", "run")],
 )
 def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
-    """Numbers of files, links and rows match the counts, night after night."""
+    """Numbers of files, links and rows match the counts."""
     now = gen2tree.later()
     nights = (NIGHT, NIGHT + datetime.timedelta(days=1))
     made = [
@@ -62,7 +62,7 @@ def test_night_has_what_was_asked_for(tmp_path, link, camera, layout):
 
 @pytest.mark.parametrize("link", ["symlink", "hardlink"])
 def test_links_lead_to_their_files(tmp_path, link):
-    """A link leads to its file, whose size and time are those of `Made`."""
+    """A link leads to its file, with the right size and time."""
     made = gen2tree.make_night(
         tmp_path, NIGHT, {"ingested": 3, "failed": 2}, now=gen2tree.later(), link=link
     )

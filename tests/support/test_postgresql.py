@@ -1,4 +1,4 @@
-"""The servers of the tests are private and leave nothing behind."""
+"""The tests' servers are private and leave nothing."""
 
 import os
 
@@ -8,14 +8,14 @@ from servers import PostgreSQL
 
 
 def test_postgres_answers_on_loopback_only(postgres):
-    """The shared server needs no password and listens only on loopback."""
+    """The shared server listens only on loopback."""
     postgres.create("probe")
     assert postgres.execute("select 1", "select current_database()", dbname="probe") == [("probe",)]
     assert postgres.execute("show listen_addresses") == [("127.0.0.1",)]
 
 
 def test_postgres_can_ask_for_a_password_and_leaves_nothing():
-    """A server refuses a wrong password; once stopped, its process and folder are gone."""
+    """A server refuses a wrong password and leaves nothing."""
     need(PostgreSQL.bin(), "there is no PostgreSQL (Debian's package postgresql)")
     import psycopg2
 

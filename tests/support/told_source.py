@@ -1,4 +1,4 @@
-"""A source package whose answers are JSON files: stands in for any source.
+"""A source package that answers with JSON files.
 
     FOLDER/YYYY-MM-DD.json      {"files": [row, ...], "attempts": [row, ...], "metrics": [row, ...]}
 
@@ -19,7 +19,7 @@ TABLES = {"files": columns.FILES, "attempts": columns.ATTEMPTS, "metrics": colum
 
 
 class Told(Telling):
-    """The tables of a folder of JSON files, one file per night."""
+    """The tables of a folder with one JSON file per night."""
 
     @dataclass
     class Settings:

@@ -1,4 +1,4 @@
-"""Time zones of the machine, its servers and browsers: each test has one of three."""
+"""Time zones: each test has one of three."""
 
 import os
 import time
@@ -8,7 +8,7 @@ ZONES = ("UTC", "America/Santiago", "Asia/Tokyo")
 
 
 def zone_of(item):
-    """Return the zone of a test: its parameter `zone`, or one of three by its name.
+    """Return a test's zone: a parameter, or chosen by its name.
 
     A test run alone has the same zone as among all others.
     """
@@ -17,21 +17,21 @@ def zone_of(item):
 
 
 def use_zone(zone):
-    """Set the zone of this process, and of the processes that it starts."""
+    """Set the zone of this process and of its children."""
     os.environ["TZ"] = zone
     time.tzset()
 
 
 class ZonedBrowser:
-    """A browser whose pages are in the zone of the test that opens them."""
+    """A browser with pages in the zone of their test."""
 
     def __init__(self, browser):
         self._browser = browser
 
     def new_context(self, **options):
-        """Return a context in the zone of the test, unless the options name another."""
+        """Return a context in the zone of the test, or another."""
         return self._browser.new_context(**{"timezone_id": os.environ["TZ"]} | options)
 
     def new_page(self, **options):
-        """Return a page in the zone of the test, unless the options name another."""
+        """Return a page in the zone of the test, or another."""
         return self._browser.new_page(**{"timezone_id": os.environ["TZ"]} | options)
