@@ -236,7 +236,7 @@ def _bounded(notes: list[str]) -> list[str]:
 
 
 def _is_told(reading: NightReading, staged: list[str]) -> bool:
-    """Return True if attempts are known.
+    """True if attempts are known.
 
     A source of attempts has answered once, or the stream has none.
     """

@@ -67,7 +67,7 @@ def _output_at(
 
 
 def _is_on_other_disk(output: Output) -> bool:
-    """Return True if an output's `data` is on another disk."""
+    """True if an output's `data` is on another disk."""
     try:
         return (
             not is_address(output.root)

@@ -120,7 +120,7 @@ def quoted(name: str) -> str:
 
 
 def count_rows(connection: sqlite3.Connection, table: str) -> int:
-    """Return the number of rows of a table."""
+    """Count rows of a table."""
     ((n_rows,),) = connection.execute(f"SELECT count(*) FROM {quoted(table)}")
     return int(n_rows)
 

@@ -36,7 +36,7 @@ def read_instant(value: Any) -> datetime.datetime | None:
 
 
 def is_zeros(value: Any) -> bool:
-    """Return True if a value stands for no time."""
+    """True if a value stands for no time."""
     return isinstance(value, str) and len(value) >= 10 and not value.strip("0-T:. ")
 
 

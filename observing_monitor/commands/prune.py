@@ -100,7 +100,7 @@ def _plan_line(setting: str, plan: PrunePlan, is_page: bool) -> str:
 
 
 def _n_nights(plans: Sequence[StreamPlan]) -> int:
-    """Return the number of nights of which something is removed."""
+    """Count nights of which something is removed."""
     return len(
         {
             (of_stream.stream.name, night)

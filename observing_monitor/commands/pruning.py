@@ -96,7 +96,7 @@ def make_plan(
 
 
 def _must_stay(stream: Stream, output: Output, night: datetime.date, row: IndexRow) -> bool:
-    """True if a page shows a night's previews that can neither be made again nor replaced.
+    """True if a page shows previews and can be neither made nor replaced.
 
     Its tables were pruned by a version that wrote no spare page.
     """
@@ -198,7 +198,7 @@ def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, s
 
 
 def _nights_to_spare(plan: StreamPlan, index: Index) -> list[datetime.date]:
-    """Return the nights whose tables go now, while their page keeps its thumbnails."""
+    """Return the nights whose tables go before their thumbnails."""
     return [
         night
         for night in plan.plans[TABLES].nights

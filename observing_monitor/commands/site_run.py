@@ -254,7 +254,7 @@ class SiteRun:
             self.problems += notify.notify(self.receivers, statuses, self.output, self.now)
 
     def write_spare_pages(self, stream: Stream, nights: Collection[datetime.date]) -> None:
-        """Make the pages that replace those of some nights when their thumbnails go."""
+        """Make the spare pages of some nights."""
         from observing_monitor.pages.spare_page import write_spare_pages
 
         write_spare_pages(self._site, stream, nights, self.now)

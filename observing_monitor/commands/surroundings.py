@@ -38,7 +38,7 @@ def _open_streams() -> None:
 
 
 def is_folder_gone() -> bool:
-    """Return True if the working folder was removed."""
+    """True if the working folder was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedFacts:
-    """What the feeds of a run say."""
+    """Facts of a run that its feeds report."""
 
     statuses: Sequence[Status]  # of the site and the streams, with their `since`
     changes: Iterable[NightChange]

@@ -60,7 +60,7 @@ def images_path(job: NightJob) -> str:
 
 
 def has_images(job: NightJob, row: IndexRow) -> bool:
-    """Return True if all images of a night's page exist."""
+    """True if all images of a night's page exist."""
     images = row.get("images")
     if not images or is_pruned(row, PAGE):
         return True
@@ -69,7 +69,7 @@ def has_images(job: NightJob, row: IndexRow) -> bool:
 
 
 def is_complete(job: NightJob, row: IndexRow) -> bool:
-    """Return True if all files of a night's page exist."""
+    """True if all files of a night's page exist."""
     return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
 
 
@@ -129,5 +129,5 @@ def _paths_in(output: Output, folder: str) -> list[str]:
 
 
 def _is_pruned(output: Output, path: str) -> bool:
-    """Return True if a file is a pruned page."""
+    """True if a file is a pruned page."""
     return path.endswith(layout.PAGE) and PRUNED_MARK in (output.read(path) or b"")[:HEAD_BYTES]

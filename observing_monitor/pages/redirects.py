@@ -73,7 +73,7 @@ def _folder_named(setting: str) -> str:
 
 
 def _is_imported(noted: Mapping[str, Any] | None) -> bool:
-    """Return True if import-prototype imported the stream's history.
+    """True if import-prototype imported the stream's history.
 
     Only import-prototype makes a note without a folder.
     """

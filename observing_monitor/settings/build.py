@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamTable:
-    """What a stream is built from."""
+    """The parts that a stream is built from."""
 
     section: Section
     name: str

@@ -17,7 +17,7 @@ def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
 
 
 def reports_files(stream: Stream) -> bool:
-    """Return True if any source reports files."""
+    """True if any source reports files."""
     return any(
         kind.tells_of_files(described.settings) for described, kind in source_classes(stream)
     )
