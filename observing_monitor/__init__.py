@@ -1,4 +1,4 @@
-"""Static pages that show for each night what an observatory took, moved and ingested."""
+"""Static pages that show each night of an observatory."""
 
 from __future__ import annotations
 

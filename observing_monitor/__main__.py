@@ -1,4 +1,4 @@
-"""Run `python -m observing_monitor`: the same as the command `observing_monitor`."""
+"""Run the command `observing_monitor` as a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: dispatch, messages and exit codes; no other module prints."""
+"""The command line: dispatch, messages and exit codes."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""Nights and their rules, at the import path that sources of other packages use."""
+"""Nights and their rules, at the import path of other packages."""
 
 from observing_monitor.model.nights import *  # noqa: F403

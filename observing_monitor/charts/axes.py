@@ -50,7 +50,7 @@ TICK_STEPS_S = (
 
 
 def addressed(made: list[figure.Chart]) -> list[figure.Chart]:
-    """Give each chart an address of its own: a second one of a name gets a number."""
+    """Give each chart an address of its own, if needed with a number."""
     seen: dict[str, int] = {}
     for chart in made:
         seen[chart.chart_id] = seen.get(chart.chart_id, 0) + 1
@@ -142,7 +142,7 @@ def floored(values: Iterable[float], logarithmic: bool) -> list[float]:
 
 
 def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
-    """Return an axis of durations from `low` to `high`, with ticks of one unit.
+    """Return an axis from `low` to `high` seconds, with ticks of one unit.
 
     On a logarithmic axis, which spans seconds and days, each tick has its own: 10 s, 1 h.
     """
@@ -172,7 +172,7 @@ def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
 
 
 def _unit_of(step: float) -> tuple[int, str]:
-    """Return the largest unit of time that a step has a whole number of, or seconds."""
+    """Return the largest unit of time that divides a step, or seconds."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if step % size == 0:
             return size, unit
@@ -188,7 +188,7 @@ def tick(value: float) -> str:
 
 
 def time_axis(times: Floats, bounds: tuple[float, float]) -> tuple[Json, int]:
-    """Return a UTC axis over the times within the night, and how many are outside it."""
+    """Return a UTC axis, and how many times are outside the night."""
     import numpy as np
 
     times = times[~np.isnan(times)]
@@ -224,7 +224,7 @@ def quantiles(late: Floats) -> str:
 
 
 def milliseconds(times: ArrayLike) -> list[int]:
-    """Return seconds since 1970 as whole milliseconds, as plotly's date axes take them."""
+    """Return seconds since 1970 as whole milliseconds, as plotly takes them."""
     import numpy as np
 
     rounded: list[int] = np.round(np.asarray(times, dtype=float) * 1000).astype("int64").tolist()
@@ -253,7 +253,7 @@ def line(
 
 
 def in_legend(stage: str, dash: str) -> Json:
-    """Put a stage into the legend once, by its solid line: six entries would fill a phone."""
+    """Put a stage into the legend once: six entries would fill a phone."""
     if dash == "solid":
         return {"legendgroup": stage, "showlegend": True, "name": stage}
     return {"legendgroup": stage, "showlegend": False}

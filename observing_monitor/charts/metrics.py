@@ -125,7 +125,7 @@ def _stack_chart(
     total: str | None,
     odd: Collection[str] = (),
 ) -> figure.Chart | None:
-    """Return the chart of metrics that add up, a bar per node; None if there are none."""
+    """Return the chart of metrics that add up, a bar per node, if any."""
     stack = _stack_of(metrics, names, total, odd)
     if not stack.nodes:
         return None
@@ -211,7 +211,7 @@ def _stack_traces(stack: _Stack, labels: list[str]) -> list[Json]:
 
 
 def _stack_caption(stack: _Stack, has_total: bool) -> str:
-    """Word the highest and lowest node, the largest part, and the nodes that are marked."""
+    """Word the extreme nodes, the largest part, and the marked nodes."""
     say, sums, nodes = words_of(stack.unit), stack.sums(), stack.nodes
     most, least = max(nodes, key=sums.__getitem__), min(nodes, key=sums.__getitem__)
     caption = (
@@ -284,7 +284,7 @@ def _history_chart(
     lines: Mapping[str, tuple[Floats, Floats]],
     most: int,
 ) -> figure.Chart:
-    """Return the chart of a metric over the night, a line of at most `most` points per node."""
+    """Return the chart of a metric, a line of at most `most` points per node."""
     import numpy as np
 
     shown = dict(itertools.islice(lines.items(), MAX_NODES))

@@ -1,4 +1,4 @@
-"""Charts of one night, made from aggregates: a large night is as light as a small one.
+"""Charts of one night, made from aggregates, so that they stay light.
 
 A figure has no colours. Each trace names in `meta` its tone, and the page's script paints it, dark
 or light. `by` in `meta` names the column of instants that a point stands for, and `bin_ms` the
@@ -49,7 +49,7 @@ BIN_WIDTHS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400
 def night_charts(
     files: DataFrame, starts_at: datetime.datetime, ends_at: datetime.datetime
 ) -> list[figure.Chart]:
-    """Return the charts of one night: files over time, delays over time, their distribution.
+    """Return the charts of one night: files, delays, their distribution.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def night_charts(
 def _delays(
     created: Floats, transferred: Floats, ingested: Floats
 ) -> dict[str, tuple[Floats, Floats]]:
-    """Return by stage when each delay began and how long it was, for files with both."""
+    """Return by stage when each delay began, and how long it was."""
     import numpy as np
 
     arrived = np.where(np.isnan(transferred), created, transferred)
@@ -178,7 +178,7 @@ BEGUN = {"transfer": "created_at", "ingest": "transferred_at,created_at"}
 
 
 def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> float:
-    """Return the width of a bin in seconds; some times may be far outside the night."""
+    """Return the width of a bin in seconds."""
     import numpy as np
 
     inside = begun[(begun >= bounds[0]) & (begun < bounds[1])]
@@ -192,7 +192,7 @@ def _bin_width(begun: Floats, bounds: tuple[float, float], n_stages: int) -> flo
 
 
 def _by_time(begun: Floats, late: Floats, width: float) -> tuple[Floats, list[list[float]]]:
-    """Return the middles of the bins, and the median, 90 % and 99 % point of each."""
+    """Return the middles of the bins, and three quantiles of each."""
     import numpy as np
     import pandas as pd
 
@@ -251,7 +251,7 @@ def _outside(n: int, what: str) -> str:
 
 
 def _clock_words(delays: Mapping[str, tuple[Floats, Floats]]) -> str:
-    """Word files that arrived before they were created: clocks differ, or times were copied."""
+    """Word files that arrived before they were created."""
     n = sum(int((late < 0).sum()) for _, late in delays.values())
     verb = "delay is" if n == 1 else "delays are"
     return f" {n:,} {verb} negative: the clocks differ or a time was changed later." if n else ""

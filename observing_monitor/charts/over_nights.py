@@ -39,7 +39,7 @@ def stream_charts(
     before: Sequence[Summary] = (),
     has_ingest: bool = True,
 ) -> list[figure.Chart]:
-    """Return the charts over nights: headlines, files by class, delays, completeness.
+    """Return the charts over nights.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
 def _night_delays_chart(
     nights: Sequence[Summary], before: Sequence[Summary]
 ) -> figure.Chart | None:
-    """Return the chart of the median and 90 % point of the delays of each night."""
+    """Return the chart of the delays of each night."""
     import statistics
 
     traces, words, everything = [], [], list[float]()
@@ -222,7 +222,7 @@ def _usual_band(
     tone: str,
     least: float | None = None,
 ) -> list[Json]:
-    """Return two lines with a shade between them: the middle 80 % of the nights before each.
+    """Return two lines around the middle 80 % of the nights before each.
 
     There is none while few are known. `values` are those of `nights`, `earlier` those of the nights
     before.
@@ -265,7 +265,7 @@ def _band_words(traces: Iterable[Json], what: str) -> str:
 def _completeness_chart(
     nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None
 ) -> figure.Chart | None:
-    """Return the chart of the share ingested, or of the headline `completeness`."""
+    """Return the chart of the completeness of each night."""
     values = [_number(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
     if not known:
@@ -321,7 +321,7 @@ def _nights(nights: Sequence[Summary]) -> Json:
 
 
 def _night_axis() -> Json:
-    """Return an axis with a place per night: dates would show two distant nights as hairlines."""
+    """Return an axis with one place per night, however far apart they are."""
     return {"type": "category", "title": {"text": "night"}, "nticks": 6}
 
 

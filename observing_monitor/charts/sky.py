@@ -1,4 +1,4 @@
-"""Twilight and the Moon over a night, computed offline by ephem from the site's position.
+"""Twilight and the Moon over a night, computed offline by ephem.
 
 The Sun sets when its centre is 0.833° below the horizon: refraction and its radius, without the dip
 of a high site. Civil, nautical and astronomical twilight end at 6, 12 and 18°. The Moon is up while
@@ -42,7 +42,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Sky:
-    """The parts of a night in order, when the Moon was up, and its lit share at the middle."""
+    """The parts of a night in order, and the Moon."""
 
     sun: tuple[Span, ...]
     moon: tuple[Span, ...]
@@ -50,7 +50,7 @@ class Sky:
 
 
 def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position) -> Sky:
-    """Return the Sky between two aware instants; works where the Sun never sets or rises."""
+    """Return the Sky between two aware instants, also near the poles."""
     import ephem
 
     observer = ephem.Observer()

@@ -23,7 +23,7 @@ def under_the_sky(
     position: Position | None,
     timezone: str,
 ) -> list[Chart]:
-    """Return the charts of a night with one time span, twilight, the Moon and local time.
+    """Return the charts with one time span, twilight, Moon and local time.
 
     The caption of the first chart says the same in words.
 
@@ -63,7 +63,7 @@ def _span(
     starts_at: datetime.datetime,
     ends_at: datetime.datetime,
 ) -> list[int]:
-    """Return the span of all time axes, in milliseconds: the dark hours and all points inside."""
+    """Return the span of all time axes in milliseconds."""
     low, high = milliseconds([starts_at.timestamp(), ends_at.timestamp()])
     dark = [span for span in (over.sun if over else ()) if span.name != "day"]
     shown = milliseconds([at.timestamp() for span in dark for at in (span.starts_at, span.ends_at)])
@@ -78,7 +78,7 @@ def _span(
 
 
 def _sky_shapes(over: sky.Sky) -> list[Json]:
-    """Return named rectangles that the page's script paints; the Moon is a bar at the top."""
+    """Return named rectangles that the page's script paints."""
     boxes = [(span, 0.0, 1, 1.0) for span in over.sun if span.name != "day"]
     # the fuller the Moon, the stronger its bar
     boxes += [(span, 0.97, 1, 0.3 + 0.7 * over.moon_lit) for span in over.moon]
@@ -141,7 +141,7 @@ def _clock(at: datetime.datetime) -> str:
 
 
 def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
-    """Add a second axis on top; the script sets its ticks, because it knows width and zoom."""
+    """Add a second axis on top, whose ticks the script sets."""
     offsets = _offsets(span[0], span[1], timezone)
     said = ", then ".join(dict.fromkeys(name for _, _, name in offsets))
     figure["layout"]["meta"] = {"local_time": [[begins, offset] for begins, offset, _ in offsets]}
@@ -173,7 +173,7 @@ def _add_local_time(figure: Figure, span: list[int], timezone: str) -> None:
 
 
 def _offsets(low: int, high: int, timezone: str) -> list[tuple[int, int, str]]:
-    """Return the offsets of a zone between two instants: (begin, offset, name).
+    """Return a zone's offsets between two instants: (begin, offset, name).
 
     All are milliseconds; the name is such as `CEST` or `UTC−3`.
     """

@@ -1,1 +1,1 @@
-"""Ask every source within its time limit, merge the answers, and save them."""
+"""Ask every source within its time limit, merge and save."""

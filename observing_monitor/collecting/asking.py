@@ -37,7 +37,7 @@ class StartQueue:
         self._later: dict[str, Callable[[], None]] = {}
 
     def add(self, name: str, begin: Callable[[], None]) -> None:
-        """Add a stream, and the function that asks its first questions."""
+        """Add a stream, and what asks its first questions."""
         self._later[name] = begin
 
     def remove(self, name: str) -> None:
@@ -51,7 +51,7 @@ class StartQueue:
 
 
 class TimedSource:
-    """A source (`sources.Source`) that has to answer each question in time.
+    """A source that has to answer each question in time.
 
     If it does not, SourceError is raised, then and for every later question.
 
@@ -96,7 +96,7 @@ class TimedSource:
         return self._ask("read", night)
 
     def begin(self, *question: Any) -> None:
-        """Ask ahead what it will be asked first, such as `"look", night, known`.
+        """Ask ahead a question such as `"look", night, known`.
 
         Nothing happens if it was asked before.
         """

@@ -1,4 +1,4 @@
-"""Collect the nights of a stream, here or in workers, and bring its index up to date."""
+"""Collect the nights of a stream, here or in workers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class StreamCollector:
         index: Index | None = None,
         progress: Callable[[Outcome], object] | None = None,
     ) -> list[Outcome]:
-        """Collect nights, the last one first, and update the stream's index.
+        """Collect nights, and update the stream's index.
 
         Nights with a damaged table are collected as well, however old they are.
 
@@ -111,7 +111,7 @@ class StreamCollector:
         return outcomes
 
     def _update_row(self, index: Index, outcome: Outcome) -> bool:
-        """Update a night's row of the index; return True if it has changed."""
+        """Update a night's row; return True if it has changed."""
         row = index["nights"].setdefault(outcome.night.isoformat(), {})
         before = dict(row)
         if outcome.is_broken:
@@ -193,7 +193,7 @@ class WorkerTask:
 
     @property
     def key(self) -> tuple[str, datetime.date]:
-        """The stream and the night: a worker may still have its tables in memory."""
+        """The stream and the night: a worker may still have the tables of these."""
         return self.stream.name, self.night
 
 

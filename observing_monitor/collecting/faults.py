@@ -25,7 +25,7 @@ def note_sources(
     nights: Sequence[datetime.date],
     now: datetime.datetime,
 ) -> None:
-    """Note each source's last fault, and since when, in the stream's index.
+    """Note each source's last fault in the index.
 
     Nights for which there was no time are a fault of ours, a warning.
     """
@@ -52,7 +52,7 @@ def note_sources(
 
 
 def unlooked(nights: Iterable[datetime.date], outcomes: Iterable[Outcome]) -> list[datetime.date]:
-    """Return the nights that a run had no time for, in order."""
+    """Return the nights that a run had no time for."""
     looked = {outcome.night for outcome in outcomes}
     return [night for night in nights if night not in looked]
 

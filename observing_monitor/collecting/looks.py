@@ -1,4 +1,4 @@
-"""Look at a night: ask each source, cheaply, if anything has changed."""
+"""Look at a night: ask if anything has changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NightTask:
 
 @dataclass(frozen=True)
 class NightLooks:
-    """What the sources say of a night at a look."""
+    """The sources' answers about a night at a look."""
 
     keys: Mapping[str, str]  # source -> fingerprint of what it is asked
     known: Mapping[str, Known]  # source -> its last look, if it was asked the same then
@@ -44,15 +44,15 @@ class NightLooks:
     problems: Mapping[str, str]  # source -> why it did not answer
 
     def is_same(self, name: str) -> bool:
-        """Return True if a source answered, and nothing has changed in it."""
+        """True if a source answered, and is unchanged."""
         return name in self.states and _facts(self.states[name]) == _facts(self.known.get(name))
 
     def is_all_same(self) -> bool:
-        """Return True if nothing has changed in the sources that answered."""
+        """True if the sources that answered are unchanged."""
         return all(self.is_same(name) for name in self.states)
 
     def has_new_states(self) -> bool:
-        """Return True if a state differs, in whatever part."""
+        """True if a state differs, in whatever part."""
         return any(state != self.known.get(name) for name, state in self.states.items())
 
 
@@ -78,7 +78,7 @@ def look_at_night(task: NightTask, looked: Looked) -> NightLooks:
 
 
 def is_unchanged(looks: NightLooks, looked: Looked, now: datetime.datetime) -> bool:
-    """Return True if the night need not be read, since nothing has changed.
+    """True if the night need not be read.
 
     The same sources must be silent for the same reasons as at the last look, made by the same
     version with the same settings.
@@ -108,7 +108,7 @@ def silent_sources(
 
 
 def began_at(fault: Fault | Silent | None, now: datetime.datetime) -> str:
-    """Return since when a fault is known, as text: now if it is new.
+    """Return since when a fault is known, as text.
 
     A fault that began in the future, by a clock that was ahead, is new as well.
     """

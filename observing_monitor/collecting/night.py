@@ -1,4 +1,4 @@
-"""Collect one night: look at it and, if anything has changed, read it and save its tables."""
+"""Collect one night: look, read, merge and save."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def collect_night(task: NightTask) -> Outcome:
 
 
 def _read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bool) -> Outcome:
-    """Read the sources that answered, merge with what is known, and save."""
+    """Read the sources that answered, merge, and save."""
     from observing_monitor.tables import cross_night
 
     store, night = task.store, task.night
@@ -136,7 +136,7 @@ def _read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: b
 
 
 def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
-    """Return the digests of cached attempts that are still valid, by source."""
+    """Return the digests of valid cached attempts."""
     kept = looked.get("kept") or {} if looked.get("version") == __version__ else {}
     return {name: digest for name, digest in kept.items() if looks.is_same(name)}
 
@@ -148,7 +148,7 @@ def _read_sources(
     digests: Mapping[str, str],
     attempts: Mapping[str, Future[DataFrame | None]],
 ) -> NightReading:
-    """Read each source that answered, or take its attempts from the cache.
+    """Read each source that answered, or its cached attempts.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def _under_new_names(
 
 
 def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
-    """Return the changes of a night, with those that this reading shows."""
+    """Return the changes of a night, old and new."""
     from observing_monitor.tables import changes
 
     task = reading.task
@@ -219,7 +219,7 @@ def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | Non
 
 
 def _notes(reading: NightReading) -> dict[str, list[str]]:
-    """Return the notes of each source, or the last ones if it was not read."""
+    """Return the notes of each source."""
     notes = {
         name: _bounded(sorted(one.notes)) for name, one in reading.readings.items() if one.notes
     }
@@ -229,14 +229,17 @@ def _notes(reading: NightReading) -> dict[str, list[str]]:
 
 
 def _bounded(notes: list[str]) -> list[str]:
-    """Return so many notes as a page can show, and how many more there are."""
+    """Return as many notes as a page can show."""
     shown = [shortened(note, MAX_NOTE) for note in notes[:MAX_NOTES]]
     more = len(notes) - MAX_NOTES
     return [*shown, f"and {more:,} more"] if more > 0 else shown
 
 
 def _is_told(reading: NightReading, staged: list[str]) -> bool:
-    """Return True if a source of attempts has ever answered, or none exists."""
+    """True if attempts are known.
+
+    A source of attempts has answered once, or the stream has none.
+    """
     return (
         bool(reading.looked.get("is_told"))
         or not staged
@@ -245,7 +248,7 @@ def _is_told(reading: NightReading, staged: list[str]) -> bool:
 
 
 def _cache_attempts(reading: NightReading) -> dict[str, str]:
-    """Cache many attempts of the newest night; return digests by source.
+    """Cache many attempts of the newest night.
 
     That night is looked at often while files come. A registry with nothing new is then not read
     again because another source has news.
@@ -263,7 +266,7 @@ def _cache_attempts(reading: NightReading) -> dict[str, str]:
 
 
 def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
-    """Return True for many attempts alone, if looks cover all of them."""
+    """Return True for many attempts that looks cover."""
     is_attempts_alone = (
         reading.files is None and reading.metrics is None and not reading.append_attempts
     )
@@ -276,7 +279,7 @@ def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
 
 
 def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> None:
-    """Write the state of the sources, and the result of reading them."""
+    """Write the state of the sources, and the result."""
     looks, problems = reading.looks, reading.problems
     silent = {name: state for name, state in looks.known.items() if name in problems}
     answered = {name: state for name, state in looks.states.items() if name not in problems}

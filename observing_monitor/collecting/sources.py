@@ -81,12 +81,12 @@ def timed_sources(stream: Stream, options: AskOptions) -> list[TimedSource]:
 
 
 def sources_of_versions(stream: Stream, options: AskOptions) -> dict[int, list[TimedSource]]:
-    """Return the timed sources of each version of a stream, by its `id`."""
+    """Return the timed sources by the `id` of a version."""
     return {id(version): timed_sources(version, options) for version in stream.versions}
 
 
 def begin_nights(sources: Iterable[TimedSource]) -> None:
-    """Ask sources that were not asked yet which nights they know."""
+    """Ask new sources which nights they know."""
     for source in sources:
         source.begin("nights")
 
@@ -94,7 +94,7 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
 def begin_looks(
     stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
 ) -> None:
-    """Ask sources that were not asked yet to look at a night."""
+    """Ask new sources to look at a night."""
     # an error of the store is found by who collects the night
     with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
@@ -106,7 +106,7 @@ def begin_looks(
 
 @contextlib.contextmanager
 def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iterator[None]:
-    """Add what goes wrong with a source to the faults, by its name.
+    """Add what goes wrong with a source to the faults.
 
     Parameters
     ----------
@@ -130,12 +130,12 @@ def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iter
 
 
 def source_keys(stream: Stream) -> dict[str, str]:
-    """Return a fingerprint of what each source is asked, by its name."""
+    """Return a fingerprint of each source's question."""
     return {source.name: _source_key(stream, source) for source in stream.sources}
 
 
 def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
-    """Return the last look of each source that was asked the same then."""
+    """Return the last look of each unchanged source."""
     before = looked.get("keys") or {}
     return {
         name: state

@@ -1,4 +1,4 @@
-"""What `check` found of one thing."""
+"""One result of `check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parser of all commands: arguments, environment and settings file become options."""
+"""The parser of all commands."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _split_command(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _takes_value(argument: str) -> bool:
-    """Return True if the next argument is this one's value."""
+    """True if the next argument is this one's value."""
     return argument.startswith("-") and "=" not in argument and argument not in SWITCHES
 
 

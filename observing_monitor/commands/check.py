@@ -1,4 +1,4 @@
-"""The command check: what a run would find. Nothing is written."""
+"""The command check: what a run would find."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_command(
     now: datetime.datetime,
     tell: Tell,
 ) -> int:
-    """Check the settings, the output and each source; return the exit code.
+    """Check settings, output and sources; return the exit code.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _answers(
     now: datetime.datetime,
     tell: Tell,
 ) -> Iterator[tuple[str, Answer]]:
-    """Yield what was found of each thing, with its name; headings are told."""
+    """Yield the name of each thing, and its answer."""
     output = open_output(options) if options.output_dir else None
     if output:
         check_apart(output, streams)
@@ -91,7 +91,7 @@ def _lines(name: str, answer: Answer) -> list[str]:
 
 
 def _sources_of(streams: Sequence[Stream], now: datetime.datetime) -> dict[str, list[TimedSource]]:
-    """Return the sources of each stream, and queue their first questions."""
+    """Return the sources by stream; queue their first questions."""
     options = AskOptions(now, queue=StartQueue())
     made = {stream.name: timed_sources(stream, options) for stream in streams}
     for name, sources in made.items():

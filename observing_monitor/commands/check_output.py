@@ -1,4 +1,4 @@
-"""Check the output: can it be written, has it room, what is in it."""
+"""Check that the output can be written and has room."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOW_SPACE_BYTES = 1_000_000_000
 
 
 def check_output(output: Output | None, streams: list[Stream], now: datetime.datetime) -> Answer:
-    """Return what a run would find in its output; nothing is written."""
+    """Return what a run would find in its output."""
     if output is None:
         return Answer(FAILED, [NO_OUTPUT])
     answer = Answer(FINE)
@@ -61,7 +61,7 @@ def _places(output: Output) -> dict[str, Output]:
 
 
 def _check_folder(output: Output, name: str) -> Answer:
-    """Check that a folder can be written, or created, and has room."""
+    """Check that a folder can be written and has room."""
     place = output.root
     while not os.path.exists(place) and place != os.path.dirname(place):
         place = os.path.dirname(place)
@@ -80,7 +80,7 @@ def _check_folder(output: Output, name: str) -> Answer:
 
 
 def _check_objects(output: Output) -> Answer:
-    """Check that an object store answers; only a run can write to it."""
+    """Check that an object store answers."""
     try:
         output.names("")
     except OutputError as error:
@@ -100,7 +100,7 @@ def _last_run(output: Output, now: datetime.datetime) -> str:
 
 
 def _check_store(output: Output, stream: Stream) -> Answer:
-    """Check the version of a stream's store, and count its nights."""
+    """Check the version of a store, and count its nights."""
     store = Store(output, stream.name)
     found = Answer(FINE, [f"store of {stream.name}: {nights_text(store.nights())}"])
     index = output.read_json(layout.index_file(stream.name)) or {}
@@ -112,7 +112,7 @@ def _check_store(output: Output, stream: Stream) -> Answer:
 
 
 def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:
-    """Return the streams that have a store, but are not in the settings."""
+    """Return the stored streams that the settings do not name."""
     return sorted({*stored_streams(output)} - {stream.name for stream in streams})
 
 

@@ -23,7 +23,7 @@ TIMES = {"files": "transferred_at", "attempts": "attempted_at", "metrics": "samp
 def check_source(
     source: Any, stream: Stream, nights: list[datetime.date], now: datetime.datetime
 ) -> Answer:
-    """Return which nights a source knows, and what its newest night has.
+    """Return the nights of a source, and its newest data.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _check_nights(
     stream: Stream,
     tonight: datetime.date,
 ) -> Answer:
-    """Return what is odd about the nights that a source knows."""
+    """Return what is odd about a source's nights."""
     if not known:
         return Answer(ODD, ["it answers, but knows of no night; is it the right place?"])
     if known[-1] > tonight:
@@ -72,7 +72,7 @@ def _check_nights(
 
 
 def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
-    """Return what a source's newest night has, and what is odd about it."""
+    """Return what a source's newest night has."""
     tables = {name: getattr(reading, name) for name in TIMES}
     counts = [f"{len(table):,} {name}" for name, table in tables.items() if table is not None]
     latest = [
@@ -92,7 +92,7 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
 
 
 def _check_times(files: Any, night: datetime.date, stream: Stream) -> Answer:
-    """Return that most files were created outside their night, if so."""
+    """Report if most files were created outside their night."""
     if files is None or not len(files):
         return Answer(FINE)
     start, end = stream.rule.bounds(night)

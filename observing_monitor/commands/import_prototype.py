@@ -1,4 +1,4 @@
-"""The command import-prototype: import a prototype's history, and publish its pages."""
+"""The command import-prototype."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def import_prototype_command(options: argparse.Namespace, run: SiteRun, tell: Tell) -> int:
-    """Import a prototype's history and publish it; return the exit code.
+    """Import and publish a history; return the exit code.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def import_prototype_command(options: argparse.Namespace, run: SiteRun, tell: Te
 
 
 def _summary(done: Imported) -> list[str]:
-    """Return a line for each table, and for what became of them."""
+    """Return lines about the tables and the result."""
     lines = []
     for name, n_rows in done.n_rows.items():
         taken = f"{done.n_placed[name]:,} taken over"

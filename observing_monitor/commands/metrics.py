@@ -1,4 +1,4 @@
-"""The command metrics: shell scripts call it to record a night's numbers."""
+"""The command metrics: record a night's numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COMMANDS = {
 
 
 def metrics_command(arguments: list[str], tell: Tell, warn: Tell) -> int:
-    """Record, show or delete a night's numbers; return the exit code.
+    """Record or show a night's numbers; return the exit code.
 
     Parameters
     ----------

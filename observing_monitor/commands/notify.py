@@ -22,7 +22,7 @@ def notify_command(
     now: datetime.datetime,
     tell: Tell,
 ) -> int:
-    """Send every receiver a message, and tell the results; return the code."""
+    """Send every receiver a message; return the exit code."""
     from observing_monitor.feeds import notify
 
     if not receivers:

@@ -27,7 +27,7 @@ _REWORDED = [
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line, with exit code 2.
+    """An ArgumentParser whose errors are one line.
 
     The line says what is wrong, the nearest right word, and how to learn more.
 
@@ -58,7 +58,7 @@ class OneLineParser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong in one line, and exit with 2."""
+        """Print what is wrong, and exit with 2."""
         wrong = _wrong_words(message)
         hint = ""
         if wrong and wrong[0] in self.words:

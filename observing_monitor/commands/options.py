@@ -1,4 +1,4 @@
-"""Turn the options of a command into streams, nights and what they work with."""
+"""Turn options into streams, nights and what they work with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONG_COMMANDS = ("rebuild", "import-prototype")  # they work on a history
 
 
 def check_options(options: argparse.Namespace, command: str) -> None:
-    """Raise UsageError if an option is impossible, or is not for this command."""
+    """Raise UsageError if an option is impossible for a command."""
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
     if options.max_run_s is not None and not options.max_run_s > 0:
@@ -46,7 +46,7 @@ def check_options(options: argparse.Namespace, command: str) -> None:
 
 
 def read_streams(options: argparse.Namespace, command: str) -> list[Stream]:
-    """Return the streams of the settings file, or the one of the command line."""
+    """Return the streams of the settings or the command line."""
     flags = {name: value for name in ONE_STREAM if (value := getattr(options, name)) is not None}
     if options.config:
         if command == "import-prototype":  # they say which history to import
@@ -63,7 +63,7 @@ def read_streams(options: argparse.Namespace, command: str) -> list[Stream]:
 
 
 def _usual_name(input_dir: str | Path) -> str:
-    """Return the default name of a stream: its folder's, in plain letters."""
+    """Return the default name of a stream, after its folder."""
     address = is_address(input_dir)
     last = str(input_dir).rpartition("/")[2] if address else Path(input_dir).absolute().name
     return re.sub(r"[^\w.+-]+", "_", last, flags=re.ASCII).lstrip("._+-") or "stream"

@@ -1,4 +1,4 @@
-"""The output that the options name, and checks that it is no place of anybody else."""
+"""The output that the options name, checked against other places."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def open_output(options: argparse.Namespace) -> Output:
 def _output_at(
     name: str, place: str | Path, config: str | None, redaction: Redaction | None = None
 ) -> Output:
-    """Return the output at the folder or address of a setting."""
+    """Return the output at a folder or an address."""
     if not is_address(place):
         return Output(place, redaction)
     from observing_monitor.storage.object_output import ObjectOutput
@@ -67,7 +67,7 @@ def _output_at(
 
 
 def _is_on_other_disk(output: Output) -> bool:
-    """Return True if an output's `data` is on another disk."""
+    """True if an output's `data` is on another disk."""
     try:
         return (
             not is_address(output.root)
@@ -78,7 +78,7 @@ def _is_on_other_disk(output: Output) -> bool:
 
 
 def check_apart(output: Output, streams: list[Stream]) -> None:
-    """Raise UsageError if the output is in a folder that a source reads.
+    """Raise UsageError if the output is where a source reads.
 
     The pages would be taken for files. Links are followed.
     """
@@ -100,7 +100,7 @@ def check_apart(output: Output, streams: list[Stream]) -> None:
 
 
 def _real_path(path: str) -> str:
-    """Return a path without links; with them if its disk does not answer."""
+    """Return a path with its links resolved, if its disk answers."""
     return within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
 
 
@@ -120,7 +120,7 @@ def stored_streams(output: Output) -> list[str]:
 
 
 def check_alone(output: Output, streams: list[Stream]) -> None:
-    """Raise UsageError if the pages would replace those of another stream."""
+    """Raise UsageError if another stream has its pages there."""
     if any(stream.folder for stream in streams):
         return
     others = sorted({*stored_streams(output)} - {stream.name for stream in streams})

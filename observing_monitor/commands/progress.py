@@ -1,4 +1,4 @@
-"""The progress of long work, on a terminal or in a log."""
+"""The progress of long commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE_EVERY_S = 30  # between two lines of a log
 
 @contextlib.contextmanager
 def progress(command: str, what: str, total: int | None) -> Iterator[Callable[[Any], None] | None]:
-    """Show the progress of a long command: a bar on a terminal, or lines.
+    """Show the progress of a long command, as a bar or as lines.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The database of Rubin's prototype of this program, read night by night.
+"""The database of Rubin's prototype, read night by night.
 
 The prototype kept `OUTPUT/observing_monitor.sqlite3`. These are its tables, as its versions of
 2020 to 2022 wrote them (lsst-dm/observing_monitor, observing_monitor.py). Columns are found by
@@ -59,7 +59,7 @@ Tables = dict[str, list[str]]  # name of a table -> its columns in lower case
 
 
 def database_file(place: Path) -> Path:
-    """Return the path of the database that a file or its folder names."""
+    """Return the path of the database, given it or its folder."""
     return place / DATABASE if place.is_dir() else place
 
 
@@ -91,7 +91,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _check_length(path: Path) -> None:
-    """Raise SourceError if a file is shorter than its header says.
+    """Raise SourceError if a file was cut.
 
     SQLite itself takes what is cut off the last page for zeros. The header is described in
     sqlite.org/fileformat.html.
@@ -120,7 +120,7 @@ def quoted(name: str) -> str:
 
 
 def count_rows(connection: sqlite3.Connection, table: str) -> int:
-    """Return the number of rows of a table."""
+    """Count rows of a table."""
     ((n_rows,),) = connection.execute(f"SELECT count(*) FROM {quoted(table)}")
     return int(n_rows)
 
@@ -146,7 +146,7 @@ def list_tables(path: Path, connection: sqlite3.Connection) -> Tables:
 
 
 def _queries(tables: Tables) -> dict[str, str]:
-    """Return a query of each table's rows, with their night as `its_night`."""
+    """Return a query per table, with the night as `its_night`."""
     upper = {name.upper(): name for name in tables}
     queries = {}
     for name, columns in tables.items():
@@ -177,7 +177,7 @@ def rows_by_night(
     stream: Stream,
     report: Callable[[str], None],
 ) -> Iterator[tuple[datetime.date, dict[str, list[Row]]]]:
-    """Yield every night that any table has, in order, with its rows by table.
+    """Yield every night in order, with its rows by table.
 
     Only one night's rows are in memory at a time.
 
@@ -226,7 +226,7 @@ def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
 
 
 class _RowQueue:
-    """A table's rows in order of their nights, read one night at a time."""
+    """A table's rows, read one night at a time."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._rows = _rows(cursor)
@@ -238,7 +238,7 @@ class _RowQueue:
         return datetime.date.fromisoformat(self._next["its_night"]) if self._next else None
 
     def take(self, night: datetime.date) -> list[Row]:
-        """Return the rows of a night, if it is the next one."""
+        """Return the rows of the next night."""
         taken = []
         while self._next and self.night == night:
             taken.append(self._next)
@@ -247,7 +247,7 @@ class _RowQueue:
 
 
 def _guessed_night(row: dict[str, Any], stream: Stream) -> datetime.date | None:
-    """Return the night of a row without a date, by its path or its times."""
+    """Return the night of a row by its path or its times."""
     path = str(row.get("transfer_path") or row.get("ingest_path") or "")
     for text in (row["its_night"], *path.split("/")):
         if night := night_named(str(text)):

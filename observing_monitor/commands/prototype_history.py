@@ -1,4 +1,4 @@
-"""Import the history in the prototype's database into a stream's store."""
+"""Import the prototype's history into a stream's store."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Imported:
 
 
 class HistoryImport:
-    """Imports the history in a prototype's database; a second import changes nothing.
+    """Imports the history in a prototype's database, once.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class HistoryImport:
     def _choose_tables(
         self, path: Path, connection: sqlite3.Connection, gen: int | None
     ) -> TableColumns:
-        """Return the tables to import; note why the others are left."""
+        """Return the tables to import; note why others stay."""
         done = self._done
         tables = list_tables(path, connection)
         for name, names in tables.items():
@@ -129,7 +129,7 @@ class HistoryImport:
         return {name: names for name, names in tables.items() if name not in done.left}
 
     def _import_night(self, index: Index, night: datetime.date, rows: dict[str, list[Row]]) -> None:
-        """Merge one night's rows into the store, and check that they are there."""
+        """Merge one night's rows into the store, and check them."""
         from observing_monitor.tables.history import join_history, split_history, with_history
 
         done, store = self._done, self._store
@@ -197,7 +197,7 @@ class HistoryImport:
 
 
 def _n_lost(history: Tables, stored: Tables) -> int:
-    """Return how many rows of a night's history are not in its stored tables.
+    """Count the rows of a history that are not stored.
 
     A row that a source has told under the same key counts as stored.
     """

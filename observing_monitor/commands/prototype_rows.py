@@ -69,7 +69,10 @@ def history_of(stream: Stream, rows: dict[str, list[Row]]) -> Tables:
 
 
 def _frame(described: tuple[columns.Column, ...], rows: list[Row]) -> pd.DataFrame:
-    """Return rows as one of the store's tables, of source `columns.HISTORY`."""
+    """Return rows as one of the store's tables.
+
+    Their source is `columns.HISTORY`.
+    """
     import pandas as pd
 
     # as objects: pandas would make floats of whole numbers if some are missing
@@ -100,7 +103,7 @@ def _stages(stream: Stream) -> dict[int, str]:
 
 
 def _root(stream: Stream) -> str:
-    """Return the folder of the first file store, with "/"; "" without one."""
+    """Return the folder of the first file store, with "/"."""
     for source in stream.sources:
         if source.kind == "files":
             return f"{getattr(source.settings, 'path', '')}/"
@@ -109,7 +112,7 @@ def _root(stream: Stream) -> str:
 
 @dataclass
 class _History:
-    """A night's history while it is put together: rows of the store's tables."""
+    """A night's history while it is put together."""
 
     stages: dict[int, str]  # generation -> stage
     root: str  # the paths of files begin with it
@@ -120,7 +123,7 @@ class _History:
     rest: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     # table -> instants, and the files whose rows were written then
     updates: dict[str, list[tuple[datetime.datetime | None, str]]] = field(default_factory=dict)
-    # files and tables that have told of them
+    # files, each with a table that has it
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def place(self, name: str, row: Row) -> None:
@@ -142,7 +145,7 @@ class _History:
             self.metrics.append({"name": name, "text": text})
 
     def _place_file(self, table: str, row: Row) -> None:
-        """Add a row of a list of files, with its last event if it has one.
+        """Add a row of a list of files.
 
         An older row of the same path becomes a metric.
         """
@@ -173,7 +176,7 @@ class _History:
         self._keep_rest(table, file_id, row)
 
     def _place_event(self, table: str, row: Row, file_id: str) -> None:
-        """Add the last event of a file of the Data Backbone as an attempt."""
+        """Add an event of the Data Backbone as an attempt."""
         word = row.get("status")
         if word in STATUSES:
             del row["status"]
@@ -189,7 +192,7 @@ class _History:
         )
 
     def _place_ingest(self, table: str, row: Row) -> None:
-        """Add a row of the list of raws as an attempt that succeeded.
+        """Add a row of the list of raws as a success.
 
         It is of the file with the same number, or of a new one if there is none.
         """
@@ -217,7 +220,7 @@ class _History:
         self._keep_rest(table, file_id, row)
 
     def _place_count(self, name: str, row: Row) -> None:
-        """Add a row about a night as metrics, or an unknown row as a whole."""
+        """Add a row about a night, or an unknown row, as metrics."""
         at = take_instant(row, "last_update")
         if name.upper() not in GENS:
             self._keep_rest(name, "", {"row": {**row, "last_update": iso_utc(at)}})
@@ -241,7 +244,7 @@ class _History:
                 self._keep_rest(table, file_id, {"other_update": iso_utc(at)})
 
     def _keep_rest(self, table: str, file_id: str, row: Row) -> None:
-        """Keep what is left of a file's row: one metric per column."""
+        """Keep the rest of a file's row as metrics."""
         for name, value in row.items():
             if value is not None:
                 of_files = self.rest.setdefault(f"{table}.{name}", {})
@@ -255,7 +258,7 @@ class _History:
 
 
 def _place_fact(file: Row, fact: str, row: Row, column: str, read: Callable[[Any], Any]) -> Any:
-    """Move a value of a row to its file, and return it.
+    """Move a value from a row to its file.
 
     It stays in the row if it cannot be read, or if another table says something else.
     """
@@ -267,7 +270,7 @@ def _place_fact(file: Row, fact: str, row: Row, column: str, read: Callable[[Any
 
 
 def _place_filenum(file: Row, row: Row, is_inode: bool = True) -> None:
-    """Move a file's number, device and name from a row to its file.
+    """Move a number, device and name to a file.
 
     What differs from the file, or is impossible, stays in the row.
     """
@@ -288,7 +291,7 @@ def _place_filenum(file: Row, row: Row, is_inode: bool = True) -> None:
 
 
 def _remove_implied(table: str, row: Row, file_id: str) -> None:
-    """Remove a night and a generation that path and table imply."""
+    """Remove values that the path and the table imply."""
     column = "nite_trans" if "nite_trans" in row else "nite"
     if night_named(str(row.get(column))) == night_named(file_id.partition("/")[0]):
         row.pop(column, None)

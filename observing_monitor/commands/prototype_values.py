@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def read_number(value: Any) -> int | None:
-    """Return a whole number of at most 64 bits; None for anything else."""
+    """Return a whole number of 64 bits, or None."""
     try:
         number = int(value)
     except (ValueError, TypeError, OverflowError):
@@ -20,7 +20,7 @@ def read_number(value: Any) -> int | None:
 
 
 def read_instant(value: Any) -> datetime.datetime | None:
-    """Return an instant in UTC that pandas can hold; None for anything else."""
+    """Return an instant in UTC, or None."""
     text = str(value)
     if len(text) > 10 and text[10] == "-":  # as the first version wrote it
         text = f"{text[:10]}T{text[11:]}"
@@ -36,12 +36,12 @@ def read_instant(value: Any) -> datetime.datetime | None:
 
 
 def is_zeros(value: Any) -> bool:
-    """Return True for what the prototype wrote if there is no time."""
+    """True if a value stands for no time."""
     return isinstance(value, str) and len(value) >= 10 and not value.strip("0-T:. ")
 
 
 def take_instant(row: Row, name: str) -> datetime.datetime | None:
-    """Remove an instant, or zeros, from a row and return it."""
+    """Remove an instant from a row, and return it."""
     value = row.get(name)
     instant = read_instant(value)
     if instant or is_zeros(value):

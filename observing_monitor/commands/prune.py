@@ -1,4 +1,4 @@
-"""The command prune: show what is older than it is kept; with --yes, remove it."""
+"""The command prune: show or remove what is too old."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prune_command(
     nights: Mapping[str, list[datetime.date]],
     tell: Tell,
 ) -> int:
-    """Tell what is too old, and remove it with --yes; return the exit code.
+    """Tell or remove what is too old; return the exit code.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def prune_command(
 def _age(
     options: argparse.Namespace, stream: Stream, setting: str, nights: Sequence[datetime.date]
 ) -> int | None:
-    """Return how many nights of a stream are kept; None for all.
+    """Return how many nights are kept; None for all.
 
     The command line wins over the stream's own table, and that over the settings of all streams.
     """
@@ -100,7 +100,7 @@ def _plan_line(setting: str, plan: PrunePlan, is_page: bool) -> str:
 
 
 def _n_nights(plans: Sequence[StreamPlan]) -> int:
-    """Return the number of nights of which something is removed."""
+    """Count nights of which something is removed."""
     return len(
         {
             (of_stream.stream.name, night)

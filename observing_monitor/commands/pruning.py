@@ -1,8 +1,8 @@
-"""Plan which pages, tables and previews are older than they are kept, and remove them.
+"""Plan and remove what is too old.
 
-A night's row of the index says which of them were pruned, and when. The mark is written first,
-then the pages are published accordingly, and the files are removed last. If a run is killed in
-between, the pages are whole, and the next `prune` finds what is left.
+A night's row of the index says if its page, tables or previews were pruned, and when. The mark
+is written first, then the pages are published accordingly, and the files are removed last. If a
+run is killed in between, the pages are whole, and the next `prune` finds what is left.
 
 - A pruned page is a small page with the night's numbers and findings, made from its row of the
   index, so that no link to it is dead. Its lists, images and data files are removed.
@@ -40,7 +40,7 @@ SETTINGS = {PAGE: "keep_pages_days", TABLES: "keep_tables_days", PREVIEWS: "keep
 
 @dataclass
 class PrunePlan:
-    """The pages, the tables or the previews of a stream that are removed."""
+    """Pages, tables or previews of a stream to remove."""
 
     keep_days: int | None  # None keeps all
     nights: list[datetime.date] = field(default_factory=list)
@@ -52,7 +52,7 @@ class PrunePlan:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """A stream, and what of it is removed: PAGE, TABLES and PREVIEWS -> PrunePlan."""
+    """A stream, and what of it is removed."""
 
     stream: Stream
     plans: Mapping[str, PrunePlan]
@@ -61,7 +61,7 @@ class StreamPlan:
 def make_plan(
     stream: Stream, output: Output, ages: Mapping[str, int | None], tonight: datetime.date
 ) -> StreamPlan:
-    """Return what `prune` would remove of a stream; nothing is written.
+    """Return what `prune` would remove of a stream.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def make_plan(
 
 
 def _must_stay(stream: Stream, output: Output, night: datetime.date, row: IndexRow) -> bool:
-    """True if a page shows a night's previews that can neither be made again nor replaced.
+    """True if a page shows previews and can be neither made nor replaced.
 
     Its tables were pruned by a version that wrote no spare page.
     """
@@ -135,7 +135,7 @@ def carry_out(
 
 
 def _mark(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
-    """Note which pages and previews are pruned, and which pages return."""
+    """Note what is pruned, and which pages return."""
     store = Store(output, plan.stream.name)
     index = store.read_index()
     marks: dict[datetime.date, dict[str, str]] = {}
@@ -158,7 +158,7 @@ def _mark(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
 
 
 def _remove(plan: StreamPlan, output: Output, now: datetime.datetime) -> None:
-    """Remove previews and tables that the published pages no longer need."""
+    """Remove previews and tables that no page needs."""
     stream, store = plan.stream, Store(output, plan.stream.name)
     index = store.read_index()
     for night in plan.plans[PREVIEWS].nights:
@@ -198,7 +198,7 @@ def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, s
 
 
 def _nights_to_spare(plan: StreamPlan, index: Index) -> list[datetime.date]:
-    """Return the nights whose tables go now, while their page keeps its thumbnails."""
+    """Return the nights whose tables go before their thumbnails."""
     return [
         night
         for night in plan.plans[TABLES].nights

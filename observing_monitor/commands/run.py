@@ -1,4 +1,4 @@
-"""The commands run, collect, publish and rebuild, and the lock that every writing command holds."""
+"""The commands run, collect, publish and rebuild, and their lock."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def locked_run(
     receivers: list[Receiver],
     now: datetime.datetime,
 ) -> Iterator[SiteRun]:
-    """Hold the lock of the output, and yield the run that writes it.
+    """Hold the lock of the output, and yield its run.
 
     A run that finds the lock taken, or ends early, leaves its line in log_file as well.
     """
@@ -63,7 +63,7 @@ def locked_run(
                 now,
                 title=options.title,
                 site_url=options.site_url,
-                known=read_known_issues(options, streams),
+                known_issues=read_known_issues(options, streams),
                 receivers=receivers,
                 prometheus_file=options.prometheus_file,
                 limit_s=options.max_run_s or usual_s,
@@ -108,7 +108,7 @@ def run_command(
 def _asked_nights(
     command: str, options: argparse.Namespace, nights: dict[str, list[datetime.date]]
 ) -> Nights:
-    """Return the nights of each stream; None for its whole history.
+    """Return nights by stream; None for a whole history.
 
     num_days of the settings says how far back cron looks, not how long the history is.
     """
@@ -121,7 +121,7 @@ def _asked_nights(
 def _executor(
     command: str, options: argparse.Namespace, run: SiteRun, asked: Nights
 ) -> contextlib.AbstractContextManager[Workers | None]:
-    """Return the workers of a run; None if this process does all.
+    """Return the workers of a run, if it has any.
 
     A rebuild uses all cores, or as many processes as the options name. A run with several new
     nights, which is the first one or the first for days, uses two: the machine may be shared.
@@ -138,7 +138,7 @@ def _executor(
 
 @contextlib.contextmanager
 def executor_of(jobs: int | None, scheduler: str | None) -> Iterator[Workers | None]:
-    """Yield workers on a Dask cluster, or processes of this machine.
+    """Yield workers on a cluster or on this machine.
 
     Yields None if this process does all by itself.
     """

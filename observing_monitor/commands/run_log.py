@@ -24,7 +24,7 @@ NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 
 
 def end_run(command: str, options: argparse.Namespace, run: SiteRun) -> int:
-    """Log the problems of a run and its line; return the exit code."""
+    """Log a run's problems and line; return the exit code."""
     for problem in run.problems:
         log.warning("%s", problem)
     counts = {"nights": run.n_looked, "changed": run.n_changed, "pages": run.n_pages}
@@ -41,7 +41,7 @@ def run_line(
     n_problems: int,
     code: int,
 ) -> str:
-    """Return the line about a run: `at=… command=run nights=2 … exit=0`."""
+    """Return `at=… command=run nights=2 … exit=0`."""
     facts = {
         "at": iso_utc(now.replace(microsecond=0)),
         "command": command,
@@ -54,7 +54,7 @@ def run_line(
 
 
 def log_line(options: argparse.Namespace, line: str, code: int) -> int:
-    """Write a run's line to stderr, if it is verbose, and to log_file.
+    """Write a run's line to stderr and to log_file.
 
     Returns
     -------

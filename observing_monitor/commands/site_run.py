@@ -1,4 +1,4 @@
-"""A run over a site: collect its streams, publish them, and tell of them."""
+"""A run: collect streams, publish them, tell of them."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ class StreamSources(NamedTuple):
 
 @dataclass
 class SiteRun:
-    """A run that holds the output's lock, and its results so far."""
+    """A run that holds the lock, and its results."""
 
     streams: list[Stream]
     output: Output
     now: datetime.datetime
     title: str = "Observing monitor"  # of the site
     site_url: str = ""
-    known: KnownIssues = field(default_factory=KnownIssues)
+    known_issues: KnownIssues = field(default_factory=KnownIssues)
     receivers: list[Receiver] = field(default_factory=list)  # are told of changes of status
     prometheus_file: Path | None = None
     limit_s: float = math.inf  # after this time, nothing further is begun
@@ -104,9 +104,9 @@ class SiteRun:
         # indexes of collected streams, which `publish` writes
         self._indexes: dict[str, Index] = {}
         self._site = make_site(
-            self.title, self.streams, self.output, self.site_url, self.known.issues
+            self.title, self.streams, self.output, self.site_url, self.known_issues.issues
         )
-        self.problems += self.known.problems
+        self.problems += self.known_issues.problems
 
     @property
     def seconds(self) -> float:
@@ -181,7 +181,7 @@ class SiteRun:
     def _prepare(
         self, nights: Nights, executor: Workers | None, look_at_everything: bool, share: float
     ) -> list[StreamSources]:
-        """Return the sources of each stream, and queue their first questions."""
+        """Return the sources by stream; queue their first questions."""
         prepared, queue = [], StartQueue()
         for number, stream in enumerate(self.streams, 1):
             # one stream's history must not take the time of another's tonight
@@ -254,7 +254,7 @@ class SiteRun:
             self.problems += notify.notify(self.receivers, statuses, self.output, self.now)
 
     def write_spare_pages(self, stream: Stream, nights: Collection[datetime.date]) -> None:
-        """Make the pages that replace those of some nights when their thumbnails go."""
+        """Make the spare pages of some nights."""
         from observing_monitor.pages.spare_page import write_spare_pages
 
         write_spare_pages(self._site, stream, nights, self.now)
@@ -271,14 +271,14 @@ class SiteRun:
 
 
 def _begin_looks(made: StreamSources, output: Output, nights: list[datetime.date]) -> None:
-    """Ask the sources of each version to look at the last of its nights."""
+    """Ask each version's sources to look at its last night."""
     for night in {id(made.stream.at(night)): night for night in nights}.values():
         then = made.stream.at(night)
         begin_looks(then, made.sources[id(then)], output, night)
 
 
 def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], dict[str, str]]:
-    """Return every night that sources know, and the faults of those that fail."""
+    """Return the nights that sources know, and their faults."""
     known: set[datetime.date] = set()
     faults: dict[str, str] = {}
     for source in sources:

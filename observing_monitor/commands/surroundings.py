@@ -1,4 +1,4 @@
-"""The surroundings of a process: its encoding, standard streams and working folder."""
+"""The encoding, standard streams and working folder of a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 
 
 def suit_surroundings() -> None:
-    """Make the process independent of how it was started; call it first.
+    """Make the process independent of how it was started.
+
+    It may start Python again, so call it first.
 
     In a locale with another encoding, the same file name would be another text, and so another
     file. Python is then started again in its UTF-8 mode. That mode is an option and no environment
@@ -19,7 +21,7 @@ def suit_surroundings() -> None:
 
 
 def _open_streams() -> None:
-    """Open standard streams that are closed, and let them show any text.
+    """Open standard streams, and let them show any text.
 
     The next file that is opened takes the number of a closed one, and would get what is printed.
     """
@@ -36,7 +38,7 @@ def _open_streams() -> None:
 
 
 def is_folder_gone() -> bool:
-    """Return True if the working folder was removed."""
+    """True if the working folder was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:

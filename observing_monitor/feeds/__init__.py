@@ -1,1 +1,1 @@
-"""Files and messages for other programs: status.json, Prometheus, Atom, notifications."""
+"""Files for other programs, and notifications."""

@@ -29,7 +29,7 @@ MAX_FINDINGS = 30  # of one entry
 def newest(
     rows: Mapping[str, Mapping[str, Any]], stream: str, title: str, folder: str
 ) -> list[NightChange]:
-    """Return the latest changes of a stream's nights, the newest first.
+    """Return a stream's latest changes, the newest first.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def write_feed(
     site_url: str,
     now: datetime.datetime,
 ) -> bool:
-    """Write the feed of the latest changes; return False if it is current."""
+    """Write the feed; return False if it is current."""
     entries = heapq.nlargest(
         MAX_ENTRIES, changes, key=lambda change: (change.changed_at, change.night, change.stream)
     )
@@ -114,7 +114,7 @@ def _entry(entry: NightChange, feed_id: str, site_url: str) -> list[str]:
 
 
 def _xml(text: Any) -> str:
-    """Return a text for XML or HTML: escaped, without control characters."""
+    """Return a text escaped for XML or HTML."""
     return escape(str(visible(str(text))))
 
 
@@ -130,7 +130,7 @@ def _feed_id(output: Output, now: datetime.datetime) -> tuple[str, str]:
 
 
 def _uuid(text: str) -> str:
-    """Return a UUID of a text (version 8 of RFC 9562: of our own making)."""
+    """Return a UUID of a text: version 8 of RFC 9562."""
     made = running_digest(16)
     made.update(text.encode("utf-8", "backslashreplace"))
     digits = bytearray(made.digest())

@@ -37,7 +37,7 @@ def run_program(
     folder: Path | None = None,
     variables: dict[str, str] | None = None,
 ) -> None:
-    """Run a program without a shell; end it, and all it started, in time.
+    """Run a program without a shell, for a limited time.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def run_program(
 
 
 def _last_line(output: IO[bytes]) -> str:
-    """Return `: ` and the last line of a program's output; "" without one."""
+    """Return `: ` and the last line of an output, if any."""
     output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))
     lines = output.read().decode(errors="replace").strip().splitlines()
     return f": {reason(lines[-1])}" if lines else ""
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started, first by request."""
+    """End a program and all that it started."""
     import signal
     import subprocess
 

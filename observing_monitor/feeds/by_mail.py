@@ -30,7 +30,7 @@ MAX_SUBJECT = 200  # characters
 
 
 def deliver_by_mail(settings: MailSettings, change: Change) -> None:
-    """Mail a change by a server, or by this machine's sendmail."""
+    """Mail a change by a server or by sendmail."""
     message = _message(settings, change)
     if settings.server:
         within_limit(lambda: _send(settings, message), settings.timeout_s, settings.server)
@@ -67,7 +67,7 @@ def _message(settings: MailSettings, change: Change) -> EmailMessage:
 
 
 def _message_id(settings: MailSettings, change: Change) -> str:
-    """Return the same id for the same change: two mails are shown as one.
+    """Return an id that the same change always has.
 
     A run that is killed after a delivery, before it is noted, sends again.
     """
@@ -101,7 +101,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
 def _hand_over(
     settings: MailSettings, password: str, message: EmailMessage
 ) -> dict[str, tuple[int, bytes]]:
-    """Give a mail to the server; return the recipients that it refuses."""
+    """Give a mail to the server; return refused recipients."""
     import smtplib
     import ssl
 

@@ -23,7 +23,7 @@ MAX_INFO = 4000  # characters
 
 @dataclass(frozen=True)
 class Change:
-    """A change of status; each fact is plain text in one line, "" if there is none."""
+    """A change of status in plain texts, "" for none."""
 
     site: str  # title of the site
     stream: str  # "" if the site's own status changed
@@ -67,7 +67,7 @@ def change_of(status: Status, was: str, now: datetime.datetime) -> Change:
 
 
 def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Change:
-    """Return a message to try out a receiver of a site, or of a stream."""
+    """Return a message to try out a receiver."""
     words = "a message to try this out: nothing has changed"
     at = iso_utc(now.replace(microsecond=0))
     return Change(
@@ -86,7 +86,7 @@ def trial(site: str, stream: str, site_url: str, now: datetime.datetime) -> Chan
 
 
 def redacted(change: Change, redaction: Redaction) -> Change:
-    """Return a change without hidden texts, except in the page's address."""
+    """Return a change without texts that are hidden."""
     hidden = {name: redaction.text(getattr(change, name)) for name in ("site", "title", "info")}
     before, url, after = change.text.rpartition(change.url) if change.url else (change.text, "", "")
     return replace(change, **hidden, text=redaction.text(before) + url + redaction.text(after))

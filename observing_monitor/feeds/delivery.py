@@ -1,4 +1,4 @@
-"""Parts of each delivery: its error, its time limit, its JSON and its secrets."""
+"""Parts of deliveries: error, time limit, JSON and secrets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def as_json(change: Change) -> bytes:
 
 
 def reason(text: object) -> str:
-    """Return what a server or program said, as a message may quote it."""
+    """Return what a server said, as a message quotes it."""
     return shortened(plain(str(text)), MAX_REASON)
 
 
@@ -73,7 +73,7 @@ def read_secret(variable: str, file: Path | None) -> str:
 
 
 def within_limit(deliver: Callable[[], None], timeout_s: float, server: str) -> None:
-    """Deliver within a time for all of it; a socket's timeout is for a part.
+    """Deliver within a time for all of it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tell receivers when a status changes: by a command, a mail or a webhook.
+"""Tell receivers when a status changes.
 
 A change is a status that differs from the last one that a receiver was told of, or saw and did
 not want (`when`). A stream that a receiver has never been told of counts as normal.
@@ -43,7 +43,7 @@ def notify(
     output: Output,
     now: datetime.datetime,
 ) -> list[str]:
-    """Tell every receiver of changes; return a line for each failure.
+    """Tell every receiver of changes; return failures.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _is_for(receiver: Receiver, status: Status) -> bool:
 
 
 def _read_told(output: Output) -> dict[str, dict[str, str]]:
-    """Return the last status that each receiver was told of, by stream.
+    """Return the last statuses that receivers were told of.
 
     If the file is damaged, all is told again.
     """

@@ -34,13 +34,13 @@ _PREFIX = "observing_monitor"
 
 
 class _Gauges:
-    """Lines of a textfile: HELP and TYPE once for each metric, then its samples."""
+    """Lines of a textfile: HELP, TYPE and samples of each metric."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}
 
     def add(self, name: str, meaning: str, value: float | None, **labels: str) -> None:
-        """Add a sample of a gauge; nothing if its value is not known."""
+        """Add a sample of a gauge, if it is known."""
         if value is None:
             return
         name = f"{_PREFIX}_{name}"
@@ -62,7 +62,7 @@ def _unix(instant: datetime.datetime | None) -> float | None:
 
 
 def _unix_of(text: str | None) -> float | None:
-    """Return an instant that a file has as text, in unix seconds."""
+    """Return an instant in unix seconds."""
     return _unix(instant_of(text))
 
 
@@ -164,7 +164,7 @@ def _add_night(
 
 
 def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str, str]) -> None:
-    """Add the latest instants and the delays of the newest night."""
+    """Add the times and delays of the newest night."""
     for name in ("created", "transferred", "ingested"):
         meaning = f"When the latest file of the newest night was {name}."
         at = _unix_of(night.get(f"last_{name}_at"))
@@ -179,7 +179,7 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
 
 
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
-    """Write the textfile next to the pages, and a copy if one is set.
+    """Write the textfile, and its copy if one is set.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The status of a site and of its streams, as the feeds show it."""
+"""The status of a site and of its streams."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SITE = "*"  # the site's place among names of streams: no stream can have this n
 
 @dataclass(frozen=True)
 class Status:
-    """The status of a stream, or of the site (`stream` is SITE), after a run."""
+    """The status of a stream or of the site."""
 
     site: str  # title of the site
     stream: str
@@ -67,12 +67,12 @@ class RunSummary:
 
 
 def page_address(site_url: str, relative: str) -> str:
-    """Return a page's full address; "" for a site without site_url."""
+    """Return a page's full address; "" without site_url."""
     return f"{site_url.rstrip('/')}/{relative}" if site_url else ""
 
 
 def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetime) -> list[Status]:
-    """Return the statuses with their `since`, as earlier runs noted it.
+    """Return the statuses with their `since`.
 
     The note is written only if a status changed.
     """
@@ -92,14 +92,14 @@ def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetim
 
 
 def _noted_since(note: object, status: str) -> str:
-    """Return the instant noted for the same status; "" if there is none."""
+    """Return the instant noted for the same status, or ""."""
     if isinstance(note, dict) and note.get("status") == status and instant_of(note.get("since")):
         return str(note["since"])
     return ""
 
 
 def instant_of(text: str | None) -> datetime.datetime | None:
-    """Return the instant that a file has as text; None if it has none."""
+    """Return an instant from text, or None."""
     try:
         return None if text is None else parse_utc(str(text))
     except (ValueError, TypeError):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedFacts:
-    """What the feeds of a run say."""
+    """Facts of a run that its feeds report."""
 
     statuses: Sequence[Status]  # of the site and the streams, with their `since`
     changes: Iterable[NightChange]
@@ -41,7 +41,12 @@ def write_feeds(
     site_url: str = "",
     prometheus_file: Path | None = None,
 ) -> list[str]:
-    """Write all feeds; return a line if prometheus_file could not be written.
+    """Write all feeds.
+
+    Returns
+    -------
+    list of str
+        A line if prometheus_file could not be written.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def headline_values(
 
 
 def aggregated(rows: DataFrame, aggregate: str, is_count: bool) -> tuple[float | None, str]:
-    """Return the value of a metric of one source, and the aggregate that made it.
+    """Return the value of one source's metric, and its aggregate.
 
     Rows without a node are the whole, of which the nodes are parts. If there are none, several
     nodes are added up for a count, else their median is taken.
@@ -99,7 +99,7 @@ def aggregated(rows: DataFrame, aggregate: str, is_count: bool) -> tuple[float |
 
 
 def _aggregate(values: Series[float], aggregate: str) -> float | None:
-    """Return an aggregate of values; None if there are none, 0 for their number."""
+    """Return an aggregate of values; None, or 0 for `count`, if none."""
     if aggregate == "count":
         return float(len(values))
     if values.empty:

@@ -64,7 +64,7 @@ def split_entries(text: str) -> list[tuple[int, str]]:
 
 
 def _has_content(line: str) -> bool:
-    """Return True if a line has content.
+    """True if a line has content.
 
     Not a blank line, a comment, a heading such as `known:`, or a separator.
     """
@@ -104,7 +104,7 @@ _SIMPLE = re.compile(
 
 
 def _is_simple(text: str) -> bool:
-    """Return True if each line is a key and its value.
+    """True if each line is a key and its value.
 
     Then YAML would read the same. Importing it takes longer than the rest of a run with nothing
     new.

@@ -58,8 +58,7 @@ def judge_night(
     Returns
     -------
     row : dict
-        The night's new row of the index: its summary, findings, units, and when time alone
-        changes them.
+        The night's new row of the index.
     tables : Tables
         Of the night, with each file on one night (`cross_night.assign_to_nights`).
     judged : DataFrame

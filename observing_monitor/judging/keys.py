@@ -59,7 +59,7 @@ def issues_key(issues: Iterable[Issue]) -> list[list[str]]:
 
 
 def is_still_valid(job: NightWork) -> bool:
-    """Return True if time alone has changed nothing."""
+    """True if time alone has changed nothing."""
     judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
     # Judged in the future: a clock was ahead then, and files may still be pending.
     return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
@@ -72,12 +72,12 @@ def _instant(text: str | None) -> datetime.datetime | None:
 
 
 def is_judged(job: NightWork) -> bool:
-    """Return True if a night's row is up to date."""
+    """True if a night's row is up to date."""
     return is_judged_alone(job) and job.row.get("beside", "") == neighbours_key(job)
 
 
 def is_judged_alone(job: NightWork) -> bool:
-    """Return True if a row is up to date but for its neighbours."""
+    """True if a row is up to date but for its neighbours."""
     return (
         job.row.get("basis") == basis(job)
         and is_as_usual(job.row, job.usual)
@@ -99,7 +99,7 @@ def shown_key(job: NightWork, found: Sequence[CrossNightFiles]) -> str:
 
 
 def is_as_usual(row: IndexRow, limits: Mapping[str, float]) -> bool:
-    """Return True if the limits of the usual change nothing."""
+    """True if the limits of the usual change nothing."""
     return row.get("worse") == usual.worse(row.get("summary") or {}, limits)
 
 

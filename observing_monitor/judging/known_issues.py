@@ -77,13 +77,13 @@ class Issue:
         return f"{self.reason} ({self.who})" if self.who else self.reason
 
     def holds(self, stream: str, night: datetime.date) -> bool:
-        """Return True if the issue applies to a night of a stream."""
+        """True if the issue applies to a night of a stream."""
         return (not self.streams or stream in self.streams) and any(
             first <= night and (last is None or night <= last) for first, last in self.nights
         )
 
     def names(self, texts: Iterable[str]) -> bool:
-        """Return True if the pattern matches a name.
+        """True if the pattern matches a name.
 
         With a wildcard, it must match the whole name, else a part that is not inside a word.
         """
@@ -91,7 +91,7 @@ class Issue:
         return any(whole.search(text) for text in texts)
 
     def begins(self, text: str) -> bool:
-        """Return True if a finding or a reason begins as the pattern.
+        """True if a finding or a reason begins as the pattern.
 
         So one name in a list does not acknowledge the others.
         """

@@ -45,7 +45,7 @@ LEAST_ERRORS = 3
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return a night's value of each measure; None if it has none.
+    """Return a night's value of each measure, or None.
 
     `summary` has the names of `columns.NIGHTS`.
     """
@@ -57,7 +57,7 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _errors(summary: Mapping[str, Any]) -> int:
-    """Return the number of errors that are not acknowledged."""
+    """Count errors that are not acknowledged."""
     return int(summary.get("n_error") or 0) - int(summary.get("n_acknowledged_errors") or 0)
 
 

@@ -214,7 +214,7 @@ class MetricsTable:
         return f"{self.place}: {words}; nothing was recorded"
 
     def _lacks_table(self, sqlalchemy: ModuleType, error: Exception) -> bool:
-        """Return True if the server answers that the table is missing."""
+        """True if the server answers that the table is missing."""
         if not isinstance(error, sqlalchemy.exc.SQLAlchemyError):
             return False
         try:
@@ -233,7 +233,7 @@ def _dialect(engine: Engine) -> str:
 
 
 def _is_deadlock(error: Exception) -> bool:
-    """Return True if the server undid a statement because of other writers."""
+    """True if the server undid a statement because of other writers."""
     cause = getattr(error, "orig", None)
     code = getattr(cause, "pgcode", None) or next(iter(getattr(cause, "args", ())), None)
     return code in DEADLOCK or "database is locked" in str(cause)

@@ -41,7 +41,7 @@ def nid_of_file_name(name: str) -> int | None:
 
 
 def nid_of_night(night: Night) -> int:
-    """Return the number of a night.
+    """Count a night.
 
     Parameters
     ----------

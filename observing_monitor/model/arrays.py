@@ -58,7 +58,7 @@ def sort_rows(frame: DataFrame, by: list[str]) -> DataFrame:
 
 
 def is_increasing(values: Series[Any]) -> bool:
-    """Return True if each text is greater than the one before.
+    """True if each text is greater than the one before.
 
     Rows are then sorted, whatever the other columns hold. False if a value is null or no text.
     """

@@ -227,7 +227,7 @@ def _with_other_names(found: dict[str, Any], names: Any, is_other: Any) -> dict[
 
 
 def _groups_by_arrow(names: Any, pattern: str) -> dict[str, Any]:
-    """Return the groups of a pattern's first match in each of an Arrow array of names.
+    """Return the groups of a pattern's first match in each name.
 
     Group -> Arrow array, with null for a group that did not match. For a pattern that both
     engines read the same way.

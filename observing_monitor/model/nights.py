@@ -82,7 +82,7 @@ class NightRule:
         return start, start + ONE_DAY
 
     def is_open(self, night: datetime.date, now: datetime.datetime) -> bool:
-        """Return True if the night is not over at `now`."""
+        """True if the night is not over at `now`."""
         return now < self.bounds(night)[1]
 
 

@@ -1,4 +1,4 @@
-r"""Translate Python's regular expressions to RE2, which matches in linear time.
+r"""Translate Python's regular expressions to RE2.
 
 Both engines find the same in a text of printable ASCII letters if the pattern has only parts that
 this module knows. All others are refused: look-around and back references, which RE2 lacks, and

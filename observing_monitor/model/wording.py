@@ -73,7 +73,7 @@ def visible_line(text: str) -> str:
 
 
 def is_visible(value: object) -> bool:
-    """Return True if a value is a text of visible characters.
+    """True if a value is a text of visible characters.
 
     An empty text is none.
     """
@@ -92,7 +92,7 @@ def _picture(found: re.Match[str]) -> str:
 
 
 def is_nothing(value: object) -> bool:
-    """Return True if a value means "none": None, "", NaN, NaT or pandas' NA."""
+    """True if a value means "none": None, "", NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     # the type first: comparing a pandas Timestamp with text is slow

@@ -38,7 +38,7 @@ def month_name(year: int, month: int) -> str:
 
 
 def _number_of_month(night: str) -> int:
-    """Return the number of months since the year 0."""
+    """Count months since the year 0."""
     date = datetime.date.fromisoformat(night)
     return 12 * date.year + date.month - 1
 

@@ -83,13 +83,13 @@ def _words() -> dict[str, dict[str, Word]]:
     first.
     """
     made: dict[str, dict[str, Word]] = {}
-    known: dict[Column, Word] = {}
+    shared: dict[Column, Word] = {}
     for prefix, _, _, schema in _GLOSSARY:
         if prefix == "night":
             classes = made["class"]
             counted = {c: c.name.removeprefix("n_") for c in schema}
-            known = {c: classes[name] for c, name in counted.items() if name in classes}
-        made[prefix] = {c.name: known.setdefault(c, _word(prefix, c)) for c in schema}
+            shared = {c: classes[name] for c, name in counted.items() if name in classes}
+        made[prefix] = {c.name: shared.setdefault(c, _word(prefix, c)) for c in schema}
     return made
 
 

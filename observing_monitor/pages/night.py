@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.pages import render
 from observing_monitor.pages.night_content import night_content, night_json
-from observing_monitor.pages.night_files import base_path, remove_beside_pruned, usual_endings
+from observing_monitor.pages.night_files import base_path, remove_other_files, usual_endings
 from observing_monitor.pages.night_images import remove_stale_images, write_images
 from observing_monitor.pages.night_page import NightPages, pruned_page
 from observing_monitor.settings.traits import reports_files
@@ -111,4 +111,4 @@ def write_pruned(job: NightJob, row: IndexRow) -> None:
     """
     text = render.render_pruned(pruned_page(job, row), job.site.assets)
     job.site.output.write(f"{base_path(job)}{layout.PAGE}", text)
-    remove_beside_pruned(job.stream, job.site.output, job.night.isoformat())
+    remove_other_files(job.stream, job.site.output, job.night.isoformat())

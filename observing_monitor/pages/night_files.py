@@ -54,18 +54,13 @@ def base_path(job: NightJob) -> str:
     return layout.in_folder(job.stream.folder, job.night.isoformat())
 
 
-def beside(stream: Stream, night: str, ending: str) -> str:
-    """Return the path of a night's file, by its ending."""
-    return layout.in_folder(stream.folder, f"{night}{ending}")
-
-
 def images_path(job: NightJob) -> str:
     """Return the path of a night's images."""
     return layout.in_folder(job.stream.folder, layout.images_folder(job.night))
 
 
 def has_images(job: NightJob, row: IndexRow) -> bool:
-    """Return True if all images of a night's page exist."""
+    """True if all images of a night's page exist."""
     images = row.get("images")
     if not images or is_pruned(row, PAGE):
         return True
@@ -74,12 +69,12 @@ def has_images(job: NightJob, row: IndexRow) -> bool:
 
 
 def is_complete(job: NightJob, row: IndexRow) -> bool:
-    """Return True if all files of a night's page exist."""
+    """True if all files of a night's page exist."""
     return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
 
 
-def remove_beside_pruned(stream: Stream, output: Output, night: str) -> None:
-    """Remove the files beside a pruned page."""
+def remove_other_files(stream: Stream, output: Output, night: str) -> None:
+    """Remove the files next to a pruned page."""
     # the last page of exposures first: a run that is killed leaves no gap in their numbers
     for path in reversed(files_to_prune(stream, output, night, PAGE)):
         output.remove(path)
@@ -134,5 +129,5 @@ def _paths_in(output: Output, folder: str) -> list[str]:
 
 
 def _is_pruned(output: Output, path: str) -> bool:
-    """Return True if a file is a pruned page."""
+    """True if a file is a pruned page."""
     return path.endswith(layout.PAGE) and PRUNED_MARK in (output.read(path) or b"")[:HEAD_BYTES]

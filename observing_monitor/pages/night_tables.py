@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import wording
 from observing_monitor.pages.glossary import WORDS, class_words, column_words
@@ -128,7 +128,7 @@ def attention_table(
         Number of files of the group, which may be more.
     """
     words = {name: WORDS["file"][name] for name in _NEEDED}
-    made = schema_columns(words, _as_mappings(rows), night)
+    made = schema_columns(words, rows, night)
     paths = [FileCell(row["anchor"], row["path"], _facts(row)) for row in rows]
     reasons = [Reason(row["reason"], detail) for row, detail in zip(rows, details, strict=True)]
     made["path"] = TableColumn(words["path"], paths, "path", "file")
@@ -157,16 +157,12 @@ def _facts(row: Attention) -> tuple[tuple[str, str], ...]:
     return tuple((noun, value) for noun, value in facts if value)
 
 
-def _as_mappings(rows: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
-    return rows
-
-
 # --- stages, delays ------------------------------------------------------------------------------
 
 
 def stages_table(stages: Sequence[Stage], anchors: Sequence[str], night: str) -> Table:
     """Return the table of stages; `anchors` are its rows' addresses."""
-    made = schema_columns(WORDS["stage"], _as_mappings(stages), night)
+    made = schema_columns(WORDS["stage"], stages, night)
     links = [
         Cell(stage["name"], href=f"#{anchor}")
         for stage, anchor in zip(stages, anchors, strict=True)
@@ -218,8 +214,8 @@ def metrics_table(stream: Stream, latest: Iterable[LatestValue], night: str) -> 
     has_several = len({source for _, source in groups}) > 1
     room, rows = MAX_VALUES, []
     for (name, source), samples in list(groups.items())[:MAX_METRICS]:
-        said = MetricName(name, meanings.get(name, ""), source if has_several else "")
-        row, n_shown = _metric_row(said, samples, room, night)
+        metric = MetricName(name, meanings.get(name, ""), source if has_several else "")
+        row, n_shown = _metric_row(metric, samples, room, night)
         room -= n_shown
         rows.append(row)
     names, values, by_node, units, times = zip(*rows, strict=True)

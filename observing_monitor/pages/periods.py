@@ -88,12 +88,12 @@ def _values(name: str, summaries: Sequence[Summary], headlines: Sequence[Headlin
 
 
 def _sum(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    given = [value for value in values if value is not None]
+    return sum(given) if given else None
 
 
 def _median(values: Iterable[float | None]) -> float | None:
     import statistics
 
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+    given = [value for value in values if value is not None]
+    return statistics.median(given) if given else None

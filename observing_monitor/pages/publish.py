@@ -1,4 +1,4 @@
-"""Publish a site: every page that is not current, then the indexes that name them.
+"""Publish a site: every page that is not current, then the indexes.
 
 No source is read: all of them may be down. Assets come before pages, data before the page that
 links them, and the indexes last. A reader therefore never follows a link to a missing file.
@@ -102,7 +102,7 @@ def publish(
 
 
 def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, StreamPublished]:
-    """Publish the nights of a stream, then the pages over them, then its index."""
+    """Publish a stream's nights, the pages over them, and its index."""
     site, stream, index = publisher.site, publisher.stream, publisher.index
     is_changed = True
     try:
@@ -124,7 +124,7 @@ def _newest_version(stream: Stream, index: Index) -> Stream:
 
 
 def _newest_pages(index: Index) -> dict[str, str]:
-    """Return the fingerprints of the pages that may be open when the next ones are made."""
+    """Return the fingerprints of the newest pages, which may be open."""
     newest = sorted(index["nights"].items())[-RECENT_NIGHTS:]
     years = sorted((index.get("years") or {}).items())[-1:]
     made = {

@@ -79,7 +79,7 @@ class NightsPublisher:
         return NightsPublished(self._n_pages, tuple(self._problems), is_changed=True)
 
     def _n_closed(self, jobs: Sequence[NightJob], untouched: set[datetime.date]) -> int:
-        """Count the oldest nights that did not change, and for which the usual did not either."""
+        """Count the oldest nights for which nothing changed."""
         if not self.index.get("is_settled"):
             return 0
         changed = (number for number, job in enumerate(jobs) if job.night not in untouched)
@@ -91,7 +91,7 @@ class NightsPublisher:
         jobs: Sequence[NightJob],
         untouched: set[datetime.date],
     ) -> int:
-        """Publish nights until none says something else; return how many are left undone."""
+        """Publish nights until none changes; return how many are left undone."""
         usual_then: Sequence[Mapping[str, float] | None] = [None] * len(jobs)
         for _ in range(ROUNDS):
             rows = [self.index["nights"][job.night.isoformat()] for job in jobs]
@@ -110,7 +110,7 @@ class NightsPublisher:
         return 0
 
     def _publish_all(self, stale: Sequence[NightJob]) -> int:
-        """Publish nights, the newest first; return how many the deadline left undone."""
+        """Publish nights, newest first; return how many are left undone."""
         jobs = {job.night: job for job in stale}
         store = Store(self.site.output, self.stream.name)
         for done in self._results(list(jobs.values())[::-1]):
@@ -134,7 +134,7 @@ class NightsPublisher:
         self._n_pages += done.is_written
 
     def _results(self, jobs: Sequence[NightJob]) -> Iterator[NightDone]:
-        """Yield the result of each job, in any order; none for a job after the deadline."""
+        """Yield the results of the jobs before the deadline, in any order."""
         # the newest night is published however short the time is
         deadlines = [self.deadline if number else NEVER for number in range(len(jobs))]
         if self.executor is None:
@@ -169,7 +169,7 @@ def _part_of(job: NightJob) -> NightJob:
 def _publish_elsewhere(
     job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]
 ) -> tuple[NightDone | None, Any]:
-    """Publish a night in a worker; return the result and what changed in the output."""
+    """Publish a night in a worker; return the result and the changes."""
     render.take_compiled(templates)
     return _guarded(job, deadline), job.site.output.changes()
 

@@ -58,22 +58,22 @@ def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
 
 def _wanted_folder(site: Site, stream: Stream, noted: Mapping[str, Any] | None) -> str | None:
     """Return the folder of a stream's redirects, if any."""
-    asked = stream.prototype_urls
-    if asked is None:
+    setting = stream.prototype_urls
+    if setting is None:
         database = layout.in_folder(stream.folder, DATABASE)
-        asked = _is_imported(noted) or site.output.exists(database)
-    if asked is False:
+        setting = _is_imported(noted) or site.output.exists(database)
+    if setting is False:
         return None
-    return stream.folder if asked is True else _folder_named(asked)
+    return stream.folder if setting is True else _folder_named(setting)
 
 
-def _folder_named(asked: str) -> str:
+def _folder_named(setting: str) -> str:
     """Return a folder's path in the output."""
-    return os.path.normpath(asked).removeprefix(".")
+    return os.path.normpath(setting).removeprefix(".")
 
 
 def _is_imported(noted: Mapping[str, Any] | None) -> bool:
-    """Return True if import-prototype imported the stream's history.
+    """True if import-prototype imported the stream's history.
 
     Only import-prototype makes a note without a folder.
     """

@@ -1,4 +1,4 @@
-"""Decide which pages must be rewritten: every fingerprint of a page is made here.
+"""Decide which pages must be rewritten, by their fingerprints.
 
 A page is current if it exists and the index holds its fingerprint. The fingerprint covers
 everything that the page is made of, except what a table in this module, or WITHOUT_EFFECT of the
@@ -65,7 +65,7 @@ BOOKKEEPING = {
 
 
 def common_key(site: Site, stream: Stream) -> str:
-    """Fingerprint of what all pages of a stream share: the site and the stream's settings."""
+    """Fingerprint of the site's and the stream's settings."""
     return digest([site.fingerprint, stream.fingerprint])
 
 
@@ -93,7 +93,7 @@ def stream_key(common: str, index: Index, state: State) -> str:
 def year_key(
     common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
 ) -> str:
-    """Fingerprint of a year's page; `nights` are its own and those that say what is usual."""
+    """Fingerprint of the page of one year."""
     headlines = _plain(state.headlines)
     return digest([common, headlines, state.has_files, years, _night_keys(index, nights)])
 
@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
 
 
 def is_untouched(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's row says, without any digest, that only the clock changed.
+    """True if a night's row says that only the clock changed.
 
     `names` are the files in the folder of its stream.
     """
@@ -159,7 +159,7 @@ def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's tables were pruned and its page was not: it cannot be made again."""
+    """True if a night's tables were pruned, and its page was not."""
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
@@ -180,7 +180,7 @@ def made_for(job: NightJob) -> str:
 def night_jobs(
     site: Site, stream: Stream, index: Index, now: datetime.datetime
 ) -> Iterator[NightJob]:
-    """Yield a job for each night of a stream, oldest first, still without what is usual."""
+    """Yield a job for each night of a stream, oldest first."""
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]

@@ -133,8 +133,12 @@ class StreamTables:
 
     def _headlines(self, rows: Sequence[Summary]) -> list[TableColumn]:
         return [
-            TableColumn(told, [headline_text(row.get(told.name), told) for row in rows], "num")
-            for told in self.headlines
+            TableColumn(
+                headline,
+                [headline_text(row.get(headline.name), headline) for row in rows],
+                "num",
+            )
+            for headline in self.headlines
         ]
 
     def _of_files(self, names: Iterable[str], rows: Sequence[Summary]) -> list[TableColumn]:

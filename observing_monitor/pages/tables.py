@@ -128,7 +128,7 @@ class Table:
     total: Table | None = None
 
     def __len__(self) -> int:
-        """Return the number of rows."""
+        """Count rows."""
         return len(self.columns[0].cells) if self.columns else 0
 
     def part(self, start: int, end: int | None = None) -> Table:

@@ -76,5 +76,5 @@ def _year_link(year: str) -> Link:
 def problems_of(values: Summary) -> str:
     """Return how many nights of a period were not well."""
     counts = [(values[f"n_nights_{word}"], word) for word in ("error", "warning")]
-    said = [f"{count:,} with {word}s" for count, word in counts if count]
-    return f"{n_of(values['n_nights'], 'night')}: {', '.join(said)}" if said else ""
+    parts = [f"{count:,} with {word}s" for count, word in counts if count]
+    return f"{n_of(values['n_nights'], 'night')}: {', '.join(parts)}" if parts else ""

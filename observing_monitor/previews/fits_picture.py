@@ -1,4 +1,4 @@
-"""Turn a FITS file into a small grey picture, or say why that is not possible.
+"""Turn a FITS file into a small grey picture, or say why not.
 
 Several detectors, or amplifiers of one, become one picture. Each is placed by its DETSEC, with its
 DATASEC cut out. Without DETSEC they are placed side by side in the order of the file. A cube shows
@@ -146,7 +146,7 @@ def encode(picture: NDArray[uint8]) -> bytes:
 
 
 def _unpacked(file: io.BufferedReader, deadline: float) -> io.BufferedReader:
-    """Return the file, unpacked once if needed: astropy would unpack it for every extension."""
+    """Return the file, unpacked once: astropy would do it per extension."""
     magic = file.peek(4)[:4]
     opened = gzip.open if magic[:2] == b"\x1f\x8b" else bz2.open if magic[:3] == b"BZh" else None
     if opened is None:
@@ -211,7 +211,7 @@ def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:
 
 
 def _grid(images: Sequence[Hdu]) -> list[Piece]:
-    """Place the images that are as large as the first side by side, in reading order."""
+    """Place images of the first one's size side by side, in reading order."""
     images = [hdu for hdu in images if hdu.shape == images[0].shape]
     width, height = _width_height(images[0])
     across = math.ceil(math.sqrt(len(images)))
@@ -248,7 +248,7 @@ def _section(text: object) -> tuple[Box, bool, bool] | None:
 
 
 def _data_section(hdu: Hdu) -> tuple[tuple[int, int], tuple[int, int], bool, bool]:
-    """Return the rows and columns without overscan, and whether columns and rows are reversed."""
+    """Return rows and columns without overscan, and if they are reversed."""
     width, height = _width_height(hdu)
     whole = (0, width, 0, height), False, False
     told = _section(hdu.header.get("DATASEC")) or whole
@@ -259,7 +259,7 @@ def _data_section(hdu: Hdu) -> tuple[tuple[int, int], tuple[int, int], bool, boo
 
 
 def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[float64]:
-    """Return all pieces in one picture, bottom row first; NaN where there is nothing."""
+    """Return all pieces in one picture, bottom row first; NaN elsewhere."""
     import numpy as np
 
     lefts, rights, lowers, uppers = zip(*(piece.box for piece in pieces), strict=True)
@@ -280,13 +280,13 @@ def _mosaic(pieces: Sequence[Piece], size: int, deadline: float) -> NDArray[floa
 
 
 def _span(start: int, end: int, whole: int, pixels: int) -> tuple[int, int]:
-    """Return the first pixel of a part of a side and the one after its last; at least one."""
+    """Return the first pixel of a part of a side, and the one after it."""
     first = min(start * pixels // whole, pixels - 1)
     return first, max(first + 1, end * pixels // whole)
 
 
 def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[float64]:
-    """Return the mean of a piece in each of `shape` pixels; the nearest pixels if it has fewer."""
+    """Return the mean of a piece in each of `shape` pixels."""
     import numpy as np
 
     (row0, row1), (column0, column1) = piece.rows, piece.columns
@@ -320,7 +320,7 @@ def _shrunk(piece: Piece, shape: tuple[int, int], deadline: float) -> NDArray[fl
 
 
 def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield the rows of a piece in stripes: the first row of each, and its values."""
+    """Yield the first row and the values of each stripe of a piece."""
     hdu, (first, end), (left, right) = piece.hdu, piece.rows, piece.columns
     shape = hdu.shape if len(hdu.shape) > 1 else (1, *hdu.shape)
     row_bytes = shape[-1] * 8
@@ -342,7 +342,7 @@ def _stripes(piece: Piece, deadline: float) -> Iterator[tuple[int, NDArray[Any]]
 
 
 def _to_grey(means: NDArray[float64]) -> NDArray[uint8]:
-    """Scale means to uint8 by zscale, top row first; black where there is nothing."""
+    """Scale means to uint8 by zscale, top row first; black elsewhere."""
     import numpy as np
     from astropy.visualization import ZScaleInterval
 

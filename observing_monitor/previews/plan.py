@@ -96,7 +96,7 @@ class Plan(Kept):
 
 
 def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> list[str]:
-    """Make the missing thumbnails of a stream, within its time; return what went wrong.
+    """Make a stream's missing thumbnails in time; return what went wrong.
 
     It updates the row of the night in the index: if its thumbnails changed, its page is stale.
 
@@ -176,7 +176,7 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
 
 
 def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[list[Preview], str]:
-    """Return the thumbnails of a night's page, newest exposure first, and what is missing."""
+    """Return a night's thumbnails, newest first, and what is missing."""
     folder = layout.previews_folder(night)
     index = _read(output, stream, night.isoformat())
     shown = [
@@ -211,14 +211,14 @@ def previews_of(stream: Stream, output: Output, night: datetime.date) -> tuple[l
 
 
 def sweep(stream: Stream, output: Output, night: datetime.date) -> None:
-    """Remove pictures that a night no longer has, after its new page was written."""
+    """Remove pictures that a night's new page no longer shows."""
     folder = _folder(stream, night.isoformat())
     kept = {one["picture"] for one in _read(output, stream, night.isoformat())["files"]}
     output.prune(folder, ".jpg", kept)
 
 
 def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataFrame, int]:
-    """Choose the files of a night that get a thumbnail: every image, at most `most`.
+    """Choose the files of a night that get a thumbnail, at most `most`.
 
     If there are more, one detector of each exposure is taken first, then the next of each, and the
     newest exposures first. A file without exposure counts as an exposure.
@@ -267,7 +267,7 @@ def _basis(stream: Stream, row: IndexRow) -> str:
 
 
 def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
-    """True if nothing of a night changed, nothing waits, and its pictures are on disk."""
+    """True if a night did not change, and all its pictures are there."""
     told = row.get("previews") or {}
     if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
@@ -281,7 +281,7 @@ def _folder(stream: Stream, night: str) -> str:
 
 
 def _index(stream: Stream, night: str) -> str:
-    """Return the path of a night's index: in the store, because it holds full paths."""
+    """Return the path of a night's index in the store."""
     return layout.previews_file(stream.name, night)
 
 
@@ -296,7 +296,7 @@ def _read(output: Output, stream: Stream, night: str) -> Kept:
 
 
 def _roots(stream: Stream) -> list[str]:
-    """Return the folders whose files may be shown: those of the sources, and `folders`."""
+    """Return the folders whose files may be shown."""
     return sorted(
         {folder for source in stream.sources for folder in _folders(source)}
         | set(map(str, _settings(stream).folders))
@@ -310,7 +310,7 @@ def _folders(source: DescribedSource) -> list[str]:
 
 
 def _is_away(path: str, roots: Iterable[str]) -> bool:
-    """True if the root of a path is not there: then nothing is known of the file."""
+    """True if the root of a path is not there."""
     root = max(
         (root for root in roots if path.startswith(os.path.join(root, ""))), key=len, default=None
     )
@@ -318,7 +318,7 @@ def _is_away(path: str, roots: Iterable[str]) -> bool:
 
 
 def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequence[str]) -> Plan:
-    """Return a night's new index: each file with its picture, or waiting for one."""
+    """Return a night's new index of thumbnails."""
     before = _read(store.output, stream, night)
     basis = _basis(stream, row)
     if (row.get("previews") or {}).get("basis") == basis and before["files"]:
@@ -347,7 +347,7 @@ def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequen
 
 
 def full_paths(stream: Stream, tables: Tables) -> Series[str]:
-    """Return the full path of each file: a Series with the index of `tables.files`.
+    """Return the full path of each file, by the index of `tables.files`.
 
     A file that only a registry reports has a path relative to the registry's root, and maybe a
     destination. Anything that is not the path of a file stays as it is.
@@ -445,14 +445,14 @@ def _make(
 
 
 def _picture_name(name: str, shown: Shown) -> str:
-    """Return a name that says which file is shown and changes with it, for browsers' caches."""
+    """Return a picture's name, which changes with its file."""
     stem = re.sub(r"[^0-9A-Za-z+-]+", "_", name.partition(".fit")[0])[:80].lstrip("_")
     digest = hex_digest(f"{shown['file_id']}\0{shown['key']}", n_bytes=6)
     return f"{stem}-{digest}.jpg"
 
 
 def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
-    """Store a night's index of thumbnails, and note in its row what its page will show."""
+    """Store a night's index of thumbnails, and note it in its row."""
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
         kept = {name: plan[name] for name in ("version", "n_images", "files")}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Preview:
-    """A small picture of a file. If `href` is empty, `why` says why there is none.
+    """A small picture of a file, or why there is none.
 
     Else `why` says what is odd about it, if anything.
     """

@@ -1,4 +1,4 @@
-"""Read pictures in processes of their own: a damaged file costs only its reader."""
+"""Read pictures in processes that a damaged file may crash."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Answer = tuple[os.stat_result | None, bytes, int, int, str]  # see `read_one`
 
 
 def in_readers(tasks: Sequence[Task], jobs: int, deadline: float) -> Iterator[Answer | None]:
-    """Yield the answer of `read_one` to each task, in order, from `jobs` processes.
+    """Yield the answer of `read_one` to each task, in order.
 
     A damaged file may crash its reader or keep it busy for ever. That costs only this reader, and
     the answer for this file says so. A task not done by `deadline` (of `time.monotonic()`) gives
@@ -66,7 +66,7 @@ class ReaderError(ObservingMonitorError):
 
 
 class _Reader:
-    """A process that reads files, started on first use and restarted after a failure."""
+    """A process that reads files, restarted after a failure."""
 
     def __init__(self) -> None:
         self.process: SpawnProcess | None = None
@@ -113,7 +113,7 @@ class _Reader:
 
 
 def _serve(there: Connection) -> None:
-    """Report whether the packages can be imported, then answer tasks until the pipe closes."""
+    """Report if all packages import, then answer tasks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     try:
         import astropy.io.fits
@@ -130,7 +130,7 @@ def _serve(there: Connection) -> None:
 
 
 def _limit_memory() -> None:
-    """Limit this process to READER_BYTES more: a header can claim an image of any size."""
+    """Limit the memory: a header can claim an image of any size."""
     import resource
 
     with contextlib.suppress(OSError, ValueError):

@@ -1,1 +1,1 @@
-"""Worker processes, threads, time limits and the tuning of a process."""
+"""Workers, threads, time limits and tuning."""

@@ -29,12 +29,12 @@ def import_ahead(modules: Iterable[str]) -> None:
 
 
 def start_thread(function: Callable[[], object]) -> None:
-    """Call a function in a thread that does not keep the process from ending."""
+    """Call a function in a daemon thread."""
     threading.Thread(target=function, daemon=True).start()
 
 
 def helper_threads(number: int) -> ThreadPoolExecutor:
-    """Return an executor of a few threads, for calls without Python's lock.
+    """Return an executor of a few threads.
 
     Packing and unpacking a large night's Parquet files does: this process can read sources
     meanwhile.
@@ -101,7 +101,7 @@ def start_process(function: Callable[..., Result], *arguments: Any) -> Callable[
 def call_in_process(
     function: Callable[..., Result], *arguments: Any, limit_s: float
 ) -> Result | None:
-    """Call a function of this package in another process, and wait for its result.
+    """Call a function in another process, and wait for its result.
 
     Arguments and result may be large. Returns None if the process could not start, failed, or was
     killed because it took longer than `limit_s`.
@@ -123,7 +123,7 @@ def call_in_process(
 
 
 def _given(arguments: tuple[Any, ...]) -> bytes:
-    """Return what the other process reads: where this package is, and the arguments."""
+    """Return the package's place and the arguments, packed."""
     import marshal
 
     place = str(Path(__file__).resolve().parents[2])

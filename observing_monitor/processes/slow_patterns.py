@@ -33,7 +33,7 @@ class _TooLongError(Exception):
 def match_in_process(
     pattern: str, texts: Sequence[str], at_start: bool
 ) -> tuple[Groups, list[int]] | None:
-    """Return the named groups of the first match in each text, and which texts took too long.
+    """Return the groups of each text's first match, and the late texts.
 
     Parameters
     ----------

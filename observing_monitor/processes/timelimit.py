@@ -1,4 +1,4 @@
-"""Time limits: each source is asked in a thread of its own, which is abandoned if it hangs.
+"""Time limits: a thread that takes too long is abandoned.
 
 A `stat` on a file server that is down cannot be interrupted, and a database that was stopped
 ignores its own timeouts. So the thread that waits is left alone, and the run continues without it.
@@ -43,7 +43,7 @@ class TooLateError(Exception):
 
 
 class Deadline:
-    """The end of the time for a run, or for a part of it.
+    """The end of the time for a run.
 
     It can be sent to a process on another host, whose `time.monotonic` counts from another
     beginning: it is the same instant there if the two hosts' clocks agree.
@@ -80,7 +80,7 @@ NEVER = Deadline()
 
 
 class CallThread:
-    """A thread that calls one function after the other, until one takes too long."""
+    """A thread that calls functions until one takes too long."""
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[Callable[[], Any], Answers[Any]] | None] = SimpleQueue()
@@ -99,7 +99,7 @@ class CallThread:
             raise
 
     def put(self, function: Callable[[], T]) -> Answers[T]:
-        """Queue a function to call; return the queue that gets its answer."""
+        """Queue a function; return the queue of its answer."""
         if not self._thread:
             # a daemon, so that the process can end while it hangs
             self._thread = threading.Thread(target=self._answer, name=self._name, daemon=True)
@@ -109,12 +109,15 @@ class CallThread:
         return answers
 
     def abandon(self) -> None:
-        """Stop waiting for the thread; the process then ends by `leave`."""
+        """Stop waiting for the thread.
+
+        It may hang for ever: the process has to end by `leave`.
+        """
         global _n_abandoned
         _n_abandoned += 1
 
     def end(self, wait_s: float = 0.0) -> None:
-        """Let the thread end after its last call, and wait so long for that."""
+        """Let the thread end after its last call, and wait up to `wait_s`."""
         self._calls.put(None)
         if self._thread and wait_s:
             self._thread.join(wait_s)
@@ -131,7 +134,7 @@ class CallThread:
 
 
 def wait_for(answers: Answers[T], limit_s: float) -> T:
-    """Return what a function that was `put` returned, or raise what it raised.
+    """Return what a function that was `put` returned.
 
     Raises TooLateError if it did neither in time.
     """
@@ -145,7 +148,7 @@ def wait_for(answers: Answers[T], limit_s: float) -> T:
 
 
 def within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
-    """Return what a function returns, or `otherwise` if that takes too long.
+    """Return a function's result, or `otherwise` if it is late.
 
     This is for a look at a disk that may be down. Once a look has hung, further ones get less
     time: many sources may be on one file server.

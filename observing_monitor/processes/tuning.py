@@ -1,4 +1,4 @@
-"""Memory and garbage collection of a process, set for nights of 100,000 files.
+"""Memory and garbage collection of a process, for large nights.
 
 Environment variables that are set here are for libraries in this process and its workers.
 Programs of others, such as notification commands, start with `inherited_environment`.
@@ -21,7 +21,10 @@ _added: dict[str, str] = {}  # variables that this process has set for itself
 
 
 def tune_process() -> None:
-    """Set up memory for large nights, before numpy and pyarrow are imported."""
+    """Set up memory for large nights.
+
+    It has no effect on numpy and pyarrow once these are imported.
+    """
     # Arrow's own allocators keep what a large night needed; malloc returns it to the system.
     _set_default("ARROW_DEFAULT_MEMORY_POOL", "system")
     # No linear algebra is done here, and starting its threads takes 0.1 s of processor time.
@@ -34,7 +37,7 @@ def tune_process() -> None:
 
 
 def tune_worker() -> None:
-    """Set up a worker process: as `tune_process`, and one thread per worker."""
+    """Set up memory and threads of a worker."""
     tune_process()
     # There are as many workers as cores: threads of numerical libraries would only compete.
     _set_default("OMP_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""Workers: processes of this machine, or a Dask cluster, that work on nights.
+"""Workers on this machine, or on a Dask cluster.
 
 Workers write nights, never indexes: a worker that dies costs only the nights that it was working
 on, and these are done again.
@@ -95,7 +95,7 @@ class Workers:
         lost: Callable[..., Result],
         key_of: Callable[[Task], Any] = tuple,
     ) -> Iterator[Result]:
-        """Yield the result of `function(*task)` for each task, as they come.
+        """Yield `function(*task)` for each task, as they come.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ class Workers:
         self._executor = self._make()
 
     def stop(self) -> None:
-        """End the workers after the tasks that they are busy with."""
+        """End the workers after their present tasks."""
         for future in self._pending:
             future.cancel()
         with contextlib.suppress(BrokenExecutor):
@@ -192,7 +192,7 @@ def processes(jobs: int) -> Iterator[Workers]:
 
 
 def _start_worker(parent: int) -> None:
-    """Set up a worker: it ignores Ctrl-C, and dies with its parent.
+    """Set up a worker, which dies with its parent.
 
     A terminal sends Ctrl-C to all processes, and a worker finishes its night. Without its parent,
     which held the lock, it must write nothing, and it would wait for ever.
@@ -218,7 +218,9 @@ def _end_with_parent() -> None:
 
 @contextlib.contextmanager
 def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
-    """Yield the workers of a Dask cluster; they have to see the same folders.
+    """Yield the workers of a Dask cluster.
+
+    They have to see the same folders as this process.
 
     Parameters
     ----------

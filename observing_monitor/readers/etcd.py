@@ -67,7 +67,7 @@ class Etcd:
         return f"{parts.scheme}://{host}{port}"
 
     def count(self, first: str, after: str) -> int:
-        """Return the number of keys in a range.
+        """Count keys in a range.
 
         The range is from `first` up to, but without, `after`.
         """

@@ -218,7 +218,7 @@ class Listing:
 
 
 def is_not_utf8(text: str) -> bool:
-    """Return True if text contains lone surrogates.
+    """True if text contains lone surrogates.
 
     These are bytes that are not UTF-8.
     """

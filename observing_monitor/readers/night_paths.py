@@ -28,7 +28,7 @@ A_NIGHT = datetime.date(2001, 2, 3)
 
 
 def read_night(value: Any, form: str = "date") -> datetime.date | None:
-    """Return the night in a cell; None if there is none.
+    """Return the night in a cell, or None.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ def check_address(address: str) -> str:
 
 
 def is_plain(address: str) -> bool:
-    """Return True if an address can't contain a secret.
+    """True if an address can't contain a secret.
 
     It is then a bucket, or a prefix in one.
     """
@@ -140,7 +140,7 @@ def is_plain(address: str) -> bool:
 
 
 def lies_in(address: str, other: str) -> bool:
-    """Return True if an address is in another."""
+    """True if an address is in another."""
     return f"{address.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
 
 

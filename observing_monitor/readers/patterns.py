@@ -1,4 +1,4 @@
-"""Regular expressions of the settings, matched so that no text can hold up a run.
+"""Regular expressions of the settings, which no text can hold up.
 
 RE2 matches in linear time. It is part of Arrow, which the tables need anyway, and matches a
 night of 100,000 names three times as fast as Python. For what it cannot match as Python does,
@@ -68,7 +68,7 @@ class Pattern:
         return linear
 
     def remarks(self) -> list[str]:
-        """Return what `check` says about the pattern: a sentence if RE2 cannot match it."""
+        """Return what `check` says if RE2 cannot match the pattern."""
         if not self.names or not isinstance(self._linear, str):
             return []
         return [

@@ -98,7 +98,7 @@ def _not_plain(path: str | os.PathLike[str]) -> OSError:
 
 
 def read_pipe(path: str | os.PathLike[str], most_bytes: int, limit_s: float) -> bytes:
-    """Return what comes through a pipe or from a device, which can be read once.
+    """Return what comes through a pipe or from a device.
 
     Raises
     ------

@@ -250,7 +250,7 @@ class Database:
         return {"timeout": seconds}
 
     def _shows_secrets(self, error: BaseException | None) -> bool:
-        """Return True if an exception or its cause has a secret."""
+        """True if an exception or its cause has a secret."""
         while error is not None:
             if any(secret in str(error) for secret in self._secrets):
                 return True

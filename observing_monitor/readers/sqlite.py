@@ -321,7 +321,7 @@ def _new_copy(state: State) -> sqlite3.Connection | None:
 
 
 def _is_same_transaction(state: State) -> bool:
-    """Return True if a copy has the content of a state.
+    """True if a copy has the content of a state.
 
     The copy was made after the state was taken. With a log or a journal the file itself may have
     changed meanwhile: the log has the rest, and the journal undoes it.
@@ -388,7 +388,7 @@ def _copy(
 
 
 def _length_to_copy(journal: BufferedReader) -> int | None:
-    """Return the number of bytes to copy; None for all.
+    """Count bytes to copy; None for all.
 
     If several files are changed in one transaction, each one's journal ends with the name of a
     journal that they share. SQLite would look for it, and remove it when done. So the name is left

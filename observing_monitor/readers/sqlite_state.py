@@ -59,7 +59,7 @@ def take_state(path: str) -> State:
 
 
 def is_unchanged(state: State) -> bool:
-    """Return True if the file is still in a state.
+    """True if the file is still in a state.
 
     All that was read since then belongs to it.
     """

@@ -197,7 +197,7 @@ class Walk:
         return names
 
     def _is_entered(self, path: str, is_link: bool) -> bool:
-        """Return True if a folder must be listed too.
+        """True if a folder must be listed too.
 
         False if it counts as one file, or is named after a night while these are collected.
         """
@@ -214,7 +214,7 @@ class Walk:
         return any(fnmatch(name, pattern) for pattern in self.whole)
 
     def _is_alias(self, path: str) -> bool:
-        """Return True if a linked folder is listed anyway.
+        """True if a linked folder is listed anyway.
 
         An example is `latest`, which links to the newest folder of the tree.
         """

@@ -1,1 +1,1 @@
-"""The settings file as typed records, checked when it is read."""
+"""The settings file as typed records."""

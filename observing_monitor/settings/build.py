@@ -1,4 +1,4 @@
-"""A stream from its settings, and as it is after each of its dated changes."""
+"""A stream from its settings and its dated changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamTable:
-    """What a stream is built from."""
+    """The parts that a stream is built from."""
 
     section: Section
     name: str
@@ -85,7 +85,7 @@ def build_stream(
 
 
 def merged_order(orders: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the names of several lists in an order that fits all of them.
+    """Merge lists of names into one that fits all orders.
 
     If two lists contradict each other, the first one wins.
     """
@@ -117,7 +117,7 @@ def read_changes(section: Section, tables: object) -> list[FromSettings]:
 def dated_streams(
     table: StreamTable, stream: Stream, changes: list[FromSettings]
 ) -> Iterator[tuple[datetime.date, Stream]]:
-    """Yield each night of a change, and the stream from then on.
+    """Yield each changed stream, with its first night.
 
     Parameters
     ----------

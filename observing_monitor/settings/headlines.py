@@ -1,4 +1,4 @@
-"""A headline: a number of each night in the table of a stream's page."""
+"""A headline: a number of each night."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Headline:
-    """A number that a stream's sources add to each night's summary.
+    """A number that sources add to a night's summary.
 
     Its values stand next to those of `columns.NIGHTS`.
     """
@@ -24,7 +24,7 @@ class Headline:
 
 
 def aggregates_of(stream: Stream) -> dict[str, str]:
-    """Return the aggregates in a stream's settings; the last source that sets one wins."""
+    """Return the aggregates in a stream's settings."""
     chosen: dict[str, str] = {}
     for described in stream.sources:
         chosen |= getattr(described.settings, "aggregate", None) or {}

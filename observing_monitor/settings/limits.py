@@ -1,4 +1,4 @@
-"""Checks of a stream's own settings: limits, ages, position and names."""
+"""Checks of a stream's own settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 def check_name(section: Section, name: str, folder: str) -> None:
-    """Raise UsageError if a stream's name cannot be the name of its folder."""
+    """Raise UsageError if a name cannot name a folder."""
     if not _NAME.fullmatch(name) or folder in RESERVED:
         words = f"use letters, digits, - and _, and none of {', '.join(RESERVED)}"
         raise section.error(f"the stream's name {name!r} can't be a folder's name; {words}")
@@ -76,7 +76,7 @@ def read_night_rule(section: Section, text: str) -> NightRule:
 
 
 def read_previews(section: Section, value: bool | dict[str, Any]) -> PreviewSettings | None:
-    """Return the settings of a stream's previews; None if it has none."""
+    """Return the settings of previews; None without any."""
     if value is False:
         return None
     section = section.within("previews:")
@@ -104,5 +104,5 @@ def read_position(section: Section, described: StreamSettings) -> Position | Non
 
 
 def read_timezone(section: Section, name: str) -> str:
-    """Return the name of a time zone that exists, or ""."""
+    """Return the name of a time zone, or ""."""
     return zone_named(f"{section.where} timezone:", name).key if name else ""

@@ -1,4 +1,4 @@
-"""The settings file: its options for all streams, and its streams.
+"""The settings file: its options and its streams.
 
 The file is TOML. Its table `[observing_monitor]` has what the command line has. Each
 `[streams.NAME]` is a stream, and each `[[streams.NAME.sources]]` one of its sources. Each
@@ -58,7 +58,7 @@ class SettingsFileParser(configargparse.ConfigFileParser):  # type: ignore[misc]
     options: Sequence[str] = ()  # names that the table may have; the command line sets them
 
     def parse(self, stream: TextIO) -> dict[str, str | list[str]]:
-        """Return the options of the table, each as text or as a list."""
+        """Return the options of the table."""
         path = Path(stream.name)
         table = read_settings(path).get(TABLE, {})
         check_keys(f"{path}: [{TABLE}]", table, self.options)
@@ -85,7 +85,7 @@ def _as_option(value: object) -> str | list[str]:
 
 
 def unopened(path: str) -> TextIO:
-    """Return an empty file of this name, for ConfigArgParse to open.
+    """Return an empty file of this name, for ConfigArgParse.
 
     `SettingsFileParser` reads the file by its name. ConfigArgParse would report a missing file in
     its own words.
@@ -96,7 +96,7 @@ def unopened(path: str) -> TextIO:
 
 
 def streams_of_file(path: str | Path) -> list[Stream]:
-    """Return the streams that a settings file describes, in its order.
+    """Return the streams of a settings file, in order.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def streams_of_file(path: str | Path) -> list[Stream]:
 def _read_stream(
     path: Path, name: str, settings: dict[str, Any], storages: dict[str, Storage]
 ) -> Stream:
-    """Return a stream of a settings file, with its dated changes."""
+    """Return a stream with its dated changes."""
     section = Section(f"{path}: [streams.{name}]", folder_of(path))
     dated = Section(f"{path}: [[streams.{name}.from]]", folder_of(path))
     settings, of_address = split_address(dict(settings))
@@ -127,7 +127,7 @@ def _read_stream(
 
 
 def stream_of_flags(name: str, input_dir: str | Path, **settings: Any) -> Stream:
-    """Return the one stream of a command line without a settings file.
+    """Return the stream of a command line without settings file.
 
     Its pages are at the top of the output. `settings` are those of `StreamSettings`.
     """

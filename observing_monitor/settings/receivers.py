@@ -1,4 +1,4 @@
-"""Receivers of changes of status: `[notify.NAME]` and `[streams.NAME.notify.NAME]`."""
+"""Receivers of changes of status: tables `[notify.NAME]`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PORT = 65_535
 
 @dataclass(kw_only=True)
 class ReceiverSettings:
-    """Keys that every `[notify.NAME]` and `[streams.NAME.notify.NAME]` table may have."""
+    """Keys that every receiver's table may have."""
 
     of: Literal["streams", "site"] = setting(
         "streams",
@@ -44,7 +44,7 @@ class ReceiverSettings:
 
 @dataclass(kw_only=True)
 class CommandSettings(ReceiverSettings):
-    """`type = "command"`: runs a program for every change of status.
+    """`type = "command"`: runs a program.
 
     The program finds the facts in its environment and, as JSON, on its standard input.
     """
@@ -64,7 +64,7 @@ class CommandSettings(ReceiverSettings):
 
 @dataclass(kw_only=True)
 class MailSettings(ReceiverSettings):
-    """`type = "mail"`: sends a mail for every change of status."""
+    """`type = "mail"`: sends a mail."""
 
     to: list[str] = setting(
         REQUIRED, "Addresses that get the mail.", example=["observers@example.org"]
@@ -99,7 +99,7 @@ class MailSettings(ReceiverSettings):
 
 @dataclass(kw_only=True)
 class WebhookSettings(ReceiverSettings):
-    """`type = "webhook"`: sends an HTTP POST with JSON for every change of status.
+    """`type = "webhook"`: sends an HTTP POST with JSON.
 
     Redirects are not followed.
     """
@@ -146,7 +146,7 @@ class Receiver:
 
 
 def receivers_of_file(path: str | Path) -> list[Receiver]:
-    """Return the receivers of a settings file, those of the site first.
+    """Return the receivers of a settings file.
 
     Raises
     ------
@@ -163,7 +163,10 @@ def receivers_of_file(path: str | Path) -> list[Receiver]:
 
 
 def _read_receivers(section: Section, stream: str, tables: object) -> list[Receiver]:
-    """Return the receivers of the site, or of one stream."""
+    """Return the receivers of the site, or of one stream.
+
+    The section's name still lacks the receiver's name and its "]".
+    """
     where = section.where
     if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
         words = f"write {where.partition(': ')[2]}.NAME]"
@@ -257,7 +260,7 @@ def _is_web_address(url: str) -> bool:
 def _check_one_of(
     section: Section, settings: ReceiverSettings, *keys: str, is_needed: bool = False
 ) -> None:
-    """Raise UsageError unless at most one of these keys is set.
+    """Raise UsageError if several of these keys are set.
 
     If one is needed, it has to be exactly one.
     """

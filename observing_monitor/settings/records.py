@@ -1,4 +1,4 @@
-"""Tables of the settings file that describe a stream, one dataclass each."""
+"""Tables of the settings file that describe a stream."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class PreviewSettings:
 
 @dataclass
 class SourceSettings:
-    """Keys that every table `[[streams.NAME.sources]]` may have, whatever its type."""
+    """Keys that every source's table may have, whatever its type."""
 
     type: str = setting(REQUIRED, "Kind of the source.", example="files")
     name: str = setting(

@@ -1,4 +1,4 @@
-"""The sources of a stream: tables `[[streams.NAME.sources]]`, and what input_dir stands for."""
+"""The sources of a stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMON_KEYS = tuple(field.name for field in dataclasses.fields(SourceSettings))
 
 
 def split_address(table: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Split an input_dir that is an address from a stream's table.
+    """Split an address from a stream's table.
 
     The second value is a list of no or one source table.
     """
@@ -97,7 +97,7 @@ def _read_source(
     time_limit_s: float,
     storages: Mapping[str, Storage],
 ) -> DescribedSource:
-    """Return one source, with its settings read by its own class."""
+    """Return one source of a stream."""
     kind, name = table.get("type"), table.get("name", table.get("type"))
     if kind not in BUILT_IN and kind not in source_kinds():
         known = ", ".join(source_kinds())

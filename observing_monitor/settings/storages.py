@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def storage_of_file(path: str | Path | None, address: str) -> Storage:
-    """Return how a settings file says that an address is reached.
+    """Return how an address is reached.
 
     Without a file, and for addresses that it does not name, these are the defaults.
     """
@@ -23,13 +23,13 @@ def storage_of_file(path: str | Path | None, address: str) -> Storage:
 
 
 def storage_for(address: str, storages: Mapping[str, Storage]) -> Storage:
-    """Return the settings of the longest address that this one lies in."""
+    """Return the settings of the nearest address around one."""
     around = [other for other in storages if other and lies_in(address, other)]
     return storages.get(max(around, key=len, default="")) or Storage()
 
 
 def read_storages(path: str | Path, settings: dict[str, Any]) -> dict[str, Storage]:
-    """Return the tables of [storage] by their address, "" for all."""
+    """Return the tables of [storage] by address."""
     table = settings.get("storage", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: storage is a table; write [storage]")

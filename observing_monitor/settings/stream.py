@@ -71,11 +71,11 @@ class Stream:
 
     @property
     def versions(self) -> tuple[Stream, ...]:
-        """The stream at first, and as it is after each of its dated changes."""
+        """The stream before and after each of its dated changes."""
         return (self, *(stream for _, stream in self.later))
 
     def at(self, night: datetime.date) -> Stream:
-        """Return the stream as it is for a night: always one of `versions`."""
+        """Return the one of `versions` that a night has."""
         return next((stream for first, stream in reversed(self.later) if first <= night), self)
 
     @functools.cached_property

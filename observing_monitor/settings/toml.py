@@ -1,4 +1,4 @@
-"""Read TOML into records, with messages that name the file, the table and the key."""
+"""Read TOML into records; messages name file, table and key."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ _OTHER_TOML_ERROR = "this is not TOML; write KEY = VALUE, or [TABLE] as a headin
 
 @dataclass(frozen=True)
 class Section:
-    """A table of the settings file: its name for messages, and the folder of its paths."""
+    """A table of the settings file, for messages and paths."""
 
     where: str  # such as "site.toml: [streams.auxTel]"
     base: Path  # relative paths begin here
 
     def error(self, words: str) -> UsageError:
-        """Return the error that says what is wrong with the table."""
+        """Return an error about the table."""
         return UsageError(f"{self.where} {words}")
 
     def within(self, words: str) -> Section:
@@ -91,7 +91,7 @@ class Section:
             raise self.error(self._fault(table, record)) from error
 
     def _to_path(self, kind: type, value: object) -> Path:
-        """Return a path for msgspec, or raise ValueError with our own words."""
+        """Return a path for msgspec."""
         if value == "":
             raise ValueError(EMPTY)
         if is_address(value):
@@ -102,7 +102,7 @@ class Section:
         raise TypeError
 
     def _fault(self, table: dict[str, Any], record: type[DataclassInstance]) -> str:
-        """Return what is wrong with the first key that does not fit its record."""
+        """Return what is wrong with the first wrong key."""
         hints = typing.get_type_hints(record)
         for described in describe_settings(record):
             if described.key not in table:
@@ -125,7 +125,7 @@ class Section:
         return None
 
     def _shown(self, value: object, hint: Any) -> str:
-        """Return a value of the wrong type as a message may show it."""
+        """Return a wrong value as a message may show it."""
         origin, inner = typing.get_origin(hint), typing.get_args(hint)
         if origin in (list, dict) and isinstance(value, origin):
             values = value if isinstance(value, list) else value.values()
@@ -138,7 +138,7 @@ class Section:
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """Return the tables of a settings file; top-level names are checked.
+    """Return the tables of a settings file.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def folder_of(path: str | Path) -> Path:
 
 
 def _toml_fault(message: str, text: str) -> str:
-    """Return what is wrong with TOML, in our words instead of tomllib's."""
+    """Return tomllib's message in our own words."""
     lines = text.split("\n")
     found = re.search(r"\(at line (\d+), column", message)
     number = int(found[1]) if found else len(text.rstrip().split("\n"))
@@ -209,14 +209,14 @@ def _toml_fault(message: str, text: str) -> str:
 
 
 def check_keys(where: str, table: Iterable[str], known: Sequence[str]) -> None:
-    """Raise UsageError for an unknown key, with the nearest known one."""
+    """Raise UsageError for an unknown key."""
     for key in table:
         if key not in known:
             raise UsageError(f"{where} unknown key {key!r}; {nearest(key, known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'path'?`, or the known words if none is near."""
+    """Return `did you mean 'path'?`, or the known words."""
     import difflib
 
     known = list(known)

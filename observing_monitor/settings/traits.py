@@ -1,4 +1,4 @@
-"""Facts about a stream that follow from its sources' kinds and settings; nothing is read."""
+"""Facts about a stream that follow from its settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
 
 
 def reports_files(stream: Stream) -> bool:
-    """Return True if any source reports files."""
+    """True if any source reports files."""
     return any(
         kind.tells_of_files(described.settings) for described, kind in source_classes(stream)
     )
@@ -33,7 +33,7 @@ def attempt_sources(stream: Stream) -> list[str]:
 
 
 def file_sources(stream: Stream) -> tuple[str, str]:
-    """Return the names of the sources of files, and of the last stage.
+    """Return the sources of files, and of the last stage.
 
     Each is a text with commas. Sources of the last stage are left out of the first one, unless
     there is no other source of files.
@@ -48,7 +48,7 @@ def file_sources(stream: Stream) -> tuple[str, str]:
 
 
 def metric_meanings(stream: Stream) -> dict[str, str]:
-    """Return the meanings of metrics, each by the first source that has one."""
+    """Return the meanings of metrics, from the first source."""
     meanings: dict[str, str] = {}
     for _, kind in source_classes(stream):
         meanings = kind.meanings | meanings
@@ -56,7 +56,10 @@ def metric_meanings(stream: Stream) -> dict[str, str]:
 
 
 def generation(stream: Stream) -> int:
-    """Return the generation of the stream's Butler: 3, or 2 by default."""
+    """Return the generation of a stream's Butler.
+
+    It is that of the first source that reads a Butler; 2 if there is none.
+    """
     for source in stream.sources:
         if source.kind in ("gen2", "gen3", "dbb"):
             return 2 if source.kind == "gen2" else int(getattr(source.settings, "gen", 3))

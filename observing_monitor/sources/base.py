@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run asks its sources for: the stream, its nights, and the time.
+    """A run's request to its sources: stream, night rule and time.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Asked:
     look_at_everything: bool = False
 
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
-        """Return True if a night is over and nothing of it has changed for an hour.
+        """True if a night is over, and unchanged for an hour.
 
         The list of files in a folder of such a night is unchanged if the folder's modification
         time is. Always False for `--full`.
@@ -235,7 +235,7 @@ class Telling(Source, Protocol):
 
     @staticmethod
     def tells_of_files(settings: Any) -> bool:
-        """Return True if the source reports files or attempts.
+        """True if the source reports files or attempts.
 
         If no source of a stream does, its pages have no file tables.
 

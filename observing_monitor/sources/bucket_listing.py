@@ -85,7 +85,7 @@ class BucketListing(Telling):
 
     @staticmethod
     def tells_of_files(settings: BucketListing.Settings) -> bool:
-        """Return True if alerts are listed as files."""
+        """True if alerts are listed as files."""
         return settings.list_files
 
     @staticmethod
@@ -100,7 +100,7 @@ class BucketListing(Telling):
 
     @staticmethod
     def headlines(settings: BucketListing.Settings) -> tuple[str, ...]:
-        """Return the number of alerts, and of those stored twice."""
+        """Count alerts, and of those stored twice."""
         return (settings.metric, "stored_twice")
 
     @staticmethod

@@ -82,7 +82,7 @@ class Due(NamedTuple):
     is_over: bool  # all of them should have
 
     def has(self, instant: pd.Timestamp) -> bool:
-        """Return True if an exposure of this instant is due."""
+        """True if an exposure of this instant is due."""
         return bool(self.is_over or instant <= self.before)
 
 
@@ -288,5 +288,5 @@ def _add_up(
 
 
 def n_detectors(detectors: Detectors) -> int:
-    """Return the number of an exposure's detectors."""
+    """Count an exposure's detectors."""
     return detectors if isinstance(detectors, int) else len(detectors)

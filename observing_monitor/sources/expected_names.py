@@ -25,7 +25,7 @@ class ExposureNumber(NamedTuple):
 
 
 def number_of(exposure: str) -> ExposureNumber | None:
-    """Return the day and number in an exposure's name, None if it has none."""
+    """Return the day and number in an exposure's name, or None."""
     found = _NUMBERED.search(exposure)
     if not found:
         return None

@@ -59,7 +59,7 @@ class DiskFiles:
         self.rule = rule
 
     def is_readable(self) -> bool:
-        """Return True if `diskfile` has the columns that we need; note if not."""
+        """True if `diskfile` has the columns that we need; note if not."""
         existing = self.database.columns_of("diskfile")
         missing = [name for name in REQUIRED if name not in existing]
         if missing:

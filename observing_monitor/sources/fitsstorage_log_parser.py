@@ -196,7 +196,7 @@ class _ServiceParser:
         return True
 
     def _continue_file(self, at: datetime.datetime, process: str, message: str) -> bool:
-        """Return True if the message is about the file that the process works on."""
+        """True if the message is about the file that the process works on."""
         if message.startswith("Transfer completed"):
             self.transferred[process] = (at, message)
         elif GIVEN_UP.match(message):
@@ -210,7 +210,7 @@ class _ServiceParser:
         return True
 
     def _continue_deferred(self, at: datetime.datetime, process: str, message: str) -> bool:
-        """Return True if the message puts off a file."""
+        """True if the message puts off a file."""
         for stage, pattern in DEFERRED.items():
             if found := pattern.match(message):
                 self._defer(at, process, stage, found["name"], message)

@@ -211,7 +211,7 @@ class FitsStorageLogs(Telling):
         return service.by_night
 
     def _unknown(self, service: ServiceLog) -> dict[datetime.date, Sample]:
-        """Return how many messages of each night are not known, with the first one."""
+        """Count unknown messages per night, and the first."""
         counts: dict[datetime.date, Sample] = {}
         for at, message in service.unknown:
             night = self.asked.rule.night_of(at)

@@ -81,7 +81,7 @@ class Gen2Registry:
         return {night for hour in hours if (night := self._night_of_hour(hour))}
 
     def n_raws(self, night: datetime.date) -> int:
-        """Return the number of a night's raws."""
+        """Count a night's raws."""
         arrays = self.arrays_of(night)
         return len(self.rows_of(night)[1]) if arrays is None else arrays.n_rows
 

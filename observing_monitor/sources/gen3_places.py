@@ -129,13 +129,13 @@ class ExistingFolders:
         self._found: dict[str, bool] = {}
 
     def has(self, folder: str) -> bool:
-        """Return True if a folder exists."""
+        """True if a folder exists."""
         if folder not in self._found:
             self._found[folder] = bool(folder.strip("/")) and os.path.isdir(folder)
         return self._found[folder]
 
     def should_have(self, file: str, root: str) -> bool:
-        """Return True if a missing file should be here.
+        """True if a missing file should be here.
 
         That is so if its datastore is here, or the folder that the file's folder lies in.
         Otherwise the path is another machine's.

@@ -143,7 +143,7 @@ class Lasair(Telling):
         return {night_of_nid(nid) for nid in self._reader.nids()}
 
     def look(self, night: datetime.date, known: Known) -> Known:
-        """Return the state of the night's file or rows, None if there are none.
+        """Return the state of the night's file or rows, or None.
 
         Numbers that were there at the last look and are gone now are an error.
         """

@@ -89,7 +89,7 @@ class StatusFiles:
         return StoredNumbers(values, sampled_at, notes)
 
     def _stat(self, nid: int) -> os.stat_result | None:
-        """Return the stat of a night's file, None if there is none.
+        """Return the stat of a night's file, or None.
 
         Lasair's older writer renames the file to .lock while it works on it, so wait for it.
         """
@@ -184,7 +184,7 @@ class StatisticsTable:
         return {int(nid) for nid in nids if 0 <= nid <= LAST_NID}
 
     def look(self, nid: int) -> Known:
-        """Return a digest of the night's rows, None if there are none."""
+        """Return a digest of the night's rows, or None."""
         # + 0E0: MySQL shows a FLOAT with six digits, but a sum with all of them
         rows = self._query(
             "SELECT name, value + 0E0 FROM {table} WHERE nid = :nid ORDER BY name", {"nid": nid}

@@ -67,7 +67,7 @@ def bands_of(recorders: list[str]) -> dict[str, list[str]]:
 
 
 def _numbers(text: str) -> list[str]:
-    """Return the numbers in a list such as `1-16,18`; [] if it has another form."""
+    """Return the numbers in a list such as `1-16,18`, or []."""
     if text == ANY:
         return [ANY]
     numbers: list[str] = []
@@ -265,6 +265,6 @@ def _earlier_trouble(
 
 
 def _span(first: datetime.datetime, last: datetime.datetime) -> str:
-    """Return a span in UTC, such as `2020-02-13 03:12–04:00 UTC`; both dates if they differ."""
+    """Return a span in UTC, such as `2020-02-13 03:12–04:00 UTC`."""
     end = f"{last:%H:%M}" if first.date() == last.date() else f" {last:%Y-%m-%d %H:%M}"
     return f"{first:%Y-%m-%d %H:%M}–{end} UTC"

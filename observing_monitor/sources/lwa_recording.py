@@ -54,7 +54,7 @@ def check_recording(
 
 
 def _unchanged_since(rows: DataFrame, no_file_after_s: float) -> pd.Timestamp | None:
-    """Return since when a band has recorded without a new file, None if it has not.
+    """Return since when a band records without a new file, or None.
 
     A recorder that deletes its oldest files may keep their number: if their size is not known,
     the free space has to stay as well.

@@ -184,7 +184,7 @@ class ObjectFiles(Telling):
 
 
 def _is_hidden(path: str) -> bool:
-    """Return True if a part of a path begins with a dot.
+    """True if a part of a path begins with a dot.
 
     Many programs write a file under such a name until it is complete.
     """

@@ -47,7 +47,7 @@ class Written(NamedTuple):
 
 
 def compared_columns(query: str) -> set[str]:
-    """Return the columns that a query compares with `:start` or `:end`, without quotes."""
+    """Return the columns that a query compares with `:start` or `:end`."""
     found = [*_BEFORE.finditer(query), *_AFTER.finditer(query)]
     return {match["name"].strip('"`[]') for match in found}
 
@@ -55,7 +55,7 @@ def compared_columns(query: str) -> set[str]:
 def how_written(
     ask: Ask, query: str, bounds: tuple[datetime.datetime, datetime.datetime], zone: str
 ) -> Written:
-    """Return how the columns of an SQLite query hold instants near a night's bounds.
+    """Return how columns of an SQLite query hold instants.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def outside(
 
 
 def _places(ask: Ask, query: str) -> Iterable[tuple[str, str]]:
-    """Return the columns that are compared, each with a table of the query that has it."""
+    """Return the columns that are compared, each with its table."""
     words = {word.casefold() for word in re.findall(r"\w+", query)}
     columns = sorted(compared_columns(query))
     tables = [table for (table,) in ask(_TABLES, {})] if columns else []
@@ -135,7 +135,7 @@ def _places(ask: Ask, query: str) -> Iterable[tuple[str, str]]:
 
 
 def _sample(ask: Ask, column: str, table: str, dates: list[str], separator: str) -> str:
-    """Return an instant of one of some dates with a separator; "" if there is none.
+    """Return an instant of some dates with a separator, or "".
 
     An index on the column finds it.
     """
@@ -151,7 +151,7 @@ def _sample(ask: Ask, column: str, table: str, dates: list[str], separator: str)
 
 
 def _any(ask: Ask, column: str, table: str) -> str:
-    """Return any instant of a column; "" if there is none."""
+    """Return any instant of a column, or ""."""
     name = _quoted(column)
     rows = ask(f"select {name} from {_quoted(table)} where {name} is not null limit 1", {})
     return next((str(row[0]) for row in rows), "")
@@ -162,7 +162,7 @@ def _quoted(name: str) -> str:
 
 
 def _is_elsewhere(text: str, local: datetime.datetime) -> bool:
-    """Return True if an instant has another offset than a local time."""
+    """True if an instant has another offset than a local time."""
     found = _OFFSET.search(text[11:])
     if not found:
         return False

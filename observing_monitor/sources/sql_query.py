@@ -168,7 +168,7 @@ class SqlQuery(MappedSource):
         return found
 
     def _outside(self, rows: Rows, query: str, night: datetime.date) -> list[str]:
-        """Return a note if rows are outside the night, though the query compares their instants.
+        """Return a note if rows are outside the night.
 
         The query may select rows in other ways as well: with "or", nothing is said.
         """

@@ -1,4 +1,4 @@
-r"""Ways to write a text in a file: in any case, and as HTML, JSON, CSV and addresses write it.
+r"""Ways to write a text: in any case, in HTML, JSON, CSV, addresses.
 
 All cases of a letter are listed in all their forms: `ü`, `Ü`, `%C3%9C`, `&uuml;`, `&#xDC;`,
 `\u00dc`, and as a letter with a separate accent.
@@ -73,12 +73,12 @@ def forms_of(text: str) -> Forms:
 
 
 def _fold(text: str) -> str:
-    """Return a text without differences of case, its accents joined to their letters."""
+    """Return a text without case, its accents joined to their letters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _end_of_joined(folded: str, place: int, others: Others) -> int:
-    """Return the end of the letters from `place` on that may be joined, such as ss in ß."""
+    """Return the end of letters that may be joined, such as ss in ß."""
     end, at = place + 1, place
     while at < end and end - place < _MOST_JOINED:
         lengths = [n for n in (3, 2) if len(part := folded[at : at + n]) == n and part in others]
@@ -88,7 +88,7 @@ def _end_of_joined(folded: str, place: int, others: Others) -> int:
 
 
 def _ways(folded: str, others: Others) -> list[Way]:
-    """Return the ways to write a few letters, with each way to join some of them."""
+    """Return the ways to write a few letters, joined or not."""
     found = []
     for length in range(min(len(folded), 3), 0, -1):
         letters, rest = folded[:length], folded[length:]
@@ -99,7 +99,7 @@ def _ways(folded: str, others: Others) -> list[Way]:
 
 
 def _cases(folded: str, others: Others) -> list[Way]:
-    """Return the ways to write a letter, or letters that are joined, in all cases."""
+    """Return the ways to write a letter in all cases."""
     texts = set(others.get(folded, ()))
     if len(folded) == 1:
         texts |= {folded, folded.upper(), folded.title()}
@@ -181,7 +181,7 @@ def _cased() -> str:
 
 
 def _equals(letters: str) -> Others:
-    """Return folded text -> the characters that are equal to it if case is ignored."""
+    """Return folded text -> characters that equal it without case."""
     found: Others = {}
     for letter in letters:
         for folded in {_fold(letter), letter.casefold(), letter.lower(), _fold(letter.upper())}:

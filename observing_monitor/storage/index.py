@@ -15,7 +15,7 @@ PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
 
 
 def is_pruned(row: IndexRow | Looked, what: str) -> bool:
-    """Return True if a night's `PAGE`, `TABLES` or `PREVIEWS` were pruned."""
+    """True if a night's `PAGE`, `TABLES` or `PREVIEWS` were pruned."""
     return what in (row.get("pruned") or {})
 
 

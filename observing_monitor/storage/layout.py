@@ -76,7 +76,7 @@ class HasFiles(Protocol):
     """An output, as far as it says which files it has."""
 
     def exists(self, relative: str) -> bool:
-        """Return True if there is a file or folder at this path."""
+        """True if there is a file or folder at this path."""
 
 
 def in_folder(folder: str, name: str) -> str:
@@ -210,7 +210,7 @@ def attempts_file(stream: str, source: str) -> str:
 
 
 def is_attempts_file(name: str) -> bool:
-    """Return True if a file in a stream's folder has cached attempts."""
+    """True if a file in a stream's folder has cached attempts."""
     return name.startswith(ATTEMPTS_PREFIX)
 
 
@@ -262,5 +262,5 @@ def previews_file(stream: str, night: Night) -> str:
 
 
 def spare_page(stream: str, night: Night) -> str:
-    """Return the path of the page that replaces a night's page when its thumbnails go."""
+    """Return the path of a night's spare page."""
     return f"{night_store(stream, night)}/page_without_previews.html"

@@ -185,7 +185,7 @@ def _started(pid: int) -> str:
 
 
 def _is_dead(name: str) -> bool:
-    """Return True if a lock's process was on this machine and ended."""
+    """True if a lock's process was on this machine and ended."""
     parts = name.split("-")
     if len(parts) != 5 or parts[1] != _machine() or not parts[2].isdigit():
         return False

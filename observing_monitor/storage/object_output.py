@@ -84,7 +84,7 @@ class ObjectOutput(Output):
             lease.release()
 
     def is_locked(self) -> bool:
-        """Return True if a run holds the lock."""
+        """True if a run holds the lock."""
         return bool(self.names(LOCK))
 
     def _write(self, relative: str, data: bytes) -> None:
@@ -148,7 +148,7 @@ class ObjectOutput(Output):
             self.learn({relative: None})
 
     def exists(self, relative: str) -> bool:
-        """Return True if an object or a prefix exists."""
+        """True if an object or a prefix exists."""
         return self._find(relative) is not None or relative in self._inside
 
     def size(self, relative: str) -> int | None:

@@ -91,7 +91,7 @@ class Output:
             yield
 
     def is_locked(self) -> bool:
-        """Return True if a run holds the lock."""
+        """True if a run holds the lock."""
         try:
             with open(self.path(LOCK), "rb", opener=plain) as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -215,7 +215,7 @@ class Output:
             os.unlink(self.path(relative))
 
     def exists(self, relative: str) -> bool:
-        """Return True if a file or folder exists."""
+        """True if a file or folder exists."""
         return os.path.exists(self.path(relative))
 
     def size(self, relative: str) -> int | None:
@@ -339,7 +339,7 @@ class SplitOutput(Output):
             yield
 
     def is_locked(self) -> bool:
-        """Return True if a run holds either lock."""
+        """True if a run holds either lock."""
         return self.pages.is_locked() or self.kept.is_locked()
 
     def write(self, relative: str, data: str | bytes) -> None:
@@ -377,7 +377,7 @@ class SplitOutput(Output):
         output.remove(name)
 
     def exists(self, relative: str) -> bool:
-        """Return True if a file or folder exists."""
+        """True if a file or folder exists."""
         output, name = self._of(relative)
         return output.exists(name)
 

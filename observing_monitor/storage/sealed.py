@@ -45,7 +45,7 @@ def sealed(data: str | bytes) -> bytes:
 
 
 def is_sealed(data: bytes, or_never: bool = True) -> bool:
-    """Return True if a text is as `sealed` made it.
+    """True if a text is as `sealed` made it.
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ class Store:
         return digest.hexdigest(), sizes
 
     def is_whole(self, night: datetime.date, sizes: object) -> bool:
-        """Return True if a night's tables have the sizes that `save` returned."""
+        """True if a night's tables have the sizes that `save` returned."""
         return isinstance(sizes, dict) and all(
             sizes.get(name) is not None
             and self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
@@ -288,7 +288,7 @@ class Store:
 
 
 def _is_index(value: object) -> TypeGuard[Index]:
-    """Return True if a value is an index of this version."""
+    """True if a value is an index of this version."""
     return (
         isinstance(value, dict)
         and value.get("schema_version") == columns.SCHEMA_VERSION
@@ -306,7 +306,7 @@ def _sorted_row(row: IndexRow) -> IndexRow:
 
 
 def _is_night(text: str) -> bool:
-    """Return True if a text is a night as written here.
+    """True if a text is a night as written here.
 
     Ten times as fast as `night_named`: an index may have thousands.
     """

@@ -1,4 +1,4 @@
-"""A large night that grows is read in parts; registries with nothing new are not read again."""
+"""Registries with nothing new are not read again."""
 
 import datetime
 import os
@@ -27,7 +27,7 @@ def tables_and_lists(folder):
 
 @pytest.mark.parametrize("many", [1, 1000])
 def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
-    """A night that came in three parts has the tables and lists of one that came whole."""
+    """A night that came in three parts is as one that came whole."""
     monkeypatch.setattr(night_collecting, "MANY", many)
     monkeypatch.setattr(workers, "VERY_MANY", many)  # as for a large night
     now, root = later(), tmp_path / "input"
@@ -58,7 +58,7 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The nights for which a Gen2 repository was read; few attempts are cached as well."""
+    """The nights for which a Gen2 repository was read."""
     nights_read, read = [], Gen2Repository.read
     monkeypatch.setattr(night_collecting, "MANY", 1)
     monkeypatch.setattr(
@@ -68,7 +68,7 @@ def reads(monkeypatch):
 
 
 def test_a_registry_that_did_not_change_is_not_read_again(tmp_path, reads):
-    """A registry with nothing new is not read again; its raw still finds its new file."""
+    """A registry with nothing new is not read again."""
     now, root = later(), tmp_path / "input"
     make_night(root, FIRST, {"ingested": 3}, now=now, link="copy")
     made = make_night(root, LAST, {"ingested": 20, "lost": 2, "missing": 2}, now=now, link="copy")
@@ -88,7 +88,7 @@ def test_a_registry_that_did_not_change_is_not_read_again(tmp_path, reads):
 
 
 def test_workers_keep_what_a_registry_told(tmp_path):
-    """Of two nights read by two workers, only the newest one's attempts are cached."""
+    """Workers cache only the attempts of the newest night."""
     now, root = later(), tmp_path / "input"
     for night in (FIRST, LAST):
         make_night(root, night, {"ingested": MANY}, now=now, apart_s=1)
@@ -107,7 +107,7 @@ def test_workers_keep_what_a_registry_told(tmp_path):
 
 @pytest.mark.parametrize("what", ["link", "row", "cut", "gone", "version", "settings"])
 def test_a_registry_is_read_again_where_it_has_to_be(tmp_path, reads, monkeypatch, what):
-    """New links, rows, versions and settings, and damaged caches, cause another reading."""
+    """New rows, versions or settings, or a bad cache, cause a reading."""
     now, root = later(), tmp_path / "input"
     made = make_night(root, LAST, {"ingested": 20, "missing": 1}, now=now)
     asked = arguments(tmp_path, LAST, LAST)

@@ -28,7 +28,7 @@ def made(tmp_path):
 
 
 def test_nothing_new_writes_nothing(made, tmp_path):
-    """A second run with nothing new writes no page and no table, also one minute later."""
+    """A run with nothing new writes no page and no table."""
     asked, now = made
     before = times(tmp_path / "site")
     assert run(*asked, now=now + datetime.timedelta(minutes=1)) == 0
@@ -36,7 +36,7 @@ def test_nothing_new_writes_nothing(made, tmp_path):
 
 
 def test_nothing_new_imports_nothing_heavy(tmp_path, made):
-    """A run with nothing new imports none of pandas, numpy, plotly, pyarrow, jinja2."""
+    """A run with nothing new imports nothing heavy."""
     asked, now = made
     code = f"""
 import sys, datetime
@@ -55,7 +55,7 @@ print(code, sorted(heavy & set(sys.modules)))
 
 
 def test_nothing_new_leaves_the_index_unopened_for_writing(made, tmp_path, monkeypatch):
-    """A run with nothing new does not write the index, which has 5 MB for ten years.
+    """A run with nothing new does not write the index.
 
     A run in which a source fell silent does.
     """
@@ -83,7 +83,7 @@ def test_nothing_new_leaves_the_index_unopened_for_writing(made, tmp_path, monke
 
 
 def test_killed_between_collecting_and_publishing(made, tmp_path):
-    """What a run collected before it was killed is on the pages that `publish` writes next."""
+    """Data that a killed run collected are on the next pages."""
     asked, now = made
     (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("seeing 0.7")
     code = f"""
@@ -103,7 +103,7 @@ cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r}))
 
 
 def test_one_night_changed(made, tmp_path):
-    """A new file rewrites its night's page, data and tables, and the indexes; nothing else."""
+    """A new file rewrites its night's files and the indexes alone."""
     asked, now = made
     before = times(tmp_path / "site")
     (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("seeing 0.7")
@@ -123,7 +123,7 @@ def test_one_night_changed(made, tmp_path):
 
 
 def test_new_night_changes_its_neighbour(made, tmp_path):
-    """A new night gets its page; of the others, only the one before it links to it."""
+    """A new night changes no page but that of the night before."""
     asked, now = made
     before = times(tmp_path / "site")
     make_night(tmp_path / "input", datetime.date(2020, 2, 15), {"ingested": 3}, now=now)
@@ -138,7 +138,7 @@ def test_new_night_changes_its_neighbour(made, tmp_path):
 
 
 def test_page_that_was_removed_is_made_again(made, tmp_path):
-    """A page or data file that somebody removed is written again, and is the same."""
+    """A page or data file that somebody removed is written again."""
     asked, now = made
     before = contents(tmp_path / "site")
     (tmp_path / "site" / "2020-02-13.html").unlink()
@@ -161,7 +161,7 @@ def test_halves_do_what_the_whole_does(made, tmp_path):
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_rebuild_finds_the_nights_itself(made, tmp_path, jobs):
-    """`rebuild` without days takes all nights that sources know; a second one writes nothing."""
+    """`rebuild` without days takes all nights that sources know."""
     asked, now = made
     other = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "other", "--jobs", jobs)
     assert run("rebuild", *other, now=now) == 0

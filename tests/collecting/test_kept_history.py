@@ -1,4 +1,4 @@
-"""What was known of a night is kept, or made again from the sources."""
+"""Data of a night are kept, or made again from the sources."""
 
 import datetime
 import json
@@ -27,7 +27,7 @@ def made(tmp_path):
 
 
 def test_pages_with_all_sources_down(made, tmp_path):
-    """Every page can be written again from the store alone, and is the same."""
+    """Every page can be written again from the store."""
     asked, now = made
     before = contents(tmp_path / "site")
     for path in (tmp_path / "site").iterdir():
@@ -40,7 +40,7 @@ def test_pages_with_all_sources_down(made, tmp_path):
 
 
 def test_purged_store_keeps_history(made, tmp_path):
-    """If a night's folder is purged, the night stays, and the page says since when."""
+    """A night whose folder is purged stays, and its page says so."""
     asked, now = made
     shutil.rmtree(tmp_path / "input" / "storage" / "2020-02-12")
     shutil.rmtree(tmp_path / "input" / "gen2repo" / "raw" / "2020-02-12")
@@ -59,7 +59,7 @@ def test_purged_store_keeps_history(made, tmp_path):
 
 
 def test_lost_index_is_remade(made, tmp_path):
-    """A lost index is made again from the tables: the pages are the same."""
+    """A lost index is made again from the tables."""
     asked, now = made
     before = contents(tmp_path / "site")
     (tmp_path / "site" / "data" / "stream=input" / "index.json").write_text(
@@ -73,7 +73,7 @@ def test_lost_index_is_remade(made, tmp_path):
 
 
 def test_cut_table_is_made_anew(made, tmp_path, capfd):
-    """A damaged table is named, set aside and made again; other nights are untouched."""
+    """A damaged table is named, set aside and made again."""
     asked, now = made
     before = contents(tmp_path / "site")
     table = tmp_path / "site" / "data" / "stream=input" / "night=2020-02-13" / "files.parquet"
@@ -89,7 +89,7 @@ def test_cut_table_is_made_anew(made, tmp_path, capfd):
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_damaged_table_of_an_old_night_is_made_again(made, tmp_path, capfd, jobs):
-    """A damaged table of a night that runs no longer look at is made again by the next run."""
+    """A damaged table of an old night is made again by the next run."""
     asked, now = made
     before = contents(tmp_path / "site")
     table = tmp_path / "site" / "data" / "stream=input" / "night=2020-02-12" / "files.parquet"
@@ -113,7 +113,7 @@ def test_damaged_table_of_an_old_night_is_made_again(made, tmp_path, capfd, jobs
 
 
 def test_chmod_does_not_move_the_transfer(made, tmp_path):
-    """A file's transfer time stays when its mode, and so its change time, changes."""
+    """A file's transfer time stays when its mode changes."""
     asked, now = made
     before = nights(tmp_path / "site")["2020-02-13"]["last_transferred_at"]
     time.sleep(0.01)
@@ -124,7 +124,7 @@ def test_chmod_does_not_move_the_transfer(made, tmp_path):
 
 
 def settings_file(folder, text=""):
-    """Write a settings file of one stream, `input`; return its path."""
+    """Write a settings file; return its path."""
     path = folder / "site.toml"
     path.write_text(
         f'[observing_monitor]\noutput_dir = "many"\nfirst_day = {FIRST}\nlast_day = {LAST}\n'
@@ -134,7 +134,7 @@ def settings_file(folder, text=""):
 
 
 def test_purged_night_outlives_other_settings(made, tmp_path):
-    """A purged night stays as it was if a source is added, or the program is upgraded."""
+    """A purged night survives new sources and upgrades."""
     _, now = made
     settings = settings_file(tmp_path)
     assert run("-c", settings, now=now) == 0
@@ -154,7 +154,7 @@ def test_purged_night_outlives_other_settings(made, tmp_path):
 
 
 def test_lost_index_keeps_faults(made, tmp_path):
-    """Without an index, pages still say which source is silent, and since when."""
+    """Without an index, pages still say which source is silent."""
     asked, now = made
     (tmp_path / "input" / "gen2repo" / "registry.sqlite3").unlink()
     assert run(*asked, now=now) == 1
@@ -186,7 +186,7 @@ def test_files_that_move_to_another_night(made, tmp_path):
 
 
 def test_clock_that_was_ahead(tmp_path):
-    """Files that a clock ahead made missing are pending again once the clock is right."""
+    """Files that a clock ahead made missing are pending again."""
     now = later()
     make_night(tmp_path / "input", FIRST, {"pending": 3}, now=now)
     asked = arguments(tmp_path, FIRST, FIRST)

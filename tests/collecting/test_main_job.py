@@ -1,4 +1,4 @@
-"""The main job: from a file store and a Gen2 repository to pages whose numbers are right."""
+"""The pages of a Gen2 stream have the right numbers."""
 
 import csv
 import datetime
@@ -23,7 +23,7 @@ ASKED = {
 
 
 def settings(folder, query_links=False):
-    """Write a settings file for the tree in `folder`/input; return its path."""
+    """Write a settings file; return its path."""
     path = folder / "site.toml"
     path.write_text(
         '[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\n'
@@ -43,7 +43,7 @@ def settings(folder, query_links=False):
     ],
 )
 def test_known_numbers(tmp_path, link, layout, camera):
-    """Of three nights with 2,000 files, nights.json, pages and CSV have exactly the numbers."""
+    """nights.json, pages and CSV have exactly the numbers made."""
     now = later()
     for night in NIGHTS:
         make_night(
@@ -80,7 +80,7 @@ def test_known_numbers(tmp_path, link, layout, camera):
 
 @pytest.mark.parametrize("link", ["symlink", "copy"])
 def test_registered_raw_whose_file_is_gone(tmp_path, link):
-    """A raw of the registry whose file is gone is lost: an error that needs attention."""
+    """A raw of the registry whose file is gone is lost: an error."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 5, "lost": 2}, now=now, link=link)
     assert (
@@ -98,7 +98,7 @@ def test_registered_raw_whose_file_is_gone(tmp_path, link):
 
 
 def test_file_that_vanishes_is_gone_or_stays_ingested(tmp_path):
-    """A purged file is gone if it was not ingested before; otherwise it stays ingested."""
+    """A purged file is gone, or stays ingested if it was."""
     now = later()
     made = make_night(
         tmp_path / "input", NIGHTS[0], {"ingested": 4, "missing": 3}, now=now, link="copy"
@@ -114,7 +114,7 @@ def test_file_that_vanishes_is_gone_or_stays_ingested(tmp_path):
 
 
 def test_time_alone_turns_pending_into_missing(tmp_path):
-    """With nothing new, a pending file turns missing when its time has come, and not before."""
+    """A pending file turns missing when its time has come."""
     now = later()
     make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "pending": 3}, now=now)
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
@@ -129,7 +129,7 @@ def test_time_alone_turns_pending_into_missing(tmp_path):
 
 
 def test_late_ingest_is_seen(tmp_path):
-    """A file of an old night that is ingested between two runs is seen by the second."""
+    """A file of an old night that is ingested late is seen."""
     now = later()
     made = make_night(tmp_path / "input", NIGHTS[0], {"ingested": 4, "failed": 3}, now=now)
     arguments = ("-c", settings(tmp_path), "--first_day", NIGHTS[0], "--last_day", NIGHTS[0])
@@ -157,7 +157,7 @@ def test_late_ingest_is_seen(tmp_path):
     ],
 )
 def test_real_repositories(shared_data, tmp_path, name, night, obsid, size):
-    """Rubin's test repositories have one ingested raw a night, with its size and obsid."""
+    """Rubin's test repositories have one ingested raw a night."""
     output = tmp_path / "site"
     places = ("--input_dir", shared_data / "rubin" / name, "--output_dir", output)
     assert run(*places, "--first_day", night, "--last_day", night) == 0

@@ -1,4 +1,4 @@
-"""Wrong arguments and settings are one line that says what to do; exit code 2."""
+"""Wrong arguments and settings are one line with the remedy."""
 
 import datetime
 import subprocess
@@ -31,7 +31,7 @@ NIGHT = datetime.date(2020, 2, 12)
     ],
 )
 def test_wrong_arguments(arguments, words):
-    """Wrong arguments are one line: what is wrong, the nearest right word, and --help."""
+    """Wrong arguments are one line with the nearest right word."""
     done = subprocess.run(
         [sys.executable, "-m", "observing_monitor", *arguments], capture_output=True, text=True
     )
@@ -68,7 +68,7 @@ def test_wrong_arguments(arguments, words):
     ],
 )
 def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
-    """Impossible arguments are refused before anything is written; exit code 2."""
+    """Impossible arguments are refused before anything is written."""
     (tmp_path / "input").mkdir()
     try:
         code = run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *arguments)
@@ -95,7 +95,7 @@ def test_arguments_that_cannot_be(tmp_path, capsys, arguments, words):
     ],
 )
 def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
-    """Without a stream, or with one that does not exist, the line says what to give."""
+    """Without a stream, the message says what to give."""
     monkeypatch.chdir(tmp_path)
     try:
         code = run(*arguments)
@@ -228,7 +228,7 @@ def test_nothing_to_work_on(tmp_path, capsys, monkeypatch, arguments, words):
     ],
 )
 def test_settings_that_are_wrong(tmp_path, capsys, text, words):
-    """A wrong key or value is named with its file, its table and the nearest right key."""
+    """A wrong key or value is named with its file and table."""
     path = tmp_path / "site.toml"
     path.write_text(text)
     try:
@@ -240,7 +240,7 @@ def test_settings_that_are_wrong(tmp_path, capsys, text, words):
 
 
 def test_settings_file_environment_and_arguments(tmp_path, monkeypatch):
-    """Arguments win over the environment, and that over the file, whose paths it anchors."""
+    """Arguments win over the environment, and that over the file."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     path = tmp_path / "site.toml"
     path.write_text(

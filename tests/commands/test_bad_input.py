@@ -1,4 +1,4 @@
-"""A source that cannot be read is one line, on stderr and on the page; all else is published."""
+"""A source that cannot be read is one line; all else is published."""
 
 import datetime
 import json
@@ -58,7 +58,7 @@ def no_repository(folder):
     ],
 )
 def test_registry_that_cannot_be_read(tmp_path, capfd, damage, words):
-    """The files are shown as pending, not missing; the fault is on stderr and the page."""
+    """Without a registry, files are pending, not missing."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30, "missing": 4}, now=later())
     damage(tmp_path / "input")
     asked = arguments(tmp_path, NIGHT)
@@ -72,7 +72,7 @@ def test_registry_that_cannot_be_read(tmp_path, capfd, damage, words):
 
 
 def test_registry_that_comes_back(tmp_path):
-    """What a registry said before it broke stays; when it is whole again, the fault is gone."""
+    """Data of a broken registry stay until it is whole again."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30, "missing": 4}, now=later())
     asked = arguments(tmp_path, NIGHT)
     assert run(*asked) == 0
@@ -90,7 +90,7 @@ def test_registry_that_comes_back(tmp_path):
 
 
 def test_no_storage(tmp_path, capfd):
-    """Without storage/, the registry's raws are shown, with their links as files."""
+    """Without storage/, the registry's raws are shown by their links."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 30}, now=later(), link="copy")
     shutil.rmtree(tmp_path / "input" / "storage")
     asked = arguments(tmp_path, NIGHT)
@@ -103,7 +103,7 @@ def test_no_storage(tmp_path, capfd):
 
 
 def test_one_bad_stream_hides_no_other(tmp_path):
-    """A stream whose sources are gone is an error on the site's page; others are published."""
+    """A stream without its sources is an error; others are published."""
     make_night(tmp_path / "good", NIGHT, {"ingested": 5}, now=later())
     (tmp_path / "site.toml").write_text(
         '[observing_monitor]\noutput_dir = "site"\n[streams.good]\ninput_dir = "good"\n'
@@ -116,7 +116,7 @@ def test_one_bad_stream_hides_no_other(tmp_path):
 
 
 def test_rebuild_without_a_source_that_answers(tmp_path, capfd):
-    """If no source knows its nights, each is reported once, and the page is written."""
+    """Sources that know no night are each reported once."""
     (tmp_path / "input").mkdir()
     assert run("rebuild", "--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 1
     error = capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""An output that cannot be used is one line that names it; exit code 2."""
+"""An output that cannot be used is named; exit code 2."""
 
 import datetime
 import shutil
@@ -24,7 +24,7 @@ NIGHT = datetime.date(2020, 2, 12)
     ],
 )
 def test_output_that_cannot_be_written(tmp_path, capsys, make, words):
-    """An output that cannot be created is one line that names it; exit code 2."""
+    """An output that cannot be created is named."""
     (tmp_path / "input").mkdir()
     make(tmp_path / "site")
     assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site") == 2
@@ -33,7 +33,7 @@ def test_output_that_cannot_be_written(tmp_path, capsys, make, words):
 
 
 def test_output_inside_what_is_read(tmp_path, capsys):
-    """An output inside the file store is refused: its pages would be files of the night."""
+    """An output inside the file store is refused."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
     assert (
         run(
@@ -48,7 +48,7 @@ def test_output_inside_what_is_read(tmp_path, capsys):
 
 
 def test_output_inside_what_is_read_by_another_name(tmp_path, capsys):
-    """A symbolic link does not hide that the output is in the file store."""
+    """A link does not hide that the output is in the store."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
     (tmp_path / "www").symlink_to(tmp_path / "input" / "storage")
     assert run("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "www" / "pages") == 2
@@ -56,7 +56,7 @@ def test_output_inside_what_is_read_by_another_name(tmp_path, capsys):
 
 
 def test_output_of_another_stream(tmp_path, capsys):
-    """A second stream without a settings file is refused: it would replace the first's pages."""
+    """A second stream without a settings file is refused."""
     for name in ("auxTel", "comCam"):
         make_night(tmp_path / name, NIGHT, {"ingested": 1}, now=later())
     days = ("--output_dir", tmp_path / "site", "--first_day", NIGHT, "--last_day", NIGHT)
@@ -71,7 +71,7 @@ def test_output_of_another_stream(tmp_path, capsys):
 
 
 def test_output_that_turns_unreadable(tmp_path, capsys):
-    """An output that cannot be read is one line that names it, and stays as it is."""
+    """An output that cannot be read is named, and stays as it is."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=later())
     asked = arguments(tmp_path, NIGHT)
     assert run(*asked) == 0
@@ -86,7 +86,7 @@ def test_output_that_turns_unreadable(tmp_path, capsys):
 
 
 def test_output_that_cannot_be_listed(tmp_path, capsys):
-    """A folder of the output that cannot be listed is one line that names it; exit code 2."""
+    """A folder of the output that cannot be listed is named."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=later())
     asked = arguments(tmp_path, NIGHT)
     assert run(*asked) == 0
@@ -99,7 +99,7 @@ def test_output_that_cannot_be_listed(tmp_path, capsys):
 
 
 def test_error_that_is_not_of_the_output(tmp_path, monkeypatch, capsys):
-    """An unexpected error of the system keeps its traceback, and does not blame the output."""
+    """An unrelated error keeps its traceback, and blames no output."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=later())
     gone = tmp_path / "installed" / "night.html"
     monkeypatch.setattr(render, "template_files", lambda: [gone])

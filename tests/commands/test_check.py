@@ -27,7 +27,7 @@ def settings(folder, more=""):
 
 
 def checked(capsys, *arguments, now):
-    """Run `check`; return its exit code, and the lines that it printed below each heading."""
+    """Run `check`; return its exit code, and its lines by heading."""
     code = run("check", *arguments, now=now)
     told, over = {}, ""
     for line in capsys.readouterr().out.splitlines():
@@ -37,7 +37,7 @@ def checked(capsys, *arguments, now):
 
 
 def test_check_teaches(tmp_path, capsys):
-    """Of a sound stream: tonight, what each source has, how long it took; nothing is written."""
+    """`check` shows tonight and each source, and writes nothing."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 5, "missing": 2}, now=later())
     config = settings(tmp_path)
     before = sorted(os.walk(tmp_path))
@@ -70,7 +70,7 @@ def test_check_teaches(tmp_path, capsys):
 
 
 def test_check_says_what_is_odd(tmp_path, capsys):
-    """Empty folders, future nights and files outside their night are odd; exit code 0."""
+    """Empty folders, future nights and files of other nights are odd."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
     make_night(tmp_path / "input2", NIGHT, {"ingested": 4}, now=later())
     config = tmp_path / "site.toml"
@@ -102,7 +102,7 @@ def test_check_says_what_is_odd(tmp_path, capsys):
 
 
 def test_check_of_a_running_output(tmp_path, capsys):
-    """A lock that is held is shown, and the run that holds it is not disturbed."""
+    """`check` shows that a run holds the lock, without disturbing it."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     config = settings(tmp_path)
     assert run("-c", config, now=NOON) == 0
@@ -115,7 +115,7 @@ def test_check_of_a_running_output(tmp_path, capsys):
 
 
 def test_check_without_leave(tmp_path, capsys):
-    """An output and a source that this user may not use are named with the remedy; exit 1."""
+    """Places that this user may not use are named with the remedy."""
     need(os.geteuid() == 0, "only root can become another user")
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     config = settings(tmp_path)
@@ -143,7 +143,7 @@ def test_check_without_leave(tmp_path, capsys):
 
 
 def test_check_of_an_output_that_cannot_be(tmp_path, capsys):
-    """An impossible output is named with the setting; the sources are checked as well."""
+    """An impossible output is named with its setting."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     config = tmp_path / "site.toml"
     (tmp_path / "file").touch()
@@ -175,7 +175,7 @@ def test_check_of_an_output_that_cannot_be(tmp_path, capsys):
 
 
 def test_check_of_a_store_apart(tmp_path, capsys):
-    """Of two outputs, for pages and store, the impossible one is named with its setting."""
+    """Either of two outputs is named with its setting if impossible."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     (tmp_path / "file").touch()
     for pages, store in (("site", "file"), ("file", "kept")):
@@ -197,7 +197,7 @@ def test_check_of_a_store_apart(tmp_path, capsys):
 
 
 def test_check_of_a_store_of_another_version(tmp_path, capsys):
-    """After an upgrade, `check` says that the next run remakes the index, and it does."""
+    """After an upgrade, `check` says that the index will be remade."""
     from observing_monitor.storage.sealed import sealed
 
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
@@ -219,7 +219,7 @@ def test_check_of_a_store_of_another_version(tmp_path, capsys):
 
 
 def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
-    """Of many odd things, three are shown and the rest counted; only old nights are odd."""
+    """Three odd things of a source are shown, the rest counted."""
     for number in range(5):
         (tmp_path / f"2020-02-12_{number}.csv").write_text("rh\n40\n1,2\n")
     config = tmp_path / "site.toml"
@@ -244,7 +244,7 @@ def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
 
 
 def test_check_tells_of_known_issues(tmp_path, capfd):
-    """`check` counts the known issues that are understood, and names the entry that is not."""
+    """`check` counts known issues, and names entries with faults."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
     config, known = settings(tmp_path, ""), tmp_path / "known.yaml"
     known.write_text("- night: 2020-02-12\n  pattern: '*.a'\n  reason: a test\n")
@@ -267,7 +267,7 @@ def cut_registry(folder):
 
 
 def test_check_tells_each_source(tmp_path, capsys):
-    """`check` says what each source has or what is wrong with it, and writes nothing."""
+    """`check` says what each source has, or what is wrong with it."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 5}, now=later())
     cut_registry(tmp_path / "input")
     assert run("check", "--input_dir", tmp_path / "input") == 1

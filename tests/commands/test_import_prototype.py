@@ -1,4 +1,4 @@
-"""The history of a prototype is imported once, and merged with what sources say."""
+"""The history of a prototype is imported and merged with sources."""
 
 import contextlib
 import datetime
@@ -15,7 +15,7 @@ from running import contents, counts, nights, run
 
 
 def test_history_is_taken_over(tmp_path, capsys):
-    """Without the files, the page has the prototype's counts, and the tables all its values."""
+    """Imported nights have the prototype's counts and all its values."""
     now = later()
     made, path = observed(tmp_path, now)
     shutil.rmtree(tmp_path / "input")
@@ -64,7 +64,7 @@ def test_history_is_taken_over(tmp_path, capsys):
 
 
 def test_prototype_that_still_runs(tmp_path):
-    """A prototype that writes its database does not wait for us, nor we for it."""
+    """An import neither waits for a prototype nor makes it wait."""
     now = later()
     _, path = observed(tmp_path, now)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as prototype:
@@ -90,7 +90,7 @@ def test_twice_is_once(tmp_path):
 
 @pytest.mark.parametrize("first", ["import", "collect"])
 def test_truth_is_merged_by_key(tmp_path, first):
-    """Files that sources still have are counted once; those purged since stay."""
+    """Files that sources still have are counted once."""
     now = later()
     made, _ = observed(tmp_path, now)
     gone = [*made.of("ingested")[:5], *made.of("missing")[:1]]
@@ -123,7 +123,7 @@ def test_truth_is_merged_by_key(tmp_path, first):
 
 
 def test_raws_outlive_their_files(tmp_path):
-    """A raw in a repository of copies and its purged file, which the prototype knew, are one."""
+    """A raw and its purged file, which the prototype knew, are one."""
     now = later()
     made = make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=now, link="copy")
     rows = []
@@ -158,7 +158,7 @@ def test_raws_outlive_their_files(tmp_path):
 
 
 def test_one_butler_at_a_time(tmp_path, capsys):
-    """`--gen` imports one Butler's tables; the other's can join them later."""
+    """`--gen` imports one Butler's tables."""
     event = (
         5,
         "2020-02-12",
@@ -191,7 +191,7 @@ def test_one_butler_at_a_time(tmp_path, capsys):
 
 
 def test_asked_wrongly(tmp_path, capsys):
-    """Without a database, or with several streams and none named, one line says what to give."""
+    """Without a database or a stream, the message says what to give."""
     config = settings(
         tmp_path, '[streams.latiss]\ninput_dir = "input"\n[streams.comCam]\ninput_dir = "input2"\n'
     )
@@ -216,7 +216,7 @@ def test_asked_wrongly(tmp_path, capsys):
 
 
 def test_without_settings_file(tmp_path):
-    """The history of a stream without a settings file is imported as well."""
+    """A history is imported without a settings file."""
     now = later()
     observed(tmp_path, now)
     where = (

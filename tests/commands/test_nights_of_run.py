@@ -1,4 +1,4 @@
-"""The options choose the nights of a run, as the prototype's flags did."""
+"""The options choose the nights of a run."""
 
 import datetime
 import os
@@ -42,7 +42,7 @@ DAYS = [
 
 @pytest.mark.parametrize(("arguments", "expected"), DAYS)
 def test_which_nights(tmp_path, arguments, expected):
-    """Any two of num_days, first_day and last_day choose the nights, up to tonight."""
+    """Any two of the options choose the nights, up to tonight."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
     run("--input_dir", tmp_path / "input", "--output", tmp_path / "site", *arguments, now=NOON)
     told = sorted(
@@ -80,7 +80,7 @@ def test_which_nights(tmp_path, arguments, expected):
     ],
 )
 def test_the_nearest_counts(tmp_path, capsys, in_file, arguments, expected):
-    """If the settings file and the command line contradict each other, the latter counts."""
+    """The command line wins over the settings file."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
     run("check", "-c", settings(tmp_path, in_file), *arguments, now=NOON)
     assert (
@@ -89,7 +89,7 @@ def test_the_nearest_counts(tmp_path, capsys, in_file, arguments, expected):
 
 
 def test_days_that_contradict_each_other(tmp_path, capsys):
-    """Three days that contradict each other are refused before anything is done."""
+    """Options that contradict each other are refused."""
     (tmp_path / "input").mkdir()
     days = ("--first_day", "2020-02-01", "--last_day", "2020-02-03", "--num_days", "5")
     assert (
@@ -105,7 +105,7 @@ def test_days_that_contradict_each_other(tmp_path, capsys):
 
 @pytest.mark.parametrize("form", ["--output", "--output_dir"])
 def test_flags_of_the_prototype(tmp_path, form):
-    """The prototype's command line still works, for a repository whose folders are runs."""
+    """The prototype's command line still works."""
     make_night(
         tmp_path / "input",
         NIGHT,
@@ -135,7 +135,7 @@ def test_flags_of_the_prototype(tmp_path, form):
 
 
 def test_nearness_of_options(tmp_path, monkeypatch):
-    """Nearness is 3 on the command line, 2 in the environment, 1 in the file, 0 by default."""
+    """Nearness says where an option was given, from 3 to 0."""
     monkeypatch.setenv("OBSMON_FIRST_DAY", "2020-02-01")
     _, options = parse(["-c", str(settings(tmp_path, "num_days = 4")), "--last_day", "2020-02-03"])
     assert [options.nearness[name] for name in ("last_day", "first_day", "num_days", "title")] == [
@@ -147,7 +147,7 @@ def test_nearness_of_options(tmp_path, monkeypatch):
 
 
 def test_rebuild_of_the_last_nights(tmp_path):
-    """`rebuild --num_days` limits a rebuild; num_days of the settings, for cron, does not."""
+    """`rebuild --num_days` limits a rebuild; the settings do not."""
     now = NOON + datetime.timedelta(days=5)
     make_night(tmp_path / "input", NIGHT, {"ingested": 1}, now=later())
     config, nights = (

@@ -5,7 +5,7 @@ from prototype import database, observed, settings, take_over
 
 
 def wrong_databases(folder):
-    """Yield files that are no whole database of the prototype, and what is said of each."""
+    """Yield files that are no whole database, and what is said of each."""
     _, path = observed(folder, later())
     whole = path.read_bytes()
     path.unlink()
@@ -21,7 +21,7 @@ def wrong_databases(folder):
 
 
 def test_wrong_database(tmp_path, capfd):
-    """A wrong, cut or damaged file is one line that names it, and nothing is written."""
+    """A wrong, cut or damaged file is named, and nothing is written."""
     config = settings(tmp_path)
     for path, data, words in wrong_databases(tmp_path):
         if data is not None:

@@ -1,4 +1,4 @@
-"""`prune` removes what is older than the settings say, and nothing else."""
+"""`prune` removes what is too old, and nothing else."""
 
 import datetime
 import fcntl
@@ -30,7 +30,7 @@ TABLES = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with an input of ten nights, their site and its settings."""
+    """A site of ten nights, with its input and settings."""
     folder = tmp_path_factory.mktemp("retained")
     for night in DAYS:
         make_night(folder / "input", night, ASKED, now=NOW)
@@ -48,7 +48,7 @@ def site(made, tmp_path):
 
 
 def settings(folder, input_dir, more="", of_all=""):
-    """Write the settings of the site, with more for the stream or for all streams."""
+    """Write the settings, with more for the stream or for all."""
     (folder / "site.toml").write_text(
         f'[observing_monitor]\noutput_dir = "site"\n{of_all}\n'
         f'[streams.latiss]\ninput_dir = "{input_dir}"\n{more}\n'
@@ -60,7 +60,7 @@ def prune(folder, *arguments, now=NOW):
 
 
 def kept(folder):
-    """Return what is left of each night: a large page (P) or a small one (p), tables (T)."""
+    """Return what is left of each night: large or small page, tables."""
     told = []
     for night in DAYS:
         page = (folder / "site" / "latiss" / f"{night}.html").read_text()
@@ -79,7 +79,7 @@ def kept(folder):
 
 
 def test_nothing_goes_unasked(site, made, capsys):
-    """Nothing is removed without an age, or without --yes, or by another command."""
+    """Nothing is removed without an age, or without --yes."""
     before = contents(site / "site")
     assert prune(site, "--yes") == 0 and contents(site / "site") == before
     assert "keep_pages_days    not set: all stay" in capsys.readouterr().out
@@ -114,7 +114,7 @@ def test_nothing_goes_unasked(site, made, capsys):
     ],
 )
 def test_each_has_its_age(site, capfd, ages, expected):
-    """Only what is older is removed; rows, links and other pages stay, also after other runs."""
+    """Only what is older is removed; rows and links stay."""
     before, large = nights(site / "site" / "latiss"), contents(site / "site")
     assert prune(site, *ages, "--yes") == 0
     assert kept(site) == expected and dead_links(site / "site") == []
@@ -144,7 +144,7 @@ def test_each_has_its_age(site, capfd, ages, expected):
 
 
 def test_sources_and_settings_change_later(site):
-    """A night without tables stays as it was, whatever its sources and settings say later."""
+    """A night without tables stays as it was, whatever its sources say."""
     assert prune(site, "--keep_tables_days", 4, "--yes") == 0
     assert prune(site, "--keep_pages_days", 7, "--yes") == 0
     before, rows = contents(site / "site"), nights(site / "site" / "latiss")
@@ -177,7 +177,7 @@ def test_sources_and_settings_change_later(site):
 
 
 def test_index_that_is_lost(site):
-    """An index that is made again has the rows of nights without tables, and all marks."""
+    """A remade index has the rows of nights without tables."""
     assert prune(site, "--keep_tables_days", 4, "--keep_pages_days", 7, "--yes") == 0
     rows, pages = nights(site / "site" / "latiss"), contents(site / "site" / "latiss")
     (site / "site" / "data" / "stream=latiss" / "index.json").unlink()
@@ -190,7 +190,7 @@ def test_index_that_is_lost(site):
 
 
 def test_page_that_somebody_removed(site):
-    """A page that somebody removed, and that cannot be made again, becomes a small one."""
+    """A removed page that cannot be made again becomes a small one."""
     assert prune(site, "--keep_tables_days", 4, "--yes") == 0
     for name in os.listdir(site / "site" / "latiss"):
         if name.startswith(str(DAYS[1])):
@@ -202,7 +202,7 @@ def test_page_that_somebody_removed(site):
 
 
 def test_pages_come_back(site, capsys):
-    """With a larger age, pages of nights with tables return; others stay small."""
+    """With a larger age, pages of nights with tables return."""
     before = contents(site / "site" / "latiss")
     assert prune(site, "--keep_pages_days", 3, "--keep_tables_days", 8, "--yes") == 0
     assert prune(site, "--keep_pages_days", 20) == 0
@@ -218,7 +218,7 @@ def test_pages_come_back(site, capsys):
 
 
 def test_stream_table_command_line_and_all(site, made, capsys):
-    """The command line wins over the stream's own age, and that over the age of all."""
+    """The command line wins over the stream, and that over all streams."""
     settings(
         site,
         made / "input",
@@ -254,7 +254,7 @@ def test_stream_table_command_line_and_all(site, made, capsys):
     ],
 )
 def test_ages_that_cannot_be(site, made, capsys, more, arguments, words):
-    """An age that is impossible, or too small for runs, is refused in one line."""
+    """An age that is impossible, or too small for runs, is refused."""
     before = contents(site / "site")
     settings(site, made / "input", more)
     assert prune(site, *arguments, "--yes") == 2
@@ -275,7 +275,7 @@ AGES = ("--keep_pages_days", 4, "--keep_tables_days", 6)
 
 
 def test_killed_in_the_middle(site, tmp_path_factory):
-    """If prune is killed at any moment, no link is dead after the next run, and no row lost."""
+    """After a kill at any moment, no link is dead and no row lost."""
     whole = tmp_path_factory.mktemp("whole")
     shutil.copytree(site, whole / "it", symlinks=True)
     rows = nights(site / "site" / "latiss")
@@ -312,7 +312,7 @@ def test_killed_in_the_middle(site, tmp_path_factory):
 
 
 def test_previews(tmp_path):
-    """Previews have an age of their own: pages stay, without them, with or without tables."""
+    """Previews have an age of their own; pages stay without them."""
     for night in DAYS[-4:]:
         folder = tmp_path / "input" / "storage" / night.isoformat()
         folder.mkdir(parents=True)
@@ -348,7 +348,7 @@ def test_previews(tmp_path):
 
 
 def test_log_of_a_prune(site, made):
-    """A prune that removed something adds its line to the log, with the number of nights."""
+    """A prune that removed something adds its line to the log."""
     settings(site, made / "input", of_all='log_file = "runs.log"')
     assert prune(site, *AGES) == 0 and not (site / "runs.log").exists()
     assert prune(site, *AGES, "--yes") == 0

@@ -1,4 +1,4 @@
-"""A history in parallel: runs that are killed or interrupted, and their progress."""
+"""Rebuilds that are killed or interrupted, and their progress."""
 
 import contextlib
 import json
@@ -15,13 +15,13 @@ from running import contents, run, start, times
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A history of twelve nights: its folder, its clock, and what a rebuild of it writes."""
+    """A history: its folder, its clock, and what a rebuild writes."""
     folder = tmp_path_factory.mktemp("history")
     return folder, *make_history(folder)
 
 
 def finished(output):
-    """Return the nights whose page a killed rebuild has written and noted in the index."""
+    """Return the nights whose page a killed rebuild has noted."""
     notes = output / "data" / "stream=input" / "index.notes"
     lines = notes.read_text().splitlines(keepends=True) if notes.exists() else []
     noted = [json.loads(line) for line in lines if line.endswith("\n")]
@@ -30,7 +30,7 @@ def finished(output):
 
 
 def killed_in_the_middle(output, folder, now, *options):
-    """Kill a rebuild and its workers among its pages; return the finished nights."""
+    """Kill a rebuild among its pages; return the finished nights."""
     for _ in range(5):  # on a busy machine it may be done before this looks
         process = start(*rebuild_of(folder, output), *options, now=now, start_new_session=True)
         while process.poll() is None and len(finished(output)) < 5:
@@ -46,7 +46,7 @@ def killed_in_the_middle(output, folder, now, *options):
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_resumed_after_a_kill(tree, tmp_path, jobs):
-    """A rebuild that was killed among its pages leaves finished pages alone when it restarts."""
+    """A rebuild that restarts leaves finished pages alone."""
     folder, now, expected = tree
     output = tmp_path / "site"
     done = killed_in_the_middle(output, folder, now, "--jobs", jobs)
@@ -62,7 +62,7 @@ def test_resumed_after_a_kill(tree, tmp_path, jobs):
 
 
 def test_interrupted(tree, tmp_path):
-    """Ctrl-C ends a rebuild with workers in one line; the next rebuild completes it."""
+    """Ctrl-C ends a rebuild in one line; the next one completes it."""
     folder, now, expected = tree
     output = tmp_path / "site"
     process = start(*rebuild_of(folder, output), "--jobs", "2", now=now, start_new_session=True)
@@ -80,7 +80,7 @@ def test_interrupted(tree, tmp_path):
 
 
 def test_lines_without_a_terminal(tree, tmp_path, monkeypatch, capfd):
-    """Without a terminal, lines say what is done, how fast, and how long the rest takes."""
+    """Without a terminal, lines show the progress."""
     from observing_monitor.commands import progress
 
     folder, now, _ = tree

@@ -1,4 +1,4 @@
-"""A history on a Dask cluster: workers that die, other clocks, passwords."""
+"""Rebuilds on a Dask cluster."""
 
 import contextlib
 import os
@@ -22,14 +22,14 @@ from observing_monitor.processes import workers
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A history of twelve nights: its folder, its clock, and what a rebuild of it writes."""
+    """A history: its folder, its clock, and what a rebuild writes."""
     folder = tmp_path_factory.mktemp("history")
     return folder, *make_history(folder)
 
 
 @contextlib.contextmanager
 def dask_cluster(tmp_path, *before):
-    """Run a Dask scheduler and two workers on loopback; yield the address and the workers.
+    """Run a Dask cluster of two; yield its address and the workers.
 
     Each is a process of its own. `before` comes before the workers' command.
     """
@@ -91,7 +91,7 @@ def dask_cluster(tmp_path, *before):
 
 
 def test_cluster_of_which_a_worker_dies(tree, tmp_path):
-    """A rebuild on two workers, one of which is killed, writes what one process writes."""
+    """A rebuild whose worker is killed writes what one process writes."""
     folder, now, expected = tree
     output = tmp_path / "site"
     with dask_cluster(tmp_path) as (address, both):
@@ -108,7 +108,7 @@ def test_cluster_of_which_a_worker_dies(tree, tmp_path):
 
 
 def test_cluster_of_hosts_that_were_switched_on_at_other_times(tree, tmp_path):
-    """A run's limit is the same instant for workers whose monotonic clock is ahead.
+    """A limit is the same instant for workers with another clock.
 
     A time namespace of the kernel gives them such a clock.
     """
@@ -149,90 +149,79 @@ def test_cluster_of_hosts_that_were_switched_on_at_other_times(tree, tmp_path):
     )
 
 
+SECRETS = ("hunter2-of-settings", "s3cret-of-environment")
+
+
+def write_secret_settings(path, server):
+    """Write streams whose password is in the settings, and in the environment."""
+    server.execute(
+        "create table counts (night date, alerts int)",
+        "insert into counts select '2020-02-01'::date + n, n from generate_series(0, 5) n",
+        f"create role observer login password '{SECRETS[1]}'",
+        "grant select on counts to observer",
+    )
+    text = '[observing_monitor]\noutput_dir = "site"\n'
+    urls = {
+        "settings": f'"{server.url()}"',
+        "environment": f'"{server.url(user="observer", password="")}"\n'
+        'password_env = "OBSERVERS_PASSWORD"',
+    }
+    for name, url in urls.items():
+        text += f'[streams.{name}]\n[[streams.{name}.sources]]\ntype = "sql"\n'
+        text += 'query = "select * from counts"\nnight_column = "night"\n'
+        text += f'values = {{n_alerts = "alerts"}}\nurl = {url}\n'
+    path.write_text(text)
+
+
+def seen_in_a_run(which, client, both):
+    """Run a rebuild; return what process lists and the scheduler showed."""
+    process = start(*which)
+    listed = [Path(f"/proc/{one.pid}/cmdline").read_text() for one in (*both, process)]
+    tasks = []
+    while process.poll() is None:
+        tasks += client.run_on_scheduler(
+            lambda dask_scheduler: [(str(t), t.key, repr(t)) for t in dask_scheduler.tasks.values()]
+        )
+    printed = "".join(process.communicate())
+    assert process.returncode == 0, printed
+    return {"lists": "".join(listed), "tasks": repr(tasks), "printed": printed}
+
+
+def seen_in_a_failure(which, client, folder):
+    """Run a rebuild whose night fails; return what Dask logged."""
+    night = folder / "site" / "data" / "stream=settings" / "night=2020-02-03"
+    shutil.rmtree(night)
+    night.write_text("no folder")
+    process = start(*which, "--full")
+    printed = "".join(process.communicate())
+    assert process.returncode == 2 and "night=2020-02-03" in printed
+    client.dump_cluster_state(str(folder / "dump"), format="yaml")
+    logs = (client.get_scheduler_logs(), client.get_worker_logs(), client.get_events())
+    return {"failed": printed, "logs": repr(logs), "dump": (folder / "dump.yaml").read_text()}
+
+
 def test_no_password_is_seen_on_a_cluster(tmp_path, monkeypatch):
-    """No password is in an argument, log, dump or page of a cluster, even if a night fails."""
+    """No password is in an argument, log, dump or page of a cluster."""
     import distributed
     from servers import PostgreSQL
 
-    secrets = ("hunter2-of-settings", "s3cret-of-environment")
-    monkeypatch.setenv("OBSERVERS_PASSWORD", secrets[1])
-    with (
-        PostgreSQL(password=secrets[0]) as server,
-        dask_cluster(tmp_path) as (address, both),
-    ):
-        server.execute(
-            "create table counts (night date, alerts int)",
-            "insert into counts select '2020-02-01'::date + n, n from generate_series(0, 5) n",
-            f"create role observer login password '{secrets[1]}'",
-            "grant select on counts to observer",
-        )
-        text = '[observing_monitor]\noutput_dir = "site"\n'
-        urls = {
-            "settings": f'"{server.url()}"',
-            "environment": f'"{server.url(user="observer", password="")}"\n'
-            'password_env = "OBSERVERS_PASSWORD"',
-        }
-        for name, url in urls.items():
-            text += f'[streams.{name}]\n[[streams.{name}.sources]]\ntype = "sql"\n'
-            text += 'query = "select * from counts"\nnight_column = "night"\n'
-            text += f'values = {{n_alerts = "alerts"}}\nurl = {url}\n'
-        (tmp_path / "site.toml").write_text(text)
-        which = (
-            "rebuild",
-            "-c",
-            tmp_path / "site.toml",
-            "--scheduler",
-            address,
-            "--first_day",
-            "2020-02-01",
-            "--last_day",
-            "2020-02-06",
-        )
-        seen = {}
+    monkeypatch.setenv("OBSERVERS_PASSWORD", SECRETS[1])
+    config, days = tmp_path / "site.toml", ("--first_day", "2020-02-01", "--last_day", "2020-02-06")
+    with PostgreSQL(password=SECRETS[0]) as server, dask_cluster(tmp_path) as (address, both):
+        write_secret_settings(config, server)
+        which = ("rebuild", "-c", config, "--scheduler", address, *days)
         with distributed.Client(address, timeout=20) as client:
-            process = start(*which)
-            seen["lists"] = "".join(
-                Path(f"/proc/{worker.pid}/cmdline").read_text() for worker in (*both, process)
-            )
-            while process.poll() is None:
-                tasks = client.run_on_scheduler(
-                    lambda dask_scheduler: [
-                        (str(t), t.key, repr(t)) for t in dask_scheduler.tasks.values()
-                    ]
-                )
-                seen["tasks"] = seen.get("tasks", "") + repr(tasks)
-            seen["first"] = "".join(process.communicate())
-            assert process.returncode == 0, seen["first"]
-            # Dask logs what fails in a worker, with its arguments
-            night = tmp_path / "site" / "data" / "stream=settings" / "night=2020-02-03"
-            shutil.rmtree(night)
-            night.write_text("no folder")
-            process = start(*which, "--full")
-            seen["second"] = "".join(process.communicate())
-            assert process.returncode == 2 and "night=2020-02-03" in seen["second"]
-            client.dump_cluster_state(str(tmp_path / "dump"), format="yaml")
-            seen["logs"] = repr(
-                (client.get_scheduler_logs(), client.get_worker_logs(), client.get_events())
-            )
-    seen["dump"], seen["log"] = (
-        (tmp_path / "dump.yaml").read_text(),
-        (tmp_path / "dask.log").read_text(),
-    )
-    assert "Compute Failed" in seen["log"], (
-        "Dask says nothing of what failed: there is nothing to look at"
-    )
-    seen |= {
-        str(path): path.read_bytes().decode(errors="replace")
-        for path in (tmp_path / "site").rglob("*")
-        if path.is_file()
-    }
-    assert (
-        len(nights(tmp_path / "site" / "settings"))
-        == len(nights(tmp_path / "site" / "environment"))
-        == 6
-    )
+            seen = seen_in_a_run(which, client, both)
+            seen |= seen_in_a_failure(which, client, tmp_path)
+    seen["log"] = (tmp_path / "dask.log").read_text()
+    assert "Compute Failed" in seen["log"], "Dask logs what failed"
+    for path in (tmp_path / "site").rglob("*"):
+        if path.is_file():
+            seen[str(path)] = path.read_bytes().decode(errors="replace")
+    for name in ("settings", "environment"):
+        assert len(nights(tmp_path / "site" / name)) == 6
     assert [
-        (where, secret) for where, text in seen.items() for secret in secrets if secret in text
+        (where, secret) for where, text in seen.items() for secret in SECRETS if secret in text
     ] == []
 
 
@@ -260,7 +249,7 @@ def dask_worker_later(processes):
 
 
 def test_dask_that_is_not_there(tree, tmp_path, capfd):
-    """Without Dask, --scheduler is refused in one line that says what to install."""
+    """Without Dask, --scheduler says what to install."""
     (tmp_path / "distributed.py").write_text("raise ImportError('No module named dask')\n")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"}
     process = start(
@@ -273,7 +262,7 @@ def test_dask_that_is_not_there(tree, tmp_path, capfd):
 
 
 def test_no_scheduler(tree, tmp_path):
-    """An address without a scheduler is refused in a message that names the command."""
+    """An address without a scheduler is refused with the remedy."""
     try:
         import distributed  # noqa: F401
     except ImportError:

@@ -27,7 +27,7 @@ def logged(path):
 
 
 def test_one_line_a_run(tmp_path, capfd):
-    """Each run adds one line to log_file, and prints nothing to stderr while all is well."""
+    """Each run adds one line to log_file, and is otherwise silent."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
     config, log = settings(tmp_path, 'log_file = "runs.log"'), tmp_path / "runs.log"
     assert run("-c", config, now=NOON) == 0 and run("-c", config, now=NOON) == 0
@@ -68,7 +68,7 @@ def test_one_line_a_run(tmp_path, capfd):
 
 
 def test_a_run_that_ends_before_it_is_done_leaves_its_line(tmp_path, capfd, monkeypatch):
-    """A run that cannot write, and one that is stopped, add their line with their exit code."""
+    """A run that cannot write, or is stopped, adds its line as well."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
     config, log = settings(tmp_path, 'log_file = "runs.log"'), tmp_path / "runs.log"
     (tmp_path / "site").mkdir()
@@ -90,7 +90,7 @@ def test_a_run_that_ends_before_it_is_done_leaves_its_line(tmp_path, capfd, monk
 
 
 def test_log_that_cannot_be_written(tmp_path, capfd):
-    """A log_file that can't be written costs a line on stderr and exit 1; the pages are made."""
+    """A log_file that cannot be written costs a line and exit code 1."""
     make_night(tmp_path / "input", NIGHT, {"ingested": 3}, now=later())
     assert run("-c", settings(tmp_path, 'log_file = "nowhere/runs.log"'), now=NOON) == 1
     error = capfd.readouterr().err

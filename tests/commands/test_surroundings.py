@@ -1,4 +1,4 @@
-"""The command works however cron, a container or a shell script starts it."""
+"""The command works however it is started."""
 
 import datetime
 import os
@@ -19,7 +19,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # as Pyt
 
 @pytest.fixture
 def made(tmp_path):
-    """A night with file names that are not ASCII, and one that is not UTF-8; its clock."""
+    """A night with file names that are not ASCII; its clock."""
     now = later()
     make_night(tmp_path / "input", NIGHT, {"ingested": 2}, now=now)
     folder = os.fsencode(tmp_path / "input" / "storage" / NIGHT.isoformat())
@@ -30,7 +30,7 @@ def made(tmp_path):
 
 
 def command(folder, *arguments, shell="", **options):
-    """Run the real command; return its exit code, its stdout and its stderr.
+    """Run the real command; return its code and output.
 
     `shell` is a script that runs it as "$@".
     """
@@ -63,7 +63,7 @@ def command(folder, *arguments, shell="", **options):
     ids=["ascii", "kolkata", "no environment", "all closed", "stderr closed"],
 )
 def test_whatever_surrounds_it(made, tmp_path, environment, shell, switches, pytestconfig):
-    """No byte of the output depends on locale, zone, home, umask, or closed streams."""
+    """No byte of the output depends on the surroundings."""
     given = ("--input_dir", "input", "--output_dir")
     whole = start(*given, "site", *DAYS, now=made, cwd=tmp_path)
     assert whole.communicate()[1] == "" and whole.returncode == 0
@@ -96,7 +96,7 @@ sys.exit(cli.main(sys.argv[1:], {clock}))
     "environment", [ASCII, ASCII | {"PYTHONIOENCODING": "ascii"}], ids=["locale", "streams"]
 )
 def test_what_is_printed_where_there_is_only_ascii(made, tmp_path, environment):
-    """`--help` and `check` print everything in any locale, if need be as codes."""
+    """`--help` and `check` print everything in any locale."""
     environment = os.environ | environment
     minus = "\\u2212" if "PYTHONIOENCODING" in environment else "−"
     code, told, error = command(tmp_path, "--help", env=environment)
@@ -129,7 +129,7 @@ ANSWERS = [
 
 @pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
 def environment(request, made, tmp_path):
-    """An environment with and without buffering; tmp_path has what ANSWERS work on."""
+    """An environment with and without buffering of what is printed."""
     run("metrics", "add", tmp_path / "numbers", "2020-02-12", "seeing=0.7", "--create")
     (tmp_path / "site.toml").write_text(
         '[streams.a]\ninput_dir = "input"\n[notify.desk]\ntype = "command"\ncommand = '
@@ -141,7 +141,7 @@ def environment(request, made, tmp_path):
 
 
 def test_who_reads_no_further(environment, tmp_path):
-    """A command whose output nobody reads any more ends in silence, without a traceback."""
+    """A command whose output nobody reads any more ends in silence."""
     for answer in ANSWERS:
         code, told, error = command(
             tmp_path, *answer, shell='("$@"; echo $? >code) | true', env=environment
@@ -153,7 +153,7 @@ def test_who_reads_no_further(environment, tmp_path):
 
 
 def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
-    """An answer that does not fit on the disk is one line that says so; exit code 2."""
+    """An answer that does not fit on the disk is one line."""
     need(Path("/dev/full").is_char_device(), "there is no /dev/full")
     words = (
         "observing_monitor: the answer can't be printed: no space left on device; send it "
@@ -168,7 +168,7 @@ def test_answer_that_does_not_fit_on_the_disk(environment, tmp_path):
 
 
 def test_started_in_a_folder_that_is_gone(made, tmp_path):
-    """In a folder that was removed, absolute paths work; others are refused in a line."""
+    """In a removed folder, absolute paths work, others are refused."""
     gone = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
     whole = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "site", *DAYS)
     assert command(tmp_path, *whole, shell=gone) == (0, "", "")
@@ -180,7 +180,7 @@ def test_started_in_a_folder_that_is_gone(made, tmp_path):
 
 
 def test_data_on_another_disk(made, tmp_path):
-    """If `data` in the output is a link to another disk, the store is there."""
+    """`data` in the output may be a link to another disk."""
     other = Path("/dev/shm")
     need(
         other.is_dir()
@@ -210,7 +210,7 @@ def test_data_on_another_disk(made, tmp_path):
     ["output_dir", "store_dir", "input_dir", "log_file", "prometheus_file", "known_issues"],
 )
 def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
-    """An empty path, such as an unset `$OUT`, is refused: it would be the working folder."""
+    """An empty path, such as an unset `$OUT`, is refused."""
     monkeypatch.chdir(tmp_path)
     before = sorted(os.walk(tmp_path))
     options = {"input_dir": "input", "output_dir": "site", option: ""}
@@ -234,7 +234,7 @@ def test_empty_paths(made, tmp_path, option, monkeypatch, capfd):
 
 
 def test_settings_of_other_editors(made, tmp_path, capfd):
-    """A settings file may have a byte order mark and Windows lines, but must be UTF-8."""
+    """A settings file may have a byte order mark and Windows lines."""
     text = (
         '[observing_monitor]\noutput_dir = "site"\n[streams.s]\ntitle = "Grüße"\ninput_dir = '
         '"input"\n'

@@ -1,4 +1,4 @@
-"""status.json, the Prometheus textfile and the Atom feed, read by their usual parsers."""
+"""Feeds are read by the parsers that other programs use."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 @pytest.fixture
 def site(tmp_path):
-    """Two published streams: latiss with three nights, the last an error, and a quiet one."""
+    """Two published streams: latiss, which has an error, and quiet."""
 
     class Made:
         now = later()
@@ -42,7 +42,7 @@ def site(tmp_path):
             return json.loads((self.folder / "status.json").read_text())
 
         def samples(self, path=None):
-            """Return the textfile's samples by name and labels, without the site's."""
+            """Return the textfile's samples by name and labels."""
             from prometheus_client.parser import text_string_to_metric_families
 
             families = list(
@@ -77,7 +77,7 @@ def site(tmp_path):
 
 
 def test_status_json(site, tmp_path):
-    """status.json has the site and each stream: what is wrong since when, and its sources."""
+    """status.json says what is wrong since when, for each stream."""
     at = f"{site.now:%Y-%m-%dT%H:%M:%SZ}"
     told = site.status()
     site_facts = {
@@ -127,7 +127,7 @@ def test_status_json(site, tmp_path):
 
 
 def test_textfile(site, tmp_path, capfd):
-    """Prometheus' own parser reads the textfile, and its copy: statuses, instants, counts."""
+    """Prometheus' own parser reads the textfile and its copy."""
     site.write('prometheus_file = "textfile/obsmon.prom"')
     # the folder is not there: only the copy is missing
     assert site.run() == 1
@@ -168,7 +168,7 @@ def test_textfile(site, tmp_path, capfd):
 
 
 def test_feed_is_atom(site):
-    """The feed follows RFC 4287; feedparser reads in it what was written, markup as text."""
+    """The feed follows RFC 4287, and feedparser reads it."""
     import feedparser
 
     raw = (site.folder / "changes.atom").read_bytes()
@@ -204,7 +204,7 @@ def test_feed_is_atom(site):
 
 
 def entries(site):
-    """Return the id and the update time of the entry of each night of latiss."""
+    """Return the ids and update times of latiss' entries."""
     found = {}
     for entry in site.feed().iter(f"{ATOM}entry"):
         href = entry.find(f"{ATOM}link").get("href")
@@ -214,7 +214,7 @@ def entries(site):
 
 
 def test_feed_tells_of_changed_nights(site, tmp_path):
-    """An entry is updated only when its night's status or findings change; its id stays."""
+    """An entry is updated only if its night's status or findings change."""
     before, file = entries(site), site.folder / "changes.atom"
     # one more file that is no fault
     (tmp_path / "input" / "storage" / "2020-02-13" / "notes.txt").write_text("well")
@@ -240,7 +240,7 @@ def test_feed_tells_of_changed_nights(site, tmp_path):
 
 
 def test_feed_is_bounded(tmp_path):
-    """The feed has at most 50 entries, the latest nights first, and only text in them."""
+    """The feed has at most 50 entries, and only text in them."""
     findings = [
         {"level": "error", "text": f"no. {n} <script>alert(1)</script> \x1b[31m \ud800 ]]>"}
         for n in range(40)
@@ -292,7 +292,7 @@ def test_files_that_were_removed_come_back(site):
 
 @pytest.mark.parametrize("command", ["run", "publish", "rebuild", "prune", "import-prototype"])
 def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
-    """Each command that makes pages also writes heartbeat, status.json, textfile and feed."""
+    """Each command that makes pages also writes all feeds."""
     sqlite3.connect(tmp_path / "old.sqlite3").execute(
         "create table FILE_COUNT (Nite_Obs text, N_Files int)"
     ).connection.close()
@@ -322,7 +322,7 @@ def test_every_command_that_publishes_tells_of_it(site, tmp_path, command):
 
 
 def test_a_stream_that_was_never_read_hides_no_other(site):
-    """Publishing a stream that was never read keeps when the others were read."""
+    """Publishing keeps when other streams were read."""
     read_at = {stream["stream"]: stream["read_at"] for stream in site.status()["streams"]}
     site.write("[streams.new]\ninput_dir = 'quiet'")
     for hours in (1, 2):
@@ -344,7 +344,7 @@ def test_a_stream_that_was_never_read_hides_no_other(site):
     ],
 )
 def test_wrong_site_url(site, capfd, url):
-    """A site_url that links cannot begin with is refused before anything is done."""
+    """A site_url that links cannot begin with is refused."""
     shutil.rmtree(site.folder)
     site.write(f'site_url = "{url}"')
     assert site.run() == 2

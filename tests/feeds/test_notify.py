@@ -1,4 +1,4 @@
-"""Commands are told of a change of status: once, and again if that failed."""
+"""Commands are told of a change of status once."""
 
 import os
 
@@ -58,7 +58,7 @@ def test_command_is_told_of_changes_alone(site, tmp_path):
 
 
 def test_who_is_told_of_what(site, tmp_path):
-    """`when` chooses levels, `of` streams or the site; a stream's receiver hears of it alone."""
+    """`when` chooses levels, `of` streams or the site."""
     tables = [
         f"[notify.all]\n{command(tmp_path / 'all')}",
         "[notify.site]\n" + command(tmp_path / "site_alone", 'of = "site"'),
@@ -84,7 +84,7 @@ def test_who_is_told_of_what(site, tmp_path):
 
 
 def test_one_that_fails_is_told_by_the_next_run(site, tmp_path, capfd):
-    """A receiver that fails costs one line and the exit code, no page and no other receiver."""
+    """A receiver that fails costs one line, and no other receiver."""
     broken = script(
         tmp_path / "broken",
         f'test -e "{tmp_path}/mended" && exec cat >"{tmp_path}/broken.told"\n'
@@ -108,7 +108,7 @@ def test_one_that_fails_is_told_by_the_next_run(site, tmp_path, capfd):
 
 
 def test_a_run_killed_while_telling_tells_again(site, tmp_path):
-    """If a run is killed after a delivery, before it is noted, the next one tells again."""
+    """A run killed before it noted a delivery is followed by another."""
     tell = script(
         tmp_path / "tell",
         f'cat >>"{tmp_path}/tell.told"\ntest -e "{tmp_path}/let" || kill -9 $PPID',
@@ -131,7 +131,7 @@ def test_rebuild_tells_nothing(site, tmp_path):
 
 
 def test_environment_of_a_command(site, tmp_path):
-    """A command gets the environment of the run, without variables that the run set for itself."""
+    """A command gets no variables that the run set for itself."""
     tell = script(tmp_path / "tell", f'env -0 >"{tmp_path}/environment"')
     site.write(f'[notify.desk]\ntype = "command"\ncommand = [{tell}]')
     ours = ("OPENBLAS_NUM_THREADS", "ARROW_DEFAULT_MEMORY_POOL", "OMP_NUM_THREADS")
@@ -151,7 +151,7 @@ def test_environment_of_a_command(site, tmp_path):
 
 
 def test_told_file_that_is_damaged(site, tmp_path):
-    """If the record of what was told is damaged, the change is told again."""
+    """If the record is damaged, a change is told again."""
     site.write(f"[notify.desk]\n{command(tmp_path / 'desk')}")
     assert site.run(2) == 0
     (site.folder / "data" / "told.json").write_text('{"receivers": {"desk": {"lat')
@@ -160,7 +160,7 @@ def test_told_file_that_is_damaged(site, tmp_path):
 
 
 def test_trying_out(site, tmp_path, capsys):
-    """`notify` sends every receiver a message and says how that went, and writes nothing."""
+    """`notify` sends every receiver a message, and writes nothing."""
     site.write(
         f"[notify.desk]\n{command(tmp_path / 'desk')}\n"
         f'[notify.gone]\ntype = "command"\ncommand = ["{tmp_path}/nothing"]'

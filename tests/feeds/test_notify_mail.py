@@ -87,7 +87,7 @@ def certificate(tmp_path_factory):
 
 
 def test_mail(site):
-    """A mail says what is wrong and where; a title with line breaks adds no header."""
+    """A mail says what is wrong; line breaks in a title add no header."""
     with mail_server() as (port, inbox):
         site.write(
             '[notify.mail]\ntype = "mail"\nto = ["observers@example.org", "nobody@example.org"]\n'
@@ -111,7 +111,7 @@ def test_mail(site):
 
 
 def test_mail_by_starttls_with_a_password(site, certificate, monkeypatch, capfd):
-    """A password goes by STARTTLS to a server with a valid certificate, and nowhere else."""
+    """A password is sent only to a server with a valid certificate."""
     own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     own.load_cert_chain(*certificate)
     asked = []
@@ -152,7 +152,7 @@ def test_mail_by_starttls_with_a_password(site, certificate, monkeypatch, capfd)
 
 
 def test_mail_by_sendmail(site, tmp_path):
-    """Without a server, sendmail gets the mail on stdin and the addresses after `--`."""
+    """Without a server, sendmail gets the mail on stdin."""
     sendmail = script(
         tmp_path / "sendmail",
         f'printf "%s\\n" "$@" >"{tmp_path}/arguments"\ncat >"{tmp_path}/mail"',

@@ -1,4 +1,4 @@
-"""Webhooks are told of a change by a real web server; no secret is shown."""
+"""Webhooks are told of a change by a real web server."""
 
 import contextlib
 import http.server
@@ -33,7 +33,7 @@ def served(handler):
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
-    """Keeps what is posted; answers `code`, with a redirect if there is a `location`."""
+    """Keeps what is posted; answers `code`, or redirects to `location`."""
 
     code, location, got = 200, "", ()
 
@@ -62,7 +62,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
 
 def test_webhook(site, tmp_path, monkeypatch):
-    """A webhook gets the change as JSON, with its token, which no written file has."""
+    """A webhook gets the change as JSON, with its token."""
     (tmp_path / "token").write_text(f"{PASSWORD}\n")
 
     class Own(Hook):
@@ -87,7 +87,7 @@ def test_webhook(site, tmp_path, monkeypatch):
 
 
 def test_webhook_that_redirects_or_refuses(site, capfd):
-    """Redirects, refusals and dead servers are a line without the secret; later it is told."""
+    """Redirects, refusals and dead servers are a line without secrets."""
 
     class Elsewhere(Hook):
         pass
@@ -118,7 +118,7 @@ def test_webhook_that_redirects_or_refuses(site, capfd):
 
 
 def test_one_that_hangs_is_ended(site, tmp_path, capfd):
-    """A command that hangs is ended with all that it started; a slow server is left."""
+    """A command that hangs is ended with all that it started."""
 
     class Dripping(http.server.BaseHTTPRequestHandler):
         def do_POST(self):

@@ -25,7 +25,7 @@ LINKS = "link|shown|part|target|" + "|".join(
 # kind of record -> names that it has in templates
 NAMES = {
     contexts.Frame: "page.frame|frame",
-    glossary.Word: "said|class|word|column",
+    glossary.Word: "it|class|word|column",
     glossary.WordGroup: "group",
     contexts.GlossaryPage: "page",
     contexts.Link: LINKS,
@@ -33,7 +33,7 @@ NAMES = {
     figure.Chart: "chart",
     contexts.LatestNight: "page.latest|card.latest",
     contexts.ErrorGroup: "group",
-    headlines.Headline: "told|headline|said",
+    headlines.Headline: "headline|it",
     contexts.QueueEntry: "entry",
     contexts.Queue: "queue",
     contexts.StageFailures: "stage",

@@ -19,7 +19,7 @@ def test_result_of_another_process():
 
 
 def test_process_ends_with_its_parent():
-    """A process that was started dies with the one that started it, however that ends."""
+    """A process dies with the one that started it."""
     code = """
 import sys, time
 from observing_monitor.processes import parallel
@@ -41,7 +41,7 @@ time.sleep(60)
 
 
 def test_process_reads_file_names_as_this_one(tmp_path):
-    """In Python's UTF-8 mode, the other process gives a file the same name, whatever the locale."""
+    """Both processes give a file the same name, whatever the locale."""
     localedef = shutil.which("localedef")
     need(localedef, "there is no localedef (Debian's package libc-bin)")
     latin_1 = tmp_path / "en_US.ISO-8859-1"

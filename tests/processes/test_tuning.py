@@ -1,4 +1,4 @@
-"""A process sets itself up for large nights; programs that it starts do not see that."""
+"""A process sets itself up without affecting programs it starts."""
 
 import json
 import os
@@ -11,7 +11,7 @@ OURS = ("ARROW_DEFAULT_MEMORY_POOL", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def environments(function, **given):
-    """Return a process' own environment and that of its programs, after it was set up."""
+    """Return the environments of a process and of its programs."""
     code = f"""
 import json, os
 from observing_monitor.processes import tuning
@@ -31,14 +31,14 @@ print(json.dumps([dict(os.environ), tuning.inherited_environment()]))
     [("tune_process", ("system", "1", None)), ("tune_worker", ("system", "1", "1"))],
 )
 def test_environment(function, expected):
-    """Libraries find what was set for them; programs get the environment as it was."""
+    """Libraries find the variables; programs do not."""
     environment, own, inherited = environments(function)
     assert tuple(own.get(name) for name in OURS) == expected
     assert inherited == environment
 
 
 def test_environment_of_the_user_wins():
-    """A variable that the user has set stays, and programs get it as well."""
+    """A variable that the user has set stays."""
     environment, own, inherited = environments("tune_worker", OPENBLAS_NUM_THREADS="8")
     assert own["OPENBLAS_NUM_THREADS"] == inherited["OPENBLAS_NUM_THREADS"] == "8"
     assert inherited == environment

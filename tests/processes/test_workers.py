@@ -1,4 +1,4 @@
-"""Workers of this machine: new ones replace those that die, and each task gives one result."""
+"""Workers that die are replaced, and each task gives one result."""
 
 import multiprocessing
 import os
@@ -53,7 +53,7 @@ def test_workers_that_died_before_they_were_asked():
     ids=["alone", "with numpy", "with a thread"],
 )
 def test_workers_are_no_copies(before):
-    """Workers start anew: a copy of a process could wait for ever for a thread of the original."""
+    """Workers start anew: a copy could wait for the original's threads."""
     module = "observing_monitor.processes.workers"
     code = f"""
 import threading, time
@@ -70,7 +70,7 @@ with workers.processes(2) as made:
 
 
 def test_task_returns_to_the_worker_of_its_night():
-    """If all tasks start at once, each goes to the worker that was last busy with its night."""
+    """A task goes to the worker that was last busy with its night."""
     with workers.processes(2) as made:
         for _ in range(20):  # until both have started, and each has had one
             before = dict(made.results(pid_of, [(1, 1.0), (2, 0.3)], None, lambda task: task[0]))
@@ -88,7 +88,7 @@ def test_worker_that_dies_costs_its_task(tmp_path):
 
 
 def test_task_that_always_kills_its_worker():
-    """A task that kills its worker every time is reported as lost, and takes no other with it."""
+    """A task that kills its worker every time is reported as lost."""
     with workers.processes(2) as made:
         results = list(made.results(die, [(n,) for n in range(6)], lambda n: f"lost {n}"))
     assert sorted(map(str, results)) == ["0", "1", "2", "4", "5", "lost 3"]

@@ -1,4 +1,4 @@
-"""Settings that change from a night on: earlier nights are judged as before."""
+"""Settings that change from a night on leave earlier nights alone."""
 
 import datetime
 import re
@@ -13,7 +13,7 @@ HOUR = datetime.timedelta(hours=1)
 
 @pytest.fixture
 def site(tmp_path):
-    """Three nights with 2 waiting files and a small one each; `write` adds settings."""
+    """Three nights with two waiting files and a small one each."""
 
     class Made:
         now = later()
@@ -41,7 +41,7 @@ def site(tmp_path):
 
 
 def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
-    """A dated limit judges its night and later ones anew; no earlier page is written."""
+    """A dated limit judges only its night and later ones again."""
     assert site.run(2) == 0
     late, early = (
         {"ingested": 3, "missing": 2, "small": 1},
@@ -76,7 +76,7 @@ def test_a_new_limit_leaves_old_nights_alone(site, tmp_path):
 
 
 def test_sources_expect_otherwise_from_a_night_on(site):
-    """A dated table changes what a source expects, by the name of the source."""
+    """A dated table changes what a source expects."""
     expected = '[[streams.latiss.sources]]\ntype = "expected"\nn_files = 6\n'
     change = "sources.expected = { n_files = 9, level = 'error' }"
     site.write(f"{expected}[[streams.latiss.from]]\nnight = 2020-02-13\n{change}\n")
@@ -88,7 +88,7 @@ def test_sources_expect_otherwise_from_a_night_on(site):
 
 
 def test_no_limit_from_a_night_on(site):
-    """`false` ends a limit of delay; a later table keeps what it leaves out."""
+    """`false` ends a limit; later tables keep other changes."""
     tables = [
         'night = 2020-02-14\nignore = ["*.none"]',
         "night = 2020-02-13\ndelay_warning_s = false",
@@ -151,7 +151,7 @@ def test_no_limit_from_a_night_on(site):
     ],
 )
 def test_wrong_settings(site, capfd, tables, said):
-    """A wrong table is refused before anything is done, with file, table and key."""
+    """A wrong table is refused with its file, table and key."""
     site.write(tables)
     assert site.run() == 2
     line = capfd.readouterr().err

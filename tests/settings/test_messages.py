@@ -1,4 +1,4 @@
-"""A wrong settings file is described in our own words: file, table, key, remedy."""
+"""A wrong settings file is described in our own words."""
 
 import pytest
 from running import run
@@ -13,7 +13,7 @@ TABLE = '[[streams.a.sources]]\ntype = "table"\npath = "x.csv"\n'
 
 
 def complaint(folder, text):
-    """Return what is said about a settings file, without the file's folder."""
+    """Return the message about a settings file."""
     path = folder / "site.toml"
     path.write_text(text)
     with pytest.raises(UsageError) as caught:
@@ -77,14 +77,14 @@ def complaint(folder, text):
     ],
 )
 def test_wrong_value(tmp_path, text, message):
-    """A value of a wrong type: the message names file, table and key, and shows what to write."""
+    """A value of a wrong type is named, with what to write."""
     said = complaint(tmp_path, text)
     assert said.startswith("site.toml: [") and message in said
     assert "xpected `" not in said
 
 
 def test_wrong_text_is_not_quoted_where_a_list_is_expected(tmp_path):
-    """Text in place of a list is not repeated: it may be a command with a password."""
+    """Text in place of a list is not repeated: it may have a password."""
     said = complaint(
         tmp_path, f"{INPUT}[notify.x]\ntype = 'command'\ncommand = 'tell --key=s3cret'"
     )
@@ -119,12 +119,12 @@ def test_wrong_text_is_not_quoted_where_a_list_is_expected(tmp_path):
     ],
 )
 def test_not_toml(tmp_path, text, message):
-    """What is not TOML is said with its line and the remedy, not in the words of the parser."""
+    """A file that is not TOML is described by line, with the remedy."""
     assert complaint(tmp_path, text).startswith(f"site.toml: {message}")
 
 
 def test_file_that_cannot_be_opened(tmp_path, capsys):
-    """A settings file that is not there, or is a folder, is one line that names -c; exit code 2."""
+    """A settings file that cannot be opened is one line that names -c."""
     for path, why in (
         (tmp_path / "no.toml", "no such file or directory"),
         (tmp_path, "is a directory"),
@@ -143,7 +143,7 @@ def test_settings_file_with_byte_order_mark(tmp_path):
 
 
 def test_order_of_stages():
-    """Stages of several sources are merged into an order that fits all of them."""
+    """Stages of several sources get an order that fits all of them."""
     assert merged_order([("a", "c"), ("a", "b", "c", "d")]) == ("a", "b", "c", "d")
     assert merged_order([("b",), ("a", "b")]) == ("a", "b")
     assert merged_order([("a", "b"), ("b", "a")]) == ("a", "b")

@@ -71,7 +71,7 @@ MAIL = 'type = "mail"\nto = ["a@b"]\nsender = "c@d"\n'
     ],
 )
 def test_wrong_settings(tmp_path, capfd, tables, said):
-    """A wrong receiver is refused before anything is done, with file, table and key."""
+    """A wrong receiver is refused with its file, table and key."""
     settings = '[observing_monitor]\noutput_dir = "site"\n[streams.latiss]\ninput_dir = "input"\n'
     (tmp_path / "site.toml").write_text(settings + tables)
     assert run("-c", tmp_path / "site.toml") == 2

@@ -249,7 +249,10 @@ def credentials(bucket):
             "[storage.'s3://me:hunter2@raw']\nregion = 'x'",
             "[storage] has a table whose name is no address such as s3://bucket/prefix",
         ),
-        ("[storage.'s3://raw']\nregion = 5", '[storage."s3://raw"] region: text, not 5'),
+        (
+            "[storage.'s3://raw']\nregion = 5",
+            '[storage."s3://raw"] region: text, such as "us-west-2", not 5',
+        ),
         (
             "[[streams.a.sources]]\ntype='files'\npath='s3://me:hunter2@raw'",
             "[streams.a] source 'files': path: an address of an object",
