@@ -1,8 +1,9 @@
 """Units on the axes of charts: one per axis, in numbers without exponents."""
 
 import pytest
-import test_charts
+from chart_nights import BOUNDS
 from page_samples import at, summary
+from sampled import Sampled, metrics
 
 from observing_monitor.charts.axes import delay_axis, value_axis
 from observing_monitor.charts.metrics import metric_charts
@@ -57,8 +58,8 @@ def test_headlines_are_drawn_in_the_axis_unit():
 def test_histories_are_drawn_in_the_axis_unit():
     """A line is as high as the axis says."""
     rows = [("rate", "1", instant, value, "B/s") for instant, value in SAMPLES]
-    table = test_charts.metrics(rows)
-    (made,) = metric_charts(table, {"one": test_charts.Sampled}, *test_charts.BOUNDS)
+    table = metrics(rows)
+    (made,) = metric_charts(table, {"one": Sampled}, *BOUNDS)
     assert made.figure["layout"]["yaxis"]["title"]["text"] == "MB/s"
     assert made.figure["data"][0]["y"] == [46.0, 1.0]
     assert made.figure["data"][0]["text"] == ["46.0 MB/s", "1.0 MB/s"]

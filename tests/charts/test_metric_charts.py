@@ -4,25 +4,13 @@ import numpy as np
 import pandas as pd
 from chart_nights import BOUNDS, check_charts
 from page_samples import at
+from sampled import Sampled, metrics
 
 from observing_monitor.charts.metrics import MAX_HISTORIES, metric_charts
 from observing_monitor.model import columns, frames
 from observing_monitor.pages import render
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.lasair import Lasair
-
-
-class Sampled(Telling):
-    """A source all of whose numbers have histories."""
-
-    histories = ("*",)
-
-
-def metrics(rows):
-    """Return metrics from rows (name, node, instant, value, unit)."""
-    named = ["name", "node", "sampled_at", "value", "unit"]
-    made = frames.frame(columns.METRICS, pd.DataFrame(rows, columns=named).assign(source="one"))
-    return made.sort_values(["name", "node", "sampled_at"], kind="stable", ignore_index=True)
 
 
 def test_times_of_nodes_are_stacked():
