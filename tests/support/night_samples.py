@@ -180,43 +180,7 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
         "changed_at": at("2020-02-13T09:44:02"),
         "summary": summary(),
         "delays": delays_table(summary(), has_ingest),
-        "findings": [
-            finding.Finding(
-                "error",
-                f"14 files failed, the first: {text}",
-                "#attention",
-                "files",
-                anchor="finding-a",
-            ),
-            finding.Finding(
-                "warning", "12 files are pending since 03:12", "#files", anchor="finding-b"
-            ),
-        ],
         "charts": [chart(text)],
-        "attention": [
-            error_group(text),
-            error_group(
-                "never tried; here since …",
-                anchor="missing",
-                file_class="missing",
-                n_files=3,
-                detail="",
-                table=file_table(
-                    3, file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
-                ),
-                is_open=True,
-            ),
-        ],
-        "n_attention": 17,
-        "n_attention_groups": 3,
-        "exposed": exposed(text, has_ingest=has_ingest),
-        "n_exposed": 130,
-        "exposures": "2020-02-12.exposures.html",
-        "more_findings": [
-            finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
-        ],
-        "has_files": True,
-        "has_ingest": has_ingest,
         "headlines": headlines(text),
         "stages": stages(text),
         "failures": [contexts.StageFailures(text, "1 file", 1, [entry(text)])],
@@ -224,26 +188,60 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
             queue(text, 1),
             queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
         ],
-        "images": [
-            contexts.Image(
-                text,
-                "drvs1",
-                "2020-02-12.images/drvs1-spectra-0123456789.png",
-                at("2020-02-13T03:00:00"),
-            )
-        ],
-        "n_images": 70,
         "metrics": metrics(text),
         "n_metrics": 301,
         "notes": [f"not readable: {text}"],
         "sources": sources(text),
-        "files_js": "2020-02-12.files.js",
-        "data": [
-            contexts.Link("2020-02-12.json", "2020-02-12.json"),
-            contexts.Link("2020-02-12.csv", "2020-02-12.csv"),
-        ],
+        "data": [contexts.Link(name, name) for name in ("2020-02-12.json", "2020-02-12.csv")],
     }
-    return contexts.NightPage(**values | changed)
+    parts = _findings(text) | _files(text, has_ingest) | _images(text)
+    return contexts.NightPage(**values | parts | changed)
+
+
+def _findings(text):
+    """Return the findings of a night's page."""
+    failed = f"14 files failed, the first: {text}"
+    pending = "12 files are pending since 03:12"
+    more = finding.Finding("normal", f"told: {text}", "#metrics", text, anchor="finding-c")
+    return {
+        "findings": [
+            finding.Finding("error", failed, "#attention", "files", anchor="finding-a"),
+            finding.Finding("warning", pending, "#files", anchor="finding-b"),
+        ],
+        "more_findings": [more],
+    }
+
+
+def _files(text, has_ingest):
+    """Return the files of a night's page: those with problems, and exposures."""
+    row = file_row(2, "b.fits", file_class="missing", detail="", reason="never tried")
+    missing = error_group(
+        "never tried; here since …",
+        anchor="missing",
+        file_class="missing",
+        n_files=3,
+        detail="",
+        table=file_table(3, row),
+        is_open=True,
+    )
+    return {
+        "has_files": True,
+        "has_ingest": has_ingest,
+        "attention": [error_group(text), missing],
+        "n_attention": 17,
+        "n_attention_groups": 3,
+        "exposed": exposed(text, has_ingest=has_ingest),
+        "n_exposed": 130,
+        "exposures": "2020-02-12.exposures.html",
+        "files_js": "2020-02-12.files.js",
+    }
+
+
+def _images(text):
+    """Return the images of a night's page, one of 70."""
+    path = "2020-02-12.images/drvs1-spectra-0123456789.png"
+    image = contexts.Image(text, "drvs1", path, at("2020-02-13T03:00:00"))
+    return {"images": [image], "n_images": 70}
 
 
 def empty_night_page():
