@@ -126,7 +126,7 @@ def test_each_has_its_age(site, capfd, ages, expected):
         else:
             page = (site / "site" / name).read_text()
             assert (
-                "2 files failed since 23:0" in page
+                f"2 files failed since {night} 23:0" in page
                 and "were removed on 2020-02-12" in page
                 and len(page) < 12_000
             )
