@@ -6,13 +6,15 @@ import datetime
 import functools
 import logging
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.faults import note_sources
 from observing_monitor.collecting.looks import NightTask, silent_sources
-from observing_monitor.collecting.night import Outcome, collect_night
+from observing_monitor.collecting.night import collect_night
+from observing_monitor.collecting.outcome import Outcome
 from observing_monitor.collecting.sources import (
     AskOptions,
     begin_looks,
@@ -179,8 +181,7 @@ def _damaged_nights(index: Index) -> list[datetime.date]:
     ]
 
 
-@dataclass(frozen=True)
-class WorkerTask:
+class WorkerTask(msgspec.Struct, frozen=True):
     """A night that a worker collects."""
 
     stream: Stream

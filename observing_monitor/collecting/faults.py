@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Sequence
 
-    from observing_monitor.collecting.night import Outcome
+    from observing_monitor.collecting.outcome import Outcome
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Fault, Index
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor import __version__
 from observing_monitor.collecting.sources import catch_faults, known_states, source_keys
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Fault, Look, Looked, Silent
 
 
-@dataclass(frozen=True)
-class NightTask:
+class NightTask(msgspec.Struct, frozen=True):
     """A night to collect."""
 
     stream: Stream  # as it is for this night
@@ -34,8 +34,7 @@ class NightTask:
     is_newest: bool = False  # of the run
 
 
-@dataclass(frozen=True)
-class NightLooks:
+class NightLooks(msgspec.Struct, frozen=True):
     """The sources' answers about a night at a look."""
 
     keys: Mapping[str, str]  # source -> fingerprint of what it is asked

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.collecting.asking import StartQueue, TimedSource
 from observing_monitor.errors import (
@@ -37,14 +38,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class AskOptions:
+class AskOptions(msgspec.Struct, frozen=True):
     """How the sources of a run are asked."""
 
     now: datetime.datetime
     look_at_everything: bool = False  # trust no folder's modification time
     deadline: Deadline = NEVER  # end of the time for the stream
-    queue: StartQueue = field(default_factory=StartQueue)
+    queue: StartQueue = msgspec.field(default_factory=StartQueue)
 
 
 def make_sources(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from observing_monitor.collecting.asking import TimedSource
-    from observing_monitor.collecting.night import Outcome
+    from observing_monitor.collecting.outcome import Outcome
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.receivers import Receiver
     from observing_monitor.settings.stream import Stream

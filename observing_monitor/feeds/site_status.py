@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from observing_monitor.model.nights import NightRule, iso_utc, parse_utc
 from observing_monitor.storage import layout
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 SITE = "*"  # the site's place among names of streams: no stream can have this name
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """The status of a stream or of the site."""
 
     site: str  # title of the site
@@ -37,12 +37,11 @@ class Status:
     # the newest night by the names of columns.NIGHTS, with instants as text; None if there is none
     latest: Mapping[str, Any] | None = None
     rule: NightRule = NightRule()
-    silent: Mapping[str, Fault] = field(default_factory=dict)  # by source
+    silent: Mapping[str, Fault] = {}  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
 
 
-@dataclass(frozen=True)
-class NightChange:
+class NightChange(msgspec.Struct, frozen=True):
     """A night that changed: an entry of the Atom feed."""
 
     stream: str
@@ -55,8 +54,7 @@ class NightChange:
     findings: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class RunSummary:
+class RunSummary(msgspec.Struct, frozen=True):
     """The numbers of a run."""
 
     seconds: float
@@ -85,7 +83,7 @@ def with_since(statuses: Iterable[Status], output: Output, now: datetime.datetim
         since = _noted_since(before.get(status.stream), status.status)
         since = since or iso_utc(now.replace(microsecond=0))
         after[status.stream] = {"status": status.status, "since": since}
-        dated.append(replace(status, since=instant_of(since) or now))
+        dated.append(msgspec.structs.replace(status, since=instant_of(since) or now))
     if after != before:
         output.write_json(layout.SINCE, {"standings": after})
     return dated

@@ -7,8 +7,9 @@ imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from observing_monitor.feeds.atom import write_feed
 from observing_monitor.feeds.prometheus import textfile, write_textfile
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-@dataclass(frozen=True)
-class FeedFacts:
+class FeedFacts(msgspec.Struct, frozen=True):
     """Facts of a run that its feeds report."""
 
     statuses: Sequence[Status]  # of the site and the streams, with their `since`

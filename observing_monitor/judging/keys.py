@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import astuple
 from typing import TYPE_CHECKING
+
+from msgspec.structs import astuple
 
 from observing_monitor import __version__
 from observing_monitor.judging import usual

@@ -20,9 +20,10 @@ from __future__ import annotations
 import datetime
 import functools
 import re
-from dataclasses import dataclass, field
 from fnmatch import translate
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.errors import UsageError
 from observing_monitor.judging.issue_entries import (
@@ -60,8 +61,7 @@ _RANGE = (
 )
 
 
-@dataclass(frozen=True)
-class Issue:
+class Issue(msgspec.Struct, frozen=True):
     """A known issue of some nights."""
 
     pattern: str
@@ -121,15 +121,14 @@ def _has_wildcard(pattern: str) -> bool:
     return any(sign in pattern for sign in "*?[")
 
 
-@dataclass
-class KnownIssues:
+class KnownIssues(msgspec.Struct):
     """The issues of a file in order, and its problems.
 
     A problem is a line about an entry that cannot be understood.
     """
 
-    issues: list[Issue] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    issues: list[Issue] = []
+    problems: list[str] = []
 
 
 def read_known(path: Path, streams: Sequence[str]) -> KnownIssues:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import bisect
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +23,7 @@ NIGHTS = 30
 LEAST = 5
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True):
     """A number of which more is worse, and how much worse matters.
 
     It must exceed the limit by `factor` and by `more`, in the number's unit: small values are

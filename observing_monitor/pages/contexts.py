@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from observing_monitor.charts.figure import Chart
 from observing_monitor.model.columns import Summary
@@ -20,16 +21,14 @@ from observing_monitor.settings.headlines import Headline
 # --- parts of several pages ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """The words of a link and its relative address."""
 
     text: str
     href: str
 
 
-@dataclass
-class Frame:
+class Frame(msgspec.Struct):
     """The frame around the content of a page."""
 
     title: str
@@ -43,8 +42,7 @@ class Frame:
     made_of: str  # fingerprint: an open page reloads itself if the heartbeat has another one
 
 
-@dataclass
-class LatestNight:
+class LatestNight(msgspec.Struct):
     """The numbers and the page of a stream's newest night."""
 
     href: str
@@ -52,8 +50,7 @@ class LatestNight:
     delays: Table
 
 
-@dataclass
-class Day:
+class Day(msgspec.Struct):
     """A day of the calendar."""
 
     number: int  # of the month
@@ -63,8 +60,7 @@ class Day:
     words: str  # the status and what is wrong
 
 
-@dataclass
-class Month:
+class Month(msgspec.Struct):
     """A month of the calendar."""
 
     name: str  # March 2020
@@ -75,8 +71,7 @@ class Month:
 # --- the site and its streams --------------------------------------------------------------------
 
 
-@dataclass
-class BarPart:
+class BarPart(msgspec.Struct):
     """Part of a bar, in the chart's own units."""
 
     tone: str
@@ -84,8 +79,7 @@ class BarPart:
     height: float
 
 
-@dataclass
-class Bar:
+class Bar(msgspec.Struct):
     """A night in a small chart."""
 
     x: float
@@ -94,8 +88,7 @@ class Bar:
     mark: str  # sign of the night's status; "" if all is well
 
 
-@dataclass
-class SmallChart:
+class SmallChart(msgspec.Struct):
     """A chart without a script: one bar per night."""
 
     words: str  # the whole chart, for those who cannot see it
@@ -103,8 +96,7 @@ class SmallChart:
     bars: list[Bar]
 
 
-@dataclass
-class StreamCard:
+class StreamCard(msgspec.Struct):
     """A stream on the page of the site."""
 
     stream: str  # its name in the heartbeat
@@ -122,8 +114,7 @@ class StreamCard:
     headlines: list[Headline]
 
 
-@dataclass
-class SitePage:
+class SitePage(msgspec.Struct):
     """`index.html` of several streams."""
 
     frame: Frame
@@ -132,8 +123,7 @@ class SitePage:
     streams: list[StreamCard]
 
 
-@dataclass
-class GlossaryPage:
+class GlossaryPage(msgspec.Struct):
     """`glossary.html`."""
 
     frame: Frame
@@ -141,8 +131,7 @@ class GlossaryPage:
     groups: list[WordGroup]
 
 
-@dataclass
-class StreamPage:
+class StreamPage(msgspec.Struct):
     """`index.html` of one stream."""
 
     frame: Frame
@@ -161,8 +150,7 @@ class StreamPage:
     headlines: list[Headline]
 
 
-@dataclass
-class YearPage:
+class YearPage(msgspec.Struct):
     """`YYYY.html`: one year of one stream."""
 
     frame: Frame
@@ -181,8 +169,7 @@ class YearPage:
 # --- a night -------------------------------------------------------------------------------------
 
 
-@dataclass
-class ErrorGroup:
+class ErrorGroup(msgspec.Struct):
     """Files that need attention for the same reason."""
 
     anchor: str
@@ -197,8 +184,7 @@ class ErrorGroup:
     is_open: bool = False  # True if it is shown without a click
 
 
-@dataclass
-class QueueEntry:
+class QueueEntry(msgspec.Struct):
     """A file in a queue, or one that failed."""
 
     path: str
@@ -209,8 +195,7 @@ class QueueEntry:
     destination: str
 
 
-@dataclass
-class Queue:
+class Queue(msgspec.Struct):
     """A queue: entries that wait, and those that failed."""
 
     name: str
@@ -222,8 +207,7 @@ class Queue:
     error_words: str  # "2 errors"
 
 
-@dataclass
-class StageFailures:
+class StageFailures(msgspec.Struct):
     """Files that failed in a stage."""
 
     name: str
@@ -232,8 +216,7 @@ class StageFailures:
     entries: list[QueueEntry]  # the first ones
 
 
-@dataclass
-class Image:
+class Image(msgspec.Struct):
     """An image that a system reported."""
 
     name: str
@@ -242,8 +225,7 @@ class Image:
     sampled_at: datetime.datetime | None
 
 
-@dataclass
-class OfNight:
+class OfNight(msgspec.Struct):
     """The part that all pages of a night have."""
 
     frame: Frame
@@ -262,7 +244,6 @@ class OfNight:
     has_ingest: bool  # True if a stage comes after arrival
 
 
-@dataclass
 class NightPage(OfNight):
     """`YYYY-MM-DD.html`: one night of one stream."""
 
@@ -287,12 +268,11 @@ class NightPage(OfNight):
     notes: list[str]  # problems of reading the night, such as unreadable folders
     sources: Table
     files_js: str  # script with all files; "" if the night has none
-    data: list[Link] = field(default_factory=list)  # YYYY-MM-DD.json, .csv
-    previews: Sequence[Preview] = field(default_factory=list)  # newest exposure first
+    data: list[Link] = []  # YYYY-MM-DD.json, .csv
+    previews: Sequence[Preview] = []  # newest exposure first
     previews_note: str = ""  # which files have no preview
 
 
-@dataclass
 class ExposuresPage(OfNight):
     """`YYYY-MM-DD.exposures.html` and further parts: all exposures."""
 
@@ -302,7 +282,6 @@ class ExposuresPage(OfNight):
     parts: list[Link]  # all parts if there are several; this one without an address
 
 
-@dataclass
 class PrunedPage(OfNight):
     """`YYYY-MM-DD.html` of a pruned night."""
 

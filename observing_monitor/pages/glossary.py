@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from observing_monitor.model import columns
 from observing_monitor.model.columns import Column
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A word of the pages, such as a column's heading.
 
     Attributes
@@ -32,8 +31,7 @@ class Word:
     kind: str = "text"
 
 
-@dataclass
-class WordGroup:
+class WordGroup(msgspec.Struct):
     """Words of the glossary that belong together."""
 
     title: str

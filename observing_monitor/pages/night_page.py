@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from observing_monitor.model.digest import with_instants
 from observing_monitor.model.finding import Finding
@@ -79,7 +81,7 @@ class NightPages:
         anchors = _stage_anchors(content.stages)
         previews, previews_note = self._previews()
         page = NightPage(
-            **_fields(around),
+            **structs.asdict(around),
             changed_at=parse_utc(row.get("changed_at")),
             findings=findings[:MAX_FINDINGS],
             more_findings=findings[MAX_FINDINGS:],
@@ -121,12 +123,12 @@ class NightPages:
         texts = [f"{start + 1:,} to {min(start + MAX_OF_PART, n_exposed):,}" for start in starts]
         hrefs = [layout.exposures_page(night, number) for number in range(1, len(texts) + 1)]
         title = self.around.frame.title
-        around = replace(
-            self.around, frame=replace(self.around.frame, title=f"Exposures of {title}")
+        around = structs.replace(
+            self.around, frame=structs.replace(self.around.frame, title=f"Exposures of {title}")
         )
         return [
             ExposuresPage(
-                **_fields(around),
+                **structs.asdict(around),
                 night_page=Link(title, layout.night_page(night)),
                 exposed=self.exposures.part(start, start + MAX_OF_PART),
                 n_exposed=n_exposed,
@@ -213,7 +215,7 @@ def pruned_page(job: NightJob, row: IndexRow) -> PrunedPage:
     Only the night's row of the index is needed.
     """
     return PrunedPage(
-        **_fields(of_night(job, row, row["page"])),
+        **structs.asdict(of_night(job, row, row["page"])),
         pruned_at=parse_utc(row["pruned"][PAGE]),
         findings=[
             Finding(finding["level"], finding["text"]) for finding in row.get("findings") or []
@@ -231,7 +233,9 @@ def without_dead_ends(page: NightPage) -> NightPage:
             for finding in findings
         ]
 
-    return replace(page, findings=checked(page.findings), more_findings=checked(page.more_findings))
+    return structs.replace(
+        page, findings=checked(page.findings), more_findings=checked(page.more_findings)
+    )
 
 
 def _anchors(page: NightPage) -> Collection[str]:
@@ -256,10 +260,6 @@ def _anchors(page: NightPage) -> Collection[str]:
         *(f"#{group.anchor}" for group in page.attention),
         *(f"#{anchor}" for group in page.attention for anchor in group.table.anchors),
     }
-
-
-def _fields(around: OfNight) -> dict[str, Any]:
-    return {field.name: getattr(around, field.name) for field in fields(OfNight)}
 
 
 def _stage_anchors(stages: Iterable[Stage]) -> list[str]:

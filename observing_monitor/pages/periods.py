@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.model import columns
 from observing_monitor.model.columns import Summary
@@ -22,8 +23,7 @@ SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.starts
 MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
 
 
-@dataclass(frozen=True)
-class Period:
+class Period(msgspec.Struct, frozen=True):
     """A month or a year in numbers."""
 
     href: str

@@ -11,7 +11,6 @@ from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
 from observing_monitor.pages import render
 from observing_monitor.pages.night_files import base_path, files_of
-from observing_monitor.pages.publish_night import publish_night
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
 from observing_monitor.processes import workers
@@ -190,6 +189,9 @@ def _guarded(job: NightJob, deadline: Deadline) -> NightDone | None:
     """
     if deadline.is_over:
         return None
+    # a run with nothing new does not pay for these imports
+    from observing_monitor.pages.publish_night import publish_night
+
     try:
         return publish_night(job)
     except OutputError:

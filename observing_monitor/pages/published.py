@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.feeds.site_status import NightChange, Status
 
@@ -13,20 +14,18 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import IndexRow
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """The result of publishing a site."""
 
     n_pages: int = 0  # pages written
-    standings: list[Status] = field(default_factory=list)  # the site's first, then each stream's
-    news: list[NightChange] = field(default_factory=list)  # latest changes of each stream
-    problems: list[str] = field(default_factory=list)
+    standings: list[Status] = []  # the site's first, then each stream's
+    news: list[NightChange] = []  # latest changes of each stream
+    problems: list[str] = []
     # stream, or "" for the site -> page -> fingerprint, of the newest pages
-    pages: dict[str, dict[str, str]] = field(default_factory=dict)
+    pages: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True)
-class StreamPublished:
+class StreamPublished(msgspec.Struct, frozen=True):
     """The result of publishing the pages over a stream's nights."""
 
     card: StreamCard
@@ -34,8 +33,7 @@ class StreamPublished:
     n_pages: int
 
 
-@dataclass(frozen=True)
-class NightsPublished:
+class NightsPublished(msgspec.Struct, frozen=True):
     """The result of publishing a stream's nights."""
 
     n_pages: int = 0
@@ -43,8 +41,7 @@ class NightsPublished:
     is_changed: bool = False  # whether the index may have changed
 
 
-@dataclass
-class NightDone:
+class NightDone(msgspec.Struct):
     """A night's new row of the index, and whether its page was written."""
 
     night: datetime.date

@@ -9,8 +9,9 @@ others.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from observing_monitor.pages.render import render_moved
 from observing_monitor.pages.stale import redirects_key
@@ -100,8 +101,7 @@ def _remove(redirects: _Redirects, nights: list[str]) -> None:
             output.remove(path)
 
 
-@dataclass(frozen=True)
-class _Redirects:
+class _Redirects(msgspec.Struct, frozen=True):
     """The redirects from a folder to a stream."""
 
     site: Site

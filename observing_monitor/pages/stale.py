@@ -10,8 +10,10 @@ the index holds the instant of that change.
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from observing_monitor.judging.keys import (
     is_as_usual,
@@ -87,25 +89,25 @@ def stream_key(common: str, index: Index, state: State) -> str:
     """Fingerprint of a stream's page, and of its data."""
     # the fingerprints of the nights' pages stand for their summaries
     values = [getattr(state, f.name) for f in fields(state) if f.name != "summaries"]
-    return digest([common, _night_keys(index, state.summaries), *map(_plain, values)])
+    return digest([common, _night_keys(index, state.summaries), *map(to_builtins, values)])
 
 
 def year_key(
     common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
 ) -> str:
     """Fingerprint of the page of one year."""
-    headlines = _plain(state.headlines)
+    headlines = to_builtins(state.headlines)
     return digest([common, headlines, state.has_files, years, _night_keys(index, nights)])
 
 
 def site_key(site: Site, cards: Sequence[StreamCard]) -> str:
     """Fingerprint of the site's page."""
-    return digest([*_all_streams(site), _plain(cards)])
+    return digest([*_all_streams(site), to_builtins(cards)])
 
 
 def glossary_key(site: Site, groups: Sequence[WordGroup]) -> str:
     """Fingerprint of the glossary."""
-    return digest([*_all_streams(site), _plain(groups)])
+    return digest([*_all_streams(site), to_builtins(groups)])
 
 
 def redirects_key(folder: str, wanted: Mapping[str, str]) -> str:
@@ -119,13 +121,6 @@ def _all_streams(site: Site) -> list[str]:
 
 def _night_keys(index: Index, summaries: Iterable[Summary]) -> list[str | None]:
     return [index["nights"][summary["night"]].get("page") for summary in summaries]
-
-
-def _plain(value: Any) -> Any:
-    """Return a record, or a list of records, as JSON has it."""
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
 def is_untouched(job: NightJob, names: Collection[str]) -> bool:

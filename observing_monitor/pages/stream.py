@@ -6,8 +6,10 @@ They are made from rows of the index alone.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from observing_monitor.feeds.site_status import Status, page_address
 from observing_monitor.judging import usual
@@ -191,4 +193,6 @@ def _without_fingerprint(page: StreamPage) -> StreamPage:
 
     It changes only with the newest night or the status.
     """
-    return replace(page, frame=replace(page.frame, name=layout.LATEST_PAGE, made_of=""))
+    return structs.replace(
+        page, frame=structs.replace(page.frame, name=layout.LATEST_PAGE, made_of="")
+    )

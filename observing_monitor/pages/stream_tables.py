@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from observing_monitor.model import columns
 from observing_monitor.model.digest import with_instants
@@ -45,8 +46,7 @@ class Info(NamedTuple):
     acknowledged: str
 
 
-@dataclass(frozen=True)
-class StreamTables:
+class StreamTables(msgspec.Struct, frozen=True):
     """Tables of a stream; their columns depend on its sources.
 
     Attributes

@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from observing_monitor.model import columns
 from observing_monitor.model.wording import (
@@ -61,8 +62,7 @@ class Cell(NamedTuple):
     at: str = ""
 
 
-@dataclass(frozen=True)
-class TableColumn:
+class TableColumn(msgspec.Struct, frozen=True):
     """One column of a table.
 
     Attributes
@@ -96,8 +96,7 @@ class TableColumn:
         return self.word.label if self.word else ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table of a page.
 
     Attributes
@@ -133,9 +132,9 @@ class Table:
 
     def part(self, start: int, end: int | None = None) -> Table:
         """Return the table with some of its rows."""
-        return replace(
+        return msgspec.structs.replace(
             self,
-            columns=[replace(c, cells=c.cells[start:end]) for c in self.columns],
+            columns=[msgspec.structs.replace(c, cells=c.cells[start:end]) for c in self.columns],
             anchors=self.anchors[start:end],
             row_css=self.row_css[start:end],
         )

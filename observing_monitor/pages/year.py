@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.model.columns import Summary
 from observing_monitor.model.finding import worst
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
 
 
-@dataclass(frozen=True)
-class Year:
+class Year(msgspec.Struct, frozen=True):
     """One year of a stream."""
 
     name: str  # four digits

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass
-class Preview:
+class Preview(msgspec.Struct):
     """A small picture of a file, or why there is none.
 
     Else `why` says what is odd about it, if anything.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
 
 
-@dataclass
-class Headline:
+class Headline(msgspec.Struct):
     """A number that sources add to a night's summary.
 
     Its values stand next to those of `columns.NIGHTS`.

@@ -13,8 +13,9 @@ read first and however often a run was killed.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import ONE_DAY
@@ -38,8 +39,7 @@ KEYS: tuple[tuple[str, ...], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class CrossNightFiles:
+class CrossNightFiles(msgspec.Struct, frozen=True):
     """Files that a source assigns to one night and that lie on another.
 
     As the page of one of the two nights reports them.

@@ -9,8 +9,8 @@ from gen2tree import later, make_night
 from one_stream import arguments
 from running import contents, counts, nights, run
 
-from observing_monitor.collecting import night as night_collecting
-from observing_monitor.collecting.night import MANY
+from observing_monitor.collecting import read_night as night_collecting
+from observing_monitor.collecting.read_night import MANY
 from observing_monitor.processes import workers
 from observing_monitor.sources.gen2 import Gen2Repository
 from observing_monitor.storage.output import Output

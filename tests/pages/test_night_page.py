@@ -1,11 +1,11 @@
 """A night's page: what it shows of its record."""
 
-import dataclasses
 import re
 
 import night_samples
 import page_samples as samples
 import pytest
+from msgspec import structs
 from page_reader import Reader, read, render
 
 from observing_monitor.model import columns
@@ -79,7 +79,7 @@ def test_night_without_files():
 
 def test_night_of_numbers_alone():
     """If no source reports files, the page has no word of them."""
-    night = dataclasses.replace(
+    night = structs.replace(
         night_samples.empty_night_page(),
         has_files=False,
         metrics=night_samples.metrics(),
@@ -91,7 +91,7 @@ def test_night_of_numbers_alone():
     assert not any(word in words for word in ("No files", "Ingested", "How late"))
     assert "0 Alerts produced" in words and "– Min delay" in words
     assert "61 nodes: 0.4 to 0.7" in words
-    nothing = dataclasses.replace(
+    nothing = structs.replace(
         night_samples.empty_night_page(), has_files=False, headlines=[], n_metrics=0
     )
     assert "No data of this night" in render_sample(nothing).words

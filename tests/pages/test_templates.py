@@ -5,6 +5,7 @@ import inspect
 import re
 import shutil
 
+import msgspec
 import pytest
 from page_reader import PAGES, read, render
 from page_samples import NASTY
@@ -80,7 +81,7 @@ def fields_of(record):
     """Return the names of a record's fields."""
     if dataclasses.is_dataclass(record):
         return [field.name for field in dataclasses.fields(record)]
-    return list(record._fields)
+    return list(getattr(record, "__struct_fields__", ()) or record._fields)
 
 
 @pytest.mark.parametrize("record", NAMES, ids=lambda record: record.__name__)
@@ -112,7 +113,7 @@ def columns_in(value):
     elif isinstance(value, list | tuple):
         for one in value:
             yield from columns_in(one)
-    elif dataclasses.is_dataclass(value):
+    elif dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
         for name in fields_of(value):
             yield from columns_in(getattr(value, name))
 

@@ -1,7 +1,5 @@
 """Records of a night's pages, as templates get them."""
 
-import dataclasses
-
 from page_samples import at, chart, frame, headlines, sources, summary
 
 from observing_monitor.model import columns, finding
@@ -146,9 +144,7 @@ def exposed(text, n=1, has_ingest=True):
 def exposures_page(text="AT_O_20200212_000022", **changed):
     """Return the second of two pages of exposures."""
     night = night_page(text)
-    around = {
-        field.name: getattr(night, field.name) for field in dataclasses.fields(contexts.OfNight)
-    }
+    around = {name: getattr(night, name) for name in contexts.OfNight.__struct_fields__}
     values = {
         "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),

@@ -1,0 +1,265 @@
+"""Read one night, merge and save it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+
+from observing_monitor import __version__
+from observing_monitor.collecting.looks import silent_sources
+from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.sources import catch_faults
+from observing_monitor.judging.checks import MAX_NOTES
+from observing_monitor.model import columns
+from observing_monitor.model.messages import shortened
+from observing_monitor.model.nights import iso_utc
+from observing_monitor.model.reading import Reading, Tables
+from observing_monitor.processes.parallel import helper_threads
+from observing_monitor.settings.traits import attempt_sources
+from observing_monitor.storage.index import Look
+from observing_monitor.tables import changes, cross_night, merge
+from observing_monitor.tables.history import split_history, with_history
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Any
+
+    from pandas import DataFrame
+
+    from observing_monitor.collecting.asking import TimedSource
+    from observing_monitor.collecting.looks import NightLooks, NightTask
+    from observing_monitor.storage.index import Looked
+
+
+log = logging.getLogger(__name__)
+
+# attempts that take longer to read from a registry than from our own file
+MANY = 1000
+MAX_NOTE = 1000  # characters
+
+
+@dataclass(frozen=True)
+class NightReading:
+    """A night that is read, and what the sources answered."""
+
+    task: NightTask
+    looked: Looked  # the last look
+    looks: NightLooks
+    readings: Mapping[str, Reading]  # by source
+    problems: Mapping[str, str]  # source -> why it did not answer
+    cached: Mapping[str, str]  # source -> digest of its attempts, if these came from the cache
+
+
+@dataclass(frozen=True)
+class MergedNight:
+    """A night's tables before and after it was read."""
+
+    before: Tables  # under the files' new names, without imported history
+    current: Tables  # as the sources say now
+    after: Tables  # the same, with imported history
+    renamed: Mapping[str, str]  # file_id before -> now
+
+
+def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bool) -> Outcome:
+    """Read the sources that answered, merge, and save.
+
+    Parameters
+    ----------
+    task : NightTask
+    looked : Looked
+        The last look, as the store has it.
+    looks : NightLooks
+        The look of this run.
+    was_whole : bool
+        True if the store had all tables of the night.
+
+    Raises
+    ------
+    OutputError
+        The store cannot be written.
+    """
+    store, night = task.store, task.night
+    with helper_threads(2) as threads:
+        loading = threads.submit(store.load_whole, night)
+        digests = _cached_digests(looked, looks)
+        attempts = {
+            name: threads.submit(store.load_attempts, name, digest)
+            for name, digest in digests.items()
+        }
+        reading = _read_sources(task, looked, looks, digests, attempts)
+        stored, damaged = loading.result()
+        for fault in damaged:
+            log.error("%s", fault)
+        merged = _merged(stored, reading)
+        saving = threads.submit(store.save, night, merged.after)
+        # without whole tables, nobody knows what changed
+        happened = _changes(reading, merged) if was_whole else looked.get("happened")
+        staged = attempt_sources(task.stream)
+        unmatched = cross_night.find_unmatched(merged.after, staged)
+        unmatched_digest = store.save_unmatched(night, unmatched)
+        tables_digest, sizes = saving.result()
+    row: Look = {
+        "tables": tables_digest,
+        "notes": _notes(reading),
+        "silent": silent_sources(looked, reading.problems, task.now),
+        "happened": happened,
+        "is_told": _is_told(reading, staged),
+        "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
+    }
+    is_changed = any(value != looked.get(name) for name, value in row.items())
+    row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
+    _write_looked(reading, row, sizes)
+    return Outcome(night, is_changed, len(merged.after.files), row, reading.problems)
+
+
+def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
+    """Return the digests of valid cached attempts."""
+    kept = looked.get("kept") or {} if looked.get("version") == __version__ else {}
+    return {name: digest for name, digest in kept.items() if looks.is_same(name)}
+
+
+def _read_sources(
+    task: NightTask,
+    looked: Looked,
+    looks: NightLooks,
+    digests: Mapping[str, str],
+    attempts: Mapping[str, Future[DataFrame | None]],
+) -> NightReading:
+    """Read each source that answered, or its cached attempts.
+
+    Parameters
+    ----------
+    task, looked, looks
+        Those of the night.
+    digests, attempts : mapping
+        Of the cached attempts, by source; None if they cannot be loaded.
+    """
+    readings: dict[str, Reading] = {}
+    problems, cached = dict(looks.problems), dict[str, str]()
+    for source in task.sources:
+        if source.name in problems:
+            continue
+        with catch_faults(source, str(task.night), problems):
+            loaded = attempts[source.name].result() if source.name in attempts else None
+            if loaded is None:
+                readings[source.name] = source.read(task.night)
+            else:
+                readings[source.name] = Reading(attempts=loaded)
+                cached[source.name] = digests[source.name]
+    return NightReading(task, looked, looks, readings, problems, cached)
+
+
+def _merged(stored: Tables, reading: NightReading) -> MergedNight:
+    """Merge a night's stored tables with what the sources answered."""
+    before, history = split_history(stored)
+    before, renamed = _under_new_names(before, reading.readings)
+    current = merge.update(before, reading.readings, silent=set(reading.problems))
+    return MergedNight(before, current, with_history(current, history), renamed)
+
+
+def _under_new_names(
+    before: Tables, readings: Mapping[str, Reading]
+) -> tuple[Tables, dict[str, str]]:
+    """Rename files that a source found elsewhere; return both names."""
+    found = {
+        name: reading.files
+        for name, reading in readings.items()
+        if reading.files is not None and len(reading.files)
+    }
+    moved: dict[str, str] = {}
+    for name, files in found.items():
+        moved |= changes.moved_files(before.files, name, files)
+    return (changes.renamed(before, moved, pd.concat(found.values())) if moved else before), moved
+
+
+def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
+    """Return the changes of a night, old and new."""
+    task = reading.task
+    new = changes.compare(
+        merged.before, merged.current, task.stream.last_stage, reading.readings, merged.renamed
+    )
+    asked_before = set(reading.looks.known) & set(reading.readings)
+    ended = task.stream.rule.bounds(task.night)[1]
+    new |= changes.came_late(merged.before, merged.current, asked_before, ended, task.now)
+    return changes.merged(reading.looked.get("happened"), new, iso_utc(task.now)) or None
+
+
+def _notes(reading: NightReading) -> dict[str, list[str]]:
+    """Return the notes of each source."""
+    notes = {
+        name: _bounded(sorted(one.notes)) for name, one in reading.readings.items() if one.notes
+    }
+    earlier = reading.looked.get("notes") or {}
+    unread = {*reading.problems, *reading.cached}
+    return notes | {name: before for name, before in earlier.items() if name in unread}
+
+
+def _bounded(notes: list[str]) -> list[str]:
+    """Return as many notes as a page can show."""
+    shown = [shortened(note, MAX_NOTE) for note in notes[:MAX_NOTES]]
+    more = len(notes) - MAX_NOTES
+    return [*shown, f"and {more:,} more"] if more > 0 else shown
+
+
+def _is_told(reading: NightReading, staged: list[str]) -> bool:
+    """True if attempts are known.
+
+    A source of attempts has answered once, or the stream has none.
+    """
+    return (
+        bool(reading.looked.get("is_told"))
+        or not staged
+        or any(name in reading.readings for name in staged)
+    )
+
+
+def _cache_attempts(reading: NightReading) -> dict[str, str]:
+    """Cache many attempts of the newest night.
+
+    That night is looked at often while files come. A registry with nothing new is then not read
+    again because another source has news.
+    """
+    if not reading.task.is_newest:
+        return {}
+    return {
+        source.name: reading.task.store.save_attempts(source.name, one.attempts)
+        for source in reading.task.sources
+        if source.name not in reading.cached
+        and (one := reading.readings.get(source.name))
+        and one.attempts is not None
+        and _is_worth_caching(source, one)
+    }
+
+
+def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
+    """Return True for many attempts that looks cover."""
+    is_attempts_alone = (
+        reading.files is None and reading.metrics is None and not reading.append_attempts
+    )
+    return (
+        source.source.looks_at_all
+        and is_attempts_alone
+        and reading.attempts is not None
+        and len(reading.attempts) >= MANY
+    )
+
+
+def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> None:
+    """Write the state of the sources, and the result."""
+    looks, problems = reading.looks, reading.problems
+    silent = {name: state for name, state in looks.known.items() if name in problems}
+    answered = {name: state for name, state in looks.states.items() if name not in problems}
+    now: dict[str, Any] = {
+        "schema_version": columns.SCHEMA_VERSION,
+        "version": __version__,
+        "keys": looks.keys,
+        "kept": {**reading.cached, **_cache_attempts(reading)},
+    }
+    if reading.looked.get("pruned"):
+        now["pruned"] = reading.looked["pruned"]
+    now |= {"sizes": sizes, "sources": {**silent, **answered}, **row}
+    reading.task.store.write_looked(reading.task.night, cast("Looked", now))
