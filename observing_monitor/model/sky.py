@@ -50,14 +50,14 @@ class Sky:
     moon_lit: float
 
 
-# the Sun's depth below the horizon in degrees from which on files are expected
+# it is dark while the Sun is so many degrees below the horizon
 DARK_DEG = 12.0
 
 
 def dark_spans(
     starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position
 ) -> list[tuple[datetime.datetime, datetime.datetime]]:
-    """Return when the Sun is DARK_DEG below the horizon, between two instants."""
+    """Return when it is dark between two instants."""
     import ephem
 
     observer = _observer(position)

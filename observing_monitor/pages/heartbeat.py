@@ -84,7 +84,7 @@ def _sources(
 
 
 def read_heartbeat(site: Site) -> dict[str, Any]:
-    """Return the last heartbeat, without parts that are damaged."""
+    """Return the last heartbeat without damaged parts."""
     heartbeat = site.output.read_json(layout.HEARTBEAT) or {}
     try:
         # a stream that was published and never read has no sources
@@ -106,7 +106,7 @@ def read_heartbeat(site: Site) -> dict[str, Any]:
 def read_times(
     site: Site, now: datetime.datetime, read: Collection[str]
 ) -> dict[str, datetime.datetime]:
-    """Return when each stream was last read; unknown ones are left out.
+    """Return when each stream was last read, if known.
 
     `read` are the streams that this run, of the instant `now`, has read.
     """

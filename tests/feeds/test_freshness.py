@@ -17,7 +17,7 @@ def camera(tmp_path):
 
 
 def said(camera):
-    """Return all instants that say when the sources were read, without their names."""
+    """Return all instants that say when the sources were read."""
     script = (camera.site / "heartbeat.js").read_text()
     beat = json.loads(script.partition(" = ")[2].rstrip(";\n"))
     status = json.loads((camera.site / "status.json").read_text())

@@ -99,9 +99,11 @@ function reloadHeartbeat() {
 
 function startHeartbeat() {
   showAges();
+  showQuiet();
   showHeartbeat();
   setInterval(() => {
     showAges();
+    showQuiet();
     showHeartbeat();
   }, AGES_EVERY_MS);
   setInterval(reloadHeartbeat, HEARTBEAT_EVERY_MS);
