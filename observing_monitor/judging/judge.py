@@ -145,11 +145,17 @@ def _sum_up(job: NightWork, tables: Tables, found: list[Finding]) -> tuple[str, 
     A night that is not over has the status none until its first row, fault or problem.
     """
     status, info = checks.sum_up(found)
-    has_rows = any(len(table) for table in (tables.files, tables.ingests, tables.metrics))
     is_open = job.stream.rule.is_open(job.night, job.now)
-    if is_open and not has_rows and not is_alarming(status) and not job.row.get("silent"):
-        return NONE, info
-    return status, info
+    if is_alarming(status) or not is_open or job.row.get("silent") or _has_rows(tables):
+        return status, info
+    return NONE, info
+
+
+def _has_rows(tables: Tables) -> bool:
+    """True if anything was taken, tried or measured."""
+    # lists of what should come are no data
+    is_list = tables.metrics["unit"].str.startswith("text/", na=False)
+    return bool(len(tables.files) or len(tables.ingests) or not is_list.all())
 
 
 def _night(

@@ -327,6 +327,14 @@ def test_only_a_new_level_or_file_makes_a_difference(stream):
     assert as_kept(stopped_flows(job_of(cam, rows, 400 * MINUTE, row), row)) == []
 
 
+def test_darkness_is_part_of_the_row(stream):
+    """A night that was judged before it was tonight is judged again."""
+    here, row = stream(**PACHON), {"rhythm": rhythm(flow(0, HOUR))}
+    assert not is_as_quiet(job_of(here, history(), 2 * HOUR, row))
+    row["dark"] = darkness(here.position, here.rule.bounds(TONIGHT))
+    assert is_as_quiet(job_of(here, history(), 2 * HOUR, row))
+
+
 def test_a_night_that_is_over_has_not_stopped(stream):
     """A finding ends with its night, even if nothing came."""
     row = {"rhythm": rhythm(flow(0, HOUR)), "quiet": [[FILES, "error", "2020", False, 180.0]]}

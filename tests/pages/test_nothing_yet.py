@@ -66,7 +66,7 @@ def test_until_the_first_row(camera, tmp_path):
 
 
 def test_a_stream_without_any_row(camera, tmp_path):
-    """If nothing else is known, the stream and the site have the status none: −1."""
+    """If nothing else is known, stream and site have the status none."""
     shutil.rmtree(camera.folder / "in")
     (camera.folder / "in" / new_night(camera)).mkdir(parents=True)
     assert run("run", "-c", camera.settings, "--num_days", 1, now=camera.last_at + DAY * 0.67) == 0
@@ -78,8 +78,16 @@ def test_a_stream_without_any_row(camera, tmp_path):
     assert told(tmp_path / "desk") == []
 
 
+def test_expectations_are_no_data(camera):
+    """A night is none while only what should come is known."""
+    with open(camera.settings, "a", encoding="utf-8") as file:
+        file.write(f'[[streams.{NAME}.sources]]\ntype = "expected"\nsequence = true\n')
+    assert camera.run(BEGUN) == 0
+    assert nights(camera.site / NAME)[new_night(camera)]["status"] == "none"
+
+
 def test_until_the_first_fault(camera):
-    """A source that does not answer is an error, also of a night that has just begun."""
+    """A source that does not answer is an error of a new night, too."""
     (camera.folder / "in").rename(camera.folder / "away")
     assert camera.run(BEGUN) == 1
     assert nights(camera.site / NAME)[new_night(camera)]["status"] == "error"
