@@ -89,7 +89,7 @@ class StreamSettings:
         example=5400,
     )
     stale_after_s: float = setting(
-        3600, "Pages say that they are not up to date if no run has finished for longer than this."
+        3600, "Pages say that they are not up to date if the sources were not read for this long."
     )
     time_limit_s: float = setting(
         LIMIT_S,
