@@ -45,7 +45,7 @@ def test_until_the_first_row(camera, tmp_path):
     assert nights(camera.site / NAME)[new]["status"] == "none"
     page = camera.page(f"{new}.html")
     assert title(page) == f"· {new} {NAME}: nothing yet"
-    assert 'content="nothing yet"' in page and "The night has just begun." in page
+    assert 'content="nothing yet"' in page and "No data so far; the night is not over." in page
     assert "%235a6472" in re.search(r'rel="icon" href="([^"]*)"', page)[1]
     calendar = re.search(
         rf'<td class="none"><a href="{new}.html" title="([^"]*)"', camera.page("index.html")
