@@ -87,9 +87,9 @@ class TimedSource:
         """Return the source's `nights`."""
         return self._ask("nights")  # type: ignore[no-any-return]
 
-    def look(self, night: datetime.date, known: Any) -> Any:
-        """Return the source's `look`."""
-        return self._ask("look", night, known)
+    def look(self, *question: Any) -> Any:
+        """Return the source's `look` or `look_again`, from `look_questions`."""
+        return self._ask(*question)
 
     def read(self, night: datetime.date) -> Any:
         """Return the source's `read`."""
@@ -113,6 +113,9 @@ class TimedSource:
 
     def _put(self, question: tuple[Any, ...]) -> Answers[Any]:
         name, *arguments = question
+        # a source that does not inherit from `Telling`
+        if name == "look_again" and not hasattr(self.source, name):
+            name, arguments = "look", [arguments[0], None]
         return self._thread.put(lambda: getattr(self.source, name)(*arguments))
 
     def _ask(self, *question: Any) -> Any:

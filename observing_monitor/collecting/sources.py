@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from observing_monitor.collecting.asking import StartQueue, TimedSource
+from observing_monitor.collecting.derivation import changed_settings, source_keys
 from observing_monitor.errors import (
     ObservingMonitorError,
     OutputError,
     SourceError,
     UsageError,
 )
-from observing_monitor.model import columns
-from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import error_line
 from observing_monitor.processes.timelimit import NEVER, Deadline
 from observing_monitor.sources.base import Asked
@@ -27,9 +26,10 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from observing_monitor.model.reading import Known
-    from observing_monitor.settings.stream import DescribedSource, Stream
+    from observing_monitor.settings.stream import Stream
     from observing_monitor.sources.base import Telling
     from observing_monitor.storage.index import Looked
     from observing_monitor.storage.output import Output
@@ -99,9 +99,9 @@ def begin_looks(
     with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
         if not is_pruned(looked, TABLES):
-            known = known_states(looked, source_keys(stream))
+            questions = look_questions(stream, looked, source_keys(stream), night)
             for source in sources:
-                source.begin("look", night, known.get(source.name))
+                source.begin(*questions[source.name])
 
 
 @contextlib.contextmanager
@@ -129,9 +129,28 @@ def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iter
         faults[source.name] = f"{source.name}: could not be read ({why}); its earlier data stay"
 
 
-def source_keys(stream: Stream) -> dict[str, str]:
-    """Return a fingerprint of each source's question."""
-    return {source.name: _source_key(stream, source) for source in stream.sources}
+def look_questions(
+    stream: Stream, looked: Looked, keys: Mapping[str, str], night: datetime.date
+) -> dict[str, tuple[Any, ...]]:
+    """Return each source's question for a look: method and arguments."""
+    known, earlier = known_states(looked, keys), earlier_states(looked, keys)
+    return {
+        source.name: (
+            ("look_again", night, earlier[source.name], changed_settings(looked, stream, source))
+            if source.name in earlier
+            else ("look", night, known.get(source.name))
+        )
+        for source in stream.sources
+    }
+
+
+def earlier_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
+    """Return the last look of each source that had other settings."""
+    before, sources = looked.get("keys") or {}, looked.get("sources") or {}
+    changed = {name: sources[name] for name in sources if before.get(name) != keys.get(name)}
+    unanswered = looked.get("earlier") or {}
+    found = {**unanswered, **changed}
+    return {name: state for name, state in found.items() if name in keys and state is not None}
 
 
 def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
@@ -142,9 +161,3 @@ def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
         for name, state in looked.get("sources", {}).items()
         if before.get(name) == keys.get(name)
     }
-
-
-def _source_key(stream: Stream, source: DescribedSource) -> str:
-    """Return a fingerprint of a source's settings, night rule and schema."""
-    facts = (columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings)
-    return hex_digest(repr(facts), n_bytes=8)

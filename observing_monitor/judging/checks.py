@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor.judging.usual import numbers
 from observing_monitor.model.finding import Finding, worst, worst_first
 from observing_monitor.model.wording import address, n_of, percent, seconds
-from observing_monitor.storage.index import Silent
+from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Night:
         By the names of `columns.NIGHTS`.
     silent : mapping
         Source -> its problem, and since when.
+    old_settings : mapping
+        Source -> numbers of its data that were derived under settings that changed since.
     notes : mapping
         Source -> sentences.
     has_answered : bool
@@ -71,6 +73,7 @@ class Night:
     summary: Mapping[str, Any]
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    old_settings: Mapping[str, OldData] = field(default_factory=dict)
     has_answered: bool = True
     delay_warning_s: float | None = None
     file_sources: str = ""
@@ -295,6 +298,21 @@ def report_removed(night: Night) -> Iterable[Finding]:
         )
 
 
+def report_old_settings(night: Night) -> Iterable[Finding]:
+    """Report data derived under old settings; this is no fault."""
+    for source, old in night.old_settings.items():
+        counts = {
+            "file": old.get("files", 0),
+            "arrival": old.get("arrivals", 0),
+            "attempt": old.get("attempts", 0),
+            "value": old.get("values", 0),
+        }
+        named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
+        verb = "was" if sum(counts.values()) == 1 else "were"
+        words = f"{named} of {source} {verb} derived under old settings, and can't be read again"
+        yield Finding("normal", words, "#sources", source)
+
+
 CHECKS = (
     check_silence,
     check_classes,
@@ -307,6 +325,7 @@ CHECKS = (
     report_changes,
     report_cross_night,
     report_removed,
+    report_old_settings,
     report_pending,
     report_repeated,
 )

@@ -119,6 +119,7 @@ def _night(
         summary,
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
+        old_settings=row.get("old_settings") or {},
         has_answered=bool(row.get("is_told")),
         delay_warning_s=stream.delay_warning_s,
         file_sources=of_files,

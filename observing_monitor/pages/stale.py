@@ -58,6 +58,7 @@ BOOKKEEPING = {
     "silent": "`shown` covers it",
     "happened": "`shown` covers it",
     "is_told": "`shown` covers it",
+    "old_settings": "`shown` covers it",
     "worse": "its effect is in the findings",
     "units": "their effect is in the headlines of the stream's page",
     "aggregates": "their effect is in the headlines of the stream's page",

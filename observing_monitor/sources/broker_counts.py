@@ -26,6 +26,7 @@ from observing_monitor.sources.shared.mapping import apart
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
     from pandas import DataFrame
 
@@ -140,6 +141,10 @@ class BrokerCounts(Telling):
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return the sizes and times of the files."""
         return self.files.look(night, known)
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look` with changed settings; SourceError if a file is gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's counts, of each node and in total."""

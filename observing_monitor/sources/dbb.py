@@ -99,8 +99,8 @@ class DataBackbone(Telling):
             "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
         )
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
-        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD", affects_reading=False)
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:

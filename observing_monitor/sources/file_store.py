@@ -8,8 +8,7 @@ known, unless an earlier run saw it or rsync's log has it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatch
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +21,14 @@ from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole
 from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.left_out import LeftOut, is_skipped
 from observing_monitor.sources.rsync_log import RsyncLog
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Any
 
     from pandas import DataFrame
@@ -53,7 +53,9 @@ class FileStore(Telling):
             REQUIRED, "Folder with the files, at any depth.", example="/data/auxTel/storage"
         )
         optional: bool = setting(
-            False, "With `true`, a folder that is not there and never was is no fault."
+            False,
+            "With `true`, a folder that is not there and never was is no fault.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         whole_folders: list[str] = setting(
@@ -111,12 +113,10 @@ class FileStore(Telling):
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
         """
+        self._refuse_purged(night, known)
         folders = self.tree.night_folders().get(night, [])
         glance = (known or {}).get("glance", {})
         before = glance.get("folders", {})
-        if not folders and before:
-            words = "the night's folder is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.tree.root}: {words}")
         logs = self.log.states()
         n_loose = len(self.tree.loose(night))
         if known and not n_loose and not known.get("n_loose") and set(folders) <= set(before):
@@ -135,6 +135,12 @@ class FileStore(Telling):
         seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing)}
         return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look` with changed settings; SourceError if the night is gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files, folder by folder."""
         listing = self.tree.list_night(night)
@@ -147,7 +153,15 @@ class FileStore(Telling):
             return self._reading(table, listing, self.pattern.take_notes())
         logged = self.log.transferred_at(table["file_id"])
         table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
+        notes = [*self.pattern.take_notes(), *self.log.notes]
+        return replace(self._reading(table, listing, notes), is_logged=logged.notna())
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        before = (known or {}).get("glance", {}).get("folders", {})
+        if before and not self.tree.night_folders().get(night):
+            words = "the night's folder is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -188,10 +202,12 @@ class FileStore(Telling):
             notes=[*listing.notes, *notes],
             unread=shown_all(listing.unread),
             elsewhere=self.tree.all_loose(),
+            is_left_out=LeftOut(self.settings, listing).is_left_out,
+            arrival_settings=("transfer_log", "transfer_log_zone"),
         )
 
     def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
+        return is_skipped(path, self.settings.skip)
 
     def _log_digest(self, night: datetime.date) -> str:
         """Return the digest of the night's log lines, or ""."""

@@ -58,8 +58,10 @@ class Gen3Repository(Telling):
             "Registry's database, if not that of `butler.yaml`: a replica, or another user.",
             example="postgresql://reader@replica/gen3",
         )
-        password_env: str = setting("", PASSWORD_ENV, example="BUTLER_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting(
+            "", PASSWORD_ENV, example="BUTLER_PASSWORD", affects_reading=False
+        )
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:

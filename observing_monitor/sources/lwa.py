@@ -127,13 +127,21 @@ class LwaRecorders(Telling):
             7200,
             "A band that is recording for so long, while the files of its directory stay as they "
             "are, is an error. 0 for never.",
+            affects_reading=False,
         )
-        dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
-        user: str = setting("", "User of etcd, if it has users.", example="monitor")
+        dump_late_after_s: float = setting(
+            3600, "A dump that is older is an error.", affects_reading=False
+        )
+        user: str = setting(
+            "", "User of etcd, if it has users.", example="monitor", affects_reading=False
+        )
         password_env: str = setting(
-            "", "Environment variable with the user's password.", example="ETCD_PASSWORD"
+            "",
+            "Environment variable with the user's password.",
+            example="ETCD_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(10, "Time that etcd has to answer.")
+        timeout_s: float = setting(10, "Time that etcd has to answer.", affects_reading=False)
         max_image_bytes: int = setting(300_000, "Larger images are left out.")
 
     @staticmethod

@@ -26,6 +26,8 @@ from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.reading import Known
     from observing_monitor.sources.base import Asked
 
@@ -46,7 +48,9 @@ class ObjectFiles(Telling):
 
         path: str = setting(REQUIRED, "Address of the files.", example="s3://bucket/prefix")
         optional: bool = setting(
-            False, "With `true`, it is no fault if nothing lies below the address and never did."
+            False,
+            "With `true`, it is no fault if nothing lies below the address and never did.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
@@ -84,16 +88,20 @@ class ObjectFiles(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of every object's name, size and time."""
+        self._refuse_purged(night, known)
         prefixes, _ = self._list_outside()
-        if night not in prefixes and (known or {}).get("has_prefix"):
-            words = "the night's prefix is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.objects.address}: {words}")
         text = "\0".join(
             f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}"
             for path, there in sorted(self._of_night(night).items())
         )
         digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16)
         return {"has_prefix": night in prefixes, "digest": digest.hexdigest()}
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look` with changed settings; SourceError if the night is gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects, by name."""
@@ -104,7 +112,11 @@ class ObjectFiles(Telling):
         listed = [(path, there) for path, there in listed if not self._is_skipped(path)]
         elsewhere = self._all_loose()
         if not listed:
-            return Reading(files=frames.empty(columns.FILES), elsewhere=elsewhere)
+            return Reading(
+                files=frames.empty(columns.FILES),
+                elsewhere=elsewhere,
+                is_left_out=self._is_left_out,
+            )
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         written = pd.Series([there.modified_at for _, there in listed])
@@ -119,7 +131,23 @@ class ObjectFiles(Telling):
             **self.pattern.read_names(name).to_dict("series"),
         }
         table = frames.frame(columns.FILES, pd.DataFrame(files))
-        return Reading(files=table, notes=self.pattern.take_notes(), elsewhere=elsewhere)
+        return Reading(
+            files=table,
+            notes=self.pattern.take_notes(),
+            elsewhere=elsewhere,
+            is_left_out=self._is_left_out,
+        )
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had a prefix and has none."""
+        if night not in self._list_outside()[0] and (known or {}).get("has_prefix"):
+            words = "the night's prefix is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.objects.address}: {words}")
+
+    def _is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
+        """True if a file is skipped, or below another address."""
+        address = f"{self.objects.address}/"
+        return self._is_skipped(file_id) or (was_there and not path.startswith(address))
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)

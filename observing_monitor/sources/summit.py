@@ -93,12 +93,16 @@ class SummitMessages(Telling):
         endings: list[str] = setting(
             [".json", ".jsonl"], "Endings of the names of the files to read."
         )
-        kinds: list[str] = setting(["fits"], "Kinds of objects that are images.")
+        kinds: list[str] = setting(
+            ["fits"], "Kinds of objects that are images.", affects_reading=False
+        )
         wait_s: float = setting(
             1800, "An exposure that was read out less long ago is on its way, not missing."
         )
         level: Literal["normal", "warning", "error"] = setting(
-            "warning", "Level of the finding on exposures of which no image came."
+            "warning",
+            "Level of the finding on exposures of which no image came.",
+            affects_reading=False,
         )
 
     @staticmethod

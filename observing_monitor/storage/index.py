@@ -28,6 +28,7 @@ INDEXED = (
     "changed_at",
     "is_told",
     "strays",
+    "old_settings",
 )
 
 
@@ -49,6 +50,17 @@ class Fault(TypedDict, total=False):
     level: str
 
 
+class OldData(TypedDict, total=False):
+    """Numbers of facts that were derived under old settings."""
+
+    files: int
+    arrivals: int
+    attempts: int
+    values: int
+    # fingerprints of these settings
+    settings: list[str]
+
+
 class Look(TypedDict, total=False):
     """Result of the last look at a night; the keys are `INDEXED`."""
 
@@ -65,6 +77,8 @@ class Look(TypedDict, total=False):
     is_told: bool
     # files that a neighbouring night may complete
     strays: UnmatchedCounts
+    # source -> data derived under old settings that it no longer has; None if there are none
+    old_settings: dict[str, OldData] | None
 
 
 class IndexRow(Look, total=False):
@@ -121,6 +135,10 @@ class Looked(Look, total=False):
     # source -> digest of its attempts, if these are the stream's cached ones
     kept: dict[str, str]
     sources: dict[str, Known]
+    # source -> its last look, with settings that changed since; it has not answered since
+    earlier: dict[str, Known]
+    # source -> setting -> fingerprint of the value that its data were derived with
+    derived: dict[str, dict[str, str]]
     pruned: dict[str, str]
     # of a night whose tables were pruned
     row: IndexRow

@@ -41,9 +41,12 @@ ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
 UNMATCHED = ("files", "ingests")
 # members of `looked.json` that are objects
 _OBJECTS = (
+    "derived",
+    "earlier",
     "keys",
     "kept",
     "notes",
+    "old_settings",
     "pruned",
     "row",
     "silent",

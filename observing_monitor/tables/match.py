@@ -132,10 +132,10 @@ def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
     rows = np.full(len(wanted), -1)
     lines: AnyArray = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
     parents: AnyArray = pc.list_parent_indices(lines)
-    attempts, stems = parents.to_numpy(), _stems(pc.list_flatten(lines))
+    attempts, stems = parents.to_numpy(), name_stems(pc.list_flatten(lines))
     is_empty: AnyArray = pc.equal(stems, pa.scalar(""))
     found = np.where(
-        is_empty.to_numpy(zero_copy_only=False), -1, index_in(stems, _stems(pa.array(names)))
+        is_empty.to_numpy(zero_copy_only=False), -1, index_in(stems, name_stems(pa.array(names)))
     )
     # backwards, so that the first of an attempt's names is assigned last
     hits = np.flatnonzero(found >= 0)[::-1]
@@ -143,7 +143,7 @@ def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
     return rows
 
 
-def _stems(names: AnyArray) -> AnyArray:
+def name_stems(names: AnyArray) -> AnyArray:
     """Return an Arrow array of names without their FITS endings."""
     import pyarrow.compute as pc
 

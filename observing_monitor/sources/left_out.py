@@ -1,0 +1,54 @@
+"""Files of a folder that its settings leave out."""
+
+from __future__ import annotations
+
+import functools
+import os
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from observing_monitor.readers.listing import shown_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from observing_monitor.readers.listing import Listing
+    from observing_monitor.sources.file_store import FileStore
+
+
+def is_skipped(path: str, patterns: Iterable[str]) -> bool:
+    """True if the name of a file matches one of the patterns."""
+    return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in patterns)
+
+
+class LeftOut:
+    """Knows which earlier files of a night the settings leave out now."""
+
+    def __init__(self, settings: FileStore.Settings, listing: Listing) -> None:
+        self._settings = settings
+        self._listing = listing
+
+    def is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
+        """True if a file that is not listed is no file by the settings.
+
+        It is skipped; or a part of a folder that counts as one file; or a folder that does so no
+        longer; or it is still there, outside the folder that is read now.
+        """
+        settings = self._settings
+        *folders, _ = file_id.split("/")
+        root = os.path.join(settings.path, "")
+        return (
+            is_skipped(file_id, settings.skip)
+            or any(is_skipped(folder, settings.whole_folders) for folder in folders)
+            or file_id in self._folders
+            or (was_there and not path.startswith(root) and os.path.lexists(path))
+        )
+
+    @functools.cached_property
+    def _folders(self) -> set[str]:
+        """Return all folders with files."""
+        found: set[str] = set()
+        for path in shown_all(self._listing.paths):
+            while (path := path.rpartition("/")[0]) and path not in found:
+                found.add(path)
+        return found
