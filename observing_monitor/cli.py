@@ -108,6 +108,10 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
             from observing_monitor.commands.import_prototype import import_prototype_command
 
             return import_prototype_command(options, run, _tell)
+        if options.from_scratch and not options.yes:
+            from observing_monitor.commands.from_scratch import show_plan
+
+            return show_plan(options, run, nights, _tell)
         return run_command(command, options, run, nights)
 
 

@@ -56,10 +56,9 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
     return frozenset() if is_same else frozenset(now) - PLACES
 
 
-def changed_of_night(looked: Looked, stream: Stream) -> dict[str, frozenset[str]]:
-    """Return the changed settings of each source that has any."""
-    changed = {source.name: changed_settings(looked, stream, source) for source in stream.sources}
-    return {name: settings for name, settings in changed.items() if settings}
+def has_other_settings(looked: Looked, stream: Stream) -> bool:
+    """True if a setting changed since the data of a night were derived."""
+    return any(changed_settings(looked, stream, source) for source in stream.sources)
 
 
 def fingerprint(derived: Mapping[str, str]) -> str:

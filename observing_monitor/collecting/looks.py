@@ -74,7 +74,7 @@ def look_at_night(task: NightTask, looked: Looked) -> NightLooks:
     """
     keys = source_keys(task.stream)
     known = known_states(looked, keys)
-    questions = look_questions(task.stream, looked, keys, task.night)
+    questions = look_questions(task.stream, looked, task.night, task.from_scratch)
     states: dict[str, Known] = {}
     problems: dict[str, str] = {}
     for source in task.sources:

@@ -98,14 +98,14 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
             name: threads.submit(store.load_attempts, name, digest)
             for name, digest in digests.items()
         }
-        reading = _read_sources(task, looked, looks, digests, attempts)
+        reading = read_sources(task, looked, looks, digests, attempts)
         stored, damaged = loading.result()
         for fault in damaged:
             log.error("%s", fault)
-        merged = _merged(stored, reading)
+        merged = merge_night(stored, reading)
         saving = threads.submit(store.save, night, merged.after)
         # without whole tables, nobody knows what changed
-        happened = changes_of(reading, merged) if was_whole else looked.get("happened")
+        happened = _changes(reading, merged) if was_whole else looked.get("happened")
         staged = attempt_sources(task.stream)
         unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
@@ -132,7 +132,7 @@ def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
     return {name: digest for name, digest in kept.items() if looks.is_same(name)}
 
 
-def _read_sources(
+def read_sources(
     task: NightTask,
     looked: Looked,
     looks: NightLooks,
@@ -163,7 +163,7 @@ def _read_sources(
     return NightReading(task, looked, looks, readings, problems, cached)
 
 
-def _merged(stored: Tables, reading: NightReading) -> MergedNight:
+def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     """Merge a night's stored tables with what the sources answered."""
     before, history = split_history(stored)
     before, renamed = _under_new_names(before, reading.readings)
@@ -189,7 +189,7 @@ def _under_new_names(
     return (changes.renamed(before, moved, pd.concat(found.values())) if moved else before), moved
 
 
-def changes_of(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
+def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
     """Return the changes of a night, old and new.
 
     What differs since settings changed is no change of the night.

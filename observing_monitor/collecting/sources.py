@@ -45,6 +45,7 @@ class AskOptions(msgspec.Struct, frozen=True):
     look_at_everything: bool = False  # trust no folder's modification time
     deadline: Deadline = NEVER  # end of the time for the stream
     queue: StartQueue = msgspec.field(default_factory=StartQueue)
+    from_scratch: bool = False  # derive anew all that the sources still have
 
 
 def make_sources(
@@ -92,14 +93,18 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
 
 
 def begin_looks(
-    stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
+    stream: Stream,
+    sources: Sequence[TimedSource],
+    output: Output,
+    night: datetime.date,
+    from_scratch: bool = False,
 ) -> None:
     """Ask new sources to look at a night."""
     # an error of the store is found by who collects the night
     with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
         if not is_pruned(looked, TABLES):
-            questions = look_questions(stream, looked, source_keys(stream), night)
+            questions = look_questions(stream, looked, night, from_scratch)
             for source in sources:
                 source.begin(*questions[source.name])
 
@@ -130,10 +135,13 @@ def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iter
 
 
 def look_questions(
-    stream: Stream, looked: Looked, keys: Mapping[str, str], night: datetime.date
+    stream: Stream, looked: Looked, night: datetime.date, from_scratch: bool = False
 ) -> dict[str, tuple[Any, ...]]:
     """Return each source's question for a look: method and arguments."""
+    keys = source_keys(stream)
     known, earlier = known_states(looked, keys), earlier_states(looked, keys)
+    if from_scratch:
+        earlier = {**known, **earlier}
     return {
         source.name: (
             ("look_again", night, earlier[source.name], changed_settings(looked, stream, source))

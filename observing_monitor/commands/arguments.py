@@ -35,9 +35,9 @@ ONE_STREAM = (
     "time_limit_s",
 )
 # options that only the command line has
-NOT_IN_FILE = ("help", "version", "config", "output", "yes", "really")
+NOT_IN_FILE = ("help", "version", "config", "output", "yes", "really", "from-scratch")
 # options that take no value
-SWITCHES = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really")
+SWITCHES = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really", "--from-scratch")
 
 COMMANDS = {
     "run": "collect what changed, then publish what changed: for cron, and the default",
@@ -277,7 +277,15 @@ def _add_of_commands(parser: configargparse.ArgParser) -> None:
         "--yes",
         "--really",
         action="store_true",
-        help="remove it; without this, prune only shows what would go",
+        help="do it; without this, prune only shows what would go, and rebuild --from-scratch "
+        "what would change",
+    )
+    anew = parser.add_argument_group("rebuild")
+    anew.add_argument(
+        "--from-scratch",
+        action="store_true",
+        help="with --yes, derive the nights anew, and keep only what no source can provide any "
+        "more; without --yes, only show what would change",
     )
 
 

@@ -85,13 +85,14 @@ def run_command(
     command: str, options: argparse.Namespace, run: SiteRun, nights: dict[str, list[datetime.date]]
 ) -> int:
     """Collect, publish or both; return the exit code."""
-    asked = _asked_nights(command, options, nights)
+    asked = asked_nights(command, options, nights)
     with _executor(command, options, run, asked) as executor:
         if command != "publish":
             run.collect(
                 asked,
                 executor,
                 look_at_everything=options.full,
+                from_scratch=options.from_scratch,
                 share=1 if command == "collect" else COLLECTING,
                 is_then_published=command != "collect",
             )
@@ -105,7 +106,7 @@ def run_command(
     return code
 
 
-def _asked_nights(
+def asked_nights(
     command: str, options: argparse.Namespace, nights: dict[str, list[datetime.date]]
 ) -> Nights:
     """Return nights by stream; None for a whole history.
