@@ -42,7 +42,7 @@ def reading_settings(stream: Stream, source: DescribedSource) -> dict[str, str]:
 
 
 def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) -> frozenset[str]:
-    """Return the settings that changed since a source's data were derived.
+    """Return the settings that changed since.
 
     A version that did not store them stored a fingerprint of all together. If that differs, the
     source may be elsewhere or not: it is taken to be where it was.
@@ -57,7 +57,7 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
 
 
 def has_other_settings(looked: Looked, stream: Stream) -> bool:
-    """True if a setting changed since the data of a night were derived."""
+    """True if a setting changed since."""
     return any(changed_settings(looked, stream, source) for source in stream.sources)
 
 

@@ -1,4 +1,4 @@
-"""What deriving a night from scratch would change."""
+"""Plan to derive a night from scratch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class TableChanges:
-    """Numbers of a table's rows that would differ."""
+    """Numbers of rows that would differ."""
 
     n_removed: int
     n_added: int
@@ -50,7 +50,7 @@ class NightPlan:
 
 
 def plan_night(task: NightTask) -> NightPlan:
-    """Return what would change; write nothing."""
+    """Return the changes; write nothing."""
     looked = task.store.read_looked(task.night)
     if is_pruned(looked, TABLES):
         return NightPlan(task.night, is_pruned=True)

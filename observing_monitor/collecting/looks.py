@@ -79,7 +79,7 @@ def look_at_night(task: NightTask, looked: Looked) -> NightLooks:
     problems: dict[str, str] = {}
     for source in task.sources:
         with catch_faults(source, str(task.night), problems):
-            state = source.look(*questions[source.name])
+            state = source.ask(*questions[source.name])
             # as it will be read back from the file
             states[source.name] = json.loads(json.dumps(state))
     return NightLooks(keys, known, earlier_states(looked, keys), states, problems)

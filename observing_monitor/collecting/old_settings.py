@@ -25,7 +25,7 @@ FACTS = ("files", "arrivals", "attempts", "values")
 def to_derive_anew(
     task: NightTask, looked: Looked, answered: Collection[str]
 ) -> dict[str, frozenset[str]]:
-    """Return the sources whose facts are derived anew, with their changed settings."""
+    """Return changed settings by source to derive anew."""
     changed = {
         source.name: changed_settings(looked, task.stream, source) for source in task.stream.sources
     }
@@ -39,7 +39,7 @@ def to_derive_anew(
 def derived_with(
     task: NightTask, looked: Looked, answered: Collection[str]
 ) -> dict[str, dict[str, str]]:
-    """Return the settings that each source's data are derived with now.
+    """Return the settings that data are derived with.
 
     Data of a source that did not answer, or was removed, are as they were.
     """
@@ -61,7 +61,7 @@ def count_old_data(
     counts: Mapping[str, Mapping[str, int]],
     derived: Mapping[str, Mapping[str, str]],
 ) -> dict[str, OldData] | None:
-    """Return the numbers of facts under old settings, by source.
+    """Return numbers of facts under old settings.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _row(
     found: Mapping[str, int],
     is_changed: bool,
 ) -> OldData | None:
-    """Return the numbers of a source's old facts, with the settings they had."""
+    """Return the numbers of a source's old facts."""
     old: dict[str, Any] = dict((looked.get("old_settings") or {}).get(name) or {})
     before = (looked.get("derived") or {}).get(name) or {}
     now = fingerprint(derived.get(name) or {})

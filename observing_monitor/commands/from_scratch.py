@@ -26,7 +26,7 @@ def show_plan(
     nights: dict[str, list[datetime.date]],
     tell: Tell,
 ) -> int:
-    """Print what would change, night by night; return the exit code."""
+    """Print what would change; return the exit code."""
     n_changed = 0
     for stream, plan in run.plan_from_scratch(asked_nights("rebuild", options, nights)):
         run.problems += [f"{stream.name} {plan.night}: {text}" for text in plan.problems.values()]

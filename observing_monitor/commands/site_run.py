@@ -186,7 +186,7 @@ class SiteRun:
             self.problems += plan.make_previews(stream, self.output)
 
     def plan_from_scratch(self, nights: Nights) -> Iterator[tuple[Stream, NightPlan]]:
-        """Yield what deriving each night from scratch would change; write nothing."""
+        """Yield plans to derive nights from scratch."""
         from observing_monitor.collecting.from_scratch import plan_night
 
         how = AskOptions(self.now, look_at_everything=True, from_scratch=True)

@@ -143,7 +143,7 @@ class BrokerCounts(Telling):
         return self.files.look(night, known)
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if a file is gone."""
+        """Return `look`; SourceError if data are gone."""
         return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:

@@ -125,7 +125,7 @@ class Expectations(Telling):
         return {**state, "folders": listing.folders, "sensors": digest}
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if the night is gone."""
+        """Return `look`; SourceError if data are gone."""
         if self.tree and "path" not in changed:
             self._refuse_purged(self.tree, night, earlier)
         return self.look(night, None)

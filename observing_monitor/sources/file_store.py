@@ -136,7 +136,7 @@ class FileStore(Telling):
         return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if the night is gone."""
+        """Return `look`; SourceError if data are gone."""
         if "path" not in changed:
             self._refuse_purged(night, earlier)
         return self.look(night, None)
@@ -159,7 +159,10 @@ class FileStore(Telling):
     def _refuse_purged(self, night: datetime.date, known: Known) -> None:
         """Raise SourceError if the night had folders and has none."""
         before = (known or {}).get("glance", {}).get("folders", {})
-        if before and not self.tree.night_folders().get(night):
+        if not before or self.tree.night_folders().get(night):
+            return
+        # by other settings, a folder that is there may count as a file
+        if all(time is None for time in self.tree.folder_times(before).values()):
             words = "the night's folder is no longer there; its files stay as last seen"
             raise SourceError(f"{self.tree.root}: {words}")
 

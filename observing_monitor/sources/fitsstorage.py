@@ -155,7 +155,7 @@ class FitsStorage(Telling):
         return {**state, "sampled_at": now} if night == self._tonight else state
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if the files are gone."""
+        """Return `look`; SourceError if data are gone."""
         if not {"url", "files"} & set(changed):
             self._refuse_unreadable(earlier)
         return self.look(night, None)

@@ -118,7 +118,7 @@ class FitsStorageLogs(Telling):
         return known if known and known["digest"] == digest else {"logs": stats, "digest": digest}
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look`; `read` then also tells what can still be read."""
+        """Return `look`; `read` tells more then."""
         self._again.add(night)
         return self.look(night, None)
 

@@ -165,7 +165,7 @@ class Lasair(Telling):
         return state
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if the numbers are gone."""
+        """Return `look`; SourceError if data are gone."""
         is_elsewhere = {"path", "url", "table"} & set(changed)
         return self.look(night, None if is_elsewhere else earlier)
 

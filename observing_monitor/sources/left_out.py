@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def is_skipped(path: str, patterns: Iterable[str]) -> bool:
-    """True if the name of a file matches one of the patterns."""
+    """True if a file's name matches a pattern."""
     return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in patterns)
 
 
 class LeftOut:
-    """Knows which earlier files of a night the settings leave out now."""
+    """Files of a night that the settings leave out."""
 
     def __init__(self, settings: FileStore.Settings, listing: Listing) -> None:
         self._settings = settings
         self._listing = listing
 
     def is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
-        """True if a file that is not listed is no file by the settings.
+        """True if the settings leave out a file.
 
         It is skipped; or a part of a folder that counts as one file; or a folder that does so no
         longer; or it is still there, outside the folder that is read now.

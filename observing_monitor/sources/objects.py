@@ -98,7 +98,7 @@ class ObjectFiles(Telling):
         return {"has_prefix": night in prefixes, "digest": digest.hexdigest()}
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
-        """Return `look` with changed settings; SourceError if the night is gone."""
+        """Return `look`; SourceError if data are gone."""
         if "path" not in changed:
             self._refuse_purged(night, earlier)
         return self.look(night, None)

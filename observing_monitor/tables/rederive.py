@@ -79,7 +79,7 @@ def without_derivable(
 
 
 def _without_enriched(files: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:
-    """Return files without facts from names and attempts, if they are still there."""
+    """Return files without facts from names and attempts."""
     is_seen = pd.Series(False, index=files.index)
     for name, reading in readings.items():
         if reading.files is not None:
@@ -95,7 +95,7 @@ def _without_enriched(files: DataFrame, readings: Mapping[str, Reading]) -> Data
 def _files(
     before: Tables, ingests: DataFrame, name: str, reading: Reading, changed: Collection[str]
 ) -> tuple[DataFrame, int, int]:
-    """Return the files that stay, and numbers of files and arrivals.
+    """Return files that stay; count files and arrivals.
 
     `ingests` are the attempts that stay.
     """
@@ -116,7 +116,7 @@ def _files(
 def _not_reported(
     before: Tables, ingests: DataFrame, name: str, reading: Reading, changed: Collection[str]
 ) -> Mask:
-    """Return True for each file that a source without files no longer mentions.
+    """Return True for each file no longer mentioned.
 
     If it said nothing at all, nothing is known.
     """
@@ -136,7 +136,7 @@ def _not_reported(
 def _left_out(
     files: DataFrame, is_absent: Mask, reading: Reading, changed: Collection[str]
 ) -> Mask:
-    """Return True for each absent file that the settings leave out."""
+    """Return True for each file left out."""
     import numpy as np
 
     made = np.zeros(len(files), dtype=bool)
@@ -157,7 +157,7 @@ def _arrivals(
     reading: Reading,
     changed: Collection[str],
 ) -> tuple[Series[pd.Timestamp], int]:
-    """Return times of arrival without those that are derived anew.
+    """Return times of arrival that stay.
 
     Also returns how many of the others stay under old settings.
     """
@@ -194,7 +194,7 @@ def _arrivals(
 def _ingests(
     before: Tables, name: str, reading: Reading, changed: Collection[str]
 ) -> tuple[DataFrame, int]:
-    """Return the attempts that stay, and the number of a log's own.
+    """Return attempts that stay, and a log's number.
 
     Those of other sources than logs are replaced when merging.
     """
@@ -225,7 +225,7 @@ def _stems(names: Series[str]) -> Series[str]:
 def _metrics(
     metrics: DataFrame, name: str, reading: Reading, changed: Collection[str]
 ) -> tuple[DataFrame, int]:
-    """Return the samples that stay, and the number of the source's own."""
+    """Return samples that stay, and their number."""
     own = metrics[metrics["source"] == name]
     if reading.metrics is None:
         says_other = reading.files is not None or reading.attempts is not None
@@ -233,20 +233,23 @@ def _metrics(
         return (metrics.drop(own.index), 0) if is_replaced else (metrics, len(own))
     if not reading.append:
         return metrics, 0
-    if not reading.has_own_times:
-        return metrics, len(own)
     there = reading.still_there or reading
     now = reading.metrics if there.metrics is None else there.metrics
+    keys = ["name", "node", "sampled_at"]
+    is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
+    if not reading.has_own_times:
+        return metrics.drop(own.index[is_again]), int((~is_again).sum())
     columns = ["name", "node", "value", "text", "sampled_at"]
-    is_again = _come_again(*([rows[column] for column in columns] for rows in (own, now)))
+    is_again |= _come_again(*([rows[column] for column in columns] for rows in (own, now)))
     if len(reading.metrics):
         # the newest sample is the last that there is
-        is_again |= (own["sampled_at"] > reading.metrics["sampled_at"].max()).to_numpy()
+        newest = reading.metrics["sampled_at"].max()
+        is_again = is_again | (own["sampled_at"] > newest).to_numpy(dtype=bool)
     return metrics.drop(own.index[is_again]), int((~is_again).sum())
 
 
 def _come_again(old: Sequence[Series[Any]], new: Sequence[Series[Any]]) -> Mask:
-    """Return True for each old row that is among the new ones.
+    """Return True for old rows that come again.
 
     Each has columns, and last the instants. They are the same if they have the same place
     between two quarters of an hour: logs have milliseconds, and zones differ by quarters.
