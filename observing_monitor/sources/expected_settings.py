@@ -57,10 +57,16 @@ class ExpectedSettings:
         affects_reading=False,
     )
     n_files: int = setting(
-        0, "Number of images in a whole night.", example=2000, affects_reading=False
+        0,
+        "Number of images in a whole night. 0 turns this off.",
+        example=2000,
+        affects_reading=False,
     )
     n_exposures: int = setting(
-        0, "Number of exposures in a whole night.", example=40, affects_reading=False
+        0,
+        "Number of exposures in a whole night. 0 turns this off.",
+        example=40,
+        affects_reading=False,
     )
     kinds: list[str] = setting(
         ["fits"], "Kinds of files that are images.", example=["ms", "tar"], affects_reading=False

@@ -79,7 +79,7 @@ class FitsStorage(Telling):
             affects_reading=False,
         )
         stuck_after_s: float = setting(
-            0, "An entry in progress at two looks is stuck if they are further apart."
+            0, "An entry in progress at two runs is stuck if they are further apart than this."
         )
 
     @staticmethod
