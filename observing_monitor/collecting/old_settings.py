@@ -87,11 +87,20 @@ def count_old_data(
         elif settings:
             row = _row(looked, derived, name, _all_facts(before, name), is_changed=True)
         else:
-            row = old
+            row = _not_of(old, fingerprint(reading_settings(task.stream, source)))
         if row:
             made[name] = row
     removed = {name: old for name, old in earlier.items() if name not in _names(task)}
     return {**made, **removed} or None
+
+
+def _not_of(old: OldData | None, now: str) -> OldData | None:
+    """Return old data, or None if settings are what they were.
+
+    So it is if a source did not answer while they were different.
+    """
+    settings = [one for one in (old or {}).get("settings", []) if one != now]
+    return cast("OldData", {**old, "settings": settings}) if old and settings else None
 
 
 def _names(task: NightTask) -> set[str]:

@@ -240,7 +240,10 @@ def _metrics(
     if not reading.has_own_times:
         return metrics.drop(own.index[is_again]), int((~is_again).sum())
     columns = ["name", "node", "value", "text", "sampled_at"]
-    is_again |= _come_again(*([rows[column] for column in columns] for rows in (own, now)))
+    come_again = _come_again(*([rows[column] for column in columns] for rows in (own, now)))
+    # a sample has several values: one that stays the same is no sign
+    whole = pd.Series(come_again, index=own.index).groupby(own["sampled_at"]).transform("all")
+    is_again |= whole.to_numpy(dtype=bool)
     if len(reading.metrics):
         # the newest sample is the last that there is
         newest = reading.metrics["sampled_at"].max()
