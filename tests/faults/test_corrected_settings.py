@@ -56,7 +56,7 @@ class Site:
         return path, json.loads(path.read_text())
 
     def edit_looked(self, **changes):
-        """Change looked.json as another version would write it; None removes a key."""
+        """Change looked.json; None removes a key."""
         path, looked = self.looked()
         looked |= changes
         kept = {key: value for key, value in looked.items() if key != "seal" and value is not None}
@@ -263,7 +263,7 @@ def test_zone_of_purged_logs(logs):
 
 
 def test_pattern_of_logs(logs):
-    """Attempts of logs that the pattern leaves out are removed; purged ones stay."""
+    """Attempts of excluded logs are removed; those of purged logs stay."""
     assert logs.run("") == 0
     (logs.folder / "logs" / "service_ingest_queue.log.1").unlink()
     assert logs.run('pattern = "service*"') == 0
@@ -358,7 +358,7 @@ def test_purged_table_and_another_setting(tmp_path):
 
 
 def test_list_files(tmp_path):
-    """Without `list_files`, the alerts that were listed as files are not gone."""
+    """Without `list_files`, alerts listed before are not gone."""
     (tmp_path / "list.txt").write_text(
         "54321  2021-02-16T06:00:00Z  gs://b/ZTF18aamyaaj.1137217901015015001"
         ".ztf_20210216_programid1.avro\n"
@@ -375,7 +375,7 @@ def test_list_files(tmp_path):
 
 @pytest.fixture
 def damaged(files):
-    """A store in which an earlier version kept wrong times, and a purged file."""
+    """A store with wrong times of an earlier version, and a purged file."""
     storage = files.folder / "input" / "storage" / f"{NIGHT}"
     (storage / "purged.fits").write_bytes(b"x" * 50_000)
     fresh = Site(files.folder, files.sources, "fresh", files.now)

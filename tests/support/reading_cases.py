@@ -1,4 +1,4 @@
-"""Another value for each setting that affects reading, with an input where it matters.
+"""Another value for each setting that affects reading.
 
 The inputs are those of `small_inputs`. A case changes settings of the stream or of its sources.
 """
