@@ -25,12 +25,15 @@ FACTS = ("files", "arrivals", "attempts", "values")
 def to_derive_anew(
     task: NightTask, looked: Looked, answered: Collection[str]
 ) -> dict[str, frozenset[str]]:
-    """Return changed settings by source to derive anew."""
+    """Return changed settings by source to derive anew.
+
+    Without those that say where it is: elsewhere, it may have less without any of them wrong.
+    """
     changed = {
         source.name: changed_settings(looked, task.stream, source) for source in task.stream.sources
     }
     return {
-        name: settings
+        name: settings - PLACES
         for name, settings in changed.items()
         if name in answered and (settings or task.from_scratch)
     }

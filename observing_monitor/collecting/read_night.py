@@ -169,7 +169,8 @@ def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     before, renamed = _under_new_names(before, reading.readings)
     anew = to_derive_anew(reading.task, reading.looked, reading.readings)
     silent = set(reading.problems)
-    left, old = without_derivable(before, reading.readings, anew, has_silent=bool(silent))
+    others = merge.sources_of(before) - set(reading.readings) | silent
+    left, old = without_derivable(before, reading.readings, anew, has_others=bool(others))
     current = merge.update(left, reading.readings, silent=silent)
     return MergedNight(before, old, current, with_history(current, history), renamed)
 

@@ -144,9 +144,7 @@ class ObjectFiles(Telling):
             raise SourceError(f"{self.objects.address}: {words}")
 
     def _is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
-        """True if a file is skipped, or below another address."""
-        address = f"{self.objects.address}/"
-        return self._is_skipped(file_id) or (was_there and not path.startswith(address))
+        return self._is_skipped(file_id)
 
     def _is_skipped(self, path: str) -> bool:
         return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
@@ -40,7 +41,7 @@ from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, t
 from observing_monitor.sources.expected_settings import ExpectedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from pandas import DataFrame
 
@@ -132,11 +133,26 @@ class SummitMessages(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of the messages' files, and the time in steps."""
+        self._refuse_purged(night, known)
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
+            "glance": {"folders": self.tree.night_folders().get(night, [])},
             "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
             "digest": hex_digest(text, n_bytes=64, errors="surrogatepass")[:32],
         }
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        had = (known or {}).get("glance", {}).get("folders")
+        if had and not self.tree.night_folders().get(night):
+            words = "the night's folder is no longer there; its messages stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects and exposures.

@@ -35,7 +35,7 @@ def without_derivable(
     readings: Mapping[str, Reading],
     rederived: Mapping[str, Collection[str]],
     *,
-    has_silent: bool = False,
+    has_others: bool = False,
 ) -> tuple[Tables, dict[str, dict[str, int]]]:
     """Return a night's tables without what is derived anew.
 
@@ -48,8 +48,8 @@ def without_derivable(
     rederived : mapping
         Sources among them whose facts are derived anew -> their settings that changed. None
         need to have changed.
-    has_silent : bool, optional
-        True if a source did not answer. Files then keep what it said about them.
+    has_others : bool, optional
+        True if a source did not answer, or was removed. Files keep what it said about them.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def without_derivable(
             "values": n_values,
         }
         counts[name] = {fact: n for fact, n in found.items() if n}
-    if rederived and not has_silent:
+    if rederived and not has_others:
         before = replace(before, files=_without_enriched(before.files, readings))
     return before, counts
 

@@ -428,3 +428,42 @@ def test_from_scratch_is_for_rebuild(files, command, capfd):
     """Other commands refuse it."""
     assert files.run("", command=command, more=["--from-scratch"]) == 2
     assert f"--from-scratch is for rebuild, not for {command}" in capfd.readouterr().err
+
+
+def test_messages_that_were_purged(tmp_path):
+    """A night of which the messages were purged stays, also with other settings."""
+    folder = tmp_path / "summit" / f"{NIGHT}"
+    folder.mkdir(parents=True)
+    (folder / "readout.json").write_text(
+        json.dumps(
+            {
+                "imageName": "MC_O_20210216_000001",
+                "imageDate": "20210216",
+                "timestampEndOfReadout": at("23:00:37"),
+                "requestedExposureTime": 30.0,
+                "additionalKeys": "imageType",
+                "additionalValues": "OBJECT",
+            }
+        )
+    )
+    site = Site(tmp_path, ['type = "summit"\npath = "summit"'])
+    assert site.run("") == 0 and site.night["n_readouts"] == 1
+    shutil.rmtree(folder)
+    for lines in ("", 'endings = [".txt"]', 'endings = [".txt"]'):
+        assert site.run(lines) == 1
+        assert site.night["n_readouts"] == 1 and "no longer there" in site.night["info"]
+
+
+def test_moved_database_keeps_history(tmp_path):
+    """A database elsewhere that has fewer rows removes no file."""
+    source = SQL.format("created", "files", 'kind = "fits"')
+    for name, n_rows in (("log", 2), ("moved", 1)):
+        with sqlite3.connect(tmp_path / f"{name}.sqlite3") as connection:
+            connection.execute("create table log (path text, at text, ok text)")
+            rows = [(f"{n}.fits", "2021-02-16 23:00:00") for n in range(n_rows)]
+            connection.executemany("insert into log values (?, ?, 'yes')", rows)
+    assert Site(tmp_path, [source]).run("") == 0
+    site = Site(tmp_path, [source.replace("log.sqlite3", "moved.sqlite3")])
+    assert site.run("") == 0
+    assert (site.night["n_files"], site.night["n_gone"]) == (2, 1)
+    assert f"1 file of sql was {OLD}" in site.page
