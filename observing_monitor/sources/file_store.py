@@ -200,12 +200,14 @@ class FileStore(Telling):
         return frames.frame(columns.FILES, pd.DataFrame(files))
 
     def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
+        settings = self.settings
+        left_out = LeftOut(settings.path, settings.skip, settings.whole_folders, listing)
         return Reading(
             files=files,
             notes=[*listing.notes, *notes],
             unread=shown_all(listing.unread),
             elsewhere=self.tree.all_loose(),
-            is_left_out=LeftOut(self.settings, listing).is_left_out,
+            is_left_out=left_out.is_left_out,
             arrival_settings=("transfer_log", "transfer_log_zone"),
         )
 

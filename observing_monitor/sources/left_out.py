@@ -11,9 +11,9 @@ from observing_monitor.readers.listing import shown_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from observing_monitor.readers.listing import Listing
-    from observing_monitor.sources.file_store import FileStore
 
 
 def is_skipped(path: str, patterns: Iterable[str]) -> bool:
@@ -24,8 +24,12 @@ def is_skipped(path: str, patterns: Iterable[str]) -> bool:
 class LeftOut:
     """Files of a night that the settings leave out."""
 
-    def __init__(self, settings: FileStore.Settings, listing: Listing) -> None:
-        self._settings = settings
+    def __init__(
+        self, root: Path, skip: list[str], whole_folders: list[str], listing: Listing
+    ) -> None:
+        self._root = os.path.join(root, "")
+        self._skip = skip
+        self._whole_folders = whole_folders
         self._listing = listing
 
     def is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
@@ -34,14 +38,12 @@ class LeftOut:
         It is skipped; or a part of a folder that counts as one file; or a folder that does so no
         longer; or it is still there, outside the folder that is read now.
         """
-        settings = self._settings
         *folders, _ = file_id.split("/")
-        root = os.path.join(settings.path, "")
         return (
-            is_skipped(file_id, settings.skip)
-            or any(is_skipped(folder, settings.whole_folders) for folder in folders)
+            is_skipped(file_id, self._skip)
+            or any(is_skipped(folder, self._whole_folders) for folder in folders)
             or file_id in self._folders
-            or (was_there and not path.startswith(root) and os.path.lexists(path))
+            or (was_there and not path.startswith(self._root) and os.path.lexists(path))
         )
 
     @functools.cached_property
