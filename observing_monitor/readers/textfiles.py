@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.reading import Counts
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Rows:
         What `numbers` counts: `line` or `row`.
     notes
         Sentences about what was left out, and why.
+    counts
+        The rows of `place`, of all nights, and those left out so far.
     """
 
     place: str
@@ -89,6 +92,12 @@ class Rows:
     numbers: list[int]
     word: str = "line"
     notes: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def leave_out(self, numbers: list[int], reason: str) -> None:
+        """Count rows, given by their numbers, that are left out."""
+        if numbers:
+            self.counts.leave_out(f"{self.word} {numbers[0]}", reason, len(numbers))
 
 
 def at(numbers: list[int], word: str = "line") -> str:
@@ -145,11 +154,13 @@ def read_csv(
     if header is None:
         raise SourceError(f"{path}: is empty; its first line should name its columns")
     rows = Rows(str(path), header, kept, numbers)
+    rows.counts.n_read = len(kept) + len(short) + len(long)
     for lines, words in (
         (short, "fewer cells than the header has; was it cut?"),
         (long, "more cells than the header has"),
     ):
         if lines:
+            rows.leave_out(lines, words)
             rows.notes.append(f"{path} {at(lines)}: {words}; left out")
     return rows
 
@@ -225,6 +236,8 @@ def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None 
                 except SourceError:
                     odd.append(number)
     rows = _of_objects(str(path), objects, "line")
+    rows.counts.n_read += len(odd)
+    rows.leave_out(odd, "no JSON; was it cut?")
     if odd:
         rows.notes.append(f"{path} {at(odd)}: no JSON; was it cut? Left out")
     return rows
@@ -281,6 +294,8 @@ def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> R
         [number for number, _ in flat],
         word,
     )
+    rows.counts.n_read = len(numbered)
+    rows.leave_out(odd, "no object")
     if odd:
         rows.notes.append(f"{place} {at(odd, word)}: no object; left out")
     return rows
