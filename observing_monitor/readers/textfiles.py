@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.reading import Counts
 from observing_monitor.readers.compressed import WRITE_WHOLE, decompressed, without_ending
 from observing_monitor.readers.csv_rows import separators_of, split_rows
 from observing_monitor.readers.json_rows import Names, objects_in
@@ -73,6 +74,8 @@ class Rows:
         What `numbers` counts: `line` or `row`.
     notes
         Sentences about what was left out, and why.
+    counts
+        The rows of `place`, of all nights, and those left out so far.
     """
 
     place: str
@@ -81,6 +84,12 @@ class Rows:
     numbers: list[int]
     word: str = "line"
     notes: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def leave_out(self, numbers: list[int], reason: str) -> None:
+        """Count rows, given by their numbers, that are left out."""
+        if numbers:
+            self.counts.leave_out(f"{self.word} {numbers[0]}", reason, len(numbers))
 
 
 def at(numbers: list[int], word: str = "line") -> str:
@@ -268,6 +277,8 @@ def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> R
         [number for number, _ in flat],
         word,
     )
+    rows.counts.n_read = len(numbered)
+    rows.leave_out(odd, "no object")
     if odd:
         rows.notes.append(f"{place} {at(odd, word)}: no object; left out")
     return rows
