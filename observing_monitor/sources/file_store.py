@@ -62,14 +62,19 @@ class FileStore(Telling):
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
         transfer_log: str = setting(
             "",
-            "Log of rsync (`--log-file`) with the times of transfer, below the parent of `path`. "
-            "Use a pattern, so that rotated logs count too.",
+            "Log of rsync (`--log-file`, or a daemon's) with the times of transfer, below the "
+            "parent of `path`. Use a pattern, so that rotated logs count too.",
             example="rsync.log*",
         )
         transfer_log_zone: str = setting(
             "UTC",
             "Time zone of the times in that log. rsync writes local time.",
             example="America/Santiago",
+        )
+        transfer_log_prefix: str = setting(
+            "",
+            "What paths in that log have before the path below `path`.",
+            example="storage/",
         )
 
     @staticmethod
@@ -99,7 +104,8 @@ class FileStore(Telling):
             words = f"is a whole path; write it as it is below {parent}"
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
-        self.log = RsyncLog(parent, settings.transfer_log, zone)
+        prefix = settings.transfer_log_prefix
+        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""
@@ -143,11 +149,13 @@ class FileStore(Telling):
         if not len(paths):
             return self._reading(frames.empty(columns.FILES), listing)
         table = self._table(frames.texts(paths), frames.texts(name), numbers)
-        if not self.settings.transfer_log:
-            return self._reading(table, listing, self.pattern.take_notes())
-        logged = self.log.transferred_at(table["file_id"])
-        table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
+        notes = self.pattern.take_notes()
+        if self.settings.transfer_log:
+            logged = self.log.transferred_at(table, instants(numbers["ctime_ns"]))
+            unused = self.log.note_if_unused(logged, self.asked.rule.bounds(night))
+            notes = [*notes, *unused, *self.log.notes]
+            table["transferred_at"] = logged.fillna(table["transferred_at"])
+        return self._reading(table, listing, notes)
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -198,4 +206,4 @@ class FileStore(Telling):
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]
-        return self.log.digest(self.tree.night_folders().get(night, []), loose)
+        return self.log.digest(night, self.tree.night_folders().get(night, []), loose)
