@@ -34,6 +34,7 @@ from observing_monitor.sources.shared.mapped import (
     wanted,
 )
 from observing_monitor.sources.shared.mapping import by_night
+from observing_monitor.sources.shared.missing import without_missing
 from observing_monitor.sources.shared.to_tables import to_reading
 from observing_monitor.sources.sql_instants import Written, compared_columns, how_written, outside
 
@@ -157,6 +158,7 @@ class SqlQuery(MappedSource):
             require(rows, wanted(self.settings))
             rows.counts.n_read = len(rows.rows)
             self._counts[night] = rows.counts
+            rows = without_missing(rows, self.settings.missing)
             self._rows[night] = by_night(rows, self.settings, self.asked.rule, night)
         return self._rows[night]
 

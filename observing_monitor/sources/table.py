@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from observing_monitor.errors import UsageError
 from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.csv_rows import check_separator
+from observing_monitor.readers.json_rows import Names
 from observing_monitor.readers.night_paths import TextFiles
 from observing_monitor.readers.textfiles import format_of, read_csv, read_json, read_jsonl
 from observing_monitor.sources.shared.mapped import (
@@ -21,6 +23,8 @@ from observing_monitor.sources.shared.mapped import (
     wanted,
 )
 from observing_monitor.sources.shared.mapping import by_night
+from observing_monitor.sources.shared.meanings import COMMENT, SEPARATOR
+from observing_monitor.sources.shared.missing import without_missing
 from observing_monitor.sources.shared.to_tables import to_reading
 
 if TYPE_CHECKING:
@@ -44,12 +48,10 @@ class Table(MappedSource):
             "`counts_{night:%Y%m%d}.json`.",
         )
         format: Literal["", "csv", "tsv", "json", "jsonl"] = setting(
-            "", "Format of the files. By default, the ending of the path. gzip is recognised."
+            "", "Format of the files. By default, the ending of the path."
         )
-        separator: str = setting(
-            "", "Separator between the cells of a line. By default a comma, in tsv a tab."
-        )
-        comment: str = setting("#", "Lines that begin with this are ignored.")
+        separator: str = setting("", SEPARATOR, example=";")
+        comment: str = setting("#", COMMENT)
         records: str = setting(
             "", "Place of the rows inside a JSON file, such as `data.items`.", example="data.items"
         )
@@ -67,6 +69,7 @@ class Table(MappedSource):
         if not self.format:
             raise UsageError(f"{settings.path} does not end in csv, tsv, json or jsonl; set format")
         self.files = TextFiles(settings.path)
+        check_separator(settings.separator)
         check_settings(settings, "table", self.files.has_night)
         # path -> rows by night, of files with all nights, each read once a run
         self._by_night: dict[str, dict[datetime.date, Rows]] = {}
@@ -101,14 +104,22 @@ class Table(MappedSource):
         return self._by_night[path]
 
     def _rows(self, path: str) -> Rows:
-        roots = self.files.roots
+        settings, roots = self.settings, self.files.roots
+        needed = wanted(settings)
+        names = Names(tuple(needed), settings.night_column or "night", settings.night_format)
         if self.format in ("csv", "tsv"):
-            separator = self.settings.separator or {"csv": ",", "tsv": "\t"}[self.format]
-            rows = read_csv(path, separator, self.settings.comment, roots)
+            rows = read_csv(
+                path,
+                settings.separator,
+                settings.comment,
+                roots,
+                usual="\t" if self.format == "tsv" else ",",
+                is_header=set(needed).issubset,
+            )
         elif self.format == "json":
-            rows = read_json(path, self.settings.records, roots)
+            rows = read_json(path, settings.records, roots, names)
         else:
-            rows = read_jsonl(path, roots)
-        require(rows, wanted(self.settings))
+            rows = read_jsonl(path, roots, names)
+        require(rows, needed)
         self._counts[path] = rows.counts
-        return rows
+        return without_missing(rows, settings.missing)

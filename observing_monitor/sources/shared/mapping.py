@@ -49,14 +49,17 @@ def by_night(
     """
     if not rows.rows:
         return apart(rows, [], "", night)
-    column, nights, where = settings.night_column, list[datetime.date | None](), ""
-    if column:
-        nights, where = _nights_in(rows, settings), f" in {column!r}"
-    elif night is None:
-        column = settings.columns[OWN_INSTANT[settings.feeds]]
+    if settings.night_column:
+        column, where = settings.night_column, f" in {settings.night_column!r}"
+        nights = _nights_in(rows, settings)
+    elif night is not None:
+        _count_nameless(rows, settings, [])
+        return {night: rows}
+    else:
+        column, where = settings.columns[OWN_INSTANT[settings.feeds]], ""
         nights = _nights_of_instants(rows, settings, rule)
     _count_nameless(rows, settings, nights)
-    return apart(rows, nights, where, night, column) if nights else {night: rows}
+    return apart(rows, nights, where, night, column)
 
 
 def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
