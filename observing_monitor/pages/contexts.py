@@ -144,6 +144,7 @@ class StreamPage(msgspec.Struct):
     years: Table  # newest first
     charts: list[Chart]  # over the nights, oldest first
     sources: Table
+    rows: Table  # that the sources read and left out
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from observing_monitor.judging import left_out
 from observing_monitor.model.digest import with_instants
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import parse_utc
@@ -229,7 +230,9 @@ def without_dead_ends(page: NightPage) -> NightPage:
 
     def checked(findings: Iterable[Finding]) -> list[Finding]:
         return [
-            finding if finding.href in anchors else replace(finding, href="")
+            finding
+            if finding.href in anchors or finding.href == left_out.PLACE
+            else replace(finding, href="")
             for finding in findings
         ]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.model.finding import Finding
-    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.model.reading import Counts, Known, Tables
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.base import Asked
 
@@ -139,6 +139,8 @@ class BrokerCounts(Telling):
             )
         # path -> rows by night
         self._by_night: dict[str, dict[datetime.date, Rows]] = {}
+        # path -> its rows of all nights, and those left out
+        self._counted: dict[str, Counts] = {}
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all rows."""
@@ -153,13 +155,18 @@ class BrokerCounts(Telling):
         import pandas as pd
 
         parts, notes = [], []
-        for path in self.files.of_night(night):
+        paths = self.files.of_night(night)
+        for path in paths:
             rows = self._all_nights(path).get(night)
             if rows is not None:
                 notes += rows.notes
                 parts += [self._counts_of(rows, notes)] if rows.rows else []
         counts = pd.concat(parts).groupby(level=0, sort=True).last() if parts else pd.DataFrame()
-        return Reading(metrics=to_metrics(self._with_completeness(with_total(counts))), notes=notes)
+        return Reading(
+            metrics=to_metrics(self._with_completeness(with_total(counts))),
+            notes=notes,
+            counts={path: self._counted[path] for path in paths},
+        )
 
     def _all_nights(self, path: str) -> dict[datetime.date, Rows]:
         """Return a file's rows by night; each file is read once a run."""
@@ -179,7 +186,8 @@ class BrokerCounts(Telling):
             texts = self.pattern.groups([row[place] for row in rows.rows])["night"].to_pylist()
             nights = [None if text is None else read_night(text) for text in texts]
             rows.notes += self.pattern.take_notes()
-            self._by_night[path] = apart(rows, nights, f" in {column!r}")
+            self._counted[path] = rows.counts
+            self._by_night[path] = apart(rows, nights, f" in {column!r}", column=column)
         return self._by_night[path]
 
     def _is_header(self, names: list[str]) -> bool:

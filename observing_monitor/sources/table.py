@@ -5,7 +5,7 @@ A mapping in the settings says what their columns mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +30,7 @@ from observing_monitor.sources.shared.to_tables import to_reading
 if TYPE_CHECKING:
     import datetime
 
-    from observing_monitor.model.reading import Known, Reading
+    from observing_monitor.model.reading import Counts, Known, Reading
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.base import Asked
 
@@ -73,6 +73,8 @@ class Table(MappedSource):
         check_settings(settings, "table", self.files.has_night)
         # path -> rows by night, of files with all nights, each read once a run
         self._by_night: dict[str, dict[datetime.date, Rows]] = {}
+        # path -> its rows, of all nights in it, and those left out
+        self._counts: dict[str, Counts] = {}
 
     def nights(self) -> set[datetime.date]:
         """Return the nights in the files' names, else those of the rows."""
@@ -86,8 +88,10 @@ class Table(MappedSource):
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's rows of all files, mapped."""
-        parts = [self._rows_of_night(path, night) for path in self.files.of_night(night)]
-        return to_reading([rows for rows in parts if rows is not None], self.settings)
+        paths = self.files.of_night(night)
+        parts = [self._rows_of_night(path, night) for path in paths]
+        reading = to_reading([rows for rows in parts if rows is not None], self.settings)
+        return replace(reading, counts={path: self._counts[path] for path in paths})
 
     def _rows_of_night(self, path: str, night: datetime.date) -> Rows | None:
         if not self.files.has_night:
@@ -117,4 +121,5 @@ class Table(MappedSource):
         else:
             rows = read_jsonl(path, roots, names)
         require(rows, needed)
+        self._counts[path] = rows.counts
         return without_missing(rows, settings.missing)
