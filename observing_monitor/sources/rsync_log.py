@@ -15,6 +15,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
+from observing_monitor.model.wording import n_of
 from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
 
@@ -183,13 +184,25 @@ class RsyncLog:
         first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
         if not (first and last and first < bounds[1] and last >= bounds[0]):
             return []
-        paths = [arrival.path for arrival in by_time[-N_CHECKED:]]
-        if any(os.path.lexists(self.store / path) for path in paths):
+        if any(map(self._is_in_store, by_time[-N_CHECKED:])):
             return []
-        words = (
-            f"names {len(arrivals):,} files, none of them in {self.store}, such as {paths[-1]!r}"
-        )
-        return [f"{self.root / self.pattern}: {words}; {self._remedy(paths[-1])}; {CHANGE_TIMES}"]
+        path = by_time[-1].path
+        words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
+        remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
+        return [f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+
+    def _is_in_store(self, arrival: Arrival) -> bool:
+        """True if a file is in the store, or in a folder of the night in which it arrived."""
+        places = [arrival.path]
+        at = self.instant(arrival.at)
+        if at and arrival.path in self._loose:
+            nights = (at - ONE_DAY, at)
+            places += [
+                f"{night:{form}}/{arrival.path}"
+                for night in nights
+                for form in ("%Y-%m-%d", "%Y%m%d")
+            ]
+        return any(os.path.lexists(self.store / place) for place in places)
 
     def _remedy(self, path: str) -> str:
         """Return how the paths of the log can be made those of the store."""
