@@ -51,8 +51,12 @@ def check_source(
     answer = Answer(FINE, [f"{nights_text(known)}; answered in {took_s:.2f} s"])
     pattern = getattr(source.source, "pattern", None)
     if isinstance(pattern, Pattern):
-        answer += Answer(FINE, pattern.remarks())
+        answer += Answer(FINE, pattern.remarks()) + _odd(pattern.old_names())
     return answer + _check_nights(known, nights, stream, tonight) + found
+
+
+def _odd(lines: list[str]) -> Answer:
+    return Answer(ODD if lines else FINE, lines)
 
 
 def _check_nights(

@@ -131,7 +131,7 @@ class BrokerCounts(Telling):
         completeness.check_aggregates(settings)
         check_separator(settings.separator)
         self.files = TextFiles(settings.path)
-        self.pattern = Pattern("night_pattern", settings.night_pattern)
+        self.pattern = Pattern("night_pattern", settings.night_pattern, others=("night", "node"))
         if "night" not in self.pattern.names or self.files.has_night:
             raise UsageError(
                 "night_pattern must have a group (?P<night>…), and path no {night}: "

@@ -20,7 +20,7 @@ from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named, zone_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.dbb_events import (
@@ -126,7 +126,7 @@ class DataBackbone(Telling):
         if settings.gen not in (2, 3):
             raise UsageError(f"gen = {settings.gen} of a Data Backbone is not known; it is 3 or 2")
         self.zone = zone_named("timezone", settings.timezone)
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all files."""

@@ -9,7 +9,6 @@ known, unless an earlier run saw it or rsync's log has it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,13 @@ from observing_monitor.model.nights import zone_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.rsync_log import RsyncLog
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
+from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     import datetime
@@ -98,7 +98,7 @@ class FileStore(Telling):
             settings.whole_folders,
             is_optional=settings.optional,
         )
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
         parent = settings.path.parent
         if settings.transfer_log.startswith("/"):
             words = f"is a whole path; write it as it is below {parent}"
@@ -147,7 +147,8 @@ class FileStore(Telling):
         self.tree.forget(night)
         paths, name, numbers = self._kept(listing)
         if not len(paths):
-            return self._reading(frames.empty(columns.FILES), listing)
+            notes = skipped_all(self.settings.skip, listing.paths)
+            return self._reading(frames.empty(columns.FILES), listing, notes)
         table = self._table(frames.texts(paths), frames.texts(name), numbers)
         notes = self.pattern.take_notes()
         if self.settings.transfer_log:
@@ -199,7 +200,7 @@ class FileStore(Telling):
         )
 
     def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
+        return is_skipped(path, self.settings.skip)
 
     def _log_digest(self, night: datetime.date) -> str:
         """Return the digest of the night's log lines, or ""."""

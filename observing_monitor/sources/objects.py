@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
@@ -21,9 +20,10 @@ from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
+from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known
@@ -74,7 +74,7 @@ class ObjectFiles(Telling):
         self._loose: frozenset[str] | None = None
         # night -> its objects, until it was read
         self._nights: dict[datetime.date, dict[str, Object]] = {}
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
         settings.storage.check()
 
     def nights(self) -> set[datetime.date]:
@@ -99,12 +99,13 @@ class ObjectFiles(Telling):
         """Return the night's objects, by name."""
         import pandas as pd
 
-        listed = sorted(self._of_night(night).items())
+        skip, found = self.settings.skip, sorted(self._of_night(night).items())
         del self._nights[night]
-        listed = [(path, there) for path, there in listed if not self._is_skipped(path)]
+        listed = [(path, there) for path, there in found if not is_skipped(path, skip)]
         elsewhere = self._all_loose()
         if not listed:
-            return Reading(files=frames.empty(columns.FILES), elsewhere=elsewhere)
+            notes = skipped_all(skip, [path for path, _ in found])
+            return Reading(files=frames.empty(columns.FILES), notes=notes, elsewhere=elsewhere)
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         written = pd.Series([there.modified_at for _, there in listed])
@@ -120,9 +121,6 @@ class ObjectFiles(Telling):
         }
         table = frames.frame(columns.FILES, pd.DataFrame(files))
         return Reading(files=table, notes=self.pattern.take_notes(), elsewhere=elsewhere)
-
-    def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
 
     def _all_loose(self) -> frozenset[str]:
         """Return the paths of all loose objects."""
