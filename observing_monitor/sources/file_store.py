@@ -61,14 +61,19 @@ class FileStore(Telling):
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
         transfer_log: str = setting(
             "",
-            "Log of rsync (`--log-file`) with the times of transfer, below the parent of `path`. "
-            "Use a pattern, so that rotated logs count too.",
+            "Log of rsync (`--log-file`, or a daemon's) with the times of transfer, below the "
+            "parent of `path`. Use a pattern, so that rotated logs count too.",
             example="rsync.log*",
         )
         transfer_log_zone: str = setting(
             "UTC",
             "Time zone of the times in that log. rsync writes local time.",
             example="America/Santiago",
+        )
+        transfer_log_prefix: str = setting(
+            "",
+            "What paths in that log have before the path below `path`.",
+            example="storage/",
         )
 
     @staticmethod
@@ -98,7 +103,8 @@ class FileStore(Telling):
             words = f"is a whole path; write it as it is below {parent}"
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
-        self.log = RsyncLog(parent, settings.transfer_log, zone)
+        prefix = settings.transfer_log_prefix
+        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""
@@ -144,9 +150,10 @@ class FileStore(Telling):
             files = self._table(frames.texts(paths), frames.texts(name), numbers)
             notes += self.pattern.take_notes()
         if len(paths) and self.settings.transfer_log:
-            logged = self.log.transferred_at(files["file_id"])
-            files["transferred_at"] = logged.fillna(files["transferred_at"])
+            logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
+            notes += self.log.note_if_unused(logged, self.asked.rule.bounds(night))
             notes += self.log.notes
+            files["transferred_at"] = logged.fillna(files["transferred_at"])
         return Reading(
             files=files,
             notes=[note for note in notes if not fault.startswith(note)],
@@ -157,7 +164,7 @@ class FileStore(Telling):
         )
 
     def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
-        """Return the numbers of files, and of those that could not be looked at."""
+        """Return the numbers of files and log lines, and of those left out."""
         root, outside = str(self.settings.path), self.tree.outside()
         counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
         if outside.unseen:
@@ -165,7 +172,7 @@ class FileStore(Telling):
         for place, unseen in zip(counts, (listing.unseen, outside.unseen), strict=False):
             for path, words in unseen:
                 counts[place].leave_out(path, words)
-        return counts
+        return {**counts, **self.log.counts}
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -208,4 +215,4 @@ class FileStore(Telling):
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]
-        return self.log.digest(self.tree.night_folders().get(night, []), loose)
+        return self.log.digest(night, self.tree.night_folders().get(night, []), loose)
