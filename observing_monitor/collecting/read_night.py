@@ -53,6 +53,7 @@ class NightReading:
     looks: NightLooks
     readings: Mapping[str, Reading]  # by source
     problems: Mapping[str, str]  # source -> why it did not answer
+    faults: Mapping[str, str]  # source -> what it could not read, though it answered
     cached: Mapping[str, str]  # source -> digest of its attempts, if these came from the cache
     rows: Mapping[str, dict[str, PlaceRows]]  # source -> place -> its rows, now or when last read
 
@@ -105,10 +106,11 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
         unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
         tables_digest, sizes = saving.result()
+    faults = {**reading.problems, **reading.faults}
     row: Look = {
         "tables": tables_digest,
         "notes": _notes(reading),
-        "silent": silent_sources(looked, reading.problems, task.now),
+        "silent": silent_sources(looked, faults, task.now),
         "happened": happened,
         "is_told": _is_told(reading, staged),
         "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
@@ -116,7 +118,7 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     is_changed = any(value != looked.get(name) for name, value in row.items())
     row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
     _write_looked(reading, row, sizes)
-    return Outcome(night, is_changed, len(merged.after.files), row, reading.problems, reading.rows)
+    return Outcome(night, is_changed, len(merged.after.files), row, faults, reading.rows)
 
 
 def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
@@ -163,7 +165,8 @@ def _read_sources(
                 # rows that nobody understands do not mean that there is nothing
                 raise SourceError(nothing)
             readings[source.name] = one
-    return NightReading(task, looked, looks, readings, problems, cached, rows)
+    faults = {name: one.fault for name, one in readings.items() if getattr(one, "fault", "")}
+    return NightReading(task, looked, looks, readings, problems, faults, cached, rows)
 
 
 def _count(name: str, reading: Reading, rows: dict[str, dict[str, PlaceRows]]) -> None:

@@ -67,10 +67,8 @@ def rows_of(counts: Mapping[str, Counts]) -> dict[str, PlaceRows]:
 
 
 def nothing_understood(rows: Mapping[str, PlaceRows]) -> str:
-    """Return what is wrong if no row of a reading is understood, else ""."""
-    if any(n_read > n_left_out for n_read, n_left_out, _ in rows.values()):
-        return ""
-    return nothing_words(rows)
+    """Return what is wrong if no place of a reading is understood, else ""."""
+    return nothing_words(rows) if all(map(is_nothing_understood, rows.values())) else ""
 
 
 # --- of all nights --------------------------------------------------------------------------------

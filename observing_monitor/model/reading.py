@@ -91,6 +91,9 @@ class Reading:
         Place, such as a path -> its rows that were read and left out. A place that holds several
         nights has the same counts in the reading of each; they are counted once. None if the
         source does not count.
+    fault : str
+        What could not be read of the night, though the rest was: a fault of the source. The
+        tables are merged all the same.
     """
 
     files: DataFrame | None = None
@@ -102,6 +105,7 @@ class Reading:
     append: bool = False
     append_attempts: bool = False
     counts: Mapping[str, Counts] | None = None
+    fault: str = ""
 
 
 @dataclass

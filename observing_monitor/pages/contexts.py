@@ -259,6 +259,7 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     has_files: bool  # True if a source of the stream reports files
+    is_unread: bool  # True if a source of the stream could not be read
     stages: Table  # empty if there is only one stage
     failures: list[StageFailures]
     queues: list[Queue]

@@ -94,6 +94,7 @@ class NightPages:
             n_exposed=n_exposed,
             exposures=layout.exposures_page(job.night) if n_exposed > MAX_GROUPS else "",
             has_files=has_files,
+            is_unread=bool(row.get("silent")),
             stages=stages_table(content.stages, anchors, around.night),
             failures=shown_failures(content.stages, self._listed_elsewhere(queues)),
             queues=queues,

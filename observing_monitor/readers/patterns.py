@@ -178,7 +178,8 @@ class NamePattern(Pattern):
         if self.pattern == names.RUBIN:
             return names.read_names(file_names)
         found = self.groups(file_names.array)
-        if found and len(file_names) and not any(part.is_valid().true_count for part in found.values()):
+        has_match = any(len(part) > part.null_count for part in found.values())
+        if found and len(file_names) and not has_match:
             words = f"fits none of {n_of(len(file_names), 'name')}, such as {file_names.iloc[0]!r}"
             self.notes.append(f"{self.setting} {words}: it fills no column")
         return names.read_names(file_names, found)
@@ -193,7 +194,7 @@ class NamePattern(Pattern):
         return [f"{self.setting} {words} {', '.join(self.known)}"]
 
 
-def _by_re2(def _by_re2(texts: Any, linear: re2.Linear, at_start: bool) -> dict[str, Any]:
+def _by_re2(texts: Any, linear: re2.Linear, at_start: bool) -> dict[str, Any]:
     """Return the groups of a pattern that RE2 reads, as `Pattern.groups`."""
     import pyarrow as pa
     import pyarrow.compute as pc

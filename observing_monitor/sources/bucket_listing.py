@@ -17,7 +17,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import NID_ZERO
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
 from observing_monitor.readers.night_paths import TextFiles, read_night
@@ -75,11 +75,14 @@ class Listed(NamedTuple):
         Sentences about anything odd.
     is_whole
         True if every object of the listings is understood.
+    counts
+        Listing -> its objects, and lines that are left out.
     """
 
     alerts: DataFrame
     notes: list[str]
     is_whole: bool
+    counts: dict[str, Counts]
 
 
 class BucketListing(Telling):
@@ -182,6 +185,7 @@ class BucketListing(Telling):
             files=_files(own) if self.settings.list_files else None,
             metrics=self._counts(own, is_listed),
             notes=notes,
+            counts=listed.counts,
             # what a line that is not understood may name is not gone
             unread=[] if listed.is_whole else [""],
         )
@@ -227,6 +231,7 @@ class BucketListing(Telling):
             joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True),
             [note for part in parts for note in part.notes],
             all(part.is_whole for part in parts),
+            {place: counts for part in parts for place, counts in part.counts.items()},
         )
 
 
@@ -272,8 +277,9 @@ def _alerts(path: str | None, roots: list[str] | None = None) -> Listed:
         kafka_ms=named["kafka_ms"],
     )
     alerts["key"] = alerts["candid"].fillna(alerts["path"])
-    notes, is_whole = _oddities(path, lines, alerts)
-    return Listed(alerts[alerts["night"].notna()], notes, is_whole)
+    notes, counts, is_whole = _oddities(path, lines, alerts)
+    counted = {path: counts} if path else {}
+    return Listed(alerts[alerts["night"].notna()], notes, is_whole, counted)
 
 
 def _lines(path: str, roots: list[str] | None) -> Series[Any]:
@@ -287,13 +293,17 @@ def _lines(path: str, roots: list[str] | None) -> Series[Any]:
     return lines
 
 
-def _oddities(path: str | None, lines: Series[Any], alerts: DataFrame) -> tuple[list[str], bool]:
-    """Return notes on lines that name no alert, and if all objects are understood."""
+def _oddities(
+    path: str | None, lines: Series[Any], alerts: DataFrame
+) -> tuple[list[str], Counts, bool]:
+    """Return notes on lines that name no alert, their number, and if all objects are understood."""
     notes = []
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
+    counts = Counts(len(odd) + int(alerts["night"].notna().sum()))
     if len(odd):
         where = at((odd.index + 1).tolist())
         first = odd.iloc[0].strip()[:MAX_SHOWN]
+        counts.leave_out(f"line {odd.index[0] + 1}", f"no alert's file ({first})", len(odd))
         notes.append(f"{path} {where}: no alert's file ({first}); left out")
     is_whole = bool(alerts.loc[odd.index, "address"].notna().all())
     totals = [TOTAL.match(line) for line in lines.iloc[-3:]]
@@ -307,7 +317,7 @@ def _oddities(path: str | None, lines: Series[Any], alerts: DataFrame) -> tuple[
         elif n_total != n_listed:
             words = f"its TOTAL is {n_total:,} objects, but {n_listed:,} are listed"
             notes.append(f"{path}: {words}")
-    return notes, is_whole
+    return notes, counts, is_whole
 
 
 def _bytes(alerts: DataFrame) -> Series[float]:

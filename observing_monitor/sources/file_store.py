@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
 from observing_monitor.readers.patterns import NamePattern
@@ -28,7 +28,6 @@ from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
     from typing import Any
 
     from pandas import DataFrame
@@ -143,20 +142,39 @@ class FileStore(Telling):
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files, folder by folder."""
-        listing = self.tree.list_night(night)
+        listing, fault = self.tree.list_night(night), self.tree.fault_of(night)
         self.tree.forget(night)
         paths, name, numbers = self._kept(listing)
-        if not len(paths):
-            notes = skipped_all(self.settings.skip, listing.paths)
-            return self._reading(frames.empty(columns.FILES), listing, notes)
-        table = self._table(frames.texts(paths), frames.texts(name), numbers)
-        notes = self.pattern.take_notes()
-        if self.settings.transfer_log:
-            logged = self.log.transferred_at(table, instants(numbers["ctime_ns"]))
-            unused = self.log.note_if_unused(logged, self.asked.rule.bounds(night))
-            notes = [*notes, *unused, *self.log.notes]
-            table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, notes)
+        files, notes = frames.empty(columns.FILES), list(listing.notes)
+        if len(paths):
+            files = self._table(frames.texts(paths), frames.texts(name), numbers)
+            notes += self.pattern.take_notes()
+        else:
+            notes += skipped_all(self.settings.skip, listing.paths)
+        if len(paths) and self.settings.transfer_log:
+            logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
+            notes += self.log.note_if_unused(logged, self.asked.rule.bounds(night))
+            notes += self.log.notes
+            files["transferred_at"] = logged.fillna(files["transferred_at"])
+        return Reading(
+            files=files,
+            notes=[note for note in notes if not fault.startswith(note)],
+            unread=shown_all(listing.unread),
+            elsewhere=self.tree.all_loose(),
+            counts=self._counts(night, len(paths), listing),
+            fault=fault,
+        )
+
+    def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
+        """Return the numbers of files and log lines, and of those left out."""
+        root, outside = str(self.settings.path), self.tree.outside()
+        counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
+        if outside.unseen:
+            counts[root] = Counts(len(outside) + len(outside.unseen))
+        for place, unseen in zip(counts, (listing.unseen, outside.unseen), strict=False):
+            for path, words in unseen:
+                counts[place].leave_out(path, words)
+        return {**counts, **self.log.counts}
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -164,7 +182,11 @@ class FileStore(Telling):
 
         (paths, name, _), numbers = listing.texts(), listing.columns()
         if self.settings.skip:
-            rows = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
+            rows = [
+                row
+                for row, path in enumerate(listing.paths)
+                if not is_skipped(path, self.settings.skip)
+            ]
             kept = np.array(rows, "int64")
             paths, name = paths.take(kept), name.take(kept)
             numbers = {fact: values[kept] for fact, values in numbers.items()}
@@ -190,17 +212,6 @@ class FileStore(Telling):
             **{str(column): values for column, values in in_name.items()},
         }
         return frames.frame(columns.FILES, pd.DataFrame(files))
-
-    def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
-        return Reading(
-            files=files,
-            notes=[*listing.notes, *notes],
-            unread=shown_all(listing.unread),
-            elsewhere=self.tree.all_loose(),
-        )
-
-    def _is_skipped(self, path: str) -> bool:
-        return is_skipped(path, self.settings.skip)
 
     def _log_digest(self, night: datetime.date) -> str:
         """Return the digest of the night's log lines, or ""."""

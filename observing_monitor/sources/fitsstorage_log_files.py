@@ -93,7 +93,11 @@ class LogFolder:
         return logs
 
     def records(
-        self, paths: list[Path], since: datetime.datetime | None, notes: list[str]
+        self,
+        paths: list[Path],
+        since: datetime.datetime | None,
+        notes: list[str],
+        foreign: list[int],
     ) -> Iterable[Record]:
         """Return a service's records from about `since`, in order of time.
 
@@ -105,6 +109,8 @@ class LogFolder:
             Records of up to a day before may be included.
         notes : list of str
             Gets a sentence for each log that is damaged or is no log.
+        foreign : list of int
+            Gets the number of lines of each log that is no log of a service.
         """
         parts: list[list[Record]] = []
         for path in paths:
@@ -113,6 +119,7 @@ class LogFolder:
             if records:
                 parts.append(records)
             elif text.strip():
+                foreign.append(sum(1 for line in text.splitlines() if line.strip()))
                 notes.append(
                     f"{path}: no line is as FitsStorage's services log them; "
                     "should pattern leave it out?"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
 from observing_monitor.readers.patterns import NamePattern
@@ -72,6 +72,8 @@ class ObjectFiles(Telling):
         self._fault = ""
         # the paths of all objects outside the prefixes of nights
         self._loose: frozenset[str] | None = None
+        # paths of objects outside the prefixes of nights that have no time, and so no night
+        self._undated: list[str] = []
         # night -> its objects, until it was read
         self._nights: dict[datetime.date, dict[str, Object]] = {}
         self.pattern = NamePattern(settings.name_pattern)
@@ -100,12 +102,14 @@ class ObjectFiles(Telling):
         import pandas as pd
 
         skip, found = self.settings.skip, sorted(self._of_night(night).items())
+        counts = self._counts(night)
         del self._nights[night]
         listed = [(path, there) for path, there in found if not is_skipped(path, skip)]
         elsewhere = self._all_loose()
         if not listed:
             notes = skipped_all(skip, [path for path, _ in found])
-            return Reading(files=frames.empty(columns.FILES), notes=notes, elsewhere=elsewhere)
+            nothing = frames.empty(columns.FILES)
+            return Reading(files=nothing, notes=notes, elsewhere=elsewhere, counts=counts)
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         written = pd.Series([there.modified_at for _, there in listed])
@@ -120,7 +124,18 @@ class ObjectFiles(Telling):
             **self.pattern.read_names(name).to_dict("series"),
         }
         table = frames.frame(columns.FILES, pd.DataFrame(files))
-        return Reading(files=table, notes=self.pattern.take_notes(), elsewhere=elsewhere)
+        notes = self.pattern.take_notes()
+        return Reading(files=table, notes=notes, elsewhere=elsewhere, counts=counts)
+
+    def _counts(self, night: datetime.date) -> dict[str, Counts]:
+        """Return the numbers of the night's objects, and of those outside all nights."""
+        loose = self._list_outside()[1]
+        address, n_loose = self.objects.address, sum(map(len, loose.values()))
+        outside = Counts(n_loose + len(self._undated))
+        if self._undated:
+            outside.leave_out(self._undated[0], "has no time", len(self._undated))
+        n_below = len(self._nights[night]) - len(loose.get(night, {}))
+        return {address: outside, f"{address}, night {night}": Counts(n_below)}
 
     def _all_loose(self) -> frozenset[str]:
         """Return the paths of all loose objects."""
@@ -167,8 +182,12 @@ class ObjectFiles(Telling):
             objects, folders = self.objects.folder(to_do.pop())
             is_empty = is_empty and not objects and not folders
             for path, there in objects.items():
-                if not _is_hidden(path) and there.modified_at:
+                if _is_hidden(path):
+                    continue
+                if there.modified_at:
                     loose.setdefault(self.asked.rule.night_of(there.modified_at), {})[path] = there
+                else:
+                    self._undated.append(path)
             for folder in folders:
                 night = night_named(folder.rpartition("/")[2])
                 if night:

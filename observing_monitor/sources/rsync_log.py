@@ -15,6 +15,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
+from observing_monitor.model.reading import Counts
 from observing_monitor.model.wording import n_of
 from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
@@ -88,6 +89,8 @@ class RsyncLog:
         self.zone = zone
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
+        # log -> its lines about files, and lines that no rsync writes; once it was read
+        self.counts: dict[str, Counts] = {}
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
@@ -260,6 +263,10 @@ class RsyncLog:
             arrivals[path] = max(line.at, arrivals.get(path, ""))
             if not _night_folder(path.rpartition("/")[0]):
                 self._loose.setdefault(path, []).append(line.at)
+        counts = self.counts[str(log)] = Counts(n_known + len(odd))
+        if odd:
+            words = f"{odd[0].strip()[:120]!r} is no line of rsync"
+            counts.leave_out("", words, len(odd))
         if odd and not n_known:
             words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
             remedy = "rsync must write it with its usual --log-file-format"
