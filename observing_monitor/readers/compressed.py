@@ -9,13 +9,13 @@ import contextlib
 import io
 import re
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from observing_monitor.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import BufferedReader
+    from io import BufferedReader, RawIOBase
     from typing import IO
 
 
@@ -69,7 +69,7 @@ def _reader(raw: BufferedReader, kind: str, path: object) -> IO[bytes]:
     if kind == "gzip":
         import gzip
 
-        return gzip.open(raw)
+        return cast("IO[bytes]", gzip.open(raw))
     if kind == "xz":
         import lzma
 
@@ -88,7 +88,7 @@ def _zstd(raw: BufferedReader, path: object) -> IO[bytes]:
     if not pa.Codec.is_available("zstd"):
         words = "is compressed with zstd, which this pyarrow was built without"
         raise SourceError(f"{path}: {words}; install pyarrow from PyPI, or write a .gz")
-    return io.BufferedReader(pa.input_stream(raw, compression="zstd"))
+    return io.BufferedReader(cast("RawIOBase", pa.input_stream(raw, compression="zstd")))
 
 
 def is_damage(error: BaseException) -> bool:

@@ -43,7 +43,8 @@ OTHER_LINE = re.compile(
     r"^\s*$|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] (?:"
     r"[<>ch.][fdLDS]\S{9} |\*deleting|del\. |(?:building|receiving) file list|sent |total: "
     r"|rsync|connect |name lookup|params\.c|max connections|auth |unknown module|unable to|bind\(\)"
-    r"|\[|IO error|file has vanished|skipping |created directory )"
+    r"|\[|IO |(?:cannot|could not|file|symlink|skipping|created|opening|delta-|total)\b"
+    r"|WARNING|@?ERROR)"
 )
 
 CHANGE_TIMES = "without it files' change times are shown as transfer times"
@@ -296,7 +297,8 @@ def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
         If the log can't be read to its end.
     """
     with open_plain(log, [root]) as raw, decompressed(raw, log) as data:
-        for line in io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace"):
+        lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
+        for line in lines:
             if found := RSYNC_LINE.match(line):
                 yield Arrival(found["path"] or found["path2"], found["at"])
             elif not OTHER_LINE.match(line):
