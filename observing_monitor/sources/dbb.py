@@ -172,7 +172,8 @@ class DataBackbone(Telling):
         settings = self.settings
         attempts = to_attempts(events, settings.stage, self.pattern, self.zone)
         notes += self.pattern.take_notes()
-        return Reading(attempts=attempts, notes=notes, counts=counted)
+        unused = self.pattern.take_without_effect()
+        return Reading(attempts=attempts, notes=notes, counts=counted, without_effect=unused)
 
     def _events(self, night: datetime.date, counts: Counts) -> DataFrame:
         """Return the files that may be the night's, with events.

@@ -81,6 +81,8 @@ class RsyncLog:
     ----------
     notes
         Sentences about logs that could not be read.
+    unused
+        Sentences about logs without a line about a file.
     """
 
     def __init__(self, store: Path, pattern: str, zone: ZoneInfo, prefix: str = "") -> None:
@@ -90,6 +92,7 @@ class RsyncLog:
         self.zone = zone
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
+        self.unused: list[str] = []
         # log -> its lines about files, and lines that no rsync writes; once it was read
         self.counts: dict[str, Counts] = {}
         self._states: list[list[Any]] | None = None
@@ -133,7 +136,9 @@ class RsyncLog:
         days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
         # if one night at a time is sent, paths lack the night's folder
         sums += [self._sums[day] for day in days if day in self._sums]
-        text = repr((sums, [(path, arrivals.get(path)) for path in loose], self.notes))
+        text = repr(
+            (sums, [(path, arrivals.get(path)) for path in loose], self.notes, *self.unused)
+        )
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
     def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
@@ -169,10 +174,12 @@ class RsyncLog:
         fitting = [at for at in times if created - CLOCKS <= at <= changed + CLOCKS]
         return max(fitting, default=None)
 
-    def note_if_unused(
+    def why_unused(
         self, transferred_at: Series[Any], bounds: tuple[datetime.datetime, datetime.datetime]
     ) -> list[str]:
-        """Return a note if the logs are of the night's time, but name no file of the store.
+        """Return sentences about logs that have no effect.
+
+        No line is about a file, or they are of the night's time, but name no file of the store.
 
         Parameters
         ----------
@@ -183,17 +190,17 @@ class RsyncLog:
         """
         arrivals = self._read()
         if transferred_at.notna().any() or not arrivals:
-            return []
+            return self.unused
         by_time = sorted((Arrival(*item) for item in arrivals.items()), key=lambda one: one.at)
         first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
         if not (first and last and first < bounds[1] and last >= bounds[0]):
-            return []
+            return self.unused
         if any(map(self._is_in_store, by_time[-N_CHECKED:])):
-            return []
+            return self.unused
         path = by_time[-1].path
         words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
         remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
-        return [f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+        return [*self.unused, f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
         """True if a file is in the store, or in a folder of the night in which it arrived."""
@@ -271,7 +278,7 @@ class RsyncLog:
         if odd and not n_known:
             words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
             remedy = "rsync must write it with its usual --log-file-format"
-            self.notes.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
+            self.unused.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
 
     def _add_to_sum(self, path: str, at: str) -> None:
         place = _night_folder(path.rpartition("/")[0]) or at[:10]
