@@ -94,7 +94,7 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
 
 
 def _check_rows(reading: Any) -> Answer:
-    """Report the rows that a source read and left out."""
+    """Report rows read and left out."""
     counts = getattr(reading, "counts", None)
     if counts is None:
         return Answer(FINE, ["rows: not counted"])
