@@ -111,7 +111,7 @@ def _check_ignore(files: Any, stream: Stream) -> list[str]:
 
 
 def _check_rows(reading: Any) -> Answer:
-    """Report the rows that a source read and left out."""
+    """Report rows read and left out."""
     counts = getattr(reading, "counts", None)
     if counts is None:
         return Answer(FINE, ["rows: not counted"])

@@ -24,7 +24,7 @@ MAX_EXAMPLES = 3
 
 @dataclass
 class Counts:
-    """Rows of one place: read, used and left out.
+    """Rows of one place: read and left out.
 
     A row is used if it is in a table of any night. A row that the settings ignore on purpose is
     no row: do not count it.

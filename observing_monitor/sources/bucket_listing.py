@@ -296,7 +296,7 @@ def _lines(path: str, roots: list[str] | None) -> Series[Any]:
 def _oddities(
     path: str | None, lines: Series[Any], alerts: DataFrame
 ) -> tuple[list[str], Counts, bool]:
-    """Return notes on lines that name no alert, their number, and if all objects are understood."""
+    """Return notes, the number of lines, and if all objects are understood."""
     notes = []
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
     counts = Counts(len(odd) + int(alerts["night"].notna().sum()))

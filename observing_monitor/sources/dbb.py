@@ -311,7 +311,7 @@ class DataBackbone(Telling):
         return named.eq(night) | (named.isna() & shifted.dt.date.eq(night))
 
     def _count_undated(self, events: DataFrame, counts: Counts) -> None:
-        """Count the rows whose night nothing tells."""
+        """Count rows without a night."""
         is_undated = events["added_at"].isna() & ~events["relpath"].map(_night_in).notna()
         undated = events[is_undated]
         if len(undated):

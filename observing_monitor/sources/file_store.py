@@ -167,7 +167,7 @@ class FileStore(Telling):
         )
 
     def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
-        """Return the numbers of files and log lines, and of those left out."""
+        """Count files and log lines, and those left out."""
         root, outside = str(self.settings.path), self.tree.outside()
         counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
         if outside.unseen:

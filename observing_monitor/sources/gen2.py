@@ -145,7 +145,7 @@ class Gen2Repository(Telling):
     def _count_links(
         self, listing: Listing, links: DataFrame, night: datetime.date
     ) -> dict[str, Counts]:
-        """Return the numbers of links, and of FITS files that `raw_pattern` does not match."""
+        """Count the links, and FITS files that `raw_pattern` does not match."""
         place = self.tree.root
         folders: tuple[str, ...] = ("",)
         if not self.settings.query_links:

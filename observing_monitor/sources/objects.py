@@ -136,7 +136,7 @@ class ObjectFiles(Telling):
         )
 
     def _counts(self, night: datetime.date) -> dict[str, Counts]:
-        """Return the numbers of the night's objects, and of those outside all nights."""
+        """Count the night's objects, and those outside all nights."""
         loose = self._list_outside()[1]
         address, n_loose = self.objects.address, sum(map(len, loose.values()))
         outside = Counts(n_loose + len(self._undated))

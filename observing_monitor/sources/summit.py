@@ -209,10 +209,10 @@ class SummitMessages(Telling):
     def _all_messages(
         self, night: datetime.date, notes: list[str]
     ) -> tuple[list[tuple[str, Counts, Any]], dict[str, Counts]]:
-        """Return each message of the night's files, with its file and the counts of its day.
+        """Return the messages of the night's files, and counts by place.
 
-        The second value has the counts by place. The night after counts the same messages of its
-        own day.
+        Each message is with its file and the counts of its day. The night after counts those of
+        its own day again.
         """
         found: list[tuple[str, Counts, Any]] = []
         counts: dict[str, Counts] = {}
