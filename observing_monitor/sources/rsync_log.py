@@ -95,6 +95,7 @@ class RsyncLog:
         self.unused: list[str] = []
         # log -> its lines about files, and lines that no rsync writes; once it was read
         self.counts: dict[str, Counts] = {}
+        self._has_prefix = False  # True if a path in the logs had it
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
@@ -221,7 +222,8 @@ class RsyncLog:
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
                 prefix = "/".join(parts[:n])
-                return f'set transfer_log_prefix = "{self.prefix}{prefix}/"'
+                before = self.prefix if self._has_prefix else ""
+                return f'set transfer_log_prefix = "{before}{prefix}/"'
         return "set transfer_log_prefix to what is before the path in the store"
 
     def instant(self, text: str) -> datetime.datetime | None:
@@ -248,7 +250,8 @@ class RsyncLog:
             for log in logs:
                 self._read_one(log, arrivals)
             for path, at in arrivals.items():
-                self._add_to_sum(path, at)
+                for one in self._loose.get(path, [at]):
+                    self._add_to_sum(path, one)
         return self._arrivals
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
@@ -266,7 +269,9 @@ class RsyncLog:
                 odd.append(line)
                 continue
             n_known += 1
-            path = line.path.lstrip("/").removeprefix(self.prefix)
+            path = line.path.lstrip("/")
+            if self.prefix and path.startswith(self.prefix):
+                path, self._has_prefix = path.removeprefix(self.prefix), True
             # the latest: in order of name an older log may come after a newer one
             arrivals[path] = max(line.at, arrivals.get(path, ""))
             if not _night_folder(path.rpartition("/")[0]):
