@@ -313,7 +313,7 @@ def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
         for line in lines:
             if found := RSYNC_LINE.match(line):
                 yield Arrival(found["path"] or found["path2"], found["at"])
-            elif not OTHER_LINE.match(line):
+            elif not OTHER_LINE.match(line) and line.endswith("\n"):  # else it is being written
                 yield line
 
 

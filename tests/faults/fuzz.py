@@ -69,7 +69,7 @@ PARSERS = {
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
     "expected": lambda source, path: expected_lists.read_sensors(expected_lists.read_text(path)),
-    "summit": lambda source, path: source._messages(str(path), str(path), []),
+    "summit": lambda source, path: source._messages(str(path), []),
     "table, CSV": lambda source, path: textfiles.read_csv(path),
     "table, JSON": lambda source, path: textfiles.read_json(path, "data.items"),
     "table, JSON lines": lambda source, path: textfiles.read_jsonl(path),
