@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
 from observing_monitor.model.reading import Counts
@@ -137,10 +138,8 @@ class RsyncLog:
         days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
         # if one night at a time is sent, paths lack the night's folder
         sums += [self._sums[day] for day in days if day in self._sums]
-        text = repr(
-            (sums, [(path, arrivals.get(path)) for path in loose], self.notes, *self.unused)
-        )
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+        of_loose = [(path, arrivals.get(path)) for path in loose]
+        return hex_digest(repr((sums, of_loose, self.notes, *self.unused)), n_bytes=16)
 
     def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
         """Return when each file arrived last (UTC), or NaT.
