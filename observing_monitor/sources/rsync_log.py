@@ -164,7 +164,7 @@ class RsyncLog:
         return ids.map(times).astype(columns.DTYPES["instant"])
 
     def _without_folder(self, path: str, created: Any, changed: Any) -> datetime.datetime | None:
-        """Return when a file arrived whose night's folder the log does not name.
+        """Return the arrival of a file without its night's folder.
 
         The same name may be in other nights, so the time must fit the file's own.
         """
@@ -203,7 +203,10 @@ class RsyncLog:
         return [*self.unused, f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
-        """True if a file is in the store, or in a folder of the night in which it arrived."""
+        """True if a file is in the store.
+
+        If the log names no night, it is looked for in that of its arrival.
+        """
         places = [arrival.path]
         at = self.instant(arrival.at)
         if at and arrival.path in self._loose:
@@ -216,7 +219,7 @@ class RsyncLog:
         return any(os.path.lexists(self.store / place) for place in places)
 
     def _remedy(self, path: str) -> str:
-        """Return how the paths of the log can be made those of the store."""
+        """Return the remedy for paths below another folder."""
         parts = path.split("/")
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
@@ -256,10 +259,9 @@ class RsyncLog:
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
             self._read_lines(log, arrivals)
-        except SourceError as error:
-            self.notes.append(f"{error}; {CHANGE_TIMES}")
-        except OSError as error:
-            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
+        except (OSError, SourceError) as error:
+            words = f"{log}: {os_error_text(error)}" if isinstance(error, OSError) else error
+            self.notes.append(f"{words}; {CHANGE_TIMES}")
 
     def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
         n_known, odd = 0, list[str]()
@@ -293,7 +295,9 @@ class RsyncLog:
 
 
 def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
-    """Yield each file that arrived, in the order of the log, and each line that no rsync writes.
+    """Yield each arrival, and each line that no rsync writes.
+
+    In the order of the log.
 
     Parameters
     ----------
