@@ -188,19 +188,24 @@ class RsyncLog:
         bounds
             Of the night.
         """
-        arrivals = self._read()
-        if transferred_at.notna().any() or not arrivals:
+        if transferred_at.notna().any() or not self._read():
             return self.unused
-        by_time = sorted((Arrival(*item) for item in arrivals.items()), key=lambda one: one.at)
-        first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
-        if not (first and last and first < bounds[1] and last >= bounds[0]):
+        first, *last = self._first_and_last
+        begin, end = self.instant(first.at), self.instant(last[-1].at)
+        if not (begin and end and begin < bounds[1] and end >= bounds[0]):
             return self.unused
-        if any(map(self._is_in_store, by_time[-N_CHECKED:])):
+        if any(map(self._is_in_store, last)):
             return self.unused
-        path = by_time[-1].path
-        words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
+        path, n_files = last[-1].path, n_of(len(self._read()), "file")
+        words = f"names {n_files}, none of them in {self.store}, such as {path!r}"
         remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
-        return [*self.unused, f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+        return [*self.unused, f"{self.root / self.pattern}: {words}; {remedy}"]
+
+    @functools.cached_property
+    def _first_and_last(self) -> list[Arrival]:
+        """The first arrival, and the last `N_CHECKED`."""
+        by_time = sorted(map(Arrival._make, self._read().items()), key=lambda one: one.at)
+        return [by_time[0], *by_time[-N_CHECKED:]]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
         """True if a file is in the store.
