@@ -49,8 +49,9 @@ def unknown_variables(
     unknown -= {*_named_in([*settings, *(receiver.settings for receiver in receivers)])}
     sentences = []
     for name in sorted(unknown):
-        near = difflib.get_close_matches(name, known, 1)
-        remedy = f"did you mean {near[0]}?" if near else "no option has this name"
+        ends = [one.removeprefix(PREFIX) for one in known]
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), ends, 1)
+        remedy = f"did you mean {PREFIX}{near[0]}?" if near else "no option has this name"
         sentences.append(f"{name} in the environment has no effect; {remedy}")
     return sentences
 

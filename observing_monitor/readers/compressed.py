@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.errors import SourceError
 
 if TYPE_CHECKING:
+    import bz2
+    import gzip
+    import lzma
     from collections.abc import Iterator
     from io import BufferedReader, RawIOBase
-    from typing import IO
+
+    Content = BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 
 
 # first bytes of a file -> how it is compressed
@@ -32,8 +36,8 @@ ENDING = re.compile(r"\.(?:gz|xz|bz2|zst)$", re.IGNORECASE)
 
 
 @contextlib.contextmanager
-def decompressed(raw: BufferedReader, path: object) -> Iterator[IO[bytes]]:
-    """Yield the content of an open file, decompressed if it is compressed.
+def decompressed(raw: BufferedReader, path: object) -> Iterator[Content]:
+    """Yield the content of an open file, decompressed; the file itself if it is plain.
 
     Parameters
     ----------
@@ -65,11 +69,11 @@ def kind_of_file(raw: BufferedReader) -> str:
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "")
 
 
-def _reader(raw: BufferedReader, kind: str, path: object) -> IO[bytes]:
+def _reader(raw: BufferedReader, kind: str, path: object) -> Content:
     if kind == "gzip":
         import gzip
 
-        return cast("IO[bytes]", gzip.open(raw))
+        return gzip.open(raw)
     if kind == "xz":
         import lzma
 
@@ -81,7 +85,7 @@ def _reader(raw: BufferedReader, kind: str, path: object) -> IO[bytes]:
     return _zstd(raw, path)
 
 
-def _zstd(raw: BufferedReader, path: object) -> IO[bytes]:
+def _zstd(raw: BufferedReader, path: object) -> Content:
     """Return a reader of Zstandard, which Arrow has unless it was built without."""
     import pyarrow as pa
 

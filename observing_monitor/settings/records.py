@@ -48,6 +48,11 @@ class StreamSettings:
     transfer_log_zone: str = setting(
         "UTC", "Time zone of the times in `transfer_log`.", example="America/Santiago"
     )
+    transfer_log_prefix: str = setting(
+        "",
+        "What paths in `transfer_log` have before the path below `storage/`.",
+        example="storage/",
+    )
     night_rule: str = setting(
         "UTC-12h",
         "Clock whose date is the night: `UTC`, `UTC-12h`, `UTC+4h`, `TAI-12h`. With `UTC-12h`, "
@@ -128,7 +133,7 @@ class StreamSettings:
     )
     notify: dict[str, Any] = setting(
         {},
-        "Receivers that are told when this stream's status changes: tables "
+        "Receivers of a message when this stream's status changes: tables "
         "`[streams.NAME.notify.RECEIVER]`, each with a `type`.",
     )
     sources: list[dict[str, Any]] = setting(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
 from observing_monitor.model.reading import Counts
@@ -95,6 +96,7 @@ class RsyncLog:
         self.unused: list[str] = []
         # log -> its lines about files, and lines that no rsync writes; once it was read
         self.counts: dict[str, Counts] = {}
+        self._has_prefix = False  # True if a path in the logs had it
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
@@ -136,10 +138,8 @@ class RsyncLog:
         days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
         # if one night at a time is sent, paths lack the night's folder
         sums += [self._sums[day] for day in days if day in self._sums]
-        text = repr(
-            (sums, [(path, arrivals.get(path)) for path in loose], self.notes, *self.unused)
-        )
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+        of_loose = [(path, arrivals.get(path)) for path in loose]
+        return hex_digest(repr((sums, of_loose, self.notes, *self.unused)), n_bytes=16)
 
     def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
         """Return when each file arrived last (UTC), or NaT.
@@ -221,7 +221,8 @@ class RsyncLog:
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
                 prefix = "/".join(parts[:n])
-                return f'set transfer_log_prefix = "{self.prefix}{prefix}/"'
+                before = self.prefix if self._has_prefix else ""
+                return f'set transfer_log_prefix = "{before}{prefix}/"'
         return "set transfer_log_prefix to what is before the path in the store"
 
     def instant(self, text: str) -> datetime.datetime | None:
@@ -248,7 +249,8 @@ class RsyncLog:
             for log in logs:
                 self._read_one(log, arrivals)
             for path, at in arrivals.items():
-                self._add_to_sum(path, at)
+                for one in self._loose.get(path, [at]):
+                    self._add_to_sum(path, one)
         return self._arrivals
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
@@ -266,7 +268,9 @@ class RsyncLog:
                 odd.append(line)
                 continue
             n_known += 1
-            path = line.path.lstrip("/").removeprefix(self.prefix)
+            path = line.path.lstrip("/")
+            if self.prefix and path.startswith(self.prefix):
+                path, self._has_prefix = path.removeprefix(self.prefix), True
             # the latest: in order of name an older log may come after a newer one
             arrivals[path] = max(line.at, arrivals.get(path, ""))
             if not _night_folder(path.rpartition("/")[0]):

@@ -34,7 +34,7 @@ _OFFSET = re.compile(
 
 
 class Written(NamedTuple):
-    """How a column's instants are written.
+    """The form in which a column has its instants.
 
     Attributes
     ----------

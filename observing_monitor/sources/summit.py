@@ -39,6 +39,7 @@ from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
 from observing_monitor.sources.expected_settings import ExpectedSettings
+from observing_monitor.sources.shared.to_tables import in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +168,13 @@ class SummitMessages(Telling):
             rows.append(TextRow("end_of_readout", name, at, seconds, facts))
         ended_at = {name: readout.ended_at for name, readout in readouts.items()}
         files = _files(objects, ended_at)
-        return Reading(files=files, metrics=text_metrics(rows), notes=notes, counts=counts)
+        return Reading(
+            files=files,
+            metrics=text_metrics(rows),
+            notes=notes,
+            counts=counts,
+            unread=in_doubt(counts),
+        )
 
     @staticmethod
     def numbers(
