@@ -1,4 +1,4 @@
-"""Variables of the environment that look like options and are none."""
+"""Environment variables that nothing reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def unknown_variables(
     streams: Iterable[Stream],
     receivers: Iterable[Receiver],
 ) -> list[str]:
-    """Return a sentence for each variable that nothing reads, without its value.
+    """Return a sentence per variable that nothing reads.
+
+    Values are left out: they may be secrets.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def unknown_variables(
 
 
 def _named_in(settings: Iterable[Any]) -> Iterator[str]:
-    """Yield the variables that settings name, in any record of theirs."""
+    """Yield the variables that settings name."""
     for record in settings:
         if dataclasses.is_dataclass(record) and not isinstance(record, type):
             for field in dataclasses.fields(record):

@@ -138,7 +138,10 @@ def _night(
 def _without_effect(
     row: IndexRow, judged: DataFrame, ignore: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return sentences about settings without effect by source, or "" for the stream's own."""
+    """Return sentences about settings without effect.
+
+    By source; those about the stream's own settings have the key "".
+    """
     from observing_monitor.tables.classify import matches
 
     found = dict(row.get("without_effect") or {})

@@ -1,4 +1,4 @@
-"""Read compressed files as what they hold: gzip, xz, bzip2 and Zstandard.
+"""Read files compressed by gzip, xz, bzip2 or Zstandard.
 
 The content decides, not the name, since logs are renamed when they are rotated.
 """
@@ -31,13 +31,19 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 WRITE_WHOLE = "write it beside and rename it when it is whole"
+WITHOUT_ZSTD = (
+    "is compressed with zstd, which this pyarrow was built without; install pyarrow from PyPI, or "
+    "write the file as .gz"
+)
 LONGEST = max(map(len, MAGIC))
 ENDING = re.compile(r"\.(?:gz|xz|bz2|zst)$", re.IGNORECASE)
 
 
 @contextlib.contextmanager
 def decompressed(raw: BufferedReader, path: object) -> Iterator[Content]:
-    """Yield the content of an open file, decompressed; the file itself if it is plain.
+    """Yield the content of an open file, decompressed.
+
+    That is the file itself if it is plain.
 
     Parameters
     ----------
@@ -63,7 +69,7 @@ def decompressed(raw: BufferedReader, path: object) -> Iterator[Content]:
 
 
 def kind_of_file(raw: BufferedReader) -> str:
-    """Return how an open file is compressed, or ""; it is at its beginning again."""
+    """Return how an open file is compressed, or ""."""
     start = raw.read(LONGEST)
     raw.seek(0)
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "")
@@ -86,17 +92,16 @@ def _reader(raw: BufferedReader, kind: str, path: object) -> Content:
 
 
 def _zstd(raw: BufferedReader, path: object) -> Content:
-    """Return a reader of Zstandard, which Arrow has unless it was built without."""
+    """Return a reader of Zstandard, which most builds of Arrow have."""
     import pyarrow as pa
 
     if not pa.Codec.is_available("zstd"):
-        words = "is compressed with zstd, which this pyarrow was built without"
-        raise SourceError(f"{path}: {words}; install pyarrow from PyPI, or write a .gz")
+        raise SourceError(f"{path}: {WITHOUT_ZSTD}")
     return io.BufferedReader(cast("RawIOBase", pa.input_stream(raw, compression="zstd")))
 
 
 def is_damage(error: BaseException) -> bool:
-    """True if an error says that compressed data are cut or broken.
+    """True for errors about compressed data.
 
     Decompressors raise an OSError without a number, others EOFError or errors of their own.
     """
@@ -106,5 +111,5 @@ def is_damage(error: BaseException) -> bool:
 
 
 def without_ending(name: str) -> str:
-    """Return a file's name without the ending of a compressed file."""
+    """Return a name without `.gz` and the like."""
     return ENDING.sub("", name)

@@ -86,7 +86,7 @@ class Pattern:
         ]
 
     def old_names(self) -> list[str]:
-        """Return a sentence for each group that has an old name, which is still read."""
+        """Return a sentence per group with an old name."""
         return [
             f"{self.setting}: the group {name!r} is now called {new!r}; write (?P<{new}>…)"
             for name, new in names.OLD_GROUPS.items()
@@ -94,7 +94,7 @@ class Pattern:
         ]
 
     def flaws(self) -> list[str]:
-        """Return which parts of the pattern have no effect."""
+        """Return parts of the pattern without effect."""
         unknown = [name for name in self.names if name not in {*self.known, *names.OLD_GROUPS}]
         if not self.known or not unknown:
             return []
@@ -193,7 +193,7 @@ class NamePattern(Pattern):
         return names.read_names(file_names, found)
 
     def flaws(self) -> list[str]:
-        """Return which groups have no effect, or that there is none."""
+        """Return groups without effect, or that there is none."""
         if self.pattern == names.RUBIN:
             return []
         if self.names:

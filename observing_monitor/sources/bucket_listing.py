@@ -64,7 +64,7 @@ MAX_SHOWN = 120
 
 
 class Listed(NamedTuple):
-    """What listings have.
+    """Content of one or several listings.
 
     Attributes
     ----------

@@ -164,7 +164,7 @@ class RsyncLog:
         return ids.map(times).astype(columns.DTYPES["instant"])
 
     def _without_folder(self, path: str, created: Any, changed: Any) -> datetime.datetime | None:
-        """Return when a file arrived whose night's folder the log does not name.
+        """Return the arrival of a file without its night's folder.
 
         The same name may be in other nights, so the time must fit the file's own.
         """
@@ -188,22 +188,30 @@ class RsyncLog:
         bounds
             Of the night.
         """
-        arrivals = self._read()
-        if transferred_at.notna().any() or not arrivals:
+        if transferred_at.notna().any() or not self._read():
             return self.unused
-        by_time = sorted((Arrival(*item) for item in arrivals.items()), key=lambda one: one.at)
-        first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
-        if not (first and last and first < bounds[1] and last >= bounds[0]):
+        first, *last = self._first_and_last
+        begin, end = self.instant(first.at), self.instant(last[-1].at)
+        if not (begin and end and begin < bounds[1] and end >= bounds[0]):
             return self.unused
-        if any(map(self._is_in_store, by_time[-N_CHECKED:])):
+        if any(map(self._is_in_store, last)):
             return self.unused
-        path = by_time[-1].path
-        words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
+        path, n_files = last[-1].path, n_of(len(self._read()), "file")
+        words = f"names {n_files}, none of them in {self.store}, such as {path!r}"
         remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
-        return [*self.unused, f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+        return [*self.unused, f"{self.root / self.pattern}: {words}; {remedy}"]
+
+    @functools.cached_property
+    def _first_and_last(self) -> list[Arrival]:
+        """The first arrival, and the last `N_CHECKED`."""
+        by_time = sorted(map(Arrival._make, self._read().items()), key=lambda one: one.at)
+        return [by_time[0], *by_time[-N_CHECKED:]]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
-        """True if a file is in the store, or in a folder of the night in which it arrived."""
+        """True if a file is in the store.
+
+        If the log names no night, it is looked for in that of its arrival.
+        """
         places = [arrival.path]
         at = self.instant(arrival.at)
         if at and arrival.path in self._loose:
@@ -216,7 +224,7 @@ class RsyncLog:
         return any(os.path.lexists(self.store / place) for place in places)
 
     def _remedy(self, path: str) -> str:
-        """Return how the paths of the log can be made those of the store."""
+        """Return the remedy for paths below another folder."""
         parts = path.split("/")
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
@@ -256,10 +264,9 @@ class RsyncLog:
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
             self._read_lines(log, arrivals)
-        except SourceError as error:
-            self.notes.append(f"{error}; {CHANGE_TIMES}")
-        except OSError as error:
-            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
+        except (OSError, SourceError) as error:
+            words = f"{log}: {os_error_text(error)}" if isinstance(error, OSError) else error
+            self.notes.append(f"{words}; {CHANGE_TIMES}")
 
     def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
         n_known, odd = 0, list[str]()
@@ -293,7 +300,9 @@ class RsyncLog:
 
 
 def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
-    """Yield each file that arrived, in the order of the log, and each line that no rsync writes.
+    """Yield each arrival, and each line that no rsync writes.
+
+    In the order of the log.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def lines_of(capsys, config):
 
 
 def test_check_names_unknown_variables(config, capsys, monkeypatch):
-    """`check` names each unknown variable and the nearest known one, not its value."""
+    """`check` names unknown variables, never their values."""
     for name in ("OBSMON_OUTPUT_DIRS", "OBSMON_QWX", "OBSMON_NEARNESS"):
         monkeypatch.setenv(name, SECRET)
     assert lines_of(capsys, config) == [
@@ -41,7 +41,7 @@ def test_check_names_unknown_variables(config, capsys, monkeypatch):
 
 
 def test_known_variables_are_not_named(config, capsys, monkeypatch):
-    """Nothing is said of options, of passwords, of the cron script's and the tests' variables."""
+    """Nothing is said of variables that something reads."""
     known = ("DB", "HOOK", "LOG", "LOG_BYTES", "VENV", "REQUIRE", "SHARED_DATA", "CHROMIUM")
     for name in known:
         monkeypatch.setenv(f"OBSMON_{name}", SECRET)
@@ -51,7 +51,7 @@ def test_known_variables_are_not_named(config, capsys, monkeypatch):
 
 
 def test_log_names_unknown_variables(config, tmp_path, monkeypatch, capsys):
-    """The log of a run names them as well; without --verbose the run says nothing of them."""
+    """The log names them; stderr without --verbose does not."""
     monkeypatch.setenv("OBSMON_QWX", SECRET)
     run("publish", "-c", config, "--verbose", now=NOW)
     said = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Settings without effect are named by `check`, by findings and in the log."""
+"""Settings without effect are named in three places."""
 
 import datetime
 import html
@@ -54,7 +54,7 @@ def findings(tmp_path):
 
 @pytest.mark.parametrize("setting", [*OF_SOURCE, *OF_STREAM])
 def test_setting_without_effect(site, tmp_path, capsys, setting):
-    """Each is named by `check`, is a finding of the night, and is gone when it is corrected."""
+    """`check`, findings and log name it until it is corrected."""
     words = {**OF_SOURCE, **OF_STREAM}[setting]
     config = site(setting) if setting in OF_SOURCE else site("", setting)
     run("check", "-c", config, now=NOW)

@@ -114,7 +114,7 @@ def test_rows_that_do_not_fit():
 
 
 def test_text_without_rows():
-    """A text without any line has no header; one with an open header is an error."""
+    """A text without rows has no header; an open quote is an error."""
     assert split("").header is None and split("# only this\n").header is None
     with pytest.raises(SourceError, match="line 2: a quote is never closed"):
         split('\n"night,n\n20,1\n')

@@ -33,7 +33,7 @@ def test_pattern_without_effect(pattern, words):
 
 
 def test_pattern_with_effect():
-    """Nothing is said if one name fits, if there are no names, or of the default."""
+    """Nothing is said if a name fits, without names, or by default."""
     assert unused(r"_(?P<seq_num>0013)") == []
     assert unused(r"flat_(?P<seq_num>\d+)", FILES[:0]) == []
     assert unused(names.RUBIN) == [] and NamePattern(names.RUBIN).old_names() == []
@@ -49,7 +49,7 @@ def test_old_name_of_a_group():
 
 
 def test_sentences_are_taken_once():
-    """What is said of one night's names is not said of the next night's."""
+    """A night's sentences are not repeated for the next night."""
     pattern = NamePattern(r"flat_(?P<seq_num>\d+)")
     pattern.read_names(FILES)
     assert len(pattern.take_without_effect()) == 1 and pattern.take_without_effect() == []

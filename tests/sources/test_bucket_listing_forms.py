@@ -1,4 +1,4 @@
-"""Listings of a bucket as gsutil and gcloud write them, and what is no listing."""
+"""Listings as gsutil and gcloud write them, and other texts."""
 
 import pytest
 from broker_nights import NOW, listed, metric
@@ -9,7 +9,7 @@ TOTAL = "TOTAL: 3 objects, 65718 bytes (64.18 KiB)"
 
 
 def lines(form):
-    """Return three lines of a form, with its place for a number and an address."""
+    """Return three lines of a form."""
     return [form.format(n=n, address=f"{A}/170421790101501500{n}.avro") for n in (5, 6, 7)]
 
 
@@ -66,7 +66,7 @@ def site(tmp_path, write):
     ],
 )
 def test_listing_that_is_not_understood_is_not_zero(tmp_path, write, words):
-    """What was known stays if no line is understood, at every run, until one is."""
+    """Known alerts stay until a listing is understood."""
     published = site(tmp_path, write)
     good = [*lines(FORMS["ls -l"]), TOTAL]
     assert published(*good) == (0, 3, 3, 0)

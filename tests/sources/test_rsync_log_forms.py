@@ -63,7 +63,7 @@ def test_other_root_is_named_with_its_remedy(tmp_path):
 
 
 def test_log_of_other_nights_is_no_fault(tmp_path):
-    """Nothing is said of nights that the log is not about, or of a log with other files."""
+    """Nothing is said of nights that the log is not about."""
     other = "2020/02/25 04:00:00 [1] >f+++++++++ elsewhere/2020-02-24/b.fits"
     assert not logged(tmp_path, other).without_effect
     put(tmp_path / "storage" / "2020-02-13" / "b.fits")

@@ -191,7 +191,7 @@ def test_missing_values_of_other_sources(write, tmp_path):
 
 
 def test_broker_counts_in_other_forms(write):
-    """Counts with a comma at the end of rows, and with the header in a comment."""
+    """Counts may have a last comma, or a header in a comment."""
     for text in (
         "topic,alerts_produced,messages_published\nztf_20210901_programid1,3,4,\n",
         "# topic,alerts_produced,messages_published\nztf_20210901_programid1,3,4\n",
@@ -212,7 +212,7 @@ def test_separator_that_separates_nothing(tmp_path):
 
 
 def test_quote_that_is_never_closed_costs_no_other_night(write, tmp_path, capsys):
-    """The night of an open quote is missing, with its line; all others are there."""
+    """Only the night of an open quote is missing, with its line."""
     write(
         "log.csv",
         'night,n,comment\n2021-09-01,1,"clear"\n2021-09-02,2,"clouds\n2021-09-03,3,fine\n'

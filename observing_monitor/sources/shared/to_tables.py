@@ -64,7 +64,10 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
 
 
 def in_doubt(counts: Mapping[str, Counts]) -> list[str]:
-    """Return `Reading.unread`: a file that a row left out may name is not gone."""
+    """Return `Reading.unread`.
+
+    A file that a row left out may name is not gone.
+    """
     return [""] if any(one.n_left_out for one in counts.values()) else []
 
 
