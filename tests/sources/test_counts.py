@@ -281,7 +281,7 @@ def test_readings_of_earlier_packages_have_no_counts():
 
 
 def test_many_places_are_added_up():
-    """Of many places, those with rows left out are kept."""
+    """Places with rows left out are kept, though there are many others."""
     counts = {f"file {n:03}": Counts(10) for n in range(MAX_PLACES + 30)}
     counts["file 079"].leave_out("line 3", "odd")
     rows = rows_of(counts)
