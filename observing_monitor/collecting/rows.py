@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import statistics
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging.left_out import (
@@ -13,6 +11,7 @@ from observing_monitor.judging.left_out import (
     nothing_words,
     some_words,
 )
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import iso_utc, parse_night, parse_utc
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def rows_of(counts: Mapping[str, Counts]) -> dict[str, PlaceRows]:
     others = ordered[MAX_PLACES:]
     # two nights with the same other places have the same key: these are counted once
     text = "\n".join(place for place, _ in others)
-    digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+    digest = hex_digest(text, n_bytes=4)
     n_read, n_left_out = sum(one[0] for _, one in others), sum(one[1] for _, one in others)
     examples = [example for _, one in others for example in one[2]]
     name = f"{len(others):,} more places ({digest})"
@@ -185,7 +184,7 @@ def _add_history(
     }
     shares = [left_out / read for read, left_out in history.values() if read]
     if len(shares) >= MIN_NIGHTS and n_read:
-        usual = statistics.median(shares)
+        usual = sorted(shares)[len(shares) // 2]
         share = n_left_out / n_read
         if share > UNUSUAL * usual and n_left_out - usual * n_read >= MIN_ROWS:
             rows["usual"] = usual
