@@ -53,7 +53,7 @@ def words_of(folder):
 
 
 def test_folder_of_tonight(folder, capsys):
-    """It is said on stderr and on the pages of every run, until the folder can be listed."""
+    """stderr and pages say so in every run, until it can be listed."""
     closed = put(folder / "store" / NIGHT / "a.fits").parent
     closed.chmod(0)
     fault = (
@@ -81,7 +81,7 @@ def test_folder_of_tonight(folder, capsys):
 
 
 def test_folder_inside(folder, capsys):
-    """The files of the other folders are read all the same, and what was known stays."""
+    """The other folders are read all the same, and what was known stays."""
     put(folder / "store" / NIGHT / "a.fits")
     closed = put(folder / "store" / NIGHT / "inner" / "b.fits").parent
     assert run_at(folder) == 0
