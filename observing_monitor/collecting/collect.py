@@ -15,6 +15,7 @@ from observing_monitor.collecting.faults import note_sources
 from observing_monitor.collecting.looks import NightTask, silent_sources
 from observing_monitor.collecting.night import collect_night
 from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.rows import note_rows
 from observing_monitor.collecting.sources import (
     AskOptions,
     begin_looks,
@@ -72,6 +73,10 @@ class StreamCollector:
         self._executor = executor
         self._sources = sources
         self._store = Store(output, stream.name)
+        # after `collect`: source -> its places of which nothing is understood
+        self.not_understood: dict[str, str] = {}
+        # after `collect`: lines on sources that have begun to leave out rows
+        self.warnings: list[str] = []
 
     def collect(
         self,
@@ -108,9 +113,25 @@ class StreamCollector:
             if progress:
                 progress(outcome)
         note_sources(index, self.stream, outcomes, nights, self.options.now)
+        looked = {outcome.night.isoformat(): outcome.rows for outcome in outcomes}
+        self.not_understood, self.warnings = note_rows(
+            index, self.stream, self._store, self.options.now, looked
+        )
         if is_ours:
             self._store.write_index(index)
         return outcomes
+
+    def _log_without_effect(self, outcomes: list[Outcome]) -> None:
+        """Log each sentence about settings without effect once."""
+        of_sources = [outcome.row.get("without_effect") or {} for outcome in outcomes]
+        lines = {
+            f"{self.stream.name}: {source}: {words}"
+            for found in of_sources
+            for source, sentences in found.items()
+            for words in sentences
+        }
+        for line in sorted(lines):
+            log.info("%s", line)
 
     def _update_row(self, index: Index, outcome: Outcome) -> bool:
         """Update a night's row; return True if it has changed."""

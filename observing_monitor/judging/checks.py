@@ -46,6 +46,8 @@ class Night:
         Source -> numbers of its data that were derived under settings that changed since.
     notes : mapping
         Source -> sentences.
+    without_effect : mapping
+        Source, or "" for the stream's settings -> sentences about settings without effect.
     has_answered : bool
         True if the source of the last stage has ever answered for this night.
     delay_warning_s : float or None
@@ -74,6 +76,7 @@ class Night:
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     old_settings: Mapping[str, OldData] = field(default_factory=dict)
+    without_effect: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_answered: bool = True
     delay_warning_s: float | None = None
     file_sources: str = ""
@@ -222,6 +225,14 @@ def check_notes(night: Night) -> Iterable[Finding]:
         )
 
 
+def check_settings(night: Night) -> Iterable[Finding]:
+    """Check that every setting has an effect."""
+    for source, sentences in night.without_effect.items():
+        for words in sentences[:MAX_NAMED]:
+            text = f"{source}: {words}" if source else words
+            yield Finding("warning", text, "#sources" if source else "", source)
+
+
 def check_zeros(night: Night) -> Iterable[Finding]:
     """Check that no file is full of zeros, as far as previews read them."""
     if night.zeros:
@@ -321,6 +332,7 @@ CHECKS = (
     check_usual,
     check_clocks,
     check_notes,
+    check_settings,
     check_zeros,
     report_changes,
     report_cross_night,

@@ -22,7 +22,7 @@ from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import worst_first
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock
+from observing_monitor.model.wording import clock, n_of
 from observing_monitor.settings.traits import file_sources, source_classes
 from observing_monitor.tables.changes import describe
 
@@ -76,7 +76,7 @@ def judge_night(
     has_answered = bool(row.get("is_told"))
     judged = classify.classify(own.files, own.ingests, limits, job.now, has_answered)
     # the sources' own checks use their own dates
-    from_sources = _findings_of_sources(job, tables)
+    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
     night = _night(job, own, judged, shared)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -120,6 +120,7 @@ def _night(
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
         old_settings=row.get("old_settings") or {},
+        without_effect=_without_effect(row, judged, stream.ignore),
         has_answered=bool(row.get("is_told")),
         delay_warning_s=stream.delay_warning_s,
         file_sources=of_files,
@@ -133,6 +134,22 @@ def _night(
         zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at) for name, at in first_errors.items()},
     )
+
+
+def _without_effect(
+    row: IndexRow, judged: DataFrame, ignore: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return sentences about settings without effect.
+
+    By source; those about the stream's own settings have the key "".
+    """
+    from observing_monitor.tables.classify import matches
+
+    found = dict(row.get("without_effect") or {})
+    if ignore and len(judged) and matches(judged["name"], ignore).all():
+        words = f"fits {n_of(len(judged), 'file')}, which is all of this night"
+        found[""] = [f"ignore {', '.join(ignore)} {words}: none can be missing"]
+    return found
 
 
 def _reason_of(

@@ -7,21 +7,16 @@ begin otherwise, such as those of a traceback, belong to the record before.
 
 from __future__ import annotations
 
-import bz2
 import datetime
-import gzip
-import io
 import itertools
-import lzma
 import os
 import re
-import zlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, UTC
+from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.sources.fitsstorage_log_parser import IDLE
 
@@ -40,14 +35,8 @@ if TYPE_CHECKING:
 RECORD = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE
 )
-Opened = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-OPENERS: dict[str, Callable[[io.BufferedReader], Opened]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-}
 # service.log.2.gz, service.log-20160318.gz
-ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz))?$")
+ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz|zst))?$")
 
 
 class LogFolder:
@@ -93,7 +82,11 @@ class LogFolder:
         return logs
 
     def records(
-        self, paths: list[Path], since: datetime.datetime | None, notes: list[str]
+        self,
+        paths: list[Path],
+        since: datetime.datetime | None,
+        notes: list[str],
+        foreign: list[int],
     ) -> Iterable[Record]:
         """Return a service's records from about `since`, in order of time.
 
@@ -105,6 +98,8 @@ class LogFolder:
             Records of up to a day before may be included.
         notes : list of str
             Gets a sentence for each log that is damaged or is no log.
+        foreign : list of int
+            Gets the number of lines of each log that is no log of a service.
         """
         parts: list[list[Record]] = []
         for path in paths:
@@ -113,6 +108,7 @@ class LogFolder:
             if records:
                 parts.append(records)
             elif text.strip():
+                foreign.append(sum(1 for line in text.splitlines() if line.strip()))
                 notes.append(
                     f"{path}: no line is as FitsStorage's services log them; "
                     "should pattern leave it out?"
@@ -123,18 +119,15 @@ class LogFolder:
     def _text(self, path: Path, since: datetime.datetime | None, notes: list[str]) -> str:
         """Return a log's text from about `since`, as far as it can be read."""
         pieces = []
-        opener = OPENERS.get(path.suffix)
         try:
-            with open_plain(path, [self.path]) as raw, opener(raw) if opener else raw as file:
-                if not opener and since is not None:
+            with open_plain(path, [self.path]) as raw, decompressed(raw, path) as file:
+                if file is raw and since is not None:
                     raw.seek(first_line_at(raw, self._stamp(since)))
                 # read would lose what comes before a break
                 while piece := file.read1(1 << 20):
                     pieces.append(piece)
-        except (EOFError, zlib.error, lzma.LZMAError):
-            notes.append(f"{path}: breaks off; what comes before was read")
-        except gzip.BadGzipFile:
-            notes.append(f"{path}: is no gzip file; it was left out")
+        except SourceError as error:
+            notes.append(f"{error}; what comes before was read")
         except OSError as error:
             notes.append(f"{path}: {os_error_text(error)}; it was left out")
         return b"".join(pieces).decode("utf-8", "backslashreplace")

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from observing_monitor.readers.listing import shown_all
+from observing_monitor.sources.shared.skipped import is_skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from observing_monitor.readers.listing import Listing
-
-
-def is_skipped(path: str, patterns: Iterable[str]) -> bool:
-    """True if a file's name matches a pattern."""
-    return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in patterns)
 
 
 class LeftOut:

@@ -218,6 +218,7 @@ class LwaRecorders(Telling):
             append=True,
             has_own_times=True,
             still_there=self._still_there(values, sampled_at) if night in self._again else None,
+            counts={self.place: reader.counts},
         )
 
     def _still_there(self, values: dict[str, bytes], sampled_at: datetime.datetime) -> Reading:

@@ -49,11 +49,13 @@ _OBJECTS = (
     "old_settings",
     "pruned",
     "row",
+    "rows",
     "silent",
     "happened",
     "sizes",
     "sources",
     "strays",
+    "without_effect",
 )
 
 
