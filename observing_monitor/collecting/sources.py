@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from observing_monitor.model import columns
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import error_line
 from observing_monitor.processes.timelimit import NEVER, Deadline
+from observing_monitor.readers.unpacked import LIMITS
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.registry import source_class
 from observing_monitor.storage.index import TABLES, is_pruned
@@ -57,7 +58,7 @@ def make_sources(
     UsageError
         A source refuses its settings.
     """
-    asked = Asked(stream.name, stream.rule, now, look_at_everything)
+    asked = Asked(stream.name, stream.rule, now, look_at_everything, stream.limits)
     sources = []
     for described in stream.sources:
         try:
@@ -146,5 +147,12 @@ def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
     """Return a fingerprint of a source's settings, night rule and schema."""
-    facts = (columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings)
+    facts: tuple[Any, ...] = (
+        columns.SCHEMA_VERSION,
+        stream.rule,
+        source.kind,
+        source.settings,
+    )
+    if stream.limits != LIMITS:  # the usual ones are not in the keys of earlier versions
+        facts = (*facts, stream.limits)
     return hex_digest(repr(facts), n_bytes=8)

@@ -152,12 +152,13 @@ def _reason_of(
     file_class, names, reason
         Of the file, as `reasons.acknowledge` passes them.
     """
+    finding = texts.get(file_class, "")
+    whole = "\n".join((*names, file_class, reason, finding)).lower()
+    is_ascii = whole.isascii()
     for issue in issues:
-        if (
-            issue.names([*names, file_class])
-            or issue.begins(reason)
-            or issue.begins(texts.get(file_class, ""))
-        ):
+        if is_ascii and not issue.may_match(whole):
+            continue
+        if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(finding):
             return issue.words
     return ""
 

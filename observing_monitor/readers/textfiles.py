@@ -1,40 +1,52 @@
 """Read rows from text files.
 
-CSV, JSON, or one JSON object per line; plain or gzip.
+CSV, JSON, or one JSON object per line; plain or packed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
-from observing_monitor.readers.plain_files import open_plain, unreadable
+from observing_monitor.readers.plain_files import unreadable
+from observing_monitor.readers.unpacked import (
+    LIMITS,
+    CutError,
+    Limits,
+    TooLargeError,
+    csv_values,
+    json_values,
+    no_values,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-GZIP_MAGIC = b"\x1f\x8b"
 WRITE_WHOLE = "write it beside and rename it when it is whole"
 
 
 @contextlib.contextmanager
 def opened(
-    path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None
+    path: Path | str,
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
+    *,
+    values: Callable[[bytes], int] = no_values,
+    notes: list[str] | None = None,
 ) -> Iterator[TextIO]:
-    """Open a text file; gzip is recognised by its content.
+    """Open a text file, unpacked if its content is packed.
 
     Parameters
     ----------
@@ -42,25 +54,33 @@ def opened(
         The file.
     roots
         The folders that it may lie in, all links resolved; None allows any.
+    limits, values
+        As for `unpacked`.
+    notes
+        Gets a sentence about lines that are too long, once all is read. None if the file has
+        no lines.
 
     Raises
     ------
     SourceError
-        If the file can't be read to its end.
+        If the file can't be read to its end, or holds too much.
     """
+    too_long: list[int] = []
+    lines = None if notes is None else too_long
     try:
-        with open_plain(path, roots) as raw:
-            is_gzip = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            with gzip.open(raw) if is_gzip else contextlib.nullcontext(raw) as data:
-                yield io.TextIOWrapper(
-                    data, encoding="utf-8-sig", errors="backslashreplace", newline=""
-                )
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        words = f"its gzip is cut or broken ({error}); {WRITE_WHOLE}"
-        raise SourceError(f"{path}: {words}") from error
+        with unpacked(path, roots, limits, values=values, too_long=lines) as data:
+            yield io.TextIOWrapper(
+                data, encoding="utf-8-sig", errors="backslashreplace", newline=""
+            )
+    except CutError as error:
+        raise SourceError(f"{path}: {error}; {WRITE_WHOLE}") from error
+    except TooLargeError as error:
+        raise SourceError(f"{path}: {error}") from error
     except OSError as error:
         raise unreadable(path, error) from error
+    if too_long and notes is not None:
+        words = f"longer than {limits.line_bytes:,} bytes (max_line_bytes); left out"
+        notes.append(f"{path} {at(too_long)}: {words}")
 
 
 @dataclass
@@ -103,6 +123,7 @@ def read_csv(
     separator: str = ",",
     comment: str = "#",
     roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a CSV file.
 
@@ -116,7 +137,7 @@ def read_csv(
         Stands between cells.
     comment
         Begins a comment line; "" if there are none.
-    roots
+    roots, limits
         As for `opened`.
 
     Raises
@@ -127,7 +148,8 @@ def read_csv(
     kept, numbers, header = [], [], None
     short: list[int] = []
     long: list[int] = []
-    with opened(path, roots) as text:
+    notes: list[str] = []
+    with opened(path, roots, limits, values=csv_values, notes=notes) as text:
         reader = csv.reader((_bare(line, comment) for line in text), delimiter=separator)
         try:
             for cells in reader:
@@ -144,7 +166,7 @@ def read_csv(
             raise SourceError(f"{path}: line {reader.line_num}: {error}; is it CSV?") from error
     if header is None:
         raise SourceError(f"{path}: is empty; its first line should name its columns")
-    rows = Rows(str(path), header, kept, numbers)
+    rows = Rows(str(path), header, kept, numbers, notes=notes)
     for lines, words in (
         (short, "fewer cells than the header has; was it cut?"),
         (long, "more cells than the header has"),
@@ -163,7 +185,10 @@ def _bare(line: str, comment: str) -> str:
 
 
 def read_json(
-    path: Path | str, records: str = "", roots: Iterable[str | os.PathLike[str]] | None = None
+    path: Path | str,
+    records: str = "",
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a JSON file.
 
@@ -176,7 +201,7 @@ def read_json(
         The file.
     records
         Where in the file the rows are, such as `data.items`; "" for the top.
-    roots
+    roots, limits
         As for `opened`.
 
     Raises
@@ -184,7 +209,7 @@ def read_json(
     SourceError
         If the file can't be read, is not JSON, or has no rows there.
     """
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=json_values) as text:
         value = _parsed(text.read(), f"{path}: ")
     remedy = "set records to where its rows stand"
     for key in filter(None, records.split(".")):
@@ -210,14 +235,19 @@ def _objects_in(value: dict[str, Any]) -> list[Any]:
     return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
 
 
-def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
+def read_jsonl(
+    path: Path | str,
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
+) -> Rows:
     """Return the rows of a JSON lines file.
 
     A line that is not an object is left out, with a note. Parameters and errors are as for
     `opened`.
     """
     objects, odd = [], []
-    with opened(path, roots) as text:
+    notes: list[str] = []
+    with opened(path, roots, limits, values=json_values, notes=notes) as text:
         for number, line in enumerate(text, 1):
             if line.strip():
                 try:
@@ -225,6 +255,7 @@ def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None 
                 except SourceError:
                     odd.append(number)
     rows = _of_objects(str(path), objects, "line")
+    rows.notes += notes
     if odd:
         rows.notes.append(f"{path} {at(odd)}: no JSON; was it cut? Left out")
     return rows
@@ -314,6 +345,6 @@ def format_of(path: Path | str) -> str:
 
     A key of `READERS`, or "" if the ending is not known.
     """
-    name = re.sub(r"\.gz$", "", str(path), flags=re.IGNORECASE)
+    name = re.sub(r"\.(?:gz|bz2|xz|zst)$", "", str(path), flags=re.IGNORECASE)
     ending = name.rpartition(".")[2].lower()
     return ending if ending in READERS else {"dat": "csv", "txt": "csv"}.get(ending, "")

@@ -48,7 +48,7 @@ class BrokerCounts(Telling):
         """Settings of a source of type `broker_counts`."""
 
         path: Path = setting(
-            REQUIRED, "CSV file, plain or gzip, or a pattern of several.", example="counts.csv"
+            REQUIRED, "CSV file, plain or packed, or a pattern of several.", example="counts.csv"
         )
         counts: list[str] = setting(
             COUNTS,
@@ -158,7 +158,8 @@ class BrokerCounts(Telling):
         """Return a file's rows by night; each file is read once a run."""
         if path not in self._by_night:
             settings = self.settings
-            rows = read_csv(path, settings.separator, settings.comment, self.files.roots)
+            roots, limits = self.files.roots, self.asked.limits
+            rows = read_csv(path, settings.separator, settings.comment, roots, limits)
             column = settings.night_column or rows.columns[0]
             require(rows, [column, *settings.columns.values()])
             place = rows.columns.index(column)

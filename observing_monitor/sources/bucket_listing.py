@@ -22,6 +22,7 @@ from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
 from observing_monitor.readers.night_paths import TextFiles, read_night
 from observing_monitor.readers.textfiles import at, opened
+from observing_monitor.readers.unpacked import LIMITS, Limits, log_values
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.counts_by_node import to_metrics, with_total
 from observing_monitor.sources.shared import completeness
@@ -68,7 +69,7 @@ class BucketListing(Telling):
 
         path: Path = setting(
             REQUIRED,
-            "Listing, plain or gzip; a pattern of several; or a path with the night in it, such "
+            "Listing, plain or packed; a pattern of several; or a path with the night in it, such "
             "as `listings/{night:%Y%m%d}.txt.gz`.",
         )
         metric: str = setting("avros_stored", "Name of the number of alerts, each counted once.")
@@ -196,7 +197,7 @@ class BucketListing(Telling):
         import pandas as pd
 
         notes: list[str] = []
-        parts = [_alerts(path, notes, self.files.roots) for path in paths]
+        parts = [_alerts(path, notes, self.files.roots, self.asked.limits) for path in paths]
         joined = pd.concat(parts, ignore_index=True) if parts else _alerts(None, notes)
         return joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True), notes
 
@@ -227,7 +228,12 @@ def exposed_at(candid: Series[Any]) -> Series[Any]:
     )
 
 
-def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) -> DataFrame:
+def _alerts(
+    path: str | None,
+    notes: list[str],
+    roots: list[str] | None = None,
+    limits: Limits = LIMITS,
+) -> DataFrame:
     """Return the alerts of one listing; None is an empty one.
 
     Columns, all text except night (a date): address, path, version, size, stored_at, night, node,
@@ -235,7 +241,7 @@ def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) 
     """
     import pandas as pd
 
-    lines = _lines(path, roots) if path else pd.Series([], dtype="str")
+    lines = _lines(path, notes, roots, limits) if path else pd.Series([], dtype="str")
     listed = lines.str.extract(LINE)
     named = listed["path"].str.extract(NAME)
     day = named["day1"].fillna(named["day2"]).fillna(named["day3"])
@@ -251,10 +257,10 @@ def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) 
     return alerts[alerts["night"].notna()]
 
 
-def _lines(path: str, roots: list[str] | None) -> Series[Any]:
+def _lines(path: str, notes: list[str], roots: list[str] | None, limits: Limits) -> Series[Any]:
     import pandas as pd
 
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=log_values, notes=notes) as text:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing if it fails; this is not an empty bucket

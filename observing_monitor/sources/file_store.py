@@ -99,7 +99,7 @@ class FileStore(Telling):
             words = f"is a whole path; write it as it is below {parent}"
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
-        self.log = RsyncLog(parent, settings.transfer_log, zone)
+        self.log = RsyncLog(parent, settings.transfer_log, zone, asked.limits)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""

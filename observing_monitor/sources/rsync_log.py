@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
-import gzip
 import hashlib
 import io
 import re
-import zlib
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
@@ -17,6 +15,15 @@ from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.unpacked import (
+    LIMITS,
+    CutError,
+    Limits,
+    TooLargeError,
+    bounded,
+    log_values,
+    packing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +56,8 @@ class RsyncLog:
         Their names below it, so that rotated logs count too; "" if there are none.
     zone
         The zone of the times in them.
+    limits
+        Of lines, and of packed logs.
 
     Attributes
     ----------
@@ -56,10 +65,11 @@ class RsyncLog:
         Sentences about logs that could not be read.
     """
 
-    def __init__(self, root: Path, pattern: str, zone: ZoneInfo) -> None:
+    def __init__(self, root: Path, pattern: str, zone: ZoneInfo, limits: Limits = LIMITS) -> None:
         self.root = root
         self.pattern = pattern
         self.zone = zone
+        self.limits = limits
         self.notes: list[str] = []
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
@@ -132,11 +142,11 @@ class RsyncLog:
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
-            for path, at in read_log(log, self.root):
+            for path, at in read_log(log, self.root, self.limits):
                 # the latest: in order of name an older log may come after a newer one
                 arrivals[path] = max(at, arrivals.get(path, ""))
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.notes.append(f"{log}: its gzip is cut or broken; {CHANGE_TIMES}")
+        except (CutError, TooLargeError) as error:
+            self.notes.append(f"{log}: {error}; {CHANGE_TIMES}")
         except OSError as error:
             self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
 
@@ -148,28 +158,32 @@ class RsyncLog:
             self._sums[folder] = (self._sums.get(folder, 0) + number) % 2**64
 
 
-def read_log(log: Path, root: Path) -> Iterator[tuple[str, str]]:
+def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, str]]:
     """Yield path and time of each file that arrived.
 
-    Files come in the order of the log.
+    Files come in the order of the log. A line that is too long is no file.
 
     Parameters
     ----------
     log
-        The log, plain or `.gz`.
+        The log, plain or packed.
     root
         The folder that it must lie in, all links resolved.
+    limits
+        Of lines, and of a packed log.
 
     Raises
     ------
-    OSError, EOFError, zlib.error
+    OSError, CutError, TooLargeError
         If the log can't be read to its end.
     """
-    with open_plain(log, [root]) as raw, gzip.open(raw) if log.suffix == ".gz" else raw as data:
-        lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
-        for line in lines:
-            if found := RSYNC_LINE.match(line):
-                yield found["path"], found["at"]
+    with open_plain(log, [root]) as raw:
+        if log.suffix == ".gz" and not packing(raw):
+            raise CutError("its gzip is cut or broken")
+        with bounded(raw, limits, values=log_values, too_long=[]) as data:
+            for line in io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace"):
+                if found := RSYNC_LINE.match(line):
+                    yield found["path"], found["at"]
 
 
 @functools.lru_cache(maxsize=10_000)

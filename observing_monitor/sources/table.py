@@ -44,7 +44,8 @@ class Table(MappedSource):
             "`counts_{night:%Y%m%d}.json`.",
         )
         format: Literal["", "csv", "tsv", "json", "jsonl"] = setting(
-            "", "Format of the files. By default, the ending of the path. gzip is recognised."
+            "",
+            "Format of the files. By default, the ending of the path. Packed files are recognised.",
         )
         separator: str = setting(
             "", "Separator between the cells of a line. By default a comma, in tsv a tab."
@@ -97,13 +98,13 @@ class Table(MappedSource):
         return self._by_night[path]
 
     def _rows(self, path: str) -> Rows:
-        roots = self.files.roots
+        roots, limits = self.files.roots, self.asked.limits
         if self.format in ("csv", "tsv"):
             separator = self.settings.separator or {"csv": ",", "tsv": "\t"}[self.format]
-            rows = read_csv(path, separator, self.settings.comment, roots)
+            rows = read_csv(path, separator, self.settings.comment, roots, limits)
         elif self.format == "json":
-            rows = read_json(path, self.settings.records, roots)
+            rows = read_json(path, self.settings.records, roots, limits)
         else:
-            rows = read_jsonl(path, roots)
+            rows = read_jsonl(path, roots, limits)
         require(rows, wanted(self.settings))
         return rows

@@ -17,7 +17,7 @@ from histories import DAYS, make_history, rebuild_of
 from running import contents, nights, start
 
 from observing_monitor.errors import UsageError
-from observing_monitor.processes import workers
+from observing_monitor.processes.cluster import cluster
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ def test_cluster_without_workers(tmp_path, caplog):
     with dask_cluster(tmp_path) as (address, both):
         for worker in both:
             os.kill(worker.pid, signal.SIGSTOP)
-        with dask_worker_later(both), workers.cluster(address) as made:
+        with dask_worker_later(both), cluster(address) as made:
             assert f"the cluster at {address} has no worker yet; waiting for one" in caplog.text
             assert sorted(made.results(abs, [(-3,), (-4,)], None)) == [3, 4]
 
@@ -269,6 +269,6 @@ def test_no_scheduler(tree, tmp_path):
         need(False, "there is no Dask (pip install observing_monitor[dask])")
     with (
         pytest.raises(UsageError, match="no scheduler answers"),
-        workers.cluster("tcp://127.0.0.1:1", timeout_s=2),
+        cluster("tcp://127.0.0.1:1", timeout_s=2),
     ):
         pass
