@@ -15,6 +15,7 @@ from observing_monitor.collecting.faults import note_sources
 from observing_monitor.collecting.looks import NightTask, silent_sources
 from observing_monitor.collecting.night import collect_night
 from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.rows import note_rows
 from observing_monitor.collecting.sources import (
     AskOptions,
     begin_looks,
@@ -72,6 +73,10 @@ class StreamCollector:
         self._executor = executor
         self._sources = sources
         self._store = Store(output, stream.name)
+        # after `collect`: source -> its places of which nothing is understood
+        self.not_understood: dict[str, str] = {}
+        # after `collect`: lines on sources that have begun to leave out rows
+        self.warnings: list[str] = []
 
     def collect(
         self,
@@ -108,6 +113,9 @@ class StreamCollector:
             if progress:
                 progress(outcome)
         note_sources(index, self.stream, outcomes, nights, self.options.now)
+        self.not_understood, self.warnings = note_rows(
+            index, self.stream, outcomes, self.options.now
+        )
         if is_ours:
             self._store.write_index(index)
         return outcomes

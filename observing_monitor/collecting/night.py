@@ -36,4 +36,5 @@ def collect_night(task: NightTask) -> Outcome:
         sources = {**looks.known, **looks.states}
         task.store.write_looked(task.night, {**looked, "sources": sources})
     row = cast(Look, {name: looked.get(name) for name in INDEXED})
-    return Outcome(task.night, row=row, problems=looks.problems)
+    rows = looked.get("rows") or {}
+    return Outcome(task.night, row=row, problems=looks.problems, rows=rows)

@@ -12,7 +12,9 @@ import pandas as pd
 from observing_monitor import __version__
 from observing_monitor.collecting.looks import silent_sources
 from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.rows import nothing_understood, rows_of
 from observing_monitor.collecting.sources import catch_faults
+from observing_monitor.errors import SourceError
 from observing_monitor.judging.checks import MAX_NOTES
 from observing_monitor.model import columns
 from observing_monitor.model.messages import shortened
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.collecting.asking import TimedSource
     from observing_monitor.collecting.looks import NightLooks, NightTask
-    from observing_monitor.storage.index import Looked
+    from observing_monitor.storage.index import Looked, PlaceRows
 
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,9 @@ class NightReading:
     looks: NightLooks
     readings: Mapping[str, Reading]  # by source
     problems: Mapping[str, str]  # source -> why it did not answer
+    faults: Mapping[str, str]  # source -> what it could not read, though it answered
     cached: Mapping[str, str]  # source -> digest of its attempts, if these came from the cache
+    rows: Mapping[str, dict[str, PlaceRows]]  # source -> place -> its rows, now or when last read
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,11 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
         unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
         tables_digest, sizes = saving.result()
+    faults = {**reading.problems, **reading.faults}
     row: Look = {
         "tables": tables_digest,
         "notes": _notes(reading),
-        "silent": silent_sources(looked, reading.problems, task.now),
+        "silent": silent_sources(looked, faults, task.now),
         "happened": happened,
         "is_told": _is_told(reading, staged),
         "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
@@ -113,7 +118,7 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     is_changed = any(value != looked.get(name) for name, value in row.items())
     row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
     _write_looked(reading, row, sizes)
-    return Outcome(night, is_changed, len(merged.after.files), row, reading.problems)
+    return Outcome(night, is_changed, len(merged.after.files), row, faults, reading.rows)
 
 
 def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
@@ -140,17 +145,37 @@ def _read_sources(
     """
     readings: dict[str, Reading] = {}
     problems, cached = dict(looks.problems), dict[str, str]()
+    rows = {
+        source.name: earlier
+        for source in task.sources
+        if (earlier := (looked.get("rows") or {}).get(source.name)) is not None
+    }
     for source in task.sources:
         if source.name in problems:
             continue
         with catch_faults(source, str(task.night), problems):
             loaded = attempts[source.name].result() if source.name in attempts else None
-            if loaded is None:
-                readings[source.name] = source.read(task.night)
-            else:
+            if loaded is not None:
                 readings[source.name] = Reading(attempts=loaded)
                 cached[source.name] = digests[source.name]
-    return NightReading(task, looked, looks, readings, problems, cached)
+                continue
+            one = source.read(task.night)
+            _count(source.name, one, rows)
+            if nothing := nothing_understood(rows.get(source.name, {})):
+                # rows that nobody understands do not mean that there is nothing
+                raise SourceError(nothing)
+            readings[source.name] = one
+    faults = {name: one.fault for name, one in readings.items() if getattr(one, "fault", "")}
+    return NightReading(task, looked, looks, readings, problems, faults, cached, rows)
+
+
+def _count(name: str, reading: Reading, rows: dict[str, dict[str, PlaceRows]]) -> None:
+    """Replace a source's earlier counts by those of a reading."""
+    rows.pop(name, None)
+    # a reading of a source that was written for an earlier version may be a class of its own
+    counts = getattr(reading, "counts", None)
+    if counts is not None:
+        rows[name] = rows_of(counts)
 
 
 def _merged(stored: Tables, reading: NightReading) -> MergedNight:
@@ -261,5 +286,5 @@ def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> No
     }
     if reading.looked.get("pruned"):
         now["pruned"] = reading.looked["pruned"]
-    now |= {"sizes": sizes, "sources": {**silent, **answered}, **row}
+    now |= {"sizes": sizes, "sources": {**silent, **answered}, "rows": reading.rows, **row}
     reading.task.store.write_looked(reading.task.night, cast("Looked", now))

@@ -20,7 +20,7 @@ from observing_monitor.model import columns
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import error_line
 from observing_monitor.processes.timelimit import NEVER, Deadline
-from observing_monitor.readers.unpacked import LIMITS
+from observing_monitor.readers.bounded import LIMITS
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.registry import source_class
 from observing_monitor.storage.index import TABLES, is_pruned

@@ -95,6 +95,8 @@ class SiteRun:
     n_changed: int = 0  # nights with something new
     n_pages: int = 0  # pages written
     problems: list[str] = field(default_factory=list)
+    # lines for stderr that do not change the exit code
+    warnings: list[str] = field(default_factory=list)
     # stream -> source -> why it did not answer, or None
     read: dict[str, dict[str, str | None]] = field(default_factory=dict)
 
@@ -173,6 +175,7 @@ class SiteRun:
             outcomes = collector.collect(asked, self._indexes.get(stream.name), step)
         options.queue.remove(stream.name)
         self._note(stream, outcomes, faults, unlooked(asked, outcomes))
+        self._note_rows(stream, collector)
         if stream.previews:
             from observing_monitor.previews import plan
 
@@ -230,6 +233,14 @@ class SiteRun:
             level = logging.WARNING if self.is_of_history else logging.INFO
             words = "%s: %d nights stay as they are, with their pages: their tables were pruned"
             log.log(level, words, stream.name, n_pruned)
+
+    def _note_rows(self, stream: Stream, collector: StreamCollector) -> None:
+        """Note what sources have not understood, or have begun to leave out."""
+        read = self.read[stream.name]
+        for source, text in collector.not_understood.items():
+            if not read.get(source):  # else its problem says so
+                self.problems.append(f"{stream.name}: {text}")
+        self.warnings += [f"{stream.name}: {text}" for text in collector.warnings]
 
     def publish(self, executor: Workers | None = None) -> None:
         """Write stale pages, then heartbeat, feeds and messages."""

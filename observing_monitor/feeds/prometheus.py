@@ -139,6 +139,15 @@ def _add_source(
     since = "Since when a silent source is silent."
     at = _unix_of(silent.get("since"))
     gauges.add("source_silent_since_timestamp_seconds", since, at, **own)
+    if rows := status.rows.get(name):
+        meaning = "Rows that the source read, used and left out for the nights of its last update."
+        n_read, n_left_out = rows["n_read"], rows["n_left_out"]
+        for what, n in (
+            ("read", n_read),
+            ("used", n_read - n_left_out),
+            ("left_out", n_left_out),
+        ):
+            gauges.add("source_rows", meaning, n, **own, what=what)
 
 
 def _add_night(

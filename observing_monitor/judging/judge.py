@@ -76,7 +76,7 @@ def judge_night(
     has_answered = bool(row.get("is_told"))
     judged = classify.classify(own.files, own.ingests, limits, job.now, has_answered)
     # the sources' own checks use their own dates
-    from_sources = _findings_of_sources(job, tables)
+    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
     night = _night(job, own, judged, shared)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from observing_monitor.judging.known_issues import Issue
+    from observing_monitor.model.finding import Finding
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import IndexRow
 
@@ -28,3 +29,5 @@ class NightWork:
     issues: tuple[Issue, ...] = ()
     # nights that may share files with this one, each with a digest (`cross_night.neighbours`)
     neighbours: tuple[tuple[datetime.date, str], ...] = ()
+    # findings on rows that the sources left out, if the night is the newest
+    on_rows: tuple[Finding, ...] = ()

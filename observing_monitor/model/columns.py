@@ -346,6 +346,18 @@ SOURCES = (
         "Fault",
     ),
 )
+ROWS = (
+    Column("name", "text", "Where rows are read", "Source"),
+    Column(
+        "n_read",
+        "int",
+        "Rows, lines or files that the source read for the nights of its last update",
+        "Read",
+    ),
+    Column("n_used", "int", "Those of them that were understood", "Understood"),
+    Column("n_left_out", "int", "Those of them that were left out", "Left out"),
+    Column("examples", "text", "The first rows that were left out, and why", "First left out"),
+)
 # A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
 # for the delays.
 PERIODS = (

@@ -144,6 +144,7 @@ class StreamPage(msgspec.Struct):
     years: Table  # newest first
     charts: list[Chart]  # over the nights, oldest first
     sources: Table
+    rows: Table  # that the sources read and left out
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
@@ -258,6 +259,7 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     has_files: bool  # True if a source of the stream reports files
+    is_unread: bool  # True if a source of the stream could not be read
     stages: Table  # empty if there is only one stage
     failures: list[StageFailures]
     queues: list[Queue]

@@ -71,6 +71,7 @@ _GLOSSARY = (
     ("attempt", "Outcomes of an attempt", "", _OUTCOMES),
     ("number", "Metrics", "", columns.NUMBERS),
     ("source", "Sources", "", columns.SOURCES),
+    ("row", "Rows of sources", "", columns.ROWS),
 )
 
 

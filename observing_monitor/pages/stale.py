@@ -22,6 +22,7 @@ from observing_monitor.judging.keys import (
     issues_key,
     neighbours_key,
 )
+from observing_monitor.judging.left_out import row_findings
 from observing_monitor.model.digest import digest
 from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
 from observing_monitor.pages.night_job import NightJob
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from observing_monitor.model.columns import Summary
+    from observing_monitor.model.finding import Finding
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
@@ -169,6 +171,8 @@ def made_for(job: NightJob) -> str:
     """
     known = digest(issues_key(job.issues)) if job.issues else ""
     around = f"{job.previous} {job.next} {neighbours_key(job)}"
+    if job.on_rows:
+        known += digest([finding.text for finding in job.on_rows])
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
@@ -178,6 +182,8 @@ def night_jobs(
     """Yield a job for each night of a stream, oldest first."""
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
+    tonight = stream.rule.night_of(now)
+    newest = max((night for night in nights if night <= tonight), default=None)
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
@@ -201,7 +207,13 @@ def night_jobs(
             neighbours=near.get(night, ()),
             common=common,
             endings=endings,
+            on_rows=_on_rows(index, row) if night == newest else (),
         )
+
+
+def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:
+    """Return the findings on rows that sources left out, for the newest night."""
+    return tuple(row_findings(index.get("rows") or {}, row.get("silent") or {}))
 
 
 def stale_nights(

@@ -17,7 +17,7 @@ from observing_monitor.pages import calendars, periods, render
 from observing_monitor.pages.card import latest_night, stream_card
 from observing_monitor.pages.contexts import Link, StreamPage
 from observing_monitor.pages.frame import page_frame, site_link
-from observing_monitor.pages.labels import sources_table
+from observing_monitor.pages.labels import rows_table, sources_table
 from observing_monitor.pages.nights_data import stream_csv, stream_json, year_csv, year_json
 from observing_monitor.pages.published import StreamPublished
 from observing_monitor.pages.stale import common_key, stream_key, year_key
@@ -65,6 +65,7 @@ def _status(site: Site, stream: Stream, state: State) -> Status:
         latest=latest,
         rule=stream.rule,
         silent=state.silent,
+        rows=state.rows,
         sources=[(source.name, source.kind) for source in stream.sources],
     )
 
@@ -133,6 +134,7 @@ class _Publisher:
                 shown, state.headlines, before[: usual.NIGHTS][::-1], tables.has_ingest
             ),
             sources=sources_table(stream, state.silent),
+            rows=rows_table(stream, state.rows, state.silent),
             data=[Link("JSON", layout.NIGHTS_JSON), Link("CSV", layout.NIGHTS_CSV)],
             has_files=state.has_files,
             has_ingest=tables.has_ingest,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Index
+    from observing_monitor.storage.index import Fault, Index, SourceRows
 
 
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
@@ -38,6 +38,7 @@ class State:
     its_night: str  # the night of that problem; "" if it has none
     headlines: list[Headline]
     has_files: bool  # True if a source reports files
+    rows: dict[str, SourceRows]  # of the sources that count them, by name
 
 
 def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> State:
@@ -68,6 +69,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
             stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
         ),
         has_files=reports_files(stream),
+        rows={name: rows for name, rows in (index.get("rows") or {}).items() if name in sources},
     )
 
 

@@ -9,7 +9,7 @@ from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import MAX_LIMIT_S
-from observing_monitor.readers.unpacked import Limits
+from observing_monitor.readers.bounded import Limits
 from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.storage import layout
 

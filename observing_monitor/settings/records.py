@@ -10,7 +10,7 @@ from typing import Any
 
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.processes.timelimit import LIMIT_S
-from observing_monitor.readers.unpacked import LIMITS
+from observing_monitor.readers.bounded import LIMITS
 
 
 @dataclass
@@ -93,8 +93,8 @@ class StreamSettings:
     )
     max_unpacked_bytes: int = setting(
         LIMITS.unpacked_bytes,
-        "A packed table, listing or log may hold this much, counted with 64 bytes for each of its "
-        "values. Of a table or listing that holds more, nothing new is read; of a log, the "
+        "A compressed table, listing or log may hold this much, counted with 64 bytes for each of "
+        "its values. Of a table or listing that holds more, nothing new is read; of a log, the "
         "beginning. The pages say so.",
     )
     previews: bool | dict[str, Any] = setting(

@@ -11,7 +11,7 @@ from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import LIMIT_S
-from observing_monitor.readers.unpacked import LIMITS, Limits
+from observing_monitor.readers.bounded import LIMITS, Limits
 from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.sources.registry import source_class, source_version
 

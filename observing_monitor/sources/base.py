@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from observing_monitor.model.nights import NightRule
-from observing_monitor.readers.unpacked import LIMITS, Limits
+from observing_monitor.readers.bounded import LIMITS, Limits
 
 if TYPE_CHECKING:
     from typing import Any

@@ -9,26 +9,25 @@ known, unless an earlier run saw it or rsync's log has it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.rsync_log import RsyncLog
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
+from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
     from typing import Any
 
     from pandas import DataFrame
@@ -62,14 +61,19 @@ class FileStore(Telling):
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
         transfer_log: str = setting(
             "",
-            "Log of rsync (`--log-file`) with the times of transfer, below the parent of `path`. "
-            "Use a pattern, so that rotated logs count too.",
+            "Log of rsync (`--log-file`, or a daemon's) with the times of transfer, below the "
+            "parent of `path`. Use a pattern, so that rotated logs count too.",
             example="rsync.log*",
         )
         transfer_log_zone: str = setting(
             "UTC",
             "Time zone of the times in that log. rsync writes local time.",
             example="America/Santiago",
+        )
+        transfer_log_prefix: str = setting(
+            "",
+            "What paths in that log have before the path below `path`.",
+            example="storage/",
         )
 
     @staticmethod
@@ -93,13 +97,14 @@ class FileStore(Telling):
             settings.whole_folders,
             is_optional=settings.optional,
         )
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
         parent = settings.path.parent
         if settings.transfer_log.startswith("/"):
             words = f"is a whole path; write it as it is below {parent}"
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
-        self.log = RsyncLog(parent, settings.transfer_log, zone, asked.limits)
+        prefix = settings.transfer_log_prefix
+        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix, asked.limits)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""
@@ -137,17 +142,39 @@ class FileStore(Telling):
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files, folder by folder."""
-        listing = self.tree.list_night(night)
+        listing, fault = self.tree.list_night(night), self.tree.fault_of(night)
         self.tree.forget(night)
         paths, name, numbers = self._kept(listing)
-        if not len(paths):
-            return self._reading(frames.empty(columns.FILES), listing)
-        table = self._table(frames.texts(paths), frames.texts(name), numbers)
-        if not self.settings.transfer_log:
-            return self._reading(table, listing, self.pattern.take_notes())
-        logged = self.log.transferred_at(table["file_id"])
-        table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
+        files, notes = frames.empty(columns.FILES), list(listing.notes)
+        if len(paths):
+            files = self._table(frames.texts(paths), frames.texts(name), numbers)
+            notes += self.pattern.take_notes()
+        else:
+            notes += skipped_all(self.settings.skip, listing.paths)
+        if len(paths) and self.settings.transfer_log:
+            logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
+            notes += self.log.note_if_unused(logged, self.asked.rule.bounds(night))
+            notes += self.log.notes
+            files["transferred_at"] = logged.fillna(files["transferred_at"])
+        return Reading(
+            files=files,
+            notes=[note for note in notes if not fault.startswith(note)],
+            unread=shown_all(listing.unread),
+            elsewhere=self.tree.all_loose(),
+            counts=self._counts(night, len(paths), listing),
+            fault=fault,
+        )
+
+    def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
+        """Return the numbers of files and log lines, and of those left out."""
+        root, outside = str(self.settings.path), self.tree.outside()
+        counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
+        if outside.unseen:
+            counts[root] = Counts(len(outside) + len(outside.unseen))
+        for place, unseen in zip(counts, (listing.unseen, outside.unseen), strict=False):
+            for path, words in unseen:
+                counts[place].leave_out(path, words)
+        return {**counts, **self.log.counts}
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -155,7 +182,11 @@ class FileStore(Telling):
 
         (paths, name, _), numbers = listing.texts(), listing.columns()
         if self.settings.skip:
-            rows = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
+            rows = [
+                row
+                for row, path in enumerate(listing.paths)
+                if not is_skipped(path, self.settings.skip)
+            ]
             kept = np.array(rows, "int64")
             paths, name = paths.take(kept), name.take(kept)
             numbers = {fact: values[kept] for fact, values in numbers.items()}
@@ -182,20 +213,9 @@ class FileStore(Telling):
         }
         return frames.frame(columns.FILES, pd.DataFrame(files))
 
-    def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
-        return Reading(
-            files=files,
-            notes=[*listing.notes, *notes],
-            unread=shown_all(listing.unread),
-            elsewhere=self.tree.all_loose(),
-        )
-
-    def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
-
     def _log_digest(self, night: datetime.date) -> str:
         """Return the digest of the night's log lines, or ""."""
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]
-        return self.log.digest(self.tree.night_folders().get(night, []), loose)
+        return self.log.digest(night, self.tree.night_folders().get(night, []), loose)

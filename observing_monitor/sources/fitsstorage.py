@@ -13,7 +13,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import iso_utc, parse_utc, zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
@@ -177,6 +177,7 @@ class FitsStorage(Telling):
             metrics=self._samples(night),
             notes=list(self.database.notes),
             append=True,
+            counts={f"{self.database.place}, night {night}": Counts(len(ingests) + len(entries))},
         )
 
     @staticmethod

@@ -17,16 +17,16 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, UTC
 from observing_monitor.model.wording import n_of
-from observing_monitor.readers.plain_files import open_plain
-from observing_monitor.readers.unpacked import (
+from observing_monitor.readers.bounded import (
     LIMITS,
     CutError,
     Limits,
     TooLargeError,
-    bounded,
     log_values,
-    packing,
 )
+from observing_monitor.readers.compressed import decompressed, kind_of_file
+from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.textfiles import too_long_words
 from observing_monitor.sources.fitsstorage_log_parser import IDLE
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 RECORD = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE
 )
-PACKED = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # service.log.2.gz, service.log-20160318.gz
 ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -95,7 +95,11 @@ class LogFolder:
         return logs
 
     def records(
-        self, paths: list[Path], since: datetime.datetime | None, notes: list[str]
+        self,
+        paths: list[Path],
+        since: datetime.datetime | None,
+        notes: list[str],
+        foreign: list[int],
     ) -> Iterable[Record]:
         """Return a service's records from about `since`, in order of time.
 
@@ -107,6 +111,8 @@ class LogFolder:
             Records of up to a day before may be included.
         notes : list of str
             Gets a sentence for each log that is damaged or is no log.
+        foreign : list of int
+            Gets the number of lines of each log that is no log of a service.
         """
         parts: list[list[Record]] = []
         for path in paths:
@@ -115,6 +121,7 @@ class LogFolder:
             if records:
                 parts.append(records)
             elif text.strip():
+                foreign.append(sum(1 for line in text.splitlines() if line.strip()))
                 notes.append(
                     f"{path}: no line is as FitsStorage's services log them; "
                     "should pattern leave it out?"
@@ -128,25 +135,27 @@ class LogFolder:
         too_long: list[int] = []
         try:
             with open_plain(path, [self.path]) as raw:
-                kind = packing(raw)
-                if path.suffix in PACKED and not kind:
-                    notes.append(f"{path}: is not packed as its name says; it was left out")
+                kind = kind_of_file(raw)
+                if path.suffix in COMPRESSED and not kind:
+                    notes.append(f"{path}: is not compressed as its name says; it was left out")
                     return ""
                 if not kind and since is not None:
                     raw.seek(first_line_at(raw, self._stamp(since)))
-                with bounded(raw, self.limits, values=log_values, too_long=too_long) as file:
+                with decompressed(
+                    raw, path, self.limits, values=log_values, too_long=too_long
+                ) as file:
                     # read would lose what comes before a break
                     while piece := file.read1(1 << 20):
                         pieces.append(piece)
         except CutError:
             notes.append(f"{path}: breaks off; what comes before was read")
         except TooLargeError as error:
-            notes.append(f"{path}: {error}; what comes before was read")
+            notes.append(f"{error}; what comes before was read")
         except OSError as error:
             notes.append(f"{path}: {os_error_text(error)}; it was left out")
         if too_long:
-            words = f"longer than {self.limits.line_bytes:,} bytes (max_line_bytes); left out"
-            notes.append(f"{path}: {n_of(len(too_long), 'line')} {words}")
+            words = f"{n_of(len(too_long), 'line')} {too_long_words(self.limits)}; left out"
+            notes.append(f"{path}: {words}")
         return b"".join(pieces).decode("utf-8", "backslashreplace")
 
     def _cut(self, path: Path, records: list[Record], notes: list[str]) -> list[Record]:

@@ -105,6 +105,9 @@ class ServiceLog:
     # night -> its attempts and samples, once they have been sorted
     by_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] | None = None
     notes: list[str] = field(default_factory=list)
+    # records, without those that are only for debugging, and lines that are no records
+    n_records: int = 0
+    n_foreign: int = 0
 
 
 def parse_service(service: str, records: Iterable[Record]) -> ServiceLog:
@@ -159,6 +162,7 @@ class _ServiceParser:
         self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str
     ) -> None:
         """Take in one record."""
+        self.log.n_records += level != "DEBUG"
         stuck = STUCK.match(message)
         if stuck:
             self._sample("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"])

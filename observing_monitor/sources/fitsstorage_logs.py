@@ -16,7 +16,7 @@ from observing_monitor.model import columns, frames
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import ONE_DAY, zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
 from observing_monitor.sources.base import Telling
@@ -129,6 +129,7 @@ class FitsStorageLogs(Telling):
             notes=notes,
             append=True,
             append_attempts=True,
+            counts={self.place_of(self.settings): self._counts()},
         )
 
     @staticmethod
@@ -183,9 +184,10 @@ class FitsStorageLogs(Telling):
             before = self._services.get(service)
             if before is None or (before[0] is not None and (since is None or since < before[0])):
                 notes: list[str] = []
-                records = self.folder.records(paths, since, notes)
+                foreign: list[int] = []
+                records = self.folder.records(paths, since, notes, foreign)
                 log = parse_service(service.partition(".")[0], records)
-                log.notes = notes
+                log.notes, log.n_foreign = notes, sum(foreign)
                 self._services[service] = (since, log)
         return [self._services[service][1] for service in services]
 
@@ -209,6 +211,19 @@ class FitsStorageLogs(Telling):
                 by_night.setdefault(night, ([], []))[1].append(sample)
             service.by_night = by_night
         return service.by_night
+
+    def _counts(self) -> Counts:
+        """Return the numbers of records, and of messages that are not known."""
+        counts = Counts()
+        for _, service in self._services.values():
+            counts.n_read += service.n_records + service.n_foreign
+            if service.unknown:
+                text = f"unknown message: {service.unknown[0][1]}"
+                counts.leave_out(service.name, text, len(service.unknown))
+            if service.n_foreign:
+                words = "no line is as FitsStorage's services log them"
+                counts.leave_out(service.name, words, service.n_foreign)
+        return counts
 
     def _unknown(self, service: ServiceLog) -> dict[datetime.date, Sample]:
         """Count unknown messages per night, and the first."""

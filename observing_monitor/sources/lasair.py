@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.metrics.values import TABLE
 from observing_monitor.model.nights import nid_of, night_of_nid, zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import setting
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
@@ -167,4 +167,5 @@ class Lasair(Telling):
                 "set night_rule to UTC"
             )
         notes = [*stored.notes, *(f"{place}: {words}" for words in oddities)]
-        return Reading(metrics=metrics, notes=notes, append=True)
+        counts = {place: Counts(len(stored.values))} if stored.values else {}
+        return Reading(metrics=metrics, notes=notes, append=True, counts=counts)

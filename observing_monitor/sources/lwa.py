@@ -195,7 +195,12 @@ class LwaRecorders(Telling):
         reader = PointReader(self.place, groups, settings, sampled_at)
         points = reader.rows(values)
         counts = band_counts(groups, points, sampled_at, settings.silent_after_s, self.levels)
-        return Reading(metrics=_metrics([*points, *counts]), notes=reader.notes, append=True)
+        return Reading(
+            metrics=_metrics([*points, *counts]),
+            notes=reader.notes,
+            append=True,
+            counts={self.place: reader.counts},
+        )
 
     @staticmethod
     def check(

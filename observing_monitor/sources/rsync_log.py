@@ -7,23 +7,19 @@ import datetime
 import functools
 import hashlib
 import io
+import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
-from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
-from observing_monitor.model.nights import night_named
+from observing_monitor.model.nights import ONE_DAY, night_named
+from observing_monitor.model.reading import Counts
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
+from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
-from observing_monitor.readers.unpacked import (
-    LIMITS,
-    CutError,
-    Limits,
-    TooLargeError,
-    bounded,
-    log_values,
-    packing,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,16 +27,38 @@ if TYPE_CHECKING:
     from typing import Any
     from zoneinfo import ZoneInfo
 
-    from pandas import Series
+    from pandas import DataFrame, Series
 
 
-# A line of rsync's --log-file about a file that arrived: date, time, [pid], the eleven letters of
-# --itemize-changes, name.
+# A line about a file that arrived: date, time, [pid]; then, in a --log-file, the eleven letters of
+# --itemize-changes and the name; in a daemon's log, recv, host, [address], module, (user), name and
+# size; or, with --log-file-format='%o %f %l', recv or send, name and size.
 RSYNC_LINE = re.compile(
-    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$"
+    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] (?:"
+    r"[<>]f\S{9} (?P<path>.+?)"
+    r"|(?:recv|send) (?:\S+ \[\S*\] \S+ \(\S*\) )?(?P<path2>.+) \d+"
+    r")\s*$"
+)
+# other lines of rsync: what it did to folders and links, what it deleted, its messages
+OTHER_LINE = re.compile(
+    r"^\s*$|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] (?:"
+    r"[<>ch.][fdLDS]\S{9} |\*deleting|del\. |(?:building|receiving) file list|sent |total: "
+    r"|rsync|connect |name lookup|params\.c|max connections|auth |unknown module|unable to|bind\(\)"
+    r"|\[|IO error|file has vanished|skipping |created directory )"
 )
 
 CHANGE_TIMES = "without it files' change times are shown as transfer times"
+# of the last names in a log, those that are looked for in the store
+N_CHECKED = 20
+# how far clocks of two machines may differ
+CLOCKS = datetime.timedelta(minutes=1)
+
+
+class Arrival(NamedTuple):
+    """A file that arrived, as a log has it."""
+
+    path: str
+    at: str
 
 
 class RsyncLog:
@@ -50,14 +68,16 @@ class RsyncLog:
 
     Parameters
     ----------
-    root
-        The folder that the logs lie below.
+    store
+        The folder of files. The logs lie below its parent.
     pattern
-        Their names below it, so that rotated logs count too; "" if there are none.
+        The logs' names, so that rotated logs count too; "" if there are none.
     zone
         The zone of the times in them.
+    prefix
+        What the logs' paths have before the path below `store`.
     limits
-        Of lines, and of packed logs.
+        Of lines, and of compressed logs.
 
     Attributes
     ----------
@@ -65,16 +85,30 @@ class RsyncLog:
         Sentences about logs that could not be read.
     """
 
-    def __init__(self, root: Path, pattern: str, zone: ZoneInfo, limits: Limits = LIMITS) -> None:
-        self.root = root
+    def __init__(
+        self,
+        store: Path,
+        pattern: str,
+        zone: ZoneInfo,
+        prefix: str = "",
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.store = store
+        self.root = store.parent
         self.pattern = pattern
         self.zone = zone
         self.limits = limits
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
+        # log -> its lines about files, and lines that no rsync writes; once it was read
+        self.counts: dict[str, Counts] = {}
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
-        # a night's folder -> a number that depends on all arrivals in it
+        # path outside any night's folder -> all its arrivals, in the order of the logs
+        self._loose: dict[str, list[str]] = {}
+        # a night's folder, or a day -> a number that depends on all arrivals in it, or that are
+        # loose and of that day
         self._sums: dict[str, int] = {}
 
     def states(self) -> list[list[Any]]:
@@ -90,28 +124,108 @@ class RsyncLog:
                     self._states.append([path.name, state.st_size, state.st_mtime_ns])
         return self._states
 
-    def digest(self, folders: Iterable[str], loose: Iterable[str]) -> str:
-        """Return a digest of the arrivals in the logs.
+    def digest(self, night: datetime.date, folders: Iterable[str], loose: Iterable[str]) -> str:
+        """Return a digest of the arrivals in the logs that may be of a night.
 
         Parameters
         ----------
+        night
+            The night.
         folders
-            Folders of a night.
+            Its folders.
         loose
-            Paths of other files.
+            Paths of its other files.
         """
         if not self.pattern:
             return ""
         arrivals = self._read()
         sums = [self._sums.get(folder) for folder in folders]
+        days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
+        # if one night at a time is sent, paths lack the night's folder
+        sums += [self._sums[day] for day in days if day in self._sums]
         text = repr((sums, [(path, arrivals.get(path)) for path in loose], self.notes))
-        return hex_digest(text, n_bytes=16)
+        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
-    def transferred_at(self, file_ids: Series[Any]) -> Series[Any]:
-        """Return when each file arrived last (UTC), or NaT."""
+    def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
+        """Return when each file arrived last (UTC), or NaT.
+
+        Parameters
+        ----------
+        files
+            Columns `file_id` and `created_at`.
+        changed_at
+            Change time of each file.
+        """
         arrivals = self._read()
-        times = {path: self.instant(arrivals[path]) for path in file_ids if path in arrivals}
-        return file_ids.map(times).astype(columns.DTYPES["instant"])
+        ids = files["file_id"]
+        times = {path: self.instant(arrivals[path]) for path in ids if path in arrivals}
+        if self._loose:
+            rows = zip(ids, files["created_at"], changed_at, strict=True)
+            times |= {
+                path: at
+                for path, created, changed in rows
+                if path not in times and (at := self._without_folder(path, created, changed))
+            }
+        return ids.map(times).astype(columns.DTYPES["instant"])
+
+    def _without_folder(self, path: str, created: Any, changed: Any) -> datetime.datetime | None:
+        """Return when a file arrived whose night's folder the log does not name.
+
+        The same name may be in other nights, so the time must fit the file's own.
+        """
+        folder = _night_folder(path.rpartition("/")[0])
+        texts = self._loose.get(path[len(folder) + 1 :], []) if folder else []
+        times = [at for text in texts if (at := self.instant(text))]
+        fitting = [at for at in times if created - CLOCKS <= at <= changed + CLOCKS]
+        return max(fitting, default=None)
+
+    def note_if_unused(
+        self, transferred_at: Series[Any], bounds: tuple[datetime.datetime, datetime.datetime]
+    ) -> list[str]:
+        """Return a note if the logs are of the night's time, but name no file of the store.
+
+        Parameters
+        ----------
+        transferred_at
+            Of the night's files, from `transferred_at`.
+        bounds
+            Of the night.
+        """
+        arrivals = self._read()
+        if transferred_at.notna().any() or not arrivals:
+            return []
+        by_time = sorted((Arrival(*item) for item in arrivals.items()), key=lambda one: one.at)
+        first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
+        if not (first and last and first < bounds[1] and last >= bounds[0]):
+            return []
+        if any(map(self._is_in_store, by_time[-N_CHECKED:])):
+            return []
+        path = by_time[-1].path
+        words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
+        remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
+        return [f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+
+    def _is_in_store(self, arrival: Arrival) -> bool:
+        """True if a file is in the store, or in a folder of the night in which it arrived."""
+        places = [arrival.path]
+        at = self.instant(arrival.at)
+        if at and arrival.path in self._loose:
+            nights = (at - ONE_DAY, at)
+            places += [
+                f"{night:{form}}/{arrival.path}"
+                for night in nights
+                for form in ("%Y-%m-%d", "%Y%m%d")
+            ]
+        return any(os.path.lexists(self.store / place) for place in places)
+
+    def _remedy(self, path: str) -> str:
+        """Return how the paths of the log can be made those of the store."""
+        parts = path.split("/")
+        for n in range(1, len(parts)):
+            if os.path.lexists(self.store.joinpath(*parts[n:])):
+                prefix = "/".join(parts[:n])
+                return f'set transfer_log_prefix = "{self.prefix}{prefix}/"'
+        return "set transfer_log_prefix to what is before the path in the store"
 
     def instant(self, text: str) -> datetime.datetime | None:
         """Return a time of the log in UTC.
@@ -142,48 +256,65 @@ class RsyncLog:
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
-            for path, at in read_log(log, self.root, self.limits):
-                # the latest: in order of name an older log may come after a newer one
-                arrivals[path] = max(at, arrivals.get(path, ""))
-        except (CutError, TooLargeError) as error:
-            self.notes.append(f"{log}: {error}; {CHANGE_TIMES}")
+            self._read_lines(log, arrivals)
+        except SourceError as error:
+            self.notes.append(f"{error}; {CHANGE_TIMES}")
         except OSError as error:
             self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
 
+    def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
+        n_known, odd = 0, list[str]()
+        for line in read_log(log, self.root, self.limits):
+            if isinstance(line, str):
+                odd.append(line)
+                continue
+            n_known += 1
+            path = line.path.lstrip("/").removeprefix(self.prefix)
+            # the latest: in order of name an older log may come after a newer one
+            arrivals[path] = max(line.at, arrivals.get(path, ""))
+            if not _night_folder(path.rpartition("/")[0]):
+                self._loose.setdefault(path, []).append(line.at)
+        counts = self.counts[str(log)] = Counts(n_known + len(odd))
+        if odd:
+            words = f"{odd[0].strip()[:120]!r} is no line of rsync"
+            counts.leave_out("", words, len(odd))
+        if odd and not n_known:
+            words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
+            remedy = "rsync must write it with its usual --log-file-format"
+            self.notes.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
+
     def _add_to_sum(self, path: str, at: str) -> None:
-        if folder := _night_folder(path.rpartition("/")[0]):
-            line = f"{path}\0{at}".encode("utf-8", "backslashreplace")
-            number = int.from_bytes(hashlib.blake2b(line, digest_size=8).digest())
-            # a sum does not depend on the order, which differs once a log is rotated
-            self._sums[folder] = (self._sums.get(folder, 0) + number) % 2**64
+        place = _night_folder(path.rpartition("/")[0]) or at[:10]
+        line = f"{path}\0{at}".encode("utf-8", "backslashreplace")
+        number = int.from_bytes(hashlib.blake2b(line, digest_size=8).digest())
+        # a sum does not depend on the order, which differs once a log is rotated
+        self._sums[place] = (self._sums.get(place, 0) + number) % 2**64
 
 
-def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, str]]:
-    """Yield path and time of each file that arrived.
-
-    Files come in the order of the log. A line that is too long is no file.
+def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival | str]:
+    """Yield each file that arrived, in the order of the log, and each line that no rsync writes.
 
     Parameters
     ----------
     log
-        The log, plain or packed.
+        The log, plain or compressed.
     root
         The folder that it must lie in, all links resolved.
-    limits
-        Of lines, and of a packed log.
 
     Raises
     ------
-    OSError, CutError, TooLargeError
+    OSError, SourceError
         If the log can't be read to its end.
     """
-    with open_plain(log, [root]) as raw:
-        if log.suffix == ".gz" and not packing(raw):
-            raise CutError("its gzip is cut or broken")
-        with bounded(raw, limits, values=log_values, too_long=[]) as data:
-            for line in io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace"):
-                if found := RSYNC_LINE.match(line):
-                    yield found["path"], found["at"]
+    with (
+        open_plain(log, [root]) as raw,
+        decompressed(raw, log, limits, values=log_values, too_long=[]) as data,
+    ):
+        for line in io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace"):
+            if found := RSYNC_LINE.match(line):
+                yield Arrival(found["path"] or found["path2"], found["at"])
+            elif not OTHER_LINE.match(line):
+                yield line
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
@@ -27,7 +28,7 @@ from observing_monitor.model.nights import (
     night_named,
     parse_utc,
 )
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.plain_files import open_plain
@@ -40,7 +41,7 @@ from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, t
 from observing_monitor.sources.expected_settings import ExpectedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pandas import DataFrame
 
@@ -142,7 +143,11 @@ class SummitMessages(Telling):
         notes: list[str] = []
         readouts: dict[str, Readout] = {}
         objects: dict[str, ObjectState] = {}
-        for where, message in self._all_messages(night, notes):
+        for day in (night, night + ONE_DAY):
+            if fault := self.tree.fault_of(day):
+                raise SourceError(fault)
+        found, counts = self._all_messages(night, notes)
+        for where, of_day, message in found:
             try:
                 if isinstance(message, dict) and "Records" in message:
                     for key, state in self._objects_in(message, night):
@@ -152,6 +157,7 @@ class SummitMessages(Telling):
                 else:
                     readouts |= _readout_of(message, night)
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                of_day.leave_out(where, f"a message makes no sense ({_flaw(error)})")
                 notes.append(f"{where}: a message makes no sense ({_flaw(error)}); left out")
         rows: list[TextRow] = [as_of_row(self.asked, night, self.settings.wait_s)]
         for name, readout in readouts.items():
@@ -161,7 +167,7 @@ class SummitMessages(Telling):
             rows.append(TextRow("end_of_readout", name, at, seconds, facts))
         ended_at = {name: readout.ended_at for name, readout in readouts.items()}
         files = _files(objects, ended_at)
-        return Reading(files=files, metrics=text_metrics(rows), notes=notes)
+        return Reading(files=files, metrics=text_metrics(rows), notes=notes, counts=counts)
 
     @staticmethod
     def numbers(
@@ -183,28 +189,49 @@ class SummitMessages(Telling):
 
     def _entries(self, night: datetime.date, notes: list[str]) -> list[Entry]:
         """Return the files of the night and the next, as a message may come late."""
-        entries: dict[str, Entry] = {}
+        return [entry for entry, _ in self._entries_by_day(night, notes)]
+
+    def _entries_by_day(
+        self, night: datetime.date, notes: list[str]
+    ) -> list[tuple[Entry, datetime.date]]:
+        """Return the files of the night and the next, each with its day."""
+        entries: dict[str, tuple[Entry, datetime.date]] = {}
         for day in (night, night + ONE_DAY):
             listing = self.tree.list_night(day)
             entries |= {
-                entry.path: entry
+                entry.path: (entry, day)
                 for entry in listing.entries
                 if entry.path.endswith(tuple(self.settings.endings))
             }
             notes.extend(note for note in listing.notes if note not in notes)
         return [entries[path] for path in sorted(entries)]
 
-    def _all_messages(self, night: datetime.date, notes: list[str]) -> Iterator[tuple[str, Any]]:
-        """Yield each message of the night's files, with its file."""
-        entries = self._entries(night, notes)
-        paths = [entry.path for entry in entries]
-        for path, shown in zip(paths, shown_all(paths), strict=True):
-            where = f"{self.settings.path}/{shown}"
-            for message in self._messages(os.path.join(self.tree.root, path), where, notes):
-                yield where, message
+    def _all_messages(
+        self, night: datetime.date, notes: list[str]
+    ) -> tuple[list[tuple[str, Counts, Any]], dict[str, Counts]]:
+        """Return each message of the night's files, with its file and the counts of its day.
 
-    def _messages(self, path: str, where: str, notes: list[str]) -> list[Any]:
-        """Return the messages of a file, and note what cannot be read."""
+        The second value has the counts by place. The night after counts the same messages of its
+        own day.
+        """
+        found: list[tuple[str, Counts, Any]] = []
+        counts: dict[str, Counts] = {}
+        entries = self._entries_by_day(night, notes)
+        paths = [entry.path for entry, _ in entries]
+        for (entry, day), shown in zip(entries, shown_all(paths), strict=True):
+            where = f"{self.settings.path}/{shown}"
+            of_day = counts.setdefault(f"{self.settings.path}, night {day}", Counts())
+            path, flaws = os.path.join(self.tree.root, entry.path), list[str]()
+            messages = self._messages(path, flaws)
+            of_day.n_read += len(messages) + len(flaws)
+            for flaw in flaws:
+                of_day.leave_out(where, flaw)
+            notes += [f"{where}: {flaw}" for flaw in flaws]
+            found += [(where, of_day, message) for message in messages]
+        return found, counts
+
+    def _messages(self, path: str, flaws: list[str]) -> list[Any]:
+        """Return the messages of a file; `flaws` gets what cannot be read."""
         try:
             with open_plain(path, [self.tree.root]) as file:
                 data = file.read(MAX_BYTES + 1)
@@ -212,22 +239,22 @@ class SummitMessages(Telling):
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
             text = data.decode("utf-8-sig")
         except OSError as error:
-            notes.append(f"{where}: {os_error_text(error)}; its messages are not known")
+            flaws.append(f"{os_error_text(error)}; its messages are not known")
             return []
         except UnicodeDecodeError:
-            notes.append(f"{where}: is no text in UTF-8; its messages are not known")
+            flaws.append("is no text in UTF-8; its messages are not known")
             return []
         except ValueError as error:
-            notes.append(f"{where}: {error}; its messages are not known")
+            flaws.append(f"{error}; its messages are not known")
             return []
         try:
             content = parse_json(text)
             return content if isinstance(content, list) else [content]
         except RecursionError:
-            notes.append(f"{where}: is no message; left out")
+            flaws.append("is no message; left out")
             return []
         except ValueError:
-            return _messages_in_lines(text, where, notes)
+            return _messages_in_lines(text, flaws)
 
     def _objects_in(
         self, message: Mapping[str, Any], night: datetime.date
@@ -251,14 +278,14 @@ def _flaw(error: Exception) -> str:
     return "a value has the wrong type or form"
 
 
-def _messages_in_lines(text: str, where: str, notes: list[str]) -> list[Any]:
+def _messages_in_lines(text: str, flaws: list[str]) -> list[Any]:
     """Return the messages of a file with one per line."""
     messages = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             messages += [parse_json(line)] if line.strip() else []
         except (ValueError, RecursionError):
-            notes.append(f"{where}: line {number} is no whole JSON; left out")
+            flaws.append(f"line {number} is no whole JSON; left out")
             # a file whose first line is none has no messages in lines at all
             if not messages:
                 break

@@ -108,6 +108,29 @@ class IndexRow(Look, total=False):
     is_damaged: bool
 
 
+# where a row was left out, and why: place, line or number in it, reason
+LeftOut = tuple[str, str, str]
+# rows of a place: read, left out, and the first examples (line or number, reason)
+PlaceRows = tuple[int, int, list[tuple[str, str]]]
+
+
+class SourceRows(TypedDict, total=False):
+    """Rows of all places that a source read."""
+
+    n_read: int
+    n_left_out: int
+    examples: list[LeftOut]
+    # a sentence on the places of which no row is understood, and their rows
+    nothing: str
+    n_rows_of_nothing: int
+    # when the first row was left out, if any is
+    since: str
+    # night -> rows read and left out; the newest nights on which a run asked the source
+    history: dict[str, tuple[int, int]]
+    # the share of rows that is usually left out, if it is much more now
+    usual: float
+
+
 class Looked(Look, total=False):
     """`looked.json`: the last look at a night's sources."""
 
@@ -121,6 +144,8 @@ class Looked(Look, total=False):
     # source -> digest of its attempts, if these are the stream's cached ones
     kept: dict[str, str]
     sources: dict[str, Known]
+    # source -> place -> its rows; of sources that count them
+    rows: dict[str, dict[str, PlaceRows]]
     pruned: dict[str, str]
     # of a night whose tables were pruned
     row: IndexRow
@@ -132,6 +157,8 @@ class Index(TypedDict):
     schema_version: int
     nights: dict[str, IndexRow]
     sources: dict[str, Fault]
+    # source -> its rows; of sources that count them
+    rows: NotRequired[dict[str, SourceRows]]
     # year -> fingerprint of its page
     years: NotRequired[dict[str, str]]
     # fingerprint of the stream's page

@@ -46,6 +46,7 @@ _OBJECTS = (
     "notes",
     "pruned",
     "row",
+    "rows",
     "silent",
     "happened",
     "sizes",

@@ -8,6 +8,7 @@ from observing_monitor.model import columns, frames, names
 from observing_monitor.model.reading import Reading
 from observing_monitor.sources.shared.cells import (
     Notes,
+    is_absent,
     is_blank,
     to_instants,
     to_metric,
@@ -98,7 +99,7 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
     """Return cells in the type of our column."""
     if column.kind == "instant":
         instants = to_instants(values, settings.time_format, settings.zone)
-        say.add(instants.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
+        say.add(instants.isna() & ~is_absent(values), f"{column.name} is no time that can be read")
         return instants
     if column.kind == "bool":
         return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)

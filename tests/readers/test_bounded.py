@@ -1,6 +1,7 @@
-"""Packed files are recognised by content, and read up to limits."""
+"""Compressed files are recognised by content, and read up to limits."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -10,14 +11,15 @@ import pyarrow
 import pytest
 
 from observing_monitor.errors import SourceError
+from observing_monitor.readers.bounded import LIMITS, CutError, Limits, TooLargeError, csv_values
+from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.textfiles import opened, read_csv, read_json, read_jsonl
-from observing_monitor.readers.unpacked import (
-    CutError,
-    Limits,
-    TooLargeError,
-    csv_values,
-    unpacked,
-)
+
+
+@contextlib.contextmanager
+def unpacked(path, limits=LIMITS, **options):
+    with open(path, "rb") as raw, decompressed(raw, path, limits, **options) as file:
+        yield file
 
 
 class Kept(io.BytesIO):
@@ -78,11 +80,11 @@ def test_limit_of_a_file(tmp_path, kind):
     data = b"x" * 10_001
     path = path_of(tmp_path, PACKED[kind](data))
     words = "more than 10,000 bytes"
-    with pytest.raises(TooLargeError, match=words), unpacked(path, None, limits) as file:
+    with pytest.raises(TooLargeError, match=words), unpacked(path, limits) as file:
         file.read()
-    with unpacked(path_of(tmp_path, PACKED[kind](data[1:])), None, limits) as file:
+    with unpacked(path_of(tmp_path, PACKED[kind](data[1:])), limits) as file:
         assert file.read() == data[1:]
-    with unpacked(path_of(tmp_path, data), None, limits) as file:
+    with unpacked(path_of(tmp_path, data), limits) as file:
         assert file.read() == data
 
 
@@ -100,7 +102,7 @@ def test_values_count(tmp_path, read, data):
     """Values of packed rows count with the memory that they take."""
     assert len(data) < 20_000
     path = path_of(tmp_path, gzip.compress(data))
-    with pytest.raises(SourceError, match="see max_unpacked_bytes"):
+    with pytest.raises(SourceError, match="raise max_unpacked_bytes"):
         read(path, limits=Limits(unpacked_bytes=100_000))
     path.write_bytes(data)
     if b"\n\n" not in data:
@@ -116,10 +118,10 @@ TEXT = b"a\nb\r\n" + LONG + b"\nd\n" + LONG + LONG + b"\r\nf\n\nh\n" + LONG
 @pytest.mark.parametrize("piece", [1, 7, 1000, 1 << 18])
 def test_long_lines(tmp_path, monkeypatch, most, is_packed, piece):
     """A line that is too long is empty; the others keep their numbers."""
-    monkeypatch.setattr("observing_monitor.readers.unpacked.PIECE_BYTES", piece)
+    monkeypatch.setattr("observing_monitor.readers.bounded.PIECE_BYTES", piece)
     path = path_of(tmp_path, gzip.compress(TEXT) if is_packed else TEXT)
     too_long = []
-    with unpacked(path, None, Limits(line_bytes=most), too_long=too_long) as file:
+    with unpacked(path, Limits(line_bytes=most), too_long=too_long) as file:
         found = file.read()
     wanted = [
         line if len(line.rstrip()) <= most else line[len(line.rstrip()) :]
@@ -132,7 +134,7 @@ def test_long_lines(tmp_path, monkeypatch, most, is_packed, piece):
 def test_lines_without_a_break(tmp_path):
     """Lines that only a carriage return ends are lines."""
     path = path_of(tmp_path, b"\r".join([b"a", LONG, b"c"]))
-    with unpacked(path, None, Limits(line_bytes=1000), too_long=[]) as file:
+    with unpacked(path, Limits(line_bytes=1000), too_long=[]) as file:
         assert file.read() == b"a\r\rc"
 
 

@@ -1,32 +1,24 @@
-"""Open packed and plain files, with limits to what they may take.
+"""Limits to what a file may take once it is decompressed, and to its lines.
 
-1 MB of gzip can unpack to 1 GB, and that to 20 GB of rows. So a packed file is unpacked in pieces,
-and what its rows will take is counted. The content says how it is packed, not the name.
+1 MB of gzip can hold 1 GB, and that become 20 GB of rows. So a compressed file is read in pieces,
+and what its rows will take is counted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.errors import SourceError
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
+    from typing import IO
 
 
-# beginning of a file -> its packing
-MAGIC = re.compile(
-    rb"(?P<gzip>\x1f\x8b)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<xz>\xfd7zXZ\0)"
-    rb"|(?P<zstd>\x28\xb5\x2f\xfd)"
-)
-N_MAGIC = 10
 PIECE_BYTES = 1 << 18
 VALUE_BYTES = 64  # least memory of one value of a row
 CSV_SEPARATORS = (b",", b";", b"|", b"\t", b" ")
@@ -43,12 +35,12 @@ class Limits(msgspec.Struct, frozen=True):
 LIMITS = Limits()
 
 
-class CutError(Exception):
-    """A packed file is cut or broken; the text follows its name."""
+class CutError(SourceError):
+    """A compressed file is cut or broken."""
 
 
-class TooLargeError(Exception):
-    """A packed file holds more than the limit; the text follows its name."""
+class TooLargeError(SourceError):
+    """A compressed file holds more than the limit."""
 
 
 def csv_values(piece: bytes) -> int:
@@ -71,25 +63,25 @@ def no_values(piece: bytes) -> int:
     return 0
 
 
-@contextlib.contextmanager
-def unpacked(
-    path: Path | str,
-    roots: Iterable[str | os.PathLike[str]] | None = None,
+def bounded(
+    content: IO[bytes],
+    where: str,
     limits: Limits = LIMITS,
     *,
     values: Callable[[bytes], int] = no_values,
     too_long: list[int] | None = None,
-) -> Iterator[io.BufferedReader]:
-    """Open a file in binary, unpacked if it is gzip, bzip2, xz or zstd.
+) -> io.BufferedReader:
+    """Return the content of a file, with limits.
 
     Parameters
     ----------
-    path
-        The file.
-    roots
-        The folders that it may lie in, all links resolved; None allows any.
+    content
+        An open file, or its reader if it is compressed.
+    where
+        The beginning of messages about a compressed file; "" for a plain one, which may have
+        any size.
     limits
-        A packed file may hold `unpacked_bytes`; a plain one may have any size.
+        A compressed file may hold `unpacked_bytes`.
     values
         Counts the values in a piece of the file: each takes memory of its own.
     too_long
@@ -98,66 +90,22 @@ def unpacked(
 
     Raises
     ------
-    OSError
-        As `open_plain`, or from the disk.
-    CutError, TooLargeError
+    TooLargeError
         While the file is read.
     """
-    with (
-        open_plain(path, roots) as raw,
-        bounded(raw, limits, values=values, too_long=too_long) as file,
-    ):
-        yield file
-
-
-@contextlib.contextmanager
-def bounded(
-    raw: io.BufferedReader,
-    limits: Limits = LIMITS,
-    *,
-    values: Callable[[bytes], int] = no_values,
-    too_long: list[int] | None = None,
-) -> Iterator[io.BufferedReader]:
-    """Open the content of an open file, as `unpacked` does."""
-    kind = packing(raw)
-    with _opened(kind, raw) if kind else contextlib.nullcontext(raw) as content:
-        counted = _Counted(content, kind, limits, values)
-        lines = counted if too_long is None else _Lines(counted, limits.line_bytes, too_long)
-        yield io.BufferedReader(lines, PIECE_BYTES)
-
-
-def packing(file: io.BufferedReader) -> str:
-    """Return how an open file is packed, such as "gzip", or ""."""
-    found = MAGIC.match(file.peek(N_MAGIC))
-    return (found and found.lastgroup) or ""
-
-
-def _opened(kind: str, raw: io.BufferedReader) -> Any:
-    if kind == "gzip":
-        import gzip
-
-        return gzip.open(raw)
-    if kind == "bzip2":
-        import bz2
-
-        return bz2.open(raw)
-    if kind == "xz":
-        import lzma
-
-        return lzma.open(raw)
-    import pyarrow
-
-    return pyarrow.CompressedInputStream(raw, "zstd")
+    counted = _Counted(content, where, limits, values)
+    lines = counted if too_long is None else _Lines(counted, limits.line_bytes, too_long)
+    return io.BufferedReader(lines, PIECE_BYTES)
 
 
 class _Counted(io.RawIOBase):
-    """The content of a file; of a packed one, up to the limit."""
+    """The content of a file; of a compressed one, up to the limit."""
 
     def __init__(
-        self, file: Any, kind: str, limits: Limits, values: Callable[[bytes], int]
+        self, file: Any, where: str, limits: Limits, values: Callable[[bytes], int]
     ) -> None:
         self._file = file
-        self._kind = kind
+        self._where = where
         self._limits = limits
         self._values = values
         self._left = limits.unpacked_bytes
@@ -173,33 +121,15 @@ class _Counted(io.RawIOBase):
 
     def piece(self, most: int) -> bytes:
         """Return up to `most` bytes; none at the end."""
-        if not self._kind:
-            data: bytes = self._file.read1(most)
+        data: bytes = self._file.read1(most)
+        if not self._where:
             return data
-        try:
-            data = self._file.read1(most)
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            raise CutError(f"its {self._kind} is cut or broken ({error})") from error
         self._left -= len(data) + VALUE_BYTES * self._values(data)
         if self._left < 0:
-            words = f"its {self._kind} holds more than {self._limits.unpacked_bytes:,} bytes"
-            raise TooLargeError(f"{words}, with memory for its values; see max_unpacked_bytes")
+            words = f"holds more than {self._limits.unpacked_bytes:,} bytes"
+            remedy = "if that is right, raise max_unpacked_bytes"
+            raise TooLargeError(f"{self._where} {words}, with memory for its values; {remedy}")
         return data
-
-
-def is_damage(error: Exception) -> bool:
-    """True if an error says that packed data are cut or broken.
-
-    Unpackers raise an OSError without a number, EOFError or errors of their own.
-    """
-    import lzma
-    import zlib
-
-    if isinstance(error, OSError):
-        return error.errno is None
-    return isinstance(error, EOFError | zlib.error | lzma.LZMAError)
 
 
 class _Lines(io.RawIOBase):
