@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from conftest import need
 from histories import DAYS, make_history, rebuild_of
 from running import contents, nights, start
+from support.clusters import DaskCluster
 
 from observing_monitor.errors import UsageError
 from observing_monitor.processes.cluster import cluster
@@ -33,61 +33,10 @@ def dask_cluster(tmp_path, *before):
 
     Each is a process of its own. `before` comes before the workers' command.
     """
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        need(False, "there is no Dask (pip install observing_monitor[dask])")
-    environment = os.environ | {
-        "DASK_DISTRIBUTED__DASHBOARD__LINK": "",
-        "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s",
-    }
-
-    def dask(*words, before=()):
-        with open(tmp_path / "dask.log", "ab") as log:
-            return subprocess.Popen(
-                [*before, sys.executable, "-m", *words],
-                stdout=log,
-                stderr=log,
-                cwd=tmp_path,
-                env=environment,
-            )
-
-    where = tmp_path / "scheduler.json"
-    started = [
-        dask(
-            "distributed.cli.dask_scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--scheduler-file",
-            str(where),
-        )
-    ]
-    one = (
-        "--nthreads",
-        "1",
-        "--no-nanny",
-        "--no-dashboard",
-        "--host",
-        "127.0.0.1",
-        "--local-directory",
-        str(tmp_path / "dask"),
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
-        started += [
-            dask("distributed.cli.dask_worker", address, *one, before=before) for _ in range(2)
-        ]
-        yield address, started[1:]
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
+    with DaskCluster(tmp_path) as made:
+        made.add_worker(*before)
+        made.add_worker(*before)
+        yield made.address, made.workers
 
 
 def test_cluster_of_which_a_worker_dies(tree, tmp_path):

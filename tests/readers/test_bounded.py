@@ -59,7 +59,7 @@ def test_cut_file(tmp_path, kind):
     """A file that is cut or damaged says how it is packed."""
     random = b"".join(b"%d\n" % (n * 7919 % 100_003) for n in range(100_000))
     whole = PACKED[kind](random)
-    for data in (whole[: len(whole) // 2], whole[:50] + bytes(100) + whole[150:]):
+    for data in (whole[: len(whole) // 2], whole[:50] + bytes(100) + whole[50:]):
         path = path_of(tmp_path, data)
         with pytest.raises(CutError, match=f"its {kind} is cut or broken"), unpacked(path) as file:
             file.read()
