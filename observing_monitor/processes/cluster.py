@@ -22,6 +22,11 @@ SILENT_S = 20.0  # until a scheduler that does not answer counts as lost
 NO_WORKER_S = 30.0  # until a cluster without workers is given up
 ANSWER_S = 10.0  # for one answer of the scheduler
 PACKAGE = "observing_monitor"
+# what a worker evaluates: it may lack all of our functions
+ASKED = (
+    "{'observing_monitor': __import__('observing_monitor').__version__, "
+    "'Python': '{}.{}'.format(*__import__('sys').version_info)}"
+)
 GO_ON = "what is finished is kept; start the same command again to go on"
 
 log = logging.getLogger(__name__)
@@ -52,13 +57,15 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
     except ImportError as error:
         words = "pip install 'observing_monitor[dask]'"
         raise UsageError(f"--scheduler needs Dask, which is not installed; {words}") from error
-    try:
-        client = Client(address, timeout=timeout_s)
-    except (OSError, ValueError) as error:
-        words = "no scheduler answers; start one with: dask scheduler"
-        raise UsageError(f"--scheduler {address}: {words}") from error
-    watch = _Watch(client, address)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
+        try:
+            client = Client(address, timeout=timeout_s)
+        except (OSError, ValueError) as error:
+            words = "no scheduler answers; start one with: dask scheduler"
+            raise UsageError(f"--scheduler {address}: {words}") from error
+        stack.callback(_close, client)
+        watch = _Watch(client, address)
         watch.begin()
         # KilledWorker: a task's workers died again and again
         workers = Workers(lambda: client.get_executor(pure=False), KilledWorker, watch=watch)
@@ -70,9 +77,30 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
             workers.stop()
             raise
         workers.stop()
+
+
+def _close(client: Client) -> None:
+    with contextlib.suppress(OSError, TimeoutError):
+        client.close(timeout=2)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """True for a record that Dask did not log."""
+    return record.name.partition(".")[0] not in ("distributed", "tornado", "asyncio", "dask")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what Dask logs about lost connections: our messages say what happened."""
+    loggers = (logging.getLogger(), logging.getLogger("distributed"))
+    handlers = [handler for logger in loggers for handler in logger.handlers]
+    for handler in handlers:
+        handler.addFilter(_is_ours)
+    try:
+        yield
     finally:
-        with contextlib.suppress(OSError, TimeoutError):
-            client.close(timeout=2)
+        for handler in handlers:
+            handler.removeFilter(_is_ours)
 
 
 class _Watch:
@@ -130,28 +158,20 @@ class _Watch:
         """Return what is wrong with the versions of new workers, or ""."""
         if set(workers) <= self._checked:
             return ""
+        client = self._client
         try:
-            versions = self._client.sync(
-                self._client._get_versions, packages=[PACKAGE], callback_timeout=ANSWER_S
+            told = client.sync(
+                client._run, eval, ASKED, on_error="return", callback_timeout=ANSWER_S
             )
         except Exception:  # asked again by the next look
             return ""
-        ours = {PACKAGE: __version__, "python": _python(list(map(str, sys.version_info)))}
-        for address, told in versions["workers"].items():
-            packages = told["packages"]
-            theirs = {
-                PACKAGE: packages.get(PACKAGE),
-                "python": _python(str(packages.get("python")).split(".")),
-            }
+        ours = {PACKAGE: __version__, "Python": "{}.{}".format(*sys.version_info)}
+        for address, answer in told.items():
+            theirs = answer if isinstance(answer, dict) else {PACKAGE: None}
             for name, version in theirs.items():
                 if version != ours[name]:
-                    has = f"has {name} {version}" if version else f"does not have {name}"
+                    has = f"has {name} {version}" if version else f"cannot import {name}"
                     words = f"the worker at {address} {has}, but this is {ours[name]}"
                     return f"{words}; install the same version on all hosts"
             self._checked.add(address)
         return ""
-
-
-def _python(parts: list[str]) -> str:
-    """Return the version of Python that has to be the same: `3.11`."""
-    return ".".join(parts[:2])

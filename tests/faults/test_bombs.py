@@ -34,6 +34,7 @@ class Bomb:
     def write(self, folder):
         """Write the file; return its path."""
         path = folder / self.name
+        path.parent.mkdir(exist_ok=True)
         block = self.piece * (1_000_000 // len(self.piece) + 1)
         with _packing(path) as file:
             file.write(self.first)
@@ -100,10 +101,10 @@ OTHERS = {
         Bomb("c.csv.gz", b"2021-02-16,1\n", b"night,alerts_produced\n"),
         'path = "c.csv.gz"\n',
     ),
-    "fitsstorage_logs": (Bomb("service.log.1.gz", LOGGED), 'path = "."\n'),
+    "fitsstorage_logs": (Bomb("logs/service.log.1.gz", LOGGED), 'path = "logs"\n'),
     "fitsstorage_logs_of_one_record": (
-        Bomb("service.log.1.gz", b"  at x\n", LOGGED),
-        'path = "."\n',
+        Bomb("logs/service.log.1.gz", b"  at x\n", LOGGED),
+        'path = "logs"\n',
     ),
 }
 

@@ -33,7 +33,8 @@ def measured(folder, *arguments, now):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said = process.stdout.read()
+    with process.stdout as output:
+        said = output.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
