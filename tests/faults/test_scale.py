@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from running import nights
