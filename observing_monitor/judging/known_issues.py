@@ -126,7 +126,7 @@ def _text_pattern(pattern: str) -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=1000)
 def _literal(pattern: str) -> str:
-    """Return the longest part of a pattern that stands for itself, in lower case."""
+    """Return a pattern's longest literal part, in lower case."""
     parts = re.split(r"[*?]|\[.*", pattern) if _has_wildcard(pattern) else [pattern]
     longest = max(parts, key=len).lower()
     return longest if longest.isascii() else ""

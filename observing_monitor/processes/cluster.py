@@ -91,7 +91,10 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what Dask logs about lost connections: our messages say what happened."""
+    """Leave out what Dask logs.
+
+    Our messages say what happened.
+    """
     loggers = (logging.getLogger(), logging.getLogger("distributed"))
     handlers = [handler for logger in loggers for handler in logger.handlers]
     for handler in handlers:

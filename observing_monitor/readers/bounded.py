@@ -1,4 +1,4 @@
-"""Limits to what a file may take once it is decompressed, and to its lines.
+"""Limits of lines and of decompressed files.
 
 1 MB of gzip can hold 1 GB, and that become 20 GB of rows. So a compressed file is read in pieces,
 and what its rows will take is counted.

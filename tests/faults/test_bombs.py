@@ -123,7 +123,7 @@ def test_other_sources(tmp_path, kind):
 
 
 def test_rsync_log(tmp_path):
-    """Of a log of rsync that holds 1 GB, the beginning is read."""
+    """The beginning of a huge log of rsync is read."""
     Bomb("rsync.log.1.gz", RSYNC).write(tmp_path)
     folder = tmp_path / "storage" / NIGHT
     folder.mkdir(parents=True)

@@ -16,7 +16,7 @@ def test_few_rows_are_whole():
 
 
 def test_many_rows(monkeypatch):
-    """Of many rows the first are kept, and the others counted by list."""
+    """The first rows are kept, and the others counted by list."""
     monkeypatch.setattr(night_content, "MAX_ROWS", 10)
     bounds = Bounds()
     assert len(bounds.rows("attention", [{"n": n} for n in range(25)])) == 10

@@ -1,4 +1,4 @@
-"""Takes rights from a process and its children: locks, and those of root over files."""
+"""Takes the right to lock, and root's rights over files."""
 
 import ctypes
 import errno
@@ -33,7 +33,7 @@ def refuse_flock(number=errno.ENOLCK):
 
 
 def without_root_rights(*groups):
-    """Make root an ordinary user for files, once it starts a program: for `preexec_fn`."""
+    """Make root an ordinary user for files: for `preexec_fn`."""
     os.setgroups(groups)
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (OVERRIDE, READ_SEARCH, OWNER):
