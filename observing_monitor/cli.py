@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from observing_monitor.commands.arguments import parse
+from observing_monitor.commands.environment import unknown_variables
 from observing_monitor.commands.exit_codes import INCOMPLETE, LOCKED, STOPPED, USAGE
 from observing_monitor.commands.options import (
     check_options,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 PROGRAM = "observing_monitor"
+
+log = logging.getLogger(PROGRAM)
 
 
 def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None = None) -> int:
@@ -94,10 +97,13 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
     check_sources(options, streams, now)
     nights = {stream.name: nights_of_run(options, stream, now) for stream in streams}
     receivers = receivers_of_file(options.config) if options.config else []
+    unused = unknown_variables(os.environ, options, streams, receivers)
     if command == "check":
         from observing_monitor.commands.check import check_command
 
-        return check_command(options, streams, nights, now, _tell)
+        return check_command(options, streams, nights, now, _tell, unused)
+    for line in unused:
+        log.info("%s", line)
     if command == "notify":
         from observing_monitor.commands.notify import notify_command
 

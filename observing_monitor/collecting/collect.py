@@ -116,9 +116,22 @@ class StreamCollector:
         self.not_understood, self.warnings = note_rows(
             index, self.stream, outcomes, self.options.now
         )
+        self._log_without_effect(outcomes)
         if is_ours:
             self._store.write_index(index)
         return outcomes
+
+    def _log_without_effect(self, outcomes: list[Outcome]) -> None:
+        """Log each sentence about settings without effect once."""
+        of_sources = [outcome.row.get("without_effect") or {} for outcome in outcomes]
+        lines = {
+            f"{self.stream.name}: {source}: {words}"
+            for found in of_sources
+            for source, sentences in found.items()
+            for words in sentences
+        }
+        for line in sorted(lines):
+            log.info("%s", line)
 
     def _update_row(self, index: Index, outcome: Outcome) -> bool:
         """Update a night's row; return True if it has changed."""

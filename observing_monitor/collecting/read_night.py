@@ -110,6 +110,7 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     row: Look = {
         "tables": tables_digest,
         "notes": _notes(reading),
+        "without_effect": _without_effect(reading) or None,
         "silent": silent_sources(looked, faults, task.now),
         "happened": happened,
         "is_told": _is_told(reading, staged),
@@ -221,6 +222,19 @@ def _notes(reading: NightReading) -> dict[str, list[str]]:
     earlier = reading.looked.get("notes") or {}
     unread = {*reading.problems, *reading.cached}
     return notes | {name: before for name, before in earlier.items() if name in unread}
+
+
+def _without_effect(reading: NightReading) -> dict[str, list[str]]:
+    """Return sentences about settings without effect, by source."""
+    found = {
+        name: _bounded(sorted(sentences))
+        for name, one in reading.readings.items()
+        # a reading of a source that was written for an earlier version may be a class of its own
+        if (sentences := getattr(one, "without_effect", None))
+    }
+    earlier = reading.looked.get("without_effect") or {}
+    unread = {*reading.problems, *reading.cached}
+    return found | {name: before for name, before in earlier.items() if name in unread}
 
 
 def _bounded(notes: list[str]) -> list[str]:

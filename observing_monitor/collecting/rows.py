@@ -41,7 +41,7 @@ MIN_ROWS = 5
 
 
 def rows_of(counts: Mapping[str, Counts]) -> dict[str, PlaceRows]:
-    """Return a reading's counts as they are stored, those left out first."""
+    """Return a reading's counts as they are stored."""
     rows: dict[str, PlaceRows] = {
         str(place)[:MAX_TEXT]: (
             int(one.n_read),
@@ -67,7 +67,7 @@ def rows_of(counts: Mapping[str, Counts]) -> dict[str, PlaceRows]:
 
 
 def nothing_understood(rows: Mapping[str, PlaceRows]) -> str:
-    """Return what is wrong if no place of a reading is understood, else ""."""
+    """Return the fault of a reading not understood, or ""."""
     return nothing_words(rows) if all(map(is_nothing_understood, rows.values())) else ""
 
 
@@ -156,7 +156,7 @@ def _add_history(
 
 
 def _news(name: str, rows: SourceRows, before: SourceRows | None) -> list[str]:
-    """Return lines on what has begun with this run."""
+    """Return lines on what began."""
     news = []
     if n_some(rows) and not (before and n_some(before)):
         news.append(some_words(name, rows))

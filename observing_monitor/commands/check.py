@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 from observing_monitor.collecting.asking import StartQueue
@@ -31,6 +32,7 @@ def check_command(
     nights: dict[str, list[datetime.date]],
     now: datetime.datetime,
     tell: Tell,
+    unused: Sequence[str] = (),
 ) -> int:
     """Check settings, output and sources; return the exit code.
 
@@ -43,9 +45,13 @@ def check_command(
     now : datetime
     tell : callable
         Prints a line.
+    unused : sequence of str, optional
+        Sentences about variables of the environment without effect.
     """
     verdicts = []
-    for name, answer in _answers(options, streams, nights, now, tell):
+    answers = _answers(options, streams, nights, now, tell)
+    of_environment = [("environment", Answer(ODD, list(unused)))] if unused else []
+    for name, answer in itertools.chain(answers, of_environment):
         for line in _lines(name, answer):
             tell(line)
         verdicts.append(answer.verdict)

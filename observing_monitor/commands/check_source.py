@@ -9,6 +9,7 @@ from observing_monitor.collecting.rows import rows_of
 from observing_monitor.collecting.sources import catch_faults
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
 from observing_monitor.judging.left_out import nothing_words
+from observing_monitor.model.wording import n_of
 from observing_monitor.readers.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
     at = f", the last at {clock(max(newest))}" if newest else ""
     answer = Answer(FINE, [f"of {night}: {', '.join(counts) or 'no table'}{at}"])
     answer += _check_times(reading.files, night, stream) + _check_rows(reading)
+    answer += _odd([*getattr(reading, "without_effect", ()), *_check_ignore(reading.files, stream)])
     if reading.notes:
         answer += Answer(ODD, [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]])
     if len(reading.notes) > MAX_NOTES:
@@ -97,8 +99,19 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
     return answer
 
 
+def _check_ignore(files: Any, stream: Stream) -> list[str]:
+    """Return a line if the stream's `ignore` fits every file."""
+    from observing_monitor.tables.classify import matches
+
+    if not stream.ignore or files is None or not len(files):
+        return []
+    if not matches(files["name"], stream.ignore).all():
+        return []
+    return [f"ignore {', '.join(stream.ignore)} fits {n_of(len(files), 'file')}, which is all"]
+
+
 def _check_rows(reading: Any) -> Answer:
-    """Report the rows that a source read and left out."""
+    """Report rows read and left out."""
     counts = getattr(reading, "counts", None)
     if counts is None:
         return Answer(FINE, ["rows: not counted"])

@@ -44,6 +44,8 @@ class Night:
         Source -> its problem, and since when.
     notes : mapping
         Source -> sentences.
+    without_effect : mapping
+        Source, or "" for the stream's settings -> sentences about settings without effect.
     has_answered : bool
         True if the source of the last stage has ever answered for this night.
     delay_warning_s : float or None
@@ -71,6 +73,7 @@ class Night:
     summary: Mapping[str, Any]
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without_effect: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_answered: bool = True
     delay_warning_s: float | None = None
     file_sources: str = ""
@@ -219,6 +222,14 @@ def check_notes(night: Night) -> Iterable[Finding]:
         )
 
 
+def check_settings(night: Night) -> Iterable[Finding]:
+    """Check that every setting has an effect."""
+    for source, sentences in night.without_effect.items():
+        for words in sentences[:MAX_NAMED]:
+            text = f"{source}: {words}" if source else words
+            yield Finding("warning", text, "#sources" if source else "", source)
+
+
 def check_zeros(night: Night) -> Iterable[Finding]:
     """Check that no file is full of zeros, as far as previews read them."""
     if night.zeros:
@@ -303,6 +314,7 @@ CHECKS = (
     check_usual,
     check_clocks,
     check_notes,
+    check_settings,
     check_zeros,
     report_changes,
     report_cross_night,

@@ -23,7 +23,7 @@ from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import Finding, worst_first
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock
+from observing_monitor.model.wording import clock, n_of
 from observing_monitor.settings.traits import file_sources, source_classes
 from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
@@ -124,6 +124,7 @@ def _night(
         summary,
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
+        without_effect=_without_effect(row, judged, stream.ignore),
         has_answered=bool(row.get("is_told")),
         delay_warning_s=stream.delay_warning_s,
         file_sources=of_files,
@@ -137,6 +138,22 @@ def _night(
         zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at) for name, at in first_errors.items()},
     )
+
+
+def _without_effect(
+    row: IndexRow, judged: DataFrame, ignore: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return sentences about settings without effect.
+
+    By source; those about the stream's own settings have the key "".
+    """
+    from observing_monitor.tables.classify import matches
+
+    found = dict(row.get("without_effect") or {})
+    if ignore and len(judged) and matches(judged["name"], ignore).all():
+        words = f"fits {n_of(len(judged), 'file')}, which is all of this night"
+        found[""] = [f"ignore {', '.join(ignore)} {words}: none can be missing"]
+    return found
 
 
 def _reason_of(

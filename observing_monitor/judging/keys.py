@@ -46,6 +46,7 @@ def _own_facts(job: NightWork) -> list[object]:
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
         *([zeros] if zeros else []),
+        *([unused] if (unused := job.row.get("without_effect")) else []),
         *(finding.text for finding in job.on_rows),
     ]
 

@@ -30,7 +30,7 @@ def is_nothing_understood(rows: PlaceRows) -> bool:
 
 
 def nothing_words(places: Mapping[str, PlaceRows]) -> str:
-    """Return the sentence on places of which no row is understood, or ""."""
+    """Return a sentence on places not understood, or ""."""
     odd = [place for place, rows in places.items() if is_nothing_understood(rows)]
     if not odd:
         return ""
@@ -41,14 +41,14 @@ def nothing_words(places: Mapping[str, PlaceRows]) -> str:
 
 
 def n_some(rows: SourceRows) -> int:
-    """Count rows left out of places that are understood otherwise."""
+    """Count rows left out of places with others."""
     return rows["n_left_out"] - rows["n_rows_of_nothing"]
 
 
 def row_findings(
     sources: Mapping[str, SourceRows], silent: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Yield the findings on rows left out, by source.
+    """Yield findings on rows left out.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def row_findings(
 
 
 def some_words(source: str, rows: SourceRows) -> str:
-    """Return the sentence on rows that are left out."""
+    """Return the finding on rows left out."""
     since = rows["since"][:16].replace("T", " ")
     words = f"{source}: {n_of(n_some(rows), 'row')} left out since {since} UTC"
     if not rows["examples"]:
@@ -77,7 +77,7 @@ def some_words(source: str, rows: SourceRows) -> str:
 
 
 def jump_words(source: str, rows: SourceRows) -> str:
-    """Return the sentence on a share that is higher than usual."""
+    """Return the finding on an unusual share."""
     share, usual = percent(rows["n_left_out"] / rows["n_read"]), percent(rows["usual"])
     return f"{source}: more rows left out than usual: {share}, usually {usual}"
 

@@ -24,7 +24,7 @@ MAX_EXAMPLES = 3
 
 @dataclass
 class Counts:
-    """Rows of one place: read, used and left out.
+    """Rows of one place: read and left out.
 
     A row is used if it is in a table of any night. A row that the settings ignore on purpose is
     no row: do not count it.
@@ -94,6 +94,8 @@ class Reading:
     fault : str
         What could not be read of the night, though the rest was: a fault of the source. The
         tables are merged all the same.
+    without_effect : list of str
+        Sentences about settings that have no effect, such as a pattern that fits no name.
     """
 
     files: DataFrame | None = None
@@ -105,6 +107,7 @@ class Reading:
     append: bool = False
     append_attempts: bool = False
     counts: Mapping[str, Counts] | None = None
+    without_effect: list[str] = field(default_factory=list)
     fault: str = ""
 
 

@@ -121,7 +121,7 @@ def sources_table(stream: Stream, faults: Mapping[str, Fault] | Mapping[str, Sil
 def rows_table(
     stream: Stream, rows: Mapping[str, SourceRows], faults: Mapping[str, Fault]
 ) -> Table:
-    """Return the table of the rows that a stream's sources read."""
+    """Return the table of rows read by the sources."""
     words, names = WORDS["row"], [source.name for source in stream.sources]
     found = [rows.get(name) for name in names]
     # a source that never answered may count its rows or not

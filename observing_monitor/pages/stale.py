@@ -57,6 +57,7 @@ BOOKKEEPING = {
     "strays": "counts that find neighbouring nights; their effect is in `shown`",
     "tables": "`shown` covers it",
     "notes": "`shown` covers it",
+    "without_effect": "its effect is in the findings",
     "silent": "`shown` covers it",
     "happened": "`shown` covers it",
     "is_told": "`shown` covers it",

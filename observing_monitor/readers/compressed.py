@@ -1,4 +1,4 @@
-"""Read compressed files as what they hold: gzip, xz, bzip2 and Zstandard.
+"""Read files compressed by gzip, xz, bzip2 or Zstandard.
 
 The content decides, not the name, since logs are renamed when they are rotated.
 """
@@ -25,6 +25,10 @@ MAGIC = re.compile(
     rb"|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))"
 )
 WRITE_WHOLE = "write it beside and rename it when it is whole"
+WITHOUT_ZSTD = (
+    "is compressed with zstd, which this pyarrow was built without; install pyarrow from PyPI, or "
+    "write the file as .gz"
+)
 LONGEST = 10
 ENDING = re.compile(r"\.(?:gz|xz|bz2|zst)$", re.IGNORECASE)
 
@@ -38,7 +42,9 @@ def decompressed(
     values: Callable[[bytes], int] = no_values,
     too_long: list[int] | None = None,
 ) -> Iterator[BufferedReader]:
-    """Yield the content of an open file, decompressed if it is compressed.
+    """Yield the content of an open file, decompressed.
+
+    That is the file's own content if it is plain.
 
     Parameters
     ----------
@@ -92,17 +98,16 @@ def _reader(raw: BufferedReader, kind: str, path: object) -> Any:
 
 
 def _zstd(raw: BufferedReader, path: object) -> Any:
-    """Return a reader of Zstandard, which Arrow has unless it was built without."""
+    """Return a reader of Zstandard, which most builds of Arrow have."""
     import pyarrow as pa
 
     if not pa.Codec.is_available("zstd"):
-        words = "is compressed with zstd, which this pyarrow was built without"
-        raise SourceError(f"{path}: {words}; install pyarrow from PyPI, or write a .gz")
+        raise SourceError(f"{path}: {WITHOUT_ZSTD}")
     return pa.CompressedInputStream(raw, "zstd")
 
 
 def is_damage(error: BaseException) -> bool:
-    """True if an error says that compressed data are cut or broken.
+    """True for errors about compressed data.
 
     Decompressors raise an OSError without a number, others EOFError or errors of their own.
     """
@@ -112,5 +117,5 @@ def is_damage(error: BaseException) -> bool:
 
 
 def without_ending(name: str) -> str:
-    """Return a file's name without the ending of a compressed file."""
+    """Return a name without `.gz` and the like."""
     return ENDING.sub("", name)

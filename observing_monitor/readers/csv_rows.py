@@ -1,4 +1,6 @@
-"""Split text into rows by the rules of CSV, or into columns that blanks align.
+"""Split text into rows of cells.
+
+Cells are separated by the rules of CSV, or aligned by blanks.
 
 A line break inside quotes belongs to its cell, and so does what looks like a comment there. A quote
 that is never closed costs its own line only.
@@ -52,14 +54,14 @@ TOO_MANY = "more cells than the header has"
 
 
 def check_separator(separator: str) -> None:
-    """Raise UsageError if a separator of the settings can't work."""
+    """Raise UsageError if a separator can't work."""
     if separator not in ("", BLANKS) and (len(separator) > 1 or separator in '"\r\n'):
         words = "write one character, or one or two blanks for columns that blanks align"
         raise UsageError(f"separator {separator!r} separates no cells; {words}")
 
 
 def separators_of(separator: str, usual: str = ",") -> tuple[str, ...]:
-    """Return the separators to try: that of the settings, else usual ones."""
+    """Return the separators to try."""
     if separator == " ":
         return (" ", BLANKS)
     return (separator,) if separator else tuple(dict.fromkeys([usual, *USUAL]))
@@ -112,7 +114,7 @@ def _add(
     line: str,
     separator: str,
 ) -> None:
-    """Add a row to a table, or the reason why it is left out."""
+    """Add a row, or why it is left out."""
     if cells is None:
         table.left_out.setdefault(NOT_CLOSED, []).append(number)
         return
@@ -150,7 +152,7 @@ def _find_header(
     comment: str,
     is_header: Callable[[list[str]], bool],
 ) -> tuple[str, list[str] | None]:
-    """Return the separator, and the header if it is in a comment."""
+    """Return the separator, and a header in a comment."""
     hidden, first = [], ""
     for line in lines:
         if comment and line.lstrip().startswith(comment):
@@ -170,7 +172,7 @@ def _find_header(
 
 
 class _Feed:
-    """Hands lines to the CSV reader; comments between rows become empty lines."""
+    """Lines for the CSV reader, without comments between rows."""
 
     def __init__(self, lines: list[str], comment: str) -> None:
         self.lines = lines
@@ -196,7 +198,10 @@ class _Feed:
 def _records(
     lines: list[str], separator: str, comment: str
 ) -> Iterator[tuple[int, list[str] | None]]:
-    """Yield each row's first line and its cells; None if a quote is never closed."""
+    """Yield each row's first line, and its cells.
+
+    None for cells with a quote that is never closed.
+    """
     if separator == BLANKS:
         for number, line in enumerate(lines, 1):
             is_comment = comment and line.lstrip().startswith(comment)
@@ -218,7 +223,7 @@ def _records(
 
 
 def _split(line: str, separator: str) -> list[str] | None:
-    """Return the cells of a line alone; None if a quote is not closed in it."""
+    """Return a line's cells, None if a quote stays open."""
     if separator == BLANKS:
         return _split_at_blanks(line)
     text = line.rstrip("\r\n").replace("\0", "�") + "\n"

@@ -1,4 +1,4 @@
-"""Find the rows in a value of JSON, whichever way they are nested."""
+"""Find rows in JSON, however they are nested."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Names(NamedTuple):
 
 
 def objects_in(value: Any, names: Names) -> list[Any] | None:
-    """Return the objects, one per row, in a list or an object.
+    """Return the objects in JSON, one per row.
 
     - A list of objects: a row each.
     - A list of lists: the first names the columns if it has those that are wanted; else their

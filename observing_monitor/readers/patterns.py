@@ -29,6 +29,8 @@ class Pattern:
     ----------
     notes
         Sentences about texts that took too long since `take_notes`.
+    unmatched
+        Sentences about names of which it fits none, since `take_without_effect`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Pattern:
         self.pattern = pattern
         self.names = tuple(names.named_pattern(setting, pattern, *groups).groupindex)
         self.notes: list[str] = []
+        self.unmatched: list[str] = []
 
     @functools.cached_property
     def _linear(self) -> re2.Linear | str:
@@ -83,7 +86,7 @@ class Pattern:
         ]
 
     def old_names(self) -> list[str]:
-        """Return a sentence for each group that has an old name, which is still read."""
+        """Return a sentence per group with an old name."""
         return [
             f"{self.setting}: the group {name!r} is now called {new!r}; write (?P<{new}>…)"
             for name, new in names.OLD_GROUPS.items()
@@ -91,7 +94,7 @@ class Pattern:
         ]
 
     def flaws(self) -> list[str]:
-        """Return which parts of the pattern have no effect."""
+        """Return parts of the pattern without effect."""
         unknown = [name for name in self.names if name not in {*self.known, *names.OLD_GROUPS}]
         if not self.known or not unknown:
             return []
@@ -100,8 +103,13 @@ class Pattern:
         return [f"{self.setting}: {words}; known are {', '.join(self.known)}"]
 
     def take_notes(self) -> list[str]:
-        """Return the notes, which are then forgotten, and the flaws, which are not."""
+        """Return the notes, and forget them."""
         taken, self.notes = self.notes, []
+        return taken
+
+    def take_without_effect(self) -> list[str]:
+        """Return what had no effect since the last call."""
+        taken, self.unmatched = self.unmatched, []
         return [*taken, *self.flaws()]
 
     def groups(self, texts: Any, at_start: bool = False) -> dict[str, Any]:
@@ -181,11 +189,11 @@ class NamePattern(Pattern):
         has_match = any(len(part) > part.null_count for part in found.values())
         if found and len(file_names) and not has_match:
             words = f"fits none of {n_of(len(file_names), 'name')}, such as {file_names.iloc[0]!r}"
-            self.notes.append(f"{self.setting} {words}: it fills no column")
+            self.unmatched.append(f"{self.setting} {words}: it fills no column")
         return names.read_names(file_names, found)
 
     def flaws(self) -> list[str]:
-        """Return which groups have no effect, or that there is none."""
+        """Return groups without effect, or that there is none."""
         if self.pattern == names.RUBIN:
             return []
         if self.names:

@@ -49,6 +49,11 @@ class StreamSettings:
     transfer_log_zone: str = setting(
         "UTC", "Time zone of the times in `transfer_log`.", example="America/Santiago"
     )
+    transfer_log_prefix: str = setting(
+        "",
+        "What paths in `transfer_log` have before the path below `storage/`.",
+        example="storage/",
+    )
     night_rule: str = setting(
         "UTC-12h",
         "Clock whose date is the night: `UTC`, `UTC-12h`, `UTC+4h`, `TAI-12h`. With `UTC-12h`, "

@@ -81,6 +81,7 @@ def _tables_of_input_dir(section: Section, described: StreamSettings) -> list[di
         "path": described.input_dir / "storage",
         "transfer_log": described.transfer_log,
         "transfer_log_zone": described.transfer_log_zone,
+        "transfer_log_prefix": described.transfer_log_prefix,
     }
     if described.gen == 2:
         repository = described.input_dir / "gen2repo"

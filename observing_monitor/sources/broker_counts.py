@@ -166,6 +166,7 @@ class BrokerCounts(Telling):
             metrics=to_metrics(self._with_completeness(with_total(counts))),
             notes=notes,
             counts={path: self._counted[path] for path in paths},
+            without_effect=self.pattern.flaws(),
         )
 
     def _all_nights(self, path: str) -> dict[datetime.date, Rows]:

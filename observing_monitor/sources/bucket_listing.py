@@ -65,7 +65,7 @@ MAX_SHOWN = 120
 
 
 class Listed(NamedTuple):
-    """What listings have.
+    """Content of one or several listings.
 
     Attributes
     ----------
@@ -299,7 +299,7 @@ def _lines(path: str, roots: list[str] | None, limits: Limits) -> Series[Any]:
 def _oddities(
     path: str | None, lines: Series[Any], alerts: DataFrame
 ) -> tuple[list[str], Counts, bool]:
-    """Return notes on lines that name no alert, their number, and if all objects are understood."""
+    """Return notes, the number of lines, and if all objects are understood."""
     notes = []
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
     counts = Counts(len(odd) + int(alerts["night"].notna().sum()))

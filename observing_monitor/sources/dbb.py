@@ -172,7 +172,8 @@ class DataBackbone(Telling):
         settings = self.settings
         attempts = to_attempts(events, settings.stage, self.pattern, self.zone)
         notes += self.pattern.take_notes()
-        return Reading(attempts=attempts, notes=notes, counts=counted)
+        unused = self.pattern.take_without_effect()
+        return Reading(attempts=attempts, notes=notes, counts=counted, without_effect=unused)
 
     def _events(self, night: datetime.date, counts: Counts) -> DataFrame:
         """Return the files that may be the night's, with events.
@@ -310,7 +311,7 @@ class DataBackbone(Telling):
         return named.eq(night) | (named.isna() & shifted.dt.date.eq(night))
 
     def _count_undated(self, events: DataFrame, counts: Counts) -> None:
-        """Count the rows whose night nothing tells."""
+        """Count rows without a night."""
         is_undated = events["added_at"].isna() & ~events["relpath"].map(_night_in).notna()
         undated = events[is_undated]
         if len(undated):

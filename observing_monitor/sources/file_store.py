@@ -146,14 +146,14 @@ class FileStore(Telling):
         self.tree.forget(night)
         paths, name, numbers = self._kept(listing)
         files, notes = frames.empty(columns.FILES), list(listing.notes)
+        without_effect = [] if len(paths) else skipped_all(self.settings.skip, listing.paths)
         if len(paths):
             files = self._table(frames.texts(paths), frames.texts(name), numbers)
             notes += self.pattern.take_notes()
-        else:
-            notes += skipped_all(self.settings.skip, listing.paths)
+            without_effect += self.pattern.take_without_effect()
         if len(paths) and self.settings.transfer_log:
             logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
-            notes += self.log.note_if_unused(logged, self.asked.rule.bounds(night))
+            without_effect += self.log.why_unused(logged, self.asked.rule.bounds(night))
             notes += self.log.notes
             files["transferred_at"] = logged.fillna(files["transferred_at"])
         return Reading(
@@ -163,10 +163,11 @@ class FileStore(Telling):
             elsewhere=self.tree.all_loose(),
             counts=self._counts(night, len(paths), listing),
             fault=fault,
+            without_effect=without_effect,
         )
 
     def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
-        """Return the numbers of files and log lines, and of those left out."""
+        """Count files and log lines, and those left out."""
         root, outside = str(self.settings.path), self.tree.outside()
         counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
         if outside.unseen:

@@ -17,13 +17,7 @@ from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, UTC
 from observing_monitor.model.wording import n_of
-from observing_monitor.readers.bounded import (
-    LIMITS,
-    CutError,
-    Limits,
-    TooLargeError,
-    log_values,
-)
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
 from observing_monitor.readers.compressed import decompressed, kind_of_file
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import too_long_words
@@ -44,7 +38,6 @@ if TYPE_CHECKING:
 RECORD = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE
 )
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # service.log.2.gz, service.log-20160318.gz
 ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -135,11 +128,7 @@ class LogFolder:
         too_long: list[int] = []
         try:
             with open_plain(path, [self.path]) as raw:
-                kind = kind_of_file(raw)
-                if path.suffix in COMPRESSED and not kind:
-                    notes.append(f"{path}: is not compressed as its name says; it was left out")
-                    return ""
-                if not kind and since is not None:
+                if since is not None and not kind_of_file(raw):
                     raw.seek(first_line_at(raw, self._stamp(since)))
                 with decompressed(
                     raw, path, self.limits, values=log_values, too_long=too_long
@@ -147,9 +136,7 @@ class LogFolder:
                     # read would lose what comes before a break
                     while piece := file.read1(1 << 20):
                         pieces.append(piece)
-        except CutError:
-            notes.append(f"{path}: breaks off; what comes before was read")
-        except TooLargeError as error:
+        except SourceError as error:
             notes.append(f"{error}; what comes before was read")
         except OSError as error:
             notes.append(f"{path}: {os_error_text(error)}; it was left out")

@@ -151,6 +151,8 @@ class _ServiceParser:
     def __init__(self, service: str) -> None:
         self.service = service
         self.log = ServiceLog(service)
+        # process -> its last message, if that said that there was nothing to do
+        self.idle: dict[str, str] = {}
         # process -> its attempts under way
         self.open: dict[str, list[Attempt]] = {}
         # process -> its attempts that just failed, to which more errors may belong
@@ -162,7 +164,10 @@ class _ServiceParser:
         self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str
     ) -> None:
         """Take in one record."""
-        self.log.n_records += level != "DEBUG"
+        # a service says over and over that there is nothing to do: that is one record
+        is_again = self.idle.get(process) == message
+        self.log.n_records += level != "DEBUG" and not is_again
+        self.idle[process] = message if IDLE.match(message) else ""
         stuck = STUCK.match(message)
         if stuck:
             self._sample("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"])

@@ -135,12 +135,17 @@ class Gen2Repository(Telling):
         notes += self.pattern.take_notes()
         if self.settings.query_links:
             both = self._without_other_nights(both, night)
-        return Reading(attempts=to_attempts(both), notes=notes, counts=counts)
+        return Reading(
+            attempts=to_attempts(both),
+            notes=notes,
+            counts=counts,
+            without_effect=self.pattern.flaws(),
+        )
 
     def _count_links(
         self, listing: Listing, links: DataFrame, night: datetime.date
     ) -> dict[str, Counts]:
-        """Return the numbers of links, and of FITS files that `raw_pattern` does not match."""
+        """Count the links, and FITS files that `raw_pattern` does not match."""
         place = self.tree.root
         folders: tuple[str, ...] = ("",)
         if not self.settings.query_links:

@@ -90,7 +90,7 @@ class PointReader:
         self.counts = Counts()
 
     def rows(self, values: dict[str, bytes]) -> list[MetricRow]:
-        """Return the rows of all points of our recorders; fill `notes` and `counts`."""
+        """Return the rows of our recorders; fill `notes` and `counts`."""
         rows: list[MetricRow] = []
         unknown: set[str] = set()
         for key, data in sorted(values.items()):

@@ -106,9 +106,12 @@ class ObjectFiles(Telling):
         listed = [(path, there) for path, there in found if not is_skipped(path, skip)]
         elsewhere = self._all_loose()
         if not listed:
-            notes = skipped_all(skip, [path for path, _ in found])
-            nothing = frames.empty(columns.FILES)
-            return Reading(files=nothing, notes=notes, elsewhere=elsewhere, counts=counts)
+            return Reading(
+                files=frames.empty(columns.FILES),
+                elsewhere=elsewhere,
+                counts=counts,
+                without_effect=skipped_all(skip, [path for path, _ in found]),
+            )
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         written = pd.Series([there.modified_at for _, there in listed])
@@ -123,11 +126,16 @@ class ObjectFiles(Telling):
             **self.pattern.read_names(name).to_dict("series"),
         }
         table = frames.frame(columns.FILES, pd.DataFrame(files))
-        notes = self.pattern.take_notes()
-        return Reading(files=table, notes=notes, elsewhere=elsewhere, counts=counts)
+        return Reading(
+            files=table,
+            notes=self.pattern.take_notes(),
+            elsewhere=elsewhere,
+            counts=counts,
+            without_effect=self.pattern.take_without_effect(),
+        )
 
     def _counts(self, night: datetime.date) -> dict[str, Counts]:
-        """Return the numbers of the night's objects, and of those outside all nights."""
+        """Count the night's objects, and those outside all nights."""
         loose = self._list_outside()[1]
         address, n_loose = self.objects.address, sum(map(len, loose.values()))
         outside = Counts(n_loose + len(self._undated))

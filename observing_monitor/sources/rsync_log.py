@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
 from observing_monitor.model.reading import Counts
@@ -44,7 +45,8 @@ OTHER_LINE = re.compile(
     r"^\s*$|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] (?:"
     r"[<>ch.][fdLDS]\S{9} |\*deleting|del\. |(?:building|receiving) file list|sent |total: "
     r"|rsync|connect |name lookup|params\.c|max connections|auth |unknown module|unable to|bind\(\)"
-    r"|\[|IO error|file has vanished|skipping |created directory )"
+    r"|\[|IO |(?:cannot|could not|file|symlink|skipping|created|opening|delta-|total)\b"
+    r"|WARNING|@?ERROR)"
 )
 
 CHANGE_TIMES = "without it files' change times are shown as transfer times"
@@ -83,6 +85,8 @@ class RsyncLog:
     ----------
     notes
         Sentences about logs that could not be read.
+    unused
+        Sentences about logs without a line about a file.
     """
 
     def __init__(
@@ -100,8 +104,10 @@ class RsyncLog:
         self.limits = limits
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
+        self.unused: list[str] = []
         # log -> its lines about files, and lines that no rsync writes; once it was read
         self.counts: dict[str, Counts] = {}
+        self._has_prefix = False  # True if a path in the logs had it
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
@@ -143,8 +149,8 @@ class RsyncLog:
         days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
         # if one night at a time is sent, paths lack the night's folder
         sums += [self._sums[day] for day in days if day in self._sums]
-        text = repr((sums, [(path, arrivals.get(path)) for path in loose], self.notes))
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+        of_loose = [(path, arrivals.get(path)) for path in loose]
+        return hex_digest(repr((sums, of_loose, self.notes, *self.unused)), n_bytes=16)
 
     def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
         """Return when each file arrived last (UTC), or NaT.
@@ -169,7 +175,7 @@ class RsyncLog:
         return ids.map(times).astype(columns.DTYPES["instant"])
 
     def _without_folder(self, path: str, created: Any, changed: Any) -> datetime.datetime | None:
-        """Return when a file arrived whose night's folder the log does not name.
+        """Return the arrival of a file without its night's folder.
 
         The same name may be in other nights, so the time must fit the file's own.
         """
@@ -179,10 +185,12 @@ class RsyncLog:
         fitting = [at for at in times if created - CLOCKS <= at <= changed + CLOCKS]
         return max(fitting, default=None)
 
-    def note_if_unused(
+    def why_unused(
         self, transferred_at: Series[Any], bounds: tuple[datetime.datetime, datetime.datetime]
     ) -> list[str]:
-        """Return a note if the logs are of the night's time, but name no file of the store.
+        """Return sentences about logs that have no effect.
+
+        No line is about a file, or they are of the night's time, but name no file of the store.
 
         Parameters
         ----------
@@ -191,22 +199,30 @@ class RsyncLog:
         bounds
             Of the night.
         """
-        arrivals = self._read()
-        if transferred_at.notna().any() or not arrivals:
-            return []
-        by_time = sorted((Arrival(*item) for item in arrivals.items()), key=lambda one: one.at)
-        first, last = self.instant(by_time[0].at), self.instant(by_time[-1].at)
-        if not (first and last and first < bounds[1] and last >= bounds[0]):
-            return []
-        if any(map(self._is_in_store, by_time[-N_CHECKED:])):
-            return []
-        path = by_time[-1].path
-        words = f"names {n_of(len(arrivals), 'file')}, none of them in {self.store}, such as"
+        if transferred_at.notna().any() or not self._read():
+            return self.unused
+        first, *last = self._first_and_last
+        begin, end = self.instant(first.at), self.instant(last[-1].at)
+        if not (begin and end and begin < bounds[1] and end >= bounds[0]):
+            return self.unused
+        if any(map(self._is_in_store, last)):
+            return self.unused
+        path, n_files = last[-1].path, n_of(len(self._read()), "file")
+        words = f"names {n_files}, none of them in {self.store}, such as {path!r}"
         remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
-        return [f"{self.root / self.pattern}: {words} {path!r}; {remedy}"]
+        return [*self.unused, f"{self.root / self.pattern}: {words}; {remedy}"]
+
+    @functools.cached_property
+    def _first_and_last(self) -> list[Arrival]:
+        """The first arrival, and the last `N_CHECKED`."""
+        by_time = sorted(map(Arrival._make, self._read().items()), key=lambda one: one.at)
+        return [by_time[0], *by_time[-N_CHECKED:]]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
-        """True if a file is in the store, or in a folder of the night in which it arrived."""
+        """True if a file is in the store.
+
+        If the log names no night, it is looked for in that of its arrival.
+        """
         places = [arrival.path]
         at = self.instant(arrival.at)
         if at and arrival.path in self._loose:
@@ -219,12 +235,13 @@ class RsyncLog:
         return any(os.path.lexists(self.store / place) for place in places)
 
     def _remedy(self, path: str) -> str:
-        """Return how the paths of the log can be made those of the store."""
+        """Return the remedy for paths below another folder."""
         parts = path.split("/")
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
                 prefix = "/".join(parts[:n])
-                return f'set transfer_log_prefix = "{self.prefix}{prefix}/"'
+                before = self.prefix if self._has_prefix else ""
+                return f'set transfer_log_prefix = "{before}{prefix}/"'
         return "set transfer_log_prefix to what is before the path in the store"
 
     def instant(self, text: str) -> datetime.datetime | None:
@@ -251,16 +268,16 @@ class RsyncLog:
             for log in logs:
                 self._read_one(log, arrivals)
             for path, at in arrivals.items():
-                self._add_to_sum(path, at)
+                for one in self._loose.get(path, [at]):
+                    self._add_to_sum(path, one)
         return self._arrivals
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
             self._read_lines(log, arrivals)
-        except SourceError as error:
-            self.notes.append(f"{error}; {CHANGE_TIMES}")
-        except OSError as error:
-            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
+        except (OSError, SourceError) as error:
+            words = f"{log}: {os_error_text(error)}" if isinstance(error, OSError) else error
+            self.notes.append(f"{words}; {CHANGE_TIMES}")
 
     def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
         n_known, odd = 0, list[str]()
@@ -269,7 +286,9 @@ class RsyncLog:
                 odd.append(line)
                 continue
             n_known += 1
-            path = line.path.lstrip("/").removeprefix(self.prefix)
+            path = line.path.lstrip("/")
+            if self.prefix and path.startswith(self.prefix):
+                path, self._has_prefix = path.removeprefix(self.prefix), True
             # the latest: in order of name an older log may come after a newer one
             arrivals[path] = max(line.at, arrivals.get(path, ""))
             if not _night_folder(path.rpartition("/")[0]):
@@ -281,7 +300,7 @@ class RsyncLog:
         if odd and not n_known:
             words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
             remedy = "rsync must write it with its usual --log-file-format"
-            self.notes.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
+            self.unused.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
 
     def _add_to_sum(self, path: str, at: str) -> None:
         place = _night_folder(path.rpartition("/")[0]) or at[:10]
@@ -292,7 +311,9 @@ class RsyncLog:
 
 
 def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival | str]:
-    """Yield each file that arrived, in the order of the log, and each line that no rsync writes.
+    """Yield each arrival, and each line that no rsync writes.
+
+    In the order of the log.
 
     Parameters
     ----------
@@ -310,10 +331,11 @@ def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival
         open_plain(log, [root]) as raw,
         decompressed(raw, log, limits, values=log_values, too_long=[]) as data,
     ):
-        for line in io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace"):
+        lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
+        for line in lines:
             if found := RSYNC_LINE.match(line):
                 yield Arrival(found["path"] or found["path2"], found["at"])
-            elif not OTHER_LINE.match(line):
+            elif not OTHER_LINE.match(line) and line.endswith("\n"):  # else it is being written
                 yield line
 
 

@@ -35,7 +35,7 @@ from observing_monitor.sources.shared.mapped import (
 )
 from observing_monitor.sources.shared.mapping import by_night
 from observing_monitor.sources.shared.missing import without_missing
-from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.sources.shared.to_tables import in_doubt, to_reading
 from observing_monitor.sources.sql_instants import Written, compared_columns, how_written, outside
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ class SqlQuery(MappedSource):
         reading = to_reading([self._rows_of_night(night)], self.settings)
         selected = self._selected(night)
         place = self.database.place if selected is None else f"{self.database.place}, night {night}"
-        return replace(reading, counts={place: self._counts[selected]})
+        counts = {place: self._counts[selected]}
+        return replace(reading, counts=counts, unread=in_doubt(counts))
 
     def _rows_of_night(self, night: datetime.date) -> Rows:
         rows = self._rows_by_night(self._selected(night)).get(night)

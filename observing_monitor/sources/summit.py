@@ -39,6 +39,7 @@ from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
 from observing_monitor.sources.expected_settings import ExpectedSettings
+from observing_monitor.sources.shared.to_tables import in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +168,13 @@ class SummitMessages(Telling):
             rows.append(TextRow("end_of_readout", name, at, seconds, facts))
         ended_at = {name: readout.ended_at for name, readout in readouts.items()}
         files = _files(objects, ended_at)
-        return Reading(files=files, metrics=text_metrics(rows), notes=notes, counts=counts)
+        return Reading(
+            files=files,
+            metrics=text_metrics(rows),
+            notes=notes,
+            counts=counts,
+            unread=in_doubt(counts),
+        )
 
     @staticmethod
     def numbers(
@@ -209,10 +216,10 @@ class SummitMessages(Telling):
     def _all_messages(
         self, night: datetime.date, notes: list[str]
     ) -> tuple[list[tuple[str, Counts, Any]], dict[str, Counts]]:
-        """Return each message of the night's files, with its file and the counts of its day.
+        """Return the messages of the night's files, and counts by place.
 
-        The second value has the counts by place. The night after counts the same messages of its
-        own day.
+        Each message is with its file and the counts of its day. The night after counts those of
+        its own day again.
         """
         found: list[tuple[str, Counts, Any]] = []
         counts: dict[str, Counts] = {}

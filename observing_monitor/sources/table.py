@@ -25,7 +25,7 @@ from observing_monitor.sources.shared.mapped import (
 from observing_monitor.sources.shared.mapping import by_night
 from observing_monitor.sources.shared.meanings import COMMENT, SEPARATOR
 from observing_monitor.sources.shared.missing import without_missing
-from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.sources.shared.to_tables import in_doubt, to_reading
 
 if TYPE_CHECKING:
     import datetime
@@ -91,7 +91,8 @@ class Table(MappedSource):
         paths = self.files.of_night(night)
         parts = [self._rows_of_night(path, night) for path in paths]
         reading = to_reading([rows for rows in parts if rows is not None], self.settings)
-        return replace(reading, counts={path: self._counts[path] for path in paths})
+        counts = {path: self._counts[path] for path in paths}
+        return replace(reading, counts=counts, unread=in_doubt(counts))
 
     def _rows_of_night(self, path: str, night: datetime.date) -> Rows | None:
         if not self.files.has_night:

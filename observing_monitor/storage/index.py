@@ -23,6 +23,7 @@ def is_pruned(row: IndexRow | Looked, what: str) -> bool:
 INDEXED = (
     "tables",
     "notes",
+    "without_effect",
     "silent",
     "happened",
     "changed_at",
@@ -56,6 +57,8 @@ class Look(TypedDict, total=False):
     tables: str
     # source -> sentences
     notes: dict[str, list[str]]
+    # source -> sentences about settings without effect; None if there are none
+    without_effect: dict[str, list[str]] | None
     # by source
     silent: dict[str, Silent]
     # changes of the night, from `changes.merged`

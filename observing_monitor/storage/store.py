@@ -52,6 +52,7 @@ _OBJECTS = (
     "sizes",
     "sources",
     "strays",
+    "without_effect",
 )
 
 

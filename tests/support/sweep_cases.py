@@ -250,6 +250,7 @@ MAPPED = {
     "time_format": "unix",
     "zone": "TAI",
     "statuses": {"ok": "success"},
+    "missing": [-99],
 }
 DATABASE = {"password_env": "PASSWORD", "timeout_s": 5}
 NAMES = r"(?P<exposure>\w+)"
@@ -261,6 +262,7 @@ READING = {
         "name_pattern": NAMES,
         "transfer_log": "rsync.log",
         "transfer_log_zone": "America/Santiago",
+        "transfer_log_prefix": "storage",
     },
     "objects": {
         "skip": ["*.part"],
@@ -292,6 +294,7 @@ READING = {
         "night_pattern": r"(?P<night>\d+)",
         "separator": ";",
         "comment": "%",
+        "missing": [-99],
     },
     "bucket_listing": {},
     "table": {"format": "csv", "separator": ";", "comment": "%", "records": "data", **MAPPED},
@@ -342,6 +345,7 @@ NOT_SWEPT = {
         "query_links": HOW_READ,
         "transfer_log": HOW_READ,
         "transfer_log_zone": HOW_READ,
+        "transfer_log_prefix": HOW_READ,
         "time_limit_s": HOW_READ,
         "max_line_bytes": HOW_READ,
         "max_record_bytes": HOW_READ,

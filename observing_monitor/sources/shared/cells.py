@@ -83,7 +83,7 @@ def is_blank(values: Series[Any]) -> Series[bool]:
 
 
 def is_absent(values: Series[Any]) -> Series[bool]:
-    """Return True for each cell that is empty or says that there is no value."""
+    """Return True for each cell without a value."""
     return values.isna() | values.map(
         lambda value: isinstance(value, str) and value.strip().lower() in NOT_AVAILABLE
     ).astype(bool)
@@ -243,7 +243,7 @@ def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Seri
 
 
 def _of_text(text: Series[str], pattern: str) -> tuple[Series[Any], Series[bool]]:
-    """Return texts as instants, and True for those that have their zone after a blank.
+    """Return texts as instants, and if a zone follows a blank.
 
     UTC, GMT or Z may follow a pattern that says nothing of them.
     """

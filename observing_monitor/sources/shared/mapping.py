@@ -63,7 +63,7 @@ def by_night(
 
 
 def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
-    """Count the rows that name no file or metric, and so get into no table."""
+    """Count rows that name no file or metric."""
     wanted = NAMED_BY[settings.feeds]
     name = next((name for name in wanted if name in settings.columns), "")
     if not name or any(other in settings.constants for other in wanted):

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def without_missing(rows: Rows, missing: list[float | str]) -> Rows:
-    """Return rows with None for each cell that the setting `missing` lists.
+    """Return rows with None for missing values.
+
+    These are the values that the setting `missing` lists.
 
     Numbers are compared as numbers (-99 is -99.0), texts in any case and without blanks around.
     """
@@ -42,9 +44,7 @@ def _word(value: float | str) -> str:
 
 def _number(value: Any) -> float | None:
     """Return a cell as a number; None if it is none."""
-    if value is None or isinstance(value, bool):
-        return None
     try:
-        return float(value)
+        return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None

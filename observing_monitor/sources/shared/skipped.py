@@ -18,7 +18,7 @@ def is_skipped(path: str, skip: Sequence[str]) -> bool:
 
 
 def skipped_all(skip: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """Return a note if a night has paths, all of which are skipped."""
+    """Return a sentence if all paths are skipped."""
     if not skip or not paths or not all(is_skipped(path, skip) for path in paths):
         return []
     words = f"leaves out {n_of(len(paths), 'file')}, which is all, such as {paths[0]!r}"

@@ -17,12 +17,13 @@ from observing_monitor.sources.shared.cells import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from pandas import DataFrame, Series
 
     from observing_monitor.model.columns import Column
+    from observing_monitor.model.reading import Counts
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.shared.mapped import Mapped
 
@@ -60,6 +61,14 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     reading = Reading(notes=notes)
     setattr(reading, table, frames.frame(described, made))
     return reading
+
+
+def in_doubt(counts: Mapping[str, Counts]) -> list[str]:
+    """Return `Reading.unread`.
+
+    A file that a row left out may name is not gone.
+    """
+    return [""] if any(one.n_left_out for one in counts.values()) else []
 
 
 def _frame(rows: Rows) -> DataFrame:
