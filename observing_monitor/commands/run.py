@@ -82,7 +82,7 @@ def locked_run(
 
 
 def _code_of(error: BaseException) -> tuple[int, int]:
-    """Return the exit code of a run that an error ends, and its problems."""
+    """Return an error's exit code and number of problems."""
     if isinstance(error, KeyboardInterrupt):
         return STOPPED, 0
     return (INCOMPLETE if isinstance(error, ClusterError) else USAGE), 1

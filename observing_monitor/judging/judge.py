@@ -255,7 +255,7 @@ def _answer(
     tables: Tables,
     ask: Callable[[datetime.date, Tables, Any], T],
 ) -> T | None:
-    """Return what a source says of a night; None if another package's fails."""
+    """Return a source's answer; None if another package's fails."""
     if described.kind in BUILT_IN:
         return ask(night, tables, described.settings)
     from observing_monitor.sources.packages import PackageError, call

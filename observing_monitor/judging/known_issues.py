@@ -83,9 +83,9 @@ class Issue(msgspec.Struct, frozen=True):
         )
 
     def may_match(self, text: str) -> bool:
-        """Return False if the pattern matches no part of a lower-case ASCII text.
+        """Return False if the pattern cannot match.
 
-        Ten times as fast as the pattern itself.
+        The text is lower-case ASCII. Ten times as fast as the pattern itself.
         """
         return _literal(self.pattern) in text
 

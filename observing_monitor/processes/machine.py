@@ -15,7 +15,7 @@ log = logging.getLogger("observing_monitor")
 
 
 def n_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return how many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # not Linux
@@ -23,7 +23,7 @@ def n_cores() -> int:
 
 
 def memory_bytes() -> int | None:
-    """Return the memory that this process may use; None if unknown."""
+    """Return the usable memory; None if unknown."""
     sizes = []
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -33,7 +33,7 @@ def memory_bytes() -> int | None:
 
 
 def usable_jobs(wanted: int | None) -> int:
-    """Return how many processes to use, at most as many as fit.
+    """Return how many processes to use.
 
     Parameters
     ----------

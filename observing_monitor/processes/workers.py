@@ -156,7 +156,7 @@ class Workers:
         return dead
 
     def _as_completed(self) -> Iterator[Future[Any]]:
-        """Yield the pending tasks as they end; look at the workers meanwhile."""
+        """Yield pending tasks as they end; watch the workers."""
         ended: SimpleQueue[Future[Any]] = SimpleQueue()
         for future in list(self._pending):
             future.add_done_callback(ended.put)

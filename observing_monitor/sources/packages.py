@@ -1,4 +1,4 @@
-"""Call code of other packages, which may raise anything or never end."""
+"""Call code of other packages, which may fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class PackageError(Exception):
-    """Code of another package failed; the text says how, without its name."""
+    """Code of another package failed; the text says how."""
 
 
 def call(function: Callable[[], T], limit_s: float = CALL_S) -> T:

@@ -97,7 +97,7 @@ def from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
 
 
 def _check_size(metadata: FileMetaData, n_bytes: int) -> None:
-    """Raise ValueError if a file says that it holds far too much.
+    """Raise ValueError if a file claims too much.
 
     A few bytes can claim billions of equal rows.
     """
