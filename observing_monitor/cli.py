@@ -21,7 +21,7 @@ from observing_monitor.commands.options import (
 )
 from observing_monitor.commands.run import locked_run, run_command
 from observing_monitor.commands.surroundings import is_folder_gone, suit_surroundings
-from observing_monitor.errors import LockedError, OutputError, UsageError
+from observing_monitor.errors import ClusterError, LockedError, OutputError, UsageError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.wording import visible, visible_line
 from observing_monitor.processes.timelimit import leave
@@ -62,6 +62,9 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     except (UsageError, OutputError) as error:
         _complain(f"{program}: {error}")
         return USAGE
+    except ClusterError as error:
+        _complain(f"{program}: {error}")
+        return INCOMPLETE
     except BrokenPipeError:  # nobody reads what is printed any more
         return INCOMPLETE
     except OSError:

@@ -4,6 +4,7 @@
     ├── UsageError      wrong command line or settings; nothing was done (exit code 2)
     ├── OutputError     the output cannot be written or read; nothing can be done (exit code 2)
     ├── LockedError     another run holds the lock of the output (exit code 75)
+    ├── ClusterError    the workers are lost; what they finished is kept (exit code 1)
     ├── StoreError      the tables of one night cannot be read back
     └── SourceError     one source cannot be read; its earlier data are kept
 
@@ -28,6 +29,10 @@ class OutputError(ObservingMonitorError):
 
 class LockedError(ObservingMonitorError):
     """Another run is writing to the same output."""
+
+
+class ClusterError(ObservingMonitorError):
+    """The workers of a cluster are lost; what they finished is kept."""
 
 
 class StoreError(ObservingMonitorError):

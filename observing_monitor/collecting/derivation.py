@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
 from observing_monitor.model.digest import digest, hex_digest
+from observing_monitor.readers.bounded import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,14 @@ def source_keys(stream: Stream) -> dict[str, str]:
 
 def _source_key(stream: Stream, source: DescribedSource) -> str:
     """Return a fingerprint of a source's settings, night rule and schema."""
-    facts = (columns.SCHEMA_VERSION, stream.rule, source.kind, source.settings)
+    facts: tuple[object, ...] = (
+        columns.SCHEMA_VERSION,
+        stream.rule,
+        source.kind,
+        source.settings,
+    )
+    if stream.limits != LIMITS:  # the usual ones are not in the keys of earlier versions
+        facts = (*facts, stream.limits)
     return hex_digest(repr(facts), n_bytes=8)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ from observing_monitor.errors import (
 from observing_monitor.model.messages import error_line
 from observing_monitor.processes.timelimit import NEVER, Deadline
 from observing_monitor.sources.base import Asked
-from observing_monitor.sources.registry import source_class
+from observing_monitor.sources.registry import BUILT_IN, source_class
 from observing_monitor.storage.index import TABLES, is_pruned
 from observing_monitor.storage.store import Store
 
@@ -58,16 +58,29 @@ def make_sources(
     UsageError
         A source refuses its settings.
     """
-    asked = Asked(stream.name, stream.rule, now, look_at_everything)
+    asked = Asked(stream.name, stream.rule, now, look_at_everything, stream.limits)
     sources = []
     for described in stream.sources:
         try:
-            source = source_class(described.kind)(described.settings, asked)
+            source = _made(described, asked)
         except UsageError as error:
             raise UsageError(f"source {described.name!r}: {error}") from error
         source.name = described.name
         sources.append(source)
     return sources
+
+
+def _made(described: DescribedSource, asked: Asked) -> Telling:
+    """Return a source; UsageError if it can't be made, or not in time."""
+    kind = source_class(described.kind)
+    if described.kind in BUILT_IN:
+        return kind(described.settings, asked)
+    from observing_monitor.sources.packages import IMPORT_S, PackageError, call
+
+    try:
+        return call(lambda: kind(described.settings, asked), IMPORT_S)
+    except PackageError as error:
+        raise UsageError(f"it can't be made ({error}); ask who wrote it") from error
 
 
 def timed_sources(stream: Stream, options: AskOptions) -> list[TimedSource]:

@@ -10,6 +10,7 @@ from observing_monitor.commands.arguments import ONE_STREAM
 from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import ONE_DAY, nights_between
 from observing_monitor.pages import render
+from observing_monitor.processes.machine import MAX_JOBS
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.read import stream_of_flags, streams_of_file
 from observing_monitor.settings.toml import folder_of
@@ -30,8 +31,9 @@ LONG_COMMANDS = ("rebuild", "import-prototype")  # they work on a history
 
 def check_options(options: argparse.Namespace, command: str) -> None:
     """Raise UsageError if an option is impossible for a command."""
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
+    if options.jobs is not None and not 1 <= options.jobs <= MAX_JOBS:
+        words = f"is no number of processes; give 1 or more, and {MAX_JOBS:,} at most"
+        raise UsageError(f"--jobs {options.jobs} {words}")
     if options.max_run_s is not None and not options.max_run_s > 0:
         words = "is no length of a run; give seconds, more than 0"
         raise UsageError(f"--max_run_s {options.max_run_s:g} {words}")

@@ -6,20 +6,20 @@ import contextlib
 import functools
 import logging
 import math
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from observing_monitor.commands.arguments import MAX_RUN_S
-from observing_monitor.commands.exit_codes import LOCKED, STOPPED, USAGE
+from observing_monitor.commands.exit_codes import INCOMPLETE, LOCKED, STOPPED, USAGE
 from observing_monitor.commands.options import LONG_COMMANDS, read_known_issues
 from observing_monitor.commands.places import check_alone, check_apart, open_output
 from observing_monitor.commands.progress import progress
 from observing_monitor.commands.run_log import NO_COUNTS, end_run, log_line, run_line
 from observing_monitor.commands.site_run import COLLECTING, Nights, SiteRun
-from observing_monitor.errors import LockedError, OutputError, UsageError
+from observing_monitor.errors import ClusterError, LockedError, OutputError, UsageError
 from observing_monitor.processes import workers
+from observing_monitor.processes.machine import n_cores, usable_jobs
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
@@ -74,11 +74,18 @@ def locked_run(
     except LockedError:
         log_line(options, run_line(command, now, 0, NO_COUNTS, 0, LOCKED), LOCKED)
         raise
-    except (UsageError, OutputError, KeyboardInterrupt) as error:
-        code, n_problems = (STOPPED, 0) if isinstance(error, KeyboardInterrupt) else (USAGE, 1)
+    except (UsageError, OutputError, ClusterError, KeyboardInterrupt) as error:
+        code, n_problems = _code_of(error)
         took_s = time.monotonic() - started
         log_line(options, run_line(command, now, took_s, NO_COUNTS, n_problems, code), code)
         raise
+
+
+def _code_of(error: BaseException) -> tuple[int, int]:
+    """Return an error's exit code and number of problems."""
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED, 0
+    return (INCOMPLETE if isinstance(error, ClusterError) else USAGE), 1
 
 
 def run_command(
@@ -133,7 +140,7 @@ def _executor(
     # are down. So is all if pandas is here already: workers would have to import it again.
     is_worth_it = len(run.streams) == 1 and "pandas" not in sys.modules
     if (options.jobs or is_worth_it) and run.n_new(asked) > 1:
-        return executor_of(options.jobs or min(2, os.cpu_count() or 1), options.scheduler)
+        return executor_of(options.jobs or min(2, n_cores()), options.scheduler)
     return contextlib.nullcontext()
 
 
@@ -143,9 +150,15 @@ def executor_of(jobs: int | None, scheduler: str | None) -> Iterator[Workers | N
 
     Yields None if this process does all by itself.
     """
-    n_jobs = jobs or os.cpu_count() or 1
-    if n_jobs == 1 and not scheduler:
+    if scheduler:
+        from observing_monitor.processes.cluster import cluster
+
+        with cluster(scheduler) as made:
+            yield made
+        return
+    n_jobs = usable_jobs(jobs)
+    if n_jobs == 1:
         yield None
         return
-    with workers.cluster(scheduler) if scheduler else workers.processes(n_jobs) as made:
+    with workers.processes(n_jobs) as made:
         yield made

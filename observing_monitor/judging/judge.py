@@ -5,9 +5,10 @@ With its summary, findings and status.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.judging import checks, usual
 from observing_monitor.judging.headline_values import headline_values
@@ -20,26 +21,30 @@ from observing_monitor.judging.keys import (
 )
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import worst_first
+from observing_monitor.model.finding import Finding, worst_first
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import clock, n_of
 from observing_monitor.settings.traits import file_sources, source_classes
+from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from pandas import DataFrame
 
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
-    from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import DescribedSource
     from observing_monitor.sources.registry import SourceClass
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.cross_night import CrossNightFiles
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def judge_night(
@@ -170,12 +175,13 @@ def _reason_of(
     file_class, names, reason
         Of the file, as `reasons.acknowledge` passes them.
     """
+    finding = texts.get(file_class, "")
+    whole = "\n".join((*names, file_class, reason, finding)).lower()
+    is_ascii = whole.isascii()
     for issue in issues:
-        if (
-            issue.names([*names, file_class])
-            or issue.begins(reason)
-            or issue.begins(texts.get(file_class, ""))
-        ):
+        if is_ascii and not issue.may_match(whole):
+            continue
+        if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(finding):
             return issue.words
     return ""
 
@@ -223,19 +229,40 @@ def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -
 def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, float | None]]:
     """Return the headlines that each source computes itself."""
     return {
-        described.name: kind.numbers(
-            job.night, _for_source(tables, described, kind), described.settings
+        described.name: _answer(
+            described, job.night, _for_source(tables, described, kind), kind.numbers
         )
+        or {}
         for described, kind in source_classes(job.stream)
     }
 
 
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
     """Return the findings of the sources' own checks, each with its source."""
-    return [
-        replace(finding, source=finding.source or described.name)
-        for described, kind in source_classes(job.stream)
-        for finding in kind.check(
-            job.night, _for_source(tables, described, kind), described.settings
-        )
-    ]
+    found = []
+    for described, kind in source_classes(job.stream):
+        own = _for_source(tables, described, kind)
+        told = _answer(described, job.night, own, kind.check)
+        if told is None:
+            words = f"{described.name}: its own rules could not be applied; the log says why"
+            told = [Finding("warning", words, "#sources")]
+        found += [replace(finding, source=finding.source or described.name) for finding in told]
+    return found
+
+
+def _answer(
+    described: DescribedSource,
+    night: datetime.date,
+    tables: Tables,
+    ask: Callable[[datetime.date, Tables, Any], T],
+) -> T | None:
+    """Return a source's answer; None if another package's fails."""
+    if described.kind in BUILT_IN:
+        return ask(night, tables, described.settings)
+    from observing_monitor.sources.packages import PackageError, call
+
+    try:
+        return call(lambda: ask(night, tables, described.settings))
+    except PackageError as error:
+        log.warning("%s %s: its own rules could not be applied: %s", described.name, night, error)
+        return None

@@ -6,44 +6,45 @@ The content decides, not the name, since logs are renamed when they are rotated.
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import zlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.readers.bounded import LIMITS, CutError, Limits, bounded, no_values
 
 if TYPE_CHECKING:
-    import bz2
-    import gzip
-    import lzma
-    from collections.abc import Iterator
-    from io import BufferedReader, RawIOBase
-
-    Content = BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+    from collections.abc import Callable, Iterator
+    from io import BufferedReader
+    from typing import Any
 
 
-# first bytes of a file -> how it is compressed
-MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"\xfd7zXZ\x00": "xz",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
+# first bytes of a compressed file
+MAGIC = re.compile(
+    rb"(?P<gzip>\x1f\x8b)|(?P<xz>\xfd7zXZ\0)|(?P<zstd>\x28\xb5\x2f\xfd)"
+    rb"|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))"
+)
 WRITE_WHOLE = "write it beside and rename it when it is whole"
 WITHOUT_ZSTD = (
     "is compressed with zstd, which this pyarrow was built without; install pyarrow from PyPI, or "
     "write the file as .gz"
 )
-LONGEST = max(map(len, MAGIC))
+LONGEST = 10
 ENDING = re.compile(r"\.(?:gz|xz|bz2|zst)$", re.IGNORECASE)
 
 
 @contextlib.contextmanager
-def decompressed(raw: BufferedReader, path: object) -> Iterator[Content]:
+def decompressed(
+    raw: BufferedReader,
+    path: object,
+    limits: Limits = LIMITS,
+    *,
+    values: Callable[[bytes], int] = no_values,
+    too_long: list[int] | None = None,
+) -> Iterator[BufferedReader]:
     """Yield the content of an open file, decompressed.
 
-    That is the file itself if it is plain.
+    That is the file's own content if it is plain.
 
     Parameters
     ----------
@@ -51,31 +52,36 @@ def decompressed(raw: BufferedReader, path: object) -> Iterator[Content]:
         A file at its beginning.
     path
         Its path, for messages.
+    limits, values, too_long
+        As for `bounded`.
 
     Raises
     ------
     SourceError
-        If it is cut or broken, which may show at any reading, or can't be decompressed here.
+        If it can't be decompressed here.
+    CutError
+        If it is cut or broken, which may show at any reading.
+    TooLargeError
+        If it holds more than the limit, which shows while it is read.
     """
     kind = kind_of_file(raw)
+    where = f"{path}: its {kind}" if kind else ""
     try:
         with _reader(raw, kind, path) if kind else contextlib.nullcontext(raw) as data:
-            yield data
+            yield bounded(data, where, limits, values=values, too_long=too_long)
     except Exception as error:
         if kind and is_damage(error):
-            words = f"its {kind} is cut or broken ({error}); {WRITE_WHOLE}"
-            raise SourceError(f"{path}: {words}") from error
+            raise CutError(f"{where} is cut or broken ({error}); {WRITE_WHOLE}") from error
         raise
 
 
 def kind_of_file(raw: BufferedReader) -> str:
-    """Return how an open file is compressed, or ""."""
-    start = raw.read(LONGEST)
-    raw.seek(0)
-    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "")
+    """Return how an open file is compressed, or ""; it stays where it is."""
+    found = MAGIC.match(raw.peek(LONGEST))
+    return (found and found.lastgroup) or ""
 
 
-def _reader(raw: BufferedReader, kind: str, path: object) -> Content:
+def _reader(raw: BufferedReader, kind: str, path: object) -> Any:
     if kind == "gzip":
         import gzip
 
@@ -91,13 +97,13 @@ def _reader(raw: BufferedReader, kind: str, path: object) -> Content:
     return _zstd(raw, path)
 
 
-def _zstd(raw: BufferedReader, path: object) -> Content:
+def _zstd(raw: BufferedReader, path: object) -> Any:
     """Return a reader of Zstandard, which most builds of Arrow have."""
     import pyarrow as pa
 
     if not pa.Codec.is_available("zstd"):
         raise SourceError(f"{path}: {WITHOUT_ZSTD}")
-    return io.BufferedReader(cast("RawIOBase", pa.input_stream(raw, compression="zstd")))
+    return pa.CompressedInputStream(raw, "zstd")
 
 
 def is_damage(error: BaseException) -> bool:

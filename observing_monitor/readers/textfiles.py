@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model.reading import Counts
+from observing_monitor.readers.bounded import (
+    LIMITS,
+    Limits,
+    csv_values,
+    json_values,
+    no_values,
+)
 from observing_monitor.readers.compressed import WRITE_WHOLE, decompressed, without_ending
 from observing_monitor.readers.csv_rows import separators_of, split_rows
 from observing_monitor.readers.json_rows import Names, objects_in
@@ -31,7 +38,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 @contextlib.contextmanager
 def opened(
-    path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None
+    path: Path | str,
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
+    *,
+    values: Callable[[bytes], int] = no_values,
+    too_long: list[int] | None = None,
 ) -> Iterator[TextIO]:
     """Open a text file, plain or compressed, as its content says.
 
@@ -41,14 +53,19 @@ def opened(
         The file.
     roots
         The folders that it may lie in, all links resolved; None allows any.
+    limits, values, too_long
+        As for `bounded`.
 
     Raises
     ------
     SourceError
-        If the file can't be read to its end.
+        If the file can't be read to its end, or holds too much.
     """
     try:
-        with open_plain(path, roots) as raw, decompressed(raw, path) as data:
+        with (
+            open_plain(path, roots) as raw,
+            decompressed(raw, path, limits, values=values, too_long=too_long) as data,
+        ):
             yield io.TextIOWrapper(
                 data, encoding="utf-8-sig", errors="backslashreplace", newline=""
             )
@@ -91,6 +108,19 @@ class Rows:
         if numbers:
             self.counts.leave_out(f"{self.word} {numbers[0]}", reason, len(numbers))
 
+    def leave_out_long(self, numbers: list[int], limits: Limits) -> None:
+        """Count and note lines that are left out because they are too long."""
+        if numbers:
+            words = too_long_words(limits)
+            self.counts.n_read += len(numbers)
+            self.leave_out(numbers, words)
+            self.notes.append(f"{self.place} {at(numbers)}: {words}; left out")
+
+
+def too_long_words(limits: Limits) -> str:
+    """Return what is wrong with a line that is too long."""
+    return f"longer than {limits.line_bytes:,} bytes (max_line_bytes)"
+
 
 def at(numbers: list[int], word: str = "line") -> str:
     """Return `lines 3, 7, 9 and 12 more`."""
@@ -107,6 +137,7 @@ def read_csv(
     *,
     usual: str = ",",
     is_header: Callable[[list[str]], bool] = bool,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a CSV file, or of columns that blanks align.
 
@@ -128,13 +159,16 @@ def read_csv(
         The separator that is tried first, if `separator` is "".
     is_header
         True for names of columns that include those that are needed.
+    limits
+        As for `opened`.
 
     Raises
     ------
     SourceError
         If the file can't be read, or is empty.
     """
-    with opened(path, roots) as text:
+    too_long: list[int] = []
+    with opened(path, roots, limits, values=csv_values, too_long=too_long) as text:
         lines = list(text)
     try:
         table = split_rows(lines, separators_of(separator, usual), comment, is_header)
@@ -147,6 +181,7 @@ def read_csv(
     for words, numbers in table.left_out.items():
         rows.leave_out(numbers, words)
         rows.notes.append(f"{path} {at(numbers)}: {words}; left out")
+    rows.leave_out_long(too_long, limits)
     return rows
 
 
@@ -155,6 +190,7 @@ def read_json(
     records: str = "",
     roots: Iterable[str | os.PathLike[str]] | None = None,
     names: Names | None = None,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a JSON file.
 
@@ -171,13 +207,15 @@ def read_json(
         As for `opened`.
     names
         Names by which the rows are understood.
+    limits
+        As for `opened`.
 
     Raises
     ------
     SourceError
         If the file can't be read, is not JSON, or has no rows there.
     """
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=json_values) as text:
         value = _parsed(text.read(), f"{path}: ")
     remedy = "set records to where its rows stand"
     for key in filter(None, records.split(".")):
@@ -194,6 +232,7 @@ def read_jsonl(
     path: Path | str,
     roots: Iterable[str | os.PathLike[str]] | None = None,
     names: Names | None = None,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a JSON lines file.
 
@@ -206,7 +245,8 @@ def read_jsonl(
         If the file can't be read.
     """
     objects, odd = [], []
-    with opened(path, roots) as text:
+    too_long: list[int] = []
+    with opened(path, roots, limits, values=json_values, too_long=too_long) as text:
         for number, line in enumerate(text, 1):
             if line.strip():
                 try:
@@ -223,6 +263,7 @@ def read_jsonl(
     rows.leave_out(odd, "no JSON; was it cut?")
     if odd:
         rows.notes.append(f"{path} {at(odd)}: no JSON; was it cut? Left out")
+    rows.leave_out_long(too_long, limits)
     return rows
 
 

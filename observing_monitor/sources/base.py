@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from observing_monitor.model.nights import NightRule
+from observing_monitor.readers.bounded import LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,12 +31,15 @@ class Asked:
         The time of the run, aware. Use it instead of the clock.
     look_at_everything : bool
         True for `--full`: trust no folder's modification time.
+    limits : Limits
+        Limits of lines, records and packed files that are read.
     """
 
     stream: str
     rule: NightRule
     now: datetime.datetime
     look_at_everything: bool = False
+    limits: Limits = LIMITS
 
     def is_settled(self, night: datetime.date, changed_ns: int) -> bool:
         """True if a night is over, and unchanged for an hour.

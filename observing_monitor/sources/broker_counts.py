@@ -184,6 +184,7 @@ class BrokerCounts(Telling):
                 settings.comment,
                 self.files.roots,
                 is_header=self._is_header,
+                limits=self.asked.limits,
             )
             rows = without_missing(rows, settings.missing)
             column = settings.night_column or rows.columns[0]

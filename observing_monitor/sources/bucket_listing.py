@@ -20,6 +20,7 @@ from observing_monitor.model.nights import NID_ZERO
 from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
 from observing_monitor.readers.night_paths import TextFiles, read_night
 from observing_monitor.readers.textfiles import at, opened
 from observing_monitor.sources.base import Telling
@@ -230,7 +231,9 @@ class BucketListing(Telling):
         """Return what listings have, each address once."""
         import pandas as pd
 
-        parts = [_alerts(path, self.files.roots) for path in paths] or [_alerts(None)]
+        parts = [_alerts(path, self.files.roots, self.asked.limits) for path in paths] or [
+            _alerts(None)
+        ]
         joined = pd.concat([part.alerts for part in parts], ignore_index=True)
         return Listed(
             joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True),
@@ -266,11 +269,11 @@ def exposed_at(candid: Series[Any]) -> Series[Any]:
     )
 
 
-def _alerts(path: str | None, roots: list[str] | None = None) -> Listed:
+def _alerts(path: str | None, roots: list[str] | None = None, limits: Limits = LIMITS) -> Listed:
     """Return what one listing has; None is an empty one."""
     import pandas as pd
 
-    lines = _lines(path, roots) if path else pd.Series([], dtype="str")
+    lines = _lines(path, roots, limits) if path else pd.Series([], dtype="str")
     listed = lines.str.extract(LINE)
     named = listed["path"].str.extract(NAME)
     day = named["day1"].fillna(named["day2"]).fillna(named["day3"])
@@ -287,10 +290,10 @@ def _alerts(path: str | None, roots: list[str] | None = None) -> Listed:
     return Listed(alerts[alerts["night"].notna()], notes, is_whole, counted)
 
 
-def _lines(path: str, roots: list[str] | None) -> Series[Any]:
+def _lines(path: str, roots: list[str] | None, limits: Limits) -> Series[Any]:
     import pandas as pd
 
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=log_values) as text:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing if it fails; this is not an empty bucket

@@ -108,7 +108,7 @@ class FileStore(Telling):
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
         prefix = settings.transfer_log_prefix
-        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix)
+        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix, asked.limits)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""

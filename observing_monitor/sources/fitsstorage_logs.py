@@ -62,8 +62,8 @@ class FitsStorageLogs(Telling):
         path: Path = setting(REQUIRED, "Folder of the logs.", example="/data/logs")
         pattern: str = setting(
             "*.log*",
-            "Names of the logs. Rotated and compressed ones (`.1`, `.2.gz`, `.bz2`, `.xz`) are "
-            "read too.",
+            "Names of the logs. Rotated and packed ones (`.1`, `.2.gz`, `.bz2`, `.xz`, `.zst`) "
+            "are read too.",
         )
         zone: str = setting(
             "UTC",
@@ -91,7 +91,7 @@ class FitsStorageLogs(Telling):
                 f"pattern {settings.pattern!r} names no files below {settings.path}; "
                 "write one such as '*.log*'"
             )
-        self.folder = LogFolder(settings.path, settings.pattern, zone)
+        self.folder = LogFolder(settings.path, settings.pattern, zone, asked.limits)
         # service -> the instant from which it was read, and its log, for all nights of a run
         self._services: dict[str, tuple[datetime.datetime | None, ServiceLog]] = {}
         # nights that are read again with other settings

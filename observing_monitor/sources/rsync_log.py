@@ -18,6 +18,7 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, night_named
 from observing_monitor.model.reading import Counts
 from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
 from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
 
@@ -77,6 +78,8 @@ class RsyncLog:
         The zone of the times in them.
     prefix
         What the logs' paths have before the path below `store`.
+    limits
+        Of lines, and of compressed logs.
 
     Attributes
     ----------
@@ -86,11 +89,19 @@ class RsyncLog:
         Sentences about logs without a line about a file.
     """
 
-    def __init__(self, store: Path, pattern: str, zone: ZoneInfo, prefix: str = "") -> None:
+    def __init__(
+        self,
+        store: Path,
+        pattern: str,
+        zone: ZoneInfo,
+        prefix: str = "",
+        limits: Limits = LIMITS,
+    ) -> None:
         self.store = store
         self.root = store.parent
         self.pattern = pattern
         self.zone = zone
+        self.limits = limits
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
         self.unused: list[str] = []
@@ -270,7 +281,7 @@ class RsyncLog:
 
     def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
         n_known, odd = 0, list[str]()
-        for line in read_log(log, self.root):
+        for line in read_log(log, self.root, self.limits):
             if isinstance(line, str):
                 odd.append(line)
                 continue
@@ -299,7 +310,7 @@ class RsyncLog:
         self._sums[place] = (self._sums.get(place, 0) + number) % 2**64
 
 
-def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
+def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival | str]:
     """Yield each arrival, and each line that no rsync writes.
 
     In the order of the log.
@@ -316,7 +327,10 @@ def read_log(log: Path, root: Path) -> Iterator[Arrival | str]:
     OSError, SourceError
         If the log can't be read to its end.
     """
-    with open_plain(log, [root]) as raw, decompressed(raw, log) as data:
+    with (
+        open_plain(log, [root]) as raw,
+        decompressed(raw, log, limits, values=log_values, too_long=[]) as data,
+    ):
         lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
         for line in lines:
             if found := RSYNC_LINE.match(line):

@@ -110,7 +110,7 @@ class Table(MappedSource):
         return self._by_night[path]
 
     def _rows(self, path: str) -> Rows:
-        settings, roots = self.settings, self.files.roots
+        settings, roots, limits = self.settings, self.files.roots, self.asked.limits
         needed = wanted(settings)
         names = Names(tuple(needed), settings.night_column or "night", settings.night_format)
         if self.format in ("csv", "tsv"):
@@ -121,11 +121,12 @@ class Table(MappedSource):
                 roots,
                 usual="\t" if self.format == "tsv" else ",",
                 is_header=set(needed).issubset,
+                limits=limits,
             )
         elif self.format == "json":
-            rows = read_json(path, settings.records, roots, names)
+            rows = read_json(path, settings.records, roots, names, limits)
         else:
-            rows = read_jsonl(path, roots, names)
+            rows = read_jsonl(path, roots, names, limits)
         require(rows, needed)
         self._counts[path] = rows.counts
         return without_missing(rows, settings.missing)
