@@ -5,7 +5,7 @@ With its summary, findings and status.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,12 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import worst_first
+from observing_monitor.model.finding import Row, plain, worst_first
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock
+from observing_monitor.model.wording import clock, seconds
 from observing_monitor.settings.traits import file_sources, source_classes
 from observing_monitor.tables.changes import describe
 
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.cross_night import CrossNightFiles
+
+
+# of a name that came several times
+MAX_PATHS = 10
 
 
 def judge_night(
@@ -95,7 +100,7 @@ def judge_night(
         **instants_as_text(night.summary),
         **headlines,
     }
-    row["findings"] = [asdict(finding) for finding in found]
+    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(classify.next_change(judged, has_answered))
     row["worse"] = dict(night.worse)
@@ -124,6 +129,8 @@ def _night(
         file_sources=of_files,
         stage_sources=of_stage,
         misdated=classify.count_misdated(judged),
+        misdated_rows=_misdated_rows(judged),
+        repeated=_repeated_rows(judged) if summary["n_twice"] else (),
         changes=tuple(describe(row.get("happened"))),
         removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
@@ -132,6 +139,23 @@ def _night(
         zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at) for name, at in first_errors.items()},
     )
+
+
+def _misdated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.classify import misdated
+
+    worst = misdated(judged).sort_values(ascending=False, kind="stable")[: checks.MAX_ROWS]
+    return tuple(
+        Row(str(name), f"dated {seconds(float(gap))} later than it came")
+        for name, gap in worst.items()
+    )
+
+
+def _repeated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.summary import repeated_files
+
+    names = repeated_files(judged, checks.MAX_ROWS)
+    return tuple(Row(name, ", ".join(paths[:MAX_PATHS])) for name, paths in names.items())
 
 
 def _reason_of(
@@ -213,11 +237,11 @@ def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, f
 
 
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
-    """Return the findings of the sources' own checks, each with its source."""
-    return [
+    """Return the findings of the sources' own checks."""
+    return each_fault_once(
         replace(finding, source=finding.source or described.name)
         for described, kind in source_classes(job.stream)
         for finding in kind.check(
             job.night, _for_source(tables, described, kind), described.settings
         )
-    ]
+    )
