@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
+from observing_monitor.readers.fault_words import csv_words, json_words
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def opened(
                     data, encoding="utf-8-sig", errors="backslashreplace", newline=""
                 )
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        words = f"its gzip is cut or broken ({error}); {WRITE_WHOLE}"
+        words = f"its gzip is cut or broken; {WRITE_WHOLE}"
         raise SourceError(f"{path}: {words}") from error
     except OSError as error:
         raise unreadable(path, error) from error
@@ -141,7 +142,7 @@ def read_csv(
                     kept.append(tuple(cell.strip() for cell in cells))
                     numbers.append(reader.line_num)
         except csv.Error as error:
-            raise SourceError(f"{path}: line {reader.line_num}: {error}; is it CSV?") from error
+            raise SourceError(f"{path}: line {reader.line_num}: {csv_words(error)}") from error
     if header is None:
         raise SourceError(f"{path}: is empty; its first line should name its columns")
     rows = Rows(str(path), header, kept, numbers)
@@ -262,7 +263,7 @@ def _parsed(text: str | bytes, where: str) -> Any:
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:
-        words = f"no JSON, or cut short ({error}); {WRITE_WHOLE}"
+        words = f"{json_words(error)}; {WRITE_WHOLE}"
         raise SourceError(f"{where}{words}") from error
 
 

@@ -58,7 +58,9 @@ def source_class(kind: str) -> SourceClass:
             return loaded
         except (ImportError, AttributeError, SyntaxError) as error:
             package = entry.dist.name if entry.dist else entry.module
-            words = f"can't be used ({error}); install it anew, with all that it needs"
+            lacks = getattr(error, "name", None)
+            why = f"lacks {lacks}" if lacks else "can't be used"
+            words = f"{why}; install it anew, with all that it needs"
             raise UsageError(f"the source {kind!r} of {package} {words}") from error
     raise KeyError(kind)
 
