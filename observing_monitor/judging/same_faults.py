@@ -14,27 +14,24 @@ if TYPE_CHECKING:
 def each_fault_once(found: Iterable[Finding]) -> list[Finding]:
     """Return the findings of several sources, each fault once.
 
-    Two findings of two sources are one if their texts are equal, or if one names all that the
-    other names as absent. It has the text that names more, both sources and the worse level.
+    Two findings of two sources are one if all that one says is absent, the other says, too. It has
+    the text that names more, both sources and the worse level. Equal texts are not enough: two
+    sources of one kind may each be silent.
     """
     made: list[Finding] = []
-    by_text: dict[str, int] = {}
     listed: list[int] = []  # positions of findings with keys
     for finding in found:
-        position = by_text.get(finding.text)
-        if position is None and _keys(finding):
-            position = next(
-                (n for n in listed if _is_part(finding, made[n]) or _is_part(made[n], finding)),
-                None,
-            )
-        if position is not None and made[position].source != finding.source:
-            made[position] = _joined(made[position], finding)
-            by_text[made[position].text] = position
+        if not _keys(finding):
+            made.append(finding)
             continue
-        if _keys(finding):
+        position = next(
+            (n for n in listed if _is_part(finding, made[n]) or _is_part(made[n], finding)), None
+        )
+        if position is None:
             listed.append(len(made))
-        by_text.setdefault(finding.text, len(made))
-        made.append(finding)
+            made.append(finding)
+        else:
+            made[position] = _joined(made[position], finding)
     return made
 
 

@@ -63,8 +63,7 @@ class ListedFinding(Finding):
     n_rows : int
         All of them.
     keys : frozenset of str
-        What the finding is about. If two sources report the same, it is one finding. Empty if it
-        is compared by its text alone.
+        What is absent. If two sources report the same, it is one finding.
     """
 
     label: str = ""

@@ -93,7 +93,7 @@ def test_links_lead_to_rows(page):
     assert place(page, href).startswith("exposure 2 1 of 2 detectors, lacking R22_S01")
     href = link_of(page, "1 file came twice")
     name = f"{obsid(1)}_R22_S00.fits"
-    assert f"{name} {NIGHT}/again/{name}, {NIGHT}/{name}" in place(page, href)
+    assert f"{name} {NIGHT}/{name}, {NIGHT}/again/{name}" in place(page, href)
     assert link_of(page, "6 of 8 images expected") == "#numbers"
 
 
