@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from observing_monitor.model.reading import Known
-    from observing_monitor.settings.stream import Stream
+    from observing_monitor.settings.stream import DescribedSource, Stream
     from observing_monitor.sources.base import Telling
     from observing_monitor.storage.index import Looked
     from observing_monitor.storage.output import Output

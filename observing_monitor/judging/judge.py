@@ -6,7 +6,7 @@ With its summary, findings and status.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,11 +19,12 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import Finding, worst_first
+from observing_monitor.model.finding import Finding, Row, plain, worst_first
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock, n_of
+from observing_monitor.model.wording import clock, n_of, seconds
 from observing_monitor.settings.traits import file_sources, source_classes
 from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+# of a name that came several times
+MAX_PATHS = 10
 
 
 def judge_night(
@@ -100,7 +105,7 @@ def judge_night(
         **instants_as_text(night.summary),
         **headlines,
     }
-    row["findings"] = [asdict(finding) for finding in found]
+    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(classify.next_change(judged, has_answered))
     row["worse"] = dict(night.worse)
@@ -131,6 +136,8 @@ def _night(
         file_sources=of_files,
         stage_sources=of_stage,
         misdated=classify.count_misdated(judged),
+        misdated_rows=_misdated_rows(judged),
+        repeated=_repeated_rows(judged) if summary["n_twice"] else (),
         changes=tuple(describe(row.get("happened"))),
         removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
@@ -155,6 +162,23 @@ def _without_effect(
         words = f"fits {n_of(len(judged), 'file')}, which is all of this night"
         found[""] = [f"ignore {', '.join(ignore)} {words}: none can be missing"]
     return found
+
+
+def _misdated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.classify import misdated
+
+    worst = misdated(judged).sort_values(ascending=False, kind="stable")[: checks.MAX_ROWS]
+    return tuple(
+        Row(str(name), f"dated {seconds(float(gap))} later than it came")
+        for name, gap in worst.items()
+    )
+
+
+def _repeated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.summary import repeated_files
+
+    names = repeated_files(judged, checks.MAX_ROWS)
+    return tuple(Row(name, ", ".join(paths[:MAX_PATHS])) for name, paths in names.items())
 
 
 def _reason_of(
@@ -239,15 +263,23 @@ def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, f
 
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
     """Return the findings of the sources' own checks, each with its source."""
-    found = []
-    for described, kind in source_classes(job.stream):
-        own = _for_source(tables, described, kind)
-        told = _answer(described, job.night, own, kind.check)
-        if told is None:
-            words = f"{described.name}: its own rules could not be applied; the log says why"
-            told = [Finding("warning", words, "#sources")]
-        found += [replace(finding, source=finding.source or described.name) for finding in told]
-    return found
+    return each_fault_once(
+        replace(finding, source=finding.source or described.name)
+        for described, kind in source_classes(job.stream)
+        for finding in _told_by(job, tables, described, kind)
+    )
+
+
+def _told_by(
+    job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
+) -> list[Finding]:
+    """Return the findings of one source's own check."""
+    own = _for_source(tables, described, kind)
+    told = _answer(described, job.night, own, kind.check)
+    if told is None:
+        words = f"{described.name}: its own rules could not be applied; the log says why"
+        return [Finding("warning", words, "#sources")]
+    return list(told)
 
 
 def _answer(

@@ -205,7 +205,7 @@ NIGHTS = (
     Column(
         "completeness",
         "float",
-        "Share of files ingested, not counting those that are ignored or not FITS",
+        "Share of files ingested, not counting those that are pending, ignored or not FITS",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
@@ -358,8 +358,8 @@ ROWS = (
     Column("n_left_out", "int", "Those of them that were left out", "Left out"),
     Column("examples", "text", "The first rows that were left out, and why", "First left out"),
 )
-# A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
-# for the delays.
+# A row is a month or a year, on the pages of years and in YYYY.json. Its heading on a page says how
+# a value is made from those of the nights.
 PERIODS = (
     Column("period", "text", "The month or year", "Period"),
     Column("n_nights", "int", "Nights that were read", "Nights"),

@@ -185,6 +185,19 @@ class ErrorGroup(msgspec.Struct):
     is_open: bool = False  # True if it is shown without a click
 
 
+class ListedRows(msgspec.Struct):
+    """Rows of findings, such as exposures that never came."""
+
+    anchor: str
+    label: str  # what they have in common, such as "never came"
+    level: str  # of the findings
+    words: str
+    n_rows: int
+    table: Table  # the first ones
+    acknowledged: str = ""  # why they are a known problem
+    is_open: bool = False  # True if it is shown without a click
+
+
 class QueueEntry(msgspec.Struct):
     """A file in a queue, or one that failed."""
 
@@ -215,6 +228,7 @@ class StageFailures(msgspec.Struct):
     words: str  # "2 files"
     n_failed: int
     entries: list[QueueEntry]  # the first ones
+    anchor: str = ""
 
 
 class Image(msgspec.Struct):
@@ -273,6 +287,8 @@ class NightPage(OfNight):
     data: list[Link] = []  # YYYY-MM-DD.json, .csv
     previews: Sequence[Preview] = []  # newest exposure first
     previews_note: str = ""  # which files have no preview
+    listed: list[ListedRows] = []  # rows of findings, the worst first
+    remarked: list[ListedRows] = []  # rows of findings that are no fault
 
 
 class ExposuresPage(OfNight):

@@ -360,4 +360,4 @@ def _rows(
         columns = statement.columns(duration=sqlalchemy.Interval()) if duration else statement
         return list(connection.execute(columns, values))
     except TypeError as error:  # SQLite has a number, or bytes, as a duration
-        raise ValueError(f"a duration is none ({error})") from error
+        raise ValueError("a duration is none") from error

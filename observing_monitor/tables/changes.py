@@ -11,6 +11,7 @@ import datetime
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from observing_monitor.model.finding import Row
 from observing_monitor.model.wording import clock
 
 if TYPE_CHECKING:
@@ -326,8 +327,8 @@ def of_files(kept: Any, file_ids: pd.Series[str]) -> dict[str, dict[str, Any]]:
     return made
 
 
-def describe(kept: Any) -> list[tuple[str, str]]:
-    """Return a level and a sentence per kind of change, worst first.
+def describe(kept: Any) -> list[tuple[str, str, tuple[Row, ...]]]:
+    """Return level, sentence and rows of each change, worst first.
 
     `kept` is the result of `merged`.
     """
@@ -345,7 +346,8 @@ def describe(kept: Any) -> list[tuple[str, str]]:
         example = f"{first} ({detail})" if detail else first
         what = f"{n:,} files {of_several}" if n > 1 else f"1 file {of_one}"
         more = f" and {n - 1:,} more" if n > 1 else ""
-        described.append((level, f"{what}: {example}{more}; seen {when} UTC"))
+        rows = tuple(Row(name, detail or of_one) for name, detail in row["files"].items())
+        described.append((level, f"{what}: {example}{more}; seen {when} UTC", rows))
     return described
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from observing_monitor.model.arrays import index_in, take_rows
 from observing_monitor.model.reading import Reading, Tables
-from observing_monitor.tables.match import ENRICHED, is_made_up, name_stems
+from observing_monitor.tables.match import ENRICHED, is_made_up
+from observing_monitor.tables.match_rows import stems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -218,7 +219,7 @@ def _ingests(
 def _stems(names: Series[str]) -> Series[str]:
     import pyarrow as pa
 
-    found: list[str] = name_stems(pa.array(names.fillna(""))).to_pylist()
+    found: list[str] = stems(pa.array(names.fillna(""))).to_pylist()
     return pd.Series(found, index=names.index, dtype="str")
 
 

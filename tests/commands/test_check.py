@@ -284,6 +284,6 @@ def test_check_tells_each_source(tmp_path, capsys):
     )
     assert (
         f"FAILED gen2 at {tmp_path}/input/gen2repo\n" in told
-        and "database disk image is malformed" in told
+        and "is a damaged SQLite database" in told
     )
     assert {path.name for path in tmp_path.iterdir()} == {"input"}
