@@ -93,10 +93,10 @@ def _last_run(output: Output, now: datetime.datetime) -> str:
 
     beat = output.read_json(layout.HEARTBEAT) or {}
     if not isinstance(beat.get("run_at"), str):
-        return "no run has finished there yet"
+        return "no run has read the sources yet"
     run_at = parse_utc(beat["run_at"])
     ago = duration(max((now - run_at).total_seconds(), 0.0))
-    return f"last run at {clock(run_at)}, {ago} ago"
+    return f"sources last read at {clock(run_at)}, {ago} ago"
 
 
 def _check_store(output: Output, stream: Stream) -> Answer:

@@ -31,7 +31,7 @@ from observing_monitor.judging.known_issues import KnownIssues
 from observing_monitor.model.nights import YEARS
 from observing_monitor.pages import publish, render
 from observing_monitor.pages.frame import make_site
-from observing_monitor.pages.heartbeat import write_heartbeat
+from observing_monitor.pages.heartbeat import read_times, write_heartbeat
 from observing_monitor.processes.parallel import start_thread
 from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
@@ -287,8 +287,9 @@ class SiteRun:
     def publish(self, executor: Workers | None = None) -> None:
         """Write stale pages, then heartbeat, feeds and messages."""
         with self.progress("publishing", None) as step:
+            read_at = read_times(self._site, self.now, self.read)
             done = publish.publish(
-                self._site, self.now, executor, step, self._deadline, self._indexes
+                self._site, self.now, executor, step, self._deadline, self._indexes, read_at
             )
         self.problems += done.problems
         self.n_pages = done.n_pages

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _PREFIX = "observing_monitor"
+_RANKS = "-1 nothing yet, 0 normal, 1 warning, 2 error"
 
 
 class _Gauges:
@@ -69,7 +70,7 @@ def _unix_of(text: str | None) -> float | None:
 def textfile(statuses: Sequence[Status], heartbeat: Mapping[str, Any], run: RunSummary) -> str:
     """Return the text of the Prometheus textfile.
 
-    Statuses are 0 normal, 1 warning, 2 error; instants are unix seconds.
+    Statuses are -1 nothing yet, 0 normal, 1 warning, 2 error; instants are unix seconds.
     """
     gauges = _Gauges()
     site = next(status for status in statuses if status.stream == SITE)
@@ -93,7 +94,9 @@ def _add_run(gauges: _Gauges, run: RunSummary, heartbeat: Mapping[str, Any], sit
     version = "The version of observing_monitor, as a label."
     gauges.add("build_info", version, 1, site=site, version=__version__)
     run_at = _unix_of(heartbeat["run_at"])
-    gauges.add("run_timestamp_seconds", "When the last run began.", run_at, site=site)
+    gauges.add(
+        "run_timestamp_seconds", "When the last run that read the sources began.", run_at, site=site
+    )
     for name, meaning, value in (
         (
             "duration_seconds",
@@ -109,7 +112,7 @@ def _add_run(gauges: _Gauges, run: RunSummary, heartbeat: Mapping[str, Any], sit
 
 
 def _add_site(gauges: _Gauges, status: Status) -> None:
-    level = "Status of the site: 0 normal, 1 warning, 2 error."
+    level = f"Status of the site: {_RANKS}."
     gauges.add("status", level, rank(status.status), site=status.title)
     since = "Since when the site has this status."
     at = _unix(status.since)
@@ -119,7 +122,7 @@ def _add_site(gauges: _Gauges, status: Status) -> None:
 def _add_stream(
     gauges: _Gauges, status: Status, beat: Mapping[str, Any], labels: dict[str, str]
 ) -> None:
-    level = "Status of the stream: 0 normal, 1 warning, 2 error."
+    level = f"Status of the stream: {_RANKS}."
     gauges.add("stream_status", level, rank(status.status), **labels)
     since = "Since when the stream has this status."
     gauges.add("stream_status_since_timestamp_seconds", since, _unix(status.since), **labels)

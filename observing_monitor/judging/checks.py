@@ -83,6 +83,8 @@ class Night:
         Class -> when its first file failed or arrived, such as `2020-02-13 03:12`.
     zeros : tuple of str
         Names of the files of which every pixel is 0.
+    stopped : tuple of Finding
+        From `stopped.stopped_findings`.
     """
 
     summary: Mapping[str, Any]
@@ -104,6 +106,7 @@ class Night:
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
     zeros: tuple[str, ...] = ()
+    stopped: tuple[Finding, ...] = ()
 
 
 def listed(found: Finding, label: str, rows: tuple[Row, ...], n_rows: int) -> Finding:
@@ -123,6 +126,11 @@ def silence_words(source: str, silent: Fault | Silent) -> str:
     """Return the finding's text about a source that does not answer."""
     since = silent["since"][:16].replace("T", " ")
     return f"{source} could not be read since {since} UTC: {silent['problem']}"
+
+
+def check_stopped(night: Night) -> Iterable[Finding]:
+    """Check that files still come, and still pass each stage."""
+    yield from night.stopped
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -350,6 +358,7 @@ def report_old_settings(night: Night) -> Iterable[Finding]:
 
 CHECKS = (
     check_silence,
+    check_stopped,
     check_classes,
     check_lost,
     check_delay,

@@ -26,9 +26,9 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from observing_monitor.feeds.site_status import NightChange
+    from observing_monitor.feeds.site_status import NightChange, Status
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.published import NightsPublished, StreamPublished
     from observing_monitor.processes.timelimit import Deadline
@@ -47,6 +47,7 @@ def publish(
     progress: Progress | None = None,
     deadline: Deadline = NEVER,
     indexes: Mapping[str, Index] | None = None,
+    read_at: Mapping[str, datetime.datetime] | None = None,
 ) -> Published:
     """Write every page of a site that is not current.
 
@@ -54,19 +55,16 @@ def publish(
     ----------
     site : Site
     now : datetime
-        The instant of the run, UTC.
     executor : Workers, optional
-        Where night pages are made; by default in this process, one after the other.
+        They make night pages; by default, this process does.
     progress : callable, optional
         Called with each `NightDone`.
     deadline : Deadline
         After it, each stream gets the page of its newest night and the pages over its nights.
     indexes : mapping, optional
         stream -> the index that `collect` brought up to date and did not write.
-
-    Returns
-    -------
-    Published
+    read_at : mapping, optional
+        stream -> when its sources were last read; by default `now`.
 
     Raises
     ------
@@ -81,21 +79,20 @@ def publish(
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
         index = indexes.get(stream.name) or _read_index(site, stream, now)
-        publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
+        looked_at = now if read_at is None else read_at.get(stream.name)
+        publisher = NightsPublisher(
+            site, stream, index, now, executor, progress, deadline, looked_at
+        )
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
         news += newest(index["nights"], stream.name, stream.title, stream.folder)
         pages[stream.name] = _newest_pages(index)
-    statuses = [done.status for done in streams]
-    status, key, n_pages = publish_site(site, [done.card for done in streams], statuses)
-    if site.has_site_page:
-        pages[""] = {layout.INDEX_PAGE: short_fingerprint(key)}
-    n_pages += publish_glossary(site)
+    status, n_pages = _publish_site(site, streams, pages)
     sweep_assets(site.output, now, site.assets.values())
     return Published(
         n_pages + sum(done.n_pages for done in nights) + sum(done.n_pages for done in streams),
-        [status, *statuses],
+        [status, *(done.status for done in streams)],
         news,
         [problem for done in nights for problem in done.problems],
         pages,
@@ -108,6 +105,20 @@ def _read_index(site: Site, stream: Stream, now: datetime.datetime) -> Index:
     index = store.read_index()
     restore_rows(index, stream, store, now)
     return index
+
+
+def _publish_site(
+    site: Site, streams: Sequence[StreamPublished], pages: dict[str, dict[str, str]]
+) -> tuple[Status, int]:
+    """Publish the pages over all streams; return the status and how many.
+
+    The site's page is added to `pages`.
+    """
+    statuses = [done.status for done in streams]
+    status, key, n_pages = publish_site(site, [done.card for done in streams], statuses)
+    if site.has_site_page:
+        pages[""] = {layout.INDEX_PAGE: short_fingerprint(key)}
+    return status, n_pages + publish_glossary(site)
 
 
 def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, StreamPublished]:

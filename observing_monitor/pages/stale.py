@@ -10,7 +10,7 @@ the index holds the instant of that change.
 from __future__ import annotations
 
 import datetime
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
@@ -23,6 +23,8 @@ from observing_monitor.judging.keys import (
     neighbours_key,
 )
 from observing_monitor.judging.left_out import row_findings
+from observing_monitor.judging.quiet import is_as_quiet
+from observing_monitor.judging.usual_flows import usual_flows
 from observing_monitor.model.digest import digest
 from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
 from observing_monitor.pages.night_job import NightJob
@@ -51,6 +53,9 @@ BOOKKEEPING = {
     "n_exposure_pages": "files that the page's writer made",
     "judged_at": "the clock",
     "next_change_at": "the clock",
+    "rhythm": "its effect is in the findings of later nights",
+    "dark": "its effect is in the findings",
+    "quiet": "its effect is in the findings",
     "news_at": "only the feed shows it",
     "basis": "its effect is in the summary and the findings",
     "beside": "its effect is in `shown`",
@@ -179,13 +184,20 @@ def made_for(job: NightJob) -> str:
 
 
 def night_jobs(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime
+    site: Site,
+    stream: Stream,
+    index: Index,
+    now: datetime.datetime,
+    looked_at: datetime.datetime | None = None,
 ) -> Iterator[NightJob]:
-    """Yield a job for each night of a stream, oldest first."""
+    """Yield a job for each night of a stream, oldest first.
+
+    The night of `looked_at`, when the sources were last read, may have stopped.
+    """
+    tonight = stream.rule.night_of(looked_at) if looked_at else None
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
-    tonight = stream.rule.night_of(now)
-    newest = max((night for night in nights if night <= tonight), default=None)
+    newest = max((night for night in nights if night <= stream.rule.night_of(now)), default=None)
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
@@ -210,6 +222,8 @@ def night_jobs(
             common=common,
             endings=endings,
             on_rows=_on_rows(index, row) if night == newest else (),
+            flows=usual_flows(index["nights"], night, then) if night == tonight else None,
+            looked_at=looked_at,
         )
 
 
@@ -219,7 +233,7 @@ def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:
 
 
 def stale_nights(
-    asked: Iterable[tuple[NightJob, IndexRow, Mapping[str, float]]],
+    asked: Iterable[NightJob],
     names: Collection[str],
     untouched: Collection[datetime.date],
 ) -> list[NightJob]:
@@ -227,20 +241,21 @@ def stale_nights(
 
     Parameters
     ----------
-    asked : iterable
-        (job, the night's row, what is usual for it). The rows of current nights are marked.
+    asked : iterable of NightJob
+        The rows of current nights are marked.
     names : collection of str
         The files in the folder of the stream.
     untouched : collection of date
         Nights for which `is_untouched` holds.
     """
     stale = []
-    for job, row, limits in asked:
-        if job.night in untouched and (is_as_usual(row, limits) or is_pruned(row, TABLES)):
+    for job in asked:
+        if job.night in untouched and (
+            is_pruned(job.row, TABLES) or (is_as_usual(job.row, job.usual) and is_as_quiet(job))
+        ):
             continue
-        job = replace(job, row=row, usual=limits)
         if _is_current(job, names):
-            row["made_for"] = made_for(job)
+            job.row["made_for"] = made_for(job)
         else:
             stale.append(job)
     return stale

@@ -123,6 +123,7 @@ class _Publisher:
         name = layout.INDEX_PAGE
         return StreamPage(
             frame=page_frame(site, stream, stream.title, state.word, state.info, name, key),
+            since=state.its_since,
             site=site_link(site, stream),
             rule=stream.rule.text,
             stage=stream.last_stage,

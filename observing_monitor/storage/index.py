@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known, UnmatchedCounts
+    from observing_monitor.model.rhythm import Rhythm
 
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
@@ -98,8 +99,14 @@ class IndexRow(Look, total=False):
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str
-    # when time alone will change a class
+    # when time alone will change a class, or end the status none
     next_change_at: str | None
+    # how often files came; not kept for long
+    rhythm: Rhythm
+    # of tonight: when it is dark, begin and end
+    dark: list[list[str]]
+    # of tonight: what has stopped, from `quiet.as_kept`
+    quiet: list[list[Any]]
     # fingerprint of what the summary was made from
     basis: str
     # fingerprint of the neighbouring nights' unmatched files

@@ -147,6 +147,7 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
     made = tables(text, has_files, has_ingest)
     values = {
         "frame": frame(title="auxTel"),
+        "since": "",
         "site": contexts.Link("All streams", "../index.html"),
         "rule": "UTC−12h",
         "stage": "ingest",
@@ -221,6 +222,7 @@ def card(text="auxTel", **changed):
         "status": "error",
         "info": f"14 files failed {text}",
         "trouble": f"14 files failed since 03:12 {text}",
+        "trouble_since": "",
         "trouble_href": "auxTel/2020-02-12.html#findings",
         "latest": latest_night(text, "auxTel/"),
         "nights": tables(text).recent(nights(text), "auxTel"),
