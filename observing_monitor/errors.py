@@ -3,6 +3,7 @@
     ObservingMonitorError
     ├── UsageError      wrong command line or settings; nothing was done (exit code 2)
     ├── OutputError     the output cannot be written or read; nothing can be done (exit code 2)
+    │   └── ForeignFileError  others wrote a file that is in the way
     ├── LockedError     another run holds the lock of the output (exit code 75)
     ├── StoreError      the tables of one night cannot be read back
     └── SourceError     one source cannot be read; its earlier data are kept
@@ -24,6 +25,10 @@ class UsageError(ObservingMonitorError):
 
 class OutputError(ObservingMonitorError):
     """The output folder cannot be created, written or read."""
+
+
+class ForeignFileError(OutputError):
+    """A file of the output was written by somebody else, and stays as it is."""
 
 
 class LockedError(ObservingMonitorError):

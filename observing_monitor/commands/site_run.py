@@ -103,6 +103,8 @@ class SiteRun:
         self._deadline = Deadline(self.limit_s)
         # indexes of collected streams, which `publish` writes
         self._indexes: dict[str, Index] = {}
+        # stream -> nights whose pages are compared with what was written; None for all
+        self._looked_at: Nights = {}
         self._site = make_site(
             self.title, self.streams, self.output, self.site_url, self.known_issues.issues
         )
@@ -147,6 +149,7 @@ class SiteRun:
         is_then_published : bool, optional
             If `publish` follows, it writes the indexes, which are large, once.
         """
+        self._looked_at = {} if look_at_everything else {**nights}
         prepared = self._prepare(nights, executor, look_at_everything, share)
         while prepared:
             # each is removed with its sources: their listings are large
@@ -235,7 +238,13 @@ class SiteRun:
         """Write stale pages, then heartbeat, feeds and messages."""
         with self.progress("publishing", None) as step:
             done = publish.publish(
-                self._site, self.now, executor, step, self._deadline, self._indexes
+                self._site,
+                self.now,
+                executor,
+                step,
+                self._deadline,
+                self._indexes,
+                self._looked_at,
             )
         self.problems += done.problems
         self.n_pages = done.n_pages

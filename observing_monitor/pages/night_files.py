@@ -69,8 +69,27 @@ def has_images(job: NightJob, row: IndexRow) -> bool:
 
 
 def is_complete(job: NightJob, row: IndexRow) -> bool:
-    """True if all files of a night's page exist."""
-    return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
+    """True if all files of a night's page exist, as they were written."""
+    paths = files_of(job, row)
+    return all(map(job.site.output.exists, paths)) and has_images(job, row) and is_kept(job, row)
+
+
+def is_kept(job: NightJob, row: IndexRow) -> bool:
+    """True if a night's page on disk is the one that its row describes.
+
+    The list of our files says so for each night. Of a night that is looked at, the files
+    themselves are compared with the list.
+    """
+    output, key = job.site.output, row.get("page", "")
+    page = f"{base_path(job)}{layout.PAGE}"
+    if not job.is_looked_at:
+        listed = output.listed_key(page)
+        return listed == key if listed is not None else output.is_intact(page, key)
+    *others, page = files_of(job, row)
+    images = [f"{images_path(job)}/{name}" for name in row.get("images") or ()]
+    if is_pruned(row, PAGE):
+        images = []
+    return output.is_intact(page, key) and all(map(output.is_intact, [*others, *images]))
 
 
 def remove_other_files(stream: Stream, output: Output, night: str) -> None:

@@ -25,7 +25,7 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from observing_monitor.feeds.site_status import NightChange
     from observing_monitor.pages.frame import Site
@@ -46,6 +46,7 @@ def publish(
     progress: Progress | None = None,
     deadline: Deadline = NEVER,
     indexes: Mapping[str, Index] | None = None,
+    looked_at: Mapping[str, Collection[datetime.date] | None] | None = None,
 ) -> Published:
     """Write every page of a site that is not current.
 
@@ -62,6 +63,9 @@ def publish(
         After it, each stream gets the page of its newest night and the pages over its nights.
     indexes : mapping, optional
         stream -> the index that `collect` brought up to date and did not write.
+    looked_at : mapping, optional
+        stream -> nights whose files are compared with what was written. All nights of a stream
+        that it does not have, or has None for.
 
     Returns
     -------
@@ -80,7 +84,10 @@ def publish(
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
         index = indexes.get(stream.name) or Store(site.output, stream.name).read_index()
-        publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
+        nights_at = (looked_at or {}).get(stream.name)
+        publisher = NightsPublisher(
+            site, stream, index, now, executor, progress, deadline, nights_at
+        )
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
@@ -109,7 +116,7 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        publish_redirects(site, stream, index)
+        publish_redirects(site, stream, index, publisher.looked_at is None)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     finally:
         if is_changed:  # once only: the index of ten years is large

@@ -19,7 +19,7 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
     from observing_monitor.pages.frame import Site
@@ -50,6 +50,7 @@ class NightsPublisher:
     executor: Workers | None = None
     progress: Progress | None = None
     deadline: Deadline = NEVER
+    looked_at: Collection[datetime.date] | None = ()  # nights whose files are compared; None: all
     _names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
@@ -61,7 +62,7 @@ class NightsPublisher:
         Each new row of the index is noted at once: a run that is killed is resumed.
         """
         self._names = set(self.site.output.names(self.stream.folder))
-        jobs = list(night_jobs(self.site, self.stream, self.index, self.now))
+        jobs = list(night_jobs(self.site, self.stream, self.index, self.now, self.looked_at))
         untouched = {job.night for job in jobs if is_untouched(job, self._names)}
         n_closed = self._n_closed(jobs, untouched)
         if n_closed == len(jobs) and self.index.get("is_settled"):

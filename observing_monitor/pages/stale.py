@@ -1,6 +1,9 @@
 """Decide which pages must be rewritten, by their fingerprints.
 
-A page is current if it exists and the index holds its fingerprint. The fingerprint covers
+A page is current if it is on disk as it was written, and both the index and the list of our files
+(`storage.ownership`) hold its fingerprint: another output of the same store has its own list. Files
+are compared for the nights that a run looks at, and for all by `publish` and `--full`. The
+fingerprint covers
 everything that the page is made of, except what a table in this module, or WITHOUT_EFFECT of the
 settings, excludes with a reason. A new field is therefore part of it by default: nobody can forget
 it. The clock is never part of it. Time alone changes a night when a pending file turns missing;
@@ -23,7 +26,13 @@ from observing_monitor.judging.keys import (
     neighbours_key,
 )
 from observing_monitor.model.digest import digest
-from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
+from observing_monitor.pages.night_files import (
+    base_path,
+    endings_of,
+    has_images,
+    is_kept,
+    usual_endings,
+)
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
@@ -148,17 +157,24 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
 
 def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     night = job.night.isoformat()
-    return all(
-        f"{night}{ending}" in names for ending in endings_of(job.row, job.endings)
-    ) and has_images(job, job.row)
+    return (
+        all(f"{night}{ending}" in names for ending in endings_of(job.row, job.endings))
+        and has_images(job, job.row)
+        and is_kept(job, job.row)
+    )
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's tables were pruned, and its page was not."""
+    """True if a night's tables were pruned, and its page was not.
+
+    Nothing can make such a page again: it stays unless it is missing or cut.
+    """
+    output, page = job.site.output, f"{base_path(job)}{layout.PAGE}"
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
         and layout.night_page(job.night) in names
+        and (not job.is_looked_at or output.is_intact(page) or output.is_whole(page))
     )
 
 
@@ -173,9 +189,16 @@ def made_for(job: NightJob) -> str:
 
 
 def night_jobs(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime
+    site: Site,
+    stream: Stream,
+    index: Index,
+    now: datetime.datetime,
+    looked_at: Collection[datetime.date] | None = (),
 ) -> Iterator[NightJob]:
-    """Yield a job for each night of a stream, oldest first."""
+    """Yield a job for each night of a stream, oldest first.
+
+    `looked_at` are the nights whose files are compared with what was written; None for all.
+    """
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
@@ -201,6 +224,7 @@ def night_jobs(
             neighbours=near.get(night, ()),
             common=common,
             endings=endings,
+            is_looked_at=looked_at is None or night in looked_at,
         )
 
 

@@ -17,7 +17,6 @@ RECORDS = {
     "index.json",
     "looked.json",
     "heartbeat.json",
-    "site.json",
     "since.json",
     "feed.json",
     "told.json",
