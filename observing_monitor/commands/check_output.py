@@ -119,6 +119,7 @@ def _check_ours(output: Output, streams: Iterable[Stream]) -> Answer:
     """Name the files of others that a run would not replace."""
     folders = [(stream.name, stream.folder) for stream in streams]
     try:
+        output.has_ledger()  # it may be a file of others itself
         for folder in (layout.ASSETS, *(folder for _, folder in folders)):
             output.check_folder(folder)
         found = [output.path(path) for path in foreign_files(output, folders)]

@@ -236,7 +236,7 @@ def stored_night(name: str) -> datetime.date | None:
 def listed_name(in_store: str) -> str:
     """Return the name under which a file of the store is listed as ours.
 
-    `in_store` is its path in the store. All files of a night are listed as their folder.
+    The files of a night are listed together, under the name of their folder.
     """
     folder = in_store.rpartition("/")[0]
     return f"{folder}/" if f"/{_NIGHT}" in folder else in_store

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     Attributes
     ----------
     state : str
-        Size, modification time and inode when it was written; of an object, size and ETag.
+        Size, times and inode when it was written; of an object, size and ETag.
     digest : str
         Of its bytes; "" if the file is ours by its path alone.
     key : str
@@ -77,6 +77,16 @@ class Ledger:
     def put(self, path: str, entry: Entry) -> None:
         """List a file."""
         self._change(path, " ".join(entry) if any(entry) else "")
+
+    def add_name(self, folder: str, name: str) -> None:
+        """List a file by its name in a folder of the store."""
+        names = self._files.get(folder, "").split()
+        if name not in names:
+            self._change(folder, " ".join(sorted([*names, name])))
+
+    def has_name(self, folder: str, name: str) -> bool:
+        """True if a file is listed by its name in a folder."""
+        return name in self._files.get(folder, "").split()
 
     def drop(self, path: str) -> None:
         """Remove a file from the list, if it is there."""

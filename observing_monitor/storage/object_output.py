@@ -143,6 +143,7 @@ class ObjectOutput(Output):
 
     def rename(self, relative: str, to: str) -> None:
         """Write an object under another name, and remove the old one."""
+        self._check_ours(relative)
         self._check_ours(to)
         self._move(relative, to)
 

@@ -168,6 +168,7 @@ class Output(Ownership):
             made = _write_new(new, parts, before)
             if not made.is_same:
                 os.replace(new, target)
+                made = made._replace(state=_state_of(os.lstat(target)))
         except OSError as error:
             # the path that failed: .unfinished may have another owner than the target's folder
             place = error.filename2 or error.filename or target
@@ -251,6 +252,7 @@ class Output(Ownership):
 
     def rename(self, relative: str, to: str) -> None:
         """Rename a file. Raises OutputError if that fails."""
+        self._check_ours(relative)
         self._check_ours(to)
         self._move(relative, to)
 
@@ -352,10 +354,13 @@ class Output(Ownership):
         """Raise OutputError if a link leads from the output to a folder elsewhere."""
         if folder in self._safe_folders:
             return
-        real, root = os.path.realpath(folder), os.path.realpath(self.root)
-        if real != root and not real.startswith(os.path.join(root, "")):
-            words = f"leads out of {self.root}, to {real}, where nothing is written"
-            raise OutputError(f"{folder}: a link {words}; remove it, or write there by store_dir")
+        root, place = os.path.realpath(self.root), self.root
+        for name in os.path.relpath(folder, self.root).split(os.sep):
+            place = os.path.normpath(os.path.join(place, name))
+            real = os.path.realpath(place)
+            if real != root and not real.startswith(os.path.join(root, "")):
+                words = f"leads out of {self.root}, to {real}, where nothing is written"
+                raise OutputError(f"{place}: a link {words}; remove it, or set store_dir")
         self._safe_folders.add(folder)
 
     def _unreadable(self, path: str, error: OSError) -> OutputError:
@@ -434,5 +439,8 @@ def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> _M
 
 
 def _state_of(found: os.stat_result) -> str:
-    """Return what shows if a file changed: size, time and inode."""
-    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
+    """Return what shows if a file changed: size, times and inode.
+
+    A changed file may have its old modification time again, but not that of its last change.
+    """
+    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_ino}"

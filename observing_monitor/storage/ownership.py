@@ -93,7 +93,15 @@ class Ownership:
 
     def is_listed(self, relative: str) -> bool:
         """True if a file is in the list."""
-        return self.ledger.has(self._listed_name(relative)[0])
+        return self._entry(relative) is not None
+
+    def _entry(self, relative: str) -> Entry | None:
+        """Return what is listed of a file, or None."""
+        name, _ = self._listed_name(relative)
+        if name.endswith("/"):
+            is_there = self.ledger.has_name(name, relative.removeprefix(name))
+            return BY_PATH if is_there else None
+        return self.ledger.get(name)
 
     def has_ledger(self) -> bool:
         """True if a run has listed our files already."""
@@ -112,12 +120,15 @@ class Ownership:
         if relative == layout.LEDGER:
             return
         name, is_by_path = self._listed_name(relative)
-        self.ledger.put(name, BY_PATH if is_by_path else Entry(state, digest, key))
+        if name.endswith("/"):
+            self.ledger.add_name(name, relative.removeprefix(name))
+        else:
+            self.ledger.put(name, BY_PATH if is_by_path else Entry(state, digest, key))
 
     def list_by_path(self, relative: str) -> None:
         """List a file of which nothing but its path is known."""
-        if not self.ledger.has(relative):
-            self.ledger.put(relative, BY_PATH)
+        if not self.is_listed(relative):
+            self._list(relative, "", "")
 
     def adopt(self, relative: str) -> None:
         """List a file that somebody else wrote: later runs may replace it."""
@@ -162,7 +173,7 @@ class Ownership:
         return True
 
     def _drop(self, relative: str) -> None:
-        """Remove a file from the list; the folder of a night stays there."""
+        """Remove a file from the list; a night's files in the store stay there."""
         self.ledger.drop(relative)
 
     def _aside(self, relative: str) -> str:
@@ -174,8 +185,7 @@ class Ownership:
         return name
 
     def _is_ours(self, relative: str, state: str) -> bool:
-        name, _ = self._listed_name(relative)
-        entry = self.ledger.get(name)
+        entry = self._entry(relative)
         if entry is not None and (not entry.digest or self._is_same_state(entry.state, state)):
             return True
         if self._is_marked(relative) or self._is_of_prototype(relative):

@@ -9,10 +9,11 @@ from observing_monitor.storage.layout import STORE
 from observing_monitor.storage.output import Output
 
 if TYPE_CHECKING:
-    from observing_monitor.errors import ForeignFileError
     from collections.abc import Callable, Container, Iterable, Iterator
     from contextlib import AbstractContextManager
     from typing import Any
+
+    from observing_monitor.errors import ForeignFileError
 
 
 class SplitOutput(Output):
