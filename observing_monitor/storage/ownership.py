@@ -212,7 +212,8 @@ class Ownership:
     def foreign_error(self, relative: str) -> ForeignFileError:
         """Return the error that a file of others is in the way."""
         words = "observing_monitor did not write this file, so it stays as it is"
-        return ForeignFileError(f"{self.path(relative)}: {words}; {_WAYS}")
+        ways = _WAYS if relative != layout.LEDGER else "choose another output_dir, or rename it"
+        return ForeignFileError(f"{self.path(relative)}: {words}; {ways}")
 
     # --- is it as we wrote it -------------------------------------------------------------------
 

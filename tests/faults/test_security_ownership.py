@@ -92,7 +92,8 @@ def test_a_file_of_others_is_in_the_way(tmp_path, capsys, name):
     mine = put(tmp_path / "site" / name)
     assert run("-c", settings, *DAYS, now=NOW) == 2
     error = capsys.readouterr().err
-    assert str(mine) in error and "observing_monitor adopt" in error
+    remedy = "or rename it" if name == layout.LEDGER else "observing_monitor adopt"
+    assert str(mine) in error and remedy in error
     assert len(error.splitlines()) == 1
     assert mine.read_bytes() == MINE
     assert run("check", "-c", settings, *DAYS, now=NOW) == 1
