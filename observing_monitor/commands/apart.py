@@ -6,7 +6,9 @@ import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.commands.overlap import (
     ANY,
@@ -35,7 +37,7 @@ _NIGHT, _YEAR = "????-??-??", "????"
 _SQLITE = "sqlite:///"
 
 
-class _Seen(NamedTuple):
+class _Seen(msgspec.Struct, frozen=True):
     """A path as the file system knows it.
 
     Attributes
@@ -53,7 +55,7 @@ class _Seen(NamedTuple):
     around: frozenset[tuple[int, int]]
 
 
-class _Read(NamedTuple):
+class _Read(msgspec.Struct, frozen=True):
     """A place that is read: who reads it, and the files that this may be."""
 
     who: str
@@ -62,7 +64,7 @@ class _Read(NamedTuple):
     seen: _Seen | None  # None for a pattern
 
 
-class _Written(NamedTuple):
+class _Written(msgspec.Struct, frozen=True):
     """A file or a folder that a run may write."""
 
     what: str

@@ -10,12 +10,9 @@ import functools
 import os
 import re
 
-from observing_monitor.readers.night_paths import NIGHT_PLACE
-
 Names = tuple[str, ...]
 
 ANY = "**"
-_CLASS = re.compile(r"\[[^]/]+\]")
 
 
 def names_of(path: str) -> Names:
@@ -28,7 +25,10 @@ def wild_names(pattern: str) -> Names:
 
     A `{night}` and a class such as `[ab]` become wildcards.
     """
-    return names_of(_CLASS.sub("?", NIGHT_PLACE.sub("*", pattern)))
+    # a run whose settings have no pattern does not pay for this import
+    from observing_monitor.readers.night_paths import NIGHT_PLACE
+
+    return names_of(re.sub(r"\[[^]/]+\]", "?", NIGHT_PLACE.sub("*", pattern)))
 
 
 def fixed_folder(pattern: str) -> str:
@@ -36,8 +36,8 @@ def fixed_folder(pattern: str) -> str:
 
     The pattern itself if it has none.
     """
-    fixed = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
-    return pattern if fixed == pattern else os.path.dirname(fixed)
+    ends = [pattern.find(sign) for sign in "*?[{" if sign in pattern]
+    return os.path.dirname(pattern[: min(ends)]) if ends else pattern
 
 
 def may_meet(one: Names, other: Names) -> bool:

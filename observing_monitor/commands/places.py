@@ -11,7 +11,6 @@ from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.storages import storage_of_file
 from observing_monitor.storage import layout
 from observing_monitor.storage.output import Output
-from observing_monitor.storage.split_output import SplitOutput
 
 if TYPE_CHECKING:
     import argparse
@@ -43,8 +42,12 @@ def open_output(options: argparse.Namespace) -> Output:
         remedy = "set store_dir to a folder that no web server shows"
         raise UsageError(f"redact hides {options.redact[0]!r} and more, but {words}; {remedy}")
     pages = _output_at("output_dir", options.output_dir, options.config, redaction)
+    if options.store_dir is None and not _is_elsewhere(pages):
+        return pages
+    from observing_monitor.storage.split_output import SplitOutput
+
     if options.store_dir is None:
-        return SplitOutput(pages, Output(pages.store)) if _is_elsewhere(pages) else pages
+        return SplitOutput(pages, Output(pages.store))
     store = _output_at("store_dir", options.store_dir, options.config)
     if store.root == pages.root:
         raise UsageError(f"store_dir {store.root} is output_dir itself; name another folder")

@@ -22,7 +22,6 @@ from observing_monitor.commands.site_run import COLLECTING, Nights, SiteRun
 from observing_monitor.errors import LockedError, OutputError, UsageError
 from observing_monitor.processes import workers
 from observing_monitor.storage import layout
-from observing_monitor.storage.takeover import check_ours, take_over
 
 if TYPE_CHECKING:
     import argparse
@@ -58,10 +57,8 @@ def locked_run(
         with output.lock():
             check_alone(output, streams)
             output.sweep()
-            for stream in streams:
-                take_over(output, stream.name, stream.folder)
-            if command != "adopt":
-                check_ours(output, [(stream.name, stream.folder) for stream in streams])
+            if not output.has_ledger():
+                _begin_list(output, streams, command)
             is_limited = command in ("run", "collect", "publish")
             usual_s = MAX_RUN_S if is_limited else math.inf
             run = SiteRun(
@@ -88,6 +85,17 @@ def locked_run(
         took_s = time.monotonic() - started
         log_line(options, run_line(command, now, took_s, NO_COUNTS, n_problems, code), code)
         raise
+
+
+def _begin_list(output: Output, streams: list[Stream], command: str) -> None:
+    """List what earlier versions wrote; raise ForeignFileError if others wrote in its place."""
+    from observing_monitor.storage.takeover import check_ours, take_over
+
+    folders = [(stream.name, stream.folder) for stream in streams]
+    for name, folder in folders:
+        take_over(output, name, folder)
+    if command != "adopt":
+        check_ours(output, folders)
 
 
 @contextlib.contextmanager

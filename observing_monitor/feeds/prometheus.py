@@ -19,7 +19,6 @@ from observing_monitor.model.nights import parse_night
 from observing_monitor.model.wording import visible
 from observing_monitor.readers.plain_files import check_plain, plain
 from observing_monitor.storage import layout
-from observing_monitor.storage.marks import SEEN_BYTES, is_marked
 from observing_monitor.storage.sealed import as_bytes
 
 if TYPE_CHECKING:
@@ -182,9 +181,12 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
 
 def _check_ours(path: Path) -> None:
     """Raise OSError if a file is no textfile of ours."""
+    from observing_monitor.storage.ledger import SIGN_BYTES
+    from observing_monitor.storage.marks import is_marked
+
     check_plain(path)
     with contextlib.suppress(FileNotFoundError), open(path, "rb", opener=plain) as file:
-        head = file.read(SEEN_BYTES)
+        head = file.read(SIGN_BYTES)
         # a killed run may leave an empty one
         if head and not is_marked(layout.TEXTFILE, head, head):
             words = "observing_monitor did not write it, so it stays as it is"

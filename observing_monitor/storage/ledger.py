@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ABOUT = "Files that observing_monitor wrote. It replaces and removes no others."
 VERSION = 1
+# as much of a file's beginning and of its end may have its sign
+SIGN_BYTES = 65_536
 
 
 class Entry(NamedTuple):

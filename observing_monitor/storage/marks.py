@@ -10,9 +10,7 @@ import re
 
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.storage import layout
-
-# as much of a file's beginning and of its end may have its sign
-SEEN_BYTES = 65_536
+from observing_monitor.storage.ledger import SIGN_BYTES
 
 # in the head of every page
 GENERATOR = b'<meta name="generator" content="observing_monitor'
@@ -61,7 +59,7 @@ def is_marked(relative: str, head: bytes, tail: bytes, whole: bytes | None = Non
     relative : str
         Its path in the output.
     head, tail : bytes
-        Its first and its last SEEN_BYTES.
+        Its first and its last SIGN_BYTES.
     whole : bytes, optional
         All of it, if it is known: it is needed for a style sheet or a script.
     """
@@ -96,7 +94,7 @@ def is_whole(relative: str, data: bytes) -> bool:
     It is for files of which nobody noted what they should be.
     """
     if relative.endswith(layout.PAGE):
-        return _is_page(data[:SEEN_BYTES]) and data.rstrip().endswith(b"</html>")
+        return _is_page(data[:SIGN_BYTES]) and data.rstrip().endswith(b"</html>")
     return bool(data.strip(b"\0"))
 
 

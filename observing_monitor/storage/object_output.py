@@ -13,7 +13,7 @@ from observing_monitor.errors import OutputError
 from observing_monitor.readers.object_store import Object, Objects
 from observing_monitor.storage.layout import LOCK, STORE
 from observing_monitor.storage.lease import Lease
-from observing_monitor.storage.marks import SEEN_BYTES
+from observing_monitor.storage.ledger import SIGN_BYTES
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.ownership import digest_of
 from observing_monitor.storage.redact import Redaction
@@ -180,7 +180,7 @@ class ObjectOutput(Output):
 
     def _ends(self, relative: str) -> tuple[bytes, bytes]:
         data = self.read(relative) or b""
-        return data[:SEEN_BYTES], data[-SEEN_BYTES:]
+        return data[:SIGN_BYTES], data[-SIGN_BYTES:]
 
     def exists(self, relative: str) -> bool:
         """True if an object or a prefix exists."""

@@ -16,14 +16,16 @@ import re
 import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.model.digest import running_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.plain_files import plain
 from observing_monitor.storage.layout import LEDGER, LOCK, STORE, UNFINISHED
-from observing_monitor.storage.marks import SEEN_BYTES
+from observing_monitor.storage.ledger import SIGN_BYTES
 from observing_monitor.storage.ownership import Ownership, digest_of
 from observing_monitor.storage.redact import Redaction
 from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed, without_seal
@@ -40,7 +42,7 @@ AT_ONCE = 4
 
 _numbers = itertools.count()
 # names in `.unfinished`: host, process, number
-_UNFINISHED_NAME = re.compile(r".*-\d+-\d+")
+_UNFINISHED_NAME = r".*-\d+-\d+"
 
 
 class Output(Ownership):
@@ -76,8 +78,9 @@ class Output(Ownership):
         Raises OutputError if that fails.
         """
         with self._writable():
-            for name in filter(_UNFINISHED_NAME.fullmatch, os.listdir(self.unfinished)):
-                os.unlink(os.path.join(self.unfinished, name))
+            for name in os.listdir(self.unfinished):
+                if re.fullmatch(_UNFINISHED_NAME, name):
+                    os.unlink(os.path.join(self.unfinished, name))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -168,7 +171,7 @@ class Output(Ownership):
             made = _write_new(new, parts, before)
             if not made.is_same:
                 os.replace(new, target)
-                made = made._replace(state=_state_of(os.lstat(target)))
+                made.state = _state_of(os.lstat(target))
         except OSError as error:
             # the path that failed: .unfinished may have another owner than the target's folder
             place = error.filename2 or error.filename or target
@@ -337,11 +340,11 @@ class Output(Ownership):
         path = self.path(relative)
         try:
             with open(path, "rb", opener=plain) as file:
-                head = file.read(SEEN_BYTES)
+                head = file.read(SIGN_BYTES)
                 size = os.fstat(file.fileno()).st_size
-                if size <= SEEN_BYTES:
+                if size <= SIGN_BYTES:
                     return head, head
-                file.seek(-SEEN_BYTES, os.SEEK_END)
+                file.seek(-SIGN_BYTES, os.SEEK_END)
                 return head, file.read()
         except OSError as error:
             raise self._unreadable(path, error) from error
@@ -413,7 +416,7 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
     function(*args)
 
 
-class _Made(NamedTuple):
+class _Made(msgspec.Struct):
     """A file that was written, or that already was the same."""
 
     is_same: bool

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import ForeignFileError, OutputError
 from observing_monitor.model.digest import hex_digest, short_fingerprint
-from observing_monitor.storage import layout, marks
+from observing_monitor.storage import layout
 from observing_monitor.storage.ledger import BY_PATH, Entry, Ledger, read_ledger
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # pages of Rubin's prototype
-_PROTOTYPE = re.compile(r"(?:index|\d{4}-\d\d-\d\d)(?:_gen[23])?\.html")
+_PROTOTYPE = r"(?:index|\d{4}-\d\d-\d\d)(?:_gen[23])?\.html"
 _WAYS = (
     "choose another output_dir, or see with `observing_monitor adopt` and the same options "
     "which files it would take over"
@@ -196,6 +196,9 @@ class Ownership:
         return not data.strip(b"\0") or digest_of(data) == entry.digest
 
     def _is_marked(self, relative: str) -> bool:
+        # a run with nothing new has it all in the list
+        from observing_monitor.storage import marks
+
         head, tail = self._ends(relative)
         if marks.is_marked(relative, head, tail):
             return True
@@ -205,7 +208,7 @@ class Ownership:
     def _is_of_prototype(self, relative: str) -> bool:
         """True for a page of Rubin's prototype, next to its database."""
         folder, _, name = relative.rpartition("/")
-        return bool(_PROTOTYPE.fullmatch(name)) and self.exists(
+        return bool(re.fullmatch(_PROTOTYPE, name)) and self.exists(
             layout.in_folder(folder, layout.PROTOTYPE_DATABASE)
         )
 
@@ -243,6 +246,8 @@ class Ownership:
                 return False
             if self._is_same_state(entry.state, state):
                 return True
+        from observing_monitor.storage import marks
+
         data = self.read(relative) or b""
         digest = digest_of(data)
         if entry is not None and entry.digest:
@@ -256,6 +261,8 @@ class Ownership:
 
     def is_whole(self, relative: str) -> bool:
         """True if a page exists and nothing is missing from it."""
+        from observing_monitor.storage import marks
+
         data = self.read(relative)
         return data is not None and marks.is_whole(relative, data)
 

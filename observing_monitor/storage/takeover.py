@@ -31,8 +31,8 @@ _IN_STORE = re.compile(r"(?:files|ingests|metrics)\.parquet|(?:looked|previews)\
 def take_over(output: Output, stream: str, folder: str) -> None:
     """List the files of a stream that its index describes.
 
-    It does something only if there is no list yet: the site is of version 0.1, or the list was
-    lost. If the store is shared, the pages of the stream must show that they are ours.
+    It is for an output without a list: the site is of version 0.1, or the list was lost. If the
+    store is shared, the pages of the stream must show that they are ours.
 
     Parameters
     ----------
@@ -41,8 +41,6 @@ def take_over(output: Output, stream: str, folder: str) -> None:
     folder : str
         Of its pages.
     """
-    if output.has_ledger():
-        return
     index_page = layout.in_folder(folder, layout.INDEX_PAGE)
     is_inside = output.store == os.path.join(output.root, layout.STORE)
     if not is_inside and (not output.exists(index_page) or output.is_foreign(index_page)):
@@ -73,11 +71,10 @@ def _files_at(output: Output, path: str, name: str) -> list[str]:
 def check_ours(output: Output, streams: list[tuple[str, str]]) -> None:
     """Raise ForeignFileError if others wrote what every run writes.
 
-    It looks only if no run has listed our files yet, so that the first one stops before it writes.
+    It is for an output without a list, so that its first run stops before it writes.
     """
-    if not output.has_ledger():
-        for path in foreign_files(output, streams, of_nights=False):
-            raise output.foreign_error(path)
+    for path in foreign_files(output, streams, of_nights=False):
+        raise output.foreign_error(path)
 
 
 def foreign_files(
