@@ -48,6 +48,8 @@ RECORDS: dict[str, Callable[[], type]] = {
     **{kind: lambda kind=kind: receivers.RECEIVERS[kind] for kind in receivers.RECEIVERS},
     **{kind: lambda kind=kind: source_class(kind).Settings for kind in BUILT_IN},
 }
+# tables of the schema whose names are words on the pages, not columns with values
+WORDS = ("LEVELS", "CLASSES")
 KINDS = {
     "text": "text",
     "int": "whole number",
@@ -136,6 +138,10 @@ def columns_table(name: str) -> str:
     described = getattr(columns, name)
     if isinstance(described, dict):
         return markdown_table(("value", "meaning"), [(f"`{k}`", v) for k, v in described.items()])
+    if name in WORDS:
+        return markdown_table(
+            ("name", "heading", "meaning"), [(f"`{c.name}`", c.label, c.meaning) for c in described]
+        )
     rows = [(f"`{c.name}`", c.label, KINDS[c.kind], c.meaning) for c in described]
     return markdown_table(("name", "heading", "type", "meaning"), rows)
 
@@ -197,13 +203,18 @@ def record_settings(name: str) -> list[Setting]:
     return [
         Setting(
             f"`{setting.key}`",
-            setting.kind,
+            words_of_kind(setting.kind),
             "**required**" if setting.is_required else words_of_default(setting.default),
             sentence(setting.meaning),
             example_of_setting(name, setting),
         )
         for setting in described
     ]
+
+
+def words_of_kind(kind: str) -> str:
+    """Return the values of a setting for a table: no article, no empty text."""
+    return kind.removeprefix("a ").removeprefix('"", ')
 
 
 def example_of_setting(table: str, setting: SettingDescription) -> str:

@@ -41,9 +41,3 @@ class StoreError(ObservingMonitorError):
 
 class SourceError(ObservingMonitorError):
     """A source did not answer; its earlier data are kept."""
-
-
-def one_line(error: BaseException, most: int = 300) -> str:
-    """Return an exception's text in one line, or its type's name."""
-    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return first if len(first) <= most else f"{first[:most]}…"

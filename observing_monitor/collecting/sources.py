@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class AskOptions(msgspec.Struct, frozen=True):
-    """How the sources of a run are asked."""
+    """Options of a run for asking its sources."""
 
     now: datetime.datetime
     look_at_everything: bool = False  # trust no folder's modification time

@@ -81,6 +81,8 @@ exit codes:
   1   pages were written, but something failed
   2   the command line, the settings or the output are wrong
   75  another run holds the lock
+  130 stopped by Ctrl-C
+
 A night is a date by the stream's night_rule: with the default, UTC−12 h, nights run from noon to
 noon UTC and are named after their evening."""
 
@@ -334,7 +336,7 @@ def _add_of_runs(parser: configargparse.ArgParser) -> None:
         "-v",
         "--verbose",
         action="store_true",
-        help="say what is done, even without a terminal",
+        help="print what the run does, even without a terminal",
     )
     how.add_argument(
         "--log_file",

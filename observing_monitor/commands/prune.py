@@ -28,7 +28,7 @@ def prune_command(
     nights: Mapping[str, list[datetime.date]],
     tell: Tell,
 ) -> int:
-    """Tell or remove what is too old; return the exit code.
+    """Show or remove old parts; return the exit code.
 
     Parameters
     ----------

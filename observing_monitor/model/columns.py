@@ -92,7 +92,7 @@ INGESTS = (
     Column("stage", "text", "Step that was tried, such as ingest or export", "Stage"),
     Column("attempted_at", "instant", "When the attempt ended or was last reported", "Tried"),
     Column("duration_s", "float", "Duration of the attempt", "Duration"),
-    Column("status", "text", "How the attempt ended: a key of STATUSES", "Outcome"),
+    Column("status", "text", "How the attempt ended, such as success or failure", "Outcome"),
     Column("message", "text", "Full message of the system", "Message"),
     Column("attempt", "int", "Number of the attempt, from 1", "Attempt"),
     Column("destination", "text", "Where the file went", "Destination"),

@@ -13,17 +13,31 @@ if TYPE_CHECKING:
 
 @dataclass
 class Finding:
-    """One sentence about a night, its level and its place on the page."""
+    """One sentence about a night.
+
+    Attributes
+    ----------
+    level : str
+        One of LEVELS.
+    text : str
+    href : str
+        Address of the rows that it is about.
+    source : str
+        The source that reported it.
+    node : str
+        The one machine, band or queue concerned; charts mark it.
+    anchor : str
+        Its own address on the page. It does not change if only numbers in the text do.
+    acknowledged : str
+        The reason of the known issue that covers it, which the text repeats. It raises no alarm.
+    """
 
     level: str
     text: str
     href: str = ""
     source: str = ""
-    # the one machine, band or queue concerned: charts mark it
     node: str = ""
-    # its own address on the page; does not change when only its numbers do
     anchor: str = ""
-    # why it is known and raises no alarm; the text repeats it
     acknowledged: str = ""
 
 

@@ -47,7 +47,7 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Storage:
-    """How to reach an object store: a table `[storage]`."""
+    """Access to an object store: a table `[storage]`."""
 
     endpoint_url: str = setting(
         "",

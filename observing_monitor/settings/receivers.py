@@ -27,12 +27,12 @@ class ReceiverSettings:
 
     of: Literal["streams", "site"] = setting(
         "streams",
-        "For a receiver of the site: it is told when a stream's status changes (`streams`), or "
-        "when the site's own status does, which is the worst of all streams (`site`).",
+        "For a receiver of the site: send a message when any stream's status changes (`streams`), "
+        "or only when the worst status of all streams changes (`site`).",
     )
     when: list[str] = setting(
         ["normal", "warning", "error"],
-        "Statuses that it is told of.",
+        "Statuses that cause a message.",
         example=["warning", "error"],
     )
     timeout_s: float = setting(
@@ -78,7 +78,7 @@ class MailSettings(ReceiverSettings):
         example="mail.example.org",
     )
     port: int = setting(
-        0, "Port of the server. By default 25, with `starttls` 587, with `tls` 465.", example=2525
+        0, "Port of the server. 0 means 25, with `starttls` 587, with `tls` 465.", example=2525
     )
     security: Literal["none", "starttls", "tls"] = setting(
         "none", "Encryption of the connection to the server."

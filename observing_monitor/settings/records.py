@@ -128,7 +128,7 @@ class StreamSettings:
     )
     notify: dict[str, Any] = setting(
         {},
-        "Receivers that are told when this stream's status changes: tables "
+        "Receivers of a message when this stream's status changes: tables "
         "`[streams.NAME.notify.RECEIVER]`, each with a `type`.",
     )
     sources: list[dict[str, Any]] = setting(

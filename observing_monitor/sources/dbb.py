@@ -98,7 +98,7 @@ class DataBackbone(Telling):
         stage: str = setting(
             "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
         )
-        name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
+        name_pattern: str = setting(names.RUBIN, NAME_PATTERN, example=r"_(?P<seq_num>\d{3})\.fits")
         password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
         timeout_s: float = setting(30, TIMEOUT_S)
 

@@ -35,7 +35,7 @@ class MissingExposure(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many images or exposures came."""
+    """A number of images or exposures."""
 
     unit: str  # "images" or "exposures"
     n: int

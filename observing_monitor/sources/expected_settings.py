@@ -45,8 +45,10 @@ class ExpectedSettings:
         "First number of the sequence. By default, the lowest number that came.",
         example=1,
     )
-    n_files: int = setting(0, "Number of images in a whole night.", example=2000)
-    n_exposures: int = setting(0, "Number of exposures in a whole night.", example=40)
+    n_files: int = setting(0, "Number of images in a whole night. 0 turns this off.", example=2000)
+    n_exposures: int = setting(
+        0, "Number of exposures in a whole night. 0 turns this off.", example=40
+    )
     kinds: list[str] = setting(["fits"], "Kinds of files that are images.", example=["ms", "tar"])
     wait_s: float = setting(
         3600, "An exposure that was taken less long ago is on its way, not missing."

@@ -73,7 +73,7 @@ class FitsStorage(Telling):
             3600, "Warn if the oldest entry of a queue has waited for longer."
         )
         stuck_after_s: float = setting(
-            0, "An entry in progress at two looks is stuck if they are further apart."
+            0, "An entry in progress at two runs is stuck if they are further apart than this."
         )
 
     @staticmethod

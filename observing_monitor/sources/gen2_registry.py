@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import marshal
 import sqlite3
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.readers import sqlite
@@ -89,7 +89,7 @@ class Gen2Registry:
         """Return a digest of a night's rows."""
         rows = self.arrays_of(night) or self.rows_of(night)
         # marshal's version 2 writes equal values as equal bytes, ten times as fast as repr
-        return hashlib.blake2b(marshal.dumps(tuple(rows), 2), digest_size=16).hexdigest()
+        return hex_digest(marshal.dumps(tuple(rows), 2), n_bytes=16)
 
     def raws_of(self, night: datetime.date) -> DataFrame:
         """Return a night's raws, one row each.

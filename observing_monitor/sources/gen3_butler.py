@@ -22,7 +22,7 @@ IS_IT = "is it a Butler's configuration?"
 
 @dataclass(frozen=True)
 class Repository:
-    """Where the parts of a repository are.
+    """The places of a repository's parts.
 
     Attributes
     ----------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.sources.gen3_places import locate_all
 from observing_monitor.sources.shared.butler import int_array, join_texts, text_array
 
@@ -91,7 +91,7 @@ def _aggregate(function: Callable[[list[Any]], object], values: Sequence[Any]) -
 def exposures_digest(rows: list[tuple[Any, ...]]) -> str:
     """Return a short text that differs if exposures do."""
     text = repr(sorted(rows, key=lambda row: str(row[0])))
-    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+    return hex_digest(text, n_bytes=8)
 
 
 def raw_table(raws: RawColumns, instrument: Instrument, roots: Sequence[str]) -> pa.Table:

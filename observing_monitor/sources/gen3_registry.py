@@ -126,7 +126,7 @@ class Gen3Registry:
 
     @property
     def repository(self) -> Repository:
-        """Where the parts of the repository are."""
+        """The places of the repository's parts."""
         if self._repository is None:
             self._repository = read_repository(self.path, self._given.url)
         return self._repository

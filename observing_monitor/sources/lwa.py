@@ -101,8 +101,8 @@ class LwaRecorders(Telling):
         )
         dump: Path | None = setting(
             None,
-            "JSON file of keys and values, which counts as of when it was written. Set either "
-            "this or `url`.",
+            "JSON file of keys and values. Its modification time counts as the time of the run. "
+            "Set either this or `url`.",
             example="mon.json",
         )
         recorders: list[str] = setting(
@@ -119,14 +119,14 @@ class LwaRecorders(Telling):
         silent_after_s: float = setting(120, "A band whose summary is older is an error.")
         levels: dict[str, str] = setting(
             {},
-            "Levels of summaries, `normal`, `warning` or `error`, if they differ from the "
-            "manager's. To it, `booting` and `shutdown` are errors.",
+            "Level of a summary: `normal`, `warning` or `error`. By default as in the manager, "
+            "where `booting` and `shutdown` are errors.",
             example={"booting": "warning", "shutdown": "warning"},
         )
         no_file_after_s: float = setting(
             7200,
-            "A band that is recording for so long, while the files of its directory stay as they "
-            "are, is an error. 0 for never.",
+            "A band that records for so long while the files in its directory do not change is an "
+            "error. 0 turns this off.",
         )
         dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
         user: str = setting("", "User of etcd, if it has users.", example="monitor")

@@ -10,13 +10,13 @@ time. Each prefix is listed once per run; prefixes of nights only if the night i
 from __future__ import annotations
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
@@ -92,8 +92,7 @@ class ObjectFiles(Telling):
             f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}"
             for path, there in sorted(self._of_night(night).items())
         )
-        digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16)
-        return {"has_prefix": night in prefixes, "digest": digest.hexdigest()}
+        return {"has_prefix": night in prefixes, "digest": hex_digest(text, n_bytes=16)}
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects, by name."""

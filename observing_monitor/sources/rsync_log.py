@@ -13,6 +13,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers.plain_files import open_plain
@@ -94,7 +95,7 @@ class RsyncLog:
         arrivals = self._read()
         sums = [self._sums.get(folder) for folder in folders]
         text = repr((sums, [(path, arrivals.get(path)) for path in loose], self.notes))
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+        return hex_digest(text, n_bytes=16)
 
     def transferred_at(self, file_ids: Series[Any]) -> Series[Any]:
         """Return when each file arrived last (UTC), or NaT."""

@@ -32,7 +32,7 @@ _OFFSET = re.compile(r"\d(?:(?P<utc>[Zz])|(?P<sign>[+-])(?P<h>\d\d):?(?P<m>\d\d)
 
 
 class Written(NamedTuple):
-    """How a column's instants are written.
+    """The form in which a column has its instants.
 
     Attributes
     ----------

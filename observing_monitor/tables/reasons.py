@@ -77,7 +77,8 @@ def reasons_of(judged: DataFrame) -> Series[str]:
     known = judged.get("acknowledged")
     if known is None:
         return reasons
-    return (reasons + ("; known: " + known).where(known != "", "")).astype("str")
+    both = reasons.where((reasons == "") | (known == ""), reasons + "; ")
+    return (both + ("known: " + known).where(known != "", "")).astype("str")
 
 
 def _reasons(judged: DataFrame) -> Series[str]:

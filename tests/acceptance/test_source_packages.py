@@ -134,7 +134,7 @@ IMPORTS = {
 
 @pytest.mark.parametrize("module", IMPORTS)
 def test_import_paths(module):
-    """What sources and pipelines import is where 0.1 had it."""
+    """Sources and pipelines find all that they import where 0.1 had it."""
     found = importlib.import_module(module)
     assert [name for name in IMPORTS[module] if not hasattr(found, name)] == []
 

@@ -25,7 +25,7 @@ SAMPLES = [(at("2020-02-12T23:00:00"), 46e6), (at("2020-02-13T01:00:00"), 1e6)]
     ],
 )
 def test_delays_have_one_unit(low, high, words):
-    """All ticks of a linear axis of delays have the unit of the steps between them."""
+    """All ticks of a linear axis of delays have one unit."""
     assert "|".join(delay_axis(float(low), float(high), False)["ticktext"]) == words
 
 
@@ -40,14 +40,14 @@ def test_delays_have_one_unit(low, high, words):
     ],
 )
 def test_values_have_one_unit(values, unit, title, by):
-    """An axis of numbers names one unit, and plotly adds no k or M to some of its ticks."""
+    """An axis of numbers names one unit; plotly adds no k or M."""
     axis, divisor = value_axis(values, unit)
     assert (axis["title"]["text"], divisor) == (title, by)
     assert axis["exponentformat"] == "none" and axis["separatethousands"]
 
 
 def test_headlines_are_drawn_in_the_axis_unit():
-    """Bars are as high as the axis says, and a night without a value stays one."""
+    """Bars are as high as the axis says; a missing value has none."""
     nights = [summary("2020-02-12", volume=3e9), summary("2020-02-13", volume=None)]
     made = stream_charts(nights, [Headline("volume", "Volume", unit="B")])[0]
     assert made.figure["layout"]["yaxis"]["title"]["text"] == "GB"

@@ -154,7 +154,7 @@ def test_links_beside_the_docs(generate):
 
 
 def code_spans(page):
-    """What a page has in code spans, outside of code blocks."""
+    """Return a page's code spans, without its code blocks."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     return re.findall(r"`([^`\n]+)`", text)
 

@@ -61,7 +61,7 @@ def test_killed_and_run_again(campaign, way, number):
 
 
 def test_ten_runs_at_once(tree, tmp_path):
-    """Of ten runs at once, one works; others exit with 75."""
+    """If ten runs start at once, one works; the others exit with 75."""
     folder, now, expected = tree
     output = tmp_path / "site"
     processes = [start(*arguments(folder, output), now=now) for _ in range(10)]

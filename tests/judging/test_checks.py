@@ -287,7 +287,7 @@ LONG, USUAL = "one file in ten took longer than", "usually at most 1 min 00 s"
     ],
 )
 def test_worse_than_usual(worse, delay_warning_s, said):
-    """What is worse than usual is one warning."""
+    """All that is worse than usual is one warning."""
     found = checks.findings(
         checks.Night({**NOTHING, **SLOW}, delay_warning_s=delay_warning_s, worse=worse)
     )

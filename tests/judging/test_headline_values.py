@@ -1,4 +1,4 @@
-"""Headlines: which source has the value, and how several values become one."""
+"""Headlines: their source, and how several values become one."""
 
 import math
 
@@ -41,7 +41,7 @@ NODES = rows(("a", 1.0), ("b", 10.0), ("c", 3.0), ("a", 2.0))
     ],
 )
 def test_default(table, is_count, expected):
-    """One node has its last value; several are added up, or their median is taken."""
+    """One node has its last value; several have their sum or median."""
     value, how = aggregated(table, "", is_count)
     assert (None if value is not None and math.isnan(value) else value, how) == expected
 
@@ -59,7 +59,7 @@ def test_default(table, is_count, expected):
     ],
 )
 def test_aggregates(aggregate, expected):
-    """An aggregate is of all values of the night, without those that are missing."""
+    """An aggregate is of all values of the night that are not missing."""
     assert aggregated(NODES, aggregate, False) == (expected, aggregate)
     with_blank = rows(("a", 1.0), ("b", 10.0), ("c", 3.0), ("a", 2.0), ("d", math.nan))
     assert aggregated(with_blank, aggregate, False) == (expected, aggregate)
@@ -104,7 +104,7 @@ aggregate = { dust = "max" }
 
 
 def test_site(tmp_path):
-    """A headline takes its value from the source that has it; its heading names the aggregate."""
+    """A headline has a source's value, and names the aggregate."""
     (tmp_path / "site.toml").write_text(SITE)
     (tmp_path / "a.csv").write_text("publish_date,num_alerts\n2021-11-18,67827\n2021-11-20,\n")
     (tmp_path / "b.csv").write_text("publish_date,num_alerts\n2021-11-19,196533\n")

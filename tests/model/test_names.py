@@ -147,6 +147,6 @@ def test_kind_of_a_name(name, kind):
     ],
 )
 def test_names_in_the_order_of_their_numbers(ordered):
-    """Names of nodes are sorted by the numbers in them, however long these are."""
+    """Nodes are sorted by the numbers in their names, however long."""
     assert max(ordered, key=names.in_number_order) == ordered[-1]
     assert min(ordered, key=names.in_number_order) == ordered[0]

@@ -1,4 +1,4 @@
-"""Which instant belongs to which night."""
+"""Instants and their nights."""
 
 import datetime
 import time

@@ -30,7 +30,7 @@ from observing_monitor.sources.registry import source_class, source_kinds
 
 
 def to_hint(value, hint):
-    """A value as the settings file is converted: text becomes a path where one is wanted."""
+    """Values are converted as in the settings file: a text to a path."""
     return msgspec.convert(value, hint, dec_hook=lambda _, text: Path(text))
 
 
@@ -55,7 +55,7 @@ class Described:
 
 
 class Plain:
-    """A source of another package: its settings have comments and no `setting`."""
+    """A source of another package, whose settings only have comments."""
 
     @dataclass
     class Settings:
@@ -76,7 +76,7 @@ class Plain:
 
 
 def test_setting_describes_itself():
-    """A description has the key, its values, its default, its meaning and its example."""
+    """A description has key, values, default, meaning and example."""
     path, limit, names, units, first = describe_settings(Described)
     assert (path.key, path.kind, path.meaning) == ("path", "a path", "The folder.")
     assert path.is_required and path.expected == 'a path, such as "/data/auxTel"'
@@ -88,7 +88,7 @@ def test_setting_describes_itself():
 
 
 def test_msgspec_makes_such_a_record():
-    """A table becomes such a record, with its defaults; wrong values are refused."""
+    """A table becomes a record with defaults; wrong values are refused."""
     made = to_hint({"path": "/x", "limit_s": 3}, Described)
     assert made == Described(Path("/x"), 3, [], {}, None)
     for wrong in ({}, {"path": "/x", "limit_s": "1h"}, {"path": "/x", "names": "a"}):

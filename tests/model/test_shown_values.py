@@ -70,7 +70,7 @@ from observing_monitor.model import wording
     ],
 )
 def test_values(show, value, text):
-    """Each kind of value is shown as an observer reads it; a missing one is a dash."""
+    """Values are shown as observers read them; a missing one is a dash."""
     assert show(value) == text
 
 
@@ -101,13 +101,13 @@ def test_near_of_a_column():
 
 
 def test_clock():
-    """A time of a finding has its date, for it is also read beside other nights'."""
+    """A finding's time has its date: it is also read beside other nights'."""
     assert wording.clock(samples.at("2020-02-13T03:12:41")) == "2020-02-13 03:12"
     at = datetime.datetime.fromisoformat("2020-02-13T00:12:41+09:00")
     assert wording.clock(at) == "2020-02-12 15:12"
 
 
 def test_printable_text_is_shown_as_it_is():
-    """No printable character is shown as a picture, so printable text needs no search."""
+    """Printable text needs no search for characters to escape."""
     pictured = wording._CONTROLS.findall("".join(map(chr, range(0x110000))))
     assert len(pictured) > 2000 and not any(map(str.isprintable, pictured))

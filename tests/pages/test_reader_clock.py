@@ -1,4 +1,4 @@
-"""Times in text, by the reader's clock: those in the future are labelled and fit their cards."""
+"""Times in text, compared with the reader's clock."""
 
 import datetime
 import json
@@ -16,7 +16,7 @@ RUN_AT = "2020-02-13T03:12:41Z"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page of the site and of a night, where a file was created a day ahead of all clocks."""
+    """Pages with a file that was created a day ahead of all clocks."""
     root = tmp_path_factory.mktemp("site")
     (root / "assets").mkdir()
     for name in (assets.STYLE, assets.SCRIPT):
@@ -65,7 +65,7 @@ def test_the_last_update_is_in_utc(browser, site, zone):
 
 
 def test_times_in_the_future_are_labelled(browser, site, zone):
-    """Times that are ahead are labelled in every table, and the end of the night is not."""
+    """Times ahead are labelled in every table; the night's end is not."""
     page = open_page(browser, site / "auxTel/2020-02-12.html", "2020-02-13T10:00:00Z")
     page.locator("#all-files").scroll_into_view_if_needed()
     page.wait_for_selector("#all-files[data-ready]")

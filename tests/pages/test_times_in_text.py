@@ -1,4 +1,4 @@
-"""Times in the text of the example's pages: each has a date, and a zone or stands under one."""
+"""Times in text on the example's pages have a date and a zone."""
 
 import re
 from html.parser import HTMLParser
@@ -10,7 +10,7 @@ BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "summary", "figca
 
 
 class Texts(HTMLParser):
-    """The blocks of text of a page, and what is said above each in its section or table."""
+    """The blocks of text of a page, and the words above each."""
 
     def __init__(self):
         super().__init__()
@@ -46,7 +46,7 @@ class Texts(HTMLParser):
 
 
 def times_of(page):
-    """Return each clock time of a page with the text before it, after it, and above."""
+    """Return a page's clock times, each with the text around it."""
     texts = Texts()
     texts.feed(page.read_text(encoding="utf-8"))
     for text, above in texts.found:
@@ -55,7 +55,7 @@ def times_of(page):
 
 
 def test_each_time_has_a_zone_and_a_date(demo):
-    """Captions say twilight under the date of their night; all other times have a date."""
+    """All times but those of twilight, in captions, have a date."""
     pages = list((demo / "site").rglob("*.html"))
     n_times, wrong = 0, []
     for page in pages:

@@ -1,4 +1,4 @@
-"""Patterns of the settings find the same as with Python's engine, whichever engine matches them."""
+"""Patterns find the same in each engine that matches them."""
 
 import re
 import warnings
@@ -85,7 +85,7 @@ def is_same(pattern, texts, at_start=False):
 @pytest.mark.parametrize("at_start", [False, True])
 @pytest.mark.parametrize("pattern", [*PATTERNS, *REFUSED])
 def test_patterns_find_what_python_finds(pattern, at_start):
-    """RE2, and the process for what RE2 can't match, find the same as Python in every name."""
+    """RE2, and the process for the rest, find the same as Python."""
     is_same(pattern, NAMES, at_start)
     is_same(pattern, [], at_start)
     is_same(pattern, [None], at_start)
@@ -153,7 +153,7 @@ texts = st.lists(st.text("aAbBkKsSi19_-. ~^$|{}[]()", max_size=10), min_size=1, 
 @given(st.one_of(grown, typed), texts, st.booleans())
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_re2_finds_what_python_finds(pattern, some, at_start):
-    """What RE2 does not refuse, it matches as Python, group by group."""
+    """RE2 matches as Python does, group by group."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         try:

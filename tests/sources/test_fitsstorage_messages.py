@@ -36,7 +36,7 @@ at 2024-01-10 04:54:02.260737
 
 
 def test_a_service_that_stops(tmp_path):
-    """An orderly exit is no failure; a file that a dead process had is not ingested."""
+    """An orderly exit is no failure; a dead process ingests no file."""
     (tmp_path / "service_ingest_queue.py.log").write_text(STOPS)
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     statuses = ["success", "failure", "failure", "running", "success"]

@@ -42,7 +42,7 @@ def written(path, points, at):
 
 
 def test_bands_named_by_host_and_port(tmp_path):
-    """Bands of four digits are read, by ranges with gaps or found by their points."""
+    """Bands of four digits are read, by ranges or by their points."""
     bands = ["drvs7601", "drvs7602", "drvs8301"]
     points = station(NOW - 5, bands)
     points["/mon/drvs7602/summary"] = point("normal", NOW - 7000)

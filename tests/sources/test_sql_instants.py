@@ -1,4 +1,4 @@
-"""Instants that a database compares as text: each row is in its own night, or a note says so."""
+"""Instants that a database compares as text."""
 
 import contextlib
 import datetime
@@ -72,7 +72,7 @@ def rows_in(form):
     ],
 )
 def test_rows_are_in_their_own_night(table, form, query):
-    """The bounds are bound as the column holds instants, with T or with a space."""
+    """Bounds are bound as the column has instants, with T or a space."""
     url = table(rows_in(form))
     assert files_of(url, query) == (["evening", "last", "morning", "noon"], [])
     assert files_of(url, query, NEXT) == (["after", "end"], [])
@@ -87,7 +87,7 @@ def test_only_morning_files(table, form):
 
 
 def test_counts_are_of_the_night(table):
-    """A query that counts rows, and shows no instant, counts those of the night."""
+    """A query that counts rows counts those of the night."""
     url = table(rows_in("{date}T{time}"))
     query = "select count(*) as n from f where t between :start and :end and t <> :end"
     source = sql(url, query, rule="UTC-12h", values={"n_files": "n"})
@@ -95,7 +95,7 @@ def test_counts_are_of_the_night(table):
 
 
 def test_a_column_of_several_forms(table):
-    """Text of several forms can't be compared; a note names the remedy, which works."""
+    """Texts of several forms are not compared; a note names the remedy."""
     url = table([*rows_in("{date}T{time}"), *rows_in("{date} {time}")])
     _, (note, *_) = files_of(url)
     assert "t holds instants in several forms" in note and "write datetime(t)" in note
@@ -106,7 +106,7 @@ def test_a_column_of_several_forms(table):
 
 @pytest.mark.parametrize("separator", ["T", " "])
 def test_a_column_with_another_offset(table, separator):
-    """Instants with an offset that is not the zone's are reported; the remedy works."""
+    """Instants with another zone's offset are reported; the remedy works."""
     url = table(rows_in(f"{{date}}{separator}{{time}}+02:00"))
     _, (note, *_) = files_of(url)
     assert "offset" in note and "write datetime(t)" in note
@@ -117,14 +117,14 @@ def test_a_column_with_another_offset(table, separator):
 
 @pytest.mark.parametrize("form", ["{date}T{time}", "{date}T{time}-10:00", "{date} {time}-10:00"])
 def test_a_zone_of_its_own(table, form):
-    """Local instants with T, with or without their offset, are in the night of their zone."""
+    """Local instants with T are in the night of their zone."""
     found, notes = files_of(table(rows_in(form)), zone="Pacific/Honolulu")
     # the night is 02:00 to 02:00 there
     assert (found, notes) == (["before", "evening", "noon"], [])
 
 
 def test_rows_outside_the_night_are_reported(table):
-    """What a query selects beyond the night is reported, whatever the reason."""
+    """Rows beyond the night are reported, whatever the reason."""
     url = table(rows_in("{date} {time}"), "create table f (name text, t text collate nocase)")
     query = "select name, t from f where t >= date(:start) and t < :end and t >= :start"
     assert files_of(url, query)[1] == []

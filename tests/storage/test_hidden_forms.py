@@ -1,4 +1,4 @@
-"""A hidden text is found in any case, and however HTML, JSON, CSV and addresses write it."""
+"""A hidden text is found in any case and in every form."""
 
 import csv
 import html
@@ -105,7 +105,7 @@ def test_any_text_is_found_in_any_case(text, case):
 
 
 def test_other_texts_stay():
-    """What only resembles a hidden text is shown."""
+    """A text that only resembles a hidden one is shown."""
     hidden = Redaction(["/data/münchen", "straße.org"])
     for text in ("/data/munchen", "/date/münchen", "strase.org", "straße-org", "%C3%BC", "ü"):
         assert hidden.text(text) == text

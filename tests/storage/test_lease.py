@@ -97,7 +97,7 @@ def test_lock_that_can_not_be_renewed(bucket, monkeypatch, caplog):
 
 
 def test_lock_is_never_held_twice(bucket, monkeypatch):
-    """Of several runs that start together, one gets the lock and never two."""
+    """If several runs start together, one gets the lock, and never two."""
     monkeypatch.setattr(lease, "TRIES", 6)
     holding, most, taken = [], [], []
     start = threading.Barrier(4)

@@ -57,12 +57,13 @@ def assert_same(found, expected, leftovers=""):
         for name, data in found.items()
         if name in expected or not fnmatch.fnmatchcase(name, leftovers)
     }
-    lines = _differences(found, expected)
+    lines = differences(found, expected)
     if lines:
         raise AssertionError("\n".join(lines))
 
 
-def _differences(found, expected):
+def differences(found, expected):
+    """Return a line per file of two sites that differs."""
     lines = []
     for name in sorted({*found, *expected}):
         mine, other = found.get(name), expected.get(name)

@@ -66,7 +66,7 @@ def test_match_by_inode_reserves_the_file():
 
 
 def test_match_takes_a_name_once():
-    """Of two files with one name, an attempt finds only one."""
+    """An attempt finds only one of two files with one name."""
     night = files({"file_id": "n/1/a.fits"}, {"file_id": "n/2/a.fits"})
     _, found = match.match(night, attempts({"names": "a.fits"}))
     assert list(found["file_id"]) == ["n/1/a.fits"]

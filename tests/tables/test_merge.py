@@ -352,7 +352,7 @@ def test_tables_are_sorted():
 
 
 def test_latest_image_is_kept():
-    """Of each image only the latest is kept."""
+    """Only the latest of each image is kept."""
     things = [
         ("seen", "1", "image/png"),
         ("seen", "2", "image/jpeg"),

@@ -53,7 +53,8 @@ class Mapped(completeness.CountSettings):
     )
     night_format: str = setting(
         "date",
-        "How nights are written: `date`, `nid` (ZTF's number), `mjd`, or a pattern of strptime.",
+        "How nights are written: `date`, `nid` (days since 2017-01-01), `mjd`, or a pattern of "
+        "strptime.",
         example="%d/%m/%Y",
     )
     time_format: str = setting(

@@ -1,0 +1,280 @@
+"""Changes an observatory at random, and compares its site with one made from scratch.
+
+    PYTHONPATH=. python tests/faults/walk.py SEED STEPS
+    PYTHONPATH=. python tests/faults/walk.py SEED STEPS --folder FOLDER     # resumable
+    PYTHONPATH=. python tests/faults/walk.py SEED STEPS --old ../0.1        # upgraded on the way
+
+A step is one to three changes of files, settings or the clock, or an accident (a killed run, a
+damaged or restored page), and then a run. Two sites share input and store. After each step, both
+equal a site that is published from scratch from that store.
+
+After each third step and a run with `--full`, each night's files and numbers equal those of a store
+that is collected from scratch, apart from history: files that are not on disk any more, and what
+only an earlier run could see (`HISTORY`, `KEPT`).
+
+The steps of a walk depend on its seed alone, but kills come at any moment. With `--folder`, a walk
+that was stopped continues at its last whole step.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pickle
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "examples")]
+
+from running import run, start  # noqa: E402 - found by the path above
+from support.site_contents import differences, shown, site_of  # noqa: E402
+from support.walked import NIGHTS, World  # noqa: E402
+
+DAYS = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[-1], "--jobs", 1)
+STREAMS = ("auxTel", "camera", "weather")
+# columns of a night's CSV that say what an earlier run saw
+HISTORY = ("transferred_at",)
+# columns that stay as an earlier run found them if no source says them any more
+KEPT = ("obsid", "exposure", "seq_num", "detector")
+GONE = "gone"
+FULL_EVERY = 3  # steps
+MAX_TOLD = 8  # lines of one step
+
+
+class Walk:
+    """A walk, and what it found.
+
+    Parameters
+    ----------
+    folder : Path
+    seed : int
+    old : Path, optional
+        A checkout of an earlier version, whose runs come first.
+    """
+
+    def __init__(self, folder, seed, old=None):
+        self.folder, self.random, self.old = Path(folder), random.Random(seed), old
+        self.world = World(self.folder, self.random)
+        self.n_steps = 0
+        self.report = []  # the actions of the last step
+        if old:
+            self._run_old()
+        self._run("site")
+        self._run("other", store="site")
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    def _run(self, output, *arguments, command="run", store=""):
+        """Run the program."""
+        path = self.world.write_settings(output, output, store)
+        code = run(command, "-c", path, *DAYS, *arguments, now=self.world.now)
+        assert code in (0, 1), f"{command}: exit {code} after {self.report}"
+
+    def _start(self, output, *arguments):
+        path = self.world.write_settings(output, output)
+        return start("run", "-c", path, *DAYS, *arguments, now=self.world.now)
+
+    def _run_old(self):
+        """Make the site with an earlier version."""
+        path = self.world.write_settings("site", "site")
+        words = ("run", "-c", path, *DAYS)
+        process = start(*words, now=self.world.now, cwd=self.old, env=_environment(self.old))
+        output = process.communicate()
+        assert process.returncode in (0, 1), output
+
+    def do_kill(self):
+        """Kill a run at a random moment."""
+        process = self._start("site")
+        time.sleep(self.random.random() * 0.9)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return "killed a run"
+
+    def do_partial(self):
+        """Run for one night, or collect or publish alone."""
+        kind = self.random.choice(("night", "collect", "publish", "full", "rebuild"))
+        if kind == "night":
+            night = self.random.choice(NIGHTS)
+            path = self.world.write_settings("site", "site")
+            days = ("--first_day", night, "--last_day", night)
+            run("run", "-c", path, *days, "--jobs", 1, now=self.world.now)
+        elif kind == "full":
+            self._run("site", "--full")
+        else:
+            self._run("site", command=kind)
+        return f"run: {kind}"
+
+    def do_other(self):
+        """Run for the other output."""
+        self._run("other", store="site")
+        return "run: other output"
+
+    # --- accidents on disk -----------------------------------------------------------------------
+
+    def _pages(self):
+        site = self.folder / "site"
+        return sorted(path for path in site.rglob("*.html") if "assets" not in path.parts)
+
+    def do_damage(self):
+        """Cut, empty, edit or remove a page."""
+        path = self.random.choice(self._pages())
+        kind = self.random.choice(("cut", "emptied", "edited", "removed"))
+        data = path.read_bytes()
+        if kind == "removed":
+            path.unlink()
+        else:
+            texts = {"cut": data[: len(data) // 2], "emptied": b"", "edited": data + b" "}
+            path.write_bytes(texts[kind])
+        return f"{kind} {path.relative_to(self.folder)}"
+
+    def do_restore(self):
+        """Put an earlier copy of the pages back, or make one."""
+        kept = self.folder / "kept"
+        if not kept.exists():
+            shutil.copytree(self.folder / "site", kept)
+            return "kept a copy of the pages"
+        shutil.rmtree(self.folder / "site")
+        kept.rename(self.folder / "site")
+        return "restored an earlier copy of the pages"
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def step(self):
+        """Do a few actions and a run; return the faults."""
+        self.n_steps += 1
+        self.report = []
+        own = sorted(name for name in dir(self) if name.startswith("do_"))
+        actions = [(self.world, name) for name in self.world.actions()] * 2
+        actions += [(self, name) for name in own]
+        for _ in range(self.random.randint(1, 3)):
+            owner, name = self.random.choice(actions)
+            if words := getattr(owner, name)():
+                self.report.append(words)
+        self._run("site")
+        self._run("other", store="site")
+        found = self._stale()
+        if self.n_steps % FULL_EVERY == 0:
+            self._run("site", "--full")  # finds what was changed in place
+            self._run("other", store="site")
+            found += [*self._stale(), *self._wrong()]
+        return found
+
+    def _stale(self):
+        """Return how both sites differ from one made anew."""
+        fresh = self.folder / "fresh"
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._run("fresh", command="publish", store="site")
+        expected = shown(site_of(fresh))
+        return [
+            f"{output}: {line}"
+            for output in ("site", "other")
+            for line in differences(shown(site_of(self.folder / output)), expected)
+        ]
+
+    def _wrong(self):
+        """Return how the tables differ from those of a new store."""
+        for name in ("scratch", "scratch.store"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._run("scratch")
+        faults = []
+        for stream in STREAMS:
+            for night in NIGHTS:
+                on_disk = {path.name for path in self.world.files(stream, night)}
+                kept, made = (
+                    _facts(self.folder / output / stream / f"{night}", on_disk)
+                    for output in ("fresh", "scratch")
+                )
+                faults += [f"{stream} {night}: {line}" for line in _compared(kept, made)]
+        return faults
+
+
+def _facts(path, on_disk):
+    """Return a night's files on disk by path, without history, and its numbers."""
+    rows = {}
+    table = path.with_suffix(".csv")
+    if table.exists():
+        with open(table, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["file_class"] != GONE and Path(row["path"]).name in on_disk:
+                    rows[row["path"]] = {name: row[name] for name in row if name not in HISTORY}
+    numbers = {}
+    data = path.with_suffix(".json")
+    if data.exists():
+        night = json.loads(data.read_text())
+        numbers = {name: night[name] for name in ("metrics",)}
+    return rows, numbers
+
+
+def _compared(kept, made):
+    """Yield each difference of two results of `_facts`."""
+    for key in sorted({*kept[0], *made[0]}):
+        mine, other = kept[0].get(key), made[0].get(key)
+        if mine is None or other is None:
+            yield f"{key}: is {'missing' if mine is None else 'left over'}"
+        elif mine != other:
+            names = [
+                name
+                for name in other
+                if mine.get(name) != other[name] and not (name in KEPT and not other[name])
+            ]
+            if names:
+                yield f"{key}: " + ", ".join(
+                    f"{name} is {mine.get(name)!r}, should be {other[name]!r}" for name in names
+                )
+    if kept[1] != made[1]:
+        yield f"numbers: {kept[1]}, should be {made[1]}"
+
+
+def _environment(checkout):
+    return {**os.environ, "PYTHONPATH": str(checkout)}
+
+
+def walk(seed, n_steps, folder, old=None, tell=print):
+    """Walk until `n_steps`; return the faults.
+
+    The state is kept in `folder`, where a stopped walk continues.
+    """
+    folder = Path(folder)
+    state = folder / "walk.pickle"
+    if state.exists():
+        walked, faults = pickle.loads(state.read_bytes())
+    else:
+        walked, faults = Walk(folder, seed, old), []
+    while walked.n_steps < n_steps:
+        found = walked.step()
+        if found:
+            faults.append((walked.n_steps, list(walked.report), found))
+            tell(
+                f"step {walked.n_steps}: {'; '.join(walked.report)}", *found[:MAX_TOLD], sep="\n  "
+            )
+        if walked.n_steps % 10 == 0:
+            tell(f"seed {seed}: {walked.n_steps} steps, {len(faults)} with faults")
+        unfinished = state.with_suffix(".new")
+        unfinished.write_bytes(pickle.dumps((walked, faults)))
+        unfinished.replace(state)
+    return faults
+
+
+def main():
+    """Walk as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("seed", type=int)
+    parser.add_argument("steps", type=int)
+    parser.add_argument("--folder", type=Path, help="keep the walk here, and continue it")
+    parser.add_argument("--old", type=Path, help="a checkout of an earlier version")
+    options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        return len(walk(options.seed, options.steps, options.folder, options.old))
+    with tempfile.TemporaryDirectory(prefix="obsmon_walk_") as folder:
+        return len(walk(options.seed, options.steps, folder, options.old))
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
