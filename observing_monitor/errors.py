@@ -28,7 +28,7 @@ class OutputError(ObservingMonitorError):
 
 
 class ForeignFileError(OutputError):
-    """A file of the output was written by somebody else, and stays as it is."""
+    """A file of others is in the way."""
 
 
 class LockedError(ObservingMonitorError):

@@ -1,4 +1,4 @@
-"""The command adopt: show or take over files of others."""
+"""The command adopt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def adopt_command(options: argparse.Namespace, run: SiteRun, tell: Tell) -> int:
-    """Tell or adopt the files of others that are in the way; return the exit code."""
+    """Tell or adopt files of others; return the exit code."""
     output = run.output
     found = list(foreign_files(output, [(stream.name, stream.folder) for stream in run.streams]))
     for path in found:

@@ -1,4 +1,4 @@
-"""Check that a run writes nothing where its sources read."""
+"""Check that runs write nothing where sources read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """A place that is read: who reads it, and the files that this may be."""
+    """A place that is read, and by whom."""
 
     who: str
     place: str
@@ -65,7 +65,7 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 class _Written(msgspec.Struct, frozen=True):
-    """A file or a folder that a run may write."""
+    """A file or folder that may be written."""
 
     what: str
     pattern: Names
@@ -73,7 +73,7 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 def check_apart(options: argparse.Namespace, output: Output, streams: list[Stream]) -> None:
-    """Raise UsageError if a run may write where its sources read.
+    """Raise UsageError if a run may overwrite its sources.
 
     Pages would be taken for files, or replace them. Links are followed, patterns compared, and
     case ignored where the file system does.
@@ -91,7 +91,7 @@ def check_apart(options: argparse.Namespace, output: Output, streams: list[Strea
 
 
 def _places_of(stream: Stream) -> Iterator[tuple[str, str]]:
-    """Yield a stream's name with each path that it reads."""
+    """Yield (stream, path) for each path read."""
     for version in stream.versions:
         for source in version.sources:
             for path in _paths_in(vars(source.settings).values()):
@@ -121,7 +121,7 @@ def _paths_in(value: Any) -> Iterator[str]:
 
 
 def _own_files(options: argparse.Namespace) -> Iterator[str]:
-    """Yield the paths of the settings and of the known issues."""
+    """Yield the paths of settings and known issues."""
     if options.config:
         yield str(options.config)
         yield os.path.join(os.path.dirname(options.config), "known.yaml")
@@ -130,7 +130,7 @@ def _own_files(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _check_root(output: Output, stream_name: str, path: str) -> None:
-    """Raise UsageError if all of the output is where a source reads."""
+    """Raise UsageError if the output lies in a source."""
     is_pattern = not is_address(path) and fixed_folder(path) != path
     real = "" if is_address(path) or is_pattern else _seen(path).real
     for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
@@ -154,7 +154,7 @@ def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> 
 
 
 def _read_of(who: str, path: str) -> _Read:
-    """Return what a path or a pattern of the settings may be."""
+    """Return what a path of the settings may be."""
     path = os.path.abspath(path)
     fixed = fixed_folder(path)
     seen = _seen(fixed)
@@ -166,7 +166,7 @@ def _read_of(who: str, path: str) -> _Read:
 
 
 def _seen(path: str) -> _Seen:
-    """Return a path as the file system knows it, if its disk answers."""
+    """Return what `_look_at` does, if the disk answers."""
     path = os.path.abspath(path)
     return within(LOOK_S, functools.partial(_look_at, path), _Seen(path, None, frozenset()))
 
@@ -182,7 +182,7 @@ def _look_at(path: str) -> _Seen:
 
 
 def _number(path: str) -> tuple[int, int] | None:
-    """Return the device and inode of a path, if it exists."""
+    """Return the device and inode of a path."""
     try:
         found = os.stat(path)
     except OSError:
@@ -193,7 +193,7 @@ def _number(path: str) -> tuple[int, int] | None:
 def _all_written(
     options: argparse.Namespace, output: Output, streams: list[Stream]
 ) -> Iterator[_Written]:
-    """Yield every file and folder that a run may write."""
+    """Yield all that a run may write."""
     if not is_address(output.root):
         yield from _pages_written(output.root, streams)
     if not is_address(output.store):
@@ -224,7 +224,7 @@ def _pages_written(root: str, streams: list[Stream]) -> Iterator[_Written]:
 
 
 def _stream_written(root: str, stream: str) -> Iterator[_Written]:
-    """Yield the files of a stream whose pages are in the output itself."""
+    """Yield the files of a stream without a folder."""
     names = [layout.LATEST_PAGE, layout.NIGHTS_JSON, layout.NIGHTS_CSV, f"{_NIGHT}.*"]
     names += [f"{_YEAR}{ending}" for ending in layout.YEAR_ENDINGS]
     for name in names:
@@ -247,7 +247,7 @@ def _file(what: str, path: str, *names: str) -> _Written:
 
 
 def _do_meet(written: _Written, read: _Read) -> bool:
-    """True if a file may be both written and read."""
+    """True if a file may be in both."""
     if any(may_meet(written.pattern, pattern) for pattern in read.patterns):
         return True
     if written.folder and read.seen and _is_in_each_other(written.folder, read.seen):
@@ -260,7 +260,7 @@ def _do_meet(written: _Written, read: _Read) -> bool:
 
 
 def _is_in_each_other(one: _Seen, other: _Seen) -> bool:
-    """True if one of two folders is in the other, by whatever names."""
+    """True if one folder is in the other."""
     return one.number in other.around or other.number in one.around
 
 

@@ -116,7 +116,7 @@ def _check_store(output: Output, stream: Stream) -> Answer:
 
 
 def _check_ours(output: Output, streams: Iterable[Stream]) -> Answer:
-    """Name the files of others that a run would not replace."""
+    """Name files of others that are in the way."""
     folders = [(stream.name, stream.folder) for stream in streams]
     try:
         output.has_ledger()  # it may be a file of others itself

@@ -1,4 +1,4 @@
-"""Compare patterns of paths: can a file match both.
+"""Patterns of paths, and if they may match one file.
 
 A pattern is a sequence of names, from the root of the file system. A name may contain `*` and `?`;
 the name `**` stands for any number of names.
@@ -32,9 +32,9 @@ def wild_names(pattern: str) -> Names:
 
 
 def fixed_folder(pattern: str) -> str:
-    """Return the folder before the first wildcard of a pattern.
+    """Return the folder before a pattern's first wildcard.
 
-    The pattern itself if it has none.
+    Without a wildcard, it is the pattern itself.
     """
     ends = [pattern.find(sign) for sign in "*?[{" if sign in pattern]
     return os.path.dirname(pattern[: min(ends)]) if ends else pattern
@@ -53,7 +53,7 @@ def may_meet(one: Names, other: Names) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _names_meet(one: str, other: str) -> bool:
-    """True if a name may match both names with wildcards."""
+    """True if a name may match both."""
     if one == other:
         return True
     if not one or not other:
@@ -66,7 +66,7 @@ def _names_meet(one: str, other: str) -> bool:
 
 
 def ignores_case(folder: str) -> bool:
-    """True if names in a folder differ in more than their case.
+    """True if a folder ignores the case of names.
 
     Then `Weather` and `weather` are one file. The nearest folder that exists is asked by its own
     name.

@@ -69,7 +69,7 @@ def _output_at(
 
 
 def _is_elsewhere(output: Output) -> bool:
-    """True if an output's `data` is on another disk, or a link.
+    """True if `data` is a link or on another disk.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _is_elsewhere(output: Output) -> bool:
 
 
 def _may_be_store(names: list[str]) -> bool:
-    """True if a folder with these names is a store, or empty."""
+    """True for the names in a store, and for none."""
     beginning = layout.stream_store("").rpartition("/")[2]
     return not names or any(
         name.startswith(beginning) or name in (layout.LEDGER, layout.UNFINISHED) for name in names

@@ -88,7 +88,10 @@ def locked_run(
 
 
 def _begin_list(output: Output, streams: list[Stream], command: str) -> None:
-    """List what earlier versions wrote; raise ForeignFileError if others wrote in its place."""
+    """List what earlier versions wrote.
+
+    Raises ForeignFileError if files of others are in the way.
+    """
     from observing_monitor.storage.takeover import check_ours, take_over
 
     folders = [(stream.name, stream.folder) for stream in streams]
@@ -100,7 +103,7 @@ def _begin_list(output: Output, streams: list[Stream], command: str) -> None:
 
 @contextlib.contextmanager
 def _listing(output: Output) -> Iterator[None]:
-    """Write the list of our files at the end, also of a run that fails."""
+    """Write the list of our files at the end."""
     try:
         yield
     except BaseException:

@@ -180,7 +180,7 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
 
 
 def _check_ours(path: Path) -> None:
-    """Raise OSError if a file is no textfile of ours."""
+    """Raise OSError if others wrote a file."""
     from observing_monitor.storage.ledger import SIGN_BYTES
     from observing_monitor.storage.marks import is_marked
 

@@ -69,13 +69,13 @@ def has_images(job: NightJob, row: IndexRow) -> bool:
 
 
 def is_complete(job: NightJob, row: IndexRow) -> bool:
-    """True if all files of a night's page exist, as they were written."""
+    """True if a night's files exist as written."""
     paths = files_of(job, row)
     return all(map(job.site.output.exists, paths)) and has_images(job, row) and is_kept(job, row)
 
 
 def is_kept(job: NightJob, row: IndexRow) -> bool:
-    """True if a night's page on disk is the one that its row describes.
+    """True if the page on disk is that of the row.
 
     The list of our files says so for each night. Of a night that is looked at, the files
     themselves are compared with the list.
@@ -101,7 +101,7 @@ def remove_other_files(stream: Stream, output: Output, night: str) -> None:
 
 
 def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> list[str]:
-    """Return the files of a night that pruning removes.
+    """Return our files of a night that pruning removes.
 
     Parameters
     ----------
@@ -113,11 +113,16 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
         `PAGE`, `TABLES` or `PREVIEWS` of `storage.index`. A pruned page is not among its files.
     """
     if what == TABLES:
-        return _tables(stream, output, night)
-    if what == PREVIEWS:
-        return _previews(stream, output, night)
-    paths = _paths_of_page(stream, output, night)
-    return [path for path in paths if output.exists(path) and not _is_pruned(output, path)]
+        paths = _tables(stream, output, night)
+    elif what == PREVIEWS:
+        paths = _previews(stream, output, night)
+    else:
+        paths = [
+            path
+            for path in _paths_of_page(stream, output, night)
+            if output.exists(path) and not _is_pruned(output, path)
+        ]
+    return [path for path in paths if not output.is_foreign(path)]
 
 
 def _tables(stream: Stream, output: Output, night: str) -> list[str]:

@@ -50,6 +50,8 @@ def publish(
 ) -> Published:
     """Write every page of a site that is not current.
 
+    Raises OutputError if a page cannot be written.
+
     Parameters
     ----------
     site : Site
@@ -66,15 +68,6 @@ def publish(
     looked_at : mapping, optional
         stream -> nights whose files are compared with what was written. All nights of a stream
         that it does not have, or has None for.
-
-    Returns
-    -------
-    Published
-
-    Raises
-    ------
-    OutputError
-        If a page cannot be written.
     """
     write_assets(site)
     indexes = dict(indexes or {})

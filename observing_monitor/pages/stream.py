@@ -187,7 +187,7 @@ class _Publisher:
 
 
 def _are_kept(output: Output, paths: Sequence[str], key: str) -> bool:
-    """True if files, the page last, are on disk as they were written."""
+    """True if files, the page last, are as written."""
     *others, page = paths
     return output.is_intact(page, key) and all(map(output.is_intact, others))
 

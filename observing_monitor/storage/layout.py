@@ -234,7 +234,7 @@ def stored_night(name: str) -> datetime.date | None:
 
 
 def listed_name(in_store: str) -> str:
-    """Return the name under which a file of the store is listed as ours.
+    """Return the name that lists a file of the store.
 
     The files of a night are listed together, under the name of their folder.
     """

@@ -1,4 +1,4 @@
-"""The list of files that an output got from us: `.observing_monitor`.
+"""The list of our files: `.observing_monitor`.
 
 It is written at the end of a run. A run that is killed before loses nothing: nearly every file
 also shows by itself that it is ours (`storage.marks`).
@@ -24,7 +24,7 @@ SIGN_BYTES = 65_536
 
 
 class Entry(NamedTuple):
-    """What is known of a file that we wrote.
+    """A listed file.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class _Document(msgspec.Struct):
 
 
 class Ledger:
-    """The listed files of one output, each as a line of text.
+    """The listed files of one output.
 
     Parameters
     ----------
@@ -81,17 +81,17 @@ class Ledger:
         self._change(path, " ".join(entry) if any(entry) else "")
 
     def add_name(self, folder: str, name: str) -> None:
-        """List a file by its name in a folder of the store."""
+        """List a file by name in its folder."""
         names = self._files.get(folder, "").split()
         if name not in names:
             self._change(folder, " ".join(sorted([*names, name])))
 
     def has_name(self, folder: str, name: str) -> bool:
-        """True if a file is listed by its name in a folder."""
+        """True if a folder lists a file's name."""
         return name in self._files.get(folder, "").split()
 
     def drop(self, path: str) -> None:
-        """Remove a file from the list, if it is there."""
+        """Remove a file from the list."""
         if path in self._files:
             self._change(path, None)
 
@@ -112,7 +112,7 @@ class Ledger:
         self.is_changed = True
 
     def part(self, beginnings: Iterable[str]) -> Ledger:
-        """Return a copy with the paths that have one of the beginnings."""
+        """Return a copy with paths of these beginnings."""
         if self._sorted is None:
             self._sorted = sorted(self._files)
         paths = self._sorted
@@ -130,7 +130,7 @@ class Ledger:
 
 
 def read_ledger(data: bytes | None) -> Ledger:
-    """Return the ledger in a file; a new one if it is missing or damaged."""
+    """Return a ledger; a new one without a whole file."""
     if data is None or not is_sealed(data, or_never=False):
         return Ledger()
     try:

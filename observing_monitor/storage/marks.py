@@ -1,4 +1,4 @@
-"""Signs by which a file shows that this program wrote it.
+"""Signs of files that this program wrote.
 
 Pages say it in their head, feeds, scripts and tables in their own way. What these signs do not
 cover, such as a picture, is only ours if `.observing_monitor` lists it (`storage.ownership`).
@@ -52,7 +52,7 @@ _MADE_OF = re.compile(rb'\bdata-made-of="([0-9a-f]*)"')
 
 
 def is_marked(relative: str, head: bytes, tail: bytes, whole: bytes | None = None) -> bool:
-    """True if a file shows that this program wrote it.
+    """True if a file has our sign.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _is_picture(relative: str) -> bool:
 
 
 def is_whole(relative: str, data: bytes) -> bool:
-    """True if nothing seems to be missing from a file.
+    """True if a file seems to be whole.
 
     It is for files of which nobody noted what they should be.
     """

@@ -297,7 +297,7 @@ class Output(Ownership):
             raise self._unreadable(self.path(folder), error) from error
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove our files with an ending from a folder, except those to keep.
+        """Remove our files with an ending, except some.
 
         The folder is removed as well if it is empty then.
         """
@@ -350,11 +350,11 @@ class Output(Ownership):
             raise self._unreadable(path, error) from error
 
     def check_folder(self, folder: str) -> None:
-        """Raise OutputError if a link leads out of the output to a folder."""
+        """Raise OutputError if a folder is outside."""
         self._check_inside(self.path(folder))
 
     def _check_inside(self, folder: str) -> None:
-        """Raise OutputError if a link leads from the output to a folder elsewhere."""
+        """Raise OutputError if a link leads elsewhere."""
         if folder in self._safe_folders:
             return
         root, place = os.path.realpath(self.root), self.root
@@ -417,7 +417,7 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
 
 
 class _Made(msgspec.Struct):
-    """A file that was written, or that already was the same."""
+    """A file that was written or compared."""
 
     is_same: bool
     state: str
@@ -442,7 +442,7 @@ def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> _M
 
 
 def _state_of(found: os.stat_result) -> str:
-    """Return what shows if a file changed: size, times and inode.
+    """Return a file's size, times and inode.
 
     A changed file may have its old modification time again, but not that of its last change.
     """

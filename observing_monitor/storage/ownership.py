@@ -1,4 +1,4 @@
-"""Which files of an output are ours, and which are as we wrote them.
+"""Files that are ours, and files that are unchanged.
 
 A file is ours if it carries our sign (`storage.marks`), or if `.observing_monitor` lists it with
 its digest. No other file is ever replaced or removed. A listed file that was changed is still ours;
@@ -31,7 +31,7 @@ _WAYS = (
 
 
 class Ownership:
-    """The part of an output that knows which files are ours.
+    """The part of an output that knows our files.
 
     Attributes
     ----------
@@ -60,7 +60,10 @@ class Ownership:
         raise NotImplementedError
 
     def _state(self, relative: str) -> str | None:
-        """Return what shows if a file changed; None if there is none."""
+        """Return a text that differs if a file changed.
+
+        None if there is no file.
+        """
         raise NotImplementedError
 
     def _ends(self, relative: str) -> tuple[bytes, bytes]:
@@ -108,7 +111,10 @@ class Ownership:
         return not self.ledger.is_new
 
     def _listed_name(self, relative: str) -> tuple[str, bool]:
-        """Return the name that a file is listed by, and if its path is enough."""
+        """Return a file's name in the list.
+
+        And True if it is listed by its path alone.
+        """
         if self.is_store:
             return layout.listed_name(relative), True
         if relative.startswith(f"{layout.STORE}/"):
@@ -116,7 +122,7 @@ class Ownership:
         return relative, relative in layout.EVERY_RUN
 
     def _list(self, relative: str, state: str, digest: str, key: str = "") -> None:
-        """List a file that was written, or found as it should be."""
+        """List a file that is as it should be."""
         if relative == layout.LEDGER:
             return
         name, is_by_path = self._listed_name(relative)
@@ -126,12 +132,12 @@ class Ownership:
             self.ledger.put(name, BY_PATH if is_by_path else Entry(state, digest, key))
 
     def list_by_path(self, relative: str) -> None:
-        """List a file of which nothing but its path is known."""
+        """List a file by its path."""
         if not self.is_listed(relative):
             self._list(relative, "", "")
 
     def adopt(self, relative: str) -> None:
-        """List a file that somebody else wrote: later runs may replace it."""
+        """List a file of others as ours."""
         state = self._state(relative)
         if state is not None:
             self._list(relative, state, digest_of(self.read(relative) or b""))
@@ -139,8 +145,14 @@ class Ownership:
     # --- whose is it ----------------------------------------------------------------------------
 
     def is_foreign(self, relative: str) -> bool:
-        """True if there is a file, and others wrote it."""
-        state = self._state(relative)
+        """True if others wrote a file.
+
+        So did they if it is no plain file, such as a link.
+        """
+        try:
+            state = self._state(relative)
+        except OutputError:
+            return True
         return state is not None and not self._is_ours(relative, state)
 
     def _check_ours(self, relative: str) -> None:
@@ -162,18 +174,15 @@ class Ownership:
         self._move(relative, aside)
 
     def _leave_foreign(self, relative: str) -> bool:
-        """True if a file stays because others wrote it; log it."""
-        try:
-            if not self.is_foreign(relative):
-                return False
-        except OutputError:  # it is a link or a pipe
-            pass
+        """True if others wrote a file; log it."""
+        if not self.is_foreign(relative):
+            return False
         words = "observing_monitor did not write it; it is not removed"
         log.warning("%s: %s", self.path(relative), words)
         return True
 
     def _drop(self, relative: str) -> None:
-        """Remove a file from the list; a night's files in the store stay there."""
+        """Remove a file from the list."""
         self.ledger.drop(relative)
 
     def _aside(self, relative: str) -> str:
@@ -206,14 +215,14 @@ class Ownership:
         return is_asset and marks.is_marked(relative, head, tail, self.read(relative))
 
     def _is_of_prototype(self, relative: str) -> bool:
-        """True for a page of Rubin's prototype, next to its database."""
+        """True for a page next to the prototype's database."""
         folder, _, name = relative.rpartition("/")
         return bool(re.fullmatch(_PROTOTYPE, name)) and self.exists(
             layout.in_folder(folder, layout.PROTOTYPE_DATABASE)
         )
 
     def foreign_error(self, relative: str) -> ForeignFileError:
-        """Return the error that a file of others is in the way."""
+        """Return the error about a file of others."""
         words = "observing_monitor did not write this file, so it stays as it is"
         ways = _WAYS if relative != layout.LEDGER else "choose another output_dir, or rename it"
         return ForeignFileError(f"{self.path(relative)}: {words}; {ways}")
@@ -221,7 +230,7 @@ class Ownership:
     # --- is it as we wrote it -------------------------------------------------------------------
 
     def listed_key(self, relative: str) -> str | None:
-        """Return the fingerprint of the page that was written last.
+        """Return the fingerprint of the listed page.
 
         None if the page is not listed.
         """
@@ -229,7 +238,7 @@ class Ownership:
         return None if entry is None or not entry.digest else entry.key
 
     def is_intact(self, relative: str, key: str = "") -> bool:
-        """True if a file is on disk as it was written.
+        """True if a file is as it was written.
 
         Parameters
         ----------
@@ -260,14 +269,14 @@ class Ownership:
         return is_same
 
     def is_whole(self, relative: str) -> bool:
-        """True if a page exists and nothing is missing from it."""
+        """True if a page seems to be whole."""
         from observing_monitor.storage import marks
 
         data = self.read(relative)
         return data is not None and marks.is_whole(relative, data)
 
     def _with_ledger_of(self, made: Self, beginnings: tuple[str, ...]) -> Self:
-        """Give the output of a worker its part of the list."""
+        """Give a worker's output its part of the list."""
         names = (self._listed_name(beginning)[0] for beginning in beginnings)
         made._ledger = self.ledger.part({*names, *beginnings})
         return made

@@ -112,7 +112,7 @@ class SplitOutput(Output):
         return output.names(name)
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove a folder's files with an ending, except those to keep."""
+        """Remove our files with an ending, except some."""
         output, name = self._of(folder)
         output.prune(name, ending, kept)
 
@@ -128,7 +128,7 @@ class SplitOutput(Output):
         self.pages.rewrite_all()
 
     def has_ledger(self) -> bool:
-        """True if a run has listed our files of the pages already."""
+        """True if the files of the pages are listed."""
         return self.pages.has_ledger()
 
     def write_ledger(self) -> None:
@@ -137,12 +137,12 @@ class SplitOutput(Output):
         self.kept.write_ledger()
 
     def list_by_path(self, relative: str) -> None:
-        """List a file of which nothing but its path is known."""
+        """List a file by its path."""
         output, name = self._of(relative)
         output.list_by_path(name)
 
     def is_listed(self, relative: str) -> bool:
-        """True if a file is in the list of its output."""
+        """True if a file is in the list."""
         output, name = self._of(relative)
         return output.is_listed(name)
 
@@ -152,31 +152,31 @@ class SplitOutput(Output):
         output.adopt(name)
 
     def is_foreign(self, relative: str) -> bool:
-        """True if there is a file, and others wrote it."""
+        """True if others wrote a file."""
         output, name = self._of(relative)
         return output.is_foreign(name)
 
     def foreign_error(self, relative: str) -> ForeignFileError:
-        """Return the error that a file of others is in the way."""
+        """Return the error about a file of others."""
         output, name = self._of(relative)
         return output.foreign_error(name)
 
     def check_folder(self, folder: str) -> None:
-        """Raise OutputError if a link leads out of the output to a folder."""
+        """Raise OutputError if a folder is outside."""
         output, name = self._of(folder)
         output.check_folder(name)
 
     def listed_key(self, relative: str) -> str | None:
-        """Return the fingerprint of the page that was written last."""
+        """Return the fingerprint of the listed page."""
         return self.pages.listed_key(relative)
 
     def is_intact(self, relative: str, key: str = "") -> bool:
-        """True if a file is on disk as it was written."""
+        """True if a file is as it was written."""
         output, name = self._of(relative)
         return output.is_intact(name, key)
 
     def is_whole(self, relative: str) -> bool:
-        """True if a page exists and nothing is missing from it."""
+        """True if a page seems to be whole."""
         return self.pages.is_whole(relative)
 
     # --- workers --------------------------------------------------------------------------------

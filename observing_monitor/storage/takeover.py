@@ -1,4 +1,4 @@
-"""Find the files of a site in folders that have no list of ours yet."""
+"""Files of an output that has no list yet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _IN_STORE = re.compile(r"(?:files|ingests|metrics)\.parquet|(?:looked|previews)\
 
 
 def take_over(output: Output, stream: str, folder: str) -> None:
-    """List the files of a stream that its index describes.
+    """List the files that a stream's index describes.
 
     It is for an output without a list: the site is of version 0.1, or the list was lost. If the
     store is shared, the pages of the stream must show that they are ours.
@@ -62,7 +62,7 @@ def take_over(output: Output, stream: str, folder: str) -> None:
 
 
 def _files_at(output: Output, path: str, name: str) -> list[str]:
-    """Return a file, or the files in a folder of pictures."""
+    """Return a file, or those in a folder."""
     if _PICTURE_FOLDER.fullmatch(name):
         return [f"{path}/{picture}" for picture in output.names(path)]
     return [path] if _NAMES.fullmatch(name) else []
@@ -80,7 +80,7 @@ def check_ours(output: Output, streams: list[tuple[str, str]]) -> None:
 def foreign_files(
     output: Output, streams: list[tuple[str, str]], of_nights: bool = True
 ) -> Iterator[str]:
-    """Yield the files of others at paths that runs may write.
+    """Yield files of others that are in the way.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def foreign_files(
 
 
 def _files_in_store(output: Output, stream: str) -> list[str]:
-    """Return the paths of a stream's files in the store."""
+    """Return a stream's paths in the store."""
     store = Store(output, stream)
     paths = [layout.index_file(stream), layout.index_notes_file(stream)]
     for night in store.nights():

@@ -112,7 +112,7 @@ def test_a_page_of_a_backup(tmp_path):
 
 
 def test_other_words_are_kept(tmp_path, capsys):
-    """What somebody wrote over a page is kept next to it, and named."""
+    """Other words in place of a page are kept."""
     settings = make_site(tmp_path)
     assert run("-c", settings, *LAST, now=NOW) == 0
     page = tmp_path / "site" / "cam" / f"{NIGHTS[1]}.csv"

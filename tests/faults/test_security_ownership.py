@@ -127,7 +127,7 @@ def test_adopting_a_file(tmp_path, capsys, name):
 
 
 def test_a_file_that_changed_after_it_was_adopted(tmp_path, capsys):
-    """What somebody writes after adopting is kept as well."""
+    """Words written after adopting are kept as well."""
     settings = make_site(tmp_path)
     mine = put(tmp_path / "site" / "cam" / "index.html")
     assert run("adopt", "-c", settings, "--yes", now=NOW) == 0
@@ -154,10 +154,13 @@ def test_other_files_in_the_output_stay(tmp_path, capsys):
     much_later = NOW + datetime.timedelta(days=40)
     assert run("-c", settings, now=much_later) == 0
     assert run("prune", "--yes", "-c", settings, now=much_later) == 0
+    assert run("prune", "-c", settings, now=much_later) == 0
+    said = capsys.readouterr()
+    assert "nothing is to be removed" in said.out
     assert run("publish", "-c", settings, now=much_later + datetime.timedelta(days=2)) == 0
     assert b'content="pruned"' in (cam / f"{NIGHT}.html").read_bytes()
     assert [path.read_bytes() for path in others] == before
-    assert f"{others[1]}: observing_monitor did not write it" in capsys.readouterr().err
+    assert f"{others[1]}: observing_monitor did not write it" in said.err
 
 
 def test_a_textfile_of_others(tmp_path, capsys):
