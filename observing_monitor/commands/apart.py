@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ class _Seen(msgspec.Struct, frozen=True):
     ----------
     real : str
         Without links.
+    link : str
+        The same, but the path's own last name may be a link.
     number : tuple or None
         Device and inode, if the path exists.
     around : frozenset
@@ -51,6 +54,7 @@ class _Seen(msgspec.Struct, frozen=True):
     """
 
     real: str
+    link: str
     number: tuple[int, int] | None
     around: frozenset[tuple[int, int]]
 
@@ -78,6 +82,7 @@ def check_apart(options: argparse.Namespace, output: Output, streams: list[Strea
     Pages would be taken for files, or replace them. Links are followed, patterns compared, and
     case ignored where the file system does.
     """
+    _seen.cache_clear()
     places = {place for stream in streams for place in _places_of(stream)}
     for stream_name, path in sorted(places):
         _check_root(output, stream_name, path)
@@ -94,7 +99,8 @@ def _places_of(stream: Stream) -> Iterator[tuple[str, str]]:
     """Yield (stream, path) for each path read."""
     for version in stream.versions:
         for source in version.sources:
-            for path in _paths_in(vars(source.settings).values()):
+            values = [getattr(source.settings, f.name) for f in fields(source.settings)]
+            for path in _paths_in(values):
                 yield stream.name, path
             own = getattr(source.settings, "path", None)
             for place in (own, source.place):
@@ -109,7 +115,9 @@ def _paths_in(value: Any) -> Iterator[str]:
     """Yield each path in the values of settings."""
     if isinstance(value, Path):
         # butler.yaml is the settings of a repository, which is its folder
-        yield str(value.parent if value.name == "butler.yaml" else value)
+        path = value.parent if value.name == "butler.yaml" else value
+        if path != Path():  # not set
+            yield str(path)
     elif isinstance(value, str):
         if value.startswith(_SQLITE):
             yield value.removeprefix(_SQLITE).partition("?")[0]
@@ -161,14 +169,14 @@ def _read_of(who: str, path: str) -> _Read:
     if fixed != path:
         return _Read(who, path, [names_of(seen.real) + wild_names(path[len(fixed) :])], None)
     # the file or folder itself, and the link that leads to it
-    link = os.path.join(_seen(os.path.dirname(path)).real, os.path.basename(path))
-    return _Read(who, path, [(*names_of(real), ANY) for real in {seen.real, link}], seen)
+    return _Read(who, path, [(*names_of(real), ANY) for real in {seen.real, seen.link}], seen)
 
 
+@functools.cache  # a disk that is down is asked once
 def _seen(path: str) -> _Seen:
     """Return what `_look_at` does, if the disk answers."""
     path = os.path.abspath(path)
-    return within(LOOK_S, functools.partial(_look_at, path), _Seen(path, None, frozenset()))
+    return within(LOOK_S, functools.partial(_look_at, path), _Seen(path, path, None, frozenset()))
 
 
 def _look_at(path: str) -> _Seen:
@@ -178,7 +186,9 @@ def _look_at(path: str) -> _Seen:
         numbers.append(_number(place))
         place = os.path.dirname(place)
     number = numbers[0] if numbers else _number(real)
-    return _Seen(real, number, frozenset(filter(None, numbers)))
+    folder, name = os.path.split(path)
+    link = os.path.join(os.path.realpath(folder), name)
+    return _Seen(real, link, number, frozenset(filter(None, numbers)))
 
 
 def _number(path: str) -> tuple[int, int] | None:
