@@ -42,6 +42,8 @@ def check_options(options: argparse.Namespace, command: str) -> None:
     if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
         words = "is no address; write one such as https://example.org/nights/"
         raise UsageError(f"--site_url {options.site_url!r} {words}")
+    if options.all and command != "publish":
+        raise UsageError(f"--all is for publish, not for {command}; leave it out")
     if command == "import-prototype" and options.database is None:
         words = "it names the prototype's observing_monitor.sqlite3"
         raise UsageError(f"--database is not given; {words}")

@@ -32,6 +32,7 @@ from observing_monitor.model.nights import YEARS
 from observing_monitor.pages import publish, render
 from observing_monitor.pages.frame import make_site
 from observing_monitor.pages.heartbeat import read_times, write_heartbeat
+from observing_monitor.pages.published import Collected
 from observing_monitor.processes.parallel import start_thread
 from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
@@ -108,6 +109,8 @@ class SiteRun:
         self._deadline = Deadline(self.limit_s)
         # indexes of collected streams, which `publish` writes
         self._indexes: dict[str, Index] = {}
+        # stream -> nights whose pages are compared with what was written; None for all
+        self._looked_at: Nights = {}
         self._site = make_site(
             self.title, self.streams, self.output, self.site_url, self.known_issues.issues
         )
@@ -155,6 +158,7 @@ class SiteRun:
         is_then_published : bool, optional
             If `publish` follows, it writes the indexes, which are large, once.
         """
+        self._looked_at = {} if look_at_everything or from_scratch else {**nights}
         how = AskOptions(self.now, look_at_everything or from_scratch, from_scratch=from_scratch)
         prepared = self._prepare(nights, executor, how, share)
         while prepared:
@@ -289,7 +293,12 @@ class SiteRun:
         with self.progress("publishing", None) as step:
             read_at = read_times(self._site, self.now, self.read)
             done = publish.publish(
-                self._site, self.now, executor, step, self._deadline, self._indexes, read_at
+                self._site,
+                self.now,
+                executor,
+                step,
+                self._deadline,
+                Collected(self._indexes, read_at, self._looked_at),
             )
         self.problems += done.problems
         self.n_pages = done.n_pages

@@ -6,6 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ describes the forma
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,20 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
             gauges.add(f"night_{stage}_delay_seconds", meaning, delay_s, **labels, part=part)
 
 
+def _check_ours(path: Path) -> None:
+    """Raise OSError if others wrote a file."""
+    from observing_monitor.storage.ledger import SIGN_BYTES
+    from observing_monitor.storage.marks import is_marked
+
+    check_plain(path)
+    with contextlib.suppress(FileNotFoundError), open(path, "rb", opener=plain) as file:
+        head = file.read(SIGN_BYTES)
+        # a killed run may leave an empty one
+        if head and not is_marked(layout.TEXTFILE, head, head):
+            words = "observing_monitor did not write it, so it stays as it is"
+            raise FileExistsError(errno.EEXIST, words, os.fspath(path))
+
+
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     """Write the textfile, and its copy if one is set.
 
@@ -205,7 +220,8 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     # always the same, so that killed runs leave only one
     unfinished = copy.with_name(f".{copy.name}.unfinished")
     try:
-        check_plain(copy)
+        for path in (copy, unfinished):
+            _check_ours(path)
         with open(unfinished, "wb", opener=plain) as file:
             file.write(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)

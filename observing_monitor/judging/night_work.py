@@ -31,7 +31,7 @@ class NightWork:
     # how files usually come (`usual_flows.usual_flows`); None unless the night is tonight
     flows: Mapping[str, UsualFlow] | None = None
     # when the stream's sources were last read; None if that is unknown
-    looked_at: datetime.datetime | None = None
+    read_at: datetime.datetime | None = None
     # nights that may share files with this one, each with a digest (`cross_night.neighbours`)
     neighbours: tuple[tuple[datetime.date, str], ...] = ()
     # findings on rows that the sources left out, if the night is the newest
