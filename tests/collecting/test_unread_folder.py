@@ -101,3 +101,21 @@ def test_folder_beside(folder, capsys):
     assert capsys.readouterr().err == ""
     assert "lost+found: permission denied" in words_of(folder)
     assert nights(folder / "out/site/s")[NIGHT]["status"] == "warning"
+
+
+@pytest.mark.parametrize("path", ["logs/{night}/*.csv", "logs/{night}/all.csv"])
+def test_folder_of_a_table(folder, capsys, path):
+    """A folder of tables that cannot be listed is a fault, not an empty night."""
+    source = f'type = "table"\npath = "{folder}/{path}"\nvalues = {{ v = "v" }}\n'
+    (folder / "out/site.toml").write_text(
+        f'[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\n{source}'
+    )
+    closed = folder / "logs" / NIGHT
+    closed.mkdir(parents=True)
+    (closed / "all.csv").write_text("v\n1\n")
+    closed.chmod(0)
+    for code, mode in ((1, 0o755), (0, 0)):
+        assert run("-c", folder / "out/site.toml", now=NOW) == code
+        err = capsys.readouterr().err
+        assert (f"{closed}" in err and "permission denied" in err) == bool(code)
+        closed.chmod(mode)
