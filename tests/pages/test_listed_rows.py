@@ -86,7 +86,7 @@ def test_one_finding_of_two_sources(page):
 
 
 def test_links_lead_to_rows(page):
-    """An exposure that never came, one without a detector, and a file that came twice."""
+    """Each finding links to its rows."""
     href = link_of(page, "never came")
     assert place(page, href).startswith(f"{obsid(3)} expected, and no image came")
     href = link_of(page, "exposure 2: 1 of 2 detectors")
@@ -98,7 +98,7 @@ def test_links_lead_to_rows(page):
 
 
 def test_attention_is_not_none(page):
-    """All that makes the night other than normal is in the section on attention."""
+    """The section on attention is not empty."""
     section = Reader(page).words.partition("Files that need attention")[2].partition("Charts")[0]
     assert "None." not in section and "never came" in section and "incomplete" in section
 

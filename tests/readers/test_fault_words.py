@@ -17,7 +17,7 @@ def raised(function, *arguments):
 
 
 def test_sqlite(tmp_path):
-    """What SQLite says of a file or a query is put into words that follow a path."""
+    """Faults of SQLite are words that follow a path."""
     (tmp_path / "text").write_text("no database " * 100)
     connection = sqlite3.connect(tmp_path / "text")
     assert sqlite_words(raised(connection.execute, "select 1 from a")) == "is no SQLite database"

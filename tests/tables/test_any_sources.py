@@ -150,7 +150,7 @@ def test_every_pair_and_triple(world):
     for names in orders(TRIPLES):
         check_at_once(world, names)
     for names in TRIPLES:
-        check_night(world, names, len(names))
+        check_night(world, names)
 
 
 @pytest.mark.long
