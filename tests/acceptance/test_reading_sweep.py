@@ -1,14 +1,18 @@
 """After a corrected setting, a run equals a run from scratch."""
 
+import dataclasses
 import datetime
 import functools
 
 import pytest
 from running import run
-from support.reading_cases import CASES
+from support.reading_cases import CASES, NOT_SWEPT
 from support.settings_text import to_toml
 from support.site_contents import assert_same, copy_site, shown, site_of
 from support.small_inputs import KINDS, NIGHT, NOW
+from support.sweep_cases import READING
+
+from observing_monitor.sources.registry import source_class
 
 pytestmark = pytest.mark.long
 
@@ -91,3 +95,24 @@ def test_cases_have_an_effect(inputs):
         == shown(site_of(inputs.unchanged(case.kind) / "site"))
     ]
     assert same == []
+
+
+def test_every_setting_of_reading_is_swept_or_listed():
+    """Each setting that affects reading has a case, or a reason."""
+    swept = {(type_of(case), setting) for case in CASES for setting in case.changes}
+    listed = {(kind, setting) for kind, settings in NOT_SWEPT.items() for setting in settings}
+    known = {
+        (kind, field.name)
+        for kind, settings in READING.items()
+        for field in dataclasses.fields(source_class(kind).Settings)
+        if field.name in settings and field.metadata.get("affects_reading", True)
+    }
+    assert sorted(known - swept - listed) == [], "neither swept nor listed"
+    assert sorted(listed & swept) == [], "both swept and listed"
+    assert sorted(listed - known) == [], "no setting that affects reading"
+
+
+def type_of(case):
+    """Return the type of the source that a case changes."""
+    kind = case.kind.partition(",")[0]
+    return "files" if kind == "gen2" and case.source == 0 else kind

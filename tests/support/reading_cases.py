@@ -28,13 +28,11 @@ ANOTHER_PATH = {"columns": {"path": "message", "attempted_at": "at", "status": "
 
 CASES = [
     ReadingCase("files", {"transfer_log": ""}),
-    ReadingCase("files", {"transfer_log": "rsync.log"}),
     ReadingCase("files", {"transfer_log_zone": "America/Santiago"}),
     ReadingCase("files", {"skip": ["*_000001*", "*.txt"]}),
     ReadingCase("files", {"name_pattern": IN_THE_FOLDER}),
     ReadingCase("files", {"whole_folders": ["2020-02-12"]}),
     ReadingCase("gen2", {"raw_pattern": r"(?P<exposure>\d{3})\d*-det(?P<detector>\d+)"}, 1),
-    ReadingCase("gen2", {"query_links": True}, 1),
     ReadingCase("gen2", {"skip": ["*000002*"]}),
     ReadingCase("gen3", {"dataset_type": "raws"}),
     ReadingCase("dbb", {"timezone": "America/Santiago"}),
@@ -75,3 +73,26 @@ CASES = [
     ReadingCase("fitsstorage_logs", {}, rule="UTC"),
     ReadingCase("files", {}, rule="UTC+4h"),
 ]
+
+# Settings of `sweep_cases.READING` without a case, and why.
+SERVER = "its tests have the server that it needs"
+ALIKE = "`table` and `sql` map columns alike, and one of them is swept"
+OF_ERRORS = "another value is an error with this input"
+NOT_SWEPT = {
+    "objects": dict.fromkeys(("skip", "name_pattern", "storage"), SERVER),
+    "fitsstorage": dict.fromkeys(("zone", "files", "stuck_after_s"), SERVER),
+    "gen2": {"query_links": "finds the same links in this input"},
+    "gen3": {"instrument": OF_ERRORS},
+    "lasair": {"table": OF_ERRORS},
+    "lwa": {"max_image_bytes": "the input has no images"},
+    "broker_counts": dict.fromkeys(("night_column", "separator", "comment"), OF_ERRORS),
+    "table": {
+        **dict.fromkeys(("statuses", "columns"), ALIKE),
+        **dict.fromkeys(("format", "separator", "comment", "records"), OF_ERRORS),
+        **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
+    },
+    "sql": {
+        **dict.fromkeys(("values", "units"), ALIKE),
+        **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
+    },
+}
