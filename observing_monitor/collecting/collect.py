@@ -113,10 +113,10 @@ class StreamCollector:
             if progress:
                 progress(outcome)
         note_sources(index, self.stream, outcomes, nights, self.options.now)
+        looked = {outcome.night.isoformat(): outcome.rows for outcome in outcomes}
         self.not_understood, self.warnings = note_rows(
-            index, self.stream, outcomes, self.options.now
+            index, self.stream, self._store, self.options.now, looked
         )
-        self._log_without_effect(outcomes)
         if is_ours:
             self._store.write_index(index)
         return outcomes

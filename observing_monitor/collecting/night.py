@@ -24,7 +24,7 @@ def collect_night(task: NightTask) -> Outcome:
     """
     looked = task.store.read_looked(task.night)
     if is_pruned(looked, TABLES):
-        return Outcome(task.night, is_pruned=True)
+        return Outcome(task.night, rows=looked.get("rows") or {}, is_pruned=True)
     looks = look_at_night(task, looked)
     is_whole = task.store.is_whole(task.night, looked.get("sizes"))
     if not (is_whole and is_unchanged(looks, looked, task.now)):

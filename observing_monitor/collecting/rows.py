@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import statistics
 from typing import TYPE_CHECKING
 
 from observing_monitor.judging.left_out import (
@@ -13,18 +11,24 @@ from observing_monitor.judging.left_out import (
     nothing_words,
     some_words,
 )
-from observing_monitor.model.nights import iso_utc, parse_utc
+from observing_monitor.model.digest import hex_digest
+from observing_monitor.model.nights import iso_utc, parse_night, parse_utc
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from observing_monitor.collecting.outcome import Outcome
     from observing_monitor.model.reading import Counts
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index, PlaceRows, SourceRows
+    from observing_monitor.storage.store import Store
+
+    # source -> place -> its rows
+    NightRows = Mapping[str, Mapping[str, PlaceRows]]
 
 
+# newest nights whose rows are added up
+NIGHTS = 2
 # places of a source and night that are kept one by one; the others are added up
 MAX_PLACES = 50
 MAX_EXAMPLES = 3
@@ -59,7 +63,7 @@ def rows_of(counts: Mapping[str, Counts]) -> dict[str, PlaceRows]:
     others = ordered[MAX_PLACES:]
     # two nights with the same other places have the same key: these are counted once
     text = "\n".join(place for place, _ in others)
-    digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+    digest = hex_digest(text, n_bytes=4)
     n_read, n_left_out = sum(one[0] for _, one in others), sum(one[1] for _, one in others)
     examples = [example for _, one in others for example in one[2]]
     name = f"{len(others):,} more places ({digest})"
@@ -75,12 +79,25 @@ def nothing_understood(rows: Mapping[str, PlaceRows]) -> str:
 
 
 def note_rows(
-    index: Index, stream: Stream, outcomes: Iterable[Outcome], now: datetime.datetime
+    index: Index,
+    stream: Stream,
+    store: Store,
+    now: datetime.datetime,
+    looked: Mapping[str, NightRows] | None = None,
 ) -> tuple[dict[str, str], list[str]]:
     """Note the rows of each source in the index.
 
-    They are those of the nights that the run looked at. A place that several nights share is
-    counted once.
+    They are those of the newest nights, whichever nights a run looked at. A place that several
+    nights share is counted once.
+
+    Parameters
+    ----------
+    index : Index
+    stream : Stream
+    store : Store
+    now : datetime
+    looked : mapping, optional
+        The rows of nights that were looked at; those of others are in the store.
 
     Returns
     -------
@@ -91,9 +108,8 @@ def note_rows(
     """
     before = index.get("rows") or {}
     read: dict[str, dict[str, PlaceRows]] = {}
-    # in order of nights: of one place, the newest night counts
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.night):
-        for name, places in outcome.rows.items():
+    for sources in _of_newest(index, stream, store, now, looked or {}):
+        for name, places in sources.items():
             read.setdefault(name, {}).update(places)
     tonight = stream.rule.night_of(now).isoformat()
     after: dict[str, SourceRows] = {}
@@ -109,9 +125,35 @@ def note_rows(
             warnings += _news(name, rows, before.get(name))
         elif name in before:
             after[name] = before[name]
-    if after or before:
+    if after != before:
         index["rows"] = after
+        # the index has to be written, though no page may change
+        index.pop("is_settled", None)
     return problems, warnings
+
+
+def restore_rows(index: Index, stream: Stream, store: Store, now: datetime.datetime) -> None:
+    """Note the rows in an index that was remade."""
+    if "rows" not in index:
+        note_rows(index, stream, store, now)
+
+
+def _of_newest(
+    index: Index,
+    stream: Stream,
+    store: Store,
+    now: datetime.datetime,
+    looked: Mapping[str, NightRows],
+) -> list[NightRows]:
+    """Return the rows of the newest nights, in order of the nights."""
+    tonight = stream.rule.night_of(now).isoformat()
+    newest = sorted(night for night in index["nights"] if night <= tonight)[-NIGHTS:]
+    return [
+        looked[night]
+        if night in looked
+        else store.read_looked(parse_night(night)).get("rows") or {}
+        for night in newest
+    ]
 
 
 def _added_up(places: Mapping[str, PlaceRows]) -> SourceRows:
@@ -142,7 +184,7 @@ def _add_history(
     }
     shares = [left_out / read for read, left_out in history.values() if read]
     if len(shares) >= MIN_NIGHTS and n_read:
-        usual = statistics.median(shares)
+        usual = sorted(shares)[len(shares) // 2]
         share = n_left_out / n_read
         if share > UNUSUAL * usual and n_left_out - usual * n_read >= MIN_ROWS:
             rows["usual"] = usual

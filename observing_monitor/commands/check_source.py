@@ -91,6 +91,8 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
     at = f", the last at {clock(max(newest))}" if newest else ""
     answer = Answer(FINE, [f"of {night}: {', '.join(counts) or 'no table'}{at}"])
     answer += _check_times(reading.files, night, stream) + _check_rows(reading)
+    if fault := getattr(reading, "fault", ""):
+        answer += Answer(FAILED, [fault])
     answer += _odd([*getattr(reading, "without_effect", ()), *_check_ignore(reading.files, stream)])
     if reading.notes:
         answer += Answer(ODD, [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]])

@@ -140,7 +140,7 @@ def _add_source(
     at = _unix_of(silent.get("since"))
     gauges.add("source_silent_since_timestamp_seconds", since, at, **own)
     if rows := status.rows.get(name):
-        meaning = "Rows that the source read, used and left out for the nights of its last update."
+        meaning = "Rows that the source read, used and left out for the two newest nights."
         n_read, n_left_out = rows["n_read"], rows["n_left_out"]
         for what, n in (
             ("read", n_read),

@@ -351,7 +351,7 @@ ROWS = (
     Column(
         "n_read",
         "int",
-        "Rows, lines or files that the source read for the nights of its last update",
+        "Rows, lines or files that the source read for the two newest nights",
         "Read",
     ),
     Column("n_used", "int", "Those of them that were understood", "Understood"),

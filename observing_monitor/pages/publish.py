@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from observing_monitor.collecting.rows import restore_rows
 from observing_monitor.feeds.atom import newest
 from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
@@ -79,7 +80,7 @@ def publish(
     news: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
-        index = indexes.get(stream.name) or Store(site.output, stream.name).read_index()
+        index = indexes.get(stream.name) or _read_index(site, stream, now)
         publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
@@ -99,6 +100,14 @@ def publish(
         [problem for done in nights for problem in done.problems],
         pages,
     )
+
+
+def _read_index(site: Site, stream: Stream, now: datetime.datetime) -> Index:
+    """Return the index of a stream that was not collected."""
+    store = Store(site.output, stream.name)
+    index = store.read_index()
+    restore_rows(index, stream, store, now)
+    return index
 
 
 def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, StreamPublished]:

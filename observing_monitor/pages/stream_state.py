@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from observing_monitor.model import finding
 from observing_monitor.model.columns import Summary
@@ -69,8 +69,18 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
             stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
         ),
         has_files=reports_files(stream),
-        rows={name: rows for name, rows in (index.get("rows") or {}).items() if name in sources},
+        rows={
+            name: _shown_rows(rows)
+            for name, rows in (index.get("rows") or {}).items()
+            if name in sources
+        },
     )
+
+
+def _shown_rows(rows: SourceRows) -> SourceRows:
+    """Return what pages show of a source's rows."""
+    shown = {name: rows.get(name) for name in ("n_read", "n_left_out", "examples", "since")}
+    return cast("SourceRows", shown)
 
 
 def _alarming(

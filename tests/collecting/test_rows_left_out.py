@@ -65,7 +65,7 @@ def cells(site):
 
 
 def test_rows_left_out_are_a_warning(site, capsys):
-    """Some rows left out: exit 0, a warning on every run, and one line when it begins."""
+    """Some rows left out: exit 0, a warning, and one line when it begins."""
     put(site, *good(5), *bad(2))
     for number in range(3):
         assert run("-c", site, now=NOW + number * datetime.timedelta(minutes=5)) == 0
@@ -120,7 +120,7 @@ def test_rows_left_out_stay_a_warning_on_the_next_night(site, capsys):
 
 
 def test_rows_left_out_recover(site, capsys):
-    """Without rows left out, the finding ends; if it begins again, a line says so."""
+    """The finding ends with its cause; if it begins again, a line says so."""
     put(site, *good(5), *bad(2))
     run("-c", site, now=NOW)
     put(site, *good(6))
@@ -134,7 +134,7 @@ def test_rows_left_out_recover(site, capsys):
 
 
 def test_nothing_understood_is_an_error(site, capsys):
-    """No row understood: exit 1 and one line on every run; what was known stays."""
+    """No row understood: exit 1, one line on every run, and what was known."""
     put(site, *good(5, first=datetime.date(2021, 9, 16)))
     assert run("-c", site, now=NOW) == 0
     assert nights(site.parent / "site/s")["2021-09-20"]["v"] == 4
@@ -159,7 +159,7 @@ def test_nothing_understood_is_an_error(site, capsys):
 
 
 def test_one_of_several_files_is_not_understood(site, capsys):
-    """A file of which no row is understood is an error, although others are understood."""
+    """A file that is not understood is an error, although others are."""
     site.write_text(SITE.format(path="*.csv"))
     put(site, *good(5, first=datetime.date(2021, 9, 16)), name="a.csv")
     put(site, *bad(3), name="b.csv")
@@ -175,7 +175,7 @@ def test_one_of_several_files_is_not_understood(site, capsys):
 
 
 def test_share_jumps(site, capsys):
-    """Many more rows left out than usual are a finding of their own, and one line."""
+    """Many more rows left out than usual are a finding, and one line."""
     for number in range(4):
         put(site, *good(100), *bad(1))
         run("-c", site, now=NOW + number * DAY)
@@ -199,7 +199,7 @@ def test_a_few_rows_more_are_no_jump(site, capsys):
 
 
 def test_files_of_nights_are_added_up(site):
-    """Files of several nights are added up; a file of all nights is counted once."""
+    """Files of nights are added up, a file of all nights is counted once."""
     site.write_text(SITE.format(path="{night}.csv"))
     put(site, *good(3), name="2021-09-19.csv")
     put(site, *good(4), name="2021-09-20.csv")

@@ -53,7 +53,7 @@ def words_of(folder):
 
 
 def test_folder_of_tonight(folder, capsys):
-    """It is said on stderr and on the pages of every run, until the folder can be listed."""
+    """stderr and pages say so in every run, until it can be listed."""
     closed = put(folder / "store" / NIGHT / "a.fits").parent
     closed.chmod(0)
     fault = (
@@ -81,7 +81,7 @@ def test_folder_of_tonight(folder, capsys):
 
 
 def test_folder_inside(folder, capsys):
-    """The files of the other folders are read all the same, and what was known stays."""
+    """The other folders are read all the same, and what was known stays."""
     put(folder / "store" / NIGHT / "a.fits")
     closed = put(folder / "store" / NIGHT / "inner" / "b.fits").parent
     assert run_at(folder) == 0
@@ -101,3 +101,21 @@ def test_folder_beside(folder, capsys):
     assert capsys.readouterr().err == ""
     assert "lost+found: permission denied" in words_of(folder)
     assert nights(folder / "out/site/s")[NIGHT]["status"] == "warning"
+
+
+@pytest.mark.parametrize("path", ["logs/{night}/*.csv", "logs/{night}/all.csv"])
+def test_folder_of_a_table(folder, capsys, path):
+    """A folder of tonight's tables that cannot be listed is a fault, not an empty night."""
+    source = f'type = "table"\npath = "{folder}/{path}"\nvalues = {{ v = "v" }}\n'
+    (folder / "out/site.toml").write_text(
+        f'[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\n{source}'
+    )
+    closed = folder / "logs" / NIGHT
+    closed.mkdir(parents=True)
+    (closed / "all.csv").write_text("v\n1\n")
+    closed.chmod(0)
+    for code, mode in ((1, 0o755), (0, 0)):
+        assert run("-c", folder / "out/site.toml", now=NOW) == code
+        err = capsys.readouterr().err
+        assert (f"{closed}" in err and "permission denied" in err) == bool(code)
+        closed.chmod(mode)

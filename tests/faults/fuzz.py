@@ -60,7 +60,9 @@ WHOLE_EVERY = 100  # inputs under atheris: one is read as a whole, the others ar
 # Only the parsing of a source, which takes a hundredth of the time of a reading.
 PARSERS = {
     "files": lambda source, path: [
-        source.log.instant(at) for _, at in rsync_log.read_log(path, path.parent)
+        source.log.instant(line.at)
+        for line in rsync_log.read_log(path, path.parent)
+        if isinstance(line, rsync_log.Arrival)
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),

@@ -70,14 +70,14 @@ def one_source(**settings):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_sources_count_their_rows(tmp_path, kind):
-    """Of a valid input each row is counted, and none is left out."""
+    """Each row of a valid input is counted, and none is left out."""
     found = [total(reading) for reading in readings(tmp_path, kind)]
     assert [n_read for n_read, _, _ in found] == N_READ[kind]
     assert [left_out for _, left_out, _ in found] == [0] * len(found)
 
 
 def test_places_name_what_was_read(tmp_path):
-    """A file of all nights is a place for all; a folder of files is one per night."""
+    """A file is one place for all nights, a folder one per night."""
     ((path, counts),) = readings(tmp_path, "table, JSON")[0].counts.items()
     assert path == f"{tmp_path}/files.json" and counts.n_used == 4
     put(tmp_path / "store" / str(NIGHT) / "a.fits")
@@ -102,7 +102,7 @@ def test_places_name_what_was_read(tmp_path):
     ],
 )
 def test_table_without_night_or_cell(tmp_path, text, n_read, examples):
-    """Rows without a night, and of another shape, are left out with their line."""
+    """Rows without a night, and of another shape, are left out."""
     (tmp_path / "t.csv").write_text(text)
     source = one_source(
         type="table",
@@ -180,7 +180,7 @@ def test_lines_of_a_listing(tmp_path):
 
 
 def test_lines_of_a_transfer_log(tmp_path):
-    """Lines that rsync does not write are left out; one that is being written is no row."""
+    """Lines that rsync does not write are left out, but not half a line."""
     put(tmp_path / "storage" / str(NIGHT) / "a.fits")
     (tmp_path / "rsync.log").write_text(
         "2020/02/12 17:20:00 [123] receiving file list\n"
@@ -206,7 +206,7 @@ def test_links_that_the_pattern_does_not_match(tmp_path):
 
 
 def test_messages_of_the_summit(tmp_path):
-    """Messages that make no sense, and files that are none, are left out of their day."""
+    """Messages that make no sense are left out, and files that are none."""
     sources, _ = KINDS["summit"](tmp_path)
     inside = tmp_path / "20200212"
     (inside / "odd.json").write_text('{"imageName": "a"}')
@@ -227,7 +227,7 @@ def test_exposures_without_a_date(tmp_path):
 
 
 def test_unknown_messages_of_a_service(tmp_path):
-    """Unknown messages of a service's log, and files that are no log, are left out."""
+    """Unknown messages of a service, and files that are no log, are left out."""
     sources, (log, _) = KINDS["fitsstorage_logs"](tmp_path)
     line = "2020-02-12 04:33:00,000 28851:service_ingest_queue:41 INFO: Frobnicating\n"
     log.write_text(log.read_text() + line)
@@ -281,7 +281,7 @@ def test_readings_of_earlier_packages_have_no_counts():
 
 
 def test_many_places_are_added_up():
-    """Of many places those with rows left out are kept; the others are one place."""
+    """Places with rows left out are kept, though there are many others."""
     counts = {f"file {n:03}": Counts(10) for n in range(MAX_PLACES + 30)}
     counts["file 079"].leave_out("line 3", "odd")
     rows = rows_of(counts)
@@ -293,7 +293,7 @@ def test_many_places_are_added_up():
 
 
 def test_nothing_understood():
-    """A reading is not understood if none of its places is; a place without rows is."""
+    """A reading is not understood if none of its places is."""
     odd, fine = Counts(2), Counts(2)
     odd.leave_out("line 1", "odd", 2)
     assert nothing_understood(rows_of({"a": odd})) == (

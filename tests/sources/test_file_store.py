@@ -130,7 +130,7 @@ def test_odd_things_stop_nothing(tmp_path):
 
 @pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
 def test_folder_that_cannot_be_read(tmp_path, mode):
-    """An unreadable folder is a fault of the source, with the remedy; the rest is read."""
+    """An unreadable folder is a fault, with the remedy; the rest is read."""
     need(
         can_drop(),
         "root reads every folder, and there is no other user to become",

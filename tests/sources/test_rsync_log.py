@@ -42,7 +42,7 @@ def test_transfer_log_that_is_broken(tmp_path):
     put(tmp_path / "storage" / "2020-02-12" / "b.fits")
     (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(b"cut")[:-4])
     (tmp_path / "rsync.log.2").mkdir()
-    (tmp_path / "rsync.log.3.gz").write_bytes(b"no gzip")
+    (tmp_path / "rsync.log.3.gz").write_bytes(b"no gzip\n")
     reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
     assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
     assert [note.partition(";")[0].partition(" (")[0] for note in reading.notes] == [
