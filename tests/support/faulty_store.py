@@ -1,4 +1,4 @@
-"""An HTTP server that passes requests on to an object store, and fails as it is told."""
+"""A proxy of an object store that fails as it is told."""
 
 import http.client
 import threading
