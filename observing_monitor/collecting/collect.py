@@ -117,6 +117,7 @@ class StreamCollector:
         self.not_understood, self.warnings = note_rows(
             index, self.stream, self._store, self.options.now, looked
         )
+        self._log_without_effect(outcomes)
         if is_ours:
             self._store.write_index(index)
         return outcomes

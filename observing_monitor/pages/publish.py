@@ -70,24 +70,14 @@ def publish(
     """
     write_assets(site)
     collected = collected or Collected()
-    indexes, read_at = collected.indexes, collected.read_at
     nights: list[NightsPublished] = []
     streams: list[StreamPublished] = []
     news: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
-        index = indexes.get(stream.name) or _read_index(site, stream, now)
-        publisher = NightsPublisher(
-            site,
-            stream,
-            index,
-            now,
-            executor,
-            progress,
-            deadline,
-            read_at=now if read_at is None else read_at.get(stream.name),
-            looked_at=collected.looked_at.get(stream.name),
-        )
+        index = collected.indexes.get(stream.name) or _read_index(site, stream, now)
+        publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
+        publisher.note_looks(collected)
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from observing_monitor.judging.usual_flows import UsualFlow
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.night_job import NightJob
+    from observing_monitor.pages.published import Collected
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.stream import Stream
@@ -58,6 +59,12 @@ class NightsPublisher:
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
     _n_pages: int = field(default=0, init=False)
+
+    def note_looks(self, collected: Collected) -> None:
+        """Note when the sources were read, and which files to compare."""
+        read_at, name = collected.read_at, self.stream.name
+        self.read_at = self.now if read_at is None else read_at.get(name)
+        self.looked_at = collected.looked_at.get(name)
 
     def publish(self) -> NightsPublished:
         """Write the pages that are not current, the newest first.
