@@ -431,7 +431,7 @@ def test_from_scratch_is_for_rebuild(files, command, capfd):
 
 
 def test_messages_that_were_purged(tmp_path):
-    """A night of which the messages were purged stays, also with other settings."""
+    """A night stays when its messages are purged and settings change."""
     folder = tmp_path / "summit" / f"{NIGHT}"
     folder.mkdir(parents=True)
     (folder / "readout.json").write_text(
