@@ -53,12 +53,13 @@ def test_a_store_that_fails_now_and_then(tree, bucket, faulty, tmp_path, fault):
 @pytest.mark.parametrize("fault", ["broken", "cut", "lost", "hang"])
 @pytest.mark.parametrize("after", [3, 25])
 def test_a_store_that_fails_for_good(tree, bucket, faulty, tmp_path, fault, after):
-    """A run ends with one line; the next completes the site."""
+    """A run ends and names the place; the next completes the site."""
     folder, now = tree
     which = ("rebuild", "--input_dir", folder, "--jobs", "1", "--output_dir")
     faulty.fault = lambda number: fault if number > after else ""
     code, said = ended(start(*which, f"{bucket.address}/site", now=now))
-    assert code == 2 and len(said.splitlines()) == 1 and "s3://" in said, said
+    lines = said.splitlines()  # the renewal of the lock may fail first
+    assert code == 2 and 1 <= len(lines) <= 3 and all("s3://" in line for line in lines), said
     faulty.fault = lambda number: ""
     for name in [name for name in bucket.listed("site/") if name.startswith(".lock/")]:
         bucket.delete(f"site/{name}")  # of a run whose store did not answer
