@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from msgspec import to_builtins
+from msgspec import json
 
 from observing_monitor.judging.left_out import (
     is_nothing_understood,
@@ -128,7 +128,7 @@ def note_rows(
         elif name in before:
             after[name] = before[name]
     # as JSON has them: rows that were read have lists in place of tuples
-    now_rows = cast("dict[str, SourceRows]", to_builtins(after))
+    now_rows = cast("dict[str, SourceRows]", json.decode(json.encode(after)))
     if now_rows != before:
         index["rows"] = now_rows
         # the index has to be written, though no page may change
